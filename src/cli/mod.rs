@@ -1,0 +1,1 @@
+//! Text in, exit code out. One file per command.

@@ -1,0 +1,1 @@
+//! What Kubernetes must be told: registration, certificates.

@@ -1,0 +1,3 @@
+//! The `fieldward` binary: arguments in, exit code out.
+
+fn main() {}
