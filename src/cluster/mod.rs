@@ -1,1 +1,4 @@
 //! What Kubernetes must be told: registration, certificates.
+
+pub mod registration;
+pub mod workload;

@@ -16,11 +16,11 @@ mod verdict;
 mod words;
 
 pub use admit::{PREFIX, admit, refuse_oversized};
-pub use path::{Path, PathError};
+pub use path::{Path, PathError, Step};
 pub use reply::{Decision, Judgement, Reply, RuleOutcome, Subject};
 pub use rules::{
     Actions, Builtin, Document, Effect, Entry, FailurePolicy, LabelSelector, MatchCondition, Reason, Requesters, ResourceRule, Rule,
     RuleError, RuleErrors, RuleName, RuleSet, SelectorExpression, Verb, Verbs,
 };
 pub use verdict::ChangeKind;
-pub use words::{Change, Shown};
+pub use words::{Change, Piece, Shown, harmless};

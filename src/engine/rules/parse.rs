@@ -26,6 +26,21 @@ impl RuleError {
     pub(super) fn new(origin: &str, line: u64, column: u64, message: impl Into<String>) -> Self {
         Self { origin: origin.to_owned(), line, column, message: message.into() }
     }
+
+    /// The document's origin, usually a file.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Line and column, counted from 1.
+    pub fn place(&self) -> (u64, u64) {
+        (self.line, self.column)
+    }
+
+    /// What was expected and what was found.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
 }
 
 impl fmt::Display for RuleError {
@@ -37,6 +52,22 @@ impl fmt::Display for RuleError {
 /// Every reason why a set of rule documents was refused; one per line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleErrors(pub(super) Vec<RuleError>);
+
+impl RuleErrors {
+    /// Each reason.
+    pub fn iter(&self) -> std::slice::Iter<'_, RuleError> {
+        self.0.iter()
+    }
+}
+
+impl<'e> IntoIterator for &'e RuleErrors {
+    type Item = &'e RuleError;
+    type IntoIter = std::slice::Iter<'e, RuleError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
 
 impl fmt::Display for RuleErrors {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::escape::{cut, defused, harmless};
 use super::field;
+use super::message::{Piece, pieces};
 use crate::engine::canonical::{Id, Location, Segment, Sheet};
 use crate::engine::pattern::Reached;
 use crate::engine::rules::{Mark, Rule};
@@ -26,6 +27,13 @@ pub struct Change {
     pub(crate) defaulted: bool,
     /// What changes of several rules are ordered by.
     pub(crate) order: Vec<OrderKey>,
+}
+
+impl Change {
+    /// What happened, in the words of a denial; `kind` is what the object is.
+    pub fn pieces(&self, kind: &str) -> Vec<Piece> {
+        pieces(self, kind)
+    }
 }
 
 /// A segment of a path, as far as an order needs it: members before elements, indexes as numbers.
