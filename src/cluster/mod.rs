@@ -1,1 +1,3 @@
 //! What Kubernetes must be told: registration, certificates.
+
+pub mod certificates;
