@@ -20,8 +20,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the webhook; without options: built-in rules, a certificate of its own, https://127.0.0.1:8443
-    Serve(serve::Args),
+    /// Run the webhook; without options: built-in rules, a certificate of its own, 127.0.0.1:8443
+    Serve(Box<serve::Args>),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -33,7 +33,7 @@ impl Cli {
     /// What was asked for cannot be done; each line of the message is one reason.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
-            Command::Serve(args) => serve::run(args),
+            Command::Serve(args) => serve::run(*args),
             Command::Completions(args) => completions::run(&args),
         }
     }

@@ -56,7 +56,6 @@ fn document(path: &Path) -> anyhow::Result<Document> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;

@@ -188,7 +188,7 @@ fn with_option(error: BindError) -> anyhow::Error {
     let option = match &error {
         BindError::Listen { .. } => "; choose another address with --listen",
         BindError::OpsListen { .. } => "; choose another address with --ops-listen",
-        BindError::Tls(_) | BindError::Metrics(_) => "",
+        BindError::Tls(_) | BindError::Metrics(_) => return error.into(),
     };
     anyhow::anyhow!("{error}{option}")
 }
@@ -210,19 +210,21 @@ fn announce(bound: &Bound, rules: &str, ca: Option<&CaFile>) {
         env!("CARGO_PKG_VERSION")
     );
     if let Some(ca) = ca {
-        let path = ca.path().display().to_string();
-        let port = address.port();
-        let host = match address.ip() {
-            ip if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-            _ => address,
-        };
-        text += &format!(
-            "CA:         {path}\n\ntry it:\n  curl --cacert {} -H 'Content-Type: application/json' -d '{REVIEW}' https://{host}/validate\n",
-            shell_word(&path)
-        );
+        text += &first_steps(address, &ca.path().display().to_string());
     }
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+fn first_steps(address: SocketAddr, ca: &str) -> String {
+    let reached = match address.ip() {
+        ip if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
+        _ => address,
+    };
+    let word = shell_word(ca);
+    format!(
+        "CA:         {ca}\n\ntry it:\n  curl --cacert {word} -H 'Content-Type: application/json' -d '{REVIEW}' https://{reached}/validate\n"
+    )
 }
 
 /// As one word for a shell.

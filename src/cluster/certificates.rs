@@ -103,7 +103,6 @@ fn params(common_name: &str, (not_before, not_after): (OffsetDateTime, OffsetDat
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use x509_parser::prelude::{GeneralName, ParsedExtension, Pem, X509Certificate};

@@ -133,7 +133,7 @@ pub(super) async fn watch(tls: Arc<Tls>, every: Duration) {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "TLS certificate not reloaded; the last good one stays in force")
+                tracing::error!(%error, "TLS certificate not reloaded; the last good one stays in force");
             }
         }
     }
