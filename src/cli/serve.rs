@@ -41,7 +41,7 @@ pub struct Args {
     #[arg(long, value_name = "PATH", env = "FIELDWARD_RULES", value_delimiter = ',')]
     rules: Vec<PathBuf>,
     /// Leave the built-in rules out
-    #[arg(long, env = "FIELDWARD_NO_BUILTIN_RULES")]
+    #[arg(long, env = "FIELDWARD_NO_BUILTIN_RULES", value_parser = clap::builder::BoolishValueParser::new())]
     no_builtin_rules: bool,
 
     /// Certificate chain, PEM; without it, a CA and a certificate are made at start
@@ -132,7 +132,7 @@ async fn serve(args: Args, rules: RuleSet) -> anyhow::Result<Outcome> {
     let signals = shutdown::signals().context("cannot catch signals")?;
     let (certificate, ca) = certificate(&args)?;
     let summary = summary(&rules);
-    let bound = config(args, certificate).bind(rules).await.map_err(with_option)?;
+    let bound = config(args, certificate).bind(rules).await.map_err(|error| with_option(&error))?;
     announce(&bound, &summary, ca.as_ref());
     Ok(bound.serve(signals).await)
 }
@@ -184,12 +184,13 @@ fn config(args: Args, certificate: tls::Source) -> Config {
     }
 }
 
-fn with_option(error: BindError) -> anyhow::Error {
-    let option = match &error {
+fn with_option(error: &BindError) -> anyhow::Error {
+    let option = match error {
         BindError::Listen { .. } => "; choose another address with --listen",
         BindError::OpsListen { .. } => "; choose another address with --ops-listen",
-        BindError::Tls(_) | BindError::Metrics(_) => return error.into(),
+        BindError::Tls(_) | BindError::Metrics(_) => "",
     };
+    // Its message holds that of its source already.
     anyhow::anyhow!("{error}{option}")
 }
 

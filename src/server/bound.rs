@@ -1,9 +1,9 @@
 //! A server that has its addresses, and what it does until a signal ends it.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -128,7 +128,7 @@ impl Bound {
         phase.send_replace(Phase::Leaving);
         let delay = match first {
             Signal::Terminate => leaving.delay,
-            Signal::Interrupt => std::time::Duration::ZERO,
+            Signal::Interrupt => Duration::ZERO,
         };
         tracing::info!(signal = ?first, delay = ?delay, "leaving: no longer ready, still serving");
         tokio::select! {
@@ -151,7 +151,14 @@ impl Bound {
 }
 
 async fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = TcpListener::bind(address).await?;
+    let listener = match TcpListener::bind(address).await {
+        Ok(listener) => listener,
+        // Every address of a machine without IPv6 is every IPv4 address.
+        Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && error.kind() != io::ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await.map_err(|_| error)?
+        }
+        Err(error) => return Err(error),
+    };
     let bound = listener.local_addr()?;
     Ok((listener, bound))
 }

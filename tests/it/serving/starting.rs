@@ -20,6 +20,7 @@ pub(super) fn trials() -> Vec<Trial> {
         trial("serving::unreadable_rules_are_refused", unreadable_rules),
         trial("serving::a_rule_with_a_typo_is_refused", typo).with_ignored_flag(no_verdicts()),
         trial("serving::unusable_options_are_refused", options),
+        trial("serving::options_come_from_the_environment", environment),
     ]
 }
 
@@ -151,5 +152,24 @@ async fn options() {
         let output = fieldward().arg("serve").args(args).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.code() == Some(2) && stderr.contains(expected), "{stderr}");
+    }
+}
+
+async fn environment() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut command = fieldward();
+    command.arg("serve").env("FIELDWARD_LISTEN", &address).env("FIELDWARD_NO_BUILTIN_RULES", "0");
+    let output = command.output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains(&address));
+    // Every option of every command has its variable, and none is one that a Service puts into a pod.
+    let mut command = <fieldward::cli::Cli as clap::CommandFactory>::command();
+    command.build();
+    let serve = command.find_subcommand("serve").unwrap();
+    for option in serve.get_arguments().filter(|option| !["help", "version"].contains(&option.get_id().as_str())) {
+        let variable = option.get_env().unwrap_or_default().to_str().unwrap();
+        let long = option.get_long().unwrap();
+        assert_eq!(variable, format!("FIELDWARD_{}", long.to_uppercase().replace('-', "_")));
+        assert!(!variable.starts_with("FIELDWARD_PORT") && !variable.starts_with("FIELDWARD_SERVICE"));
     }
 }
