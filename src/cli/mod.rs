@@ -1,12 +1,16 @@
 //! Text in, exit code out. One file per command: an `Args` and a `run`.
 
+pub mod ca_file;
 pub mod check;
+pub mod completions;
 pub mod documents;
 pub mod manifests;
 pub mod output;
+pub mod quantity;
 pub mod rule_args;
 pub mod rule_sources;
 pub mod rules;
+pub mod serve;
 pub mod test;
 
 use std::process::ExitCode;
@@ -31,6 +35,10 @@ enum Command {
     Rules(rules::Args),
     /// Print what a cluster needs: the ValidatingWebhookConfiguration, and with a service what serves it
     Manifests(Box<manifests::Args>),
+    /// Run the webhook; without options: built-in rules, a certificate of its own, 127.0.0.1:8443
+    Serve(Box<serve::Args>),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
 }
 
 impl Cli {
@@ -44,6 +52,8 @@ impl Cli {
             Command::Test(args) => test::run(&args),
             Command::Rules(args) => rules::run(&args),
             Command::Manifests(args) => manifests::run(&args),
+            Command::Serve(args) => serve::run(*args),
+            Command::Completions(args) => completions::run(&args),
         }
     }
 }

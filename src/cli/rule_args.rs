@@ -8,10 +8,10 @@ use crate::engine::{Builtin, Document, RuleSet};
 /// The rules to work with.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RuleArgs {
-    /// Rule file, or folder of rule files; may be repeated
-    #[arg(long = "rules", value_name = "PATH", env = "FIELDWARD_RULES", value_delimiter = ',')]
+    /// Add the rules of a file, or of the *.yaml and *.yml in a folder; may be repeated
+    #[arg(id = "rules", long, value_name = "PATH", env = "FIELDWARD_RULES", value_delimiter = ',')]
     pub paths: Vec<PathBuf>,
-    /// Leave out the rules compiled in
+    /// Leave the built-in rules out
     #[arg(long, env = "FIELDWARD_NO_BUILTIN_RULES")]
     pub no_builtin_rules: bool,
 }

@@ -1,2 +1,15 @@
-//! The one integration test binary.
-fn main() {}
+//! The one integration test binary: a module adds its trials here.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod serving;
+mod support;
+
+use libtest_mimic::Arguments;
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Most cases wait for a server, not for a processor.
+    arguments.test_threads = arguments.test_threads.or(Some(8));
+    let trials = [serving::trials()];
+    libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
+}
