@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::StatusCause;
 
-use super::canonical::Sheet;
+use super::canonical::{Extent, Sheet};
 use super::reply::{Decision, Judgement, Reply, Response, RuleOutcome, Subject, details, failure};
 use super::review::{Operation, Review, Unjudgeable, uid_in_prefix};
 use super::rules::{Effect, Reason, Rule, RuleSet};
@@ -84,7 +84,7 @@ impl Verdict {
         let granted: Vec<bool> =
             rule.entries.iter().map(|entry| entry.by.as_ref().is_none_or(|by| by.contains(&review.user, &review.groups))).collect();
         let active = |entry: usize| granted.get(entry).copied().unwrap_or(false);
-        let sheet = Sheet::new(rule, &active, old, new);
+        let sheet = Sheet::new(rule, &active, old, new, Extent::Differing);
         let findings = verdict::judge(rule, &active, &sheet)?;
         let secrecy = if review.is_secret() { Secrecy::Everything } else { Secrecy::AsDeclared };
         let (mut violations, mut permitted) = (0, 0);

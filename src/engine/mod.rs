@@ -7,6 +7,8 @@
 mod admit;
 mod canonical;
 mod diff;
+#[cfg(test)]
+mod examples;
 mod path;
 mod pattern;
 mod reply;

@@ -33,7 +33,7 @@ impl Step {
     /// Whether everything that `self` selects is selected by `wider` too.
     pub fn within(&self, wider: &Self) -> bool {
         match (self, wider) {
-            (Self::Name(name), Self::Prefix(prefix)) | (Self::Prefix(name), Self::Prefix(prefix)) => name.starts_with(prefix.as_str()),
+            (Self::Name(name) | Self::Prefix(name), Self::Prefix(prefix)) => name.starts_with(prefix.as_str()),
             (Self::Name(_) | Self::Prefix(_), Self::AnyMember) | (Self::Keyed { .. }, Self::AnyElement) => true,
             _ => self == wider,
         }

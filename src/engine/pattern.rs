@@ -75,7 +75,7 @@ impl<M> Tree<M> {
     }
 
     /// Where every walk starts.
-    pub(super) fn root(&self) -> Reached {
+    pub(super) fn root() -> Reached {
         vec![0]
     }
 

@@ -140,7 +140,7 @@ impl Judging<'_, '_> {
             return State::Permitted;
         }
         let (value, whole, item) = match (location.old, location.new) {
-            (Some(_), Some(_)) => return self.decide_pair(location, verbs),
+            (Some(_), Some(_)) => return decide_pair(location, verbs),
             (None, new) => (new, Verb::Set, Verb::AddItem),
             (old, None) => (old, Verb::Clear, Verb::RemoveItem),
         };
@@ -150,14 +150,6 @@ impl Judging<'_, '_> {
             State::Open
         } else {
             State::Violation
-        }
-    }
-
-    fn decide_pair(&self, location: &Location<'_>, verbs: Verbs) -> State {
-        match location.pairing {
-            Pairing::Whole if verbs.has(Verb::Modify) => State::Permitted,
-            Pairing::Whole | Pairing::Replaced => State::Violation,
-            _ => State::Open,
         }
     }
 
@@ -268,6 +260,15 @@ impl Parts {
             (true, true) => State::Mixed,
             (false, true) => State::Violation,
         }
+    }
+}
+
+/// What a location that both sides have may become.
+fn decide_pair(location: &Location<'_>, verbs: Verbs) -> State {
+    match location.pairing {
+        Pairing::Whole if verbs.has(Verb::Modify) => State::Permitted,
+        Pairing::Whole | Pairing::Replaced => State::Violation,
+        _ => State::Open,
     }
 }
 

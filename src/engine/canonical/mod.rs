@@ -35,6 +35,17 @@ pub(super) type Id = usize;
 /// The root's number.
 pub(super) const ROOT: Id = 0;
 
+/// How much of the two objects the forms hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Only what is not alike in both. `json_patch::diff` is silent on the rest, so leaving it out of both forms changes
+    /// no operation, and a review of thousands of equal fields takes the memory of the few that differ.
+    Differing,
+    /// Everything: the reference that the other is tested against.
+    #[cfg(test)]
+    Everything,
+}
+
 /// One location of the two objects, and what each has there after normalisation.
 #[derive(Debug)]
 pub(super) struct Location<'a> {
@@ -71,9 +82,9 @@ pub(super) struct Sheet<'a> {
 
 impl<'a> Sheet<'a> {
     /// Walks both objects in step with the rule; `active` tells which entries count for this requester.
-    pub(super) fn new(rule: &'a Rule, active: &'a dyn Fn(usize) -> bool, old: &'a Value, new: &'a Value) -> Self {
-        let mut walk = Walk { tree: &rule.tree, active, locations: Vec::new(), old: Vec::new(), new: Vec::new() };
-        walk.visit(ROOT, Segment::Member(""), rule.tree.root(), Some(old), Some(new));
+    pub(super) fn new(rule: &'a Rule, active: &'a dyn Fn(usize) -> bool, old: &'a Value, new: &'a Value, extent: Extent) -> Self {
+        let mut walk = Walk { extent, tree: &rule.tree, active, locations: Vec::new(), old: Vec::new(), new: Vec::new() };
+        walk.visit(ROOT, Segment::Member(""), &Tree::<Mark>::root(), Some(old), Some(new));
         let beside = walk.locations.len();
         for label in rule.protected_labels() {
             walk.protect(label, old, new);
@@ -119,6 +130,7 @@ enum Side {
 }
 
 struct Walk<'a> {
+    extent: Extent,
     tree: &'a Tree<Mark>,
     active: &'a dyn Fn(usize) -> bool,
     locations: Vec<Location<'a>>,
@@ -128,26 +140,40 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// Numbers a location and everything below it that can change on its own.
-    fn visit(&mut self, parent: Id, segment: Segment<'a>, reached: Reached, old: Option<&'a Value>, new: Option<&'a Value>) {
-        let declared = Declared::of(self.tree, &reached);
-        let (old, new) = (declared.normalise(self.tree, &reached, old), declared.normalise(self.tree, &reached, new));
+    fn visit(&mut self, parent: Id, segment: Segment<'a>, reached: &[u32], old: Option<&'a Value>, new: Option<&'a Value>) {
+        let declared = Declared::of(self.tree, reached);
+        let (old, new) = (declared.normalise(self.tree, reached, old), declared.normalise(self.tree, reached, new));
         if old.is_none() && new.is_none() {
             return;
         }
-        let pairing = Pairing::of(&declared, old, new, || self.tree.on_the_way(&reached, self.active));
+        let pairing = Pairing::of(&declared, old, new, || self.tree.on_the_way(reached, self.active));
+        if self.extent == Extent::Differing && pairing == Pairing::Whole && declared.alike(old, new) {
+            return;
+        }
         let id = self.locations.len();
-        self.locations.push(Location { parent, segment, reached: reached.clone(), old, new, pairing: pairing.clone() });
         let marks = (self.old.len(), self.new.len());
+        self.locations.push(Location { parent, segment, reached: reached.to_vec(), old, new, pairing: pairing.clone() });
         self.old.extend(old.map(|value| (id, declared.shown(value))));
         self.new.extend(new.map(|value| (id, declared.shown(value))));
         match pairing {
             Pairing::Whole => {}
             Pairing::Replaced => self.remark(marks.1, Value::Array(vec![Value::Bool(true)]), Side::New),
-            Pairing::Members => self.members(id, &reached, old, new),
-            Pairing::Position => self.positions(id, &reached, old, new),
-            Pairing::Key(key) => self.keyed(id, &reached, &key, (old, new), marks),
-            Pairing::Membership => self.membership(id, &reached, old, new),
+            Pairing::Members => self.members(id, reached, old, new),
+            Pairing::Position => self.positions(id, reached, old, new),
+            Pairing::Key(key) => self.keyed(id, reached, &key, (old, new), marks),
+            Pairing::Membership => self.membership(id, reached, old, new),
         }
+        if self.extent == Extent::Differing && id != ROOT && self.is_alike(id, marks) {
+            self.locations.truncate(id);
+            self.old.truncate(marks.0);
+            self.new.truncate(marks.1);
+        }
+    }
+
+    /// Whether both forms hold the same at a location that both objects have, and nothing is left below it.
+    fn is_alike(&self, id: Id, marks: (usize, usize)) -> bool {
+        let mark = |members: &[(Id, Value)], at: usize| members.get(at).filter(|(holder, _)| *holder == id).map(|(_, mark)| mark.clone());
+        self.locations.len() == id + 1 && mark(&self.old, marks.0) == mark(&self.new, marks.1)
     }
 
     fn members(&mut self, id: Id, reached: &[u32], old: Option<&'a Value>, new: Option<&'a Value>) {
@@ -164,14 +190,14 @@ impl<'a> Walk<'a> {
             let one = if order.is_le() { old.next() } else { None };
             let two = if order.is_ge() { new.next() } else { None };
             let Some((key, _)) = one.or(two) else { break };
-            self.visit(id, Segment::Member(key), self.tree.member(reached, key), one.map(|(_, value)| value), two.map(|(_, value)| value));
+            self.visit(id, Segment::Member(key), &self.tree.member(reached, key), one.map(|(_, value)| value), two.map(|(_, value)| value));
         }
     }
 
     fn positions(&mut self, id: Id, reached: &[u32], old: Option<&'a Value>, new: Option<&'a Value>) {
         let (old, new) = (elements(old), elements(new));
         for index in 0..old.len().max(new.len()) {
-            self.visit(id, Segment::Index(index), self.tree.element(reached), old.get(index), new.get(index));
+            self.visit(id, Segment::Index(index), &self.tree.element(reached), old.get(index), new.get(index));
         }
     }
 
@@ -195,7 +221,7 @@ impl<'a> Walk<'a> {
             self.visit(
                 id,
                 Segment::Keyed { value, key: Arc::clone(key) },
-                below,
+                &below,
                 old.map(|(_, element)| element),
                 new.map(|(_, element)| element),
             );
@@ -217,7 +243,7 @@ impl<'a> Walk<'a> {
             self.visit(
                 id,
                 Segment::Index(index),
-                self.tree.element(reached),
+                &self.tree.element(reached),
                 old.map(|(_, element)| element),
                 new.map(|(_, element)| element),
             );

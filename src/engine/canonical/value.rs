@@ -65,13 +65,7 @@ pub(super) fn normal(tree: &Tree<Mark>, reached: &[u32], value: &Value) -> Value
 }
 
 /// A float that is an integer of 64 bits becomes that integer.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    clippy::float_cmp,
-    reason = "the cast is compared with what it came from"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "the ranges are checked first")]
 fn by_value(number: &Number) -> Number {
     let Some(float) = number.as_f64().filter(|_| number.is_f64()) else { return number.clone() };
     // The largest of each type rounds up to a power of two that the type itself does not hold.

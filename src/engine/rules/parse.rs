@@ -109,7 +109,13 @@ fn yaml_error(origin: &str, error: &serde_saphyr::Error) -> RuleError {
     let rendered = error.to_string();
     let message = rendered.split(" at line ").next().unwrap_or_default();
     let message = message.strip_prefix("error: ").unwrap_or(message);
-    RuleError::new(origin, line, column, message.lines().collect::<Vec<_>>().join(" "))
+    let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or_default();
+    let advice = if message.contains("anchor or alias") || message.contains("flow") {
+        " (a path with `*` or `[` stands in quotes within `{}` and `[]`)"
+    } else {
+        ""
+    };
+    RuleError::new(origin, line, column, message.lines().collect::<Vec<_>>().join(" ") + advice)
 }
 
 /// Collects errors while it parses, so that one run shows all of them.
@@ -144,6 +150,7 @@ impl Parser<'_> {
 
         let others = sensitive.iter().chain(&defaulted);
         checks::together(&mut self, mutable.iter().map(|(placed, _)| placed).chain(others), &equality);
+        self.errors.sort_by_key(|error| (error.line, error.column));
         let Some(name) = name.filter(|_| self.errors.is_empty()) else { return Err(self.errors) };
 
         let mut entries: Vec<Entry> = mutable.into_iter().map(|(_, entry)| entry).collect();
@@ -275,7 +282,7 @@ impl Parser<'_> {
                     format!("expected `Set`, `Modify`, `Clear`, `AddItem` or `RemoveItem`, found `{}`", text.value),
                 ),
                 Some(verb) if verbs.has(verb) => {
-                    self.refuse(text.referenced, format!("expected each verb once, found `{}` again", text.value))
+                    self.refuse(text.referenced, format!("expected each verb once, found `{}` again", text.value));
                 }
                 Some(verb) => verbs = verbs.with(verb),
             }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 use super::escape::{cut, defused, harmless};
 use super::field;
 use super::message::{Piece, pieces};
-use crate::engine::canonical::{Id, Location, Segment, Sheet};
-use crate::engine::pattern::Reached;
+use crate::engine::canonical::{Id, Location, Pairing, Segment, Sheet};
+use crate::engine::pattern::{Reached, Tree};
 use crate::engine::rules::{Mark, Rule};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
 
@@ -79,7 +79,7 @@ pub(crate) enum Secrecy {
 /// Writes a finding down.
 pub(crate) fn describe(rule: &Rule, secrecy: Secrecy, sheet: &Sheet<'_>, finding: Finding) -> Option<Change> {
     let location = sheet.get(finding.at)?;
-    let mut trail = Trail { rule, reached: rule.tree.root(), hidden: secrecy == Secrecy::Everything };
+    let mut trail = Trail { rule, reached: Tree::<Mark>::root(), hidden: secrecy == Secrecy::Everything };
     let mut chain: Vec<&Location<'_>> = sheet.ancestry(finding.at).collect();
     chain.reverse();
     let segments: Vec<_> = chain.iter().map(|location| (&location.segment, trail.step(location))).collect();
@@ -157,10 +157,7 @@ fn is_sensitive(rule: &Rule, reached: &[u32]) -> bool {
 
 /// The keys of a list, in its order.
 fn order(sheet: &Sheet<'_>, at: Id, list: Option<&Value>) -> Option<Value> {
-    let key = match &sheet.get(at)?.pairing {
-        crate::engine::canonical::Pairing::Key(key) => key,
-        _ => return None,
-    };
+    let Pairing::Key(key) = &sheet.get(at)?.pairing else { return None };
     let keys = list?.as_array()?.iter().filter_map(|element| element.get(&**key).and_then(Value::as_str));
     Some(Value::Array(keys.take(64).map(|key| Value::String(cut(key, 64))).collect()))
 }
