@@ -1,6 +1,10 @@
 //! The one integration test binary: a module adds its trials here.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod architecture;
+mod corpus;
+mod doors;
+mod golden;
 mod serving;
 mod support;
 
@@ -10,6 +14,6 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // Most cases wait for a server, not for a processor.
     arguments.test_threads = arguments.test_threads.or(Some(8));
-    let trials = [serving::trials()];
+    let trials = [serving::trials(), doors::trials(), architecture::trials()];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
 }
