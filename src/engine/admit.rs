@@ -52,7 +52,8 @@ fn update(rules: &RuleSet, review: &Review<'_>) -> Reply {
     let matching = matching(rules, review);
     if matching.is_empty() {
         let subresource = if target.subresource.is_empty() { String::new() } else { format!("/{}", target.subresource) };
-        let resource = format!("{}{subresource}.{}.{} ({})", target.resource, target.version, target.group, target.kind);
+        let group = if target.group.is_empty() { String::new() } else { format!(".{}", target.group) };
+        let resource = format!("{}{subresource}.{}{group} ({})", target.resource, target.version, target.kind);
         return Reply::sentence(
             404,
             &format!("no rule speaks of {}, so nothing says what an update of it may change", cut(&harmless(&resource), 512)),
