@@ -42,6 +42,9 @@ pub fn as_json(name: &str, bytes: Vec<u8>) -> anyhow::Result<Vec<Vec<u8>>> {
         Ok(_) => return Ok(vec![bytes]),
         Err(error) => error,
     };
+    if name.ends_with(".json") {
+        return Err(anyhow!("{name}:{}", json_error(&not_json)));
+    }
     let looks_like_json = bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| matches!(byte, b'{' | b'['));
     let documents = match yaml(name, &bytes) {
         Ok(documents) => documents,

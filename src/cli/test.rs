@@ -96,7 +96,15 @@ impl<'a> Outcome<'a> {
         };
         let mut text = format!("{}  {} ({})\n", styled(BAD.bold(), "FAILED"), self.name, self.file);
         for ((what, expected), (_, got)) in expected.parts().into_iter().zip(got.parts()).filter(|(expected, got)| expected != got) {
-            text += &format!("  {what}: expected {}, got {}\n", styled(GOOD, &expected), styled(BAD, &got));
+            let separator = if got.starts_with('\n') { "\n  got" } else { ", got" };
+            let space = |text: &str| if text.starts_with('\n') { "" } else { " " };
+            text += &format!(
+                "  {what}: expected{}{}{separator}{}{}\n",
+                space(&expected),
+                styled(GOOD, &expected),
+                space(&got),
+                styled(BAD, &got)
+            );
         }
         text
     }

@@ -29,7 +29,8 @@ impl Report {
             Answer::Replied(reply) => reply.rules().iter().map(|outcome| outcome.rule.as_str()).collect(),
             Answer::Unread(_) => Vec::new(),
         };
-        let sources = names.iter().filter_map(|name| rules.get(name)?.source().map(harmless)).collect();
+        let mut sources: Vec<String> = names.iter().filter_map(|name| rules.get(name)?.source().map(harmless)).collect();
+        sources.dedup();
         Self { file, answer, sources }
     }
 
@@ -56,7 +57,7 @@ impl Report {
         let body = match reply.judgement() {
             Some(judgement) => self.judged(reply, judgement),
             None if reply.error_code().is_some() => {
-                format!("{}{}\n  {}\n", styled(DOUBTFUL.bold(), "not judged"), about(reply), indented(reply.message()))
+                format!("{}{}\n  {}\n{}", styled(DOUBTFUL.bold(), "not judged"), about(reply), indented(reply.message()), hint(reply))
             }
             None => format!("{}{}: no rule speaks of this operation\n", styled(GOOD.bold(), "allowed"), about(reply)),
         };
@@ -144,9 +145,9 @@ impl JsonChange {
 fn verdict(reply: &Reply) -> String {
     match reply.rules().iter().map(|outcome| outcome.decision).max() {
         _ if reply.allowed() != Some(true) => styled(BAD.bold(), "denied"),
-        Some(Decision::Warn) => styled(DOUBTFUL.bold(), "allowed with a warning"),
-        Some(Decision::Audit) => styled(DOUBTFUL.bold(), "allowed and recorded"),
-        Some(Decision::Exempt) => styled(DOUBTFUL.bold(), "allowed, being exempt"),
+        Some(Decision::Warn) => styled(DOUBTFUL.bold(), "allowed (with a warning)"),
+        Some(Decision::Audit) => styled(DOUBTFUL.bold(), "allowed (recorded)"),
+        Some(Decision::Exempt) => styled(DOUBTFUL.bold(), "allowed (exempt)"),
         _ => styled(GOOD.bold(), "allowed"),
     }
 }
@@ -194,6 +195,11 @@ fn line(change: &Change, kind: &str) -> String {
         })
         .collect();
     format!("  {mark} {field}: {words}\n")
+}
+
+/// What to do with what is no review at all.
+fn hint(reply: &Reply) -> &'static str {
+    if reply.subject().is_none() { "  give a recorded AdmissionReview, or two manifests by --old FILE --new FILE\n" } else { "" }
 }
 
 /// A reply's message has lines of its own only where the engine set them.

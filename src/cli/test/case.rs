@@ -132,7 +132,8 @@ impl Expect {
 impl Verdict {
     /// Its parts in words.
     pub(super) fn parts(&self) -> [(&'static str, String); 4] {
-        let quoted = |text: &String| format!("`{}`", harmless(text));
+        // A message has lines; each stands on one of its own.
+        let quoted = |text: &String| text.lines().map(|line| format!("\n    {}", harmless(line))).collect::<String>();
         let none = || "none".to_owned();
         let fields = self.fields.iter().map(|field| harmless(field)).collect::<Vec<_>>().join(", ");
         [
