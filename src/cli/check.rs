@@ -21,7 +21,7 @@ use report::{Answer, Report};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code: 0 allowed, 1 denied, 2 could not be judged; of several the highest.")]
 pub struct Args {
-    /// AdmissionReviews, or cases of a suite, as JSON or YAML; `-` is standard input
+    /// Recorded reviews (AdmissionReview), or cases of a suite, as JSON or YAML; `-` is standard input
     #[arg(value_name = "REVIEW", required_unless_present = "old", conflicts_with_all = ["old", "new"])]
     reviews: Vec<PathBuf>,
     /// The object before the update, JSON or YAML; `-` is standard input

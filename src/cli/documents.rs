@@ -38,11 +38,8 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 /// # Errors
 /// What is neither JSON nor YAML, with line and column.
 pub fn as_json(name: &str, bytes: Vec<u8>) -> anyhow::Result<Vec<Vec<u8>>> {
-    let not_json = match serde_json::from_slice::<IgnoredAny>(&bytes) {
-        Ok(_) => return Ok(vec![bytes]),
-        Err(error) => error,
-    };
-    if name.ends_with(".json") {
+    let Err(not_json) = serde_json::from_slice::<IgnoredAny>(&bytes) else { return Ok(vec![bytes]) };
+    if Path::new(name).extension().is_some_and(|extension| extension == "json") {
         return Err(anyhow!("{name}:{}", json_error(&not_json)));
     }
     let looks_like_json = bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| matches!(byte, b'{' | b'['));

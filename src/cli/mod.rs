@@ -27,7 +27,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Judge recorded AdmissionReviews, or the update from one manifest to another
+    /// Judge recorded reviews (AdmissionReview), or the update from one manifest to another
     Check(check::Args),
     /// Run suites of recorded reviews, each with the verdict that is expected
     Test(test::Args),

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use crate::cli::documents;
-use crate::engine::{RuleSet, harmless};
+use crate::engine::{Rule, RuleSet, harmless};
 
 /// Who updates.
 pub(super) struct Requester<'a> {
@@ -73,7 +73,7 @@ fn resource(rules: &RuleSet, group: &str, version: &str, kind: &str) -> String {
     let lists = |patterns: &[String], value: &str| patterns.iter().any(|pattern| pattern == "*" || pattern == value);
     let listed = rules
         .rules()
-        .flat_map(|rule| rule.resources())
+        .flat_map(Rule::resources)
         .filter(|rule| lists(&rule.api_groups, group) && lists(&rule.api_versions, version))
         .filter(|rule| rule.kinds.iter().any(|listed| listed == kind))
         .flat_map(|rule| &rule.resources)
