@@ -66,7 +66,7 @@ async fn taken() {
 async fn certificates() {
     let (authority, folder, key, other) = (Authority::new(), tempfile::tempdir().unwrap(), ecdsa(), ecdsa());
     let folder = folder.path();
-    let year = Duration::from_hours(365 * 24);
+    let year = Duration::from_secs(365 * 24 * 3600);
     let good = write(folder, "good.crt", &authority.server(&key));
     let past = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     let old = write(folder, "old.crt", &authority.server_valid(&key, past - year, past));
