@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 
 use libtest_mimic::Trial;
 
-use super::no_verdicts;
 use crate::support::certificates::{Authority, ecdsa, write};
 use crate::support::server::{Server, fieldward, refused};
 use crate::support::trial;
@@ -18,7 +17,7 @@ pub(super) fn trials() -> Vec<Trial> {
         trial("serving::a_taken_port_is_refused", taken),
         trial("serving::unusable_certificates_are_refused", certificates),
         trial("serving::unreadable_rules_are_refused", unreadable_rules),
-        trial("serving::a_rule_with_a_typo_is_refused", typo).with_ignored_flag(no_verdicts()),
+        trial("serving::a_rule_with_a_typo_is_refused", typo),
         trial("serving::unusable_options_are_refused", options),
         trial("serving::options_come_from_the_environment", environment),
     ]
