@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::bail;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::documents::{self, STDIN};
 use super::output::{self, Format};
@@ -19,7 +21,7 @@ use report::{Answer, Report};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code: 0 allowed, 1 denied, 2 could not be judged; of several the highest.")]
 pub struct Args {
-    /// AdmissionReviews as JSON or YAML; `-` is standard input
+    /// AdmissionReviews, or cases of a suite, as JSON or YAML; `-` is standard input
     #[arg(value_name = "REVIEW", required_unless_present = "old", conflicts_with_all = ["old", "new"])]
     reviews: Vec<PathBuf>,
     /// The object before the update, JSON or YAML; `-` is standard input
@@ -75,11 +77,26 @@ fn judge(path: &Path, is_one_of_several: bool, rules: &RuleSet) -> Vec<Report> {
     let shown = is_one_of_several.then_some(name);
     match reviews {
         Ok(reviews) => {
-            let answer = |review: &Vec<u8>| Answer::Replied(Box::new(engine::admit(rules, review)));
-            reviews.iter().map(|review| Report::of(shown.clone(), rules, answer(review))).collect()
+            let answer = |document: &Vec<u8>| Answer::Replied(Box::new(engine::admit(rules, review_in(document))));
+            reviews.iter().map(|document| Report::of(shown.clone(), rules, answer(document))).collect()
         }
         Err(error) => vec![Report::of(None, rules, Answer::Unread(format!("{error:#}")))],
     }
+}
+
+/// The review in a case of a suite; everything else is taken as a review itself.
+fn review_in(document: &[u8]) -> &[u8] {
+    match serde_json::from_slice::<Case<'_>>(document) {
+        Ok(Case { kind, review: Some(review) }) if kind == "UpdateCase" => review.get().as_bytes(),
+        _ => document,
+    }
+}
+
+#[derive(Deserialize)]
+struct Case<'a> {
+    kind: String,
+    #[serde(borrow)]
+    review: Option<&'a RawValue>,
 }
 
 fn print_text(reports: &[Report]) -> anyhow::Result<()> {

@@ -1,7 +1,11 @@
 //! The one integration test binary: a module adds its trials here.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod architecture;
 mod certificates;
+mod corpus;
+mod doors;
+mod golden;
 mod replies;
 mod serving;
 mod support;
@@ -12,6 +16,6 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // Most cases wait for a server, not for a processor.
     arguments.test_threads = arguments.test_threads.or(Some(8));
-    let trials = [certificates::trials(), replies::trials(), serving::trials()];
+    let trials = [architecture::trials(), certificates::trials(), doors::trials(), replies::trials(), serving::trials()];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
 }

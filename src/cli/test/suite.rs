@@ -108,7 +108,7 @@ fn read(file: &Path) -> Result<Found, String> {
     let text = String::from_utf8(bytes).map_err(|error| format!("{name}: expected UTF-8, found {error}"))?;
     match kind(&text).as_deref() {
         Some("UpdateRule") => Ok(Found::Rules(Document { origin: name, text })),
-        // A file that cannot be parsed is reported as a case, with line and column.
+        // A file whose kind cannot be told is reported as a case, with line and column.
         Some("UpdateCase") | None => Ok(Found::Case(text)),
         Some("AdmissionReview") => Err(format!(
             "{name}: expected kind `UpdateCase`, found an AdmissionReview without expectations; put it under `review:` beside `expect:`"
@@ -121,8 +121,11 @@ fn kind(text: &str) -> Option<String> {
     if let Ok(head) = serde_json::from_str::<Head>(text) {
         return head.kind;
     }
-    let heads: Vec<Head> = serde_saphyr::from_multiple(text).ok()?;
-    heads.into_iter().next()?.kind
+    match serde_saphyr::from_multiple::<Head>(text) {
+        Ok(heads) => heads.into_iter().next()?.kind,
+        // Broken YAML is reported as what it was to be.
+        Err(_) => text.lines().find_map(|line| line.strip_prefix("kind:")).map(|kind| kind.trim().to_owned()),
+    }
 }
 
 fn is_hidden(path: &Path) -> bool {
