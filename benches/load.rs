@@ -110,7 +110,7 @@ impl Server {
             .output()?;
         let report = String::from_utf8_lossy(&run.stdout);
         ensure!(report.contains(&format!("{requests} 2xx")), "not every request was answered: {report}");
-        Ok((self.processor_time()? - before).as_secs_f64() * 1e6 / f64::from(requests))
+        Ok(self.processor_time()?.saturating_sub(before).as_secs_f64() * 1e6 / f64::from(requests))
     }
 
     fn processor_time(&self) -> anyhow::Result<Duration> {

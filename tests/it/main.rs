@@ -6,6 +6,7 @@ mod certificates;
 mod corpus;
 mod doors;
 mod golden;
+mod readme;
 mod replies;
 mod serving;
 mod support;
@@ -16,6 +17,6 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // Most cases wait for a server, not for a processor.
     arguments.test_threads = arguments.test_threads.or(Some(8));
-    let trials = [architecture::trials(), certificates::trials(), doors::trials(), replies::trials(), serving::trials()];
+    let trials = [architecture::trials(), certificates::trials(), doors::trials(), readme::trials(), replies::trials(), serving::trials()];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
 }

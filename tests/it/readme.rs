@@ -1,15 +1,16 @@
 //! What README shows is what happens: its rules load, and its commands print what stands below them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 
 use fieldward::engine::{Builtin, Document, RuleSet};
-use libtest_mimic::Trial;
+use libtest_mimic::{Failed, Trial};
 
-use crate::support::fieldward;
+use crate::support::server::{Server, fieldward, post};
+use crate::support::trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let readme = readme();
     let mut trials = Vec::new();
     for (index, rule) in blocks(&readme, "yaml").into_iter().enumerate() {
         trials.push(Trial::test(format!("readme::rule_{index}"), move || {
@@ -27,7 +28,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         }));
     }
     trials.push(Trial::test("readme::the_denial_on_top_is_a_recorded_one", move || {
-        let output = fieldward().args(["check", "-o", "json", "tests/cases/volcano-job/vj-mixed.json"]).current_dir(root()).output().unwrap();
+        let output =
+            fieldward().args(["check", "-o", "json", "tests/cases/volcano-job/vj-mixed.json"]).current_dir(root()).output().unwrap();
         let verdict: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let shown = blocks(&readme, "console").into_iter().next().unwrap();
         for violation in verdict["violations"].as_array().unwrap() {
@@ -36,19 +38,41 @@ pub(crate) fn trials() -> Vec<Trial> {
         }
         Ok(())
     }));
-    trials.push(Trial::test("readme::every_option_and_metric_that_it_names_exists", || {
-        let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-        let help = String::from_utf8(Command::new(env!("CARGO_BIN_EXE_fieldward")).args(["serve", "--help"]).output().unwrap().stdout).unwrap();
-        let manifests = String::from_utf8(Command::new(env!("CARGO_BIN_EXE_fieldward")).args(["manifests", "--help"]).output().unwrap().stdout).unwrap();
-        let check = String::from_utf8(Command::new(env!("CARGO_BIN_EXE_fieldward")).args(["check", "--help"]).output().unwrap().stdout).unwrap();
-        let foreign = ["--release", "--locked", "--force", "--bench"];
-        for option in readme.split(|letter: char| !(letter.is_ascii_lowercase() || letter == '-')).filter(|word| word.starts_with("--") && word.len() > 2) {
-            let known = [&help, &manifests, &check].iter().any(|help| help.contains(option));
-            assert!(known || foreign.contains(&option), "{option}");
-        }
-        Ok(())
-    }));
+    trials.push(Trial::test("readme::every_option_that_it_names_exists", options));
+    trials.push(trial("readme::the_metrics_that_it_names_are_those_served", metrics));
     trials
+}
+
+fn options() -> Result<(), Failed> {
+    let help = |command: &str| String::from_utf8(fieldward().args([command, "--help"]).output().unwrap().stdout).unwrap();
+    let known = ["serve", "manifests", "check"].map(help).concat();
+    let of_other_programs = ["--release", "--locked", "--force", "--bench", "--path"];
+    let readme = readme();
+    let words = readme.split(|letter: char| !(letter.is_ascii_lowercase() || letter == '-'));
+    for option in words.filter(|word| word.starts_with("--") && word.len() > 2) {
+        assert!(known.contains(option) || of_other_programs.contains(&option), "{option}");
+    }
+    Ok(())
+}
+
+async fn metrics() {
+    let server = Server::start(&[]);
+    let client = server.client();
+    let review = std::fs::read(root().join("tests/cases/volcano-job/vj-mixed.json")).unwrap();
+    let case: serde_json::Value = serde_json::from_slice(&review).unwrap();
+    post(&client, &server.url("/validate"), case["review"].to_string()).await;
+    post(&client, &server.url("/validate"), "{").await;
+    let (_, served) = server.ops("/metrics").await.unwrap();
+    let served: BTreeSet<&str> = served.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let readme = readme();
+    let table = readme.split("## Metrics").nth(1).unwrap().split("\n## ").next().unwrap();
+    let named: BTreeSet<&str> = table.split('`').filter(|word| word.starts_with("fieldward_")).collect();
+    let own: BTreeSet<&str> = served.into_iter().filter(|name| name.starts_with("fieldward_")).collect();
+    assert_eq!(named, own);
+}
+
+fn readme() -> String {
+    std::fs::read_to_string(root().join("README.md")).unwrap()
 }
 
 fn root() -> &'static Path {
