@@ -85,8 +85,8 @@ mod tests {
     fn times() {
         assert_eq!(duration("150s"), Ok(Duration::from_secs(150)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_mins(2)));
-        assert_eq!(duration("1h"), Ok(Duration::from_hours(1)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
         assert_eq!(duration("0s"), Ok(Duration::ZERO));
         for wrong in ["", "10", "s", "-1s", "1.5s", "1 s", "18446744073709551615h", "1d"] {
             assert_eq!(duration(wrong), Err(duration_expected(wrong)));

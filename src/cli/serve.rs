@@ -21,7 +21,7 @@ use crate::server::{BindError, Bound, Config, accept, body, log, shutdown, tls};
 const CUT: u8 = 1;
 
 /// How long a certificate of its own is valid.
-const YEAR: Duration = Duration::from_hours(365 * 24);
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A review to try: an update that moves a Volcano job to another queue.
 const REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"try","operation":"UPDATE","kind":{"group":"batch.volcano.sh","version":"v1alpha1","kind":"Job"},"resource":{"group":"batch.volcano.sh","version":"v1alpha1","resource":"jobs"},"namespace":"default","name":"demo","userInfo":{"username":"you"},"oldObject":{"apiVersion":"batch.volcano.sh/v1alpha1","kind":"Job","metadata":{"name":"demo","namespace":"default"},"spec":{"queue":"default"}},"object":{"apiVersion":"batch.volcano.sh/v1alpha1","kind":"Job","metadata":{"name":"demo","namespace":"default"},"spec":{"queue":"gold"}}}}"#;

@@ -10,7 +10,7 @@ use rcgen::{
 use time::OffsetDateTime;
 
 /// Clocks of two machines differ: valid a little before it is made.
-const SKEW: Duration = Duration::from_mins(5);
+const SKEW: Duration = Duration::from_secs(5 * 60);
 
 /// A name that a server is reached by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use x509_parser::prelude::{GeneralName, ParsedExtension, Pem, X509Certificate};
 
-    const DAY: Duration = Duration::from_hours(24);
+    const DAY: Duration = Duration::from_secs(24 * 3600);
 
     fn issued() -> Issued {
         let now = SystemTime::UNIX_EPOCH + 20_000 * DAY;

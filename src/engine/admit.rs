@@ -42,9 +42,10 @@ pub fn refuse_oversized(prefix: &[u8], cap: usize) -> Reply {
     let prefix = prefix.get(..PREFIX.min(prefix.len())).unwrap_or_default();
     let Some(uid) = uid_in_prefix(prefix) else { return Reply::sentence(413, &message) };
     let status = failure(413, "RequestEntityTooLarge", message);
+    let subject = Subject { uid: defused(&cut(&harmless(&uid), 512)), ..Subject::default() };
     let mut reply = Response { uid, allowed: false, status: Some(status), ..Response::default() }.into_reply();
     reply.code = Some(413);
-    reply
+    reply.about(subject)
 }
 
 fn update(rules: &RuleSet, review: &Review<'_>) -> Reply {

@@ -170,7 +170,7 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_beyond_all_memory_wait_for_each_other_and_all_come() {
-        let reader = Reader::new(Limits { cap: 1000, timeout: Duration::from_mins(1), memory: 1500 });
+        let reader = Reader::new(Limits { cap: 1000, timeout: Duration::from_secs(60), memory: 1500 });
         let tasks: Vec<_> = (0..500)
             .map(|_| {
                 let reader = reader.clone();

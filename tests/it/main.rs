@@ -2,11 +2,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod architecture;
+mod certificates;
 mod commands;
 mod corpus;
 mod doors;
 mod golden;
 mod manifests;
+mod readme;
+mod replies;
 mod rule_errors;
 mod serving;
 mod support;
@@ -17,7 +20,16 @@ fn main() {
     let mut arguments = Arguments::from_args();
     // Most cases wait for a server, not for a processor.
     arguments.test_threads = arguments.test_threads.or(Some(8));
-    let trials =
-        [serving::trials(), doors::trials(), architecture::trials(), commands::trials(), manifests::trials(), rule_errors::trials()];
+    let trials = [
+        architecture::trials(),
+        certificates::trials(),
+        commands::trials(),
+        doors::trials(),
+        manifests::trials(),
+        readme::trials(),
+        replies::trials(),
+        rule_errors::trials(),
+        serving::trials(),
+    ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
 }

@@ -7,7 +7,6 @@ mod operations;
 mod protocols;
 mod starting;
 
-use fieldward::engine::{Builtin, RuleSet};
 use libtest_mimic::Trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -15,9 +14,4 @@ pub(crate) fn trials() -> Vec<Trial> {
         .into_iter()
         .flatten()
         .collect()
-}
-
-/// Whether verdicts can be expected: a case that needs one is left out where no rule is compiled in.
-fn no_verdicts() -> bool {
-    RuleSet::load(Builtin::Included, &[]).is_ok_and(|rules| rules.is_empty())
 }

@@ -9,7 +9,6 @@ use hyper::body::Frame;
 use libtest_mimic::Trial;
 use reqwest::{Body, Method};
 
-use super::no_verdicts;
 use crate::support::server::{Server, post};
 use crate::support::trial;
 
@@ -19,8 +18,8 @@ pub(super) fn trials() -> Vec<Trial> {
         trial("serving::body_over_the_cap_is_answered", oversized),
         trial("serving::body_of_the_cap_is_judged", whole_cap),
         trial("serving::large_bodies_at_once_are_all_judged", many_large),
-        trial("serving::the_printed_command_gets_a_verdict", printed_command).with_ignored_flag(no_verdicts()),
-        trial("serving::a_denial_is_logged_without_values", denial_log).with_ignored_flag(no_verdicts()),
+        trial("serving::the_printed_command_gets_a_verdict", printed_command),
+        trial("serving::a_denial_is_logged_without_values", denial_log),
     ]
 }
 

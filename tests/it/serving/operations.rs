@@ -31,7 +31,7 @@ async fn expired() {
     let (authority, folder, key) = (Authority::new(), tempfile::tempdir().unwrap(), ecdsa());
     let now = std::time::SystemTime::now();
     let soon = now + std::time::Duration::from_secs(3);
-    let certificate = write(folder.path(), "tls.crt", &authority.server_valid(&key, now - std::time::Duration::from_mins(1), soon));
+    let certificate = write(folder.path(), "tls.crt", &authority.server_valid(&key, now - std::time::Duration::from_secs(60), soon));
     let key = write(folder.path(), "tls.key", &key.serialize_pem());
     let server = Server::start(&["--tls-cert", &certificate, "--tls-key", &key]);
     assert_eq!(server.ops("/livez").await.unwrap().0, 200);

@@ -74,13 +74,17 @@ async fn key_formats() {
 async fn client_certificate() {
     let (authority, stranger, folder) = (Authority::new(), Authority::new(), tempfile::tempdir().unwrap());
     let ca = write(folder.path(), "client-ca.pem", &authority.pem);
-    let server = Server::start(&["--tls-client-ca", &ca]);
+    let server = Server::start(&["--tls-client-ca", &ca, "--tls-reload-interval", "20ms"]);
     let with = |pem: String| server.client_builder().identity(Identity::from_pem(pem.as_bytes()).unwrap()).build().unwrap();
     assert_eq!(post(&with(authority.client()), &server.url("/validate"), "{}").await.0, 400);
     for refused in [server.client(), with(stranger.client())] {
         let answer = refused.post(server.url("/validate")).body("{}").send().await;
         assert!(answer.is_err(), "{answer:?}");
     }
+    // The CA changes: the stranger is let in, and who was known is not.
+    write(folder.path(), "client-ca.pem", &stranger.pem);
+    until("the other CA", async || with(stranger.client()).post(server.url("/validate")).body("{}").send().await.is_ok()).await;
+    assert!(with(authority.client()).post(server.url("/validate")).body("{}").send().await.is_err());
 }
 
 async fn certificate_changes() {

@@ -16,7 +16,7 @@ pub(crate) struct Authority {
     pub(crate) pem: String,
 }
 
-const DAY: Duration = Duration::from_hours(24);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 impl Authority {
     pub(crate) fn new() -> Self {
