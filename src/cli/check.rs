@@ -31,10 +31,10 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "old")]
     new: Option<PathBuf>,
     /// Who updates, with --old and --new
-    #[arg(long, value_name = "NAME", requires = "old", env = "FIELDWARD_USER")]
+    #[arg(long, value_name = "NAME", requires = "old")]
     user: Option<String>,
     /// A group of the one who updates, with --old and --new; may be repeated
-    #[arg(long = "group", value_name = "NAME", requires = "old", env = "FIELDWARD_GROUP", value_delimiter = ',')]
+    #[arg(long = "group", value_name = "NAME", requires = "old")]
     groups: Vec<String>,
     #[command(flatten)]
     rules: RuleArgs,

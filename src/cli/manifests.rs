@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", default_value = "fieldward-tls", value_parser = dns_label, help_heading = "In the cluster")]
     tls_secret: String,
     /// Ask a webhook at this https address instead; then only the registration is printed
-    #[arg(long, value_name = "URL", value_parser = BaseUrl::parse, conflicts_with_all = ["service_name", "service_namespace", "service_port", "image", "tls_secret"])]
+    #[arg(long, value_name = "URL", value_parser = BaseUrl::parse, conflicts_with_all = ["service_name", "service_namespace", "service_port", "tls_secret"])]
     url: Option<BaseUrl>,
     /// PEM file of the CAs that the webhook's certificate comes from
     #[arg(long, value_name = "FILE", help_heading = "Trust")]
