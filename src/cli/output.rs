@@ -47,7 +47,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 /// Prints a value as JSON; characters on which a terminal would act are escaped.
 ///
 /// # Errors
-/// As [`print`].
+/// Output that cannot be written.
 pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(value).context("cannot write the report as JSON")?;
     print(&(escaped(&text) + "\n"))
