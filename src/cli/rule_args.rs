@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
+
 use super::rule_sources;
 use crate::engine::{Builtin, Document, RuleSet};
 
@@ -12,7 +14,7 @@ pub struct RuleArgs {
     #[arg(id = "rules", long, value_name = "PATH", env = "FIELDWARD_RULES", value_delimiter = ',')]
     pub paths: Vec<PathBuf>,
     /// Leave the built-in rules out
-    #[arg(long, env = "FIELDWARD_NO_BUILTIN_RULES")]
+    #[arg(long, env = "FIELDWARD_NO_BUILTIN_RULES", value_parser = BoolishValueParser::new())]
     pub no_builtin_rules: bool,
 }
 

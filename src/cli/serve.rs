@@ -11,9 +11,9 @@ use clap::ValueEnum;
 
 use super::ca_file::CaFile;
 use super::quantity::{address, bytes, duration, positive_duration};
-use super::rule_sources;
+use super::rule_args::RuleArgs;
 use crate::cluster::certificates::{self, Subject};
-use crate::engine::{Builtin, RuleSet};
+use crate::engine::RuleSet;
 use crate::server::shutdown::{Leaving, Outcome};
 use crate::server::{BindError, Bound, Config, accept, body, log, shutdown, tls};
 
@@ -37,12 +37,8 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS", env = "FIELDWARD_OPS_LISTEN", default_value = "127.0.0.1:8080", value_parser = address)]
     ops_listen: SocketAddr,
 
-    /// Add the rules of a file, or of the *.yaml and *.yml in a folder; may be repeated
-    #[arg(long, value_name = "PATH", env = "FIELDWARD_RULES", value_delimiter = ',')]
-    rules: Vec<PathBuf>,
-    /// Leave the built-in rules out
-    #[arg(long, env = "FIELDWARD_NO_BUILTIN_RULES", value_parser = clap::builder::BoolishValueParser::new())]
-    no_builtin_rules: bool,
+    #[command(flatten)]
+    rules: RuleArgs,
 
     /// Certificate chain, PEM; without it, a CA and a certificate are made at start
     #[arg(long, value_name = "FILE", env = "FIELDWARD_TLS_CERT", requires = "tls_key", help_heading = "TLS")]
@@ -138,9 +134,8 @@ async fn serve(args: Args, rules: RuleSet) -> anyhow::Result<Outcome> {
 }
 
 fn load_rules(args: &Args) -> anyhow::Result<RuleSet> {
-    let builtin = if args.no_builtin_rules { Builtin::Left } else { Builtin::Included };
-    let rules = RuleSet::load(builtin, &rule_sources::read(&args.rules)?)?;
-    if args.no_builtin_rules && rules.is_empty() {
+    let rules = args.rules.load()?;
+    if rules.is_empty() {
         bail!("there is no rule to serve; add some with --rules PATH or drop --no-builtin-rules");
     }
     Ok(rules)

@@ -1,6 +1,6 @@
 //! The decision: bytes and values in, values out. No async, no IO, no clock, no environment, no logging.
 //!
-//! One door: [`admit`]. Behind it, as data flows: [`path`](Path) and pattern (what a rule writes, and all of it as one
+//! One door: [`admit()`]. Behind it, as data flows: [`path`](Path) and pattern (what a rule writes, and all of it as one
 //! tree), [`rules`](RuleSet) (documents and what they mean), review (the wire), canonical (both objects in a form whose
 //! addresses never shift), diff (`json_patch`), verdict (from the root down), words (messages), [`reply`](Reply).
 

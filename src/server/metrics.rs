@@ -7,7 +7,7 @@ use prometheus::{Encoder, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGau
 use super::rules::InForce;
 use crate::engine::Reply;
 
-/// The content type of [`Metrics::render`].
+/// The content type of the rendered metrics.
 pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 
 /// All metrics of one server.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use fieldward::engine::{Builtin, Document, RuleSet};
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::Trial;
 
 use crate::support::server::{Server, fieldward, post};
 use crate::support::trial;
@@ -38,12 +38,12 @@ pub(crate) fn trials() -> Vec<Trial> {
         }
         Ok(())
     }));
-    trials.push(Trial::test("readme::every_option_that_it_names_exists", options));
+    trials.push(trial("readme::every_option_that_it_names_exists", options));
     trials.push(trial("readme::the_metrics_that_it_names_are_those_served", metrics));
     trials
 }
 
-fn options() -> Result<(), Failed> {
+async fn options() {
     let help = |command: &str| String::from_utf8(fieldward().args([command, "--help"]).output().unwrap().stdout).unwrap();
     let known = ["serve", "manifests", "check"].map(help).concat();
     let of_other_programs = ["--release", "--locked", "--force", "--bench", "--path"];
@@ -52,7 +52,6 @@ fn options() -> Result<(), Failed> {
     for option in words.filter(|word| word.starts_with("--") && word.contains(char::is_alphabetic)) {
         assert!(known.contains(option) || of_other_programs.contains(&option), "{option}");
     }
-    Ok(())
 }
 
 async fn metrics() {
@@ -62,12 +61,12 @@ async fn metrics() {
     let case: serde_json::Value = serde_json::from_slice(&review).unwrap();
     post(&client, &server.url("/validate"), case["review"].to_string()).await;
     post(&client, &server.url("/validate"), "{").await;
-    let (_, served) = server.ops("/metrics").await.unwrap();
-    let served: BTreeSet<&str> = served.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let (_, text) = server.ops("/metrics").await.unwrap();
+    let types: BTreeSet<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     let readme = readme();
     let table = readme.split("## Metrics").nth(1).unwrap().split("\n## ").next().unwrap();
     let named: BTreeSet<&str> = table.split('`').filter(|word| word.starts_with("fieldward_")).collect();
-    let own: BTreeSet<&str> = served.into_iter().filter(|name| name.starts_with("fieldward_")).collect();
+    let own: BTreeSet<&str> = types.into_iter().filter(|name| name.starts_with("fieldward_")).collect();
     assert_eq!(named, own);
 }
 
