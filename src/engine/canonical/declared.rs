@@ -1,0 +1,89 @@
+//! What a rule declares of one location.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::{duration, quantity, value};
+use crate::engine::pattern::Tree;
+use crate::engine::rules::{Mark, Meaning};
+
+/// The equality declared of a location; of several declarations the first listed.
+#[derive(Default)]
+pub(super) struct Declared<'t> {
+    pub(super) key: Option<&'t Arc<str>>,
+    meaning: Option<Meaning>,
+    absent_as: Option<&'t Value>,
+    owned: bool,
+}
+
+impl<'t> Declared<'t> {
+    pub(super) fn of(tree: &'t Tree<Mark>, reached: &'t [u32]) -> Self {
+        let mut declared = Self::default();
+        let (mut meanings, mut absents, mut keys) = (usize::MAX, usize::MAX, usize::MAX);
+        let first = |best: &mut usize, order: usize| std::mem::replace(best, order.min(*best)) > order;
+        for mark in tree.marks(reached) {
+            match mark {
+                Mark::As { order, meaning } if first(&mut meanings, *order) => declared.meaning = Some(*meaning),
+                Mark::AbsentAs { order, value } if first(&mut absents, *order) => declared.absent_as = Some(value),
+                Mark::Key { order, key } if first(&mut keys, *order) => declared.key = Some(key),
+                Mark::Owned => declared.owned = true,
+                _ => {}
+            }
+        }
+        declared
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.meaning == Some(Meaning::Set)
+    }
+
+    /// The value, unless it counts as left out.
+    pub(super) fn normalise<'a>(&self, tree: &Tree<Mark>, reached: &[u32], value: Option<&'a Value>) -> Option<&'a Value> {
+        let left_out = |value: &&Value| self.owned || self.absent_as.is_some_and(|absent| self.equal(tree, reached, value, absent));
+        value.filter(|value| !left_out(value))
+    }
+
+    /// What stands for the value in a canonical form: the scalar itself, or a mark that no scalar has.
+    pub(super) fn shown(&self, value: &Value) -> Value {
+        let respelled = |name: &str, text: String| Value::Object(Map::from_iter([(name.to_owned(), Value::String(text))]));
+        let respelled = match (value, self.meaning) {
+            (Value::Object(_), _) => return Value::Object(Map::new()),
+            (Value::Array(_), _) => return Value::Array(Vec::new()),
+            (Value::String(text), Some(Meaning::Quantity)) => quantity::spell(text).map(|text| respelled("quantity", text)),
+            (Value::Number(number), Some(Meaning::Quantity)) => {
+                quantity::spell(&number.to_string()).map(|text| respelled("quantity", text))
+            }
+            (Value::String(text), Some(Meaning::Duration)) => {
+                duration::nanoseconds(text).map(|count| respelled("duration", count.to_string()))
+            }
+            _ => None,
+        };
+        respelled.unwrap_or_else(|| value::scalar(value))
+    }
+
+    /// Whether two locations without children have the same mark.
+    pub(super) fn alike(&self, old: Option<&Value>, new: Option<&Value>) -> bool {
+        match (old, new) {
+            // Most strings are equal to the letter; that needs no copy.
+            (Some(Value::String(old)), Some(Value::String(new))) if old == new => true,
+            (Some(old), Some(new)) => self.shown(old) == self.shown(new),
+            _ => false,
+        }
+    }
+
+    fn equal(&self, tree: &Tree<Mark>, reached: &[u32], one: &Value, two: &Value) -> bool {
+        match (one, two) {
+            (Value::Object(one), Value::Object(two)) if two.is_empty() => one.iter().all(|(key, member)| {
+                let below = tree.member(reached, key);
+                Declared::of(tree, &below).normalise(tree, &below, Some(member)).is_none()
+            }),
+            (Value::Object(_), Value::Object(_)) => value::normal(tree, reached, one) == value::normal(tree, reached, two),
+            (Value::Array(one_list), Value::Array(two_list)) => {
+                one_list.is_empty() == two_list.is_empty() && value::normal(tree, reached, one) == value::normal(tree, reached, two)
+            }
+            (Value::Object(_) | Value::Array(_), _) | (_, Value::Object(_) | Value::Array(_)) => false,
+            _ => self.shown(one) == self.shown(two),
+        }
+    }
+}

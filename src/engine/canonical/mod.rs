@@ -1,0 +1,294 @@
+//! Both objects in the form in which `json_patch::diff` sees every change once and at an address that never shifts.
+//!
+//! The two objects are walked together, in step with the rule's [`Tree`]. Every location that either of them has gets a
+//! number; list elements pair by key, membership or position as the rule declares; values are normalised. The canonical
+//! form of an object is one flat JSON object that maps the number of each of its locations to what stands there: a
+//! scalar, or for a container a mark of its kind and, in a keyed list, of the order of the elements that stay.
+//!
+//! - An absent location has no member, so absent, `null`, `{}` and `[]` stay four different things.
+//! - Object and list have different marks (`{}`, `[]`), so a list and an object with the same members differ.
+//! - A location's name is its number, so no key can be taken for an index or for a piece of a pointer, and
+//!   removing an element shifts nothing.
+//! - A form is linear in its object: the diff's pointers are short however long and deep the keys are.
+
+mod declared;
+mod duration;
+mod pairing;
+mod quantity;
+mod value;
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::pattern::{Reached, Tree};
+use super::rules::{Mark, Rule};
+
+use declared::Declared;
+pub(super) use pairing::Pairing;
+
+/// The number of a location.
+pub(super) type Id = usize;
+
+/// The root's number.
+pub(super) const ROOT: Id = 0;
+
+/// How much of the two objects the forms hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Only what is not alike in both. `json_patch::diff` is silent on the rest, so leaving it out of both forms changes
+    /// no operation, and a review of thousands of equal fields takes the memory of the few that differ.
+    Differing,
+    /// Everything: the reference that the other is tested against.
+    #[cfg(test)]
+    Everything,
+}
+
+/// One location of the two objects, and what each has there after normalisation.
+#[derive(Debug)]
+pub(super) struct Location<'a> {
+    pub(super) parent: Id,
+    pub(super) segment: Segment<'a>,
+    /// What the rule's paths say here.
+    pub(super) reached: Reached,
+    pub(super) old: Option<&'a Value>,
+    pub(super) new: Option<&'a Value>,
+    /// How the children pair; a location without children of its own is compared as a whole.
+    pub(super) pairing: Pairing,
+}
+
+/// How a location is reached from its parent.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Segment<'a> {
+    /// A member of an object.
+    Member(&'a str),
+    /// An element by position.
+    Index(usize),
+    /// An element of a list keyed by `key`.
+    Keyed { value: &'a str, key: Arc<str> },
+}
+
+/// Both canonical forms, and the locations that they number (parents before children, siblings in the order of reports).
+#[derive(Debug)]
+pub(super) struct Sheet<'a> {
+    pub(super) locations: Vec<Location<'a>>,
+    /// From this number on the locations stand beside the tree: the protected labels, each below two of its own ancestors.
+    pub(super) beside: Id,
+    pub(super) old: Value,
+    pub(super) new: Value,
+}
+
+impl<'a> Sheet<'a> {
+    /// Walks both objects in step with the rule; `active` tells which entries count for this requester.
+    pub(super) fn new(rule: &'a Rule, active: &'a dyn Fn(usize) -> bool, old: &'a Value, new: &'a Value, extent: Extent) -> Self {
+        let mut walk = Walk { extent, tree: &rule.tree, active, locations: Vec::new(), old: Vec::new(), new: Vec::new() };
+        walk.visit(ROOT, Segment::Member(""), &Tree::<Mark>::root(), Some(old), Some(new));
+        let beside = walk.locations.len();
+        for label in rule.protected_labels() {
+            walk.protect(label, old, new);
+        }
+        Self { beside, locations: walk.locations, old: form(walk.old), new: form(walk.new) }
+    }
+
+    /// The location of that number.
+    pub(super) fn get(&self, id: Id) -> Option<&Location<'a>> {
+        self.locations.get(id)
+    }
+
+    /// The segments from the root to a location, nearest last.
+    pub(super) fn segments(&self, id: Id) -> Vec<&Segment<'a>> {
+        let mut segments: Vec<_> = self.ancestry(id).map(|location| &location.segment).collect();
+        segments.reverse();
+        segments
+    }
+
+    /// The same, unless there are more than `most` of them.
+    pub(super) fn segments_within(&self, id: Id, most: usize) -> Option<Vec<&Segment<'a>>> {
+        (self.ancestry(id).take(most + 1).count() <= most).then(|| self.segments(id))
+    }
+
+    /// The location and those above it without the root, nearest first.
+    pub(super) fn ancestry(&self, id: Id) -> impl Iterator<Item = &Location<'a>> {
+        let step = |id: &Id| self.get(*id).map(|location| location.parent);
+        std::iter::successors(Some(id), step).take_while(|id| *id != ROOT).filter_map(|id| self.get(id))
+    }
+}
+
+fn form(members: Vec<(Id, Value)>) -> Value {
+    Value::Object(members.into_iter().map(|(id, value)| (id.to_string(), value)).collect::<Map<_, _>>())
+}
+
+/// An element of the old list and of the new one, with their positions.
+type Pair<'a> = (Option<(usize, &'a Value)>, Option<(usize, &'a Value)>);
+
+#[derive(Clone, Copy)]
+enum Side {
+    Old,
+    New,
+}
+
+struct Walk<'a> {
+    extent: Extent,
+    tree: &'a Tree<Mark>,
+    active: &'a dyn Fn(usize) -> bool,
+    locations: Vec<Location<'a>>,
+    old: Vec<(Id, Value)>,
+    new: Vec<(Id, Value)>,
+}
+
+impl<'a> Walk<'a> {
+    /// Numbers a location and everything below it that can change on its own.
+    fn visit(&mut self, parent: Id, segment: Segment<'a>, reached: &[u32], old: Option<&'a Value>, new: Option<&'a Value>) {
+        let declared = Declared::of(self.tree, reached);
+        let (old, new) = (declared.normalise(self.tree, reached, old), declared.normalise(self.tree, reached, new));
+        if old.is_none() && new.is_none() {
+            return;
+        }
+        let pairing = Pairing::of(&declared, old, new, || self.tree.on_the_way(reached, self.active));
+        if self.extent == Extent::Differing && pairing == Pairing::Whole && declared.alike(old, new) {
+            return;
+        }
+        let id = self.locations.len();
+        let marks = (self.old.len(), self.new.len());
+        self.locations.push(Location { parent, segment, reached: reached.to_vec(), old, new, pairing: pairing.clone() });
+        self.old.extend(old.map(|value| (id, declared.shown(value))));
+        self.new.extend(new.map(|value| (id, declared.shown(value))));
+        match pairing {
+            Pairing::Whole => {}
+            Pairing::Replaced => self.remark(marks.1, Value::Array(vec![Value::Bool(true)]), Side::New),
+            Pairing::Members => self.members(id, reached, old, new),
+            Pairing::Position => self.positions(id, reached, old, new),
+            Pairing::Key(key) => self.keyed(id, reached, &key, (old, new), marks),
+            Pairing::Membership => self.membership(id, reached, old, new),
+        }
+        if self.extent == Extent::Differing && id != ROOT && self.is_alike(id, marks) {
+            self.locations.truncate(id);
+            self.old.truncate(marks.0);
+            self.new.truncate(marks.1);
+        }
+    }
+
+    /// Whether both forms hold the same at a location that both objects have, and nothing is left below it.
+    fn is_alike(&self, id: Id, marks: (usize, usize)) -> bool {
+        let mark = |members: &[(Id, Value)], at: usize| members.get(at).filter(|(holder, _)| *holder == id).map(|(_, mark)| mark.clone());
+        self.locations.len() == id + 1 && mark(&self.old, marks.0) == mark(&self.new, marks.1)
+    }
+
+    fn members(&mut self, id: Id, reached: &[u32], old: Option<&'a Value>, new: Option<&'a Value>) {
+        let side = |value: Option<&'a Value>| value.and_then(Value::as_object).into_iter().flatten().peekable();
+        let (mut old, mut new) = (side(old), side(new));
+        // Both sides are sorted by key already.
+        loop {
+            let order = match (old.peek(), new.peek()) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((one, _)), Some((two, _))) => one.cmp(two),
+            };
+            let one = if order.is_le() { old.next() } else { None };
+            let two = if order.is_ge() { new.next() } else { None };
+            let Some((key, _)) = one.or(two) else { break };
+            self.visit(id, Segment::Member(key), &self.tree.member(reached, key), one.map(|(_, value)| value), two.map(|(_, value)| value));
+        }
+    }
+
+    fn positions(&mut self, id: Id, reached: &[u32], old: Option<&'a Value>, new: Option<&'a Value>) {
+        let (old, new) = (elements(old), elements(new));
+        for index in 0..old.len().max(new.len()) {
+            self.visit(id, Segment::Index(index), &self.tree.element(reached), old.get(index), new.get(index));
+        }
+    }
+
+    fn keyed(&mut self, id: Id, reached: &[u32], key: &Arc<str>, sides: (Option<&'a Value>, Option<&'a Value>), marks: (usize, usize)) {
+        let mut pairs: BTreeMap<&'a str, Pair<'a>> = BTreeMap::new();
+        for (index, element) in elements(sides.0).iter().enumerate() {
+            pairs.entry(pairing::key_of(element, key).unwrap_or_default()).or_default().0 = Some((index, element));
+        }
+        for (index, element) in elements(sides.1).iter().enumerate() {
+            pairs.entry(pairing::key_of(element, key).unwrap_or_default()).or_default().1 = Some((index, element));
+        }
+        // The order of the elements that stay, told by their place among the keys.
+        let mut staying: Vec<(usize, usize, usize)> =
+            pairs.values().enumerate().filter_map(|(rank, (old, new))| Some(((*old)?.0, (*new)?.0, rank))).collect();
+        staying.sort_unstable();
+        self.remark(marks.0, order_mark(&staying), Side::Old);
+        staying.sort_unstable_by_key(|(_, new, _)| *new);
+        self.remark(marks.1, order_mark(&staying), Side::New);
+        for (value, (old, new)) in pairs {
+            let below = self.tree.keyed_element(reached, key, value);
+            self.visit(
+                id,
+                Segment::Keyed { value, key: Arc::clone(key) },
+                &below,
+                old.map(|(_, element)| element),
+                new.map(|(_, element)| element),
+            );
+        }
+    }
+
+    fn membership(&mut self, id: Id, reached: &[u32], old: Option<&'a Value>, new: Option<&'a Value>) {
+        let mut pairs: BTreeMap<String, Pair<'a>> = BTreeMap::new();
+        for (index, element) in elements(old).iter().enumerate() {
+            pairs.entry(value::exact_text(element)).or_default().0.get_or_insert((index, element));
+        }
+        for (index, element) in elements(new).iter().enumerate() {
+            pairs.entry(value::exact_text(element)).or_default().1.get_or_insert((index, element));
+        }
+        // A member is named by its index in the list where it stands, the old one first.
+        let mut pairs: Vec<_> = pairs.into_values().filter_map(|(old, new)| Some((old.or(new)?.0, old, new))).collect();
+        pairs.sort_by_key(|(index, old, _)| (*index, old.is_none()));
+        for (index, old, new) in pairs {
+            self.visit(
+                id,
+                Segment::Index(index),
+                &self.tree.element(reached),
+                old.map(|(_, element)| element),
+                new.map(|(_, element)| element),
+            );
+        }
+    }
+
+    /// Numbers a protected label once more, beside the tree, so that no entry above it hides a change.
+    fn protect(&mut self, label: &'a str, old: &'a Value, new: &'a Value) {
+        let find = |object: &'a Value| object.get("metadata")?.get("labels")?.get(label);
+        let (old, new) = (find(old), find(new));
+        let mut parent = ROOT;
+        for name in ["metadata", "labels", label] {
+            let at_label = name == label && parent != ROOT;
+            let id = self.locations.len();
+            let (old, new) = if at_label { (old, new) } else { (None, None) };
+            self.locations.push(Location {
+                parent,
+                segment: Segment::Member(name),
+                reached: Reached::new(),
+                old,
+                new,
+                pairing: Pairing::Whole,
+            });
+            parent = id;
+        }
+        self.old.extend(old.map(|value| (parent, value::exact(value))));
+        self.new.extend(new.map(|value| (parent, value::exact(value))));
+    }
+
+    fn remark(&mut self, at: usize, mark: Value, side: Side) {
+        let members = match side {
+            Side::Old => &mut self.old,
+            Side::New => &mut self.new,
+        };
+        if let Some((_, slot)) = members.get_mut(at) {
+            *slot = mark;
+        }
+    }
+}
+
+fn elements(list: Option<&Value>) -> &[Value] {
+    list.and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn order_mark(staying: &[(usize, usize, usize)]) -> Value {
+    let ranks: Vec<String> = staying.iter().map(|(_, _, rank)| rank.to_string()).collect();
+    Value::Array(vec![Value::String(ranks.join(","))])
+}

@@ -1,0 +1,307 @@
+//! The wire: an AdmissionReview as the API server sends it. Types of our own over raw JSON, since kube's re-type metadata.
+//!
+//! The envelope is read without looking into the two objects, so the uid is known even when an object cannot be judged.
+//! Of a repeated key the last one counts, everywhere.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::rules::Target;
+
+/// The `apiVersion` of every review that is understood.
+pub(super) const API_VERSION: &str = "admission.k8s.io/v1";
+
+/// Levels of nesting up to which an object is judged: the API server's own limit.
+const DEEPEST: usize = 10_000;
+
+/// Stack that one level of nesting may take, over parsing, walking and dropping, in an unoptimised build.
+const STACK_PER_LEVEL: usize = 12 * 1024;
+
+/// Levels that any thread's stack bears.
+const SHALLOW: usize = 64;
+
+/// A review whose envelope could be read.
+#[derive(Debug)]
+pub(super) struct Review<'a> {
+    pub(super) uid: String,
+    pub(super) operation: Operation,
+    pub(super) name: String,
+    pub(super) namespace: String,
+    pub(super) user: String,
+    pub(super) groups: Vec<String>,
+    kind: Option<GroupVersionKind>,
+    resource: Option<GroupVersionResource>,
+    subresource: String,
+    object: Option<&'a RawValue>,
+    old_object: Option<&'a RawValue>,
+}
+
+/// What the requester does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Operation {
+    /// Judged.
+    Update,
+    /// CREATE, DELETE, CONNECT: no rule speaks of it.
+    Other,
+    /// Not one of Kubernetes' operations.
+    Unknown(String),
+}
+
+#[derive(Debug, Deserialize)]
+struct GroupVersionKind {
+    group: String,
+    kind: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct GroupVersionResource {
+    group: String,
+    version: String,
+    resource: String,
+}
+
+/// Why a body is not a review: it has no uid to answer to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NotAReview {
+    #[error("expected an AdmissionReview as JSON, found something else: {0}")]
+    Json(String),
+    #[error("expected apiVersion `{API_VERSION}`, found `{0}`")]
+    Version(String),
+    #[error("expected kind `AdmissionReview`, found `{0}`")]
+    Kind(String),
+    #[error("expected an AdmissionReview with a `request`, found none")]
+    Request,
+    #[error("expected an AdmissionReview with a `request.uid`, found none")]
+    Uid,
+}
+
+/// Why the content of a review cannot be judged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unjudgeable {
+    #[error("expected the operation UPDATE, CREATE, DELETE or CONNECT, found `{0}`")]
+    Operation(String),
+    #[error("expected `request.resource` with group, version and resource, and `request.kind`, found none")]
+    Target,
+    #[error("expected both `object` and `oldObject` of the update, found no `{0}`")]
+    Missing(&'static str),
+    #[error("expected an object as `{0}`, found something else")]
+    NoObject(&'static str),
+    #[error("expected at most {DEEPEST} levels of nesting in `{0}`, found more")]
+    Depth(&'static str),
+    #[error("expected text and numbers that JSON can carry in `{0}`, found {1}")]
+    Content(&'static str, String),
+    #[error("{0}")]
+    Difference(#[from] super::diff::StrayOperation),
+}
+
+impl<'a> Review<'a> {
+    pub(super) fn parse(body: &'a [u8]) -> Result<Self, NotAReview> {
+        let top: Fields<'a> = serde_json::from_slice(body).map_err(|error| NotAReview::Json(super::words::harmless(&error.to_string())))?;
+        let version = text(&top, "apiVersion").unwrap_or_default();
+        if version != API_VERSION {
+            return Err(NotAReview::Version(super::words::cut(&super::words::harmless(&version), 64)));
+        }
+        if let Some(kind) = text(&top, "kind").filter(|kind| kind != "AdmissionReview") {
+            return Err(NotAReview::Kind(super::words::cut(&super::words::harmless(&kind), 64)));
+        }
+        let request: Fields<'a> = parsed(&top, "request").ok_or(NotAReview::Request)?;
+        let uid = text(&request, "uid").filter(|uid| !uid.is_empty()).ok_or(NotAReview::Uid)?;
+        let user_info: Fields<'a> = parsed(&request, "userInfo").unwrap_or_default();
+        let operation = match text(&request, "operation").as_deref() {
+            Some("UPDATE") => Operation::Update,
+            Some("CREATE" | "DELETE" | "CONNECT") => Operation::Other,
+            other => Operation::Unknown(other.unwrap_or_default().to_owned()),
+        };
+        let object = |name: &str| request.get(name).copied().filter(|raw| raw.get() != "null");
+        Ok(Self {
+            uid,
+            operation,
+            name: text(&request, "name").unwrap_or_default(),
+            namespace: text(&request, "namespace").unwrap_or_default(),
+            user: text(&user_info, "username").unwrap_or_default(),
+            groups: parsed(&user_info, "groups").unwrap_or_default(),
+            kind: parsed(&request, "kind"),
+            resource: parsed(&request, "resource"),
+            subresource: text(&request, "subResource").unwrap_or_default(),
+            object: object("object"),
+            old_object: object("oldObject"),
+        })
+    }
+
+    /// What the review is about, converted for the registration; never what the requester's own version was.
+    pub(super) fn target(&self) -> Option<Target<'_>> {
+        let (kind, resource) = (self.kind.as_ref()?, self.resource.as_ref()?);
+        Some(Target {
+            group: &resource.group,
+            version: &resource.version,
+            resource: &resource.resource,
+            subresource: &self.subresource,
+            kind: &kind.kind,
+        })
+    }
+
+    pub(super) fn kind(&self) -> &str {
+        self.kind.as_ref().map_or("", |kind| &kind.kind)
+    }
+
+    pub(super) fn group(&self) -> &str {
+        self.kind.as_ref().map_or("", |kind| &kind.group)
+    }
+
+    /// Whether the object is a Secret, whose values are never shown.
+    pub(super) fn is_secret(&self) -> bool {
+        self.group().is_empty() && self.kind() == "Secret"
+    }
+
+    /// Parses both objects and hands them to `judge`, on a stack that their nesting cannot exhaust.
+    pub(super) fn with_objects<T>(&self, judge: impl FnOnce(&Value, &Value) -> Result<T, Unjudgeable>) -> Result<T, Unjudgeable> {
+        let old = self.old_object.ok_or(Unjudgeable::Missing("oldObject"))?.get();
+        let new = self.object.ok_or(Unjudgeable::Missing("object"))?.get();
+        let deepest = depth(old, "oldObject")?.max(depth(new, "object")?);
+        let run = || judge(&parse(old, "oldObject")?, &parse(new, "object")?);
+        if deepest <= SHALLOW { run() } else { stacker::grow(deepest * STACK_PER_LEVEL, run) }
+    }
+}
+
+type Fields<'a> = BTreeMap<String, &'a RawValue>;
+
+fn parsed<'a, T: Deserialize<'a>>(fields: &Fields<'a>, name: &str) -> Option<T> {
+    fields.get(name).and_then(|raw| serde_json::from_str(raw.get()).ok())
+}
+
+fn text(fields: &Fields<'_>, name: &str) -> Option<String> {
+    owned(fields.get(name)?.get())
+}
+
+fn owned<T: DeserializeOwned>(json: &str) -> Option<T> {
+    serde_json::from_str(json).ok()
+}
+
+fn parse(json: &str, what: &'static str) -> Result<Value, Unjudgeable> {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    reader.disable_recursion_limit();
+    let value = Value::deserialize(&mut reader).map_err(|error| Unjudgeable::Content(what, super::words::harmless(&error.to_string())))?;
+    if value.is_object() { Ok(value) } else { Err(Unjudgeable::NoObject(what)) }
+}
+
+/// The levels of nesting of a JSON text that is known to be well-formed.
+fn depth(json: &str, what: &'static str) -> Result<usize, Unjudgeable> {
+    let (mut now, mut deepest) = (0usize, 0usize);
+    let mut bytes = json.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'{' | b'[' => {
+                now += 1;
+                deepest = deepest.max(now);
+            }
+            b'}' | b']' => now = now.saturating_sub(1),
+            b'"' => skip_string(&mut bytes),
+            _ => {}
+        }
+    }
+    if deepest > DEEPEST { Err(Unjudgeable::Depth(what)) } else { Ok(deepest) }
+}
+
+fn skip_string(bytes: &mut impl Iterator<Item = u8>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => {
+                bytes.next();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The uid of a review of which only the first bytes are there.
+pub(super) fn uid_in_prefix(prefix: &[u8]) -> Option<String> {
+    let found = RefCell::new(None);
+    let text = match std::str::from_utf8(prefix) {
+        Ok(text) => text,
+        // A cut may go through a character.
+        Err(error) => std::str::from_utf8(prefix.get(..error.valid_up_to())?).ok()?,
+    };
+    // The text ends in the middle, so the result is an error as a rule; what was met before is what counts.
+    let _ = Seek { at: "request", then: Some("uid"), found: &found }.deserialize(&mut serde_json::Deserializer::from_str(text));
+    found.into_inner().filter(|uid: &String| !uid.is_empty())
+}
+
+/// Finds a member by name, and in it another.
+struct Seek<'f> {
+    at: &'static str,
+    then: Option<&'static str>,
+    found: &'f RefCell<Option<String>>,
+}
+
+impl<'de> DeserializeSeed<'de> for Seek<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Seek<'_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            match self.then {
+                _ if key != self.at => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+                Some(then) => map.next_value_seed(Seek { at: then, then: None, found: self.found })?,
+                None => *self.found.borrow_mut() = Some(map.next_value::<String>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Operation, Review, depth, uid_in_prefix};
+
+    #[test]
+    fn of_a_repeated_key_the_last_one_counts() {
+        let body = br#"{"apiVersion":"x","request":1,"apiVersion":"admission.k8s.io/v1","request":{"uid":"a","operation":"CREATE","uid":"b","operation":"UPDATE"}}"#;
+        let review = Review::parse(body).map(|review| (review.uid, review.operation));
+        assert_eq!(review, Ok(("b".to_owned(), Operation::Update)));
+    }
+
+    #[test]
+    fn depth_counts_containers_outside_strings() {
+        assert_eq!(depth(r#"{"a":[{"b":"[[[\"{{"}],"c":{}}"#, "object"), Ok(3));
+        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+        assert_eq!(depth(&nested(10_000), "object"), Ok(10_000));
+        assert!(depth(&nested(10_001), "object").is_err());
+    }
+
+    #[test]
+    fn a_uid_is_found_in_what_there_is() {
+        let whole = r#"{"kind":"AdmissionReview","request":{"extra":{"uid":"no"},"uid":"yes","object":{"uid":"no"#;
+        assert_eq!(uid_in_prefix(whole.as_bytes()), Some("yes".to_owned()));
+        for text in [
+            "",
+            "{",
+            r#"{"request":{"uid":"ye"#,
+            r#"{"request":[{"uid":"x"}]}"#,
+            r#"{"uid":"x"}"#,
+            r#"{"request":{"uid":""}}"#,
+            "\u{feff}{}",
+        ] {
+            assert_eq!(uid_in_prefix(text.as_bytes()), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! From the document's shape to a [`Rule`]: every text becomes a parsed value, every error keeps its place.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_saphyr::{Location, Spanned};
+
+use super::document::{RawCondition, RawEntry, RawEquality, RawRequesters, RawResource, RawRule, RawSelector, Texts};
+use super::{
+    Actions, Effect, Entry, EntryOrigin, FailurePolicy, LabelSelector, Mark, MatchCondition, Meaning, Reason, Requesters, ResourceRule,
+    Rule, RuleName, SelectorExpression, Verb, Verbs, checks,
+};
+use crate::engine::path::{Path, Step};
+use crate::engine::pattern::Tree;
+
+/// Why a rule document was refused, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleError {
+    origin: String,
+    line: u64,
+    column: u64,
+    message: String,
+}
+
+impl RuleError {
+    pub(super) fn new(origin: &str, line: u64, column: u64, message: impl Into<String>) -> Self {
+        Self { origin: origin.to_owned(), line, column, message: message.into() }
+    }
+}
+
+impl fmt::Display for RuleError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}:{}: {}", self.origin, self.line, self.column, self.message)
+    }
+}
+
+/// Every reason why a set of rule documents was refused; one per line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleErrors(pub(super) Vec<RuleError>);
+
+impl fmt::Display for RuleErrors {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.0.iter().enumerate() {
+            if index > 0 {
+                out.write_str("\n")?;
+            }
+            error.fmt(out)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for RuleErrors {}
+
+/// A parsed path of the document, and where it stands.
+pub(super) struct Placed {
+    pub(super) path: Path,
+    pub(super) at: Location,
+}
+
+/// An equality entry with its path parsed.
+pub(super) struct Equality {
+    pub(super) placed: Placed,
+    pub(super) meaning: Option<Meaning>,
+    pub(super) absent_as: Option<serde_json::Value>,
+    pub(super) key: Option<String>,
+}
+
+/// Parses one document; `text` has the lines of the whole file, so that places are the file's.
+pub(super) fn rule(origin: &str, text: &str) -> Result<Rule, Vec<RuleError>> {
+    let options = serde_saphyr::options! { with_snippet: false };
+    let raw: RawRule = serde_saphyr::from_str_with_options(text, options).map_err(|error| vec![yaml_error(origin, &error)])?;
+    Parser { origin, text, errors: Vec::new() }.rule(raw)
+}
+
+fn yaml_error(origin: &str, error: &serde_saphyr::Error) -> RuleError {
+    let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+    let rendered = error.to_string();
+    let message = rendered.split(" at line ").next().unwrap_or_default();
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or_default();
+    let advice = if message.contains("anchor or alias") || message.contains("flow") {
+        " (a path with `*` or `[` stands in quotes within `{}` and `[]`)"
+    } else {
+        ""
+    };
+    RuleError::new(origin, line, column, message.lines().collect::<Vec<_>>().join(" ") + advice)
+}
+
+/// Collects errors while it parses, so that one run shows all of them.
+pub(super) struct Parser<'a> {
+    origin: &'a str,
+    text: &'a str,
+    errors: Vec<RuleError>,
+}
+
+impl Parser<'_> {
+    fn rule(mut self, raw: RawRule) -> Result<Rule, Vec<RuleError>> {
+        self.choice(&raw.api_version, "`fieldward.io/v1alpha1`", |text| (text == "fieldward.io/v1alpha1").then_some(()));
+        self.choice(&raw.kind, "`UpdateRule`", |text| (text == "UpdateRule").then_some(()));
+        let name =
+            self.choice(&raw.metadata.name, "a lower-case DNS subdomain", |text| is_dns_subdomain(text).then(|| RuleName(text.to_owned())));
+        let source = raw.metadata.annotations.get("fieldward.io/source").map(|text| text.value.clone());
+        let defaulted = raw.metadata.annotations.get("fieldward.io/defaulted").map(|text| self.path_list(text)).unwrap_or_default();
+        let spec = raw.spec;
+
+        let resources = self.resources(spec.match_constraints.resource_rules);
+        let (namespace_selector, object_selector) =
+            (self.selector(spec.match_constraints.namespace_selector), self.selector(spec.match_constraints.object_selector));
+        let conditions = self.conditions(spec.match_conditions);
+        let actions = spec.validation_actions.map_or(Actions { effect: Effect::Deny, audit: false }, |actions| self.actions(&actions));
+        let failure_policy =
+            spec.failure_policy.and_then(|text| self.choice(&text, "`Fail` or `Ignore`", failure_policy)).unwrap_or(FailurePolicy::Fail);
+        let reason = spec.reason.and_then(|text| self.choice(&text, "`Forbidden` or `Invalid`", reason)).unwrap_or(Reason::Forbidden);
+        let exempt = spec.exempt.map(|requesters| self.requesters("exempt", requesters)).unwrap_or_default();
+        let mutable: Vec<(Placed, Entry)> = spec.mutable.into_iter().filter_map(|entry| self.entry(entry)).collect();
+        let equality: Vec<Equality> = spec.equality.into_iter().filter_map(|entry| self.equality(entry)).collect();
+        let sensitive: Vec<Placed> = spec.sensitive.iter().filter_map(|text| self.path(text)).collect();
+
+        let others = sensitive.iter().chain(&defaulted);
+        checks::together(&mut self, mutable.iter().map(|(placed, _)| placed).chain(others), &equality);
+        self.errors.sort_by_key(|error| (error.line, error.column));
+        let Some(name) = name.filter(|_| self.errors.is_empty()) else { return Err(self.errors) };
+
+        let mut entries: Vec<Entry> = mutable.into_iter().map(|(_, entry)| entry).collect();
+        entries.extend(checks::lifecycle_entries());
+        let tree = tree(&entries, &equality, &sensitive, &defaulted);
+        Ok(Rule {
+            name,
+            origin: self.origin.to_owned(),
+            text: self.text.trim_start_matches('\n').to_owned(),
+            source,
+            resources,
+            namespace_selector,
+            object_selector,
+            conditions,
+            actions,
+            failure_policy,
+            reason,
+            entries,
+            sensitive: sensitive.into_iter().map(|placed| placed.path).collect(),
+            exempt,
+            tree,
+        })
+    }
+
+    fn resources(&mut self, raw: Spanned<Vec<Spanned<RawResource>>>) -> Vec<ResourceRule> {
+        if raw.value.is_empty() {
+            self.refuse(raw.referenced, "expected at least one resource rule, found none");
+        }
+        let mut list = |texts: Spanned<Texts>, what: &str| {
+            if texts.value.is_empty() {
+                self.refuse(texts.referenced, format!("expected at least one of `{what}`, found none"));
+            }
+            plain(texts.value)
+        };
+        raw.value
+            .into_iter()
+            .map(|rule| ResourceRule {
+                api_groups: list(rule.value.api_groups, "apiGroups"),
+                api_versions: list(rule.value.api_versions, "apiVersions"),
+                resources: list(rule.value.resources, "resources"),
+                kinds: rule.value.kinds.map(|kinds| list(kinds, "kinds")).unwrap_or_default(),
+            })
+            .collect()
+    }
+
+    fn selector(&mut self, raw: Option<RawSelector>) -> LabelSelector {
+        let Some(raw) = raw else { return LabelSelector::default() };
+        let mut match_expressions = Vec::new();
+        for expression in raw.match_expressions {
+            let takes_values = matches!(expression.operator.value.as_str(), "In" | "NotIn");
+            let operator = self.choice(&expression.operator, "`In`, `NotIn`, `Exists` or `DoesNotExist`", |text| {
+                matches!(text, "In" | "NotIn" | "Exists" | "DoesNotExist").then(|| text.to_owned())
+            });
+            if operator.is_some() && takes_values == expression.values.is_empty() {
+                let message = if takes_values {
+                    "expected values for this operator, found none"
+                } else {
+                    "expected no values for this operator, found some"
+                };
+                self.refuse(expression.operator.referenced, message);
+            }
+            match_expressions.extend(operator.map(|operator| SelectorExpression {
+                key: expression.key,
+                operator,
+                values: expression.values,
+            }));
+        }
+        LabelSelector { match_labels: raw.match_labels.into_iter().collect(), match_expressions }
+    }
+
+    fn conditions(&mut self, raw: Vec<RawCondition>) -> Vec<MatchCondition> {
+        for text in raw.iter().flat_map(|condition| [&condition.name, &condition.expression]).filter(|text| text.value.trim().is_empty()) {
+            self.refuse(text.referenced, "expected a name and an expression, found an empty text");
+        }
+        raw.into_iter().map(|condition| MatchCondition { name: condition.name.value, expression: condition.expression.value }).collect()
+    }
+
+    fn actions(&mut self, raw: &Spanned<Texts>) -> Actions {
+        let (mut deny, mut warn, mut audit) = (false, false, false);
+        for text in &raw.value {
+            let slot = match text.value.as_str() {
+                "Deny" => &mut deny,
+                "Warn" => &mut warn,
+                "Audit" => &mut audit,
+                other => {
+                    self.refuse(text.referenced, format!("expected `Deny`, `Warn` or `Audit`, found `{other}`"));
+                    continue;
+                }
+            };
+            if std::mem::replace(slot, true) {
+                self.refuse(text.referenced, format!("expected each action once, found `{}` again", text.value));
+            }
+        }
+        if raw.value.is_empty() {
+            self.refuse(raw.referenced, "expected at least one of `Deny`, `Warn`, `Audit`, found none");
+        }
+        if deny && warn {
+            self.refuse(raw.referenced, "expected `Deny` or `Warn`, found both: a denial already carries the message");
+        }
+        let effect = match (deny, warn) {
+            (true, _) => Effect::Deny,
+            (false, true) => Effect::Warn,
+            (false, false) => Effect::Nothing,
+        };
+        Actions { effect, audit }
+    }
+
+    fn entry(&mut self, raw: RawEntry) -> Option<(Placed, Entry)> {
+        if let Some(when) = &raw.when {
+            self.refuse(
+                when.referenced,
+                "conditions (`when`) are not supported by this version of fieldward; remove the entry or the condition",
+            );
+        }
+        let verbs = raw.allow.map_or(Verbs::ALL, |allow| self.verbs(&allow));
+        let by = raw.by.map(|by| self.requesters("by", by));
+        let placed = self.path(&raw.path)?;
+        let entry = Entry { path: placed.path.clone(), verbs, by, origin: EntryOrigin::Document };
+        Some((placed, entry))
+    }
+
+    fn verbs(&mut self, raw: &Spanned<Texts>) -> Verbs {
+        let mut verbs = Verbs::default();
+        for text in &raw.value {
+            let verb = Verb::ALL.into_iter().find(|(_, name)| *name == text.value).map(|(verb, _)| verb);
+            match verb {
+                None => self.refuse(
+                    text.referenced,
+                    format!("expected `Set`, `Modify`, `Clear`, `AddItem` or `RemoveItem`, found `{}`", text.value),
+                ),
+                Some(verb) if verbs.has(verb) => {
+                    self.refuse(text.referenced, format!("expected each verb once, found `{}` again", text.value));
+                }
+                Some(verb) => verbs = verbs.with(verb),
+            }
+        }
+        if raw.value.is_empty() {
+            self.refuse(raw.referenced, "expected at least one verb in `allow`, found none (leave `allow` out to permit every change)");
+        }
+        verbs
+    }
+
+    fn requesters(&mut self, what: &str, raw: Spanned<RawRequesters>) -> Requesters {
+        let lists = raw.value;
+        if lists.users.is_empty() && lists.groups.is_empty() && lists.service_accounts.is_empty() {
+            self.refuse(raw.referenced, format!("expected at least one of `users`, `groups`, `serviceAccounts` in `{what}`, found none"));
+        }
+        for text in lists.users.iter().chain(&lists.groups).filter(|text| text.value.is_empty()) {
+            self.refuse(text.referenced, "expected a name, found an empty text");
+        }
+        for text in &lists.service_accounts {
+            let fits = text.value.split_once('/').is_some_and(|(namespace, name)| is_dns_subdomain(namespace) && is_dns_subdomain(name));
+            if !fits {
+                self.refuse(text.referenced, format!("expected a service account as `namespace/name`, found `{}`", text.value));
+            }
+        }
+        Requesters { users: plain(lists.users), groups: plain(lists.groups), service_accounts: plain(lists.service_accounts) }
+    }
+
+    fn equality(&mut self, raw: Spanned<RawEquality>) -> Option<Equality> {
+        let at = raw.referenced;
+        let raw = raw.value;
+        let meaning = raw.spelled_as.as_ref().and_then(|text| self.choice(text, "`Quantity`, `Duration` or `Set`", meaning));
+        let placed = self.path(&raw.path)?;
+        if raw.spelled_as.is_none() && raw.absent_as.is_none() && raw.key.is_none() {
+            self.refuse(at, "expected `as`, `absentAs` or `key` beside the path, found none");
+        }
+        if let Some(key) = raw.key.as_ref().filter(|key| key.value.is_empty()) {
+            self.refuse(key.referenced, "expected the name of a member, found an empty text");
+        }
+        Some(Equality { placed, meaning, absent_as: raw.absent_as, key: raw.key.map(|key| key.value) })
+    }
+
+    fn path_list(&mut self, raw: &Spanned<String>) -> Vec<Placed> {
+        let paths: Vec<_> = raw.value.split(',').map(str::trim).map(Path::parse).collect();
+        let mut placed = Vec::new();
+        for path in paths {
+            match path {
+                Ok(path) => placed.push(Placed { path, at: raw.referenced }),
+                Err(error) => self.refuse(raw.referenced, format!("in a list of paths: {error}")),
+            }
+        }
+        placed
+    }
+
+    fn path(&mut self, raw: &Spanned<String>) -> Option<Placed> {
+        match Path::parse(&raw.value) {
+            Ok(path) => Some(Placed { path, at: raw.referenced }),
+            Err(error) => {
+                let at = raw.referenced;
+                let column = at.column() + u64::from(self.is_quoted(at)) + u64::try_from(error.column - 1).unwrap_or_default();
+                self.errors.push(RuleError::new(
+                    self.origin,
+                    at.line(),
+                    column,
+                    format!("in path `{}`: {error}", raw.value.escape_debug()),
+                ));
+                None
+            }
+        }
+    }
+
+    fn is_quoted(&self, at: Location) -> bool {
+        let line = usize::try_from(at.line()).ok().and_then(|line| self.text.lines().nth(line.saturating_sub(1)));
+        let letter = line.and_then(|line| line.chars().nth(usize::try_from(at.column()).unwrap_or(usize::MAX).saturating_sub(1)));
+        matches!(letter, Some('\'' | '"'))
+    }
+
+    fn choice<T>(&mut self, raw: &Spanned<String>, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let parsed = parse(&raw.value);
+        if parsed.is_none() {
+            self.refuse(raw.referenced, format!("expected {expected}, found `{}`", raw.value.escape_debug()));
+        }
+        parsed
+    }
+
+    pub(super) fn refuse(&mut self, at: Location, message: impl Into<String>) {
+        self.errors.push(RuleError::new(self.origin, at.line(), at.column(), message));
+    }
+}
+
+fn tree(entries: &[Entry], equality: &[Equality], sensitive: &[Placed], defaulted: &[Placed]) -> Tree<Mark> {
+    let mut tree = Tree::default();
+    for (index, entry) in entries.iter().enumerate() {
+        tree.mark(entry.path.steps(), Mark::Entry(index));
+        tree.pass(entry.path.steps(), index);
+    }
+    for (order, equality) in equality.iter().enumerate() {
+        let steps = equality.placed.path.steps();
+        if let Some(meaning) = equality.meaning {
+            tree.mark(steps, Mark::As { order, meaning });
+        }
+        if let Some(value) = &equality.absent_as {
+            tree.mark(steps, Mark::AbsentAs { order, value: Arc::new(value.clone()) });
+        }
+        if let Some(key) = &equality.key {
+            tree.mark(steps, Mark::Key { order, key: Arc::from(key.as_str()) });
+        }
+    }
+    for placed in sensitive {
+        tree.mark(placed.path.steps(), Mark::Sensitive);
+    }
+    for placed in defaulted {
+        tree.mark(placed.path.steps(), Mark::Defaulted);
+    }
+    let metadata = |field: &str| [Step::Name("metadata".to_owned()), Step::Name(field.to_owned())];
+    for field in OWNED {
+        tree.mark(&metadata(field), Mark::Owned);
+    }
+    tree.mark(&metadata("finalizers"), Mark::Finalizers);
+    tree
+}
+
+/// The fields of metadata that the API server itself writes.
+const OWNED: [&str; 8] = [
+    "resourceVersion",
+    "generation",
+    "managedFields",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+    "uid",
+];
+
+fn failure_policy(text: &str) -> Option<FailurePolicy> {
+    match text {
+        "Fail" => Some(FailurePolicy::Fail),
+        "Ignore" => Some(FailurePolicy::Ignore),
+        _ => None,
+    }
+}
+
+fn reason(text: &str) -> Option<Reason> {
+    match text {
+        "Forbidden" => Some(Reason::Forbidden),
+        "Invalid" => Some(Reason::Invalid),
+        _ => None,
+    }
+}
+
+fn meaning(text: &str) -> Option<Meaning> {
+    match text {
+        "Quantity" => Some(Meaning::Quantity),
+        "Duration" => Some(Meaning::Duration),
+        "Set" => Some(Meaning::Set),
+        _ => None,
+    }
+}
+
+fn plain(texts: Texts) -> Vec<String> {
+    texts.into_iter().map(|text| text.value).collect()
+}
+
+/// RFC 1123, as Kubernetes names objects.
+fn is_dns_subdomain(text: &str) -> bool {
+    let label = |label: &str| {
+        let ends = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        ends(label.bytes().next()) && ends(label.bytes().last()) && label.bytes().all(|byte| byte == b'-' || ends(Some(byte)))
+    };
+    text.len() <= 253 && text.split('.').all(label)
+}

@@ -1,0 +1,136 @@
+//! A set of rules, taken whole or not at all.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::parse::{self, RuleError, RuleErrors};
+use super::{Builtin, Rule, RuleName, Target, builtin};
+
+/// One file of rules: YAML, several documents separated by `---`.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// What errors call it: a file name, usually.
+    pub origin: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// The rules in force. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct RuleSet {
+    rules: Arc<BTreeMap<RuleName, Arc<Rule>>>,
+    digest: Arc<str>,
+}
+
+impl RuleSet {
+    /// Parses the documents; with [`Builtin::Included`] the rules compiled in are there too, unless a document has the same name.
+    ///
+    /// # Errors
+    /// Everything that is wrong with any document, with file, line and column.
+    pub fn load(builtin: Builtin, documents: &[Document]) -> Result<Self, RuleErrors> {
+        let mut errors = Vec::new();
+        let mut rules = parse_all(documents, &mut errors);
+        if builtin == Builtin::Included {
+            for (name, rule) in parse_all(&builtin::documents(), &mut errors) {
+                rules.entry(name).or_insert(rule);
+            }
+        }
+        if errors.is_empty() { Ok(Self { digest: digest(&rules), rules: Arc::new(rules) }) } else { Err(RuleErrors(errors)) }
+    }
+
+    /// The set that holds only the rule of that name, under the digest of the whole; none if there is no such rule.
+    pub fn only(&self, name: &str) -> Option<Self> {
+        let (name, rule) = self.rules.iter().find(|(candidate, _)| candidate.as_str() == name)?;
+        Some(Self { rules: Arc::new(BTreeMap::from([(name.clone(), Arc::clone(rule))])), digest: Arc::clone(&self.digest) })
+    }
+
+    /// The rules that speak of a target, by name.
+    pub(in crate::engine) fn matching(&self, target: &Target<'_>) -> impl Iterator<Item = &Rule> {
+        self.rules().filter(|rule| rule.resources.iter().any(|resource| resource.matches(target)))
+    }
+
+    /// All rules, by name.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.values().map(AsRef::as_ref)
+    }
+
+    /// The rule of that name.
+    pub fn get(&self, name: &str) -> Option<&Rule> {
+        self.rules().find(|rule| rule.name.as_str() == name)
+    }
+
+    /// The names of the rules, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.rules.keys().map(RuleName::as_str)
+    }
+
+    /// How many rules there are.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Whether there is no rule.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// SHA-256 over the rules in force (names and texts), in hexadecimal digits.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
+
+fn parse_all(documents: &[Document], errors: &mut Vec<RuleError>) -> BTreeMap<RuleName, Arc<Rule>> {
+    let mut rules: BTreeMap<RuleName, Arc<Rule>> = BTreeMap::new();
+    for document in documents {
+        let parts = split(&document.text);
+        if parts.is_empty() {
+            errors.push(RuleError::new(&document.origin, 1, 1, "expected a rule document, found an empty file"));
+        }
+        for (line, text) in parts {
+            match parse::rule(&document.origin, &text) {
+                Err(found) => errors.extend(found),
+                Ok(rule) => {
+                    if let Some(first) = rules.get(&rule.name) {
+                        let message = format!("expected each rule name once, found `{}` again (first in {})", rule.name, first.origin);
+                        errors.push(RuleError::new(&document.origin, line, 1, message));
+                    }
+                    rules.entry(rule.name.clone()).or_insert_with(|| Arc::new(rule));
+                }
+            }
+        }
+    }
+    rules
+}
+
+/// The documents of a file, each with the number of its first line and padded with empty lines up to it, so that places stay the file's.
+/// A line that starts with `---` separates documents wherever it stands in YAML, even within a scalar.
+fn split(text: &str) -> Vec<(u64, String)> {
+    let mut parts = Vec::new();
+    let mut part = String::new();
+    let mut first = 1;
+    for (number, line) in (1u64..).zip(text.lines()) {
+        if line == "---" || line.starts_with("--- ") {
+            parts.push((first, std::mem::replace(&mut part, "\n".repeat(usize::try_from(number).unwrap_or_default()))));
+            first = number + 1;
+        } else {
+            part.push_str(line);
+            part.push('\n');
+        }
+    }
+    parts.push((first, part));
+    parts.retain(|(_, part)| part.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')));
+    parts
+}
+
+fn digest(rules: &BTreeMap<RuleName, Arc<Rule>>) -> Arc<str> {
+    let mut hash = Sha256::new();
+    for rule in rules.values() {
+        // Lengths keep one text's end from being read as the next one's start.
+        hash.update((rule.text.len() as u64).to_le_bytes());
+        hash.update(rule.text.as_bytes());
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+}

@@ -1,0 +1,94 @@
+//! Text that a user supplied, made harmless: it cannot forge a line or a terminal escape, and cannot steer a tool.
+
+use std::fmt::Write;
+
+/// Escapes what a terminal or a line-based log would act on: control characters, line separators, direction overrides.
+pub(crate) fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if acts(letter) {
+            escape(letter, &mut out);
+        } else {
+            out.push(letter);
+        }
+    }
+    out
+}
+
+/// Breaks up the words on which Flux deletes and recreates an object: what matches `is\simmutable` or `immutable\sfield`.
+pub(crate) fn defused(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (at, letter) in text.char_indices() {
+        let after = text.get(at + letter.len_utf8()..).unwrap_or_default();
+        let steers =
+            (ends_with(&out, "is") && starts_with(after, "immutable")) || (ends_with(&out, "immutable") && starts_with(after, "field"));
+        if letter.is_whitespace() && steers {
+            escape(letter, &mut out);
+        } else {
+            out.push(letter);
+        }
+    }
+    out
+}
+
+/// At most `most` characters; what is cut is told by `…`.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
+fn escape(letter: char, out: &mut String) {
+    // Writing to a String cannot fail.
+    let _ = write!(out, "\\u{:04x}", u32::from(letter));
+}
+
+fn acts(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{61c}' | '\u{180e}')
+}
+
+fn ends_with(text: &str, word: &str) -> bool {
+    let start = text.len().checked_sub(word.len());
+    start.and_then(|start| text.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(word))
+}
+
+fn starts_with(text: &str, word: &str) -> bool {
+    text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cut, defused, harmless};
+
+    #[test]
+    fn nothing_that_a_terminal_acts_on_is_left() {
+        assert_eq!(
+            harmless("a\u{1b}[31mred\u{1b}[0m\r\nb\tc\u{7f}\u{9b}\u{202e}d\u{2028}é"),
+            "a\\u001b[31mred\\u001b[0m\\u000d\\u000ab\\u0009c\\u007f\\u009b\\u202ed\\u2028é"
+        );
+    }
+
+    #[test]
+    fn what_flux_acts_on_is_broken_up() {
+        let table = [
+            ("field is immutable", "field is\\u0020immutable"),
+            ("this\timmutable", "this\\u0009immutable"),
+            ("IMMUTABLE FIELD immutable field", "IMMUTABLE\\u0020FIELD immutable\\u0020field"),
+            ("is immutable fields", "is\\u0020immutable\\u0020fields"),
+            ("is  immutable", "is  immutable"),
+            ("isimmutable", "isimmutable"),
+            ("is\u{a0}immutable", "is\\u00a0immutable"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(defused(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_cut_is_told() {
+        assert_eq!(cut("añb", 3), "añb");
+        assert_eq!(cut("añbc", 3), "añ…");
+    }
+}

@@ -1,0 +1,205 @@
+//! Whole messages. They stay within what API server and clients carry: 4 KiB for a message and for an annotation.
+
+use super::change::{Change, Shown, window};
+use super::escape::{cut, defused};
+use crate::engine::rules::{Entry, Verbs};
+use crate::engine::verdict::ChangeKind;
+
+/// Bytes of a message or of an annotation, at most.
+const MOST_BYTES: usize = 4096;
+
+/// Characters of a value in a message, at most.
+const VALUE: usize = 120;
+
+/// Characters of a warning, at most: past 4,096 in all the API server cuts each to this.
+const WARNING: usize = 256;
+
+/// What one rule contributes to a denial.
+pub(crate) struct Part<'a> {
+    pub(crate) rule: &'a str,
+    pub(crate) mutable: String,
+}
+
+/// The message of a denial, complete without the causes, since kubectl prints nothing else.
+pub(crate) fn denial(kind: &str, parts: &[Part<'_>], changes: &[&Change], total: usize) -> String {
+    let names: Vec<&str> = parts.iter().map(|part| part.rule).collect();
+    let noun = if parts.len() == 1 { "rule" } else { "rules" };
+    let mut text = format!(
+        "{} outside the fields of {} that may be updated ({noun} {}):",
+        counted(total),
+        with_article(kind),
+        cut(&names.join(", "), 512)
+    );
+    let tail: String = parts
+        .iter()
+        .map(|part| {
+            let label = if parts.len() == 1 { String::new() } else { format!(" (rule {})", part.rule) };
+            format!("\nmay be updated{label}: {}", part.mutable)
+        })
+        .collect();
+    let tail = cut_bytes(&tail, MOST_BYTES / 3);
+    let room = MOST_BYTES - tail.len() - "\n  and 1234567 more".len();
+    let mut shown = 0;
+    for change in changes {
+        let line = format!("\n  {}", line(change, kind));
+        if text.len() + line.len() > room {
+            break;
+        }
+        text.push_str(&line);
+        shown += 1;
+    }
+    if shown < total {
+        text.push_str(&format!("\n  and {} more", total - shown));
+    }
+    cut_bytes(&defused(&(text + &tail)), MOST_BYTES)
+}
+
+/// One change on a line.
+fn line(change: &Change, kind: &str) -> String {
+    format!("{}: {}", cut(&change.field, 512), what_happened(change, kind))
+}
+
+/// One change without its field, for a cause.
+pub(crate) fn cause_text(change: &Change, kind: &str) -> String {
+    defused(&what_happened(change, kind))
+}
+
+/// What an entry permits, as a list of paths. Entries of one path are one item; narrowed ones name their verbs.
+pub(crate) fn mutable_text<'a>(entries: impl Iterator<Item = &'a Entry>) -> String {
+    let mut paths: Vec<(String, Verbs)> = Vec::new();
+    for entry in entries {
+        let text = entry.path.to_string();
+        match paths.iter_mut().find(|(path, _)| *path == text) {
+            Some((_, verbs)) => *verbs = verbs.and(entry.verbs),
+            None => paths.push((text, entry.verbs)),
+        }
+    }
+    let narrowed =
+        |verbs: Verbs| if verbs == Verbs::ALL { String::new() } else { format!(" ({})", verbs.names().collect::<Vec<_>>().join(", ")) };
+    let items: Vec<String> = paths.into_iter().map(|(path, verbs)| path + &narrowed(verbs)).collect();
+    if items.is_empty() { "nothing".to_owned() } else { items.join(", ") }
+}
+
+/// The warnings of a rule that only warns.
+pub(crate) fn warnings(rule: &str, kind: &str, changes: &[&Change], total: usize) -> Vec<String> {
+    let mut texts = vec![format!(
+        "{} outside the fields of {} that may be updated (rule {rule}); this rule only warns",
+        counted(total),
+        with_article(kind)
+    )];
+    // All of them together stay below the 4,096 characters past which the API server cuts.
+    texts.extend(changes.iter().take(14).map(|change| line(change, kind)));
+    if total > texts.len() - 1 {
+        texts.push(format!("and {} more", total - (texts.len() - 1)));
+    }
+    texts.iter().map(|text| cut(&defused(text), WARNING)).collect()
+}
+
+/// The violating paths as an audit annotation.
+pub(crate) fn audit_fields(fields: &[String], total: usize) -> String {
+    let mut text = String::new();
+    let mut shown = 0;
+    for field in fields {
+        let separator = if shown == 0 { "" } else { ", " };
+        if text.len() + separator.len() + field.len() > MOST_BYTES - 32 {
+            break;
+        }
+        text.push_str(separator);
+        text.push_str(field);
+        shown += 1;
+    }
+    if shown < total {
+        text.push_str(&format!("{}and {} more", if shown == 0 { "" } else { ", " }, total - shown));
+    }
+    text
+}
+
+fn what_happened(change: &Change, kind: &str) -> String {
+    let shown = |value: &Option<Shown>| value.as_ref().map(|value| value.text(VALUE)).unwrap_or_default();
+    let (old, new) = match (&change.old, &change.new) {
+        (Some(Shown::Hidden), _) | (_, Some(Shown::Hidden)) => return hidden(change),
+        (Some(Shown::Value(serde_json::Value::String(old))), Some(Shown::Value(serde_json::Value::String(new)))) => {
+            let (old, new) = window(old, new, VALUE - 2);
+            let text = |value: String| Shown::Value(serde_json::Value::String(value)).text(VALUE * 7);
+            (text(old), text(new))
+        }
+        (old, new) => (shown(old), shown(new)),
+    };
+    match change.kind {
+        ChangeKind::Set => format!("set to {new}"),
+        ChangeKind::Modify => format!("{old} → {new}"),
+        ChangeKind::Clear if change.defaulted => {
+            format!("cleared; was {old}, probably set by a default when the {} was created", kind.to_lowercase())
+        }
+        ChangeKind::Clear => format!("cleared; was {old}"),
+        ChangeKind::AddItem => format!("added {new}"),
+        ChangeKind::RemoveItem => format!("removed; was {old}"),
+        ChangeKind::Reorder => format!("reordered from {old} to {new}"),
+    }
+}
+
+fn hidden(change: &Change) -> String {
+    let verb = match change.kind {
+        ChangeKind::Set => "set",
+        ChangeKind::Modify => "changed",
+        ChangeKind::Clear => "cleared",
+        ChangeKind::AddItem => "added",
+        ChangeKind::RemoveItem => "removed",
+        ChangeKind::Reorder => "reordered",
+    };
+    format!("{verb} (value not shown)")
+}
+
+fn counted(count: usize) -> String {
+    if count == 1 { "1 change".to_owned() } else { format!("{count} changes") }
+}
+
+/// `a Job`, `an MXJob`, `an Ingress`.
+fn with_article(kind: &str) -> String {
+    let mut letters = kind.chars();
+    let (first, second) = (letters.next().unwrap_or('x'), letters.next().unwrap_or('x'));
+    let spelled_out = first.is_ascii_uppercase() && second.is_ascii_uppercase();
+    let vowel =
+        if spelled_out { "AEFHILMNORSX".contains(first) } else { "AEIO".contains(first.to_ascii_uppercase()) || kind.starts_with("Up") };
+    format!("{} {}", if vowel { "an" } else { "a" }, cut(kind, 253))
+}
+
+fn cut_bytes(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let mut end = most - '…'.len_utf8();
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", text.get(..end).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cut_bytes, with_article};
+
+    #[test]
+    fn kinds_get_their_article() {
+        let table = [
+            ("Job", "a Job"),
+            ("MXJob", "an MXJob"),
+            ("TFJob", "a TFJob"),
+            ("Ingress", "an Ingress"),
+            ("PyTorchJob", "a PyTorchJob"),
+            ("HPA", "an HPA"),
+            ("", "a "),
+            ("UpdateRule", "an UpdateRule"),
+            ("User", "a User"),
+        ];
+        for (kind, expected) in table {
+            assert_eq!(with_article(kind), expected);
+        }
+    }
+
+    #[test]
+    fn a_cut_never_splits_a_character() {
+        assert_eq!(cut_bytes("ééé", 5), "é…");
+        assert_eq!(cut_bytes("ééé", 6), "ééé");
+    }
+}

@@ -1,0 +1,11 @@
+//! The words: what a requester reads when an update is refused, and what tools find in it.
+
+mod change;
+mod escape;
+mod field;
+mod message;
+
+pub use change::{Change, Shown};
+pub(crate) use change::{Secrecy, describe};
+pub(crate) use escape::{cut, defused, harmless};
+pub(crate) use message::{Part, audit_fields, cause_text, denial, mutable_text, warnings};
