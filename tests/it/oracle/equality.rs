@@ -171,8 +171,12 @@ fn names<'v>(list: &'v [Value], key: &str) -> Option<Vec<&'v str>> {
     (!repeated).then_some(names)
 }
 
-
-fn by_key<'v>(at: &Location, key: &str, (old, old_names): (&'v [Value], &[&'v str]), (new, new_names): (&'v [Value], &[&'v str])) -> Children<'v> {
+fn by_key<'v>(
+    at: &Location,
+    key: &str,
+    (old, old_names): (&'v [Value], &[&'v str]),
+    (new, new_names): (&'v [Value], &[&'v str]),
+) -> Children<'v> {
     let find = |list: &'v [Value], names: &[&str], name: &str| names.iter().position(|other| *other == name).map(|index| &list[index]);
     let gone = old_names.iter().filter(|name| !new_names.contains(name));
     let each = new_names.iter().chain(gone).map(|name| {

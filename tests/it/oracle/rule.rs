@@ -103,9 +103,7 @@ impl Who {
             let (namespace, name) = account.split_once('/').expect("namespace/name");
             user.name == format!("system:serviceaccount:{namespace}:{name}")
         };
-        self.users.contains(&user.name)
-            || self.groups.iter().any(|group| user.groups.contains(group))
-            || self.accounts.iter().any(account)
+        self.users.contains(&user.name) || self.groups.iter().any(|group| user.groups.contains(group)) || self.accounts.iter().any(account)
     }
 
     pub fn is_empty(&self) -> bool {

@@ -112,13 +112,7 @@ fn owned(case: Case<'_>) {
         &[],
     );
     case("3 it owns them in metadata alone", "{}", "{spec: {metadata: {uid: a}}}", "{spec: {metadata: {uid: b}}}", &["spec.metadata.uid"]);
-    case(
-        "3 metadata that holds nothing else is still there",
-        "{}",
-        "{metadata: {uid: a}}",
-        "{}",
-        &["metadata"],
-    );
+    case("3 metadata that holds nothing else is still there", "{}", "{metadata: {uid: a}}", "{}", &["metadata"]);
     case("3 finalizers are protected", "{}", "{metadata: {finalizers: [a]}}", "{metadata: {}}", &["metadata.finalizers"]);
     let deleting = "{metadata: {deletionTimestamp: now, finalizers: [a, b, c], labels: {x: '1'}}}";
     case("3 while deleting finalizers may go", "{}", deleting, "{metadata: {labels: {x: '1'}}}", &[]);
@@ -138,13 +132,7 @@ fn owned(case: Case<'_>) {
         "{metadata: {finalizers: [a, b, c, d], labels: {x: '1'}}}",
         &["metadata.finalizers[3]"],
     );
-    case(
-        "3 while deleting all else stays protected",
-        "{}",
-        deleting,
-        "{metadata: {labels: {x: '2'}}}",
-        &["metadata.labels.x"],
-    );
+    case("3 while deleting all else stays protected", "{}", deleting, "{metadata: {labels: {x: '2'}}}", &["metadata.labels.x"]);
     case(
         "3 it is the old object that is being deleted",
         "{}",
@@ -160,10 +148,20 @@ fn owned(case: Case<'_>) {
         &["metadata.finalizers"],
     );
     let selector = "{matchConstraints: {objectSelector: {matchLabels: {team: x}, matchExpressions: [{key: a/b, operator: Exists}]}}, mutable: [metadata.labels]}";
-    case("labels that the selector names are protected", selector, "{metadata: {labels: {team: x}}}", "{metadata: {labels: {team: y}}}", &[
-        "metadata.labels.team",
-    ]);
-    case("by an expression too", selector, "{metadata: {labels: {team: x}}}", "{metadata: {labels: {team: x, a/b: y}}}", &["metadata.labels[a/b]"]);
+    case(
+        "labels that the selector names are protected",
+        selector,
+        "{metadata: {labels: {team: x}}}",
+        "{metadata: {labels: {team: y}}}",
+        &["metadata.labels.team"],
+    );
+    case(
+        "by an expression too",
+        selector,
+        "{metadata: {labels: {team: x}}}",
+        "{metadata: {labels: {team: x, a/b: y}}}",
+        &["metadata.labels[a/b]"],
+    );
     case("other labels are not", selector, "{metadata: {labels: {team: x}}}", "{metadata: {labels: {team: x, other: y}}}", &[]);
     case("nor can they go with all labels", selector, "{metadata: {labels: {team: x}}}", "{metadata: {}}", &["metadata.labels.team"]);
     case(
@@ -228,7 +226,13 @@ fn verbs(case: Case<'_>) {
     case("5 Modify", &only("Modify"), "{spec: {a: 1}}", "{spec: {a: {b: 1}}}", &[]);
     case("5 from null it is Modify", &only("Modify"), "{spec: {a: null}}", "{spec: {a: {}}}", &[]);
     case("5 from list to object it is Modify", &only("Modify"), "{spec: {a: [1]}}", "{spec: {a: {'0': 1}}}", &[]);
-    case("5 Modify is values but not keys", &only("Modify"), "{spec: {a: {b: 1, c: 1}}}", "{spec: {a: {b: {x: 1}, d: 1}}}", &["spec.a.c", "spec.a.d"]);
+    case(
+        "5 Modify is values but not keys",
+        &only("Modify"),
+        "{spec: {a: {b: 1, c: 1}}}",
+        "{spec: {a: {b: {x: 1}, d: 1}}}",
+        &["spec.a.c", "spec.a.d"],
+    );
     case("5 Modify of an element", &only("Modify"), "{spec: {a: [1, {b: 1}]}}", "{spec: {a: [2, {b: 2}, 3]}}", &["spec.a[2]"]);
     case("5 AddItem of a map", &only("AddItem"), "{spec: {a: {b: 1}}}", "{spec: {a: {b: 2, c: 1}}}", &["spec.a.b"]);
     case("5 AddItem of a list", &only("AddItem"), "{spec: {a: [1]}}", "{spec: {a: [1, 2, 3]}}", &[]);
@@ -244,7 +248,13 @@ fn verbs(case: Case<'_>) {
     case("5 container to absent is RemoveItem", &only("RemoveItem"), "{spec: {a: {b: 1}}}", "{spec: {}}", &[]);
     case("5 or Clear", &only("Clear"), "{spec: {a: {}}}", "{spec: {}}", &[]);
     case("5 not AddItem", &only("AddItem"), "{spec: {a: {}}}", "{spec: {}}", &["spec.a"]);
-    case("5 values but not keys", "mutable: [{path: data.*, allow: [Modify]}]", "{data: {a: '1', b: '1'}}", "{data: {a: '2', c: '1'}}", &["data.b", "data.c"]);
+    case(
+        "5 values but not keys",
+        "mutable: [{path: data.*, allow: [Modify]}]",
+        "{data: {a: '1', b: '1'}}",
+        "{data: {a: '2', c: '1'}}",
+        &["data.b", "data.c"],
+    );
     case(
         "5 append only",
         "mutable: [{path: metadata.finalizers, allow: [AddItem]}]",
@@ -256,7 +266,13 @@ fn verbs(case: Case<'_>) {
     case("5 verbs add up", sum, "{spec: {a: {b: 1}}}", "{spec: {a: {c: 1}}}", &[]);
     case("5 at the same location", sum, "{spec: {x: {b: 1}}}", "{spec: {x: {c: 1}}}", &["spec.x.c"]);
     let below = "mutable: [{path: spec.a, allow: [AddItem]}, 'spec.a.*.x']";
-    case("5 entries below permit what no verb does", below, "{spec: {a: {b: {x: 1, y: 1}}}}", "{spec: {a: {b: {x: 2, y: 2}}}}", &["spec.a.b.y"]);
+    case(
+        "5 entries below permit what no verb does",
+        below,
+        "{spec: {a: {b: {x: 1, y: 1}}}}",
+        "{spec: {a: {b: {x: 2, y: 2}}}}",
+        &["spec.a.b.y"],
+    );
     let element = "mutable: [{path: 'spec.l[*]', allow: [Set]}]";
     case("5 an element that appears is Set at its own path", element, "{spec: {l: [1, 2]}}", "{spec: {l: [3, 2, 4]}}", &["spec.l[0]"]);
 }
@@ -274,13 +290,28 @@ fn on_the_way(case: Case<'_>) {
     case("5 a value selected by .* never appears", "mutable: ['spec.*.x']", "{spec: {}}", "{spec: {a: {x: 1}}}", &["spec.a"]);
     case("5 nor one by a prefix", "mutable: [\"spec['a*'].x\"]", "{spec: {a: {x: 1}}}", "{spec: {}}", &["spec.a"]);
     case("5 a quoted key is named", "mutable: [\"spec['a/b'].x\"]", "{spec: {}}", "{spec: {a/b: {x: 1}}}", &[]);
-    case("5 next step by key, prefix or .*", "mutable: [\"spec.a['x*']\", 'spec.b.*']", "{spec: {}}", "{spec: {a: {xy: 1}, b: {c: 1}}}", &[]);
-    case("7 of an object only what is not permitted", "mutable: [spec.a.x, spec.a.b.x]", "{spec: {}}", "{spec: {a: {y: 1, b: {x: 1, y: 1}}}}", &[
-        "spec.a.b.y",
-        "spec.a.y",
-    ]);
+    case(
+        "5 next step by key, prefix or .*",
+        "mutable: [\"spec.a['x*']\", 'spec.b.*']",
+        "{spec: {}}",
+        "{spec: {a: {xy: 1}, b: {c: 1}}}",
+        &[],
+    );
+    case(
+        "7 of an object only what is not permitted",
+        "mutable: [spec.a.x, spec.a.b.x]",
+        "{spec: {}}",
+        "{spec: {a: {y: 1, b: {x: 1, y: 1}}}}",
+        &["spec.a.b.y", "spec.a.y"],
+    );
     case("7 or whole, if nothing in it is", "mutable: [spec.a.x, spec.a.b.x]", "{spec: {}}", "{spec: {a: {y: 1, b: {y: 1}}}}", &["spec.a"]);
-    case("7 whole below what is reported in part", "mutable: [spec.a.x, spec.a.b.x]", "{spec: {}}", "{spec: {a: {x: 1, b: {y: 1}}}}", &["spec.a.b"]);
+    case(
+        "7 whole below what is reported in part",
+        "mutable: [spec.a.x, spec.a.b.x]",
+        "{spec: {}}",
+        "{spec: {a: {x: 1, b: {y: 1}}}}",
+        &["spec.a.b"],
+    );
 }
 
 fn values(case: Case<'_>) {
@@ -337,9 +368,13 @@ fn respelling(case: Case<'_>) {
     equal("6 days are no unit", "Duration", "1d", "24h", false);
     equal("6 micro is written thrice", "Duration", "\"1\\u00b5s\"", "\"1\\u03bcs\"", true);
     equal("6 a number is no duration", "Duration", "0", "'0'", false);
-    case("6 the path of an equality", "equality: [{path: 'spec.*.b', as: Quantity}]", "{spec: {a: {b: '1', c: '1'}}}", "{spec: {a: {b: 1000m, c: 1000m}}}", &[
-        "spec.a.c",
-    ]);
+    case(
+        "6 the path of an equality",
+        "equality: [{path: 'spec.*.b', as: Quantity}]",
+        "{spec: {a: {b: '1', c: '1'}}}",
+        "{spec: {a: {b: 1000m, c: 1000m}}}",
+        &["spec.a.c"],
+    );
     case(
         "6 the first listed wins",
         "equality: [{path: spec.a, as: Duration}, {path: spec.*, as: Quantity}]",
@@ -351,20 +386,33 @@ fn respelling(case: Case<'_>) {
     case("6 left out = {}", absent, "{spec: {m: {}}}", "{spec: {}}", &[]);
     case("6 from the leaves up", absent, "{spec: {m: {t: null}}}", "{spec: {}}", &[]);
     case("6 another value is not left out", absent, "{spec: {m: {t: {}}}}", "{spec: {}}", &["spec.m"]);
-    case("6 first listed absentAs", "equality: [{path: spec.a, absentAs: 0}, {path: spec.*, absentAs: null}]", "{spec: {a: null, b: null}}", "{spec: {}}", &[
-        "spec.a",
-    ]);
+    case(
+        "6 first listed absentAs",
+        "equality: [{path: spec.a, absentAs: 0}, {path: spec.*, absentAs: null}]",
+        "{spec: {a: null, b: null}}",
+        "{spec: {}}",
+        &["spec.a"],
+    );
     let set_only = "{mutable: [{path: spec.a, allow: [Set]}], equality: [{path: spec.a, absentAs: ''}]}";
     case("5 values are normalised before the verb is named", set_only, "{spec: {a: ''}}", "{spec: {a: x}}", &[]);
 }
 
 fn lists(case: Case<'_>) {
     let keyed = "equality: [{path: spec.l, key: name}]";
-    case("6 elements pair by key", keyed, "{spec: {l: [{name: a}, {name: b, x: 1}]}}", "{spec: {l: [{name: b, x: 2}]}}", &[
-        "spec.l[name=a]",
-        "spec.l[name=b].x",
-    ]);
-    case("6 reordering is a change of the list", keyed, "{spec: {l: [{name: a}, {name: b}]}}", "{spec: {l: [{name: b}, {name: a}]}}", &["spec.l"]);
+    case(
+        "6 elements pair by key",
+        keyed,
+        "{spec: {l: [{name: a}, {name: b, x: 1}]}}",
+        "{spec: {l: [{name: b, x: 2}]}}",
+        &["spec.l[name=a]", "spec.l[name=b].x"],
+    );
+    case(
+        "6 reordering is a change of the list",
+        keyed,
+        "{spec: {l: [{name: a}, {name: b}]}}",
+        "{spec: {l: [{name: b}, {name: a}]}}",
+        &["spec.l"],
+    );
     case(
         "6 of the elements that stay",
         "{mutable: ['spec.l[*]'], equality: [{path: spec.l, key: name}]}",
@@ -396,7 +444,8 @@ fn lists(case: Case<'_>) {
         let list = |x: u8| format!("{{spec: {{l: [{{name: a, x: {x}, y: {x}}}, {bad}]}}}}");
         case(name, elements, &list(1), &list(2), &["spec.l[0].y"]);
     }
-    let whole = |path: &str, allow: &str| format!("{{mutable: [{{path: {path}, allow: [{allow}]}}], equality: [{{path: spec.l, key: name}}]}}");
+    let whole =
+        |path: &str, allow: &str| format!("{{mutable: [{{path: {path}, allow: [{allow}]}}], equality: [{{path: spec.l, key: name}}]}}");
     let all = "Set, Modify, Clear, AddItem, RemoveItem";
     let (old, new) = ("{spec: {l: [{name: a}]}}", "{spec: {l: [{name: a}, {name: a}]}}");
     case("6 a new list that cannot be keyed is a replaced one", elements, old, new, &["spec.l"]);
@@ -426,7 +475,15 @@ fn requesters(by: By<'_>) {
     by("system:serviceaccount:ns:name", &[], "5 by a service account", rule, old, new, &[]);
     by("system:serviceaccount:other:name", &[], "5 by one of that namespace", rule, old, new, &["spec.a"]);
     by("ops", &["bob"], "5 a user is no group", rule, old, new, &["spec.a"]);
-    by("alice", &[], "5 on the way only for those", "mutable: [{path: spec.x.y, by: {users: [bob]}}]", "{spec: {}}", "{spec: {x: {}}}", &["spec.x"]);
+    by(
+        "alice",
+        &[],
+        "5 on the way only for those",
+        "mutable: [{path: spec.x.y, by: {users: [bob]}}]",
+        "{spec: {}}",
+        "{spec: {x: {}}}",
+        &["spec.x"],
+    );
     let exempt = "exempt: {users: [root], groups: [breakers], serviceAccounts: [ns/name]}";
     by("root", &[], "exempt by name", exempt, old, new, &[]);
     by("alice", &["breakers"], "exempt by group", exempt, old, new, &[]);
@@ -439,9 +496,13 @@ fn requesters(by: By<'_>) {
     let collector = "system:serviceaccount:kube-system:generic-garbage-collector";
     by(collector, &[], "3 the garbage collector", "{}", old, new, &["metadata.labels.a"]);
     by("system:kube-controller-manager", &[], "3 the controller manager", "{}", old, new, &["metadata.labels.a"]);
-    by("system:serviceaccount:default:generic-garbage-collector", &[], "3 nobody else", "{}", old, new, &[
-        "metadata.finalizers",
-        "metadata.labels.a",
-        "metadata.ownerReferences[0]",
-    ]);
+    by(
+        "system:serviceaccount:default:generic-garbage-collector",
+        &[],
+        "3 nobody else",
+        "{}",
+        old,
+        new,
+        &["metadata.finalizers", "metadata.labels.a", "metadata.ownerReferences[0]"],
+    );
 }

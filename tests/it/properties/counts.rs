@@ -20,11 +20,16 @@ impl Counts {
         self.allowed += usize::from(violations.is_empty());
         for (name, without) in constructs() {
             let decided = match without {
-                Without::Part(part) => differs(violations, Some(part), case),
+                Without::Part(part) => differs(violations, Some(part), &case.rule, case),
+                Without::Rule(change) => {
+                    let mut rule = case.rule.clone();
+                    change(&mut rule);
+                    rule != case.rule && differs(violations, None, &rule, case)
+                }
                 Without::Case(change) => {
                     let mut other = case.clone();
                     change(&mut other);
-                    other != *case && differs(violations, None, &other)
+                    other != *case && differs(violations, None, &other.rule, &other)
                 }
             };
             *self.decided.entry(name).or_default() += usize::from(decided);
@@ -60,61 +65,65 @@ impl Counts {
     }
 }
 
-fn differs(violations: &[Location], part: Option<Part>, other: &Case) -> bool {
-    violations_without(part, &other.rule, &other.old, &other.new, &other.user).is_empty() != violations.is_empty()
+fn differs(violations: &[Location], part: Option<Part>, rule: &Rule, Case { old, new, user, .. }: &Case) -> bool {
+    violations_without(part, rule, old, new, user).is_empty() != violations.is_empty()
 }
 
-/// How a construct is left out: of the oracle, or of the case.
+/// How a construct is left out: of the oracle, of the rule, or of the case.
 enum Without {
     Part(Part),
+    Rule(fn(&mut Rule)),
     Case(fn(&mut Case)),
 }
 
 fn constructs() -> [(&'static str, Without); 43] {
-    use Without::{Case as In, Part as Of};
+    use Without::{Case as In, Part as Of, Rule as From};
     [
         ("§3 owned fields", In(|case| both(case, rename_owned))),
         ("§3 finalizers while deleting", In(|case| drop(metadata(&mut case.old).map(|metadata| metadata.remove("deletionTimestamp"))))),
-        ("§3 garbage collector", In(|case| case.user.name = case.user.name.replace("generic-garbage-collector", "x").replace("kube-controller-manager", "x"))),
-        ("§4 quoted key", In(|case| drop_entries(case, |step| matches!(step, Step::Name { quoted: true, .. })))),
-        ("§4 .*", In(|case| drop_entries(case, |step| *step == Step::AnyMember))),
-        ("§4 prefix", In(|case| drop_entries(case, |step| matches!(step, Step::Prefix(_))))),
-        ("§4 [*]", In(|case| drop_entries(case, |step| *step == Step::AnyElement))),
-        ("§4 [k=v]", In(|case| drop_entries(case, |step| matches!(step, Step::Keyed { .. })))),
-        ("§5 bare entries", In(|case| case.rule.mutable.retain(|entry| entry.allow.is_some()))),
-        ("§5 Set", In(|case| drop_verb(case, Verb::Set))),
-        ("§5 Modify", In(|case| drop_verb(case, Verb::Modify))),
-        ("§5 Clear", In(|case| drop_verb(case, Verb::Clear))),
-        ("§5 AddItem", In(|case| drop_verb(case, Verb::AddItem))),
-        ("§5 RemoveItem", In(|case| drop_verb(case, Verb::RemoveItem))),
-        ("§5 verbs narrowed", In(|case| case.rule.mutable.iter_mut().for_each(|entry| entry.allow = None))),
+        (
+            "§3 garbage collector",
+            In(|case| case.user.name = case.user.name.replace("generic-garbage-collector", "x").replace("kube-controller-manager", "x")),
+        ),
+        ("§4 quoted key", From(|rule| drop_entries(rule, |step| matches!(step, Step::Name { quoted: true, .. })))),
+        ("§4 .*", From(|rule| drop_entries(rule, |step| *step == Step::AnyMember))),
+        ("§4 prefix", From(|rule| drop_entries(rule, |step| matches!(step, Step::Prefix(_))))),
+        ("§4 [*]", From(|rule| drop_entries(rule, |step| *step == Step::AnyElement))),
+        ("§4 [k=v]", From(|rule| drop_entries(rule, |step| matches!(step, Step::Keyed { .. })))),
+        ("§5 bare entries", From(|rule| rule.mutable.retain(|entry| entry.allow.is_some()))),
+        ("§5 Set", From(|rule| drop_verb(rule, Verb::Set))),
+        ("§5 Modify", From(|rule| drop_verb(rule, Verb::Modify))),
+        ("§5 Clear", From(|rule| drop_verb(rule, Verb::Clear))),
+        ("§5 AddItem", From(|rule| drop_verb(rule, Verb::AddItem))),
+        ("§5 RemoveItem", From(|rule| drop_verb(rule, Verb::RemoveItem))),
+        ("§5 verbs narrowed", From(|rule| rule.mutable.iter_mut().for_each(|entry| entry.allow = None))),
         ("§5 verbs add up", Of(Part::AddingUp)),
         ("§5 absent container", Of(Part::AbsentContainer)),
-        ("§5 entries below", In(drop_entries_below)),
-        ("§5 by (grants to none)", In(|case| case.rule.mutable.retain(|entry| entry.by.is_none()))),
-        ("§5 by (withheld from others)", In(|case| case.rule.mutable.iter_mut().for_each(|entry| entry.by = None))),
-        ("§5 by users", In(|case| whos(case).for_each(|who| who.users.clear()))),
-        ("§5 by groups", In(|case| whos(case).for_each(|who| who.groups.clear()))),
-        ("§5 by service accounts", In(|case| whos(case).for_each(|who| who.accounts.clear()))),
+        ("§5 entries below", From(drop_entries_below)),
+        ("§5 by (grants to none)", From(|rule| rule.mutable.retain(|entry| entry.by.is_none()))),
+        ("§5 by (withheld from others)", From(|rule| rule.mutable.iter_mut().for_each(|entry| entry.by = None))),
+        ("§5 by users", From(|rule| whos(rule).for_each(|who| who.users.clear()))),
+        ("§5 by groups", From(|rule| whos(rule).for_each(|who| who.groups.clear()))),
+        ("§5 by service accounts", From(|rule| whos(rule).for_each(|who| who.accounts.clear()))),
         ("§5 on the way", Of(Part::OnTheWay)),
         ("§5 only named objects", Of(Part::OnlyNamedObjects)),
         ("§6 numbers by value", Of(Part::NumbersByValue)),
         ("§6 null is a value", In(|case| both(case, |value| without_members(value, &Value::is_null)))),
         ("§6 {} is a value", In(|case| both(case, |value| without_members(value, &|value| value.as_object().is_some_and(Map::is_empty))))),
         ("§6 [] is a value", In(|case| both(case, |value| without_members(value, &|value| value.as_array().is_some_and(Vec::is_empty))))),
-        ("§6 a list is no map", In(|case| both(case, maps_to_lists))),
-        ("§6 Quantity", In(|case| case.rule.equality.retain(|entry| entry.reading != Reading::Quantity))),
-        ("§6 Duration", In(|case| case.rule.equality.retain(|entry| entry.reading != Reading::Duration))),
-        ("§6 Set", In(|case| case.rule.equality.retain(|entry| entry.reading != Reading::Set))),
-        ("§6 key", In(|case| case.rule.equality.retain(|entry| !matches!(entry.reading, Reading::Key(_))))),
-        ("§6 absentAs", In(|case| case.rule.equality.retain(|entry| !matches!(entry.reading, Reading::AbsentAs(_))))),
+        ("§6 a list is no map", In(|case| maps_to_lists(&mut case.old, &mut case.new))),
+        ("§6 Quantity", From(|rule| rule.equality.retain(|entry| entry.reading != Reading::Quantity))),
+        ("§6 Duration", From(|rule| rule.equality.retain(|entry| entry.reading != Reading::Duration))),
+        ("§6 Set", From(|rule| rule.equality.retain(|entry| entry.reading != Reading::Set))),
+        ("§6 key", From(|rule| rule.equality.retain(|entry| !matches!(entry.reading, Reading::Key(_))))),
+        ("§6 absentAs", From(|rule| rule.equality.retain(|entry| !matches!(entry.reading, Reading::AbsentAs(_))))),
         ("§6 absentAs from the leaves up", Of(Part::LeavesUp)),
         ("§6 order in a keyed list", Of(Part::KeyedOrder)),
         ("§6 old list cannot be keyed", Of(Part::OldUnkeyable)),
         ("§6 new list cannot be keyed", Of(Part::NewUnkeyable)),
-        ("§6 first listed wins", In(|case| case.rule.equality.reverse())),
-        ("labels of the selector", In(|case| case.rule.selector.clear())),
-        ("exempt", In(|case| case.rule.exempt = crate::oracle::rule::Who::default())),
+        ("§6 first listed wins", From(|rule| rule.equality.reverse())),
+        ("labels of the selector", From(|rule| rule.selector.clear())),
+        ("exempt", From(|rule| rule.exempt = crate::oracle::rule::Who::default())),
         ("default deny", In(grant_all)),
     ]
 }
@@ -137,25 +146,26 @@ fn rename_owned(object: &mut Value) {
     }
 }
 
-fn drop_entries(case: &mut Case, has: fn(&Step) -> bool) {
-    case.rule.mutable.retain(|entry| !entry.path.0.iter().any(has));
+fn drop_entries(rule: &mut Rule, has: fn(&Step) -> bool) {
+    rule.mutable.retain(|entry| !entry.path.0.iter().any(has));
 }
 
-fn drop_verb(case: &mut Case, verb: Verb) {
-    for allow in case.rule.mutable.iter_mut().filter_map(|entry| entry.allow.as_mut()) {
+fn drop_verb(rule: &mut Rule, verb: Verb) {
+    for allow in rule.mutable.iter_mut().filter_map(|entry| entry.allow.as_mut()) {
         allow.retain(|other| *other != verb);
     }
 }
 
-fn whos(case: &mut Case) -> impl Iterator<Item = &mut crate::oracle::rule::Who> {
-    case.rule.mutable.iter_mut().filter_map(|entry| entry.by.as_mut())
+fn whos(rule: &mut Rule) -> impl Iterator<Item = &mut crate::oracle::rule::Who> {
+    rule.mutable.iter_mut().filter_map(|entry| entry.by.as_mut())
 }
 
 /// Leaves out entries whose path goes through a location that another entry with fewer verbs may reach.
-fn drop_entries_below(case: &mut Case) {
-    let narrowed: Vec<Path> = case.rule.mutable.iter().filter(|entry| entry.allow.is_some()).map(|entry| entry.path.clone()).collect();
-    let below = |path: &Path| narrowed.iter().any(|above| above.0.len() < path.0.len() && super::loads::meet(&above.0, &path.0[..above.0.len()]));
-    case.rule.mutable.retain(|entry| !below(&entry.path));
+fn drop_entries_below(rule: &mut Rule) {
+    let narrowed: Vec<Path> = rule.mutable.iter().filter(|entry| entry.allow.is_some()).map(|entry| entry.path.clone()).collect();
+    let below =
+        |path: &Path| narrowed.iter().any(|above| above.0.len() < path.0.len() && super::loads::meet(&above.0, &path.0[..above.0.len()]));
+    rule.mutable.retain(|entry| !below(&entry.path));
 }
 
 fn without_members(value: &mut Value, out: &dyn Fn(&Value) -> bool) {
@@ -169,16 +179,21 @@ fn without_members(value: &mut Value, out: &dyn Fn(&Value) -> bool) {
     }
 }
 
-/// Takes every object whose keys are the indexes of a list for that list.
-fn maps_to_lists(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.values_mut().for_each(maps_to_lists);
-            if (0..members.len()).all(|index| members.contains_key(&index.to_string())) {
-                *value = (0..members.len()).map(|index| members[&index.to_string()].clone()).collect();
+/// Takes an object whose keys are the indexes of a list for that list, where the other side is a list.
+fn maps_to_lists(old: &mut Value, new: &mut Value) {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            for (key, old) in old {
+                new.get_mut(key).into_iter().for_each(|new| maps_to_lists(old, new));
             }
         }
-        Value::Array(list) => list.iter_mut().for_each(maps_to_lists),
+        (Value::Array(old), Value::Array(new)) => old.iter_mut().zip(new).for_each(|(old, new)| maps_to_lists(old, new)),
+        (map @ Value::Object(_), Value::Array(_)) | (Value::Array(_), map @ Value::Object(_)) => {
+            let members = map.as_object().cloned().unwrap_or_default();
+            if (0..members.len()).all(|index| members.contains_key(&index.to_string())) {
+                *map = (0..members.len()).map(|index| members[&index.to_string()].clone()).collect();
+            }
+        }
         _ => {}
     }
 }

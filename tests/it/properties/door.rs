@@ -12,6 +12,8 @@ pub struct Answer {
     pub allowed: bool,
     /// The violating fields, in the order in which they were given.
     pub fields: Vec<String>,
+    /// Those that are recorded, which an exempt requester's are too.
+    pub recorded: Vec<String>,
 }
 
 pub const UID: &str = "705ab4f5-6393-11e8-b7cc-42010a800002";
@@ -54,6 +56,7 @@ pub fn ask(case: &Case) -> Result<Answer, String> {
 pub fn ask_about(set: &RuleSet, old: &Value, new: &Value, user: &User) -> Result<Answer, String> {
     let reply = admit(set, review(old, new, user).to_string().as_bytes());
     let status = reply.status();
+    let (recorded, outcomes) = (reply.fields().to_vec(), reply.rules().to_vec());
     let body = reply.into_body();
     let text = String::from_utf8_lossy(&body).into_owned();
     let review: Value = serde_json::from_slice(&body).map_err(|error| format!("{status}, no JSON ({error}): {text}"))?;
@@ -72,5 +75,9 @@ pub fn ask_about(set: &RuleSet, old: &Value, new: &Value, user: &User) -> Result
     if !fits {
         return Err(format!("expected a decision that fits, found `{decision}` in {text}"));
     }
-    Ok(Answer { allowed, fields })
+    let [outcome] = outcomes.as_slice() else { return Err(format!("expected one rule's outcome, found {outcomes:?}")) };
+    if outcome.decision.as_str() != decision || outcome.violations != recorded.len() || (!allowed && recorded != fields) {
+        return Err(format!("expected the same beside the body, found {recorded:?}, {outcome:?} and {text}"));
+    }
+    Ok(Answer { allowed, fields, recorded })
 }

@@ -135,9 +135,24 @@ impl Strategy for Bodies {
 /// Replaces or removes something in the envelope.
 fn break_envelope(dice: &mut Dice, review: &mut Value) {
     let places = [
-        "", "apiVersion", "kind", "request", "request/uid", "request/kind", "request/kind/kind", "request/resource", "request/resource/group",
-        "request/operation", "request/userInfo", "request/userInfo/groups", "request/userInfo/username", "request/object", "request/oldObject",
-        "request/subResource", "request/name", "request/dryRun",
+        "",
+        "apiVersion",
+        "kind",
+        "request",
+        "request/uid",
+        "request/kind",
+        "request/kind/kind",
+        "request/resource",
+        "request/resource/group",
+        "request/operation",
+        "request/userInfo",
+        "request/userInfo/groups",
+        "request/userInfo/username",
+        "request/object",
+        "request/oldObject",
+        "request/subResource",
+        "request/name",
+        "request/dryRun",
     ];
     for _ in 0..dice.from_to(1, 2) {
         let place = *dice.pick(&places);
@@ -164,8 +179,24 @@ fn break_bytes(dice: &mut Dice, bytes: &mut Vec<u8>) {
     }
     let at = dice.below(length);
     let snippets: &[&[u8]] = &[
-        b"{", b"}", b"[", b"]", b"\"", b",", b":", b"\\ud800", b"\xff", b"\0", b"1e999", b"-", b"null,", b"\\", b"\"uid\":\"other\",",
-        b"\"operation\":\"CREATE\",", b"[[[[[[[[", b"99999999999999999999999",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b"\"",
+        b",",
+        b":",
+        b"\\ud800",
+        b"\xff",
+        b"\0",
+        b"1e999",
+        b"-",
+        b"null,",
+        b"\\",
+        b"\"uid\":\"other\",",
+        b"\"operation\":\"CREATE\",",
+        b"[[[[[[[[",
+        b"99999999999999999999999",
     ];
     let snippet = *dice.pick(snippets);
     match dice.below(4) {

@@ -34,8 +34,10 @@ pub fn loads(rule: &Rule) -> bool {
             && rule.equality.iter().all(|entry| !enters(&entry.path))
             && keys().all(|(path, _)| !meet(&path.0, &set.0))
     });
-    let absent_members =
-        rule.equality.iter().all(|entry| !matches!(entry.reading, Reading::AbsentAs(_)) || entry.path.0.last().is_some_and(Step::is_member));
+    let absent_members = rule
+        .equality
+        .iter()
+        .all(|entry| !matches!(entry.reading, Reading::AbsentAs(_)) || entry.path.0.last().is_some_and(Step::is_member));
     keyed_steps_fit && key_fields_are_plain && sets_are_whole && absent_members
 }
 

@@ -14,6 +14,7 @@ mod scene;
 mod wild;
 mod world;
 
+use crate::oracle::rule::{Location, Rule, Who};
 use crate::oracle::{self, notation, sentences};
 use case::{Case, Cases};
 use counts::Counts;
@@ -110,12 +111,8 @@ impl Run {
         S::Value: std::fmt::Debug,
     {
         let count = CHUNK.min(self.cases - first);
-        let config = Config {
-            cases: u32::try_from(count).unwrap(),
-            failure_persistence: None,
-            max_shrink_iters: 20_000,
-            ..Config::default()
-        };
+        let config =
+            Config { cases: u32::try_from(count).unwrap(), failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&self.seed.to_le_bytes());
         seed[8..16].copy_from_slice(&(first as u64).to_le_bytes());
@@ -137,14 +134,18 @@ fn engine_and_oracle_agree(run: Run) -> Result<(), Failed> {
         let mut own = Counts::default();
         own.count(&case, &violations);
         counts.lock().unwrap().add(&own);
-        let mut expected: Vec<String> = violations.iter().map(|at| notation::field(at)).collect();
-        let mut answer = door::ask(&case).map_err(TestCaseError::fail)?;
-        expected.sort();
-        answer.fields.sort();
-        if answer.allowed == expected.is_empty() && answer.fields == expected {
+        let fields = |violations: &[Location]| violations.iter().map(|at| notation::field(at)).collect::<Vec<_>>();
+        let nobody_is_exempt = Rule { exempt: Who::default(), ..case.rule.clone() };
+        let recorded = fields(&oracle::violations(&nobody_is_exempt, &case.old, &case.new, &case.user));
+        let expected = fields(&violations);
+        let answer = door::ask(&case).map_err(TestCaseError::fail)?;
+        if answer.allowed == expected.is_empty() && answer.fields == expected && answer.recorded == recorded {
             return Ok(());
         }
-        Err(TestCaseError::fail(format!("oracle: {expected:?}\nengine: {:?}", answer.fields)))
+        Err(TestCaseError::fail(format!(
+            "oracle: {expected:?}, recorded {recorded:?}\nengine: {:?}, recorded {:?}",
+            answer.fields, answer.recorded
+        )))
     })?;
     let (table, short) = counts.into_inner().unwrap().report();
     println!("{table}");

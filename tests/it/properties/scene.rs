@@ -59,7 +59,8 @@ impl<'d, 'r> Scene<'d, 'r> {
             metadata.insert("labels".into(), labels(dice));
         }
         if dice.percent(30) {
-            metadata.insert("annotations".into(), (0..dice.below(3)).map(|_| (world::name(dice), json!("x"))).collect::<Map<_, _>>().into());
+            metadata
+                .insert("annotations".into(), (0..dice.below(3)).map(|_| (world::name(dice), json!("x"))).collect::<Map<_, _>>().into());
         }
         if dice.percent(30) {
             metadata.insert("finalizers".into(), finalizers(dice));
@@ -289,4 +290,13 @@ pub fn owned(dice: &mut Dice, metadata: &mut Map<String, Value>) {
             metadata.insert(field.to_owned(), world::scalar(dice));
         }
     }
+}
+
+/// The metadata of a side, there again if another scene took it away.
+pub fn metadata(side: &mut Value) -> &mut Map<String, Value> {
+    let metadata = &mut side["metadata"];
+    if metadata.is_null() {
+        *metadata = json!({});
+    }
+    metadata.as_object_mut().expect("scenes leave metadata an object")
 }

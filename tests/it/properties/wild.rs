@@ -199,6 +199,7 @@ fn edit_list(dice: &mut Dice, list: &mut Vec<Value>) {
     let (at, other) = (dice.below(length), dice.below(length));
     match dice.below(8) {
         0 => list.swap(at, other),
+        1 if length < 3 => (0..9).for_each(|_| list.push(world::scalar(dice))),
         1 => list.insert(other, list[at].clone()),
         2 => drop(list.remove(at)),
         3 => list.insert(at, world::named(dice, "name", "new", 1)),

@@ -81,9 +81,17 @@ pub fn duration(scene: &mut Scene) {
 
 pub fn absent_as(scene: &mut Scene) {
     let place = scene.place(Last::Any);
-    let absent = scene.dice.pick(&[json!(null), json!({}), json!([]), json!(""), json!("0"), json!(0), json!(false)]).clone();
+    let absent = if scene.dice.percent(15) {
+        world::tree(scene.dice, 2)
+    } else {
+        scene.dice.pick(&[json!(null), json!({}), json!([]), json!(""), json!("0"), json!(0), json!(false)]).clone()
+    };
     scene.equality(place.path.clone(), Reading::AbsentAs(absent.clone()));
-    let spelled = if absent == json!(0) && scene.dice.percent(50) { json!(-0.0) } else { absent };
+    let mut spelled = if absent == json!(0) && scene.dice.percent(50) { json!(-0.0) } else { absent.clone() };
+    if absent == json!("0") && scene.dice.percent(50) {
+        scene.equality(place.path.clone(), Reading::Quantity);
+        spelled = json!("0Ki");
+    }
     if scene.dice.percent(85) {
         either_way(scene, &place, None, Some(spelled));
     } else {
@@ -220,13 +228,19 @@ pub fn set(scene: &mut Scene) {
     old.push(world::tree(scene.dice, 1));
     scene.dice.shuffle(&mut old);
     let mut new = old.clone();
+    if scene.dice.percent(30) {
+        let (a, b) = world::two_of_a_line(scene.dice, &NUMBERS);
+        old.push(json!({"x": [a]}));
+        new.push(json!({"x": [b]}));
+    }
     scene.dice.shuffle(&mut new);
     if scene.dice.percent(30) {
         new.push(old[0].clone());
     }
     if scene.dice.percent(30) {
         new.insert(scene.dice.below(new.len()), json!("d"));
-        let (path, verb) = if scene.dice.percent(50) { (place.path.clone(), Verb::AddItem) } else { (place.path.then(Step::AnyElement), Verb::Set) };
+        let (path, verb) =
+            if scene.dice.percent(50) { (place.path.clone(), Verb::AddItem) } else { (place.path.then(Step::AnyElement), Verb::Set) };
         scene.allow(path, vec![verb]);
     }
     scene.equality(place.path.clone(), Reading::Set);

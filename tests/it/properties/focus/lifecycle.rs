@@ -1,6 +1,6 @@
 //! Requesters, labels that a selector names, and what the API server does itself.
 
-use crate::oracle::rule::{Entry, Step, User, Verb, Who};
+use crate::oracle::rule::{Entry, Reading, Step, User, Verb, Who};
 use crate::properties::scene::{self, COLLECTORS, LABELS, Last, Scene, USERS, step};
 use crate::properties::world;
 use serde_json::{Value, json};
@@ -61,8 +61,10 @@ pub fn protected_label(scene: &mut Scene) {
         new[label] = json!("y");
     }
     old["free"] = json!("1");
-    let labels = crate::oracle::rule::Path(vec![step("metadata"), step("labels")]);
-    match scene.dice.below(3) {
+    let metadata = crate::oracle::rule::Path(vec![step("metadata")]);
+    let labels = metadata.then(step("labels"));
+    match scene.dice.below(4) {
+        3 => scene.bare(metadata),
         0 => scene.bare(labels),
         1 => scene.bare(labels.then(Step::AnyMember)),
         _ => {
@@ -74,7 +76,7 @@ pub fn protected_label(scene: &mut Scene) {
     let backwards = scene.dice.percent(50);
     for (index, value) in both.into_iter().enumerate() {
         let side = if (index == 0) == backwards { &mut scene.new } else { &mut scene.old };
-        let metadata = side["metadata"].as_object_mut().unwrap();
+        let metadata = scene::metadata(side);
         metadata.remove("labels");
         metadata.extend(value.map(|value| ("labels".to_owned(), value)));
     }
@@ -100,7 +102,7 @@ pub fn owned(scene: &mut Scene) {
     let field = *scene.dice.pick(&fields);
     let (old, new) = world::change(scene.dice);
     for (side, value) in [(&mut scene.old, old), (&mut scene.new, new)] {
-        let metadata = side["metadata"].as_object_mut().unwrap();
+        let metadata = scene::metadata(side);
         metadata.remove(field);
         metadata.extend(value.map(|value| (field.to_owned(), value)));
     }
@@ -108,7 +110,8 @@ pub fn owned(scene: &mut Scene) {
 
 /// Finalizers dropped while the object is being deleted; now and then not quite.
 pub fn deleting(scene: &mut Scene) {
-    let old: Vec<Value> = ["a", "b", "a", "c", "foregroundDeletion"].iter().take(scene.dice.from_to(1, 5)).map(|name| json!(name)).collect();
+    let old: Vec<Value> =
+        ["a", "b", "a", "c", "foregroundDeletion"].iter().take(scene.dice.from_to(1, 5)).map(|name| json!(name)).collect();
     let mut new = old.clone();
     new.remove(scene.dice.below(old.len()));
     new.retain(|_| scene.dice.percent(70));
@@ -122,7 +125,19 @@ pub fn deleting(scene: &mut Scene) {
     scene.old["metadata"]["finalizers"] = old.into();
     scene.new["metadata"]["finalizers"] = new.into();
     if scene.dice.percent(20) {
-        scene.new["metadata"].as_object_mut().unwrap().remove("finalizers");
+        scene::metadata(&mut scene.new).remove("finalizers");
+    }
+    if scene.dice.percent(6) {
+        scene.old["metadata"]["finalizers"] = world::tree(scene.dice, 1);
+    }
+    if scene.dice.percent(6) {
+        scene.new["metadata"]["finalizers"] = world::tree(scene.dice, 1);
+    }
+    if scene.dice.percent(6) {
+        scene.equality(crate::oracle::rule::Path(vec![step("metadata"), step("finalizers")]), Reading::Set);
+    }
+    if scene.dice.percent(4) {
+        scene.new.as_object_mut().unwrap().remove("metadata");
     }
     if scene.dice.percent(10) {
         let verb = *scene.dice.pick(&[Verb::AddItem, Verb::RemoveItem]);
@@ -137,10 +152,15 @@ pub fn collector(scene: &mut Scene) {
     let field = *scene.dice.pick(&["finalizers", "ownerReferences"]);
     let value = if field == "finalizers" { finalizers } else { owners };
     let side = if scene.dice.percent(50) { &mut scene.new } else { &mut scene.old };
-    let metadata = side["metadata"].as_object_mut().unwrap();
+    let metadata = scene::metadata(side);
     if scene.dice.percent(20) {
         metadata.remove(field);
     } else {
         metadata.insert(field.into(), value);
+    }
+    if scene.dice.percent(10) {
+        // Metadata that holds nothing else goes with it.
+        scene.new.as_object_mut().unwrap().remove("metadata");
+        scene::metadata(&mut scene.old).retain(|key, _| key == field);
     }
 }

@@ -50,7 +50,8 @@ fn container(scene: &mut Scene, place: &Place, item: Value) -> (Value, Step, Val
         }
         1 => {
             scene.equality(place.path.clone(), Reading::Key("name".into()));
-            let mut list: Vec<Value> = ELEMENTS.iter().take(scene.dice.from_to(1, 4)).map(|name| world::named(scene.dice, "name", name, 1)).collect();
+            let mut list: Vec<Value> =
+                ELEMENTS.iter().take(scene.dice.from_to(1, 4)).map(|name| world::named(scene.dice, "name", name, 1)).collect();
             let after = list.clone();
             list.remove(scene.dice.below(list.len()));
             (list.into(), Step::AnyElement, after.into())
@@ -88,7 +89,8 @@ fn modified(scene: &mut Scene) -> Path {
         }
         _ => {
             scene.equality(place.path.clone(), Reading::Key("name".into()));
-            let mut list: Vec<Value> = ELEMENTS.iter().take(scene.dice.from_to(2, 4)).map(|name| world::named(scene.dice, "name", name, 1)).collect();
+            let mut list: Vec<Value> =
+                ELEMENTS.iter().take(scene.dice.from_to(2, 4)).map(|name| world::named(scene.dice, "name", name, 1)).collect();
             let old = list.clone();
             let last = list.len() - 1;
             list.swap(0, last);
