@@ -7,14 +7,16 @@ use std::fmt::Write;
 
 /// A YAML document; one line for each entry, as flow mappings in JSON's form.
 pub fn document(rule: &Rule) -> String {
-    let mut text = "apiVersion: fieldward.io/v1alpha1
-kind: UpdateRule
-metadata: {name: generated}
+    named_document("generated", rule)
+}
+
+pub fn named_document(name: &str, rule: &Rule) -> String {
+    let mut text = format!("apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: {name}}}\n");
+    text += "\
 spec:
   matchConstraints:
     resourceRules: [{apiGroups: [example.com], apiVersions: [v1], resources: [things], kinds: [Thing]}]
-"
-    .to_owned();
+";
     if let Some(selector) = selector(rule) {
         writeln!(text, "    objectSelector: {selector}").unwrap();
     }

@@ -49,7 +49,7 @@ impl Strategy for Cases {
 
 fn random(dice: &mut Dice) -> Case {
     let mut scene = Scene::new(dice);
-    if scene.dice.percent(12) {
+    if scene.dice.percent(18) {
         wild::stage(&mut scene);
         return finished(scene);
     }

@@ -54,7 +54,11 @@ pub fn ask(case: &Case) -> Result<Answer, String> {
 }
 
 pub fn ask_about(set: &RuleSet, old: &Value, new: &Value, user: &User) -> Result<Answer, String> {
-    let reply = admit(set, review(old, new, user).to_string().as_bytes());
+    ask_with(set, review(old, new, user).to_string().as_bytes())
+}
+
+pub fn ask_with(set: &RuleSet, body: &[u8]) -> Result<Answer, String> {
+    let reply = admit(set, body);
     let status = reply.status();
     let (recorded, outcomes) = (reply.fields().to_vec(), reply.rules().to_vec());
     let body = reply.into_body();

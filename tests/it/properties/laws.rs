@@ -4,13 +4,16 @@ use super::case::{Case, Cases};
 use super::dice::Dice;
 use super::door::{self, UID};
 use super::{Run, wild, world};
-use crate::oracle::rule::{Entry, Reading, Rule};
-use fieldward::engine::{RuleSet, admit};
+use crate::oracle::rule::{Entry, Reading, Rule, User};
+use crate::oracle::{self, notation, render};
+use fieldward::engine::{Builtin, Document, RuleSet, admit};
 use libtest_mimic::Failed;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fmt;
 
 /// Old = new is allowed, whatever the rule.
 pub fn an_update_that_changes_nothing_is_allowed(run: Run) -> Result<(), Failed> {
@@ -102,13 +105,124 @@ pub fn a_patch_gives_the_new_object(run: Run) -> Result<(), Failed> {
     })
 }
 
+/// Of a repeated JSON key the last one counts (§2).
+pub fn of_a_repeated_key_the_last_counts(run: Run) -> Result<(), Failed> {
+    run.each(&Decoyed, |(case, Body(body))| {
+        let set = door::load(&case.rule).map_err(TestCaseError::fail)?;
+        let plain = door::ask_about(&set, &case.old, &case.new, &case.user).map_err(TestCaseError::fail)?;
+        prop_assert_eq!(plain, door::ask_with(&set, &body).map_err(TestCaseError::fail)?, "{}", String::from_utf8_lossy(&body));
+        Ok(())
+    })
+}
+
+/// The same for each member of the envelope, and each kind of value before it.
+pub fn of_a_repeated_key_of_the_envelope_the_last_counts() -> Result<(), Failed> {
+    let rule = Rule::default();
+    let set = door::load(&rule)?;
+    let user = User { name: "alice".into(), groups: vec!["staff".into()] };
+    let review = door::review(&json!({"a": 1}), &json!({"a": 2}), &user);
+    let plain = door::ask_about(&set, &json!({"a": 1}), &json!({"a": 2}), &user)?;
+    let mut wrong = Vec::new();
+    for above in ["", "/request", "/request/kind", "/request/resource", "/request/userInfo"] {
+        let members = review.pointer(above).and_then(Value::as_object).unwrap();
+        for (key, value) in members {
+            for decoy in [json!(null), json!(false), json!(0), json!("x"), json!([]), json!(["x"]), json!({}), json!({"x": "x"})] {
+                let printed = Value::from(members.clone()).to_string();
+                let member = format!("{}:{value}", json!(key));
+                let twice = printed.replace(&member, &format!("{}:{decoy},{member}", json!(key)));
+                let body = review.to_string().replace(&printed, &twice);
+                assert_ne!(body, review.to_string());
+                match door::ask_with(&set, body.as_bytes()) {
+                    Ok(answer) if answer == plain => {}
+                    answer => wrong.push(format!("{above}/{key} after {decoy}: {answer:?}")),
+                }
+            }
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
+
+/// A request body, shown as text.
+#[derive(Clone)]
+pub struct Body(Vec<u8>);
+
+impl fmt::Debug for Body {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "body: {}", String::from_utf8_lossy(&self.0))
+    }
+}
+
+/// A review in which some members are there twice.
+#[derive(Debug)]
+struct Decoyed;
+
+impl Strategy for Decoyed {
+    type Tree = Fixed<(Case, Body)>;
+    type Value = (Case, Body);
+
+    fn new_tree(&self, runner: &mut TestRunner) -> Result<Self::Tree, proptest::test_runner::Reason> {
+        let case = Cases.new_tree(runner)?.current();
+        let mut text = String::new();
+        decoy(&mut Dice(runner.rng()), &door::review(&case.old, &case.new, &case.user), &mut text);
+        Ok(Fixed((case, Body(text.into_bytes()))))
+    }
+}
+
+/// Prints a value; before some members of objects, others of the same name.
+fn decoy(dice: &mut Dice, value: &Value, text: &mut String) {
+    match value {
+        Value::Object(members) => {
+            let mut printed = Vec::new();
+            for (key, value) in members {
+                let key = json!(key);
+                if dice.percent(15) {
+                    printed.push(format!("{key}:{}", world::tree(dice, 2)));
+                }
+                let mut member = format!("{key}:");
+                decoy(dice, value, &mut member);
+                printed.push(member);
+            }
+            *text += &format!("{{{}}}", printed.join(","));
+        }
+        Value::Array(elements) => {
+            let mut printed = vec![String::new(); elements.len()];
+            elements.iter().zip(&mut printed).for_each(|(element, text)| decoy(dice, element, text));
+            *text += &format!("[{}]", printed.join(","));
+        }
+        scalar => *text += &scalar.to_string(),
+    }
+}
+
+/// If several rules match, all must allow, and all their violations are reported (§2).
+pub fn several_rules_must_all_allow(run: Run) -> Result<(), Failed> {
+    run.each(&(Cases, Cases), |(case, other): (Case, Case)| {
+        let names = ["first", "second"];
+        let documents: Vec<Document> = (names.iter().zip([&case.rule, &other.rule]))
+            .map(|(name, rule)| Document { origin: format!("{name}.yaml"), text: render::named_document(name, rule) })
+            .collect();
+        let set = RuleSet::load(Builtin::Left, &documents).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let reply = admit(&set, door::review(&case.old, &case.new, &case.user).to_string().as_bytes());
+        let answer: Value = serde_json::from_slice(&reply.into_body()).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let causes = answer["response"]["status"]["details"]["causes"].as_array().cloned().unwrap_or_default();
+        let found: BTreeSet<String> = causes.iter().filter_map(|cause| cause["field"].as_str()).map(str::to_owned).collect();
+        let expected: BTreeSet<String> = [&case.rule, &other.rule]
+            .into_iter()
+            .flat_map(|rule| oracle::violations(rule, &case.old, &case.new, &case.user))
+            .map(|at| notation::field(&at))
+            .collect();
+        prop_assert_eq!(&answer["response"]["allowed"], expected.is_empty(), "{}", answer);
+        prop_assert_eq!(found, expected);
+        Ok(())
+    })
+}
+
 /// A body, and the rule that judges it.
 #[derive(Debug)]
 struct Bodies;
 
 impl Strategy for Bodies {
-    type Tree = Fixed<(Case, Vec<u8>)>;
-    type Value = (Case, Vec<u8>);
+    type Tree = Fixed<(Case, Body)>;
+    type Value = (Case, Body);
 
     fn new_tree(&self, runner: &mut TestRunner) -> Result<Self::Tree, proptest::test_runner::Reason> {
         let case = Cases.new_tree(runner)?.current();
@@ -128,7 +242,7 @@ impl Strategy for Bodies {
                 }
             }
         }
-        Ok(Fixed((case, bytes)))
+        Ok(Fixed((case, Body(bytes))))
     }
 }
 
@@ -213,7 +327,7 @@ fn break_bytes(dice: &mut Dice, bytes: &mut Vec<u8>) {
 
 /// Whatever the bytes, there is an answer, and a verdict carries the review's uid.
 pub fn every_body_is_answered(run: Run) -> Result<(), Failed> {
-    run.each(&Bodies, |(case, bytes)| {
+    run.each(&Bodies, |(case, Body(bytes))| {
         let set: RuleSet = door::load(&case.rule).map_err(TestCaseError::fail)?;
         let reply = admit(&set, &bytes);
         let status = reply.status();

@@ -45,6 +45,12 @@ pub fn trials() -> Vec<Trial> {
             laws::bare_entries_are_symmetric_and_transitive(run.part(10))
         }),
         Trial::test("properties::a_patch_gives_the_new_object", move || laws::a_patch_gives_the_new_object(run.part(10))),
+        Trial::test("properties::of_a_repeated_key_the_last_counts", move || laws::of_a_repeated_key_the_last_counts(run.part(10))),
+        Trial::test(
+            "properties::of_a_repeated_key_of_the_envelope_the_last_counts",
+            laws::of_a_repeated_key_of_the_envelope_the_last_counts,
+        ),
+        Trial::test("properties::several_rules_must_all_allow", move || laws::several_rules_must_all_allow(run.part(10))),
         Trial::test("properties::every_body_is_answered", move || laws::every_body_is_answered(run.part(10))),
     ];
     trials.extend(sentences::table().into_iter().map(|sentence| {
