@@ -1,5 +1,6 @@
 //! The one integration test binary: a module adds its trials here.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(unreachable_pub, reason = "nobody reaches into a test binary")]
 
 mod architecture;
 mod certificates;
@@ -8,6 +9,8 @@ mod corpus;
 mod doors;
 mod golden;
 mod manifests;
+mod oracle;
+mod properties;
 mod readme;
 mod replies;
 mod rule_errors;
@@ -26,6 +29,8 @@ fn main() {
         commands::trials(),
         doors::trials(),
         manifests::trials(),
+        oracle::sentences::trials(),
+        properties::trials(),
         readme::trials(),
         replies::trials(),
         rule_errors::trials(),

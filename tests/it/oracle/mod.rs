@@ -1,0 +1,224 @@
+//! The oracle: semantics §1 written down directly, over both objects at once, so that the engine has something to be compared with.
+//!
+//! It shares nothing with the engine: no diff, no canonical form, no matcher. Each question is put to the list of entries, whose paths are
+//! compared step by step with the location at hand. Slow and plain on purpose: it is to be read beside the specification.
+
+pub mod duration;
+pub mod equality;
+pub mod notation;
+pub mod quantity;
+pub mod read;
+pub mod render;
+pub mod rule;
+pub mod sentences;
+
+use rule::{At, Entry, Location, Path, Rule, Step, User, VERBS, Verb, Who};
+use serde_json::{Map, Value};
+
+/// A sentence of the specification that can be left out, to count in how many cases it decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// §5: "Setting or clearing a field may create or remove the objects above it".
+    OnTheWay,
+    /// §5: "Only an *object* reached by a named member, whose next path step is a member step".
+    OnlyNamedObjects,
+    /// §5: "Verbs of all entries that reach the same location add up".
+    AddingUp,
+    /// §5: "An absent container counts as an empty one for its items too".
+    AbsentContainer,
+    /// §6: "numbers by value".
+    NumbersByValue,
+    /// §6: "the relative order of the elements that stay is part of the value".
+    KeyedOrder,
+    /// §6: "If the old list cannot be keyed it compares by position".
+    OldUnkeyable,
+    /// §6: "If only the new one cannot, the list counts as replaced".
+    NewUnkeyable,
+    /// §6: "from the leaves up".
+    LeavesUp,
+}
+
+/// The violations of an update, sorted; none of them says that it is allowed.
+pub fn violations(rule: &Rule, old: &Value, new: &Value, user: &User) -> Vec<Location> {
+    violations_without(None, rule, old, new, user)
+}
+
+/// The same with a part of the specification left out.
+pub fn violations_without(without: Option<Part>, rule: &Rule, old: &Value, new: &Value, user: &User) -> Vec<Location> {
+    if rule.exempt.includes(user) {
+        return Vec::new();
+    }
+    let active = |entry: &&Entry| entry.by.as_ref().is_none_or(|by| by.includes(user));
+    let entries = rule.mutable.iter().chain(&granted_by_lifecycle()).filter(active).cloned().collect();
+    let deletion = &old["metadata"]["deletionTimestamp"];
+    let oracle = Oracle { rule, entries, deleting: !deletion.is_null(), without };
+    let (old, new) = (without_owned(old), without_owned(new));
+    let mut violations = oracle.judge(&Vec::new(), Some(&old), Some(&new)).violations;
+    violations.extend(oracle.protected_labels(&old, &new, &violations));
+    violations.sort();
+    violations
+}
+
+/// One rule, asked about one update by one requester.
+struct Oracle<'a> {
+    rule: &'a Rule,
+    /// The entries that are there for this requester.
+    entries: Vec<Entry>,
+    /// Whether the old object carries a deletionTimestamp.
+    deleting: bool,
+    without: Option<Part>,
+}
+
+/// What came out at a location and below it.
+struct Findings {
+    violations: Vec<Location>,
+    /// Whether there is a change that is permitted.
+    permitted: bool,
+}
+
+impl Findings {
+    fn whole(at: &Location) -> Self {
+        Self { violations: vec![at.clone()], permitted: false }
+    }
+}
+
+impl Oracle<'_> {
+    fn has(&self, part: Part) -> bool {
+        self.without != Some(part)
+    }
+
+    /// §1, and of §7 where a violation is reported. Both sides are given as seen by §6.
+    fn judge(&self, at: &Location, old: Option<&Value>, new: Option<&Value>) -> Findings {
+        if self.equal(at, old, new) {
+            return Findings { violations: Vec::new(), permitted: false };
+        }
+        if self.permits(at, old, new) {
+            return Findings { violations: Vec::new(), permitted: true };
+        }
+        let Some(children) = self.children(at, old, new) else {
+            return Findings::whole(at);
+        };
+        let mut found = Findings { violations: Vec::new(), permitted: false };
+        if !children.order_kept {
+            if self.verbs_at(at).contains(&Verb::Modify) {
+                found.permitted = true;
+            } else {
+                found.violations.push(at.clone());
+            }
+        }
+        for (at, old, new) in children.each {
+            let below = self.judge(&at, old, new);
+            found.violations.extend(below.violations);
+            found.permitted |= below.permitted;
+        }
+        let on_the_way = old.is_none() || new.is_none();
+        if on_the_way && found.violations.is_empty() {
+            found.permitted = true;
+        }
+        if on_the_way && !found.permitted {
+            return Findings::whole(at);
+        }
+        found
+    }
+
+    /// §5: whether the entries at this location, or at the container that it is an item of, permit this difference, and §3.
+    fn permits(&self, at: &[At], old: Option<&Value>, new: Option<&Value>) -> bool {
+        let own = self.verbs_at(at);
+        let above = at.split_last().map_or(Vec::new(), |(_, container)| self.verbs_at(container));
+        if VERBS.iter().all(|verb| own.contains(verb)) {
+            return true;
+        }
+        if self.deleting && at == [At::Key("metadata".into()), At::Key("finalizers".into())] && drops_items(old, new) {
+            return true;
+        }
+        let container = |value: &Value| value.is_object() || value.is_array();
+        match (old, new) {
+            (None, None) => false,
+            (None, Some(new)) => {
+                own.contains(&Verb::Set)
+                    || above.contains(&Verb::AddItem)
+                    || (container(new) && own.contains(&Verb::AddItem) && self.has(Part::AbsentContainer))
+            }
+            (Some(old), None) => {
+                own.contains(&Verb::Clear)
+                    || above.contains(&Verb::RemoveItem)
+                    || (container(old) && own.contains(&Verb::RemoveItem) && self.has(Part::AbsentContainer))
+            }
+            (Some(old), Some(new)) => {
+                let same_kind = (old.is_object() && new.is_object()) || (old.is_array() && new.is_array());
+                above.contains(&Verb::Modify) || (!same_kind && own.contains(&Verb::Modify))
+            }
+        }
+    }
+
+    /// §5: the verbs of all entries that reach the location.
+    fn verbs_at(&self, at: &[At]) -> Vec<Verb> {
+        let reaching = self.entries.iter().filter(|entry| entry.path.reaches(at));
+        let counted = if self.has(Part::AddingUp) { usize::MAX } else { 1 };
+        reaching.take(counted).flat_map(Entry::verbs).copied().collect()
+    }
+
+    /// §5: whether an object here counts as empty when absent.
+    fn on_the_way(&self, at: &[At]) -> bool {
+        let named = |path: &Path| matches!(path.0[at.len() - 1], Step::Name { .. }) && path.0[at.len()].is_member();
+        self.entries.iter().any(|entry| entry.path.passes(at) && (named(&entry.path) || !self.has(Part::OnlyNamedObjects)))
+            && self.has(Part::OnTheWay)
+    }
+
+    /// The rule document: labels that the objectSelector names may not differ, whatever the entries say.
+    fn protected_labels(&self, old: &Value, new: &Value, reported: &[Location]) -> Vec<Location> {
+        let mut violations = Vec::new();
+        for (label, _) in &self.rule.selector {
+            let (mut at, mut old, mut new) = (Location::new(), Some(old), Some(new));
+            for key in ["metadata", "labels", label] {
+                at.push(At::Key(key.to_owned()));
+                old = self.seen(&at, old.and_then(|value| value.get(key)));
+                new = self.seen(&at, new.and_then(|value| value.get(key)));
+            }
+            let is_reported = reported.iter().chain(&violations).any(|location| at.starts_with(location));
+            if !self.equal(&at, old, new) && !is_reported {
+                violations.push(at);
+            }
+        }
+        violations
+    }
+}
+
+/// §3: what the garbage collector and the controller manager may change.
+fn granted_by_lifecycle() -> Vec<Entry> {
+    let users = ["system:serviceaccount:kube-system:generic-garbage-collector", "system:kube-controller-manager"];
+    let by = Who { users: users.map(str::to_owned).to_vec(), ..Who::default() };
+    let name = |name: &str| Step::Name { name: name.to_owned(), quoted: false };
+    let entry = |field| Entry { path: Path(vec![name("metadata"), name(field)]), allow: None, by: Some(by.clone()) };
+    vec![entry("finalizers"), entry("ownerReferences")]
+}
+
+/// §3: whether the new list is absent, or got from the old one by dropping items.
+fn drops_items(old: Option<&Value>, new: Option<&Value>) -> bool {
+    let Some(new) = new else { return true };
+    let (Some(Value::Array(old)), Value::Array(new)) = (old, new) else { return false };
+    let mut left = old.iter();
+    new.iter().all(|item| left.any(|candidate| equality::exact(candidate, item)))
+}
+
+/// §3: the fields of metadata that the API server owns.
+pub const OWNED: [&str; 8] = [
+    "resourceVersion",
+    "generation",
+    "managedFields",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+    "uid",
+];
+
+/// §3: the object without what the API server owns.
+fn without_owned(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        let metadata: &mut Map<String, Value> = metadata;
+        metadata.retain(|key, _| !OWNED.contains(&key.as_str()));
+    }
+    object
+}

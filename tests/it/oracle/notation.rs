@@ -1,0 +1,53 @@
+//! How locations and paths are written (§4, §7).
+
+use super::rule::{At, Path, Step};
+
+/// A location in the notation of `causes[].field` (§7).
+pub fn field(location: &[At]) -> String {
+    let mut text = String::new();
+    for at in location {
+        match at {
+            At::Key(key) if is_bare(key) && text.is_empty() => text += key,
+            At::Key(key) if is_bare(key) => text += &format!(".{key}"),
+            At::Key(key) => text += &format!("[{}]", plain(key)),
+            At::Named(key, value) => text += &format!("[{key}={}]", plain(value)),
+            At::Index(index) | At::Member(index) => text += &format!("[{index}]"),
+        }
+    }
+    text
+}
+
+/// A path as a rule's author writes it (§4).
+pub fn path(path: &Path) -> String {
+    let mut text = String::new();
+    for step in &path.0 {
+        match step {
+            Step::Name { name, quoted: false } if text.is_empty() => text += name,
+            Step::Name { name, quoted: false } => text += &format!(".{name}"),
+            Step::Name { name, quoted: true } if name.ends_with('*') => text += &format!("[{}]", quote(&format!("{name}*"))),
+            Step::Name { name, quoted: true } => text += &format!("[{}]", quote(name)),
+            Step::AnyMember => text += ".*",
+            Step::Prefix(prefix) => text += &format!("[{}]", quote(&format!("{prefix}*"))),
+            Step::AnyElement => text += "[*]",
+            Step::Keyed { key, value, quoted: false } => text += &format!("[{key}={value}]"),
+            Step::Keyed { key, value, quoted: true } => text += &format!("[{key}={}]", quote(value)),
+        }
+    }
+    text
+}
+
+/// Whether a key may stand without brackets or quotes (§4).
+pub fn is_bare(key: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+    key.starts_with(letter) && key.chars().all(|c| letter(c) || c.is_ascii_digit() || c == '-')
+}
+
+/// Text inside brackets: quoted only where it would be read wrongly.
+fn plain(text: &str) -> String {
+    let strange = |c: char| "[]'=\"".contains(c) || c.is_whitespace() || c.is_control();
+    if text.is_empty() || text.contains(strange) { quote(text) } else { text.to_owned() }
+}
+
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

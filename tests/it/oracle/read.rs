@@ -1,0 +1,116 @@
+//! Reads a rule for the oracle from the `spec` of a rule document, for cases written by hand. Panics on what it does not know.
+
+use super::rule::{Entry, Equality, Naming, Path, Reading, Rule, Step, Verb, Who};
+use serde_json::Value;
+
+/// A rule from `mutable`, `equality`, `matchConstraints.objectSelector` and `exempt`.
+pub fn rule(spec: &Value) -> Rule {
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let selector = &spec["matchConstraints"]["objectSelector"];
+    let match_labels = selector["matchLabels"].as_object().cloned().unwrap_or_default();
+    let by_value = match_labels.into_iter().map(|(key, _)| (key, Naming::MatchLabels));
+    let by_expression = list(&selector["matchExpressions"]).into_iter();
+    let by_expression = by_expression.map(|term| (text(&term["key"]), Naming::MatchExpressions));
+    Rule {
+        mutable: list(&spec["mutable"]).iter().map(entry).collect(),
+        equality: list(&spec["equality"]).iter().map(equality).collect(),
+        selector: by_value.chain(by_expression).collect(),
+        exempt: who(&spec["exempt"]),
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("a string").to_owned()
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    value.as_array().map(|list| list.iter().map(text).collect()).unwrap_or_default()
+}
+
+fn entry(value: &Value) -> Entry {
+    if let Some(bare) = value.as_str() {
+        return Entry::bare(path(bare));
+    }
+    let verb = |name: String| match name.as_str() {
+        "Set" => Verb::Set,
+        "Modify" => Verb::Modify,
+        "Clear" => Verb::Clear,
+        "AddItem" => Verb::AddItem,
+        "RemoveItem" => Verb::RemoveItem,
+        other => panic!("no verb: {other}"),
+    };
+    Entry {
+        path: path(&text(&value["path"])),
+        allow: value.get("allow").map(|allow| texts(allow).into_iter().map(verb).collect()),
+        by: value.get("by").map(who),
+    }
+}
+
+fn who(value: &Value) -> Who {
+    Who { users: texts(&value["users"]), groups: texts(&value["groups"]), accounts: texts(&value["serviceAccounts"]) }
+}
+
+fn equality(value: &Value) -> Equality {
+    let reading = match (value["as"].as_str(), value["key"].as_str(), value.get("absentAs")) {
+        (Some("Quantity"), ..) => Reading::Quantity,
+        (Some("Duration"), ..) => Reading::Duration,
+        (Some("Set"), ..) => Reading::Set,
+        (_, Some(key), _) => Reading::Key(key.to_owned()),
+        (.., Some(absent)) => Reading::AbsentAs(absent.clone()),
+        _ => panic!("no reading: {value}"),
+    };
+    Equality { path: path(&text(&value["path"])), reading }
+}
+
+/// A path (§4).
+pub fn path(text: &str) -> Path {
+    let mut steps = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix(".*") {
+            (steps, rest) = (with(steps, Step::AnyMember), after);
+        } else if let Some(after) = rest.strip_prefix("[*]") {
+            (steps, rest) = (with(steps, Step::AnyElement), after);
+        } else if let Some(after) = rest.strip_prefix("['") {
+            let (text, after) = quoted(after);
+            let step = match (text.strip_suffix("**"), text.strip_suffix('*')) {
+                (Some(name), _) => Step::Name { name: format!("{name}*"), quoted: true },
+                (None, Some(prefix)) => Step::Prefix(prefix.to_owned()),
+                (None, None) => Step::Name { name: text, quoted: true },
+            };
+            (steps, rest) = (with(steps, step), after.strip_prefix(']').expect("]"));
+        } else if let Some(after) = rest.strip_prefix('[') {
+            let (key, after) = after.split_once('=').expect("=");
+            let (value, quoted, after) = match after.strip_prefix('\'') {
+                Some(after) => {
+                    let (value, after) = quoted(after);
+                    (value, true, after.strip_prefix(']').expect("]"))
+                }
+                None => after.split_once(']').map(|(value, after)| (value.to_owned(), false, after)).expect("]"),
+            };
+            (steps, rest) = (with(steps, Step::Keyed { key: key.to_owned(), value, quoted }), after);
+        } else {
+            let after = rest.strip_prefix('.').unwrap_or(rest);
+            let (name, after) = after.split_at(after.find(['.', '[']).unwrap_or(after.len()));
+            (steps, rest) = (with(steps, Step::Name { name: name.to_owned(), quoted: false }), after);
+        }
+    }
+    Path(steps)
+}
+
+fn with(mut steps: Vec<Step>, step: Step) -> Vec<Step> {
+    steps.push(step);
+    steps
+}
+
+/// The text up to the closing quote, and what comes after it.
+fn quoted(text: &str) -> (String, &str) {
+    let (head, after) = text.split_once('\'').expect("a closing quote");
+    match after.strip_prefix('\'') {
+        Some(more) => {
+            let (tail, after) = quoted(more);
+            (format!("{head}'{tail}"), after)
+        }
+        None => (head.to_owned(), after),
+    }
+}

@@ -1,0 +1,138 @@
+//! What a case is about: each construct of a rule, each sentence of the specification, in a scene in which it is likely to decide.
+
+mod equality;
+mod lifecycle;
+mod paths;
+mod verbs;
+
+use super::scene::Scene;
+use crate::oracle::rule::Verb;
+
+/// What a case is made to be decided by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Focus {
+    QuotedKey,
+    AnyMember,
+    Prefix,
+    AnyElement,
+    KeyedStep,
+    Granted(Verb),
+    Withheld,
+    AddingUp,
+    AbsentContainer,
+    EntriesBelow,
+    Users,
+    Groups,
+    Accounts,
+    NotBy,
+    OnTheWay,
+    OnlyNamedObjects,
+    NumbersByValue,
+    NullIsAValue,
+    EmptyObjectIsAValue,
+    EmptyListIsAValue,
+    ListIsNoMap,
+    Quantity,
+    Duration,
+    AbsentAs,
+    LeavesUp,
+    Key,
+    KeyedOrder,
+    OldUnkeyable,
+    NewUnkeyable,
+    Set,
+    FirstListed,
+    ProtectedLabel,
+    Exempt,
+    Owned,
+    Deleting,
+    Collector,
+}
+
+/// All of them.
+pub const ALL: [Focus; 40] = [
+    Focus::QuotedKey,
+    Focus::AnyMember,
+    Focus::Prefix,
+    Focus::AnyElement,
+    Focus::KeyedStep,
+    Focus::Granted(Verb::Set),
+    Focus::Granted(Verb::Modify),
+    Focus::Granted(Verb::Clear),
+    Focus::Granted(Verb::AddItem),
+    Focus::Granted(Verb::RemoveItem),
+    Focus::Withheld,
+    Focus::AddingUp,
+    Focus::AbsentContainer,
+    Focus::EntriesBelow,
+    Focus::Users,
+    Focus::Groups,
+    Focus::Accounts,
+    Focus::NotBy,
+    Focus::OnTheWay,
+    Focus::OnlyNamedObjects,
+    Focus::NumbersByValue,
+    Focus::NullIsAValue,
+    Focus::EmptyObjectIsAValue,
+    Focus::EmptyListIsAValue,
+    Focus::ListIsNoMap,
+    Focus::Quantity,
+    Focus::Duration,
+    Focus::AbsentAs,
+    Focus::LeavesUp,
+    Focus::Key,
+    Focus::KeyedOrder,
+    Focus::OldUnkeyable,
+    Focus::NewUnkeyable,
+    Focus::Set,
+    Focus::FirstListed,
+    Focus::ProtectedLabel,
+    Focus::Exempt,
+    Focus::Owned,
+    Focus::Deleting,
+    Focus::Collector,
+];
+
+impl Focus {
+    /// Adds what this is about to a scene.
+    pub fn stage(self, scene: &mut Scene) {
+        match self {
+            Self::QuotedKey => paths::quoted_key(scene),
+            Self::AnyMember => paths::any_member(scene),
+            Self::Prefix => paths::prefix(scene),
+            Self::AnyElement => paths::any_element(scene),
+            Self::KeyedStep => paths::keyed_step(scene),
+            Self::Granted(verb) => verbs::granted(scene, verb),
+            Self::Withheld => verbs::withheld(scene),
+            Self::AddingUp => verbs::adding_up(scene),
+            Self::AbsentContainer => verbs::absent_container(scene),
+            Self::EntriesBelow => verbs::entries_below(scene),
+            Self::OnTheWay => paths::on_the_way(scene),
+            Self::OnlyNamedObjects => paths::only_named_objects(scene),
+            Self::NumbersByValue => equality::numbers_by_value(scene),
+            Self::NullIsAValue => equality::null_is_a_value(scene),
+            Self::EmptyObjectIsAValue => equality::empty_object_is_a_value(scene),
+            Self::EmptyListIsAValue => equality::empty_list_is_a_value(scene),
+            Self::ListIsNoMap => equality::list_is_no_map(scene),
+            Self::Quantity => equality::quantity(scene),
+            Self::Duration => equality::duration(scene),
+            Self::AbsentAs => equality::absent_as(scene),
+            Self::LeavesUp => equality::leaves_up(scene),
+            Self::Key => equality::key(scene),
+            Self::KeyedOrder => equality::keyed_order(scene),
+            Self::OldUnkeyable => equality::old_unkeyable(scene),
+            Self::NewUnkeyable => equality::new_unkeyable(scene),
+            Self::Set => equality::set(scene),
+            Self::FirstListed => equality::first_listed(scene),
+            Self::Users => lifecycle::users(scene),
+            Self::Groups => lifecycle::groups(scene),
+            Self::Accounts => lifecycle::accounts(scene),
+            Self::NotBy => lifecycle::not_by(scene),
+            Self::ProtectedLabel => lifecycle::protected_label(scene),
+            Self::Exempt => lifecycle::exempt(scene),
+            Self::Owned => lifecycle::owned(scene),
+            Self::Deleting => lifecycle::deleting(scene),
+            Self::Collector => lifecycle::collector(scene),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Path forms, and what appears on the way.
+
+use crate::oracle::rule::Step;
+use crate::properties::scene::{Last, Scene, keyed_step as step_to, member_step, step};
+use crate::properties::world::{self, ELEMENTS};
+use serde_json::{Map, Value, json};
+
+fn member(scene: &mut Scene, last: Last) {
+    let place = scene.place(last);
+    let (old, new) = world::change(scene.dice);
+    scene.put(&place, old, new);
+    scene.bare(place.path);
+}
+
+pub fn quoted_key(scene: &mut Scene) {
+    member(scene, Last::Quoted);
+}
+
+pub fn any_member(scene: &mut Scene) {
+    member(scene, Last::AnyMember);
+}
+
+pub fn prefix(scene: &mut Scene) {
+    member(scene, Last::Prefix);
+}
+
+/// A list with one element that changes, or one more at its end.
+pub fn any_element(scene: &mut Scene) {
+    let place = scene.place(Last::Any);
+    let path = place.path.then(Step::AnyElement);
+    let mut old: Vec<Value> = (0..scene.dice.from_to(1, 3)).map(|_| world::object(scene.dice, 1).into()).collect();
+    let mut new = old.clone();
+    let index = scene.dice.below(old.len());
+    let (a, b) = world::two_values(scene.dice);
+    match scene.dice.below(3) {
+        0 => {
+            (old[index], new[index]) = (a, b);
+            scene.bare(path);
+        }
+        1 => {
+            old.push(a);
+            if scene.dice.percent(50) {
+                (old, new) = (new, old);
+            }
+            scene.bare(path);
+        }
+        _ => {
+            let name = world::name(scene.dice);
+            (old[index][&name], new[index][&name]) = (a, b);
+            let last = member_step(scene.dice, &name, Last::Any);
+            scene.bare(path.then(last));
+        }
+    }
+    scene.put(&place, Some(old.into()), Some(new.into()));
+}
+
+/// An element of a keyed list changes, wherever it stands.
+pub fn keyed_step(scene: &mut Scene) {
+    let place = scene.place(Last::Any);
+    let names = &ELEMENTS[..scene.dice.from_to(1, 4)];
+    let mut old: Vec<Value> = names.iter().map(|name| world::named(scene.dice, "name", name, 1)).collect();
+    scene.dice.shuffle(&mut old);
+    let mut new = old.clone();
+    let index = scene.dice.below(old.len());
+    let target = new[index]["name"].as_str().unwrap().to_owned();
+    let path = place.path.then(step_to(scene.dice, "name", &target));
+    if scene.dice.percent(40) {
+        new.remove(index);
+        if scene.dice.percent(50) {
+            (old, new) = (new, old);
+        }
+        scene.bare(path);
+    } else {
+        let (a, b) = world::two_values(scene.dice);
+        (old[index]["x"], new[index]["x"]) = (a, b);
+        let path = if scene.dice.percent(50) { path } else { path.then(step("x")) };
+        scene.bare(path);
+    }
+    scene.equality(place.path.clone(), crate::oracle::rule::Reading::Key("name".into()));
+    scene.put(&place, Some(old.into()), Some(new.into()));
+}
+
+/// A field that is set or cleared deep below an object that is absent.
+pub fn on_the_way(scene: &mut Scene) {
+    let place = scene.place(Last::Named);
+    let names: Vec<String> = (0..scene.dice.from_to(1, 3)).map(|_| world::name(scene.dice)).collect();
+    let mut path = place.path.clone();
+    for (index, name) in names.iter().enumerate() {
+        let last = if index + 1 == names.len() { Last::Any } else { Last::Named };
+        path = path.then(member_step(scene.dice, name, last));
+    }
+    // Nothing is set at the end of the path now and then: the objects above it are still on the way.
+    let end = if scene.dice.percent(15) { None } else { Some(world::tree(scene.dice, 1)) };
+    let mut value = end;
+    for name in names.iter().rev() {
+        let mut object = Map::new();
+        if scene.dice.percent(4) {
+            object = world::object(scene.dice, 0);
+        }
+        if let Some(value) = value {
+            object.insert(name.clone(), value);
+        }
+        value = Some(object.into());
+    }
+    let entry = if scene.dice.percent(90) { crate::oracle::rule::Entry::bare(path) } else { scene.entry(path) };
+    scene.rule.mutable.push(entry);
+    if scene.dice.percent(50) { scene.put(&place, None, value) } else { scene.put(&place, value, None) }
+}
+
+/// Something that holds nothing but mutable fields, and that must still not appear.
+pub fn only_named_objects(scene: &mut Scene) {
+    let place = scene.place(Last::Named);
+    let name = world::name(scene.dice);
+    let value = world::tree(scene.dice, 1);
+    let new = Value::from(Map::from_iter([(name.clone(), value.clone())]));
+    let (above, steps) = match scene.dice.below(4) {
+        0 => (json!([]), vec![Step::AnyElement, step(&name)]),
+        1 => (json!({}), vec![Step::AnyMember, step(&name)]),
+        2 => (json!({}), vec![Step::Prefix(String::new()), member_step(scene.dice, &name, Last::Any)]),
+        _ => (json!({}), vec![step("x"), Step::AnyElement]),
+    };
+    let appeared = match (&above, &steps[0]) {
+        (Value::Array(_), _) => json!([new]),
+        (_, Step::Name { .. }) => json!({"x": [value]}),
+        _ => Value::from(Map::from_iter([(world::name(scene.dice), new)])),
+    };
+    let path = steps.into_iter().fold(place.path.clone(), |path, step| path.then(step));
+    scene.bare(path);
+    let (old, new) = if scene.dice.percent(50) { (above, appeared) } else { (appeared, above) };
+    scene.put(&place, Some(old), Some(new));
+}
