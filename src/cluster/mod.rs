@@ -1,1 +1,5 @@
 //! What Kubernetes must be told: registration, certificates.
+
+pub mod certificates;
+pub mod registration;
+pub mod workload;

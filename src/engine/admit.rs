@@ -42,9 +42,10 @@ pub fn refuse_oversized(prefix: &[u8], cap: usize) -> Reply {
     let prefix = prefix.get(..PREFIX.min(prefix.len())).unwrap_or_default();
     let Some(uid) = uid_in_prefix(prefix) else { return Reply::sentence(413, &message) };
     let status = failure(413, "RequestEntityTooLarge", message);
+    let subject = Subject { uid: defused(&cut(&harmless(&uid), 512)), ..Subject::default() };
     let mut reply = Response { uid, allowed: false, status: Some(status), ..Response::default() }.into_reply();
     reply.code = Some(413);
-    reply
+    reply.about(subject)
 }
 
 fn update(rules: &RuleSet, review: &Review<'_>) -> Reply {
@@ -52,7 +53,8 @@ fn update(rules: &RuleSet, review: &Review<'_>) -> Reply {
     let matching = matching(rules, review);
     if matching.is_empty() {
         let subresource = if target.subresource.is_empty() { String::new() } else { format!("/{}", target.subresource) };
-        let resource = format!("{}{subresource}.{}.{} ({})", target.resource, target.version, target.group, target.kind);
+        let group = if target.group.is_empty() { String::new() } else { format!(".{}", target.group) };
+        let resource = format!("{}{subresource}.{}{group} ({})", target.resource, target.version, target.kind);
         return Reply::sentence(
             404,
             &format!("no rule speaks of {}, so nothing says what an update of it may change", cut(&harmless(&resource), 512)),

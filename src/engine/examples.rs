@@ -41,6 +41,7 @@ fn reported(reply: &Reply) -> Vec<String> {
 }
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "the examples read better with values")]
 fn expect(spec: &str, old: Value, new: Value, fields: &[&str]) {
     expect_for(ADMIN, spec, &old, &new, fields);
 }
@@ -293,6 +294,12 @@ fn secrets_are_never_shown() {
     assert!(reply.message().contains("spec.token: changed (value not shown)"), "{}", reply.message());
     assert!(reply.message().contains(r#"spec.deep: set to {"open":1,"secret":"(not shown)"}"#), "{}", reply.message());
     assert!(!format!("{reply:?}{}", String::from_utf8_lossy(&reply.clone().into_body())).contains("hunter"));
+
+    let keys = "mutable: []\nequality: [{path: users, key: name}]\nsensitive: [\"users[*].name\"]";
+    let (root, other) = (json!({"name": "hunter1", "x": 1}), json!({"name": "hunter2", "x": 1}));
+    let reordered = judge(&rules(keys), ADMIN, &json!({"users": [root, other]}), &json!({"users": [other, root, {"name": "hunter3"}]}));
+    assert_eq!(reported(&reordered), ["users Reorder", "users[name=(not shown)] AddItem"]);
+    assert!(!format!("{reordered:?}{}", String::from_utf8_lossy(&reordered.clone().into_body())).contains("hunter"));
 
     let (old, new) = (json!({"data": {"k": "aHVudGVy"}}), json!({"data": {"k": "aHVudGVz", "l": "aHVu"}, "type": "aHVu"}));
     let reply = admit(&rules("mutable: []"), &review(ADMIN, ("", "Secret"), &old, &new));

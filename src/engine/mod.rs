@@ -1,6 +1,6 @@
 //! The decision: bytes and values in, values out. No async, no IO, no clock, no environment, no logging.
 //!
-//! One door: [`admit`]. Behind it, as data flows: [`path`](Path) and pattern (what a rule writes, and all of it as one
+//! One door: [`admit()`]. Behind it, as data flows: [`path`](Path) and pattern (what a rule writes, and all of it as one
 //! tree), [`rules`](RuleSet) (documents and what they mean), review (the wire), canonical (both objects in a form whose
 //! addresses never shift), diff (`json_patch`), verdict (from the root down), words (messages), [`reply`](Reply).
 
@@ -18,11 +18,11 @@ mod verdict;
 mod words;
 
 pub use admit::{PREFIX, admit, refuse_oversized};
-pub use path::{Path, PathError};
+pub use path::{Path, PathError, Step};
 pub use reply::{Decision, Judgement, Reply, RuleOutcome, Subject};
 pub use rules::{
     Actions, Builtin, Document, Effect, Entry, FailurePolicy, LabelSelector, MatchCondition, Reason, Requesters, ResourceRule, Rule,
     RuleError, RuleErrors, RuleName, RuleSet, SelectorExpression, Verb, Verbs,
 };
 pub use verdict::ChangeKind;
-pub use words::{Change, Shown};
+pub use words::{Change, Piece, Shown, harmless};

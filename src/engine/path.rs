@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use super::words::harmless;
+
 /// One step of a rule's path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
@@ -229,7 +231,7 @@ impl Parser {
     }
 
     fn unexpected(&self, expected: &'static str) -> PathError {
-        let found = self.peek().map_or_else(|| "the end".to_owned(), |letter| format!("`{}`", letter.escape_debug()));
+        let found = self.peek().map_or_else(|| "the end".to_owned(), |letter| format!("`{}`", harmless(&letter.to_string())));
         PathError { column: self.at + 1, expected, found }
     }
 }

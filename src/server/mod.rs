@@ -1,1 +1,44 @@
-//! Sockets around the engine.
+//! Sockets around the engine: TLS, the accept loop, routes, metrics, reload. Knows HTTP, nothing of fields.
+//!
+//! [`Config`] is bound to its addresses, [`Bound`] knows them and serves until a signal ends it.
+
+pub mod accept;
+pub mod body;
+mod bound;
+mod connection;
+mod head;
+mod judge;
+pub mod log;
+pub mod metrics;
+mod ops;
+pub mod routes;
+pub mod rules;
+pub mod shutdown;
+pub mod tls;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use bound::{BindError, Bound};
+
+/// Everything that a server is told before it has its addresses.
+#[derive(Debug)]
+pub struct Config {
+    /// Where reviews are served, over TLS. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where probes and metrics are served, over plain HTTP. Port 0 takes a free one.
+    pub ops_listen: SocketAddr,
+    /// The certificate and its key.
+    pub certificate: tls::Source,
+    /// PEM file of the CAs that a client's certificate must come from, if clients must have one.
+    pub client_ca: Option<PathBuf>,
+    /// How often the certificate files are read again.
+    pub reload_every: Duration,
+    /// What one connection may take.
+    pub limits: accept::Limits,
+    /// What request bodies may take.
+    pub bodies: body::Limits,
+    /// How the server leaves.
+    pub leaving: shutdown::Leaving,
+}

@@ -1,19 +1,40 @@
-//! The one integration test binary.
-#![allow(unreachable_pub, reason = "nobody reaches into a test binary")]
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test that panics has failed, with a place and a reason"
-)]
+//! The one integration test binary: a module adds its trials here.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod architecture;
+mod certificates;
+mod commands;
+mod corpus;
+mod doors;
+mod golden;
+mod manifests;
 mod oracle;
 mod properties;
+mod readme;
+mod replies;
+mod rule_errors;
+mod serving;
+mod support;
+
+use libtest_mimic::Arguments;
 
 fn main() {
-    let arguments = libtest_mimic::Arguments::from_args();
-    let mut trials = oracle::sentences::trials();
-    trials.extend(properties::trials());
-    libtest_mimic::run(&arguments, trials).exit();
+    let mut arguments = Arguments::from_args();
+    // Most cases wait for a server, not for a processor.
+    arguments.test_threads = arguments.test_threads.or(Some(8));
+    let trials = [
+        architecture::trials(),
+        certificates::trials(),
+        commands::trials(),
+        doors::trials(),
+        manifests::trials(),
+        oracle::sentences::trials(),
+        readme::trials(),
+        replies::trials(),
+        rule_errors::trials(),
+        serving::trials(),
+        // Last, since these take all processors.
+        properties::trials(),
+    ];
+    libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
 }

@@ -109,6 +109,11 @@ impl Rule {
         self.failure_policy
     }
 
+    /// The reason of its denials.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
     /// The entries of `mutable`, in the document's order.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| entry.is_documented())

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::engine::path::{Path, Step};
 use crate::engine::pattern::Tree;
+use crate::engine::words::harmless;
 
 /// Why a rule document was refused, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +25,23 @@ pub struct RuleError {
 
 impl RuleError {
     pub(super) fn new(origin: &str, line: u64, column: u64, message: impl Into<String>) -> Self {
-        Self { origin: origin.to_owned(), line, column, message: message.into() }
+        // What a document holds cannot forge a line of the report.
+        Self { origin: harmless(origin), line, column, message: harmless(&message.into()) }
+    }
+
+    /// The document's origin, usually a file.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Line and column, counted from 1.
+    pub fn place(&self) -> (u64, u64) {
+        (self.line, self.column)
+    }
+
+    /// What was expected and what was found.
+    pub fn message(&self) -> &str {
+        &self.message
     }
 }
 
@@ -37,6 +54,22 @@ impl fmt::Display for RuleError {
 /// Every reason why a set of rule documents was refused; one per line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleErrors(pub(super) Vec<RuleError>);
+
+impl RuleErrors {
+    /// Each reason.
+    pub fn iter(&self) -> std::slice::Iter<'_, RuleError> {
+        self.0.iter()
+    }
+}
+
+impl<'e> IntoIterator for &'e RuleErrors {
+    type Item = &'e RuleError;
+    type IntoIter = std::slice::Iter<'e, RuleError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
 
 impl fmt::Display for RuleErrors {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -311,12 +344,7 @@ impl Parser<'_> {
             Err(error) => {
                 let at = raw.referenced;
                 let column = at.column() + u64::from(self.is_quoted(at)) + u64::try_from(error.column - 1).unwrap_or_default();
-                self.errors.push(RuleError::new(
-                    self.origin,
-                    at.line(),
-                    column,
-                    format!("in path `{}`: {error}", raw.value.escape_debug()),
-                ));
+                self.errors.push(RuleError::new(self.origin, at.line(), column, format!("in path `{}`: {error}", raw.value)));
                 None
             }
         }
@@ -331,7 +359,7 @@ impl Parser<'_> {
     fn choice<T>(&mut self, raw: &Spanned<String>, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let parsed = parse(&raw.value);
         if parsed.is_none() {
-            self.refuse(raw.referenced, format!("expected {expected}, found `{}`", raw.value.escape_debug()));
+            self.refuse(raw.referenced, format!("expected {expected}, found `{}`", raw.value));
         }
         parsed
     }

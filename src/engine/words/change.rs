@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::escape::{cut, defused, harmless};
 use super::field;
-use crate::engine::canonical::{Id, Location, Pairing, Segment, Sheet};
+use super::message::{Piece, pieces};
+use crate::engine::canonical::{Location, Pairing, Segment, Sheet};
 use crate::engine::pattern::{Reached, Tree};
 use crate::engine::rules::{Mark, Rule};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
@@ -26,6 +27,13 @@ pub struct Change {
     pub(crate) defaulted: bool,
     /// What changes of several rules are ordered by.
     pub(crate) order: Vec<OrderKey>,
+}
+
+impl Change {
+    /// What happened, in the words of a denial; `kind` is what the object is.
+    pub fn pieces(&self, kind: &str) -> Vec<Piece> {
+        pieces(self, kind)
+    }
 }
 
 /// A segment of a path, as far as an order needs it: members before elements, indexes as numbers.
@@ -77,7 +85,10 @@ pub(crate) fn describe(rule: &Rule, secrecy: Secrecy, sheet: &Sheet<'_>, finding
     let segments: Vec<_> = chain.iter().map(|location| (&location.segment, trail.step(location))).collect();
     let field = field::render(segments.iter().map(|(segment, hides)| (*segment, *hides)));
     let (old, new) = match finding.kind {
-        ChangeKind::Reorder => (order(sheet, finding.at, location.old), order(sheet, finding.at, location.new)),
+        ChangeKind::Reorder => {
+            trail.hidden |= trail.hides_keys(location);
+            (order(location, location.old), order(location, location.new))
+        }
         _ => trail.values(location),
     };
     let hide = |value: Option<Value>| value.map(|value| if trail.hidden { Shown::Hidden } else { Shown::Value(value) });
@@ -89,17 +100,18 @@ pub(crate) fn describe(rule: &Rule, secrecy: Secrecy, sheet: &Sheet<'_>, finding
         old: hide(old),
         new: hide(new),
         defaulted,
-        order: order_keys(&chain),
+        order: order_keys(&segments),
     })
 }
 
-fn order_keys(chain: &[&Location<'_>]) -> Vec<OrderKey> {
-    let key = |location: &&Location<'_>| match &location.segment {
+fn order_keys(segments: &[(&Segment<'_>, bool)]) -> Vec<OrderKey> {
+    let key = |(segment, hides): &(&Segment<'_>, bool)| match segment {
+        Segment::Keyed { .. } if *hides => (0, String::new()),
         Segment::Member(name) => (0, cut(name, 128)),
         Segment::Index(index) => (index + 1, String::new()),
         Segment::Keyed { value, .. } => (0, cut(value, 128)),
     };
-    chain.iter().take(64).map(key).collect()
+    segments.iter().take(64).map(key).collect()
 }
 
 /// The way from the root to a location, with what it has met.
@@ -116,8 +128,6 @@ impl Trail<'_> {
         self.reached = match &location.segment {
             Segment::Member(name) => tree.member(&self.reached, name),
             Segment::Index(_) | Segment::Keyed { .. } => {
-                let key_of =
-                    |value: Option<&Value>, key: &str| value.and_then(|value| value.get(key)).and_then(Value::as_str).map(str::to_owned);
                 let mut reached = tree.element_like(&self.reached, |key| key_of(location.old, key));
                 reached.extend(tree.element_like(&self.reached, |key| key_of(location.new, key)));
                 reached.sort_unstable();
@@ -133,6 +143,16 @@ impl Trail<'_> {
         }
     }
 
+    /// Whether a key of the list's elements is secret.
+    fn hides_keys(&self, location: &Location<'_>) -> bool {
+        let Pairing::Key(key) = &location.pairing else { return false };
+        let tree = &self.rule.tree;
+        let elements = location.old.and_then(Value::as_array).into_iter().flatten();
+        elements
+            .map(|element| tree.element_like(&self.reached, |key| key_of(Some(element), key)))
+            .any(|reached| is_sensitive(self.rule, &reached) || is_sensitive(self.rule, &tree.member(&reached, key)))
+    }
+
     fn values(&self, location: &Location<'_>) -> (Option<Value>, Option<Value>) {
         if let (Some(Value::String(old)), Some(Value::String(new))) = (location.old, location.new) {
             let (old, new) = window(old, new, LONGEST);
@@ -143,13 +163,17 @@ impl Trail<'_> {
     }
 }
 
+fn key_of(element: Option<&Value>, key: &str) -> Option<String> {
+    element?.get(key)?.as_str().map(str::to_owned)
+}
+
 fn is_sensitive(rule: &Rule, reached: &[u32]) -> bool {
     rule.tree.marks(reached).any(|mark| matches!(mark, Mark::Sensitive))
 }
 
 /// The keys of a list, in its order.
-fn order(sheet: &Sheet<'_>, at: Id, list: Option<&Value>) -> Option<Value> {
-    let Pairing::Key(key) = &sheet.get(at)?.pairing else { return None };
+fn order(location: &Location<'_>, list: Option<&Value>) -> Option<Value> {
+    let Pairing::Key(key) = &location.pairing else { return None };
     let keys = list?.as_array()?.iter().filter_map(|element| element.get(&**key).and_then(Value::as_str));
     Some(Value::Array(keys.take(64).map(|key| Value::String(cut(key, 64))).collect()))
 }
@@ -205,8 +229,7 @@ impl Clip<'_> {
                 kept.push(Value::String(format!("… {} more", elements.len() - index)));
                 break;
             }
-            let key_of = |key: &str| element.get(key).and_then(Value::as_str).map(str::to_owned);
-            let below = self.rule.tree.element_like(reached, key_of);
+            let below = self.rule.tree.element_like(reached, |key| key_of(Some(element), key));
             kept.push(self.value(element, &below, depth + 1));
         }
         kept

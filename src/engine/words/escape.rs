@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// Escapes what a terminal or a line-based log would act on: control characters, line separators, direction overrides.
-pub(crate) fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         if acts(letter) {

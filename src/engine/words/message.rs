@@ -115,9 +115,33 @@ pub(crate) fn audit_fields(fields: &[String], total: usize) -> String {
 }
 
 fn what_happened(change: &Change, kind: &str) -> String {
+    pieces(change, kind).into_iter().map(Piece::into_text).collect()
+}
+
+/// A part of a change in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// Words around the values.
+    Words(String),
+    /// The value before.
+    Old(String),
+    /// The value after.
+    New(String),
+}
+
+impl Piece {
+    fn into_text(self) -> String {
+        match self {
+            Self::Words(text) | Self::Old(text) | Self::New(text) => text,
+        }
+    }
+}
+
+/// One change in words, values apart, so that they can be told apart where it is shown.
+pub(crate) fn pieces(change: &Change, kind: &str) -> Vec<Piece> {
     let shown = |value: &Option<Shown>| value.as_ref().map(|value| value.text(VALUE)).unwrap_or_default();
     let (old, new) = match (&change.old, &change.new) {
-        (Some(Shown::Hidden), _) | (_, Some(Shown::Hidden)) => return hidden(change),
+        (Some(Shown::Hidden), _) | (_, Some(Shown::Hidden)) => return vec![Piece::Words(hidden(change))],
         (Some(Shown::Value(serde_json::Value::String(old))), Some(Shown::Value(serde_json::Value::String(new)))) => {
             let (old, new) = window(old, new, VALUE - 2);
             let text = |value: String| Shown::Value(serde_json::Value::String(value)).text(VALUE * 7);
@@ -125,16 +149,19 @@ fn what_happened(change: &Change, kind: &str) -> String {
         }
         (old, new) => (shown(old), shown(new)),
     };
+    let words = |text: &str| Piece::Words(text.to_owned());
+    let (old, new) = (Piece::Old(old), Piece::New(new));
     match change.kind {
-        ChangeKind::Set => format!("set to {new}"),
-        ChangeKind::Modify => format!("{old} → {new}"),
+        ChangeKind::Set => vec![words("set to "), new],
+        ChangeKind::Modify => vec![old, words(" → "), new],
         ChangeKind::Clear if change.defaulted => {
-            format!("cleared; was {old}, probably set by a default when the {} was created", kind.to_lowercase())
+            let guess = format!(", probably set by a default when the {} was created", kind.to_lowercase());
+            vec![words("cleared; was "), old, Piece::Words(guess)]
         }
-        ChangeKind::Clear => format!("cleared; was {old}"),
-        ChangeKind::AddItem => format!("added {new}"),
-        ChangeKind::RemoveItem => format!("removed; was {old}"),
-        ChangeKind::Reorder => format!("reordered from {old} to {new}"),
+        ChangeKind::Clear => vec![words("cleared; was "), old],
+        ChangeKind::AddItem => vec![words("added "), new],
+        ChangeKind::RemoveItem => vec![words("removed; was "), old],
+        ChangeKind::Reorder => vec![words("reordered from "), old, words(" to "), new],
     }
 }
 

@@ -7,5 +7,7 @@ mod message;
 
 pub use change::{Change, Shown};
 pub(crate) use change::{Secrecy, describe};
-pub(crate) use escape::{cut, defused, harmless};
+pub use escape::harmless;
+pub(crate) use escape::{cut, defused};
+pub use message::Piece;
 pub(crate) use message::{Part, audit_fields, cause_text, denial, mutable_text, warnings};

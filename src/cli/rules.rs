@@ -1,0 +1,38 @@
+//! `fieldward rules`: what may change per kind, and what is doubtful in a rule.
+
+mod lint;
+mod list;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+/// The options of `fieldward rules`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the rules: of which kinds they speak, and what follows from a violation
+    List(list::Args),
+    /// Print a rule as it was written
+    Show(show::Args),
+    /// Look for errors and for what is doubtful in rule files; without a file, in the rules in force
+    Lint(lint::Args),
+}
+
+/// Runs the subcommand.
+///
+/// # Errors
+/// Rules that cannot be read.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    match &args.command {
+        Command::List(args) => list::run(args),
+        Command::Show(args) => show::run(args),
+        Command::Lint(args) => lint::run(args),
+    }
+}

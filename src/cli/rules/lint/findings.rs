@@ -1,0 +1,197 @@
+//! What is doubtful in a rule: kept to what is certainly so, whatever the objects look like.
+
+use crate::engine::{Effect, Entry, FailurePolicy, Path, Reason, Rule, Step, Verbs, harmless};
+
+/// The annotation in which client-side apply keeps the whole object.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// What is doubtful, and what to do about it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) message: String,
+    pub(super) fix: String,
+}
+
+fn finding(message: impl Into<String>, fix: impl Into<String>) -> Finding {
+    Finding { message: message.into(), fix: fix.into() }
+}
+
+/// Everything that is doubtful in a rule.
+pub(super) fn of(rule: &Rule) -> Vec<Finding> {
+    let entries: Vec<&Entry> = rule.entries().collect();
+    let mut found = Vec::new();
+    found.extend(no_source(rule));
+    found.extend(wide_resources(rule));
+    found.extend(fails_open(rule));
+    found.extend(invites_deletion(rule));
+    found.extend(no_annotations(rule, &entries));
+    for (index, entry) in entries.iter().enumerate() {
+        found.extend(whole_object(entry).or_else(|| never_changes(entry)).or_else(|| own_bookkeeping(entry)));
+        found.extend(status_for_everybody(rule, entry));
+        found.extend(guarded_label(rule, entry));
+        found.extend(shadowed(index, &entries));
+    }
+    found
+}
+
+fn no_source(rule: &Rule) -> Option<Finding> {
+    rule.source().is_none().then(|| {
+        finding(
+            "nothing says where the list of mutable fields is documented",
+            "add the annotation `fieldward.io/source` with the address of the page",
+        )
+    })
+}
+
+fn wide_resources(rule: &Rule) -> Vec<Finding> {
+    let lists = |texts: &[String]| texts.iter().any(|text| text == "*");
+    let mut found = Vec::new();
+    if rule.resources().iter().any(|resource| lists(&resource.api_versions)) {
+        found.push(finding(
+            "apiVersions `*` matches versions whose fields nobody has listed",
+            "name the versions that the list was written for",
+        ));
+    }
+    let every_resource = |texts: &[String]| texts.iter().any(|text| text == "*" || text == "*/*");
+    if rule.resources().iter().any(|resource| lists(&resource.api_groups) || every_resource(&resource.resources)) {
+        found.push(finding(
+            "`*` as a group or resource puts kinds under this rule that it was not written for",
+            "name groups and resources",
+        ));
+    }
+    found
+}
+
+fn fails_open(rule: &Rule) -> Option<Finding> {
+    (rule.actions().effect == Effect::Deny && rule.failure_policy() == FailurePolicy::Ignore).then(|| {
+        finding(
+            "with `failurePolicy: Ignore` any update goes through while the webhook cannot be reached",
+            "set `failurePolicy: Fail`, or `validationActions: [Warn]` if that is meant",
+        )
+    })
+}
+
+fn invites_deletion(rule: &Rule) -> Option<Finding> {
+    (rule.actions().effect == Effect::Deny && rule.reason() == Reason::Invalid).then(|| {
+        finding(
+            "`reason: Invalid` (422) makes Flux with `force` and `kubectl apply --force` delete and recreate the object",
+            "set `reason: Forbidden` unless losing the running object is meant",
+        )
+    })
+}
+
+/// Client-side apply writes an annotation on every update.
+fn no_annotations(rule: &Rule, entries: &[&Entry]) -> Option<Finding> {
+    let is_main = rule.resources().iter().flat_map(|resource| &resource.resources).any(|resource| !resource.contains('/'));
+    let target = [Step::Name("metadata".to_owned()), Step::Name("annotations".to_owned()), Step::Name(LAST_APPLIED.to_owned())];
+    let reached = |entry: &&Entry| target.get(..entry.path.steps().len()).is_some_and(|start| covers(entry.path.steps(), start));
+    (is_main && rule.actions().effect == Effect::Deny && !entries.iter().any(reached)).then(|| {
+        finding(
+            "no entry reaches `metadata.annotations`, so every client-side `kubectl apply` is refused (it writes an annotation)",
+            format!("list `metadata.annotations`, or `metadata.annotations['{LAST_APPLIED}']` alone"),
+        )
+    })
+}
+
+fn whole_object(entry: &Entry) -> Option<Finding> {
+    let whole = matches!(entry.path.steps(), [Step::AnyMember]) || is_prefix_of_all(entry.path.steps());
+    (whole && entry.verbs == Verbs::ALL).then(|| {
+        let who = if entry.by.is_some() { "its requesters" } else { "everybody" };
+        finding(format!("`{}` permits {who} every change of the whole object", shown(&entry.path)), "name the fields that may change")
+    })
+}
+
+fn is_prefix_of_all(steps: &[Step]) -> bool {
+    matches!(steps, [Step::Prefix(prefix)] if prefix.is_empty())
+}
+
+/// What no update can change, or what is never taken for a change.
+fn never_changes(entry: &Entry) -> Option<Finding> {
+    let refused = match entry.path.steps() {
+        [Step::Name(field), ..] if field == "apiVersion" || field == "kind" => true,
+        [Step::Name(metadata), Step::Name(field), ..] if metadata == "metadata" => matches!(field.as_str(), "name" | "namespace"),
+        _ => false,
+    };
+    refused.then(|| {
+        finding(format!("`{}` never permits anything: the API server itself refuses to change it", shown(&entry.path)), "remove the entry")
+    })
+}
+
+fn own_bookkeeping(entry: &Entry) -> Option<Finding> {
+    let owned = match entry.path.steps() {
+        [Step::Name(metadata), Step::Name(field), ..] if metadata == "metadata" => matches!(
+            field.as_str(),
+            "resourceVersion"
+                | "generation"
+                | "managedFields"
+                | "creationTimestamp"
+                | "deletionTimestamp"
+                | "deletionGracePeriodSeconds"
+                | "selfLink"
+                | "uid"
+        ),
+        _ => false,
+    };
+    owned.then(|| {
+        finding(
+            format!("`{}` never permits anything: the API server writes it, so it is never a change", shown(&entry.path)),
+            "remove the entry",
+        )
+    })
+}
+
+fn status_for_everybody(rule: &Rule, entry: &Entry) -> Option<Finding> {
+    let is_status = matches!(entry.path.steps(), [Step::Name(status), ..] if status == "status");
+    let is_main = rule.resources().iter().flat_map(|resource| &resource.resources).any(|resource| !resource.contains('/'));
+    (is_status && is_main && entry.by.is_none()).then(|| {
+        finding(
+            format!("`{}` lets everybody who may update the object write its status", shown(&entry.path)),
+            "name the controller under `by`, or remove the entry if the kind has a status subresource",
+        )
+    })
+}
+
+/// Labels that the object selector names stay protected below a mutable path.
+fn guarded_label(rule: &Rule, entry: &Entry) -> Option<Finding> {
+    let [Step::Name(metadata), Step::Name(labels), Step::Name(label), ..] = entry.path.steps() else { return None };
+    let selector = rule.object_selector();
+    let named = selector.match_labels.iter().any(|(key, _)| key == label)
+        || selector.match_expressions.iter().any(|expression| expression.key == *label);
+    (metadata == "metadata" && labels == "labels" && named).then(|| {
+        finding(
+            format!("`{}` never permits anything: the objectSelector names that label, which protects it", shown(&entry.path)),
+            "remove the entry, or select by another label",
+        )
+    })
+}
+
+/// An entry that a bare one at it or above it makes superfluous.
+fn shadowed(index: usize, entries: &[&Entry]) -> Option<Finding> {
+    let entry = entries.get(index)?;
+    let wider = entries.iter().enumerate().find(|(other, wider)| {
+        let steps = wider.path.steps();
+        let reaches = entry.path.steps().get(..steps.len()).is_some_and(|start| covers(steps, start));
+        // Of two that cover each other the first stays.
+        let mutual = reaches && is_bare(entry) && steps.len() == entry.path.steps().len() && covers(entry.path.steps(), steps);
+        *other != index && is_bare(wider) && reaches && (!mutual || *other < index)
+    });
+    wider.map(|(_, wider)| {
+        finding(
+            format!("`{}` adds nothing: `{}` permits every change there already", shown(&entry.path), shown(&wider.path)),
+            "remove one of the two",
+        )
+    })
+}
+
+fn is_bare(entry: &Entry) -> bool {
+    entry.verbs == Verbs::ALL && entry.by.is_none()
+}
+
+/// Whether `wide` selects everything that `narrow`, of equal length, selects.
+fn covers(wide: &[Step], narrow: &[Step]) -> bool {
+    wide.len() == narrow.len() && narrow.iter().zip(wide).all(|(narrow, wide)| narrow.within(wide))
+}
+
+fn shown(path: &Path) -> String {
+    harmless(&path.to_string())
+}

@@ -1,0 +1,250 @@
+//! `fieldward serve`.
+
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+
+use super::ca_file::CaFile;
+use super::quantity::{address, bytes, duration, positive_duration};
+use super::rule_args::RuleArgs;
+use crate::cluster::certificates::{self, Subject};
+use crate::engine::RuleSet;
+use crate::server::shutdown::{Leaving, Outcome};
+use crate::server::{BindError, Bound, Config, accept, body, log, shutdown, tls};
+
+/// For a clean start that did not end cleanly: requests in flight were cut.
+const CUT: u8 = 1;
+
+/// How long a certificate of its own is valid.
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// A review to try: an update that moves a Volcano job to another queue.
+const REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"try","operation":"UPDATE","kind":{"group":"batch.volcano.sh","version":"v1alpha1","kind":"Job"},"resource":{"group":"batch.volcano.sh","version":"v1alpha1","resource":"jobs"},"namespace":"default","name":"demo","userInfo":{"username":"you"},"oldObject":{"apiVersion":"batch.volcano.sh/v1alpha1","kind":"Job","metadata":{"name":"demo","namespace":"default"},"spec":{"queue":"default"}},"object":{"apiVersion":"batch.volcano.sh/v1alpha1","kind":"Job","metadata":{"name":"demo","namespace":"default"},"spec":{"queue":"gold"}}}}"#;
+
+/// The options of `fieldward serve`.
+// A Service of that name puts FIELDWARD_PORT and FIELDWARD_SERVICE_* into every pod's environment: no option may be called so.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Serve reviews over https here; port 0 takes a free one, `:8443` is every address of this machine
+    #[arg(long, value_name = "ADDRESS", env = "FIELDWARD_LISTEN", default_value = "127.0.0.1:8443", value_parser = address)]
+    listen: SocketAddr,
+    /// Serve /livez, /readyz and /metrics over http here
+    #[arg(long, value_name = "ADDRESS", env = "FIELDWARD_OPS_LISTEN", default_value = "127.0.0.1:8080", value_parser = address)]
+    ops_listen: SocketAddr,
+
+    #[command(flatten)]
+    rules: RuleArgs,
+
+    /// Certificate chain, PEM; without it, a CA and a certificate are made at start
+    #[arg(long, value_name = "FILE", env = "FIELDWARD_TLS_CERT", requires = "tls_key", help_heading = "TLS")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, PEM: PKCS#8, PKCS#1 or SEC1
+    #[arg(long, value_name = "FILE", env = "FIELDWARD_TLS_KEY", requires = "tls_cert", help_heading = "TLS")]
+    tls_key: Option<PathBuf>,
+    /// Demand a client certificate from one of the CAs in this file, PEM
+    #[arg(long, value_name = "FILE", env = "FIELDWARD_TLS_CLIENT_CA", help_heading = "TLS")]
+    tls_client_ca: Option<PathBuf>,
+    /// How often the TLS files are looked at for a change
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_TLS_RELOAD_INTERVAL", default_value = "5s", value_parser = positive_duration, help_heading = "TLS")]
+    tls_reload_interval: Duration,
+    /// Where to write the CA that is made at start; by default a temporary folder
+    #[arg(long, value_name = "FILE", env = "FIELDWARD_CA_OUT", conflicts_with = "tls_cert", help_heading = "TLS")]
+    ca_out: Option<PathBuf>,
+
+    /// How long a TLS handshake may take
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_HANDSHAKE_TIMEOUT", default_value = "10s", value_parser = positive_duration, help_heading = "Limits")]
+    handshake_timeout: Duration,
+    /// How long a request's headers may take, from their first byte
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_HEADER_TIMEOUT", default_value = "10s", value_parser = positive_duration, help_heading = "Limits")]
+    header_timeout: Duration,
+    /// How long a request's body may take
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_BODY_TIMEOUT", default_value = "10s", value_parser = positive_duration, help_heading = "Limits")]
+    body_timeout: Duration,
+    /// How long a connection may be without a request; the API server reuses one for about 90 s
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_IDLE_TIMEOUT", default_value = "150s", value_parser = positive_duration, help_heading = "Limits")]
+    idle_timeout: Duration,
+    /// How large a request's body may be; the default holds two objects of 3 MiB
+    #[arg(long, value_name = "SIZE", env = "FIELDWARD_MAX_BODY", default_value = "7MiB", value_parser = bytes, help_heading = "Limits")]
+    max_body: usize,
+    /// How much memory all bodies may take at once; more wait
+    #[arg(long, value_name = "SIZE", env = "FIELDWARD_BODY_MEMORY", default_value = "256MiB", value_parser = bytes, help_heading = "Limits")]
+    body_memory: usize,
+    /// How many connections there may be; more wait
+    #[arg(long, value_name = "NUMBER", env = "FIELDWARD_MAX_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Limits")]
+    max_connections: u32,
+
+    /// How long to go on serving, no longer ready, after SIGTERM; SIGINT skips it
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_SHUTDOWN_DELAY", default_value = "5s", value_parser = duration, help_heading = "Shutdown")]
+    shutdown_delay: Duration,
+    /// How long requests in flight may take after that
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_SHUTDOWN_TIMEOUT", default_value = "20s", value_parser = duration, help_heading = "Shutdown")]
+    shutdown_timeout: Duration,
+
+    /// How log lines look
+    #[arg(long, value_name = "FORMAT", env = "FIELDWARD_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, help_heading = "Log")]
+    log_format: LogFormat,
+    /// What is logged: error, warn, info, debug, trace, or directives such as `info,fieldward=debug`
+    #[arg(long, value_name = "LEVEL", env = "FIELDWARD_LOG_LEVEL", default_value = "info", help_heading = "Log")]
+    log_level: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    /// For people; in colour on a terminal
+    Text,
+    /// One JSON object per line
+    Json,
+}
+
+/// Serves until a signal ends it: 0 on a clean stop, 1 if requests had to be cut, 130 or 143 on a second signal.
+///
+/// # Errors
+/// The configuration cannot be used; each line says what and where.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let format = match args.log_format {
+        LogFormat::Text => log::Format::Text,
+        LogFormat::Json => log::Format::Json,
+    };
+    log::init(format, &args.log_level).context("--log-level")?;
+    let rules = load_rules(&args)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(serve(args, rules));
+    // A review that is still being judged must not hold up the end.
+    runtime.shutdown_background();
+    Ok(match outcome? {
+        Outcome::Clean => ExitCode::SUCCESS,
+        Outcome::Cut => ExitCode::from(CUT),
+        Outcome::Forced(signal) => ExitCode::from(signal.exit_code()),
+    })
+}
+
+async fn serve(args: Args, rules: RuleSet) -> anyhow::Result<Outcome> {
+    // Before anything is announced: who reads the announcement may send one.
+    let signals = shutdown::signals().context("cannot catch signals")?;
+    let (certificate, ca) = certificate(&args)?;
+    let summary = summary(&rules);
+    let bound = config(args, certificate).bind(rules).await.map_err(|error| with_option(&error))?;
+    announce(&bound, &summary, ca.as_ref());
+    Ok(bound.serve(signals).await)
+}
+
+fn load_rules(args: &Args) -> anyhow::Result<RuleSet> {
+    let rules = args.rules.load()?;
+    if rules.is_empty() {
+        bail!("there is no rule to serve; add some with --rules PATH or drop --no-builtin-rules");
+    }
+    Ok(rules)
+}
+
+fn certificate(args: &Args) -> anyhow::Result<(tls::Source, Option<CaFile>)> {
+    if let (Some(chain), Some(key)) = (&args.tls_cert, &args.tls_key) {
+        let (chain, key) = (chain.clone(), key.clone());
+        return Ok((tls::Source::Files { chain, key }, None));
+    }
+    let mut subjects = vec![
+        Subject::Dns("localhost".to_owned()),
+        Subject::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        Subject::Ip(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+    ];
+    let own = Subject::Ip(args.listen.ip());
+    if !args.listen.ip().is_unspecified() && !subjects.contains(&own) {
+        subjects.push(own);
+    }
+    let issued = certificates::issue(&subjects, SystemTime::now(), YEAR)?;
+    let ca = CaFile::write(&issued.ca, args.ca_out.clone())?;
+    let source = tls::Source::Made { chain: issued.certificate, key: issued.key };
+    Ok((source, Some(ca)))
+}
+
+fn config(args: Args, certificate: tls::Source) -> Config {
+    Config {
+        listen: args.listen,
+        ops_listen: args.ops_listen,
+        certificate,
+        client_ca: args.tls_client_ca,
+        reload_every: args.tls_reload_interval,
+        limits: accept::Limits {
+            handshake: args.handshake_timeout,
+            head: args.header_timeout,
+            idle: args.idle_timeout,
+            connections: args.max_connections,
+        },
+        bodies: body::Limits { cap: args.max_body, timeout: args.body_timeout, memory: args.body_memory },
+        leaving: Leaving { delay: args.shutdown_delay, timeout: args.shutdown_timeout },
+    }
+}
+
+fn with_option(error: &BindError) -> anyhow::Error {
+    let option = match error {
+        BindError::Listen { .. } => "; choose another address with --listen",
+        BindError::OpsListen { .. } => "; choose another address with --ops-listen",
+        BindError::Tls(_) | BindError::Metrics(_) => "",
+    };
+    // Its message holds that of its source already.
+    anyhow::anyhow!("{error}{option}")
+}
+
+fn summary(rules: &RuleSet) -> String {
+    let names: Vec<&str> = rules.names().collect();
+    match names.as_slice() {
+        [] => "no rules".to_owned(),
+        [name] => format!("1 rule: {name}"),
+        names => format!("{} rules: {}", names.len(), names.join(", ")),
+    }
+}
+
+/// Says where everything is, on standard output. Nobody need read it.
+fn announce(bound: &Bound, rules: &str, ca: Option<&CaFile>) {
+    let (address, ops) = (bound.address(), bound.ops_address());
+    let mut text = format!(
+        "fieldward {} serves {rules}\nreviews:    https://{address}/validate\noperations: http://{ops}/readyz, /livez, /metrics\n",
+        env!("CARGO_PKG_VERSION")
+    );
+    if let Some(ca) = ca {
+        text += &first_steps(address, &ca.path().display().to_string());
+    }
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+fn first_steps(address: SocketAddr, ca: &str) -> String {
+    let reached = match address.ip() {
+        ip if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
+        _ => address,
+    };
+    let word = shell_word(ca);
+    format!(
+        "CA:         {ca}\n\ntry it:\n  curl --cacert {word} -H 'Content-Type: application/json' -d '{REVIEW}' https://{reached}/validate\n"
+    )
+}
+
+/// As one word for a shell.
+fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_review_to_try_fits_into_single_quotes() {
+        assert!(!REVIEW.contains('\''));
+        assert!(serde_json::from_str::<serde_json::Value>(REVIEW).is_ok());
+    }
+
+    #[test]
+    fn a_path_stays_one_word() {
+        assert_eq!(shell_word("/run/user/0/ca.pem"), "/run/user/0/ca.pem");
+        assert_eq!(shell_word("/tmp/it's $HOME"), r"'/tmp/it'\''s $HOME'");
+    }
+}

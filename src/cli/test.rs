@@ -1,0 +1,111 @@
+//! `fieldward test`: runs suites of recorded reviews, each with the verdict that is expected.
+
+mod case;
+mod suite;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::output::{self, BAD, Format, GOOD, styled};
+use super::rule_args::RuleArgs;
+use case::{Got, Verdict};
+use serde::Serialize;
+use suite::{Suite, Test};
+
+/// The options of `fieldward test`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Exit code: 0 all as expected, 1 not all, 2 a suite is broken.\n\n\
+    A folder is searched for *.yaml, *.yml and *.json, with the folders in it. A file holds one UpdateCase, or UpdateRules:\n\
+    these are in force for the cases beside them and below, with the rules of --rules and the rules compiled in.")]
+pub struct Args {
+    /// Case files, and folders of them
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    rules: RuleArgs,
+    /// How the outcome is printed
+    #[arg(short, long, value_enum, default_value_t, env = "FIELDWARD_OUTPUT")]
+    output: Format,
+}
+
+/// Runs the cases and reports.
+///
+/// # Errors
+/// Rules that cannot be read. Of a broken suite every other case is run.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    args.rules.load()?;
+    let Suite { tests, errors } = Suite::find(&args.paths, args.rules.builtin(), &args.rules.documents()?);
+    let outcomes: Vec<Outcome<'_>> = tests.iter().map(Outcome::of).collect();
+    let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
+    match args.output {
+        Format::Text => {
+            outcomes.iter().try_for_each(|outcome| output::print(&outcome.text()))?;
+            output::print(&summary(outcomes.len() - failed, failed))?;
+        }
+        Format::Json => {
+            output::print_json(&Report { passed: outcomes.len() - failed, failed, errors: &errors, cases: &outcomes })?;
+        }
+    }
+    for error in &errors {
+        anstream::eprintln!("error: {error}");
+    }
+    Ok(ExitCode::from(if errors.is_empty() { u8::from(failed > 0) } else { 2 }))
+}
+
+fn summary(passed: usize, failed: usize) -> String {
+    let count = |style, count: usize, word: &str| {
+        let text = format!("{count} {word}");
+        if count == 0 { text } else { styled(style, &text) }
+    };
+    format!("{}, {}\n", count(GOOD, passed, "passed"), count(BAD, failed, "failed"))
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    passed: usize,
+    failed: usize,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    errors: &'a [String],
+    cases: &'a [Outcome<'a>],
+}
+
+/// What became of one case.
+#[derive(Serialize)]
+struct Outcome<'a> {
+    name: &'a str,
+    file: &'a str,
+    passed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<Verdict>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    got: Option<Verdict>,
+}
+
+impl<'a> Outcome<'a> {
+    fn of(test: &'a Test) -> Self {
+        let got = Got::of(&test.rules, &test.case.review);
+        let (expected, got) = test.case.expect.against(got);
+        let passed = expected == got;
+        let (expected, got) = if passed { (None, None) } else { (Some(expected), Some(got)) };
+        Self { name: &test.name, file: &test.file, passed, expected, got }
+    }
+
+    fn text(&self) -> String {
+        let (Some(expected), Some(got)) = (&self.expected, &self.got) else {
+            return format!("{}      {}\n", styled(GOOD, "ok"), self.name);
+        };
+        let mut text = format!("{}  {} ({})\n", styled(BAD.bold(), "FAILED"), self.name, self.file);
+        for ((what, expected), (_, got)) in expected.parts().into_iter().zip(got.parts()).filter(|(expected, got)| expected != got) {
+            let separator = if got.starts_with('\n') { "\n  got" } else { ", got" };
+            let space = |text: &str| if text.starts_with('\n') { "" } else { " " };
+            text += &format!(
+                "  {what}: expected{}{}{separator}{}{}\n",
+                space(&expected),
+                styled(GOOD, &expected),
+                space(&got),
+                styled(BAD, &got)
+            );
+        }
+        text
+    }
+}

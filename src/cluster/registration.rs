@@ -1,0 +1,274 @@
+//! The registration of the webhook: which updates the API server must ask about, and where. Pure values.
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::admissionregistration::v1 as api;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use crate::engine::{FailurePolicy, LabelSelector, Rule, RuleSet};
+
+/// The label that every namespace has, with its name.
+const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+
+/// Namespaces that must work while the webhook does not: nothing in them is asked about.
+const SPARED: [&str; 2] = ["kube-system", "kube-node-lease"];
+
+/// What rule names become webhook names with: a webhook's name has at least three labels.
+const DOMAIN: &str = "fieldward.io";
+
+/// How long the API server waits, in seconds; a verdict takes milliseconds.
+const TIMEOUT: i32 = 5;
+
+/// Where the API server reaches the webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A service in the cluster.
+    Service {
+        /// Its name.
+        name: String,
+        /// Its namespace, in which nothing is asked about.
+        namespace: String,
+        /// Its port.
+        port: u16,
+    },
+    /// Anywhere.
+    Url(BaseUrl),
+}
+
+/// An https address to which `/validate/NAME` can be added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl(String);
+
+impl BaseUrl {
+    /// Takes what a registration takes: https, a host, no user, no query, no fragment.
+    ///
+    /// # Errors
+    /// What was expected and found.
+    pub fn parse(text: &str) -> Result<Self, RegistrationError> {
+        let unfit = || RegistrationError::Url(text.escape_debug().to_string());
+        let rest = text.strip_prefix("https://").ok_or_else(unfit)?;
+        let host = rest.split('/').next().unwrap_or_default();
+        let plain = text.chars().all(|letter| letter.is_ascii_graphic() && !matches!(letter, '?' | '#' | '@' | '"' | '\\' | '<' | '>'));
+        if host.is_empty() || host.starts_with(':') || !plain {
+            return Err(unfit());
+        }
+        Ok(Self(text.trim_end_matches('/').to_owned()))
+    }
+}
+
+/// PEM certificates by which the API server checks the webhook's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaBundle(Vec<u8>);
+
+impl CaBundle {
+    /// Takes PEM that holds certificates, one at least.
+    ///
+    /// # Errors
+    /// What is no certificate, or what must not be handed out.
+    pub fn parse(pem: Vec<u8>) -> Result<Self, RegistrationError> {
+        if pem.windows(b"PRIVATE KEY-----".len()).any(|window| window == b"PRIVATE KEY-----") {
+            return Err(RegistrationError::Bundle("a private key, which no registration may hold".to_owned()));
+        }
+        let mut count = 0;
+        for certificate in CertificateDer::pem_slice_iter(&pem) {
+            let certificate = certificate.map_err(|error| RegistrationError::Bundle(format!("broken PEM ({error})")))?;
+            x509_parser::parse_x509_certificate(&certificate)
+                .map_err(|error| RegistrationError::Bundle(format!("no X.509 certificate in a block ({error})")))?;
+            count += 1;
+        }
+        if count == 0 {
+            return Err(RegistrationError::Bundle("none".to_owned()));
+        }
+        Ok(Self(pem))
+    }
+}
+
+/// By what the API server trusts the webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// By the CAs of the API server's machine, or by what somebody else writes into the registration.
+    Elsewhere,
+    /// By these.
+    Bundle(CaBundle),
+    /// By what cert-manager writes into the registration: the CA of the Certificate `namespace/name`.
+    CertManager(String),
+}
+
+/// Why there is no registration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RegistrationError {
+    /// Of a rule's name no webhook name can be made.
+    #[error("expected a rule name of at most 240 characters, found `{0}`; its webhook is called NAME.fieldward.io, in at most 253")]
+    Name(String),
+    /// Not an address.
+    #[error("expected an address as `https://host:port/path`, found `{0}`; the API server takes https without user, query and fragment")]
+    Url(String),
+    /// Not a bundle.
+    #[error("expected PEM certificates, found {0}")]
+    Bundle(String),
+}
+
+/// The registration of a rule set: one webhook per rule.
+///
+/// # Errors
+/// A rule whose name is too long for a webhook.
+pub fn configuration(
+    rules: &RuleSet,
+    name: &str,
+    endpoint: &Endpoint,
+    trust: &Trust,
+) -> Result<api::ValidatingWebhookConfiguration, RegistrationError> {
+    let annotations = match trust {
+        Trust::CertManager(certificate) => Some([("cert-manager.io/inject-ca-from".to_owned(), certificate.clone())].into_iter().collect()),
+        Trust::Elsewhere | Trust::Bundle(_) => None,
+    };
+    let labels = [("app.kubernetes.io/name".to_owned(), "fieldward".to_owned())];
+    Ok(api::ValidatingWebhookConfiguration {
+        metadata: meta::ObjectMeta {
+            name: Some(name.to_owned()),
+            labels: Some(labels.into_iter().collect()),
+            annotations,
+            ..meta::ObjectMeta::default()
+        },
+        webhooks: Some(rules.rules().map(|rule| webhook(rule, endpoint, trust)).collect::<Result<_, _>>()?),
+    })
+}
+
+fn webhook(rule: &Rule, endpoint: &Endpoint, trust: &Trust) -> Result<api::ValidatingWebhook, RegistrationError> {
+    let name = format!("{}.{DOMAIN}", rule.name());
+    if name.len() > 253 {
+        return Err(RegistrationError::Name(rule.name().to_string()));
+    }
+    let conditions = rule
+        .conditions()
+        .iter()
+        .map(|condition| api::MatchCondition { name: condition.name.clone(), expression: condition.expression.clone() });
+    Ok(api::ValidatingWebhook {
+        name,
+        client_config: client(rule, endpoint, trust),
+        rules: Some(rule.resources().iter().map(operations).collect()),
+        admission_review_versions: vec!["v1".to_owned()],
+        side_effects: "None".to_owned(),
+        match_policy: Some("Equivalent".to_owned()),
+        timeout_seconds: Some(TIMEOUT),
+        failure_policy: Some(
+            match rule.failure_policy() {
+                FailurePolicy::Fail => "Fail",
+                FailurePolicy::Ignore => "Ignore",
+            }
+            .to_owned(),
+        ),
+        namespace_selector: Some(namespaces(rule, endpoint)),
+        object_selector: selector(rule.object_selector()),
+        match_conditions: Some(conditions.collect()).filter(|conditions: &Vec<_>| !conditions.is_empty()),
+    })
+}
+
+fn client(rule: &Rule, endpoint: &Endpoint, trust: &Trust) -> api::WebhookClientConfig {
+    let ca_bundle = match trust {
+        Trust::Bundle(CaBundle(pem)) => Some(ByteString(pem.clone())),
+        Trust::Elsewhere | Trust::CertManager(_) => None,
+    };
+    let path = format!("/validate/{}", rule.name());
+    match endpoint {
+        Endpoint::Url(BaseUrl(url)) => api::WebhookClientConfig { ca_bundle, url: Some(format!("{url}{path}")), service: None },
+        Endpoint::Service { name, namespace, port } => api::WebhookClientConfig {
+            ca_bundle,
+            url: None,
+            service: Some(api::ServiceReference {
+                name: name.clone(),
+                namespace: namespace.clone(),
+                path: Some(path),
+                port: Some(i32::from(*port)),
+            }),
+        },
+    }
+}
+
+fn operations(resource: &crate::engine::ResourceRule) -> api::RuleWithOperations {
+    api::RuleWithOperations {
+        api_groups: Some(resource.api_groups.clone()),
+        api_versions: Some(resource.api_versions.clone()),
+        resources: Some(resource.resources.clone()),
+        operations: Some(vec!["UPDATE".to_owned()]),
+        scope: None,
+    }
+}
+
+/// The rule's own selector, without the namespaces that must work while the webhook does not.
+fn namespaces(rule: &Rule, endpoint: &Endpoint) -> meta::LabelSelector {
+    let own = match endpoint {
+        Endpoint::Service { namespace, .. } => Some(namespace.as_str()),
+        Endpoint::Url(_) => None,
+    };
+    let mut spared: Vec<String> = SPARED.into_iter().chain(own).map(str::to_owned).collect();
+    spared.sort();
+    spared.dedup();
+    let mut selector = selector(rule.namespace_selector()).unwrap_or_default();
+    selector.match_expressions.get_or_insert_default().push(meta::LabelSelectorRequirement {
+        key: NAMESPACE_NAME.to_owned(),
+        operator: "NotIn".to_owned(),
+        values: Some(spared),
+    });
+    selector
+}
+
+fn selector(selector: &LabelSelector) -> Option<meta::LabelSelector> {
+    if *selector == LabelSelector::default() {
+        return None;
+    }
+    let expression = |expression: &crate::engine::SelectorExpression| meta::LabelSelectorRequirement {
+        key: expression.key.clone(),
+        operator: expression.operator.clone(),
+        values: Some(expression.values.clone()).filter(|values| !values.is_empty()),
+    };
+    let expressions: Vec<_> = selector.match_expressions.iter().map(expression).collect();
+    Some(meta::LabelSelector {
+        match_labels: Some(selector.match_labels.iter().cloned().collect())
+            .filter(|labels: &std::collections::BTreeMap<_, _>| !labels.is_empty()),
+        match_expressions: Some(expressions).filter(|expressions| !expressions.is_empty()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BaseUrl, CaBundle};
+
+    #[test]
+    fn an_address_is_what_the_api_server_takes() {
+        for fit in ["https://example.com", "https://127.0.0.1:8443/", "https://[::1]:8443/base/path"] {
+            assert!(BaseUrl::parse(fit).is_ok(), "{fit}");
+        }
+        for unfit in [
+            "http://example.com",
+            "https://",
+            "https://:8443",
+            "https://u@h",
+            "https://h?q",
+            "https://h#f",
+            "https://h h",
+            "example.com",
+            "https:///x",
+        ] {
+            assert!(BaseUrl::parse(unfit).is_err(), "{unfit}");
+        }
+        assert_eq!(BaseUrl::parse("https://h/").map(|url| url.0), Ok("https://h".to_owned()));
+    }
+
+    #[test]
+    fn a_bundle_holds_certificates_and_no_key() {
+        let pem = |kind: &str| format!("-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n").into_bytes();
+        for (bytes, found) in [
+            (Vec::new(), "found none"),
+            (b"hello".to_vec(), "found none"),
+            (pem("PRIVATE KEY"), "a private key"),
+            (pem("EC PRIVATE KEY"), "a private key"),
+            (pem("CERTIFICATE"), "no X.509 certificate"),
+            (b"-----BEGIN CERTIFICATE-----\nAAAA\n".to_vec(), "broken PEM"),
+        ] {
+            let error = CaBundle::parse(bytes).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains(found), "{error}");
+        }
+    }
+}

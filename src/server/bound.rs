@@ -1,0 +1,166 @@
+//! A server that has its addresses, and what it does until a signal ends it.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::Config;
+use super::accept::{self, Limits, Transport};
+use super::metrics::Metrics;
+use super::ops::{self, Ops};
+use super::routes;
+use super::rules::Rules;
+use super::shutdown::{self, Outcome, Phase, Signal};
+use super::tls::{self, Tls, TlsError};
+use crate::engine::RuleSet;
+
+/// Probes must get through when reviews take every connection they may have.
+const OPS_CONNECTIONS: u32 = 64;
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The certificate, its key or the client CA.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The address for reviews.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The address for probes and metrics.
+    #[error("cannot listen on {address}: {source}")]
+    OpsListen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The metrics.
+    #[error("metrics cannot be set up: {0}")]
+    Metrics(#[from] prometheus::Error),
+}
+
+/// A server that listens; clients that connect wait until it serves.
+#[derive(Debug)]
+pub struct Bound {
+    config: Config,
+    listener: TcpListener,
+    address: SocketAddr,
+    ops_listener: TcpListener,
+    ops_address: SocketAddr,
+    tls: Arc<Tls>,
+    rules: Arc<Rules>,
+    metrics: Arc<Metrics>,
+}
+
+impl Config {
+    /// Reads the certificate and takes both addresses.
+    ///
+    /// # Errors
+    /// One that says which file or address cannot be used.
+    pub async fn bind(self, rules: RuleSet) -> Result<Bound, BindError> {
+        let now = SystemTime::now();
+        let tls = Tls::load(self.certificate.clone(), self.client_ca.clone(), now)?;
+        let address = self.listen;
+        let (listener, address) = listen(address).await.map_err(|source| BindError::Listen { address, source })?;
+        let ops_address = self.ops_listen;
+        let (ops_listener, ops_address) =
+            listen(ops_address).await.map_err(|source| BindError::OpsListen { address: ops_address, source })?;
+        Ok(Bound {
+            config: self,
+            listener,
+            address,
+            ops_listener,
+            ops_address,
+            tls: Arc::new(tls),
+            rules: Arc::new(Rules::new(rules, now)),
+            metrics: Arc::new(Metrics::new()?),
+        })
+    }
+}
+
+impl Bound {
+    /// Where reviews are served.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where probes and metrics are served.
+    pub fn ops_address(&self) -> SocketAddr {
+        self.ops_address
+    }
+
+    /// The rules in force, to be replaced while serving.
+    pub fn rules(&self) -> Arc<Rules> {
+        Arc::clone(&self.rules)
+    }
+
+    /// Serves until the first signal has been obeyed, or a second one has come.
+    pub async fn serve(self, mut signals: mpsc::Receiver<Signal>) -> Outcome {
+        let Config { limits, bodies, leaving, reload_every, .. } = self.config;
+        let (phase, watching) = watch::channel(Phase::Serving);
+        let mut background = JoinSet::new();
+        background.spawn(tls::watch(Arc::clone(&self.tls), reload_every));
+        let ops = ops::router(Ops {
+            rules: Arc::clone(&self.rules),
+            metrics: Arc::clone(&self.metrics),
+            tls: Arc::clone(&self.tls),
+            phase: watching.clone(),
+        });
+        // The operations port has a phase of its own: it answers until the very end.
+        let (_ops_phase, ops_watching) = watch::channel(Phase::Serving);
+        let ops_limits = Limits { connections: OPS_CONNECTIONS, ..limits };
+        background.spawn(accept::serve(self.ops_listener, Transport::Plain, ops_limits, ops, ops_watching));
+        let reviews = routes::router(self.rules, self.metrics, bodies);
+        let serving = accept::serve(self.listener, Transport::Tls(self.tls), limits, reviews, watching);
+        let mut serving = JoinSet::from_iter([serving]);
+
+        tracing::info!(address = %self.address, operations = %self.ops_address, "serving");
+
+        let first = shutdown::next(&mut signals).await;
+        phase.send_replace(Phase::Leaving);
+        let delay = match first {
+            Signal::Terminate => leaving.delay,
+            Signal::Interrupt => Duration::ZERO,
+        };
+        tracing::info!(signal = ?first, delay = ?delay, "leaving: no longer ready, still serving");
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            second = shutdown::next(&mut signals) => return Outcome::Forced(second),
+        }
+        phase.send_replace(Phase::Stopping);
+        tracing::info!("stopping: no new connections");
+        tokio::select! {
+            finished = tokio::time::timeout(leaving.timeout, serving.join_next()) => {
+                if finished.is_ok() {
+                    return Outcome::Clean;
+                }
+                tracing::warn!(timeout = ?leaving.timeout, "requests in flight were cut");
+                Outcome::Cut
+            }
+            second = shutdown::next(&mut signals) => Outcome::Forced(second),
+        }
+    }
+}
+
+async fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = match TcpListener::bind(address).await {
+        Ok(listener) => listener,
+        // Every address of a machine without IPv6 is every IPv4 address.
+        Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && error.kind() != io::ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await.map_err(|_| error)?
+        }
+        Err(error) => return Err(error),
+    };
+    let bound = listener.local_addr()?;
+    Ok((listener, bound))
+}

@@ -1,0 +1,145 @@
+//! One connection: its handshake, its HTTP, its end.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tower_service::Service;
+
+use super::accept::{Limits, Transport};
+use super::head::{Activity, Counted, HeadTimer};
+use super::shutdown::{Phase, stopping};
+
+const HEAD_BYTES: usize = 64 * 1024;
+const HTTP2_HEADER_LIST_BYTES: u32 = 32 * 1024;
+const HTTP2_STREAMS: u32 = 128;
+/// Large enough that a review of megabytes is not slowed by round trips.
+const HTTP2_STREAM_WINDOW: u32 = 1024 * 1024;
+const HTTP2_CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+const HTTP2_PING_EVERY: Duration = Duration::from_secs(30);
+const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What all connections of a listener have in common.
+pub(super) struct Settings {
+    pub(super) transport: Transport,
+    pub(super) limits: Limits,
+    pub(super) router: Router,
+}
+
+#[derive(Clone, Copy)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// Serves one connection until it ends; the slot is free again afterwards.
+pub(super) async fn run(stream: TcpStream, slot: OwnedSemaphorePermit, settings: Arc<Settings>, mut phase: watch::Receiver<Phase>) {
+    // A verdict is one small write; Nagle's algorithm could only delay it. Fails only on a socket that is gone already.
+    let _ = stream.set_nodelay(true);
+    match &settings.transport {
+        Transport::Plain => speak(stream, Protocol::Http1, &settings, phase).await,
+        Transport::Tls(tls) => {
+            let handshake = tokio::time::timeout(settings.limits.handshake, tls.acceptor().accept(stream));
+            let shaken = tokio::select! {
+                () = stopping(&mut phase) => return,
+                shaken = handshake => shaken,
+            };
+            match shaken {
+                Ok(Ok(stream)) => {
+                    // Without ALPN a client speaks HTTP/1.1 (RFC 9113 section 3.2 demands ALPN for HTTP/2).
+                    let protocol = match stream.get_ref().1.alpn_protocol() {
+                        Some(b"h2") => Protocol::Http2,
+                        _ => Protocol::Http1,
+                    };
+                    speak(stream, protocol, &settings, phase).await;
+                }
+                Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+                Err(_) => tracing::debug!("TLS handshake took too long"),
+            }
+        }
+    }
+    drop(slot);
+}
+
+async fn speak<S>(stream: S, protocol: Protocol, settings: &Settings, mut phase: watch::Receiver<Phase>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let activity = Arc::new(Activity::new());
+    let limits = settings.limits;
+    let builder = builder(protocol, limits, &activity);
+    let service = {
+        let router = settings.router.clone();
+        let activity = Arc::clone(&activity);
+        service_fn(move |request: Request<Incoming>| {
+            let in_flight = activity.request();
+            let mut router = router.clone();
+            async move {
+                let response = router.call(request).await;
+                drop(in_flight);
+                response
+            }
+        })
+    };
+    let io = TokioIo::new(Counted::new(stream, Arc::clone(&activity)));
+    let mut connection = pin!(builder.serve_connection(io, service));
+    let mut stopped = false;
+    let mut cut_at = None;
+    loop {
+        let wake = cut_at.unwrap_or_else(|| activity.idle_at(limits.idle));
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(error, "connection ended with an error");
+                }
+                return;
+            }
+            () = stopping(&mut phase), if !stopped => {
+                stopped = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = tokio::time::sleep_until(wake.into()) => {
+                if cut_at.is_some() {
+                    return;
+                }
+                if activity.idle_at(limits.idle) <= Instant::now() {
+                    // A well-behaved client sees the end; one that reads nothing is cut a little later.
+                    connection.as_mut().graceful_shutdown();
+                    cut_at = Some(Instant::now() + limits.head);
+                }
+            }
+        }
+    }
+}
+
+fn builder(protocol: Protocol, limits: Limits, activity: &Arc<Activity>) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    // The version is known from ALPN: detecting it would wait, without a limit, for a client that says nothing.
+    match protocol {
+        Protocol::Http1 => {
+            builder.http1().timer(HeadTimer(Arc::clone(activity))).header_read_timeout(limits.head).max_buf_size(HEAD_BYTES);
+            builder.http1_only()
+        }
+        Protocol::Http2 => {
+            builder
+                .http2()
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(HTTP2_STREAMS)
+                .max_header_list_size(HTTP2_HEADER_LIST_BYTES)
+                .initial_stream_window_size(HTTP2_STREAM_WINDOW)
+                .initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
+                .keep_alive_interval(HTTP2_PING_EVERY)
+                .keep_alive_timeout(HTTP2_PING_TIMEOUT);
+            builder.http2_only()
+        }
+    }
+}

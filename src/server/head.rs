@@ -1,0 +1,146 @@
+//! A time limit for request heads that leaves idle connections alone.
+//!
+//! hyper arms its header timer when it starts to wait for a request, so a kept-alive connection that is merely idle is closed by
+//! it. The API server reuses a connection for about 90 s and a call on one that is just being closed fails, so a short limit on
+//! slow heads must not be one on idle time. hyper asks its timer again after each read: this one starts to count only once a byte
+//! of the head has come.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use hyper::rt::{Sleep, Timer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What happened on one connection.
+#[derive(Debug)]
+pub(super) struct Activity {
+    opened: Instant,
+    bytes_read: AtomicU64,
+    in_flight: AtomicU32,
+    /// Milliseconds after `opened`.
+    last_request: AtomicU64,
+}
+
+impl Activity {
+    pub(super) fn new() -> Self {
+        Self { opened: Instant::now(), bytes_read: AtomicU64::new(0), in_flight: AtomicU32::new(0), last_request: AtomicU64::new(0) }
+    }
+
+    /// A request is being answered until what is returned is dropped.
+    pub(super) fn request(self: &Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight(Arc::clone(self))
+    }
+
+    /// When the connection has been without a request for so long; in the past if it has already.
+    pub(super) fn idle_at(&self, limit: Duration) -> Instant {
+        if self.in_flight.load(Ordering::Relaxed) > 0 {
+            return Instant::now() + limit;
+        }
+        self.opened + Duration::from_millis(self.last_request.load(Ordering::Relaxed)) + limit
+    }
+}
+
+/// A request that is being answered.
+pub(super) struct InFlight(Arc<Activity>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let elapsed = u64::try_from(self.0.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.last_request.store(elapsed, Ordering::Relaxed);
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A stream whose reads are counted.
+pub(super) struct Counted<S> {
+    stream: S,
+    activity: Arc<Activity>,
+}
+
+impl<S> Counted<S> {
+    pub(super) fn new(stream: S, activity: Arc<Activity>) -> Self {
+        Self { stream, activity }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = into.filled().len();
+        let polled = Pin::new(&mut this.stream).poll_read(context, into);
+        let read = into.filled().len().saturating_sub(before);
+        this.activity.bytes_read.fetch_add(read as u64, Ordering::Relaxed);
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+/// The timer that hyper is given for one HTTP/1 connection.
+#[derive(Debug)]
+pub(super) struct HeadTimer(pub(super) Arc<Activity>);
+
+impl Timer for HeadTimer {
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        Box::pin(HeadSleep {
+            read_when_armed: self.0.bytes_read.load(Ordering::Relaxed),
+            activity: Arc::clone(&self.0),
+            limit: duration,
+            running: None,
+        })
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        self.sleep(deadline.saturating_duration_since(Instant::now()))
+    }
+}
+
+struct HeadSleep {
+    activity: Arc<Activity>,
+    read_when_armed: u64,
+    limit: Duration,
+    running: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Future for HeadSleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if this.running.is_none() && this.activity.bytes_read.load(Ordering::Relaxed) == this.read_when_armed {
+            // Nothing wakes this future: the read that brings the first byte does, and hyper polls it again after that.
+            return Poll::Pending;
+        }
+        let limit = this.limit;
+        let running = this.running.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        running.as_mut().poll(context)
+    }
+}
+
+impl Sleep for HeadSleep {}

@@ -1,0 +1,58 @@
+//! The engine's verdict, without a large review keeping the others waiting and without a panic ending anything.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::body::Share;
+use crate::engine::{self, Reply, RuleSet};
+
+/// Up to this size judging takes less time than handing it to another thread is worth.
+const INLINE: usize = 64 * 1024;
+
+/// Where reviews are judged.
+#[derive(Debug, Clone)]
+pub(super) struct Bench {
+    /// What large reviews take while judged is many times their size: as many at once as can run, not more.
+    seats: Arc<Semaphore>,
+}
+
+impl Bench {
+    pub(super) fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { seats: Arc::new(Semaphore::new(cores)) }
+    }
+
+    /// The reply, or none if the engine panicked. The share of memory is given back when it is there.
+    pub(super) async fn judge(&self, rules: RuleSet, bytes: Vec<u8>, share: Share) -> Option<Reply> {
+        if bytes.len() <= INLINE {
+            return guarded(|| engine::admit(&rules, &bytes));
+        }
+        let seat = Arc::clone(&self.seats).acquire_owned().await.ok()?;
+        tokio::task::spawn_blocking(move || {
+            let reply = guarded(|| engine::admit(&rules, &bytes));
+            drop((bytes, share, seat));
+            reply
+        })
+        .await
+        .ok()?
+    }
+}
+
+/// What the closure returns, or none if it panicked; the panic hook has said where.
+pub(super) fn guarded<T>(judge: impl FnOnce() -> T) -> Option<T> {
+    // Whatever a panic leaves half done is dropped with the closure: the rules are never changed in place.
+    catch_unwind(AssertUnwindSafe(judge)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_no_reply() {
+        assert_eq!(guarded(|| 1), Some(1));
+        assert_eq!(guarded(|| -> i32 { panic!("on purpose") }), None);
+    }
+}

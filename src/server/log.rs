@@ -1,0 +1,85 @@
+//! What is written down: one line per denial, to stderr. Paths and names, never values.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::engine::{Decision, Reply};
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people; in colour on a terminal.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Why nothing can be logged.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The filter is none.
+    #[error("`{0}` is no log level; expected error, warn, info, debug, trace, or directives such as `info,fieldward=debug`")]
+    Filter(String),
+    /// Something else has set up logging in this process.
+    #[error("logging is set up already")]
+    Twice,
+}
+
+/// Sends log lines to stderr from now on, panics included (where, not with which values).
+///
+/// # Errors
+/// A filter that is none, or a second call.
+pub fn init(format: Format, filter: &str) -> Result<(), LogError> {
+    let level = EnvFilter::try_new(filter).map_err(|_| LogError::Filter(filter.to_owned()))?;
+    let lines = tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr);
+    match format {
+        Format::Text => {
+            let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+            lines.with_ansi(colour).with_target(false).finish().try_init()
+        }
+        Format::Json => lines.json().flatten_event(true).with_current_span(false).finish().try_init(),
+    }
+    .map_err(|_| LogError::Twice)?;
+    std::panic::set_hook(Box::new(|panic| {
+        // The payload may quote what was judged.
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "a bug: panicked; please report it");
+    }));
+    Ok(())
+}
+
+/// One line if a review was refused, or could not be judged although it is one.
+pub(super) fn reply(reply: &Reply) {
+    let Some(subject) = reply.subject() else {
+        if let Some(code) = reply.error_code() {
+            tracing::debug!(code, "not a review");
+        }
+        return;
+    };
+    let denying: Vec<&str> =
+        reply.rules().iter().filter(|outcome| outcome.decision == Decision::Deny).map(|outcome| outcome.rule.as_str()).collect();
+    if !denying.is_empty() {
+        tracing::info!(
+            rule = denying.join(","),
+            kind = subject.kind,
+            namespace = subject.namespace,
+            name = subject.name,
+            user = subject.user,
+            fields = reply.fields().join(", "),
+            uid = subject.uid,
+            "update denied"
+        );
+    } else if let Some(code) = reply.error_code() {
+        tracing::info!(
+            code,
+            kind = subject.kind,
+            namespace = subject.namespace,
+            name = subject.name,
+            user = subject.user,
+            uid = subject.uid,
+            "review not judged"
+        );
+    }
+}

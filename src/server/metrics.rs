@@ -1,0 +1,108 @@
+//! What Prometheus is told. Labels are rule, decision and code only: nothing that a request can make up.
+
+use std::time::Duration;
+
+use prometheus::{Encoder, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+
+use super::rules::InForce;
+use crate::engine::Reply;
+
+/// The content type of the rendered metrics.
+pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
+
+/// All metrics of one server.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    reviews: IntCounterVec,
+    duration: Histogram,
+    violations: IntCounterVec,
+    errors: IntCounterVec,
+    rules: IntGauge,
+    rules_since: Gauge,
+    certificate_expiry: IntGauge,
+}
+
+impl Metrics {
+    /// Metrics in a registry of their own, all at zero.
+    ///
+    /// # Errors
+    /// Two metrics have the same name, which is a bug.
+    pub fn new() -> prometheus::Result<Self> {
+        let metrics = Self {
+            registry: Registry::new(),
+            reviews: IntCounterVec::new(
+                Opts::new("fieldward_reviews_total", "Reviews judged, by rule and decision."),
+                &["rule", "decision"],
+            )?,
+            duration: Histogram::with_opts(
+                HistogramOpts::new("fieldward_review_duration_seconds", "Time from a review's last byte to its answer.")
+                    .buckets(prometheus::exponential_buckets(25e-6, 2.0, 18)?),
+            )?,
+            violations: IntCounterVec::new(
+                Opts::new("fieldward_violations_total", "Changes outside the fields that may change, by rule."),
+                &["rule"],
+            )?,
+            errors: IntCounterVec::new(
+                Opts::new("fieldward_review_errors_total", "Requests that got no verdict of a rule, by code."),
+                &["code"],
+            )?,
+            rules: IntGauge::new("fieldward_rules", "Rules in force.")?,
+            rules_since: Gauge::new("fieldward_rules_last_reload_success_timestamp_seconds", "When the rules in force were loaded.")?,
+            certificate_expiry: IntGauge::new(
+                "fieldward_tls_certificate_expiry_timestamp_seconds",
+                "When the certificate in force expires.",
+            )?,
+        };
+        metrics.register()?;
+        Ok(metrics)
+    }
+
+    /// Counts one reply of the engine.
+    pub(super) fn observe(&self, reply: &Reply, took: Duration) {
+        self.duration.observe(took.as_secs_f64());
+        for outcome in reply.rules() {
+            let rule = outcome.rule.as_str();
+            self.reviews.with_label_values(&[rule, outcome.decision.as_str()]).inc();
+            if outcome.violations > 0 {
+                self.violations.with_label_values(&[rule]).inc_by(outcome.violations as u64);
+            }
+        }
+        if let Some(code) = reply.error_code() {
+            self.error(code);
+        }
+    }
+
+    /// Counts one request that got no verdict.
+    pub(super) fn error(&self, code: u16) {
+        self.errors.with_label_values(&[code.to_string()]).inc();
+    }
+
+    /// All metrics as text, with what is in force now.
+    pub(super) fn render(&self, rules: &InForce, certificate_expires_at: i64) -> Vec<u8> {
+        self.rules.set(i64::try_from(rules.all().len()).unwrap_or(i64::MAX));
+        self.rules_since.set(rules.since());
+        self.certificate_expiry.set(certificate_expires_at);
+        let mut text = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            tracing::error!(%error, "metrics cannot be written");
+        }
+        text
+    }
+
+    fn register(&self) -> prometheus::Result<()> {
+        let build = IntGaugeVec::new(Opts::new("fieldward_build_info", "Which fieldward this is."), &["version"])?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        self.registry.register(Box::new(build))?;
+        self.registry.register(Box::new(self.reviews.clone()))?;
+        self.registry.register(Box::new(self.duration.clone()))?;
+        self.registry.register(Box::new(self.violations.clone()))?;
+        self.registry.register(Box::new(self.errors.clone()))?;
+        self.registry.register(Box::new(self.rules.clone()))?;
+        self.registry.register(Box::new(self.rules_since.clone()))?;
+        self.registry.register(Box::new(self.certificate_expiry.clone()))?;
+        #[cfg(target_os = "linux")]
+        self.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! Probes and metrics, over plain HTTP on a port of their own: `/livez`, `/readyz`, `/metrics`.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper::StatusCode;
+use hyper::header::CONTENT_TYPE;
+use tokio::sync::watch;
+
+use super::metrics::{self, Metrics};
+use super::rules::Rules;
+use super::shutdown::Phase;
+use super::tls::Tls;
+
+/// What probes and metrics look at.
+pub(super) struct Ops {
+    pub(super) rules: Arc<Rules>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) tls: Arc<Tls>,
+    pub(super) phase: watch::Receiver<Phase>,
+}
+
+/// The routes of the operations port.
+pub(super) fn router(ops: Ops) -> Router {
+    Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(scrape))
+        .fallback(async || (StatusCode::NOT_FOUND, "nothing is served at this path; there are /livez, /readyz and /metrics\n"))
+        .with_state(Arc::new(ops))
+}
+
+async fn livez(RawQuery(query): RawQuery) -> Response {
+    // That this answer comes is the check.
+    report("livez", &[("ping", Ok(()))], verbose(query.as_deref()))
+}
+
+async fn readyz(State(ops): State<Arc<Ops>>, RawQuery(query): RawQuery) -> Response {
+    report("readyz", &ops.checks(SystemTime::now()), verbose(query.as_deref()))
+}
+
+async fn scrape(State(ops): State<Arc<Ops>>) -> Response {
+    let text = ops.metrics.render(&ops.rules.current(), ops.tls.expires_at());
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response()
+}
+
+type Check = (&'static str, Result<(), &'static str>);
+
+impl Ops {
+    fn checks(&self, now: SystemTime) -> [Check; 3] {
+        let expires_at = u64::try_from(self.tls.expires_at()).unwrap_or(0);
+        let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        [
+            // A server without rules is never built: that a set is there at all is what makes it ready.
+            ("rules", Ok(())),
+            ("certificate", (now <= expires_at).then_some(()).ok_or("the certificate has expired")),
+            ("shutdown", (*self.phase.borrow() == Phase::Serving).then_some(()).ok_or("the server is shutting down")),
+        ]
+    }
+}
+
+/// In the words of the API server's own probes.
+fn report(probe: &str, checks: &[Check], verbose: bool) -> Response {
+    let failed = checks.iter().any(|(_, outcome)| outcome.is_err());
+    if !failed && !verbose {
+        return "ok".into_response();
+    }
+    let mut text = String::new();
+    for (name, outcome) in checks {
+        // Writing to a string cannot fail.
+        let _ = match outcome {
+            Ok(()) => writeln!(text, "[+]{name} ok"),
+            Err(reason) => writeln!(text, "[-]{name} failed: {reason}"),
+        };
+    }
+    let (status, word) = if failed { (StatusCode::SERVICE_UNAVAILABLE, "failed") } else { (StatusCode::OK, "passed") };
+    let _ = writeln!(text, "{probe} check {word}");
+    (status, text).into_response()
+}
+
+fn verbose(query: Option<&str>) -> bool {
+    query.is_some_and(|query| query.split('&').any(|pair| pair == "verbose" || pair.starts_with("verbose=")))
+}

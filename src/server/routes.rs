@@ -1,0 +1,167 @@
+//! `POST /validate` and `POST /validate/NAME`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::{StatusCode, Version};
+
+use super::body::{self, Reader, Received};
+use super::judge::{Bench, guarded};
+use super::log;
+use super::metrics::Metrics;
+use super::rules::{InForce, Rules};
+use crate::engine::{self, Reply, RuleSet};
+
+/// How many rules a 404 names; the response must not grow with the rule set.
+const NAMED: usize = 16;
+
+/// The routes of the webhook.
+pub fn router(rules: Arc<Rules>, metrics: Arc<Metrics>, bodies: body::Limits) -> Router {
+    let app = Arc::new(App { rules, metrics, reader: Reader::new(bodies), bench: Bench::new() });
+    Router::new()
+        .route("/validate", post(by_kind).fallback(not_post))
+        .route("/validate/{name}", post(by_name).fallback(not_post))
+        .fallback(no_path)
+        .with_state(app)
+}
+
+struct App {
+    rules: Arc<Rules>,
+    metrics: Arc<Metrics>,
+    reader: Reader,
+    bench: Bench,
+}
+
+async fn by_kind(State(app): State<Arc<App>>, request: Request) -> Response {
+    let rules = app.rules.current().all().clone();
+    app.review(rules, request).await
+}
+
+async fn by_name(State(app): State<Arc<App>>, name: Result<Path<String>, PathRejection>, request: Request) -> Response {
+    let in_force = app.rules.current();
+    match name.ok().and_then(|Path(name)| in_force.single(&name).cloned()) {
+        Some(rules) => app.review(rules, request).await,
+        None => app.refuse(request, StatusCode::NOT_FOUND, no_rule(&in_force)).await,
+    }
+}
+
+async fn not_post(State(app): State<Arc<App>>, request: Request) -> Response {
+    let sentence = "expected POST with an AdmissionReview";
+    let mut response = app.refuse(request, StatusCode::METHOD_NOT_ALLOWED, sentence).await;
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+    response
+}
+
+async fn no_path(State(app): State<Arc<App>>, request: Request) -> Response {
+    let sentence = "nothing is served at this path; POST to /validate or /validate/NAME";
+    app.refuse(request, StatusCode::NOT_FOUND, sentence).await
+}
+
+impl App {
+    async fn review(&self, rules: RuleSet, request: Request) -> Response {
+        if !is_json(request.headers()) {
+            let sentence = "expected Content-Type application/json";
+            return self.refuse(request, StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence).await;
+        }
+        let version = request.version();
+        let received = self.reader.read(request.into_body()).await;
+        let started = Instant::now();
+        let reply = match received {
+            Received::Whole(bytes, share) => self.bench.judge(rules, bytes, share).await,
+            Received::Oversized(prefix) => {
+                let cap = self.reader.cap();
+                guarded(|| engine::refuse_oversized(&prefix, cap))
+            }
+            Received::TimedOut => {
+                let sentence = "the body did not come in time; send it faster or raise --body-timeout";
+                return closing(self.fail(StatusCode::REQUEST_TIMEOUT, sentence), version);
+            }
+            Received::Broken => {
+                return self.fail(StatusCode::BAD_REQUEST, "the body ended before it was whole");
+            }
+        };
+        match reply {
+            Some(reply) => {
+                self.metrics.observe(&reply, started.elapsed());
+                log::reply(&reply);
+                respond(reply)
+            }
+            None => self.fail(StatusCode::INTERNAL_SERVER_ERROR, "judging this review failed; the server's log says where"),
+        }
+    }
+
+    async fn refuse(&self, request: Request, status: StatusCode, sentence: impl AsRef<str>) -> Response {
+        self.reader.discard(request.into_body()).await;
+        self.fail(status, sentence)
+    }
+
+    fn fail(&self, status: StatusCode, sentence: impl AsRef<str>) -> Response {
+        self.metrics.error(status.as_u16());
+        (status, format!("{}\n", sentence.as_ref())).into_response()
+    }
+}
+
+fn respond(reply: Reply) -> Response {
+    let status = StatusCode::from_u16(reply.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let content_type = HeaderValue::from_static(reply.content_type());
+    let mut response = Response::new(Body::from(reply.into_body()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}
+
+/// HTTP/2 has no such header, and its other streams are not to blame.
+fn closing(mut response: Response, version: Version) -> Response {
+    if version < Version::HTTP_2 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// Never repeats the name that was asked for: it is the client's text.
+fn no_rule(in_force: &InForce) -> String {
+    let mut names: Vec<&str> = in_force.all().names().take(NAMED).collect();
+    if in_force.all().len() > names.len() {
+        names.push("…");
+    }
+    if names.is_empty() {
+        return "there is no rule of that name; none is in force".to_owned();
+    }
+    format!("there is no rule of that name; those in force are {}", names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_told_by_its_essence() {
+        for (value, expected) in [
+            ("application/json", true),
+            ("Application/JSON; charset=utf-8", true),
+            ("application/json;charset=utf-8", true),
+            ("application/json-patch+json", false),
+            ("text/plain; application/json", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]);
+            assert_eq!(is_json(&headers), expected, "{value}");
+        }
+        assert!(!is_json(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,60 @@
+//! The rules in force, swapped whole while reviews are judged.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+
+use crate::engine::RuleSet;
+
+/// The rules in force; a review is judged by those that were when its body had come.
+#[derive(Debug)]
+pub struct Rules(ArcSwap<InForce>);
+
+/// One set of rules, and since when it is in force.
+#[derive(Debug)]
+pub struct InForce {
+    all: RuleSet,
+    single: BTreeMap<String, RuleSet>,
+    since: SystemTime,
+}
+
+impl Rules {
+    /// Puts the first set in force.
+    pub fn new(rules: RuleSet, now: SystemTime) -> Self {
+        Self(ArcSwap::from_pointee(InForce::new(rules, now)))
+    }
+
+    /// Puts another set in force; reviews that are being judged are not disturbed.
+    pub fn replace(&self, rules: RuleSet, now: SystemTime) {
+        self.0.store(Arc::new(InForce::new(rules, now)));
+    }
+
+    /// What is in force.
+    pub fn current(&self) -> Arc<InForce> {
+        self.0.load_full()
+    }
+}
+
+impl InForce {
+    fn new(all: RuleSet, since: SystemTime) -> Self {
+        let single = all.names().filter_map(|name| Some((name.to_owned(), all.only(name)?))).collect();
+        Self { all, single, since }
+    }
+
+    /// All rules.
+    pub fn all(&self) -> &RuleSet {
+        &self.all
+    }
+
+    /// The rule of that name alone.
+    pub fn single(&self, name: &str) -> Option<&RuleSet> {
+        self.single.get(name)
+    }
+
+    /// Since when, in seconds since 1970.
+    pub fn since(&self) -> f64 {
+        self.since.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+    }
+}

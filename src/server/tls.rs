@@ -1,0 +1,218 @@
+//! TLS: which certificate is shown, whose certificates are accepted, and both read again when the files change.
+//!
+//! TLS 1.2 and 1.3 with aws-lc-rs; the hybrid post-quantum key exchange (X25519MLKEM768) is preferred.
+
+mod error;
+mod pair;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig};
+use sha2::{Digest, Sha256};
+use tokio_rustls::TlsAcceptor;
+
+pub use error::TlsError;
+use pair::{Blob, Pair};
+
+/// Where the certificate and its key come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// PEM files, read again and again.
+    Files {
+        /// The certificate chain, the server's own certificate first.
+        chain: PathBuf,
+        /// The private key: PKCS#8, PKCS#1 or SEC1.
+        key: PathBuf,
+    },
+    /// PEM texts made by this process.
+    Made {
+        /// The certificate chain.
+        chain: String,
+        /// The private key.
+        key: String,
+    },
+}
+
+/// The TLS side of a server. What it shows and accepts can change while it serves.
+#[derive(Debug)]
+pub struct Tls {
+    source: Source,
+    client_ca: Option<PathBuf>,
+    resolver: Arc<Resolver>,
+    config: ArcSwap<ServerConfig>,
+    loaded: Mutex<Fingerprint>,
+}
+
+/// SHA-256 over everything that was read.
+type Fingerprint = [u8; 32];
+
+impl Tls {
+    /// Reads the certificate, its key and the client CA.
+    ///
+    /// # Errors
+    /// A file that cannot be read or used, a key that does not fit, a certificate that is not valid at `now`.
+    pub fn load(source: Source, client_ca: Option<PathBuf>, now: SystemTime) -> Result<Self, TlsError> {
+        let material = Material::read(&source, client_ca.as_ref())?;
+        let resolver = Arc::new(Resolver(ArcSwap::from_pointee(material.pair(now)?)));
+        let config = material.config(&resolver)?;
+        Ok(Self { source, client_ca, resolver, config: ArcSwap::from_pointee(config), loaded: Mutex::new(material.fingerprint()) })
+    }
+
+    /// What accepts a connection with what is in force now.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.config.load_full())
+    }
+
+    /// When the certificate in force expires, in seconds since 1970.
+    pub fn expires_at(&self) -> i64 {
+        self.resolver.0.load().not_after
+    }
+
+    /// Reads everything again, and takes it if it changed and can be used; what was in force stays otherwise.
+    ///
+    /// Content is compared, not modification times: a mounted Secret changes by the swap of a symlink.
+    ///
+    /// # Errors
+    /// As [`Tls::load`].
+    pub fn reload(&self, now: SystemTime) -> Result<Reload, TlsError> {
+        let material = Material::read(&self.source, self.client_ca.as_ref())?;
+        let fingerprint = material.fingerprint();
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if *loaded == fingerprint {
+            return Ok(Reload::Unchanged);
+        }
+        let pair = material.pair(now)?;
+        let config = material.config(&self.resolver)?;
+        self.resolver.0.store(Arc::new(pair));
+        // A new configuration has a new session cache too: nobody resumes what another client CA had let in.
+        self.config.store(Arc::new(config));
+        *loaded = fingerprint;
+        Ok(Reload::Taken)
+    }
+}
+
+/// What [`Tls::reload`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reload {
+    /// The files hold what was in force.
+    Unchanged,
+    /// What they hold is in force now.
+    Taken,
+}
+
+/// Reloads for ever, and says so once for each change and each new failure.
+pub(super) async fn watch(tls: Arc<Tls>, every: Duration) {
+    if matches!(tls.source, Source::Made { .. }) && tls.client_ca.is_none() {
+        return;
+    }
+    let mut complained = None;
+    loop {
+        tokio::time::sleep(every).await;
+        let tls = Arc::clone(&tls);
+        // Reading may block for long on a network file system.
+        let reloaded = tokio::task::spawn_blocking(move || tls.reload(SystemTime::now())).await;
+        match reloaded {
+            Ok(Ok(Reload::Unchanged)) => complained = None,
+            Ok(Ok(Reload::Taken)) => {
+                complained = None;
+                tracing::info!("TLS certificate reloaded");
+            }
+            Ok(Err(error)) => {
+                let complaint = error.to_string();
+                if complained.as_ref() != Some(&complaint) {
+                    tracing::error!(error = complaint, "TLS certificate not reloaded; the last good one stays in force");
+                    complained = Some(complaint);
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "TLS certificate not reloaded; the last good one stays in force");
+            }
+        }
+    }
+}
+
+/// Shows the pair in force to every client, whatever name it asks for.
+#[derive(Debug)]
+struct Resolver(ArcSwap<Pair>);
+
+impl ResolvesServerCert for Resolver {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.load().certified))
+    }
+}
+
+/// Everything that was read, before it is understood.
+struct Material {
+    chain: Blob,
+    key: Blob,
+    client_ca: Option<Blob>,
+}
+
+impl Material {
+    fn read(source: &Source, client_ca: Option<&PathBuf>) -> Result<Self, TlsError> {
+        let (chain, key) = match source {
+            Source::Files { chain, key } => (Blob::read(chain)?, Blob::read(key)?),
+            Source::Made { chain, key } => (Blob::made("the certificate made", chain), Blob::made("the key made", key)),
+        };
+        let client_ca = client_ca.map(|path| Blob::read(path)).transpose()?;
+        Ok(Self { chain, key, client_ca })
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        let mut hasher = Sha256::new();
+        for blob in [Some(&self.chain), Some(&self.key), self.client_ca.as_ref()].into_iter().flatten() {
+            hasher.update(blob.bytes.len().to_le_bytes());
+            hasher.update(&blob.bytes);
+        }
+        hasher.finalize().into()
+    }
+
+    fn pair(&self, now: SystemTime) -> Result<Pair, TlsError> {
+        Pair::parse(&self.chain, &self.key, now, &provider())
+    }
+
+    fn config(&self, resolver: &Arc<Resolver>) -> Result<ServerConfig, TlsError> {
+        let provider = provider();
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(|error| TlsError::Unsupported(error.to_string()))?;
+        let builder = match &self.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(blob) => {
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(blob.roots()?), provider)
+                    .build()
+                    .map_err(|error| TlsError::bad_certificate(blob, error))?;
+                builder.with_client_cert_verifier(verifier)
+            }
+        };
+        let mut config = builder.with_cert_resolver(Arc::clone(resolver) as Arc<dyn ResolvesServerCert>);
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(config)
+    }
+}
+
+impl Blob {
+    fn roots(&self) -> Result<RootCertStore, TlsError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(&self.bytes) {
+            let certificate = certificate.map_err(|error| TlsError::bad_certificate(self, error))?;
+            roots.add(certificate).map_err(|error| TlsError::bad_certificate(self, error))?;
+        }
+        if roots.is_empty() {
+            return Err(TlsError::NoCertificate { file: self.name.clone() });
+        }
+        Ok(roots)
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}

@@ -1,0 +1,85 @@
+//! Why a certificate, a key or a client CA cannot be used.
+
+use std::fmt::Display;
+
+use super::pair::Blob;
+
+/// One line that says which file cannot be used and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The file cannot be read.
+    #[error("cannot read `{file}`: {source}; expected a PEM file that this process may read")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// There is no certificate in the file.
+    #[error("no certificate in `{file}`; expected PEM, `-----BEGIN CERTIFICATE-----`, the server's own certificate first")]
+    NoCertificate {
+        /// The file.
+        file: String,
+    },
+    /// A certificate in the file is broken.
+    #[error("broken certificate in `{file}`: {reason}; write the file anew")]
+    BadCertificate {
+        /// The file.
+        file: String,
+        /// What the parser says.
+        reason: String,
+    },
+    /// There is no private key in the file.
+    #[error("no private key in `{file}`; expected PEM with a PKCS#8, PKCS#1 or SEC1 key")]
+    NoKey {
+        /// The file.
+        file: String,
+    },
+    /// The private key is encrypted.
+    #[error("the private key in `{file}` is encrypted; decrypt it first, as with `openssl pkey`")]
+    EncryptedKey {
+        /// The file.
+        file: String,
+    },
+    /// The private key is broken or of an unknown kind.
+    #[error("unusable private key in `{file}`: {reason}; expected RSA of 2048 bits or more, ECDSA P-256, P-384 or P-521, or Ed25519")]
+    BadKey {
+        /// The file.
+        file: String,
+        /// What the parser says.
+        reason: String,
+    },
+    /// The private key belongs to another certificate.
+    #[error("the private key in `{key}` does not fit the certificate in `{chain}`; name the key that the certificate was issued for")]
+    Mismatch {
+        /// The file of the certificate.
+        chain: String,
+        /// The file of the key.
+        key: String,
+    },
+    /// The certificate is no longer valid.
+    #[error("the certificate in `{file}` expired at {at}; renew it")]
+    Expired {
+        /// The file.
+        file: String,
+        /// When, RFC 3339.
+        at: String,
+    },
+    /// The certificate is not valid yet.
+    #[error("the certificate in `{file}` is not valid before {at}; check this machine's clock or wait")]
+    NotYetValid {
+        /// The file.
+        file: String,
+        /// When it will be, RFC 3339.
+        at: String,
+    },
+    /// The TLS library refuses its own settings.
+    #[error("TLS is not available: {0}")]
+    Unsupported(String),
+}
+
+impl TlsError {
+    pub(super) fn bad_certificate(blob: &Blob, reason: impl Display) -> Self {
+        Self::BadCertificate { file: blob.name.clone(), reason: reason.to_string() }
+    }
+}

@@ -1,0 +1,215 @@
+//! What the commands print and how they end: the real binary against golden files.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use libtest_mimic::Trial;
+
+use crate::corpus::{cases, root};
+use crate::golden;
+use crate::support::server::fieldward;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let golden = COMMANDS.iter().map(|command| {
+        Trial::test(format!("commands::{}", command.name), || {
+            golden::compare(&root().join(format!("tests/golden/{}.txt", command.name)), &command.transcript());
+            Ok(())
+        })
+    });
+    let others: [(&str, fn()); 6] = [
+        ("a_suite_of_all_cases_passes", a_suite_of_all_cases_passes),
+        ("a_rule_is_shown_as_written", a_rule_is_shown_as_written),
+        ("the_rules_in_deploy_load_and_are_clean", the_rules_in_deploy_load_and_are_clean),
+        ("no_output_acts_on_a_terminal", no_output_acts_on_a_terminal),
+        ("a_reader_that_has_gone_is_no_error", a_reader_that_has_gone_is_no_error),
+        ("all_options_fit_together", all_options_fit_together),
+    ];
+    let others = others.into_iter().map(|(name, test)| {
+        Trial::test(format!("commands::{name}"), move || {
+            test();
+            Ok(())
+        })
+    });
+    golden.chain(others).collect()
+}
+
+/// A command line, and what it is given.
+#[derive(Clone, Copy)]
+struct Line {
+    name: &'static str,
+    args: &'static str,
+    stdin: Option<&'static str>,
+    environment: &'static [(&'static str, &'static str)],
+}
+
+const fn line(name: &'static str, args: &'static str) -> Line {
+    Line { name, args, stdin: None, environment: &[] }
+}
+
+static COMMANDS: &[Line] = &[
+    line("check-denied", "check tests/cases/volcano-job/vj-mixed.json"),
+    line("check-allowed", "check tests/cases/mxjob/mx-replace-ttl.json"),
+    line("check-nothing-changes", "check tests/cases/volcano-job/vj-noop.json"),
+    line("check-added-and-removed", "check tests/cases/volcano-job/vj-rename-task.json"),
+    line("check-operation", "check tests/cases/envelope/create.yaml"),
+    line("check-unjudged", "check --rules tests/cases/envelope/rules.yaml tests/cases/envelope/no-object.yaml"),
+    line("check-no-rule", "check --no-builtin-rules tests/cases/volcano-job/vj-mixed.json"),
+    line("check-warn", "check --rules tests/cases/actions/warn/rules.yaml tests/cases/actions/warn/warns-only.yaml"),
+    line("check-audit", "check --rules tests/cases/actions/audit/rules.yaml tests/cases/actions/audit/records-only.yaml"),
+    line("check-exempt", "check --rules tests/cases/actions/exempt/rules.yaml tests/cases/actions/exempt/exempt-group.yaml"),
+    line("check-two-rules", "check --rules tests/cases/actions/two-rules/rules.yaml tests/cases/actions/two-rules/all-must-allow.yaml"),
+    line(
+        "check-two-rules-json",
+        "check -o json --rules tests/cases/actions/two-rules/rules.yaml tests/cases/actions/two-rules/all-must-allow.yaml",
+    ),
+    line(
+        "check-secret",
+        "check --rules tests/cases/secrecy/secrets/rules.yaml tests/cases/secrecy/secrets/secret-values-are-not-shown.yaml",
+    ),
+    line(
+        "check-secret-json",
+        "check -o json --rules tests/cases/secrecy/secrets/rules.yaml tests/cases/secrecy/secrets/secret-values-are-not-shown.yaml",
+    ),
+    line(
+        "check-forging",
+        "check --rules tests/cases/text/rules.yaml tests/cases/text/key-forging-a-line.yaml tests/cases/text/value-forging-a-line.yaml tests/cases/text/key-steering-flux.yaml",
+    ),
+    line("check-forging-json", "check -o json --rules tests/cases/text/rules.yaml tests/cases/text/key-forging-a-line.yaml"),
+    line("check-json", "check -o json tests/cases/volcano-job/vj-mixed.json"),
+    line("check-unjudged-json", "check -o json tests/cases/volcano-job/vj-status-subresource.json"),
+    line("check-several", "check tests/cases/volcano-job/vj-queue.json tests/golden/files/none.json tests/cases/volcano-job/vj-label.json"),
+    line(
+        "check-several-json",
+        "check -o json tests/cases/volcano-job/vj-label.json tests/golden/files/none.json tests/cases/volcano-job/vj-noop.json",
+    ),
+    Line { stdin: Some("tests/cases/volcano-job/vj-queue.json"), ..line("check-stdin", "check -") },
+    Line { environment: &[("CLICOLOR_FORCE", "1")], ..line("check-colour", "check tests/cases/volcano-job/vj-mixed.json") },
+    Line {
+        environment: &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")],
+        ..line("check-no-colour", "check tests/cases/volcano-job/vj-queue.json")
+    },
+    Line { environment: &[("FIELDWARD_OUTPUT", "json")], ..line("check-environment", "check tests/cases/volcano-job/vj-label.json") },
+    line("check-pair", "check --old tests/golden/files/before.yaml --new tests/golden/files/after.yaml"),
+    Line { stdin: Some("tests/golden/files/after.yaml"), ..line("check-pair-stdin", "check --old tests/golden/files/before.yaml --new -") },
+    line(
+        "check-pair-user",
+        "check --old tests/golden/files/unclaimed.yaml --new tests/golden/files/claimed.yaml --user system:serviceaccount:volcano-system:volcano-controllers --group system:serviceaccounts",
+    ),
+    line("check-pair-other-user", "check --old tests/golden/files/unclaimed.yaml --new tests/golden/files/claimed.yaml --user alice"),
+    line("check-pair-kinds-differ", "check --old tests/golden/files/before.yaml --new tests/golden/files/other-kind.yaml"),
+    line("check-pair-no-rule", "check --old tests/golden/files/other-kind.yaml --new tests/golden/files/other-kind.yaml"),
+    line("check-pair-incomplete", "check --old tests/golden/files/before.yaml"),
+    line("check-two-stdin", "check - -"),
+    line("check-missing-file", "check tests/golden/files/none.json"),
+    line("check-broken-yaml", "check tests/golden/files/broken.yaml"),
+    line("check-broken-json", "check tests/golden/files/broken.json"),
+    line("check-no-review", "check tests/golden/files/before.yaml"),
+    line("check-rule-typo", "check --rules tests/golden/files/typo.yaml tests/cases/volcano-job/vj-queue.json"),
+    line("test-passing", "test tests/cases/guarded-label"),
+    line("test-failing", "test tests/golden/files/suites/failing"),
+    line("test-failing-json", "test -o json tests/golden/files/suites/failing"),
+    line("test-unwrapped", "test tests/golden/files/suites/unwrapped"),
+    line("test-misspelt", "test tests/golden/files/suites/misspelt"),
+    line("test-missing", "test tests/golden/files/none"),
+    line("test-rules", "test --rules tests/cases/envelope/rules.yaml tests/cases/envelope/no-object.yaml"),
+    line("test-rule-typo", "test --rules tests/golden/files/typo.yaml tests/cases/guarded-label"),
+    line("rules-list", "rules list --rules tests/golden/files/clean.yaml"),
+    line("rules-list-json", "rules list --no-builtin-rules -o json --rules tests/golden/files/clean.yaml"),
+    line("rules-show-json", "rules show a.widget -o json --rules tests/golden/files/clean.yaml"),
+    line("rules-show-unknown", "rules show job"),
+    line("rules-lint-clean", "rules lint tests/golden/files/clean.yaml"),
+    line("rules-lint-warnings", "rules lint tests/golden/files/doubtful.yaml"),
+    line("rules-lint-warnings-json", "rules lint -o json tests/golden/files/doubtful.yaml"),
+    line("rules-lint-errors", "rules lint tests/golden/files/typo.yaml tests/golden/files/doubtful.yaml"),
+    line("rules-lint-errors-json", "rules lint -o json tests/golden/files/typo.yaml"),
+    line("manifests-url", "manifests --url https://webhook.example.com:8443/fieldward/"),
+    line(
+        "manifests-rules",
+        "manifests --no-builtin-rules --rules tests/golden/files/clean.yaml --service-name guard --service-namespace guards --service-port 8443 --image registry.example.com/fieldward:1",
+    ),
+    line("manifests-no-rule", "manifests --no-builtin-rules"),
+    line("manifests-bad-url", "manifests --url http://webhook.example.com"),
+    line("manifests-bad-bundle", "manifests --ca-bundle tests/golden/files/before.yaml"),
+    line("manifests-bad-certificate", "manifests --cert-manager a/b/c"),
+];
+
+impl Line {
+    fn command(&self) -> Command {
+        let mut command = fieldward();
+        command.current_dir(root()).args(self.args.split_whitespace()).env_remove("CLICOLOR_FORCE").env_remove("NO_COLOR");
+        command.envs(self.environment.iter().copied());
+        command
+    }
+
+    /// The command, both of its outputs and its exit code.
+    fn transcript(&self) -> String {
+        let mut child = self.command().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        if let Some(file) = self.stdin {
+            stdin.write_all(&std::fs::read(root().join(file)).unwrap()).unwrap();
+        }
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace('\u{1b}', "\\e");
+        let environment: String = self.environment.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+        let input = self.stdin.map(|file| format!(" < {file}")).unwrap_or_default();
+        format!(
+            "$ {environment}fieldward {}{input}\n{}-- stderr\n{}-- exit code {}\n",
+            self.args,
+            text(output.stdout),
+            text(output.stderr),
+            output.status.code().unwrap()
+        )
+    }
+}
+
+fn a_suite_of_all_cases_passes() {
+    let output = fieldward().current_dir(root()).args(["test", "tests/cases"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.lines().last(), Some(format!("{} passed, 0 failed", cases().len()).as_str()));
+    assert!(output.status.success());
+}
+
+fn a_rule_is_shown_as_written() {
+    for name in ["mxjob", "volcano-job"] {
+        let output = fieldward().args(["rules", "show", name]).output().unwrap();
+        let file = std::fs::read(root().join(format!("deploy/rules/{name}.yaml"))).unwrap();
+        assert_eq!((String::from_utf8(output.stdout), output.status.code()), (String::from_utf8(file), Some(0)));
+    }
+}
+
+fn the_rules_in_deploy_load_and_are_clean() {
+    let output = fieldward().current_dir(root()).args(["rules", "lint", "deploy/rules"]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "ok: 2 rules, nothing found\n");
+    assert!(output.status.success());
+}
+
+/// Whatever stands in a case, no output holds a control character besides line feeds.
+fn no_output_acts_on_a_terminal() {
+    for format in ["text", "json"] {
+        for suite in ["text", "envelope"] {
+            let folder = root().join("tests/cases").join(suite);
+            let mut command = fieldward();
+            command.args(["check", "-o", format, "--rules"]).arg(folder.join("rules.yaml"));
+            command.args(crate::corpus::files(&folder, &["yaml"]).iter().filter(|path| !path.ends_with("rules.yaml")));
+            let output = command.output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+            assert!(text.len() > 1000);
+            let acting = text.chars().find(|letter| (letter.is_control() && *letter != '\n') || *letter == '\u{202e}');
+            assert_eq!(acting, None, "{format} {suite}");
+        }
+    }
+}
+
+fn a_reader_that_has_gone_is_no_error() {
+    let mut child =
+        fieldward().current_dir(root()).args(["test", "tests/cases"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((String::from_utf8(output.stderr).unwrap().as_str(), output.status.code()), ("", Some(0)));
+}
+
+fn all_options_fit_together() {
+    use clap::CommandFactory;
+    fieldward::cli::Cli::command().debug_assert();
+}

@@ -1,0 +1,17 @@
+//! The server, over real sockets: what it speaks, what it bears, how it starts and leaves.
+
+mod bodies;
+mod hostile;
+mod leaving;
+mod operations;
+mod protocols;
+mod starting;
+
+use libtest_mimic::Trial;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    [protocols::trials(), bodies::trials(), hostile::trials(), operations::trials(), leaving::trials(), starting::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
+}

@@ -1,0 +1,133 @@
+//! What is no review in form: paths, methods, content types, bodies too large.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::Frame;
+use libtest_mimic::Trial;
+use reqwest::{Body, Method};
+
+use crate::support::server::{Server, post};
+use crate::support::trial;
+
+pub(super) fn trials() -> Vec<Trial> {
+    vec![
+        trial("serving::methods_paths_and_content_types", table),
+        trial("serving::body_over_the_cap_is_answered", oversized),
+        trial("serving::body_of_the_cap_is_judged", whole_cap),
+        trial("serving::large_bodies_at_once_are_all_judged", many_large),
+        trial("serving::the_printed_command_gets_a_verdict", printed_command),
+        trial("serving::a_denial_is_logged_without_values", denial_log),
+    ]
+}
+
+async fn table() {
+    let server = Server::start(&[]);
+    let client = server.client();
+    for (method, path, content_type, status, sentence) in [
+        (Method::POST, "/validate", Some("application/json"), 400, ""),
+        (Method::POST, "/validate?timeout=10s", Some("application/json; charset=utf-8"), 400, ""),
+        (Method::POST, "/validate", Some("text/plain"), 415, "expected Content-Type application/json\n"),
+        (Method::POST, "/validate", None, 415, "expected Content-Type application/json\n"),
+        (Method::GET, "/validate", None, 405, "expected POST with an AdmissionReview\n"),
+        (Method::PUT, "/validate/x", Some("application/json"), 405, "expected POST with an AdmissionReview\n"),
+        (Method::POST, "/validate/none", Some("application/json"), 404, "there is no rule of that name; "),
+        (Method::POST, "/validate/%ff", Some("application/json"), 404, "there is no rule of that name; "),
+        (Method::POST, "/validate/a/b", Some("application/json"), 404, "nothing is served at this path; "),
+        (Method::POST, "/", Some("application/json"), 404, "nothing is served at this path; "),
+    ] {
+        let case = format!("{method} {path} {content_type:?}");
+        let mut request = client.request(method, server.url(path)).body("{}");
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{case}");
+        let allow = response.headers().get("allow").map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(allow.as_deref(), (status == 405).then_some("POST"), "{case}");
+        let text = response.text().await.unwrap();
+        assert!(text.starts_with(sentence) && text.lines().count() == 1, "{case}: {text}");
+    }
+}
+
+/// Both ways of framing, over both versions; far more than socket buffers hold, so that an answer without reading would be lost.
+async fn oversized() {
+    const SIZE: usize = 20 * 1024 * 1024;
+    let server = Server::start(&[]);
+    for client in [server.client(), server.client_builder().http1_only().build().unwrap()] {
+        for body in [Body::from(vec![b' '; SIZE]), chunked(SIZE)] {
+            let (status, text) = post(&client, &server.url("/validate"), body).await;
+            assert_eq!(status, 413, "{text}");
+        }
+        // Nor is it lost where the body is of no interest.
+        assert_eq!(post(&client, &server.url("/none"), vec![b' '; SIZE]).await.0, 404);
+    }
+}
+
+async fn whole_cap() {
+    let server = Server::start(&["--max-body", "1MiB"]);
+    let client = server.client();
+    for (size, status) in [(1024 * 1024, 400), (1024 * 1024 + 1, 413)] {
+        assert_eq!(post(&client, &server.url("/validate"), vec![b' '; size]).await.0, status, "{size}");
+        assert_eq!(post(&client, &server.url("/validate"), chunked(size)).await.0, status, "{size} in chunks");
+    }
+}
+
+/// More than all bodies may take: they wait for each other, none fails.
+async fn many_large() {
+    let server = Server::start(&["--body-memory", "3MiB", "--max-body", "1MiB"]);
+    let client = server.client_builder().http1_only().build().unwrap();
+    let requests: Vec<_> = (0..24)
+        .map(|_| {
+            let (client, url) = (client.clone(), server.url("/validate"));
+            tokio::spawn(async move { post(&client, &url, vec![b' '; 1024 * 1024]).await.0 })
+        })
+        .collect();
+    for request in requests {
+        assert_eq!(request.await.unwrap(), 400);
+    }
+}
+
+async fn printed_command() {
+    let server = Server::start(&[]);
+    let command = server.to_try.clone().unwrap();
+    let output = tokio::task::spawn_blocking(move || std::process::Command::new("sh").arg("-c").arg(command).output());
+    let answer = String::from_utf8(output.await.unwrap().unwrap().stdout).unwrap();
+    assert!(answer.contains(r#""allowed":false"#) && answer.contains("spec.queue"), "{answer}");
+}
+
+async fn denial_log() {
+    let server = Server::start(&["--log-format", "json"]);
+    let command = server.to_try.clone().unwrap();
+    let review = command.split("-d '").nth(1).unwrap().split("' https").next().unwrap().to_owned();
+    post(&server.client(), &server.url("/validate"), review).await;
+    crate::support::until("the line", async || server.log().contains("update denied")).await;
+    let log = server.log();
+    let line: serde_json::Value = serde_json::from_str(log.lines().find(|line| line.contains("update denied")).unwrap()).unwrap();
+    for (field, value) in
+        [("rule", "volcano-job"), ("namespace", "default"), ("name", "demo"), ("user", "you"), ("fields", "spec.queue"), ("uid", "try")]
+    {
+        assert_eq!(line[field], value, "{line}");
+    }
+    assert!(!log.contains("gold"), "{log}");
+}
+
+fn chunked(size: usize) -> Body {
+    Body::wrap(Chunks(size))
+}
+
+/// So many bytes still to come, nobody knows how many.
+struct Chunks(usize);
+
+impl hyper::body::Body for Chunks {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let length = self.0.min(64 * 1024);
+        self.0 -= length;
+        Poll::Ready((length > 0).then(|| Ok(Frame::data(Bytes::from(vec![b' '; length])))))
+    }
+}

@@ -1,0 +1,158 @@
+//! Clients that stall, babble or vanish, and a process without file descriptors: the others are served.
+
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Trial;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::raw::{Raw, head};
+use crate::support::server::Server;
+use crate::support::{trial, until};
+
+pub(super) fn trials() -> Vec<Trial> {
+    vec![
+        trial("serving::stalled_handshakes_delay_nobody", stalled_handshakes),
+        trial("serving::a_stalled_handshake_is_ended", handshake_timeout),
+        trial("serving::slow_headers_are_ended", slow_headers),
+        trial("serving::an_idle_connection_outlives_the_header_timeout", idle_survives),
+        trial("serving::an_idle_connection_ends_at_its_own_timeout", idle_ends),
+        trial("serving::a_slow_body_is_answered_and_delays_nobody", slow_body),
+        trial("serving::tls_garbage_harms_nobody", garbage),
+        trial("serving::connections_dropped_mid_body_harm_nobody", dropped),
+        trial("serving::out_of_file_descriptors_then_recovery", out_of_files),
+        trial("serving::more_connections_than_allowed_wait", connection_bound),
+    ]
+}
+
+async fn stalled_handshakes() {
+    let server = Server::start(&["--handshake-timeout", "60s"]);
+    let mut stalled = Vec::new();
+    for _ in 0..200 {
+        stalled.push(TcpStream::connect(server.address).await.unwrap());
+    }
+    for _ in 0..10 {
+        server.assert_serving().await;
+    }
+}
+
+async fn handshake_timeout() {
+    let server = Server::start(&["--handshake-timeout", "200ms"]);
+    let mut stalled = TcpStream::connect(server.address).await.unwrap();
+    assert_eq!(stalled.read(&mut [0; 64]).await.unwrap_or(0), 0);
+}
+
+async fn slow_headers() {
+    let server = Server::start(&["--header-timeout", "300ms"]);
+    let ca = ca(&server);
+    // The first request of a connection, and one after an idle time.
+    let mut first = Raw::connect(server.address, &ca).await;
+    first.send("POST /validate HTTP/1.1\r\nHost: ").await;
+    assert_eq!(first.rest().await, "");
+    let mut later = Raw::connect(server.address, &ca).await;
+    later.exchange().await;
+    later.send("P").await;
+    assert_eq!(later.rest().await, "");
+    server.assert_serving().await;
+}
+
+async fn idle_survives() {
+    let server = Server::start(&["--header-timeout", "200ms"]);
+    let ca = ca(&server);
+    let mut used = Raw::connect(server.address, &ca).await;
+    let mut unused = Raw::connect(server.address, &ca).await;
+    let mut large = Raw::connect(server.address, &ca).await;
+    used.exchange().await;
+    // Its body is not asked for, and is read by the server on the way: that is not the start of another head.
+    large.send(&(head(100_000).replace("/validate", "/none") + &" ".repeat(100_000))).await;
+    assert!(large.response().await.starts_with("HTTP/1.1 404 "));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for kept in [&mut used, &mut unused, &mut large] {
+        assert!(kept.exchange().await.starts_with("HTTP/1.1 400 "));
+    }
+}
+
+async fn idle_ends() {
+    let server = Server::start(&["--idle-timeout", "300ms"]);
+    let mut raw = Raw::connect(server.address, &ca(&server)).await;
+    raw.exchange().await;
+    assert_eq!(raw.rest().await, "");
+    server.assert_serving().await;
+}
+
+async fn slow_body() {
+    let server = Server::start(&["--body-timeout", "500ms"]);
+    let ca = ca(&server);
+    let mut slow = Vec::new();
+    for _ in 0..20 {
+        let mut raw = Raw::connect(server.address, &ca).await;
+        raw.send(&(head(100) + "{")).await;
+        slow.push(raw);
+    }
+    server.assert_serving().await;
+    for mut raw in slow {
+        let response = raw.rest().await;
+        assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
+        assert!(response.contains("connection: close\r\n"), "{response}");
+        assert!(response.ends_with("the body did not come in time; send it faster or raise --body-timeout\n"), "{response}");
+    }
+}
+
+async fn garbage() {
+    let server = Server::start(&[]);
+    for noise in
+        [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0; 1000], &[0xff; 1000], b"\x16\x03\x01\xff\xff", b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"]
+    {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(noise).await.unwrap();
+        server.assert_serving().await;
+    }
+}
+
+async fn dropped() {
+    let server = Server::start(&[]);
+    let ca = ca(&server);
+    for _ in 0..30 {
+        let mut raw = Raw::connect(server.address, &ca).await;
+        raw.send(&(head(1_000_000) + "{\"request\":")).await;
+    }
+    server.assert_serving().await;
+}
+
+async fn out_of_files() {
+    let server = Server::start_with_files(40, &["--handshake-timeout", "60s"]);
+    let mut stalled = Vec::new();
+    for _ in 0..60 {
+        stalled.push(TcpStream::connect(server.address).await.unwrap());
+    }
+    until("the complaint", async || server.log().contains("cannot accept connections")).await;
+    let before = cpu_ticks(server.id());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(cpu_ticks(server.id()) - before < 25, "it spins");
+    drop(stalled);
+    server.assert_serving().await;
+    until("the recovery", async || server.log().contains("accepting connections again")).await;
+    assert_eq!(server.log().matches("cannot accept connections").count(), server.log().matches("accepting connections again").count());
+}
+
+async fn connection_bound() {
+    let server = Server::start(&["--max-connections", "3", "--handshake-timeout", "2s"]);
+    let mut stalled = Vec::new();
+    for _ in 0..3 {
+        stalled.push(TcpStream::connect(server.address).await.unwrap());
+    }
+    let started = Instant::now();
+    server.assert_serving().await;
+    assert!(started.elapsed() > Duration::from_millis(500), "it did not wait");
+}
+
+fn ca(server: &Server) -> String {
+    std::fs::read_to_string(server.ca.as_ref().unwrap()).unwrap()
+}
+
+/// User and system time, in hundredths of a second (proc(5), fields 14 and 15).
+fn cpu_ticks(process: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}

@@ -1,0 +1,107 @@
+//! A TLS connection on which a case says what it likes, when it likes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, IpAddr, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::PATIENCE;
+
+/// A connection after its handshake.
+pub(crate) struct Raw(TlsStream<TcpStream>);
+
+impl Raw {
+    /// Connects and trusts only this CA. Fails as the handshake does.
+    pub(crate) async fn try_connect(
+        address: SocketAddr,
+        ca: &str,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> std::io::Result<Self> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::IpAddress(IpAddr::from(address.ip()));
+        let stream = TcpStream::connect(address).await?;
+        Ok(Self(TlsConnector::from(Arc::new(config)).connect(name, stream).await?))
+    }
+
+    /// Connects with the default versions.
+    pub(crate) async fn connect(address: SocketAddr, ca: &str) -> Self {
+        Self::try_connect(address, ca, rustls::DEFAULT_VERSIONS).await.unwrap()
+    }
+
+    /// What was negotiated.
+    pub(crate) fn tls(&self) -> &ClientConnection {
+        self.0.get_ref().1
+    }
+
+    /// The certificate that the server showed.
+    pub(crate) fn shown(&self) -> Vec<u8> {
+        self.tls().peer_certificates().unwrap()[0].to_vec()
+    }
+
+    pub(crate) async fn send(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).await.unwrap();
+        self.0.flush().await.unwrap();
+    }
+
+    /// A whole request with a body that is no review, and the response to it.
+    pub(crate) async fn exchange(&mut self) -> String {
+        self.send(&(head(2) + "{}")).await;
+        self.response().await
+    }
+
+    /// One response whose length is declared.
+    pub(crate) async fn response(&mut self) -> String {
+        tokio::time::timeout(PATIENCE, self.read_response()).await.expect("no response came")
+    }
+
+    /// Begins a request whose body is `{}`, of which one byte is missing, and returns when the server waits for that.
+    pub(crate) async fn begin(&mut self) {
+        self.send(&head(2).replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n")).await;
+        let mut interim = [0; 25];
+        let read = tokio::time::timeout(PATIENCE, self.0.read_exact(&mut interim)).await;
+        read.expect("nobody waits for the body").unwrap();
+        assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+        self.send("{").await;
+    }
+
+    /// Whatever comes until the server closes the connection.
+    pub(crate) async fn rest(&mut self) -> String {
+        let mut rest = Vec::new();
+        // However it ends: a reset is an end too.
+        let _ = tokio::time::timeout(PATIENCE, self.0.read_to_end(&mut rest)).await.expect("it was not closed");
+        String::from_utf8(rest).unwrap()
+    }
+
+    async fn read_response(&mut self) -> String {
+        let mut text = String::new();
+        loop {
+            let mut byte = [0];
+            assert_eq!(self.0.read(&mut byte).await.unwrap(), 1, "closed after {text:?}");
+            text.push(byte[0].into());
+            if let Some(head) = text.strip_suffix("\r\n\r\n") {
+                let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+                let mut body = vec![0; length.unwrap()];
+                self.0.read_exact(&mut body).await.unwrap();
+                return text + &String::from_utf8(body).unwrap();
+            }
+        }
+    }
+}
+
+/// The head of a review of that many bytes.
+pub(crate) fn head(length: usize) -> String {
+    format!("POST /validate HTTP/1.1\r\nHost: webhook\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n")
+}

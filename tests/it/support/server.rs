@@ -1,0 +1,193 @@
+//! The real binary, started on free ports and ended with the handle.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use reqwest::{Certificate, Client, ClientBuilder};
+
+use super::PATIENCE;
+
+/// A running `fieldward serve`.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) ops: SocketAddr,
+    /// Where the CA was written, if the server made one.
+    pub(crate) ca: Option<PathBuf>,
+    /// The command that it printed, if any.
+    pub(crate) to_try: Option<String>,
+    log: Arc<Mutex<String>>,
+}
+
+/// `fieldward`, without options from this process's environment.
+pub(crate) fn fieldward() -> Command {
+    without_options(Command::new(env!("CARGO_BIN_EXE_fieldward")))
+}
+
+/// The arguments of a server on free ports.
+pub(crate) const FREE_PORTS: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
+
+/// What a server that cannot start says on stderr, which must be of one line, and its exit code.
+pub(crate) fn refused(args: &[&str]) -> (i32, String) {
+    let output = fieldward().args(FREE_PORTS).args(args).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+    (output.status.code().unwrap(), stderr.trim_end().to_owned())
+}
+
+impl Server {
+    /// Starts a server with further arguments.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let mut command = fieldward();
+        command.args(FREE_PORTS).args(args);
+        Self::spawn(command)
+    }
+
+    /// Starts a server that may have only so many files open.
+    pub(crate) fn start_with_files(limit: u32, args: &[&str]) -> Self {
+        let mut command = without_options(Command::new("sh"));
+        command.arg("-c").arg(format!("ulimit -n {limit}; exec \"$0\" \"$@\""));
+        command.arg(env!("CARGO_BIN_EXE_fieldward")).args(FREE_PORTS).args(args);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = collect(child.stderr.take().unwrap());
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut announced = Vec::new();
+        for line in &mut lines {
+            let line = line.unwrap();
+            let last = line.trim_start().starts_with("curl ") || (line.starts_with("operations:") && args_name_a_certificate(&command));
+            announced.push(line);
+            if last {
+                break;
+            }
+        }
+        // A server that cannot write any more must not be what is tested.
+        std::thread::spawn(move || lines.for_each(drop));
+        let field = |name: &str| announced.iter().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let Some(address) = field("reviews:") else {
+            panic!("it did not start: {announced:?} {}", log.lock().unwrap());
+        };
+        let address = address.strip_prefix("https://").unwrap().strip_suffix("/validate").unwrap().parse().unwrap();
+        let ops = field("operations:").unwrap().strip_prefix("http://").unwrap().split('/').next().unwrap().parse().unwrap();
+        let ca = field("CA:").map(PathBuf::from);
+        let to_try = field("  curl ").map(|rest| format!("curl {rest}"));
+        Self { child, address, ops, ca, to_try, log }
+    }
+
+    /// A client builder that trusts only the CA that this server made.
+    pub(crate) fn client_builder(&self) -> ClientBuilder {
+        let pem = std::fs::read(self.ca.as_ref().unwrap()).unwrap();
+        trusting(&String::from_utf8(pem).unwrap())
+    }
+
+    /// A client that trusts only the CA that this server made.
+    pub(crate) fn client(&self) -> Client {
+        self.client_builder().build().unwrap()
+    }
+
+    /// An address of the webhook.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.address)
+    }
+
+    /// Status and body of a path of the operations port; none if nobody answers.
+    pub(crate) async fn ops(&self, path: &str) -> Option<(u16, String)> {
+        let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        let response = client.get(format!("http://{}{path}", self.ops)).send().await.ok()?;
+        Some((response.status().as_u16(), response.text().await.ok()?))
+    }
+
+    /// Asserts that a new client is served, in far less time than any timeout of a default server.
+    pub(crate) async fn assert_serving(&self) {
+        let started = Instant::now();
+        let status = post(&self.client(), &self.url("/validate"), "{}").await.0;
+        assert_eq!(status, 400);
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
+        assert!(Command::new("sh").arg("-c").arg(kill).status().unwrap().success());
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(started.elapsed() < PATIENCE, "it does not end");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(folder) = self.ca.as_ref().and_then(|ca| ca.parent()).filter(|_| self.to_try.is_some()) {
+            let own = format!("fieldward-{}", self.child.id());
+            if folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&own)) {
+                let _ = std::fs::remove_dir_all(folder);
+            }
+        }
+    }
+}
+
+/// A client builder that trusts only this CA.
+pub(crate) fn trusting(ca: &str) -> ClientBuilder {
+    let ca = Certificate::from_pem(ca.as_bytes()).unwrap();
+    Client::builder().no_proxy().tls_certs_only([ca]).timeout(PATIENCE)
+}
+
+/// Posts JSON; status and body.
+pub(crate) async fn post(client: &Client, url: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
+    let response = client.post(url).header("content-type", "application/json").body(body).send().await.unwrap();
+    (response.status().as_u16(), response.text().await.unwrap())
+}
+
+fn without_options(mut command: Command) -> Command {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("FIELDWARD_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn args_name_a_certificate(command: &Command) -> bool {
+    command.get_args().any(|arg| arg == "--tls-cert")
+}
+
+fn collect(mut stderr: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let log = Arc::new(Mutex::new(String::new()));
+    let into = Arc::clone(&log);
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(read @ 1..) = stderr.read(&mut buffer) {
+            into.lock().unwrap().push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+    });
+    log
+}
