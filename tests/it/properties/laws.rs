@@ -152,7 +152,7 @@ impl fmt::Debug for Body {
     }
 }
 
-/// A review in which some members are there twice.
+/// A review in which some members of both objects are there twice.
 #[derive(Debug)]
 struct Decoyed;
 
@@ -162,9 +162,14 @@ impl Strategy for Decoyed {
 
     fn new_tree(&self, runner: &mut TestRunner) -> Result<Self::Tree, proptest::test_runner::Reason> {
         let case = Cases.new_tree(runner)?.current();
-        let mut text = String::new();
-        decoy(&mut Dice(runner.rng()), &door::review(&case.old, &case.new, &case.user), &mut text);
-        Ok(Fixed((case, Body(text.into_bytes()))))
+        let mut review = door::review(&case.old, &case.new, &case.user).to_string();
+        let mut dice = Dice(runner.rng());
+        for (field, side) in [("object", &case.new), ("oldObject", &case.old)] {
+            let mut text = String::new();
+            decoy(&mut dice, side, &mut text);
+            review = review.replace(&format!("\"{field}\":{side}"), &format!("\"{field}\":{text}"));
+        }
+        Ok(Fixed((case, Body(review.into_bytes()))))
     }
 }
 
