@@ -63,7 +63,7 @@ struct Kind {
 struct Resource {
     group: String,
     version: String,
-    resource: String,
+    plural: String,
 }
 
 /// Why a body is not a review: it has no uid to answer to.
@@ -140,7 +140,7 @@ impl<'a> Review<'a> {
         Some(Target {
             group: &resource.group,
             version: &resource.version,
-            resource: &resource.resource,
+            resource: &resource.plural,
             subresource: &self.subresource,
             kind: &kind.kind,
         })
@@ -179,7 +179,7 @@ impl Kind {
 impl Resource {
     fn parse(request: &Fields<'_>) -> Option<Self> {
         let fields: Fields<'_> = parsed(request, "resource")?;
-        Some(Self { group: text(&fields, "group")?, version: text(&fields, "version")?, resource: text(&fields, "resource")? })
+        Some(Self { group: text(&fields, "group")?, version: text(&fields, "version")?, plural: text(&fields, "resource")? })
     }
 }
 

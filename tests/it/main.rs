@@ -1,6 +1,5 @@
 //! The one integration test binary: a module adds its trials here.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
-#![allow(unreachable_pub, reason = "nobody reaches into a test binary")]
 
 mod architecture;
 mod certificates;
@@ -30,11 +29,12 @@ fn main() {
         doors::trials(),
         manifests::trials(),
         oracle::sentences::trials(),
-        properties::trials(),
         readme::trials(),
         replies::trials(),
         rule_errors::trials(),
         serving::trials(),
+        // Last, since these take all processors.
+        properties::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
 }

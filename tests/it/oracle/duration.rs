@@ -1,7 +1,7 @@
 //! Go's durations (`time.ParseDuration`), for values that are small enough to be counted in nanoseconds.
 
 /// The value in nanoseconds, or none if the text is no duration.
-pub fn nanoseconds(text: &str) -> Option<i128> {
+pub(crate) fn nanoseconds(text: &str) -> Option<i128> {
     let mut rest = text.strip_prefix(['+', '-']).unwrap_or(text);
     if rest == "0" {
         return Some(0);

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 type Child<'v> = (Location, Option<&'v Value>, Option<&'v Value>);
 
 /// The children of two containers of one kind, paired.
-pub struct Children<'v> {
+pub(crate) struct Children<'v> {
     pub each: Vec<Child<'v>>,
     /// False if elements of a keyed list that stay changed their order.
     pub order_kept: bool,
@@ -17,7 +17,7 @@ pub struct Children<'v> {
 
 impl Oracle<'_> {
     /// §6: whether both sides, as seen, are equal.
-    pub fn equal(&self, at: &Location, old: Option<&Value>, new: Option<&Value>) -> bool {
+    pub(super) fn equal(&self, at: &Location, old: Option<&Value>, new: Option<&Value>) -> bool {
         let (Some(a), Some(b)) = (old, new) else { return old.is_none() && new.is_none() };
         match self.read_as(at) {
             Some(Reading::Quantity) => {
@@ -40,7 +40,7 @@ impl Oracle<'_> {
     }
 
     /// §6: the value, or none where `absentAs` says that it counts as left out.
-    pub fn seen<'v>(&self, at: &Location, value: Option<&'v Value>) -> Option<&'v Value> {
+    pub(super) fn seen<'v>(&self, at: &Location, value: Option<&'v Value>) -> Option<&'v Value> {
         let absent = self.readings(at).find_map(|reading| match reading {
             Reading::AbsentAs(absent) => Some(absent),
             _ => None,
@@ -54,7 +54,7 @@ impl Oracle<'_> {
     }
 
     /// What is compared in the place of these two: none unless both are containers of one kind (an absent one as §5 "on the way" says).
-    pub fn children<'v>(&self, at: &Location, old: Option<&'v Value>, new: Option<&'v Value>) -> Option<Children<'v>> {
+    pub(super) fn children<'v>(&self, at: &Location, old: Option<&'v Value>, new: Option<&'v Value>) -> Option<Children<'v>> {
         match (old, new) {
             (Some(Value::Object(old)), Some(Value::Object(new))) => Some(self.members(at, Some(old), Some(new))),
             (None, Some(Value::Object(new))) if self.on_the_way(at) => Some(self.members(at, None, Some(new))),
@@ -115,7 +115,7 @@ impl Oracle<'_> {
 }
 
 /// §6: JSON equality, with nothing declared.
-pub fn exact(a: &Value, b: &Value) -> bool {
+pub(crate) fn exact(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) => {
             a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| exact(value, other)))

@@ -3,21 +3,21 @@
 //! It shares nothing with the engine: no diff, no canonical form, no matcher. Each question is put to the list of entries, whose paths are
 //! compared step by step with the location at hand. Slow and plain on purpose: it is to be read beside the specification.
 
-pub mod duration;
-pub mod equality;
-pub mod notation;
-pub mod quantity;
-pub mod read;
-pub mod render;
-pub mod rule;
-pub mod sentences;
+pub(crate) mod duration;
+pub(crate) mod equality;
+pub(crate) mod notation;
+pub(crate) mod quantity;
+pub(crate) mod read;
+pub(crate) mod render;
+pub(crate) mod rule;
+pub(crate) mod sentences;
 
 use rule::{At, Entry, Location, Path, Rule, Step, User, VERBS, Verb, Who};
 use serde_json::{Map, Value};
 
 /// A sentence of the specification that can be left out, to count in how many cases it decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub(crate) enum Part {
     /// §5: "Setting or clearing a field may create or remove the objects above it".
     OnTheWay,
     /// §5: "Only an *object* reached by a named member, whose next path step is a member step".
@@ -39,12 +39,12 @@ pub enum Part {
 }
 
 /// The violations of an update, sorted; none of them says that it is allowed.
-pub fn violations(rule: &Rule, old: &Value, new: &Value, user: &User) -> Vec<Location> {
+pub(crate) fn violations(rule: &Rule, old: &Value, new: &Value, user: &User) -> Vec<Location> {
     violations_without(None, rule, old, new, user)
 }
 
 /// The same with a part of the specification left out.
-pub fn violations_without(without: Option<Part>, rule: &Rule, old: &Value, new: &Value, user: &User) -> Vec<Location> {
+pub(crate) fn violations_without(without: Option<Part>, rule: &Rule, old: &Value, new: &Value, user: &User) -> Vec<Location> {
     if rule.exempt.includes(user) {
         return Vec::new();
     }
@@ -202,7 +202,7 @@ fn drops_items(old: Option<&Value>, new: Option<&Value>) -> bool {
 }
 
 /// §3: the fields of metadata that the API server owns.
-pub const OWNED: [&str; 8] = [
+pub(crate) const OWNED: [&str; 8] = [
     "resourceVersion",
     "generation",
     "managedFields",

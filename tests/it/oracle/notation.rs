@@ -3,7 +3,7 @@
 use super::rule::{At, Path, Step};
 
 /// A location in the notation of `causes[].field` (§7).
-pub fn field(location: &[At]) -> String {
+pub(crate) fn field(location: &[At]) -> String {
     let mut text = String::new();
     for at in location {
         match at {
@@ -18,7 +18,7 @@ pub fn field(location: &[At]) -> String {
 }
 
 /// A path as a rule's author writes it (§4).
-pub fn path(path: &Path) -> String {
+pub(crate) fn path(path: &Path) -> String {
     let mut text = String::new();
     for step in &path.0 {
         match step {
@@ -37,7 +37,7 @@ pub fn path(path: &Path) -> String {
 }
 
 /// Whether a key may stand without brackets or quotes (§4).
-pub fn is_bare(key: &str) -> bool {
+pub(crate) fn is_bare(key: &str) -> bool {
     let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
     key.starts_with(letter) && key.chars().all(|c| letter(c) || c.is_ascii_digit() || c == '-')
 }

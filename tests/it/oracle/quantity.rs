@@ -1,7 +1,7 @@
 //! Kubernetes' quantities (`ParseQuantity`), for values that are small enough to be counted in nano units.
 
 /// The value in nano units, or none if the text is no quantity.
-pub fn nano(text: &str) -> Option<i128> {
+pub(crate) fn nano(text: &str) -> Option<i128> {
     if text.is_empty() {
         return None;
     }

@@ -4,7 +4,7 @@ use super::rule::{Entry, Equality, Naming, Path, Reading, Rule, Step, Verb, Who}
 use serde_json::Value;
 
 /// A rule from `mutable`, `equality`, `matchConstraints.objectSelector` and `exempt`.
-pub fn rule(spec: &Value) -> Rule {
+pub(crate) fn rule(spec: &Value) -> Rule {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let selector = &spec["matchConstraints"]["objectSelector"];
     let match_labels = selector["matchLabels"].as_object().cloned().unwrap_or_default();
@@ -63,7 +63,7 @@ fn equality(value: &Value) -> Equality {
 }
 
 /// A path (§4).
-pub fn path(text: &str) -> Path {
+pub(crate) fn path(text: &str) -> Path {
     let mut steps = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {

@@ -6,11 +6,11 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write;
 
 /// A YAML document; one line for each entry, as flow mappings in JSON's form.
-pub fn document(rule: &Rule) -> String {
+pub(crate) fn document(rule: &Rule) -> String {
     named_document("generated", rule)
 }
 
-pub fn named_document(name: &str, rule: &Rule) -> String {
+pub(crate) fn named_document(name: &str, rule: &Rule) -> String {
     let mut text = format!("apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: {name}}}\n");
     text += "\
 spec:

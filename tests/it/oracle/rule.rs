@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 /// Where something is: the steps from the root down (§4, §7).
-pub type Location = Vec<At>;
+pub(crate) type Location = Vec<At>;
 
 /// One step of a location, on both objects at once.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum At {
+pub(crate) enum At {
     /// The member of an object.
     Key(String),
     /// An element of a list that is compared by position.
@@ -20,7 +20,7 @@ pub enum At {
 
 /// One step of a path (§4).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// `.name` or `['name']`.
     Name { name: String, quoted: bool },
     /// `.*`.
@@ -35,40 +35,39 @@ pub enum Step {
 
 impl Step {
     /// Whether this step of a path goes to that step of a location.
-    pub fn goes_to(&self, at: &At) -> bool {
+    pub(crate) fn goes_to(&self, at: &At) -> bool {
         match (self, at) {
             (Self::Name { name, .. }, At::Key(key)) => name == key,
-            (Self::AnyMember, At::Key(_)) => true,
             (Self::Prefix(prefix), At::Key(key)) => key.starts_with(prefix),
-            (Self::AnyElement, At::Index(_) | At::Named(..) | At::Member(_)) => true,
+            (Self::AnyMember, At::Key(_)) | (Self::AnyElement, At::Index(_) | At::Named(..) | At::Member(_)) => true,
             (Self::Keyed { key, value, .. }, At::Named(k, v)) => key == k && value == v,
             _ => false,
         }
     }
 
     /// Whether it goes to a member of an object: name, key, prefix, `.*` (§5, on the way).
-    pub fn is_member(&self) -> bool {
+    pub(crate) fn is_member(&self) -> bool {
         matches!(self, Self::Name { .. } | Self::AnyMember | Self::Prefix(_))
     }
 }
 
 /// A path (§4).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Path(pub Vec<Step>);
+pub(crate) struct Path(pub Vec<Step>);
 
 impl Path {
     /// Whether this path ends at that very location.
-    pub fn reaches(&self, at: &[At]) -> bool {
+    pub(crate) fn reaches(&self, at: &[At]) -> bool {
         self.0.len() == at.len() && self.0.iter().zip(at).all(|(step, at)| step.goes_to(at))
     }
 
     /// Whether this path goes through that location and further.
-    pub fn passes(&self, at: &[At]) -> bool {
+    pub(crate) fn passes(&self, at: &[At]) -> bool {
         self.0.len() > at.len() && self.0.iter().zip(at).all(|(step, at)| step.goes_to(at))
     }
 
     /// This path and one step more.
-    pub fn then(&self, step: Step) -> Self {
+    pub(crate) fn then(&self, step: Step) -> Self {
         let mut steps = self.0.clone();
         steps.push(step);
         Self(steps)
@@ -77,7 +76,7 @@ impl Path {
 
 /// What an entry permits at its path (§5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verb {
+pub(crate) enum Verb {
     Set,
     Modify,
     Clear,
@@ -86,11 +85,11 @@ pub enum Verb {
 }
 
 /// All five; a bare entry has them all.
-pub const VERBS: [Verb; 5] = [Verb::Set, Verb::Modify, Verb::Clear, Verb::AddItem, Verb::RemoveItem];
+pub(crate) const VERBS: [Verb; 5] = [Verb::Set, Verb::Modify, Verb::Clear, Verb::AddItem, Verb::RemoveItem];
 
 /// A set of requesters, any of (`by` in §5, `exempt` in the rule document).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Who {
+pub(crate) struct Who {
     pub users: Vec<String>,
     pub groups: Vec<String>,
     /// `namespace/name`.
@@ -98,7 +97,7 @@ pub struct Who {
 }
 
 impl Who {
-    pub fn includes(&self, user: &User) -> bool {
+    pub(crate) fn includes(&self, user: &User) -> bool {
         let account = |account: &String| {
             let (namespace, name) = account.split_once('/').expect("namespace/name");
             user.name == format!("system:serviceaccount:{namespace}:{name}")
@@ -106,21 +105,21 @@ impl Who {
         self.users.contains(&user.name) || self.groups.iter().any(|group| user.groups.contains(group)) || self.accounts.iter().any(account)
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.users.is_empty() && self.groups.is_empty() && self.accounts.is_empty()
     }
 }
 
 /// The requester.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
+pub(crate) struct User {
     pub name: String,
     pub groups: Vec<String>,
 }
 
 /// A mutable entry (§5), without `when`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     pub path: Path,
     /// None is the bare form: all five.
     pub allow: Option<Vec<Verb>>,
@@ -129,18 +128,18 @@ pub struct Entry {
 }
 
 impl Entry {
-    pub fn bare(path: Path) -> Self {
+    pub(crate) fn bare(path: Path) -> Self {
         Self { path, allow: None, by: None }
     }
 
-    pub fn verbs(&self) -> &[Verb] {
+    pub(crate) fn verbs(&self) -> &[Verb] {
         self.allow.as_deref().unwrap_or(&VERBS)
     }
 }
 
 /// What is said about equality at a path (§6).
 #[derive(Debug, Clone, PartialEq)]
-pub enum Reading {
+pub(crate) enum Reading {
     Quantity,
     Duration,
     Set,
@@ -150,21 +149,21 @@ pub enum Reading {
 
 /// An entry of `equality` (§6).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Equality {
+pub(crate) struct Equality {
     pub path: Path,
     pub reading: Reading,
 }
 
 /// How an objectSelector names a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Naming {
+pub(crate) enum Naming {
     MatchLabels,
     MatchExpressions,
 }
 
 /// A rule.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Rule {
+pub(crate) struct Rule {
     pub mutable: Vec<Entry>,
     pub equality: Vec<Equality>,
     /// The labels that the objectSelector names.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// An example of a sentence.
 #[derive(Debug, Clone)]
-pub struct Sentence {
+pub(crate) struct Sentence {
     pub name: &'static str,
     pub rule: Rule,
     pub old: Value,
@@ -18,7 +18,7 @@ pub struct Sentence {
     pub fields: Vec<String>,
 }
 
-pub fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     let mut trials: Vec<Trial> = table().into_iter().map(trial).collect();
     trials.push(Trial::test("oracle::paths_read_as_written", paths_read_as_written));
     trials
@@ -56,7 +56,7 @@ fn paths_read_as_written() -> Result<(), Failed> {
 }
 
 /// Every example.
-pub fn table() -> Vec<Sentence> {
+pub(crate) fn table() -> Vec<Sentence> {
     let mut table = Vec::new();
     let mut by = |user: &str, groups: &[&str], name: &'static str, rule: &str, old: &str, new: &str, fields: &[&str]| {
         table.push(Sentence {
@@ -315,7 +315,7 @@ fn on_the_way(case: Case<'_>) {
 }
 
 fn values(case: Case<'_>) {
-    let equal = |case: &mut dyn FnMut(&'static str, &str, &str, &str, &[&str]), name, a: &str, b: &str, same: bool| {
+    let equal = |case: Case<'_>, name, a: &str, b: &str, same: bool| {
         let fields: &[&str] = if same { &[] } else { &["spec.a"] };
         case(name, "{}", &format!("{{spec: {{a: {a}}}}}"), &format!("{{spec: {{a: {b}}}}}"), fields);
     };

@@ -14,7 +14,7 @@ use std::fmt;
 
 /// A rule and an update.
 #[derive(Clone, PartialEq)]
-pub struct Case {
+pub(super) struct Case {
     pub rule: Rule,
     pub old: Value,
     pub new: Value,
@@ -30,7 +30,7 @@ impl fmt::Debug for Case {
 
 /// Cases in which what they are about is likely to decide.
 #[derive(Debug)]
-pub struct Cases;
+pub(super) struct Cases;
 
 impl Strategy for Cases {
     type Tree = Shrinking;
@@ -63,7 +63,7 @@ fn random(dice: &mut Dice) -> Case {
     match scene.dice.below(100) {
         0..=13 => scene.spoil(),
         14..=21 => {
-            let edits = scene.dice.from_to(1, 2);
+            let edits = scene.dice.between(1, 2);
             wild::edit_near(scene.dice, &scene.rule, &mut scene.new, edits);
         }
         _ => {}
@@ -78,14 +78,14 @@ fn finished(mut scene: Scene) -> Case {
 
 /// The smallest failing case so far, and the one that is being tried.
 #[derive(Debug)]
-pub struct Shrinking {
+pub(super) struct Shrinking {
     best: Case,
     current: Case,
     smaller: Vec<Case>,
 }
 
 impl Shrinking {
-    pub fn new(case: Case) -> Self {
+    pub(super) fn new(case: Case) -> Self {
         Self { best: case.clone(), current: case, smaller: Vec::new() }
     }
 
@@ -132,7 +132,9 @@ fn smaller(case: &Case) -> Vec<Case> {
         let both = |simpler: Value| {
             move |case: &mut Case| {
                 for side in [&mut case.old, &mut case.new] {
-                    wild::find_mut(side, place).into_iter().for_each(|value| *value = simpler.clone());
+                    if let Some(value) = wild::find_mut(side, place) {
+                        *value = simpler.clone();
+                    }
                 }
             }
         };
@@ -186,7 +188,7 @@ fn cut(object: &mut Value, place: &[Token]) {
     let Some((last, above)) = place.split_last() else { return };
     match (wild::find_mut(object, above), last) {
         (Some(Value::Object(members)), Token::Key(key)) => drop(members.remove(key)),
-        (Some(Value::Array(list)), Token::Index(index)) if *index < list.len() => drop(list.remove(*index)),
+        (Some(Value::Array(elements)), Token::Index(index)) if *index < elements.len() => drop(elements.remove(*index)),
         _ => {}
     }
 }

@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 
 /// Cases by verdict, and by what decided them.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub(super) struct Counts {
     pub cases: usize,
     pub allowed: usize,
     pub decided: BTreeMap<&'static str, usize>,
 }
 
 impl Counts {
-    pub fn count(&mut self, case: &Case, violations: &[Location]) {
+    pub(super) fn count(&mut self, case: &Case, violations: &[Location]) {
         self.cases += 1;
         self.allowed += usize::from(violations.is_empty());
         for (name, without) in constructs() {
@@ -36,7 +36,7 @@ impl Counts {
         }
     }
 
-    pub fn add(&mut self, other: &Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         self.cases += other.cases;
         self.allowed += other.allowed;
         for (name, count) in &other.decided {
@@ -45,7 +45,7 @@ impl Counts {
     }
 
     /// The table, and what falls short of a quarter for each verdict and a hundredth for each construct.
-    pub fn report(&self) -> (String, Vec<String>) {
+    pub(super) fn report(&self) -> (String, Vec<String>) {
         let denied = self.cases - self.allowed;
         let mut lines = vec![format!("{:>9}  cases", self.cases)];
         let mut short = Vec::new();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// What the engine answered.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Answer {
+pub(super) struct Answer {
     pub allowed: bool,
     /// The violating fields, in the order in which they were given.
     pub fields: Vec<String>,
@@ -16,17 +16,17 @@ pub struct Answer {
     pub recorded: Vec<String>,
 }
 
-pub const UID: &str = "705ab4f5-6393-11e8-b7cc-42010a800002";
+pub(super) const UID: &str = "705ab4f5-6393-11e8-b7cc-42010a800002";
 
 /// The engine's reading of a rule.
-pub fn load(rule: &Rule) -> Result<RuleSet, String> {
+pub(super) fn load(rule: &Rule) -> Result<RuleSet, String> {
     let document = Document { origin: "generated.yaml".into(), text: render::document(rule) };
     let set = RuleSet::load(Builtin::Left, &[document]).map_err(|error| format!("the rule was refused: {error}"))?;
     if set.len() == 1 { Ok(set) } else { Err(format!("expected 1 rule, found {}", set.len())) }
 }
 
 /// The review of an update.
-pub fn review(old: &Value, new: &Value, user: &User) -> Value {
+pub(super) fn review(old: &Value, new: &Value, user: &User) -> Value {
     json!({
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
@@ -49,15 +49,15 @@ pub fn review(old: &Value, new: &Value, user: &User) -> Value {
 }
 
 /// Asks the engine.
-pub fn ask(case: &Case) -> Result<Answer, String> {
+pub(super) fn ask(case: &Case) -> Result<Answer, String> {
     ask_about(&load(&case.rule)?, &case.old, &case.new, &case.user)
 }
 
-pub fn ask_about(set: &RuleSet, old: &Value, new: &Value, user: &User) -> Result<Answer, String> {
+pub(super) fn ask_about(set: &RuleSet, old: &Value, new: &Value, user: &User) -> Result<Answer, String> {
     ask_with(set, review(old, new, user).to_string().as_bytes())
 }
 
-pub fn ask_with(set: &RuleSet, body: &[u8]) -> Result<Answer, String> {
+pub(super) fn ask_with(set: &RuleSet, body: &[u8]) -> Result<Answer, String> {
     let reply = admit(set, body);
     let status = reply.status();
     let (recorded, outcomes) = (reply.fields().to_vec(), reply.rules().to_vec());

@@ -3,7 +3,7 @@
 use crate::oracle::rule::{Path, Reading, Rule, Step};
 
 /// Errs on the side of refusing, where two paths might meet.
-pub fn loads(rule: &Rule) -> bool {
+pub(super) fn loads(rule: &Rule) -> bool {
     let paths = || rule.mutable.iter().map(|entry| &entry.path).chain(rule.equality.iter().map(|entry| &entry.path));
     let keys = || {
         rule.equality.iter().filter_map(|entry| match &entry.reading {
@@ -46,7 +46,7 @@ fn is_element(step: &Step) -> bool {
 }
 
 /// Whether there may be a location that both reach.
-pub fn meet(a: &[Step], b: &[Step]) -> bool {
+pub(super) fn meet(a: &[Step], b: &[Step]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| steps_meet(a, b))
 }
 

@@ -22,8 +22,8 @@ use libtest_mimic::{Failed, Trial};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use std::env;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// How many cases a run has if nothing else is said.
 const CASES: usize = 20_000;
@@ -34,7 +34,7 @@ const CHUNK: usize = 250;
 /// From so many cases on the shares are held against their bounds.
 const ENOUGH: usize = 5_000;
 
-pub fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     let run = Run::from_environment();
     let mut trials = vec![
         Trial::test("properties::engine_and_oracle_agree", move || engine_and_oracle_agree(run)),
@@ -91,6 +91,9 @@ impl Run {
     where
         S::Value: std::fmt::Debug,
     {
+        // One at a time: each takes all processors.
+        static TURN: Mutex<()> = Mutex::new(());
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let next = AtomicUsize::new(0);
         let failure = Mutex::new(None);
         let work = || {

@@ -7,13 +7,14 @@ use crate::oracle::rule::{Entry, Equality, Naming, Path, Reading, Rule, Step, Us
 use serde_json::{Map, Value, json};
 
 /// Requesters, besides those that the API server's own components use.
-pub const USERS: [&str; 4] = ["alice", "bob", "system:serviceaccount:ns:robot", "system:serviceaccount:volcano-system:volcano-controllers"];
-pub const COLLECTORS: [&str; 2] = ["system:serviceaccount:kube-system:generic-garbage-collector", "system:kube-controller-manager"];
-pub const GROUPS: [&str; 3] = ["staff", "ops", "system:masters"];
+pub(super) const USERS: [&str; 4] =
+    ["alice", "bob", "system:serviceaccount:ns:robot", "system:serviceaccount:volcano-system:volcano-controllers"];
+pub(super) const COLLECTORS: [&str; 2] = ["system:serviceaccount:kube-system:generic-garbage-collector", "system:kube-controller-manager"];
+pub(super) const GROUPS: [&str; 3] = ["staff", "ops", "system:masters"];
 /// Labels that an objectSelector may name.
-pub const LABELS: [&str; 4] = ["team", "example.com/queue", "app", "a.b/c-d"];
+pub(super) const LABELS: [&str; 4] = ["team", "example.com/queue", "app", "a.b/c-d"];
 
-pub struct Scene<'d, 'r> {
+pub(super) struct Scene<'d, 'r> {
     pub dice: &'d mut Dice<'r>,
     pub rule: Rule,
     pub old: Value,
@@ -24,7 +25,7 @@ pub struct Scene<'d, 'r> {
 
 /// How the last step of a place's path is to be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Last {
+pub(super) enum Last {
     Any,
     Named,
     Quoted,
@@ -34,7 +35,7 @@ pub enum Last {
 
 /// A member of some object below `spec`, which both sides have, and a path that reaches it.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub(super) struct Place {
     pub path: Path,
     levels: Vec<Level>,
 }
@@ -47,7 +48,7 @@ enum Level {
 
 impl<'d, 'r> Scene<'d, 'r> {
     /// A stage with nothing on it that changes, but what the API server owns.
-    pub fn new(dice: &'d mut Dice<'r>) -> Self {
+    pub(super) fn new(dice: &'d mut Dice<'r>) -> Self {
         let mut object = Map::new();
         let spec = world::object(dice, 2);
         object.insert("spec".into(), spec.into());
@@ -87,7 +88,7 @@ impl<'d, 'r> Scene<'d, 'r> {
     }
 
     /// A place for a change. Its first member is its own, what is further down is shared with siblings.
-    pub fn place(&mut self, last: Last) -> Place {
+    pub(super) fn place(&mut self, last: Last) -> Place {
         let depth = self.dice.weighted(&[(40, 0), (40, 1), (20, 2)]);
         let mut place = Place { path: Path(vec![step("spec")]), levels: Vec::new() };
         let first = if depth == 0 { last } else { self.dice.weighted(&[(80, Last::Named), (20, Last::Any)]) };
@@ -132,7 +133,7 @@ impl<'d, 'r> Scene<'d, 'r> {
     }
 
     /// Puts a value, or its absence, at a place, on both sides.
-    pub fn put(&mut self, place: &Place, old: Option<Value>, new: Option<Value>) {
+    pub(super) fn put(&mut self, place: &Place, old: Option<Value>, new: Option<Value>) {
         for (side, value) in [(&mut self.old, old), (&mut self.new, new)] {
             let Level::Key { name, .. } = &place.levels[0] else { panic!("a place begins with a member of spec") };
             let spec = side["spec"].as_object_mut().unwrap();
@@ -144,14 +145,14 @@ impl<'d, 'r> Scene<'d, 'r> {
     }
 
     /// Changes something that nothing permits.
-    pub fn spoil(&mut self) {
+    pub(super) fn spoil(&mut self) {
         let place = self.place(Last::Named);
         let (old, new) = world::change(self.dice);
         self.put(&place, old, new);
     }
 
     /// Adds an entry where nothing changes.
-    pub fn idle_entry(&mut self) {
+    pub(super) fn idle_entry(&mut self) {
         let place = self.place(Last::Any);
         let value = world::tree(self.dice, 2);
         self.put(&place, Some(value.clone()), Some(value));
@@ -160,26 +161,26 @@ impl<'d, 'r> Scene<'d, 'r> {
     }
 
     /// An entry with random verbs, by anybody.
-    pub fn entry(&mut self, path: Path) -> Entry {
+    pub(super) fn entry(&mut self, path: Path) -> Entry {
         let allow = self.dice.percent(50).then(|| some_verbs(self.dice, &VERBS));
         let by = self.dice.percent(20).then(|| who(self.dice));
         Entry { path, allow, by }
     }
 
-    pub fn bare(&mut self, path: Path) {
+    pub(super) fn bare(&mut self, path: Path) {
         self.rule.mutable.push(Entry::bare(path));
     }
 
-    pub fn allow(&mut self, path: Path, allow: Vec<Verb>) {
+    pub(super) fn allow(&mut self, path: Path, allow: Vec<Verb>) {
         self.rule.mutable.push(Entry { path, allow: Some(allow), by: None });
     }
 
-    pub fn equality(&mut self, path: Path, reading: Reading) {
+    pub(super) fn equality(&mut self, path: Path, reading: Reading) {
         self.rule.equality.push(Equality { path, reading });
     }
 
     /// Lets the objectSelector name a label.
-    pub fn protect(&mut self, label: &str) {
+    pub(super) fn protect(&mut self, label: &str) {
         if self.rule.selector.iter().all(|(other, _)| other != label) {
             let naming = *self.dice.pick(&[Naming::MatchLabels, Naming::MatchExpressions]);
             self.rule.selector.push((label.to_owned(), naming));
@@ -209,12 +210,12 @@ fn wrap(levels: &[Level], value: Option<Value>) -> Option<Value> {
 }
 
 /// The step to a name as it is.
-pub fn step(name: &str) -> Step {
+pub(super) fn step(name: &str) -> Step {
     Step::Name { name: name.to_owned(), quoted: !is_bare(name) }
 }
 
 /// A step that reaches a member of that name.
-pub fn member_step(dice: &mut Dice, name: &str, last: Last) -> Step {
+pub(super) fn member_step(dice: &mut Dice, name: &str, last: Last) -> Step {
     match last {
         Last::Any => {
             let last = dice.weighted(&[(60, Last::Named), (15, Last::AnyMember), (15, Last::Prefix), (10, Last::Quoted)]);
@@ -232,33 +233,33 @@ pub fn member_step(dice: &mut Dice, name: &str, last: Last) -> Step {
 }
 
 /// A step that reaches an element of that name in a keyed list.
-pub fn element_step(dice: &mut Dice, key: &str, name: &str) -> Step {
+pub(super) fn element_step(dice: &mut Dice, key: &str, name: &str) -> Step {
     if dice.percent(50) {
         return Step::AnyElement;
     }
     keyed_step(dice, key, name)
 }
 
-pub fn keyed_step(dice: &mut Dice, key: &str, name: &str) -> Step {
+pub(super) fn keyed_step(dice: &mut Dice, key: &str, name: &str) -> Step {
     Step::Keyed { key: key.to_owned(), value: name.to_owned(), quoted: !is_bare(name) || dice.percent(50) }
 }
 
 /// At least one of the verbs, in any order.
-pub fn some_verbs(dice: &mut Dice, verbs: &[Verb]) -> Vec<Verb> {
+pub(super) fn some_verbs(dice: &mut Dice, verbs: &[Verb]) -> Vec<Verb> {
     let mut verbs = verbs.to_vec();
     dice.shuffle(&mut verbs);
     verbs.truncate(1 + dice.below(verbs.len()));
     verbs
 }
 
-pub fn user(dice: &mut Dice) -> User {
+pub(super) fn user(dice: &mut Dice) -> User {
     let name = if dice.percent(7) { *dice.pick(&COLLECTORS) } else { *dice.pick(&USERS) };
     let groups = GROUPS.iter().filter(|_| dice.percent(30)).map(|group| (*group).to_owned()).collect();
     User { name: name.to_owned(), groups }
 }
 
 /// Somebody; never nobody, which no rule may say.
-pub fn who(dice: &mut Dice) -> Who {
+pub(super) fn who(dice: &mut Dice) -> Who {
     let mut who = Who::default();
     while who.is_empty() {
         if dice.percent(40) {
@@ -274,17 +275,17 @@ pub fn who(dice: &mut Dice) -> Who {
     who
 }
 
-pub fn labels(dice: &mut Dice) -> Value {
+pub(super) fn labels(dice: &mut Dice) -> Value {
     let labels = LABELS.iter().filter(|_| dice.percent(50));
     labels.map(|label| ((*label).to_owned(), json!("x"))).collect::<Map<_, _>>().into()
 }
 
-pub fn finalizers(dice: &mut Dice) -> Value {
+pub(super) fn finalizers(dice: &mut Dice) -> Value {
     (0..dice.below(4)).map(|_| json!(dice.pick(&["foregroundDeletion", "orphan", "x/y", "a"]))).collect()
 }
 
 /// Some of what the API server owns.
-pub fn owned(dice: &mut Dice, metadata: &mut Map<String, Value>) {
+pub(super) fn owned(dice: &mut Dice, metadata: &mut Map<String, Value>) {
     for field in crate::oracle::OWNED {
         if field != "deletionTimestamp" && dice.percent(20) {
             metadata.insert(field.to_owned(), world::scalar(dice));
@@ -293,7 +294,7 @@ pub fn owned(dice: &mut Dice, metadata: &mut Map<String, Value>) {
 }
 
 /// The metadata of a side, there again if another scene took it away.
-pub fn metadata(side: &mut Value) -> &mut Map<String, Value> {
+pub(super) fn metadata(side: &mut Value) -> &mut Map<String, Value> {
     let metadata = &mut side["metadata"];
     if metadata.is_null() {
         *metadata = json!({});

@@ -8,20 +8,20 @@ use serde_json::{Map, Value, json};
 
 /// A step in a JSON value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Token {
+pub(super) enum Token {
     Key(String),
     Index(usize),
 }
 
 /// Fills a scene with random entries and edits.
-pub fn stage(scene: &mut Scene) {
+pub(super) fn stage(scene: &mut Scene) {
     let object = scene.old.clone();
     for _ in 0..scene.dice.weighted(&[(30, 0), (40, 1), (20, 2), (10, 4)]) {
         let (path, value) = walk(scene.dice, &scene.rule, &object);
         let reading = reading(scene.dice, &value);
         scene.equality(path, reading);
     }
-    for _ in 0..scene.dice.from_to(1, 4) {
+    for _ in 0..scene.dice.between(1, 4) {
         let (path, _) = walk(scene.dice, &scene.rule, &object);
         let entry = scene.entry(path);
         scene.rule.mutable.push(entry);
@@ -38,7 +38,7 @@ pub fn stage(scene: &mut Scene) {
 }
 
 /// Edits an object, mostly at, above or below a location that the rule speaks of.
-pub fn edit_near(dice: &mut Dice, rule: &Rule, object: &mut Value, edits: usize) {
+pub(super) fn edit_near(dice: &mut Dice, rule: &Rule, object: &mut Value, edits: usize) {
     let paths: Vec<&Path> = rule.mutable.iter().map(|entry| &entry.path).chain(rule.equality.iter().map(|entry| &entry.path)).collect();
     for _ in 0..edits {
         let mut target = if paths.is_empty() || dice.percent(15) {
@@ -121,7 +121,7 @@ fn follow(dice: &mut Dice, object: &Value, path: &Path) -> Vec<Token> {
             Step::AnyMember => Token::Key(world::name(dice)),
             Step::Prefix(prefix) => {
                 let fitting: Vec<&&String> = names.iter().filter(|name| name.starts_with(prefix)).collect();
-                Token::Key(if fitting.is_empty() || dice.percent(20) { format!("{prefix}a") } else { dice.pick(&fitting).to_string() })
+                Token::Key(if fitting.is_empty() || dice.percent(20) { format!("{prefix}a") } else { (**dice.pick(&fitting)).clone() })
             }
             Step::AnyElement => Token::Index(if dice.percent(25) { length } else { dice.below(length.max(1)) }),
             Step::Keyed { key, value: name, .. } => {
@@ -153,11 +153,11 @@ fn child<'v>(value: &'v Value, token: &Token) -> Option<&'v Value> {
     }
 }
 
-pub fn find<'v>(value: &'v Value, target: &[Token]) -> Option<&'v Value> {
+pub(super) fn find<'v>(value: &'v Value, target: &[Token]) -> Option<&'v Value> {
     target.iter().try_fold(value, child)
 }
 
-pub fn find_mut<'v>(value: &'v mut Value, target: &[Token]) -> Option<&'v mut Value> {
+pub(super) fn find_mut<'v>(value: &'v mut Value, target: &[Token]) -> Option<&'v mut Value> {
     target.iter().try_fold(value, |value, token| match token {
         Token::Key(key) => value.as_object_mut()?.get_mut(key),
         Token::Index(index) => value.as_array_mut()?.get_mut(*index),
@@ -182,7 +182,7 @@ fn edit(dice: &mut Dice, object: &mut Value, target: &[Token]) {
     }
     let Some(value) = find_mut(object, target) else { return };
     match value {
-        Value::Array(list) if dice.percent(75) => edit_list(dice, list),
+        Value::Array(elements) if dice.percent(75) => edit_list(dice, elements),
         Value::Object(members) if dice.percent(75) => edit_members(dice, members),
         _ => match respelling(dice, value) {
             Some(other) if dice.percent(60) => *value = other,
@@ -229,7 +229,7 @@ fn respelling(dice: &mut Dice, value: &Value) -> Option<Value> {
     if fitting.is_empty() {
         return None;
     }
-    let line: &[&str] = *dice.pick(&fitting);
+    let line = fitting[dice.below(fitting.len())];
     let text = *dice.pick(line);
     Some(world::parse(text))
 }
@@ -238,7 +238,7 @@ fn put(object: &mut Value, target: &[Token], value: Value) {
     let Some((last, above)) = target.split_last() else { return };
     match (find_mut(object, above), last) {
         (Some(Value::Object(members)), Token::Key(key)) => drop(members.insert(key.clone(), value)),
-        (Some(Value::Array(list)), Token::Index(_)) => list.push(value),
+        (Some(Value::Array(elements)), Token::Index(_)) => elements.push(value),
         (Some(place), Token::Key(key)) => *place = Map::from_iter([(key.clone(), value)]).into(),
         (Some(place), Token::Index(_)) => *place = json!([value]),
         (None, _) => {}
@@ -248,7 +248,7 @@ fn put(object: &mut Value, target: &[Token], value: Value) {
 fn remove(object: &mut Value, above: &[Token], last: &Token) {
     match (find_mut(object, above), last) {
         (Some(Value::Object(members)), Token::Key(key)) => drop(members.remove(key)),
-        (Some(Value::Array(list)), Token::Index(index)) => drop(list.remove(*index)),
+        (Some(Value::Array(elements)), Token::Index(index)) => drop(elements.remove(*index)),
         _ => {}
     }
 }

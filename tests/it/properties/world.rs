@@ -8,17 +8,17 @@ use serde_json::{Map, Value, json};
 const PLAIN: [&str; 5] = ["a", "b", "x", "ab", "a-b"];
 const STRANGE: [&str; 18] = ["a/b", "~", "~1", "~0", "x.y", "[0]", "'", "0", "1", "-", "", "*", "x*", "a=b", "é", "a b", "/", "\""];
 
-pub fn name(dice: &mut Dice) -> String {
+pub(super) fn name(dice: &mut Dice) -> String {
     let names: &[&str] = if dice.percent(70) { &PLAIN } else { &STRANGE };
     (*dice.pick(names)).to_owned()
 }
 
-pub fn strange_name(dice: &mut Dice) -> String {
+pub(super) fn strange_name(dice: &mut Dice) -> String {
     (*dice.pick(&STRANGE)).to_owned()
 }
 
 /// Values of keys in keyed lists.
-pub const ELEMENTS: [&str; 6] = ["worker", "ps", "a b", "0", "it's", "x.y"];
+pub(super) const ELEMENTS: [&str; 6] = ["worker", "ps", "a b", "0", "it's", "x.y"];
 
 /// Scalars in JSON.
 const SCALARS: [&str; 33] = [
@@ -58,7 +58,7 @@ const SCALARS: [&str; 33] = [
 ];
 
 /// Numbers in JSON, those on one line equal.
-pub const NUMBERS: [&[&str]; 5] = [
+pub(super) const NUMBERS: [&[&str]; 5] = [
     &["0", "-0.0", "0.0", "0e5"],
     &["1", "1.0", "10e-1"],
     &["1000", "1e3", "1000.0"],
@@ -67,7 +67,7 @@ pub const NUMBERS: [&[&str]; 5] = [
 ];
 
 /// Quantities in JSON, those on one line equal; each of the last line only to itself.
-pub const QUANTITIES: [&[&str]; 14] = [
+pub(super) const QUANTITIES: [&[&str]; 14] = [
     &[r#""1""#, r#""1000m""#, r#""1.0""#, r#""1e0""#, r#""+1""#, r#""01""#, r#""1.""#, "1", "1.0", r#""1000000000n""#],
     &[r#""2Gi""#, r#""2048Mi""#, r#""2147483648""#, "2147483648", r#""2097152Ki""#],
     &[r#""0""#, r#""0m""#, r#""0Ki""#, r#""-0""#, "0", "-0.0", r#""0.000""#],
@@ -83,11 +83,11 @@ pub const QUANTITIES: [&[&str]; 14] = [
     &[r#""8Ei""#, r#""9Ei""#],
     &[r#""1T""#, r#""1000G""#, r#""0.001P""#],
 ];
-pub const NO_QUANTITIES: [&str; 10] =
+pub(super) const NO_QUANTITIES: [&str; 10] =
     [r#""""#, r#""abc""#, r#""1Zi""#, r#""1K""#, r#""1e""#, r#""1 m""#, r#""1.1.1""#, r#""--1""#, r#""1mm""#, "true"];
 
 /// Durations in JSON, those on one line equal.
-pub const DURATIONS: [&[&str]; 7] = [
+pub(super) const DURATIONS: [&[&str]; 7] = [
     &[r#""60s""#, r#""1m""#, r#""1m0s""#, r#""60000ms""#, r#""+60s""#, r#""0h1m""#],
     &[r#""90s""#, r#""1m30s""#, r#""1.5m""#, r#""30s1m""#],
     &[r#""0""#, r#""0s""#, r#""-0""#, r#""0h0m""#, r#""+0""#, r#""-0s""#],
@@ -96,19 +96,19 @@ pub const DURATIONS: [&[&str]; 7] = [
     &[r#""-60s""#, r#""-1m""#],
     &[r#""500ms""#, r#"".5s""#, r#""0.5s""#, r#""0.500s""#],
 ];
-pub const NO_DURATIONS: [&str; 8] = [r#""""#, r#""1d""#, r#""60""#, "60", r#""1 s""#, r#""s""#, r#""1m-1s""#, r#"".s""#];
+pub(super) const NO_DURATIONS: [&str; 8] = [r#""""#, r#""1d""#, r#""60""#, "60", r#""1 s""#, r#""s""#, r#""1m-1s""#, r#"".s""#];
 
-pub fn parse(text: &str) -> Value {
+pub(super) fn parse(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-pub fn scalar(dice: &mut Dice) -> Value {
+pub(super) fn scalar(dice: &mut Dice) -> Value {
     let text = *dice.pick(&SCALARS);
     parse(text)
 }
 
 /// Two different spellings that are equal.
-pub fn two_of_a_line(dice: &mut Dice, lines: &[&[&str]]) -> (Value, Value) {
+pub(super) fn two_of_a_line(dice: &mut Dice, lines: &[&[&str]]) -> (Value, Value) {
     let line = *dice.pick(lines);
     loop {
         let (a, b) = (*dice.pick(line), *dice.pick(line));
@@ -119,7 +119,7 @@ pub fn two_of_a_line(dice: &mut Dice, lines: &[&[&str]]) -> (Value, Value) {
 }
 
 /// A random value, nested up to a depth.
-pub fn tree(dice: &mut Dice, depth: usize) -> Value {
+pub(super) fn tree(dice: &mut Dice, depth: usize) -> Value {
     let shape = if depth == 0 { 0 } else { dice.below(9) };
     match shape {
         0..=3 => scalar(dice),
@@ -130,12 +130,12 @@ pub fn tree(dice: &mut Dice, depth: usize) -> Value {
     }
 }
 
-pub fn object(dice: &mut Dice, depth: usize) -> Map<String, Value> {
+pub(super) fn object(dice: &mut Dice, depth: usize) -> Map<String, Value> {
     (0..dice.below(4)).map(|_| (name(dice), tree(dice, depth))).collect()
 }
 
 /// A list of objects with different names, in random order.
-pub fn keyed_list(dice: &mut Dice, depth: usize) -> Value {
+pub(super) fn keyed_list(dice: &mut Dice, depth: usize) -> Value {
     let mut names = ELEMENTS;
     dice.shuffle(&mut names);
     let count = dice.below(4);
@@ -143,14 +143,14 @@ pub fn keyed_list(dice: &mut Dice, depth: usize) -> Value {
 }
 
 /// A random object with a name.
-pub fn named(dice: &mut Dice, key: &str, name: &str, depth: usize) -> Value {
+pub(super) fn named(dice: &mut Dice, key: &str, name: &str, depth: usize) -> Value {
     let mut element = object(dice, depth);
     element.insert(key.to_owned(), name.into());
     element.into()
 }
 
 /// Two values that are not equal.
-pub fn two_values(dice: &mut Dice) -> (Value, Value) {
+pub(super) fn two_values(dice: &mut Dice) -> (Value, Value) {
     loop {
         let (a, b) = (tree(dice, 2), tree(dice, 2));
         if !exact(&a, &b) {
@@ -160,7 +160,7 @@ pub fn two_values(dice: &mut Dice) -> (Value, Value) {
 }
 
 /// A member that appears, vanishes or changes.
-pub fn change(dice: &mut Dice) -> (Option<Value>, Option<Value>) {
+pub(super) fn change(dice: &mut Dice) -> (Option<Value>, Option<Value>) {
     let (old, new) = two_values(dice);
     match dice.below(4) {
         0 => (Some(old), None),

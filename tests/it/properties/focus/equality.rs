@@ -10,7 +10,7 @@ fn either_way(scene: &mut Scene, place: &Place, a: Option<Value>, b: Option<Valu
     if scene.dice.percent(50) { scene.put(place, a, b) } else { scene.put(place, b, a) }
 }
 
-pub fn numbers_by_value(scene: &mut Scene) {
+pub(super) fn numbers_by_value(scene: &mut Scene) {
     let place = scene.place(Last::Any);
     let (mut a, mut b) = world::two_of_a_line(scene.dice, &NUMBERS);
     while a == b {
@@ -27,19 +27,19 @@ fn is_a_value(scene: &mut Scene, value: Value) {
     either_way(scene, &place, None, Some(value));
 }
 
-pub fn null_is_a_value(scene: &mut Scene) {
+pub(super) fn null_is_a_value(scene: &mut Scene) {
     is_a_value(scene, Value::Null);
 }
 
-pub fn empty_object_is_a_value(scene: &mut Scene) {
+pub(super) fn empty_object_is_a_value(scene: &mut Scene) {
     is_a_value(scene, json!({}));
 }
 
-pub fn empty_list_is_a_value(scene: &mut Scene) {
+pub(super) fn empty_list_is_a_value(scene: &mut Scene) {
     is_a_value(scene, json!([]));
 }
 
-pub fn list_is_no_map(scene: &mut Scene) {
+pub(super) fn list_is_no_map(scene: &mut Scene) {
     let place = scene.place(Last::Any);
     let item = world::tree(scene.dice, 1);
     let (a, b) = if scene.dice.percent(40) { (json!([]), json!({})) } else { (json!([item]), json!({"0": item})) };
@@ -71,15 +71,15 @@ fn respelled(scene: &mut Scene, reading: Reading, lines: &[&[&str]], unknown: &[
     scene.put(&place, Some(a), Some(b));
 }
 
-pub fn quantity(scene: &mut Scene) {
+pub(super) fn quantity(scene: &mut Scene) {
     respelled(scene, Reading::Quantity, &QUANTITIES, &NO_QUANTITIES);
 }
 
-pub fn duration(scene: &mut Scene) {
+pub(super) fn duration(scene: &mut Scene) {
     respelled(scene, Reading::Duration, &DURATIONS, &NO_DURATIONS);
 }
 
-pub fn absent_as(scene: &mut Scene) {
+pub(super) fn absent_as(scene: &mut Scene) {
     let place = scene.place(Last::Any);
     let absent = if scene.dice.percent(15) {
         world::tree(scene.dice, 2)
@@ -103,7 +103,7 @@ pub fn absent_as(scene: &mut Scene) {
     }
 }
 
-pub fn leaves_up(scene: &mut Scene) {
+pub(super) fn leaves_up(scene: &mut Scene) {
     let place = scene.place(Last::Any);
     let inner = place.path.then(step("t"));
     let (empty, full) = match scene.dice.below(3) {
@@ -125,13 +125,13 @@ pub fn leaves_up(scene: &mut Scene) {
 /// A list of different names in random order.
 fn list(scene: &mut Scene, least: usize) -> Vec<Value> {
     let mut list: Vec<Value> =
-        ELEMENTS[..scene.dice.from_to(least, 5)].iter().map(|name| world::named(scene.dice, "name", name, 1)).collect();
+        ELEMENTS[..scene.dice.between(least, 5)].iter().map(|name| world::named(scene.dice, "name", name, 1)).collect();
     scene.dice.shuffle(&mut list);
     list
 }
 
 /// Something is removed or added before the end, or an element changes beside one that moved.
-pub fn key(scene: &mut Scene) {
+pub(super) fn key(scene: &mut Scene) {
     let place = scene.place(Last::Any);
     let whole = list(scene, 2);
     let mut part = whole.clone();
@@ -153,7 +153,7 @@ pub fn key(scene: &mut Scene) {
     if added { scene.put(&place, Some(part.into()), Some(whole.into())) } else { scene.put(&place, Some(whole.into()), Some(part.into())) }
 }
 
-pub fn keyed_order(scene: &mut Scene) {
+pub(super) fn keyed_order(scene: &mut Scene) {
     let place = scene.place(Last::Any);
     let old = list(scene, 2);
     let mut new = old.clone();
@@ -182,7 +182,7 @@ fn spoil_keys(scene: &mut Scene, list: &mut [Value]) {
     }
 }
 
-pub fn old_unkeyable(scene: &mut Scene) {
+pub(super) fn old_unkeyable(scene: &mut Scene) {
     let place = scene.place(Last::Any);
     let mut old = list(scene, 2);
     spoil_keys(scene, &mut old);
@@ -208,7 +208,7 @@ pub fn old_unkeyable(scene: &mut Scene) {
     scene.put(&place, Some(old.into()), Some(new.into()));
 }
 
-pub fn new_unkeyable(scene: &mut Scene) {
+pub(super) fn new_unkeyable(scene: &mut Scene) {
     let place = scene.place(Last::Any);
     let old = list(scene, 2);
     let mut new = old.clone();
@@ -222,7 +222,7 @@ pub fn new_unkeyable(scene: &mut Scene) {
     scene.put(&place, Some(old.into()), Some(new.into()));
 }
 
-pub fn set(scene: &mut Scene) {
+pub(super) fn set(scene: &mut Scene) {
     let place = scene.place(Last::Any);
     let mut old: Vec<Value> = ["a", "b", "c"].iter().map(|text| json!(text)).collect();
     old.push(world::tree(scene.dice, 1));
@@ -248,7 +248,7 @@ pub fn set(scene: &mut Scene) {
 }
 
 /// Two entries at one location that do not agree.
-pub fn first_listed(scene: &mut Scene) {
+pub(super) fn first_listed(scene: &mut Scene) {
     let place = scene.place(Last::Named);
     let (mut a, mut b, mut readings) = match scene.dice.below(3) {
         0 => (Some(json!("1")), Some(json!("1000m")), vec![Reading::Quantity, Reading::Duration]),

@@ -24,33 +24,33 @@ fn others(scene: &mut Scene) -> Who {
     }
 }
 
-pub fn users(scene: &mut Scene) {
+pub(super) fn users(scene: &mut Scene) {
     let mut who = others(scene);
     who.users.push(scene.user.name.clone());
     by(scene, who);
 }
 
-pub fn groups(scene: &mut Scene) {
+pub(super) fn groups(scene: &mut Scene) {
     let mut who = others(scene);
     scene.user.groups.push("ops".into());
     who.groups.push("ops".into());
     by(scene, who);
 }
 
-pub fn accounts(scene: &mut Scene) {
+pub(super) fn accounts(scene: &mut Scene) {
     let mut who = others(scene);
     scene.user.name = "system:serviceaccount:ns:robot".into();
     who.accounts.push("ns/robot".into());
     by(scene, who);
 }
 
-pub fn not_by(scene: &mut Scene) {
+pub(super) fn not_by(scene: &mut Scene) {
     let who = others(scene);
     by(scene, who);
 }
 
 /// Labels may change, but for one.
-pub fn protected_label(scene: &mut Scene) {
+pub(super) fn protected_label(scene: &mut Scene) {
     let label = *scene.dice.pick(&LABELS);
     scene.protect(label);
     let mut old = scene::labels(scene.dice);
@@ -82,7 +82,7 @@ pub fn protected_label(scene: &mut Scene) {
     }
 }
 
-pub fn exempt(scene: &mut Scene) {
+pub(super) fn exempt(scene: &mut Scene) {
     match scene.dice.below(3) {
         0 => {
             scene.user.groups.push("system:masters".into());
@@ -97,7 +97,7 @@ pub fn exempt(scene: &mut Scene) {
     scene.spoil();
 }
 
-pub fn owned(scene: &mut Scene) {
+pub(super) fn owned(scene: &mut Scene) {
     let fields = crate::oracle::OWNED;
     let field = *scene.dice.pick(&fields);
     let (old, new) = world::change(scene.dice);
@@ -109,9 +109,9 @@ pub fn owned(scene: &mut Scene) {
 }
 
 /// Finalizers dropped while the object is being deleted; now and then not quite.
-pub fn deleting(scene: &mut Scene) {
+pub(super) fn deleting(scene: &mut Scene) {
     let old: Vec<Value> =
-        ["a", "b", "a", "c", "foregroundDeletion"].iter().take(scene.dice.from_to(1, 5)).map(|name| json!(name)).collect();
+        ["a", "b", "a", "c", "foregroundDeletion"].iter().take(scene.dice.between(1, 5)).map(|name| json!(name)).collect();
     let mut new = old.clone();
     new.remove(scene.dice.below(old.len()));
     new.retain(|_| scene.dice.percent(70));
@@ -146,7 +146,7 @@ pub fn deleting(scene: &mut Scene) {
 }
 
 /// What the garbage collector does to objects.
-pub fn collector(scene: &mut Scene) {
+pub(super) fn collector(scene: &mut Scene) {
     scene.user.name = (*scene.dice.pick(&COLLECTORS)).into();
     let (finalizers, owners) = (scene::finalizers(scene.dice), json!([{"uid": "b", "blockOwnerDeletion": true}]));
     let field = *scene.dice.pick(&["finalizers", "ownerReferences"]);

@@ -10,7 +10,7 @@ use crate::oracle::rule::Verb;
 
 /// What a case is made to be decided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Focus {
+pub(super) enum Focus {
     QuotedKey,
     AnyMember,
     Prefix,
@@ -50,7 +50,7 @@ pub enum Focus {
 }
 
 /// All of them.
-pub const ALL: [Focus; 40] = [
+pub(super) const ALL: [Focus; 40] = [
     Focus::QuotedKey,
     Focus::AnyMember,
     Focus::Prefix,
@@ -95,7 +95,7 @@ pub const ALL: [Focus; 40] = [
 
 impl Focus {
     /// Adds what this is about to a scene.
-    pub fn stage(self, scene: &mut Scene) {
+    pub(super) fn stage(self, scene: &mut Scene) {
         match self {
             Self::QuotedKey => paths::quoted_key(scene),
             Self::AnyMember => paths::any_member(scene),

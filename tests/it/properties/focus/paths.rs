@@ -12,23 +12,23 @@ fn member(scene: &mut Scene, last: Last) {
     scene.bare(place.path);
 }
 
-pub fn quoted_key(scene: &mut Scene) {
+pub(super) fn quoted_key(scene: &mut Scene) {
     member(scene, Last::Quoted);
 }
 
-pub fn any_member(scene: &mut Scene) {
+pub(super) fn any_member(scene: &mut Scene) {
     member(scene, Last::AnyMember);
 }
 
-pub fn prefix(scene: &mut Scene) {
+pub(super) fn prefix(scene: &mut Scene) {
     member(scene, Last::Prefix);
 }
 
 /// A list with one element that changes, or one more at its end.
-pub fn any_element(scene: &mut Scene) {
+pub(super) fn any_element(scene: &mut Scene) {
     let place = scene.place(Last::Any);
     let path = place.path.then(Step::AnyElement);
-    let mut old: Vec<Value> = (0..scene.dice.from_to(1, 3)).map(|_| world::object(scene.dice, 1).into()).collect();
+    let mut old: Vec<Value> = (0..scene.dice.between(1, 3)).map(|_| world::object(scene.dice, 1).into()).collect();
     let mut new = old.clone();
     let index = scene.dice.below(old.len());
     let (a, b) = world::two_values(scene.dice);
@@ -55,9 +55,9 @@ pub fn any_element(scene: &mut Scene) {
 }
 
 /// An element of a keyed list changes, wherever it stands.
-pub fn keyed_step(scene: &mut Scene) {
+pub(super) fn keyed_step(scene: &mut Scene) {
     let place = scene.place(Last::Any);
-    let names = &ELEMENTS[..scene.dice.from_to(1, 4)];
+    let names = &ELEMENTS[..scene.dice.between(1, 4)];
     let mut old: Vec<Value> = names.iter().map(|name| world::named(scene.dice, "name", name, 1)).collect();
     scene.dice.shuffle(&mut old);
     let mut new = old.clone();
@@ -81,9 +81,9 @@ pub fn keyed_step(scene: &mut Scene) {
 }
 
 /// A field that is set or cleared deep below an object that is absent.
-pub fn on_the_way(scene: &mut Scene) {
+pub(super) fn on_the_way(scene: &mut Scene) {
     let place = scene.place(Last::Named);
-    let names: Vec<String> = (0..scene.dice.from_to(1, 3)).map(|_| world::name(scene.dice)).collect();
+    let names: Vec<String> = (0..scene.dice.between(1, 3)).map(|_| world::name(scene.dice)).collect();
     let mut path = place.path.clone();
     for (index, name) in names.iter().enumerate() {
         let last = if index + 1 == names.len() { Last::Any } else { Last::Named };
@@ -108,7 +108,7 @@ pub fn on_the_way(scene: &mut Scene) {
 }
 
 /// Something that holds nothing but mutable fields, and that must still not appear.
-pub fn only_named_objects(scene: &mut Scene) {
+pub(super) fn only_named_objects(scene: &mut Scene) {
     let place = scene.place(Last::Named);
     let name = world::name(scene.dice);
     let value = world::tree(scene.dice, 1);

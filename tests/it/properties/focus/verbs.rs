@@ -51,7 +51,7 @@ fn container(scene: &mut Scene, place: &Place, item: Value) -> (Value, Step, Val
         1 => {
             scene.equality(place.path.clone(), Reading::Key("name".into()));
             let mut list: Vec<Value> =
-                ELEMENTS.iter().take(scene.dice.from_to(1, 4)).map(|name| world::named(scene.dice, "name", name, 1)).collect();
+                ELEMENTS.iter().take(scene.dice.between(1, 4)).map(|name| world::named(scene.dice, "name", name, 1)).collect();
             let after = list.clone();
             list.remove(scene.dice.below(list.len()));
             (list.into(), Step::AnyElement, after.into())
@@ -90,10 +90,10 @@ fn modified(scene: &mut Scene) -> Path {
         _ => {
             scene.equality(place.path.clone(), Reading::Key("name".into()));
             let mut list: Vec<Value> =
-                ELEMENTS.iter().take(scene.dice.from_to(2, 4)).map(|name| world::named(scene.dice, "name", name, 1)).collect();
+                ELEMENTS.iter().take(scene.dice.between(2, 4)).map(|name| world::named(scene.dice, "name", name, 1)).collect();
             let old = list.clone();
-            let last = list.len() - 1;
-            list.swap(0, last);
+            let end = list.len() - 1;
+            list.swap(0, end);
             (old.into(), list.into())
         }
     };
@@ -106,7 +106,7 @@ fn others(verb: Verb) -> Vec<Verb> {
 }
 
 /// The verb that is needed is among those of the entry.
-pub fn granted(scene: &mut Scene, verb: Verb) {
+pub(super) fn granted(scene: &mut Scene, verb: Verb) {
     let path = needing(scene, verb);
     let mut allow = vec![verb];
     if scene.dice.percent(50) {
@@ -117,7 +117,7 @@ pub fn granted(scene: &mut Scene, verb: Verb) {
 }
 
 /// It is not.
-pub fn withheld(scene: &mut Scene) {
+pub(super) fn withheld(scene: &mut Scene) {
     let verb = *scene.dice.pick(&VERBS);
     let path = needing(scene, verb);
     let allow = some_verbs(scene.dice, &others(verb));
@@ -125,7 +125,7 @@ pub fn withheld(scene: &mut Scene) {
 }
 
 /// Two entries at one location, each of which permits a part.
-pub fn adding_up(scene: &mut Scene) {
+pub(super) fn adding_up(scene: &mut Scene) {
     let place = scene.place(Last::Named);
     let mut first = vec![Verb::AddItem];
     let mut second = vec![Verb::RemoveItem];
@@ -154,7 +154,7 @@ pub fn adding_up(scene: &mut Scene) {
 }
 
 /// A container that appears or vanishes with its items.
-pub fn absent_container(scene: &mut Scene) {
+pub(super) fn absent_container(scene: &mut Scene) {
     let place = scene.place(Last::Any);
     let value = match scene.dice.below(4) {
         0 => json!([]),
@@ -164,13 +164,13 @@ pub fn absent_container(scene: &mut Scene) {
     };
     let removed = scene.dice.percent(50);
     let allow = if removed { [Verb::RemoveItem, Verb::Modify] } else { [Verb::AddItem, Verb::Modify] };
-    let count = scene.dice.from_to(1, 2);
+    let count = scene.dice.between(1, 2);
     put(scene, &place, (None, Some(value)), removed);
     scene.allow(place.path, allow[..count].to_vec());
 }
 
 /// An item that no verb of its container permits, and entries that reach into it.
-pub fn entries_below(scene: &mut Scene) {
+pub(super) fn entries_below(scene: &mut Scene) {
     let place = scene.place(Last::Any);
     let (a, b) = world::two_values(scene.dice);
     let (inner, other) = (world::name(scene.dice), world::name(scene.dice));
