@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::StatusCause;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause};
+use serde_json::Value;
 
 use super::canonical::{Extent, Sheet};
 use super::reply::{Decision, Judgement, Reply, Response, RuleOutcome, Subject, details, failure};
+use super::report::{Found, Report};
 use super::review::{Operation, Review, Unjudgeable, uid_in_prefix};
-use super::rules::{Effect, Reason, Rule, RuleSet};
-use super::verdict::{self, Standing};
-use super::words::{self, Change, Part, Secrecy, cut, defused, harmless};
-
-/// Violations that a reply lists at most; the count of the others is said.
-const MOST: usize = 256;
+use super::rules::{Effect, Entry, Reason, Rule, RuleSet};
+use super::verdict;
+use super::words::{self, Part, Secrets, Warning, cut, defused, harmless};
 
 /// How many bytes of a body over the cap [`refuse_oversized`] looks at.
 pub const PREFIX: usize = 64 * 1024;
@@ -60,12 +59,13 @@ fn update(rules: &RuleSet, review: &Review<'_>) -> Reply {
             &format!("no rule speaks of {}, so nothing says what an update of it may change", cut(&harmless(&resource), 512)),
         );
     }
+    let secrets = if review.is_secret() { Secrets::everything() } else { Secrets::declared(rules.matching_in_whole(&target)) };
     let judged = review.with_objects(|old, new| {
-        let judge = |rule: &&Rule| Verdict::reach(rule, review, old, new);
-        matching.iter().map(judge).collect::<Result<Vec<_>, _>>()
+        let found = matching.iter().map(|rule| judge(rule, review, old, new)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Judged::of(review, &found, &secrets))
     });
     match judged {
-        Ok(verdicts) => respond(rules, review, &matching, verdicts),
+        Ok(judged) => respond(rules, review, judged),
         Err(error) => unjudged(rules, review, &matching, &error),
     }
 }
@@ -74,42 +74,56 @@ fn matching<'r>(rules: &'r RuleSet, review: &Review<'_>) -> Vec<&'r Rule> {
     review.target().map(|target| rules.matching(&target).collect()).unwrap_or_default()
 }
 
-/// What one rule makes of a review.
-struct Verdict {
-    changes: Vec<Change>,
-    violations: usize,
-    mutable: String,
+/// Whether an entry counts for the requester.
+fn is_granted(entry: &Entry, review: &Review<'_>) -> bool {
+    entry.by.as_ref().is_none_or(|by| by.contains(&review.user, &review.groups))
 }
 
-impl Verdict {
-    fn reach(rule: &Rule, review: &Review<'_>, old: &serde_json::Value, new: &serde_json::Value) -> Result<Self, Unjudgeable> {
-        let granted: Vec<bool> =
-            rule.entries.iter().map(|entry| entry.by.as_ref().is_none_or(|by| by.contains(&review.user, &review.groups))).collect();
-        let active = |entry: usize| granted.get(entry).copied().unwrap_or(false);
-        let sheet = Sheet::new(rule, &active, old, new, Extent::Differing);
-        let findings = verdict::judge(rule, &active, &sheet)?;
-        let secrecy = if review.is_secret() { Secrecy::Everything } else { Secrecy::AsDeclared };
-        let (mut violations, mut permitted) = (0, 0);
-        let mut changes = Vec::new();
-        for finding in findings {
-            let count = match finding.standing {
-                Standing::Violation => &mut violations,
-                Standing::Permitted => &mut permitted,
-            };
-            *count += 1;
-            if *count <= MOST {
-                changes.extend(words::describe(rule, secrecy, &sheet, finding));
-            }
-        }
-        let mutable = words::mutable_text(
-            rule.entries.iter().enumerate().filter(|(index, entry)| active(*index) && entry.is_documented()).map(|(_, entry)| entry),
-        );
-        Ok(Self { changes, violations, mutable })
-    }
+fn judge<'a>(rule: &'a Rule, review: &Review<'_>, old: &'a Value, new: &'a Value) -> Result<Found<'a>, Unjudgeable> {
+    let granted: Vec<bool> = rule.entries.iter().map(|entry| is_granted(entry, review)).collect();
+    let active = |entry: usize| granted.get(entry).copied().unwrap_or(false);
+    let sheet = Sheet::new(rule, &active, old, new, Extent::Differing);
+    let findings = verdict::judge(rule, &active, &sheet)?;
+    Ok(Found { rule, sheet, findings })
+}
 
-    fn decision(&self, rule: &Rule, review: &Review<'_>) -> Decision {
-        if self.violations == 0 { Decision::Allow } else { consequence(rule, review) }
+/// What all rules made of a review, without a hold on the two objects.
+struct Judged {
+    all: Report,
+    outcomes: Vec<RuleOutcome>,
+    mutable: Vec<(String, String)>,
+    status: Option<Status>,
+    warnings: Vec<String>,
+}
+
+impl Judged {
+    fn of(review: &Review<'_>, found: &[Found<'_>], secrets: &Secrets) -> Self {
+        let decided: Vec<(&Found<'_>, Decision)> = found.iter().map(|found| (found, decision(found, review))).collect();
+        let of = |wanted: Decision| decided.iter().filter(|(_, decision)| *decision == wanted).map(|(found, _)| *found).collect::<Vec<_>>();
+        let mutable = |found: &Found<'_>| {
+            let entries = found.rule.entries().filter(|entry| is_granted(entry, review));
+            (found.rule.name.to_string(), words::mutable_text(entries))
+        };
+        let all: Vec<&Found<'_>> = found.iter().collect();
+        Self {
+            all: Report::of(&all, secrets),
+            outcomes: decided
+                .iter()
+                .map(|(found, decision)| RuleOutcome {
+                    rule: found.rule.name.to_string(),
+                    decision: *decision,
+                    violations: found.violations(),
+                })
+                .collect(),
+            mutable: found.iter().map(mutable).collect(),
+            status: denial(review, &of(Decision::Deny), secrets, mutable),
+            warnings: warnings(review, &of(Decision::Warn), secrets),
+        }
     }
+}
+
+fn decision(found: &Found<'_>, review: &Review<'_>) -> Decision {
+    if found.violations() == 0 { Decision::Allow } else { consequence(found.rule, review) }
 }
 
 /// What follows from a violation, or from content that cannot be judged.
@@ -122,87 +136,53 @@ fn consequence(rule: &Rule, review: &Review<'_>) -> Decision {
     }
 }
 
-fn respond(rules: &RuleSet, review: &Review<'_>, matching: &[&Rule], verdicts: Vec<Verdict>) -> Reply {
-    let decided: Vec<(&Rule, Decision, Verdict)> =
-        matching.iter().zip(verdicts).map(|(rule, verdict)| (*rule, verdict.decision(rule, review), verdict)).collect();
-    let (all, total) = merged(decided.iter().map(|(_, _, verdict)| verdict));
-    let violations: Vec<&Change> = all.iter().filter(|change| change.violates).collect();
-    let fields: Vec<String> = violations.iter().map(|change| change.field.clone()).collect();
-    let outcomes: Vec<RuleOutcome> = decided
-        .iter()
-        .map(|(rule, decision, verdict)| RuleOutcome { rule: rule.name.to_string(), decision: *decision, violations: verdict.violations })
-        .collect();
-
+fn respond(rules: &RuleSet, review: &Review<'_>, judged: Judged) -> Reply {
+    let Judged { all, outcomes, mutable, status, warnings } = judged;
+    let fields: Vec<String> = all.violations().iter().map(|change| change.field.clone()).collect();
     let response = Response {
         uid: review.uid.clone(),
-        allowed: !outcomes.iter().any(|outcome| outcome.decision == Decision::Deny),
-        status: denial(review, &decided),
-        audit_annotations: annotations(rules, &outcomes, words::audit_fields(&fields, total)),
-        warnings: warnings(review, &decided),
+        allowed: status.is_none(),
+        status,
+        audit_annotations: annotations(rules, &outcomes, words::audit_fields(&fields, all.total)),
+        warnings,
     };
     let mut reply = response.into_reply();
-    let mutable = decided.iter().map(|(rule, _, verdict)| (rule.name.to_string(), verdict.mutable.clone())).collect();
     reply.outcomes = outcomes;
     reply.fields = fields;
-    reply.judgement = Some(Judgement { changes: all, violations: total, mutable });
+    reply.judgement = Some(Judgement { changes: all.changes, violations: all.total, mutable });
     reply
 }
 
-/// The changes of several rules as one list: each once, a violation if any rule has it as one.
-fn merged<'v>(verdicts: impl Iterator<Item = &'v Verdict>) -> (Vec<Change>, usize) {
-    let mut all: Vec<Change> = Vec::new();
-    let mut total = 0;
-    for (index, verdict) in verdicts.enumerate() {
-        if index == 0 {
-            all.clone_from(&verdict.changes);
-            total = verdict.violations;
-            continue;
-        }
-        total += verdict.violations;
-        for change in &verdict.changes {
-            match all.iter_mut().find(|known| known.field == change.field && known.kind == change.kind) {
-                Some(known) if known.violates && change.violates => total -= 1,
-                Some(known) if change.violates => *known = change.clone(),
-                Some(_) => {}
-                None => all.push(change.clone()),
-            }
-        }
-    }
-    // The changes of one rule are in order already; a stable sort leaves them so.
-    all.sort_by(|one, two| one.order.cmp(&two.order));
-    (all, total)
-}
-
-fn denial(review: &Review<'_>, decided: &[(&Rule, Decision, Verdict)]) -> Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Status> {
-    let denying: Vec<_> = decided.iter().filter(|(_, decision, _)| *decision == Decision::Deny).collect();
-    let parts: Vec<Part<'_>> =
-        denying.iter().map(|(rule, _, verdict)| Part { rule: rule.name.as_str(), mutable: verdict.mutable.clone() }).collect();
-    if parts.is_empty() {
+/// The refusal by all rules that deny, none if no rule does.
+fn denial(
+    review: &Review<'_>,
+    denying: &[&Found<'_>],
+    secrets: &Secrets,
+    mutable: impl Fn(&Found<'_>) -> (String, String),
+) -> Option<Status> {
+    if denying.is_empty() {
         return None;
     }
-    let (all, total) = merged(denying.iter().map(|(_, _, verdict)| verdict));
-    let violations: Vec<&Change> = all.iter().filter(|change| change.violates).collect();
+    let report = Report::of(denying, secrets);
+    let parts: Vec<Part<'_>> = denying.iter().map(|found| Part { rule: found.rule.name.as_str(), mutable: mutable(found).1 }).collect();
     let kind = harmless(review.kind());
     let (code, reason) =
-        if denying.iter().all(|(rule, _, _)| rule.reason == Reason::Invalid) { (422, "Invalid") } else { (403, "Forbidden") };
-    let causes = violations.iter().take(MOST).map(|change| StatusCause {
+        if denying.iter().all(|found| found.rule.reason == Reason::Invalid) { (422, "Invalid") } else { (403, "Forbidden") };
+    let causes = report.violations().into_iter().map(|change| StatusCause {
         field: Some(change.field.clone()),
         message: Some(words::cause_text(change, &kind)),
         reason: Some("FieldValueForbidden".to_owned()),
     });
-    let mut status = failure(code, reason, words::denial(&kind, &parts, &violations, total));
+    let mut status = failure(code, reason, words::denial(&kind, &parts, &report.violations(), report.total));
     status.details = Some(details(review, causes.collect()));
     Some(status)
 }
 
-fn warnings(review: &Review<'_>, decided: &[(&Rule, Decision, Verdict)]) -> Vec<String> {
-    let warning = decided.iter().filter(|(_, decision, _)| *decision == Decision::Warn);
-    warning
-        .flat_map(|(rule, _, verdict)| {
-            let violations: Vec<&Change> = verdict.changes.iter().filter(|change| change.violates).collect();
-            words::warnings(rule.name.as_str(), &harmless(review.kind()), &violations, verdict.violations)
-        })
-        .collect()
+fn warnings(review: &Review<'_>, warning: &[&Found<'_>], secrets: &Secrets) -> Vec<String> {
+    let reports: Vec<(&str, Report)> = warning.iter().map(|found| (found.rule.name.as_str(), Report::of(&[*found], secrets))).collect();
+    let warnings: Vec<Warning<'_>> =
+        reports.iter().map(|(rule, report)| Warning { rule, changes: report.violations(), total: report.total }).collect();
+    words::warnings(&harmless(review.kind()), &warnings)
 }
 
 /// A review whose content cannot be judged: what follows is what follows from a violation.

@@ -12,6 +12,7 @@ mod examples;
 mod path;
 mod pattern;
 mod reply;
+mod report;
 mod review;
 mod rules;
 mod verdict;

@@ -104,10 +104,20 @@ impl<M> Tree<M> {
         to
     }
 
-    /// What an element reaches if any list that it stands in counts as keyed by whatever a path selects it by.
-    pub(super) fn element_like(&self, from: &[u32], key_of: impl Fn(&str) -> Option<String>) -> Reached {
+    /// What a member reaches if steps into list elements go into members too.
+    pub(super) fn loosely_member(&self, from: &[u32], name: &str) -> Reached {
+        let mut to = self.member(from, name);
+        for node in self.reached(from) {
+            to.extend(node.any_element.iter().chain(node.keyed.values()));
+        }
+        to
+    }
+
+    /// What an element reaches if its list counts as keyed by whatever selects it, and steps into any member go into elements too.
+    pub(super) fn loosely_element(&self, from: &[u32], key_of: impl Fn(&str) -> Option<String>) -> Reached {
         let mut to = self.element(from);
         for node in self.reached(from) {
+            to.extend(node.any_member);
             to.extend(node.keyed.iter().filter(|((key, value), _)| key_of(key).as_ref() == Some(value)).map(|(_, next)| next));
         }
         to

@@ -102,7 +102,7 @@ pub(super) enum Unjudgeable {
 
 impl<'a> Review<'a> {
     pub(super) fn parse(body: &'a [u8]) -> Result<Self, NotAReview> {
-        let top: Fields<'a> = serde_json::from_slice(body).map_err(|error| NotAReview::Json(super::words::harmless(&error.to_string())))?;
+        let top: Fields<'a> = serde_json::from_slice(body).map_err(|error| NotAReview::Json(json_error(&error)))?;
         let version = text(&top, "apiVersion").unwrap_or_default();
         if version != API_VERSION {
             return Err(NotAReview::Version(super::words::cut(&super::words::harmless(&version), 64)));
@@ -201,8 +201,18 @@ fn owned<T: DeserializeOwned>(json: &str) -> Option<T> {
 fn parse(json: &str, what: &'static str) -> Result<Value, Unjudgeable> {
     let mut reader = serde_json::Deserializer::from_str(json);
     reader.disable_recursion_limit();
-    let value = Value::deserialize(&mut reader).map_err(|error| Unjudgeable::Content(what, super::words::harmless(&error.to_string())))?;
+    let value = Value::deserialize(&mut reader).map_err(|error| Unjudgeable::Content(what, json_error(&error)))?;
     if value.is_object() { Ok(value) } else { Err(Unjudgeable::NoObject(what)) }
+}
+
+/// What is wrong with a text, without any of the text.
+fn json_error(error: &serde_json::Error) -> String {
+    let place = format!("at line {} column {}", error.line(), error.column());
+    match error.classify() {
+        // Of a value of another kind the library quotes the value.
+        serde_json::error::Category::Data => format!("another kind of value {place}"),
+        _ => super::words::cut(&super::words::harmless(&error.to_string()), 200),
+    }
 }
 
 /// The levels of nesting of a JSON text that is known to be well-formed.

@@ -7,7 +7,7 @@ use super::diff::{self, StrayOperation};
 use super::rules::{Mark, Rule, Verb, Verbs};
 
 /// What happened at a location.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChangeKind {
     /// A member appeared.
     Set,
@@ -77,8 +77,10 @@ enum State {
     Equal,
     /// Something does; judged location by location.
     Open,
-    /// Permitted with everything below.
+    /// Permitted with everything below, by a bare entry.
     Permitted,
+    /// Permitted by a narrowed entry: everything below but a keyed list that was replaced, which takes a bare one.
+    Granted,
     /// A violation as a whole.
     Violation,
     /// Part of a change reported further up.
@@ -109,6 +111,7 @@ impl Judging<'_, '_> {
             let Some(location) = self.sheet.get(id) else { continue };
             let state = match self.state(location.parent) {
                 State::Permitted => State::Permitted,
+                State::Granted => self.granted(location),
                 State::Violation | State::Covered => State::Covered,
                 State::Equal | State::Open | State::Mixed => self.decide(location),
             };
@@ -116,7 +119,7 @@ impl Judging<'_, '_> {
             if reordered && state == State::Open {
                 let standing = if self.verbs(location).has(Verb::Modify) { Standing::Permitted } else { Standing::Violation };
                 self.reorders.push((id, standing));
-            } else if reordered && state == State::Permitted {
+            } else if reordered && matches!(state, State::Permitted | State::Granted) {
                 self.reorders.push((id, Standing::Permitted));
             }
             self.set(id, state);
@@ -136,8 +139,11 @@ impl Judging<'_, '_> {
     fn decide(&self, location: &Location<'_>) -> State {
         let verbs = self.verbs(location);
         let above = self.sheet.get(location.parent).map(|parent| self.verbs(parent)).unwrap_or_default();
-        if verbs == Verbs::ALL || above.has(item_verb(location)) || self.finalizers_shrink(location) {
+        if verbs == Verbs::ALL || self.finalizers_shrink(location) {
             return State::Permitted;
+        }
+        if above.has(item_verb(location)) {
+            return self.granted(location);
         }
         let (value, whole, item) = match (location.old, location.new) {
             (Some(_), Some(_)) => return decide_pair(location, verbs),
@@ -151,6 +157,11 @@ impl Judging<'_, '_> {
         } else {
             State::Violation
         }
+    }
+
+    /// What a location is below a narrowed entry that permits the change around it.
+    fn granted(&self, location: &Location<'_>) -> State {
+        if location.pairing == Pairing::Replaced && self.verbs(location) != Verbs::ALL { State::Violation } else { State::Granted }
     }
 
     /// Objects on the way that are absent on one side: reported whole unless permitted and other parts are mixed in them.
@@ -187,7 +198,7 @@ impl Judging<'_, '_> {
                 continue;
             }
             let standing = match self.state(id) {
-                State::Permitted => Standing::Permitted,
+                State::Permitted | State::Granted => Standing::Permitted,
                 State::Violation => Standing::Violation,
                 State::Equal | State::Open | State::Covered | State::Mixed => continue,
             };
@@ -250,7 +261,7 @@ struct Parts {
 
 impl Parts {
     fn add(&mut self, child: State) {
-        self.permitted |= matches!(child, State::Permitted | State::Mixed);
+        self.permitted |= matches!(child, State::Permitted | State::Granted | State::Mixed);
         self.violating |= matches!(child, State::Violation | State::Mixed);
     }
 

@@ -44,6 +44,13 @@ impl<'t> Declared<'t> {
         value.filter(|value| !left_out(value))
     }
 
+    /// The normal form of the value, unless it counts as left out.
+    pub(super) fn present(&self, tree: &Tree<Mark>, reached: &[u32], value: &Value) -> Option<Value> {
+        let normal = value::normal(tree, reached, value);
+        let left_out = self.owned || self.absent_as.is_some_and(|absent| value::normal(tree, reached, absent) == normal);
+        (!left_out).then_some(normal)
+    }
+
     /// What stands for the value in a canonical form: the scalar itself, or a mark that no scalar has.
     pub(super) fn shown(&self, value: &Value) -> Value {
         let respelled = |name: &str, text: String| Value::Object(Map::from_iter([(name.to_owned(), Value::String(text))]));

@@ -82,7 +82,7 @@ pub(super) struct Sheet<'a> {
 
 impl<'a> Sheet<'a> {
     /// Walks both objects in step with the rule; `active` tells which entries count for this requester.
-    pub(super) fn new(rule: &'a Rule, active: &'a dyn Fn(usize) -> bool, old: &'a Value, new: &'a Value, extent: Extent) -> Self {
+    pub(super) fn new(rule: &'a Rule, active: &dyn Fn(usize) -> bool, old: &'a Value, new: &'a Value, extent: Extent) -> Self {
         let mut walk = Walk { extent, tree: &rule.tree, active, locations: Vec::new(), old: Vec::new(), new: Vec::new() };
         walk.visit(ROOT, Segment::Member(""), &Tree::<Mark>::root(), Some(old), Some(new));
         let beside = walk.locations.len();
@@ -129,16 +129,16 @@ enum Side {
     New,
 }
 
-struct Walk<'a> {
+struct Walk<'a, 'w> {
     extent: Extent,
     tree: &'a Tree<Mark>,
-    active: &'a dyn Fn(usize) -> bool,
+    active: &'w dyn Fn(usize) -> bool,
     locations: Vec<Location<'a>>,
     old: Vec<(Id, Value)>,
     new: Vec<(Id, Value)>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> Walk<'a, '_> {
     /// Numbers a location and everything below it that can change on its own.
     fn visit(&mut self, parent: Id, segment: Segment<'a>, reached: &[u32], old: Option<&'a Value>, new: Option<&'a Value>) {
         let declared = Declared::of(self.tree, reached);

@@ -34,8 +34,7 @@ pub(super) fn normal(tree: &Tree<Mark>, reached: &[u32], value: &Value) -> Value
                 .iter()
                 .filter_map(|(key, member)| {
                     let below = tree.member(reached, key);
-                    let member = Declared::of(tree, &below).normalise(tree, &below, Some(member))?;
-                    Some((key.clone(), normal(tree, &below, member)))
+                    Some((key.clone(), Declared::of(tree, &below).present(tree, &below, member)?))
                 })
                 .collect::<Map<_, _>>(),
         ),

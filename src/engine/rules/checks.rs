@@ -84,7 +84,8 @@ fn keys_compare_exactly(parser: &mut Parser<'_>, list: &Equality, equality: &[Eq
     let mut key = list.placed.path.steps().to_vec();
     key.push(Step::AnyElement);
     key.extend(list.key.clone().map(Step::Name));
-    let respells = |entry: &&Equality| entry.meaning.is_some() || entry.absent_as.is_some();
+    // A key is a string, so a value of another kind says nothing of it.
+    let respells = |entry: &&Equality| entry.meaning.is_some() || entry.absent_as.as_ref().is_some_and(serde_json::Value::is_string);
     for entry in equality.iter().filter(respells).filter(|entry| steps_pair(entry.placed.path.steps(), &key, Step::meets)) {
         parser.refuse(
             entry.placed.at,

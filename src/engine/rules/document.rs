@@ -1,7 +1,7 @@
 //! The rule document as YAML has it: private shapes with positions, nothing checked beyond shape.
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ pub(super) struct RawRule {
     pub(super) kind: Spanned<String>,
     pub(super) metadata: RawMetadata,
     pub(super) spec: RawSpec,
+    #[serde(default, rename = "status")]
+    _status: IgnoredAny,
 }
 
 #[derive(Deserialize)]
@@ -26,6 +28,21 @@ pub(super) struct RawMetadata {
     pub(super) annotations: BTreeMap<String, Spanned<String>>,
     #[serde(default, rename = "labels")]
     _labels: BTreeMap<String, String>,
+    // What the API server adds to an object that it is asked for.
+    #[serde(default, rename = "uid")]
+    _uid: IgnoredAny,
+    #[serde(default, rename = "resourceVersion")]
+    _resource_version: IgnoredAny,
+    #[serde(default, rename = "generation")]
+    _generation: IgnoredAny,
+    #[serde(default, rename = "creationTimestamp")]
+    _creation_timestamp: IgnoredAny,
+    #[serde(default, rename = "managedFields")]
+    _managed_fields: IgnoredAny,
+    #[serde(default, rename = "finalizers")]
+    _finalizers: IgnoredAny,
+    #[serde(default, rename = "ownerReferences")]
+    _owner_references: IgnoredAny,
 }
 
 #[derive(Deserialize)]
@@ -34,14 +51,18 @@ pub(super) struct RawSpec {
     pub(super) match_constraints: RawMatch,
     #[serde(default)]
     pub(super) match_conditions: Vec<RawCondition>,
+    #[serde(default, deserialize_with = "given")]
     pub(super) validation_actions: Option<Spanned<Texts>>,
+    #[serde(default, deserialize_with = "given")]
     pub(super) failure_policy: Option<Spanned<String>>,
+    #[serde(default, deserialize_with = "given")]
     pub(super) reason: Option<Spanned<String>>,
     pub(super) mutable: Vec<RawEntry>,
     #[serde(default)]
     pub(super) equality: Vec<Spanned<RawEquality>>,
     #[serde(default)]
     pub(super) sensitive: Texts,
+    #[serde(default, deserialize_with = "given")]
     pub(super) exempt: Option<Spanned<RawRequesters>>,
 }
 
@@ -49,7 +70,9 @@ pub(super) struct RawSpec {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct RawMatch {
     pub(super) resource_rules: Spanned<Vec<Spanned<RawResource>>>,
+    #[serde(default, deserialize_with = "given")]
     pub(super) namespace_selector: Option<RawSelector>,
+    #[serde(default, deserialize_with = "given")]
     pub(super) object_selector: Option<RawSelector>,
 }
 
@@ -59,6 +82,7 @@ pub(super) struct RawResource {
     pub(super) api_groups: Spanned<Texts>,
     pub(super) api_versions: Spanned<Texts>,
     pub(super) resources: Spanned<Texts>,
+    #[serde(default, deserialize_with = "given")]
     pub(super) kinds: Option<Spanned<Texts>>,
 }
 
@@ -99,8 +123,11 @@ pub(super) struct RawEntry {
 #[serde(deny_unknown_fields)]
 struct RawLongEntry {
     path: Spanned<String>,
+    #[serde(default, deserialize_with = "given")]
     allow: Option<Spanned<Texts>>,
+    #[serde(default, deserialize_with = "given")]
     when: Option<Spanned<String>>,
+    #[serde(default, deserialize_with = "given")]
     by: Option<Spanned<RawRequesters>>,
 }
 
@@ -119,16 +146,18 @@ pub(super) struct RawRequesters {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct RawEquality {
     pub(super) path: Spanned<String>,
-    #[serde(rename = "as")]
+    #[serde(default, rename = "as", deserialize_with = "given")]
     pub(super) spelled_as: Option<Spanned<String>>,
-    /// `absentAs: null` is a value, not a left-out field.
-    #[serde(default, deserialize_with = "even_null")]
+    /// `null` is a value here.
+    #[serde(default, deserialize_with = "given")]
     pub(super) absent_as: Option<Value>,
+    #[serde(default, deserialize_with = "given")]
     pub(super) key: Option<Spanned<String>>,
 }
 
-fn even_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(from).map(Some)
+/// A field that is there, even if nothing but `null` stands in it: an emptied `by:` must not read as one left out.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
 }
 
 impl<'de> Deserialize<'de> for RawEntry {

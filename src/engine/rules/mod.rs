@@ -119,6 +119,11 @@ impl Rule {
         self.entries.iter().filter(|entry| entry.is_documented())
     }
 
+    /// Whether it speaks of a target.
+    pub(super) fn speaks_of(&self, target: &Target<'_>) -> bool {
+        self.resources.iter().any(|resource| resource.matches(target))
+    }
+
     /// The labels that the object selector names: no update may change them, or a requester could leave the rule by relabelling.
     pub(super) fn protected_labels(&self) -> impl Iterator<Item = &str> {
         let selector = &self.object_selector;
@@ -225,10 +230,10 @@ pub struct Requesters {
 impl Requesters {
     /// Whether the requester is one of them.
     pub fn contains(&self, user: &str, groups: &[String]) -> bool {
-        let account = user.strip_prefix("system:serviceaccount:").map(|account| account.replacen(':', "/", 1));
+        let account = user.strip_prefix("system:serviceaccount:").and_then(|account| account.split_once(':'));
         self.users.iter().any(|name| name == user)
             || self.groups.iter().any(|name| groups.contains(name))
-            || account.is_some_and(|account| self.service_accounts.contains(&account))
+            || account.is_some_and(|account| self.service_accounts.iter().any(|listed| listed.split_once('/') == Some(account)))
     }
 }
 
@@ -243,8 +248,6 @@ pub(super) enum Mark {
     AbsentAs { order: usize, value: Arc<Value> },
     /// A list whose elements pair by that member.
     Key { order: usize, key: Arc<str> },
-    /// Never shown.
-    Sensitive,
     /// Usually filled by a default on creation (annotation `fieldward.io/defaulted`).
     Defaulted,
     /// The API server's own: never a change.

@@ -157,7 +157,7 @@ impl Parser<'_> {
 
         let mut entries: Vec<Entry> = mutable.into_iter().map(|(_, entry)| entry).collect();
         entries.extend(checks::lifecycle_entries());
-        let tree = tree(&entries, &equality, &sensitive, &defaulted);
+        let tree = tree(&entries, &equality, &defaulted);
         Ok(Rule {
             name,
             origin: self.origin.to_owned(),
@@ -369,7 +369,7 @@ impl Parser<'_> {
     }
 }
 
-fn tree(entries: &[Entry], equality: &[Equality], sensitive: &[Placed], defaulted: &[Placed]) -> Tree<Mark> {
+fn tree(entries: &[Entry], equality: &[Equality], defaulted: &[Placed]) -> Tree<Mark> {
     let mut tree = Tree::default();
     for (index, entry) in entries.iter().enumerate() {
         tree.mark(entry.path.steps(), Mark::Entry(index));
@@ -386,9 +386,6 @@ fn tree(entries: &[Entry], equality: &[Equality], sensitive: &[Placed], defaulte
         if let Some(key) = &equality.key {
             tree.mark(steps, Mark::Key { order, key: Arc::from(key.as_str()) });
         }
-    }
-    for placed in sensitive {
-        tree.mark(placed.path.steps(), Mark::Sensitive);
     }
     for placed in defaulted {
         tree.mark(placed.path.steps(), Mark::Defaulted);

@@ -21,6 +21,8 @@ pub struct Document {
 #[derive(Debug, Clone, Default)]
 pub struct RuleSet {
     rules: Arc<BTreeMap<RuleName, Arc<Rule>>>,
+    /// All rules, also of a set that holds only one of them.
+    whole: Arc<BTreeMap<RuleName, Arc<Rule>>>,
     digest: Arc<str>,
 }
 
@@ -37,18 +39,28 @@ impl RuleSet {
                 rules.entry(name).or_insert(rule);
             }
         }
-        if errors.is_empty() { Ok(Self { digest: digest(&rules), rules: Arc::new(rules) }) } else { Err(RuleErrors(errors)) }
+        if !errors.is_empty() {
+            return Err(RuleErrors(errors));
+        }
+        let (digest, rules) = (digest(&rules), Arc::new(rules));
+        Ok(Self { digest, whole: Arc::clone(&rules), rules })
     }
 
     /// The set that holds only the rule of that name, under the digest of the whole; none if there is no such rule.
     pub fn only(&self, name: &str) -> Option<Self> {
         let (name, rule) = self.rules.iter().find(|(candidate, _)| candidate.as_str() == name)?;
-        Some(Self { rules: Arc::new(BTreeMap::from([(name.clone(), Arc::clone(rule))])), digest: Arc::clone(&self.digest) })
+        let rules = Arc::new(BTreeMap::from([(name.clone(), Arc::clone(rule))]));
+        Some(Self { rules, whole: Arc::clone(&self.whole), digest: Arc::clone(&self.digest) })
     }
 
     /// The rules that speak of a target, by name.
     pub(in crate::engine) fn matching(&self, target: &Target<'_>) -> impl Iterator<Item = &Rule> {
-        self.rules().filter(|rule| rule.resources.iter().any(|resource| resource.matches(target)))
+        self.rules().filter(|rule| rule.speaks_of(target))
+    }
+
+    /// The rules of the whole set that speak of a target: what one of them hides, none shows.
+    pub(in crate::engine) fn matching_in_whole(&self, target: &Target<'_>) -> impl Iterator<Item = &Rule> {
+        self.whole.values().map(AsRef::as_ref).filter(|rule| rule.speaks_of(target))
     }
 
     /// All rules, by name.
@@ -106,19 +118,20 @@ fn parse_all(documents: &[Document], errors: &mut Vec<RuleError>) -> BTreeMap<Ru
 }
 
 /// The documents of a file, each with the number of its first line and padded with empty lines up to it, so that places stay the file's.
-/// A line that starts with `---` separates documents wherever it stands in YAML, even within a scalar.
+/// A line that starts with `---` separates documents wherever it stands in YAML, even within a scalar; a document may begin on it.
 fn split(text: &str) -> Vec<(u64, String)> {
     let mut parts = Vec::new();
     let mut part = String::new();
     let mut first = 1;
     for (number, line) in (1u64..).zip(text.lines()) {
-        if line == "---" || line.starts_with("--- ") {
-            parts.push((first, std::mem::replace(&mut part, "\n".repeat(usize::try_from(number).unwrap_or_default()))));
-            first = number + 1;
-        } else {
-            part.push_str(line);
-            part.push('\n');
+        let after_separator = line.strip_prefix("---").filter(|rest| rest.is_empty() || rest.starts_with([' ', '\t']));
+        if after_separator.is_some() {
+            parts.push((first, std::mem::replace(&mut part, "\n".repeat(usize::try_from(number - 1).unwrap_or_default()))));
+            first = number;
+            part.push_str("   ");
         }
+        part.push_str(after_separator.unwrap_or(line));
+        part.push('\n');
     }
     parts.push((first, part));
     parts.retain(|(_, part)| part.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')));

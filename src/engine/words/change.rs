@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 use super::escape::{cut, defused, harmless};
 use super::field;
 use super::message::{Piece, pieces};
+use super::secrecy::{Place, Secrets};
 use crate::engine::canonical::{Location, Pairing, Segment, Sheet};
-use crate::engine::pattern::{Reached, Tree};
 use crate::engine::rules::{Mark, Rule};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
 
@@ -25,8 +25,6 @@ pub struct Change {
     pub new: Option<Shown>,
     /// Whether the field is usually filled by a default on creation.
     pub(crate) defaulted: bool,
-    /// What changes of several rules are ordered by.
-    pub(crate) order: Vec<OrderKey>,
 }
 
 impl Change {
@@ -35,9 +33,6 @@ impl Change {
         pieces(self, kind)
     }
 }
-
-/// A segment of a path, as far as an order needs it: members before elements, indexes as numbers.
-pub(crate) type OrderKey = (usize, String);
 
 /// A value as it may be shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,118 +59,72 @@ pub(crate) const HIDDEN: &str = "(not shown)";
 /// How much of a value is kept.
 const LONGEST: usize = 1024;
 
-/// The annotation in which client-side apply keeps the whole object, secrets included.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-
-/// Which values are secret whatever the rule says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Secrecy {
-    /// Those below the rule's `sensitive` paths.
-    AsDeclared,
-    /// All: the object is a Secret.
-    Everything,
-}
-
 /// Writes a finding down.
-pub(crate) fn describe(rule: &Rule, secrecy: Secrecy, sheet: &Sheet<'_>, finding: Finding) -> Option<Change> {
+pub(crate) fn describe(rule: &Rule, secrets: &Secrets, sheet: &Sheet<'_>, finding: Finding) -> Option<Change> {
     let location = sheet.get(finding.at)?;
-    let mut trail = Trail { rule, reached: Tree::<Mark>::root(), hidden: secrecy == Secrecy::Everything };
     let mut chain: Vec<&Location<'_>> = sheet.ancestry(finding.at).collect();
     chain.reverse();
-    let segments: Vec<_> = chain.iter().map(|location| (&location.segment, trail.step(location))).collect();
-    let field = field::render(segments.iter().map(|(segment, hides)| (*segment, *hides)));
+    let mut place = secrets.root();
+    let mut segments = Vec::with_capacity(chain.len());
+    for step in chain {
+        place = go(secrets, &place, step);
+        segments.push((&step.segment, hides_key(secrets, &place, &step.segment)));
+    }
     let (old, new) = match finding.kind {
-        ChangeKind::Reorder => {
-            trail.hidden |= trail.hides_keys(location);
-            (order(location, location.old), order(location, location.new))
-        }
-        _ => trail.values(location),
+        ChangeKind::Reorder => order(secrets, &place, location),
+        _ => values(secrets, &place, location),
     };
-    let hide = |value: Option<Value>| value.map(|value| if trail.hidden { Shown::Hidden } else { Shown::Value(value) });
     let defaulted = finding.kind == ChangeKind::Clear && rule.tree.marks(&location.reached).any(|mark| matches!(mark, Mark::Defaulted));
     Some(Change {
-        field,
+        field: field::render(segments.into_iter()),
         kind: finding.kind,
         violates: finding.standing == Standing::Violation,
-        old: hide(old),
-        new: hide(new),
+        old,
+        new,
         defaulted,
-        order: order_keys(&segments),
     })
 }
 
-fn order_keys(segments: &[(&Segment<'_>, bool)]) -> Vec<OrderKey> {
-    let key = |(segment, hides): &(&Segment<'_>, bool)| match segment {
-        Segment::Keyed { .. } if *hides => (0, String::new()),
-        Segment::Member(name) => (0, cut(name, 128)),
-        Segment::Index(index) => (index + 1, String::new()),
-        Segment::Keyed { value, .. } => (0, cut(value, 128)),
+fn go(secrets: &Secrets, from: &Place, to: &Location<'_>) -> Place {
+    match &to.segment {
+        Segment::Member(name) => secrets.member(from, name),
+        Segment::Index(_) | Segment::Keyed { .. } => secrets.element(from, to.old).and(secrets.element(from, to.new)),
+    }
+}
+
+/// Whether the key in an element's segment is secret.
+fn hides_key(secrets: &Secrets, element: &Place, segment: &Segment<'_>) -> bool {
+    match segment {
+        Segment::Keyed { key, .. } => secrets.member(element, key).is_hidden(),
+        _ => false,
+    }
+}
+
+/// The keys of a list, in the old order and in the new.
+fn order(secrets: &Secrets, list: &Place, location: &Location<'_>) -> (Option<Shown>, Option<Shown>) {
+    let Pairing::Key(key) = &location.pairing else { return (None, None) };
+    let is_secret = |element: &Value| secrets.member(&secrets.element(list, Some(element)), key).is_hidden();
+    let side = |value: Option<&Value>| {
+        let elements = value?.as_array()?;
+        if elements.iter().any(is_secret) {
+            return Some(Shown::Hidden);
+        }
+        let keys = elements.iter().filter_map(|element| element.get(&**key).and_then(Value::as_str));
+        Some(Shown::Value(Value::Array(keys.take(64).map(|key| Value::String(cut(key, 64))).collect())))
     };
-    segments.iter().take(64).map(key).collect()
+    (side(location.old), side(location.new))
 }
 
-/// The way from the root to a location, with what it has met.
-struct Trail<'r> {
-    rule: &'r Rule,
-    reached: Reached,
-    hidden: bool,
-}
-
-impl Trail<'_> {
-    /// Goes one step down; tells whether the key of the element, if it is one, is secret.
-    fn step(&mut self, location: &Location<'_>) -> bool {
-        let tree = &self.rule.tree;
-        self.reached = match &location.segment {
-            Segment::Member(name) => tree.member(&self.reached, name),
-            Segment::Index(_) | Segment::Keyed { .. } => {
-                let mut reached = tree.element_like(&self.reached, |key| key_of(location.old, key));
-                reached.extend(tree.element_like(&self.reached, |key| key_of(location.new, key)));
-                reached.sort_unstable();
-                reached.dedup();
-                reached
-            }
-        };
-        let copies_secrets = matches!(location.segment, Segment::Member(LAST_APPLIED)) && !self.rule.sensitive.is_empty();
-        self.hidden |= copies_secrets || is_sensitive(self.rule, &self.reached);
-        match &location.segment {
-            Segment::Keyed { key, .. } => self.hidden || is_sensitive(self.rule, &tree.member(&self.reached, key)),
-            _ => false,
-        }
+fn values(secrets: &Secrets, place: &Place, location: &Location<'_>) -> (Option<Shown>, Option<Shown>) {
+    if place.is_hidden() {
+        return (location.old.map(|_| Shown::Hidden), location.new.map(|_| Shown::Hidden));
     }
-
-    /// Whether a key of the list's elements is secret.
-    fn hides_keys(&self, location: &Location<'_>) -> bool {
-        let Pairing::Key(key) = &location.pairing else { return false };
-        let tree = &self.rule.tree;
-        let elements = location.old.and_then(Value::as_array).into_iter().flatten();
-        elements
-            .map(|element| tree.element_like(&self.reached, |key| key_of(Some(element), key)))
-            .any(|reached| is_sensitive(self.rule, &reached) || is_sensitive(self.rule, &tree.member(&reached, key)))
+    if let (Some(Value::String(old)), Some(Value::String(new))) = (location.old, location.new) {
+        let (old, new) = window(old, new, LONGEST);
+        return (Some(Shown::Value(Value::String(old))), Some(Shown::Value(Value::String(new))));
     }
-
-    fn values(&self, location: &Location<'_>) -> (Option<Value>, Option<Value>) {
-        if let (Some(Value::String(old)), Some(Value::String(new))) = (location.old, location.new) {
-            let (old, new) = window(old, new, LONGEST);
-            return (Some(Value::String(old)), Some(Value::String(new)));
-        }
-        let clip = |value: Option<&Value>| value.map(|value| Clip { rule: self.rule, left: LONGEST }.value(value, &self.reached, 0));
-        (clip(location.old), clip(location.new))
-    }
-}
-
-fn key_of(element: Option<&Value>, key: &str) -> Option<String> {
-    element?.get(key)?.as_str().map(str::to_owned)
-}
-
-fn is_sensitive(rule: &Rule, reached: &[u32]) -> bool {
-    rule.tree.marks(reached).any(|mark| matches!(mark, Mark::Sensitive))
-}
-
-/// The keys of a list, in its order.
-fn order(location: &Location<'_>, list: Option<&Value>) -> Option<Value> {
-    let Pairing::Key(key) = &location.pairing else { return None };
-    let keys = list?.as_array()?.iter().filter_map(|element| element.get(&**key).and_then(Value::as_str));
-    Some(Value::Array(keys.take(64).map(|key| Value::String(cut(key, 64))).collect()))
+    let clip = |value: Option<&Value>| value.map(|value| Shown::Value(Clip { secrets, left: LONGEST }.value(value, place, 0)));
+    (clip(location.old), clip(location.new))
 }
 
 /// Both strings around the first place where they differ, each at most `most` characters.
@@ -193,17 +142,17 @@ pub(crate) fn window(old: &str, new: &str, most: usize) -> (String, String) {
     (part(old), part(new))
 }
 
-/// Copies a value until the budget is used up; sensitive parts are left out.
+/// Copies a value until the budget is used up; secrets are left out.
 struct Clip<'r> {
-    rule: &'r Rule,
+    secrets: &'r Secrets,
     left: usize,
 }
 
 impl Clip<'_> {
     const DEEPEST: usize = 16;
 
-    fn value(&mut self, value: &Value, reached: &[u32], depth: usize) -> Value {
-        if is_sensitive(self.rule, reached) && depth > 0 {
+    fn value(&mut self, value: &Value, place: &Place, depth: usize) -> Value {
+        if place.is_hidden() {
             return Value::String(HIDDEN.to_owned());
         }
         if self.left == 0 || (depth == Self::DEEPEST && (value.is_object() || value.is_array())) {
@@ -216,26 +165,25 @@ impl Clip<'_> {
                 self.left = self.left.saturating_sub(text.chars().count());
                 Value::String(text)
             }
-            Value::Array(elements) => Value::Array(self.elements(elements, reached, depth)),
-            Value::Object(members) => Value::Object(self.members(members, reached, depth)),
+            Value::Array(elements) => Value::Array(self.elements(elements, place, depth)),
+            Value::Object(members) => Value::Object(self.members(members, place, depth)),
             scalar => scalar.clone(),
         }
     }
 
-    fn elements(&mut self, elements: &[Value], reached: &[u32], depth: usize) -> Vec<Value> {
+    fn elements(&mut self, elements: &[Value], place: &Place, depth: usize) -> Vec<Value> {
         let mut kept = Vec::new();
         for (index, element) in elements.iter().enumerate() {
             if self.left == 0 {
                 kept.push(Value::String(format!("… {} more", elements.len() - index)));
                 break;
             }
-            let below = self.rule.tree.element_like(reached, |key| key_of(Some(element), key));
-            kept.push(self.value(element, &below, depth + 1));
+            kept.push(self.value(element, &self.secrets.element(place, Some(element)), depth + 1));
         }
         kept
     }
 
-    fn members(&mut self, members: &Map<String, Value>, reached: &[u32], depth: usize) -> Map<String, Value> {
+    fn members(&mut self, members: &Map<String, Value>, place: &Place, depth: usize) -> Map<String, Value> {
         let mut kept = Map::new();
         for (index, (key, member)) in members.iter().enumerate() {
             if self.left == 0 {
@@ -244,10 +192,7 @@ impl Clip<'_> {
             }
             let name = cut(key, self.left.max(1));
             self.left = self.left.saturating_sub(name.chars().count() + 2);
-            let copies_secrets = key == LAST_APPLIED && !self.rule.sensitive.is_empty();
-            let below = self.rule.tree.member(reached, key);
-            let shown = if copies_secrets { Value::String(HIDDEN.to_owned()) } else { self.value(member, &below, depth + 1) };
-            kept.insert(name, shown);
+            kept.insert(name, self.value(member, &self.secrets.member(place, key), depth + 1));
         }
         kept
     }

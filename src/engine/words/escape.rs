@@ -39,6 +39,18 @@ pub(crate) fn cut(text: &str, most: usize) -> String {
     }
 }
 
+/// At most `most` bytes; what is cut is told by `…`.
+pub(crate) fn cut_bytes(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let mut end = most - '…'.len_utf8();
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}…", text.get(..end).unwrap_or_default())
+}
+
 fn escape(letter: char, out: &mut String) {
     // Writing to a String cannot fail.
     let _ = write!(out, "\\u{:04x}", u32::from(letter));
@@ -60,7 +72,7 @@ fn starts_with(text: &str, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{cut, defused, harmless};
+    use super::{cut, cut_bytes, defused, harmless};
 
     #[test]
     fn nothing_that_a_terminal_acts_on_is_left() {
@@ -90,5 +102,11 @@ mod tests {
     fn a_cut_is_told() {
         assert_eq!(cut("añb", 3), "añb");
         assert_eq!(cut("añbc", 3), "añ…");
+    }
+
+    #[test]
+    fn a_cut_never_splits_a_character() {
+        assert_eq!(cut_bytes("ééé", 5), "é…");
+        assert_eq!(cut_bytes("ééé", 6), "ééé");
     }
 }

@@ -1,10 +1,10 @@
 //! A location in dotted notation: `spec.tasks[name=worker].replicas`.
 
-use super::escape::{cut, defused, harmless};
+use super::escape::{cut, cut_bytes, defused, harmless};
 use crate::engine::canonical::Segment;
 use crate::engine::path::is_bare;
 
-/// How many characters of a field are shown at most.
+/// How many bytes of a field are shown at most.
 const LONGEST: usize = 1024;
 
 /// Writes the segments as a field path; user-supplied keys are made harmless. `hides` tells which keys of elements are secret.
@@ -12,7 +12,7 @@ pub(super) fn render<'s>(segments: impl Iterator<Item = (&'s Segment<'s>, bool)>
     let mut text = String::new();
     for (segment, hides) in segments {
         match segment {
-            Segment::Member(name) if is_bare(name) => {
+            Segment::Member(name) if name.len() <= LONGEST && is_bare(name) => {
                 if !text.is_empty() {
                     text.push('.');
                 }
@@ -23,15 +23,17 @@ pub(super) fn render<'s>(segments: impl Iterator<Item = (&'s Segment<'s>, bool)>
             Segment::Keyed { key, .. } if hides => text.push_str(&format!("[{}=(not shown)]", bracketed(key))),
             Segment::Keyed { value, key } => text.push_str(&format!("[{}={}]", bracketed(key), bracketed(value))),
         }
-        if text.len() > LONGEST * 4 {
+        if text.len() > LONGEST {
             break;
         }
     }
-    defused(&cut(&text, LONGEST))
+    cut_bytes(&defused(&text), LONGEST)
 }
 
 /// A key as it stands between brackets: quoted where it could be read as something else.
 fn bracketed(key: &str) -> String {
+    // Of a key of megabytes no more is looked at than is shown.
+    let key = &cut(key, LONGEST);
     let plain = !key.is_empty()
         && !key.chars().any(|letter| letter.is_whitespace() || letter.is_control() || matches!(letter, '[' | ']' | '\'' | '"' | '='));
     if plain { harmless(key) } else { format!("'{}'", harmless(&key.replace('\'', "''"))) }

@@ -1,7 +1,9 @@
 //! Whole messages. They stay within what API server and clients carry: 4 KiB for a message and for an annotation.
 
+use std::collections::HashMap;
+
 use super::change::{Change, Shown, window};
-use super::escape::{cut, defused};
+use super::escape::{cut, cut_bytes, defused};
 use crate::engine::rules::{Entry, Verbs};
 use crate::engine::verdict::ChangeKind;
 
@@ -67,11 +69,12 @@ pub(crate) fn cause_text(change: &Change, kind: &str) -> String {
 /// What an entry permits, as a list of paths. Entries of one path are one item; narrowed ones name their verbs.
 pub(crate) fn mutable_text<'a>(entries: impl Iterator<Item = &'a Entry>) -> String {
     let mut paths: Vec<(String, Verbs)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for entry in entries {
-        let text = entry.path.to_string();
-        match paths.iter_mut().find(|(path, _)| *path == text) {
+        let place = *places.entry(entry.path.to_string()).or_insert(paths.len());
+        match paths.get_mut(place) {
             Some((_, verbs)) => *verbs = verbs.and(entry.verbs),
-            None => paths.push((text, entry.verbs)),
+            None => paths.push((entry.path.to_string(), entry.verbs)),
         }
     }
     let narrowed =
@@ -80,19 +83,38 @@ pub(crate) fn mutable_text<'a>(entries: impl Iterator<Item = &'a Entry>) -> Stri
     if items.is_empty() { "nothing".to_owned() } else { items.join(", ") }
 }
 
-/// The warnings of a rule that only warns.
-pub(crate) fn warnings(rule: &str, kind: &str, changes: &[&Change], total: usize) -> Vec<String> {
-    let mut texts = vec![format!(
-        "{} outside the fields of {} that may be updated (rule {rule}); this rule only warns",
-        counted(total),
-        with_article(kind)
-    )];
-    // All of them together stay below the 4,096 characters past which the API server cuts.
-    texts.extend(changes.iter().take(14).map(|change| line(change, kind)));
-    if total > texts.len() - 1 {
-        texts.push(format!("and {} more", total - (texts.len() - 1)));
+/// What one rule that only warns contributes.
+pub(crate) struct Warning<'a> {
+    pub(crate) rule: &'a str,
+    pub(crate) changes: Vec<&'a Change>,
+    pub(crate) total: usize,
+}
+
+/// The warnings of all rules that only warn. Together they stay below the 4,096 characters past which the API server cuts.
+pub(crate) fn warnings(kind: &str, rules: &[Warning<'_>]) -> Vec<String> {
+    let headline = |warning: &Warning<'_>| {
+        let (count, kind) = (counted(warning.total), with_article(kind));
+        format!("{count} outside the fields of {kind} that may be updated (rule {}); this rule only warns", warning.rule)
+    };
+    let mut texts = Vec::new();
+    let mut room = MOST_BYTES - "and 1234567 more".len();
+    let mut left_out = 0;
+    for warning in rules {
+        let lines = warning.changes.iter().map(|change| line(change, kind));
+        let mut shown = 0;
+        for (index, text) in std::iter::once(headline(warning)).chain(lines).enumerate() {
+            let text = cut(&defused(&text), WARNING);
+            let Some(rest) = room.checked_sub(text.chars().count()) else { break };
+            room = rest;
+            texts.push(text);
+            shown = index;
+        }
+        left_out += warning.total - shown;
     }
-    texts.iter().map(|text| cut(&defused(text), WARNING)).collect()
+    if left_out > 0 {
+        texts.push(format!("and {left_out} more"));
+    }
+    texts
 }
 
 /// The violating paths as an audit annotation.
@@ -191,20 +213,9 @@ fn with_article(kind: &str) -> String {
     format!("{} {}", if vowel { "an" } else { "a" }, cut(kind, 253))
 }
 
-fn cut_bytes(text: &str, most: usize) -> String {
-    if text.len() <= most {
-        return text.to_owned();
-    }
-    let mut end = most - '…'.len_utf8();
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{}…", text.get(..end).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{cut_bytes, with_article};
+    use super::with_article;
 
     #[test]
     fn kinds_get_their_article() {
@@ -222,11 +233,5 @@ mod tests {
         for (kind, expected) in table {
             assert_eq!(with_article(kind), expected);
         }
-    }
-
-    #[test]
-    fn a_cut_never_splits_a_character() {
-        assert_eq!(cut_bytes("ééé", 5), "é…");
-        assert_eq!(cut_bytes("ééé", 6), "ééé");
     }
 }

@@ -4,10 +4,12 @@ mod change;
 mod escape;
 mod field;
 mod message;
+mod secrecy;
 
+pub(crate) use change::describe;
 pub use change::{Change, Shown};
-pub(crate) use change::{Secrecy, describe};
 pub use escape::harmless;
 pub(crate) use escape::{cut, defused};
 pub use message::Piece;
-pub(crate) use message::{Part, audit_fields, cause_text, denial, mutable_text, warnings};
+pub(crate) use message::{Part, Warning, audit_fields, cause_text, denial, mutable_text, warnings};
+pub(crate) use secrecy::Secrets;

@@ -1,0 +1,89 @@
+//! What is never shown: values of Secrets, and of paths that any rule on the object lists as `sensitive`.
+//!
+//! A path is followed loosely here: a step into list elements goes into map values too and the other way round, and an
+//! element counts as keyed by whatever selects it. So a value that has another shape than its rule expects stays hidden.
+
+use serde_json::Value;
+
+use crate::engine::pattern::{Reached, Tree};
+use crate::engine::rules::Rule;
+
+/// The annotation in which client-side apply keeps the whole object, secrets included.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The secrets of one object.
+#[derive(Debug, Default)]
+pub(crate) struct Secrets {
+    tree: Tree<()>,
+    scope: Scope,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Scope {
+    #[default]
+    Nothing,
+    Paths,
+    Everything,
+}
+
+/// Where a walk through an object is, and whether it is in a secret.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    reached: Reached,
+    hidden: bool,
+}
+
+impl Secrets {
+    /// Those that the rules declare.
+    pub(crate) fn declared<'r>(rules: impl Iterator<Item = &'r Rule>) -> Self {
+        let mut secrets = Self::default();
+        for path in rules.flat_map(|rule| &rule.sensitive) {
+            secrets.tree.mark(path.steps(), ());
+            secrets.scope = Scope::Paths;
+        }
+        secrets
+    }
+
+    /// All values.
+    pub(crate) fn everything() -> Self {
+        Self { scope: Scope::Everything, ..Self::default() }
+    }
+
+    /// The object itself.
+    pub(crate) fn root(&self) -> Place {
+        Place { reached: Tree::<()>::root(), hidden: self.scope == Scope::Everything }
+    }
+
+    /// A member of what is at `from`.
+    pub(crate) fn member(&self, from: &Place, name: &str) -> Place {
+        let copies_all = name == LAST_APPLIED && self.scope != Scope::Nothing;
+        self.place(from, self.tree.loosely_member(&from.reached, name), copies_all)
+    }
+
+    /// An element of the list at `from`.
+    pub(crate) fn element(&self, from: &Place, element: Option<&Value>) -> Place {
+        let key_of = |key: &str| element?.get(key)?.as_str().map(str::to_owned);
+        self.place(from, self.tree.loosely_element(&from.reached, key_of), false)
+    }
+
+    fn place(&self, from: &Place, reached: Reached, copies_all: bool) -> Place {
+        let hidden = from.hidden || copies_all || self.tree.marks(&reached).next().is_some();
+        Place { reached, hidden }
+    }
+}
+
+impl Place {
+    /// Whether the value there is never shown.
+    pub(crate) fn is_hidden(&self) -> bool {
+        self.hidden
+    }
+
+    /// Both places at once, of an element that has one in the old list and one in the new.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.reached.extend(other.reached);
+        self.reached.sort_unstable();
+        self.reached.dedup();
+        self.hidden |= other.hidden;
+        self
+    }
+}
