@@ -35,8 +35,8 @@ pub(super) struct Review<'a> {
     pub(super) namespace: String,
     pub(super) user: String,
     pub(super) groups: Vec<String>,
-    kind: Option<GroupVersionKind>,
-    resource: Option<GroupVersionResource>,
+    kind: Option<Kind>,
+    resource: Option<Resource>,
     subresource: String,
     object: Option<&'a RawValue>,
     old_object: Option<&'a RawValue>,
@@ -53,17 +53,17 @@ pub(super) enum Operation {
     Unknown(String),
 }
 
-#[derive(Debug, Deserialize)]
-struct GroupVersionKind {
+#[derive(Debug)]
+struct Kind {
     group: String,
     kind: String,
 }
 
-#[derive(Debug, Deserialize)]
-struct GroupVersionResource {
+#[derive(Debug)]
+struct Resource {
     group: String,
     version: String,
-    resource: String,
+    plural: String,
 }
 
 /// Why a body is not a review: it has no uid to answer to.
@@ -126,8 +126,8 @@ impl<'a> Review<'a> {
             namespace: text(&request, "namespace").unwrap_or_default(),
             user: text(&user_info, "username").unwrap_or_default(),
             groups: parsed(&user_info, "groups").unwrap_or_default(),
-            kind: parsed(&request, "kind"),
-            resource: parsed(&request, "resource"),
+            kind: Kind::parse(&request),
+            resource: Resource::parse(&request),
             subresource: text(&request, "subResource").unwrap_or_default(),
             object: object("object"),
             old_object: object("oldObject"),
@@ -140,7 +140,7 @@ impl<'a> Review<'a> {
         Some(Target {
             group: &resource.group,
             version: &resource.version,
-            resource: &resource.resource,
+            resource: &resource.plural,
             subresource: &self.subresource,
             kind: &kind.kind,
         })
@@ -169,6 +169,21 @@ impl<'a> Review<'a> {
     }
 }
 
+impl Kind {
+    fn parse(request: &Fields<'_>) -> Option<Self> {
+        let fields: Fields<'_> = parsed(request, "kind")?;
+        Some(Self { group: text(&fields, "group")?, kind: text(&fields, "kind")? })
+    }
+}
+
+impl Resource {
+    fn parse(request: &Fields<'_>) -> Option<Self> {
+        let fields: Fields<'_> = parsed(request, "resource")?;
+        Some(Self { group: text(&fields, "group")?, version: text(&fields, "version")?, plural: text(&fields, "resource")? })
+    }
+}
+
+/// The members of an object, unread. A derived struct would refuse a repeated key; of these the last one stays.
 type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
 fn parsed<'a, T: Deserialize<'a>>(fields: &Fields<'a>, name: &str) -> Option<T> {

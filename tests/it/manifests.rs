@@ -23,12 +23,13 @@ use crate::support::server::fieldward;
 const BASE: [&str; 3] = ["manifests", "--cert-manager", "fieldward/fieldward-tls"];
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let trials: [(&str, fn()); 5] = [
+    let trials: [(&str, fn()); 6] = [
         ("every_document_is_of_a_known_kind", every_document_is_of_a_known_kind),
         ("the_registration_comes_back_equal", the_registration_comes_back_equal),
         ("a_bundle_comes_back_equal", a_bundle_comes_back_equal),
         ("a_name_too_long_is_refused", a_name_too_long_is_refused),
         ("the_base_is_what_the_command_prints", the_base_is_what_the_command_prints),
+        ("the_base_names_what_kustomize_takes", the_base_names_what_kustomize_takes),
     ];
     let trial = |(name, test): (&str, fn())| {
         Trial::test(format!("manifests::{name}"), move || {
@@ -194,4 +195,18 @@ fn the_base_is_what_the_command_prints() {
         BASE.join(" ")
     );
     golden::compare(&root().join("deploy/kustomize/fieldward.yaml"), &(header + &print(&BASE)));
+}
+
+/// Files within the folder, and folders with a kustomization from anywhere.
+fn the_base_names_what_kustomize_takes() {
+    let folder = root().join("deploy/kustomize");
+    let text = std::fs::read_to_string(folder.join("kustomization.yaml")).unwrap();
+    let base: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+    let resources = base["resources"].as_array().unwrap();
+    assert!(!resources.is_empty());
+    for resource in resources.iter().map(|resource| resource.as_str().unwrap()) {
+        let path = folder.join(resource);
+        let is_file_within = path.is_file() && !resource.contains('/');
+        assert!(is_file_within || path.join("kustomization.yaml").is_file(), "{resource}");
+    }
 }
