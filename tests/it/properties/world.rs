@@ -67,7 +67,7 @@ pub(super) const NUMBERS: [&[&str]; 5] = [
 ];
 
 /// Quantities in JSON, those on one line equal; each of the last line only to itself.
-pub(super) const QUANTITIES: [&[&str]; 14] = [
+pub(super) const QUANTITIES: [&[&str]; 18] = [
     &[r#""1""#, r#""1000m""#, r#""1.0""#, r#""1e0""#, r#""+1""#, r#""01""#, r#""1.""#, "1", "1.0", r#""1000000000n""#],
     &[r#""2Gi""#, r#""2048Mi""#, r#""2147483648""#, "2147483648", r#""2097152Ki""#],
     &[r#""0""#, r#""0m""#, r#""0Ki""#, r#""-0""#, "0", "-0.0", r#""0.000""#],
@@ -80,14 +80,18 @@ pub(super) const QUANTITIES: [&[&str]; 14] = [
     &[r#""-2""#, r#""-2000m""#, "-2"],
     &[r#""1E""#, r#""1e18""#, r#""1000P""#],
     &[r#""3M""#, r#""3000k""#, r#""0.003G""#, r#""3e6""#],
-    &[r#""8Ei""#, r#""9Ei""#],
+    &[r#""8Ei""#, r#""9Ei""#, r#""9223372036854775807""#],
+    &[r#""9223372036854775808""#, r#""9223372036854775.808k""#, "9223372036854775808"],
+    &[r#""-8Ei""#, r#""-9Ei""#, r#""-9223372036854775807""#],
+    &[r#""10E""#, r#""1e19""#, r#""1E+19""#],
+    &[r#""0.0000000001Ki""#, r#""103n""#],
     &[r#""1T""#, r#""1000G""#, r#""0.001P""#],
 ];
 pub(super) const NO_QUANTITIES: [&str; 10] =
     [r#""""#, r#""abc""#, r#""1Zi""#, r#""1K""#, r#""1e""#, r#""1 m""#, r#""1.1.1""#, r#""--1""#, r#""1mm""#, "true"];
 
 /// Durations in JSON, those on one line equal.
-pub(super) const DURATIONS: [&[&str]; 7] = [
+pub(super) const DURATIONS: [&[&str]; 9] = [
     &[r#""60s""#, r#""1m""#, r#""1m0s""#, r#""60000ms""#, r#""+60s""#, r#""0h1m""#],
     &[r#""90s""#, r#""1m30s""#, r#""1.5m""#, r#""30s1m""#],
     &[r#""0""#, r#""0s""#, r#""-0""#, r#""0h0m""#, r#""+0""#, r#""-0s""#],
@@ -95,8 +99,11 @@ pub(super) const DURATIONS: [&[&str]; 7] = [
     &[r#""1us""#, r#""1µs""#, r#""1μs""#, r#""1000ns""#],
     &[r#""-60s""#, r#""-1m""#],
     &[r#""500ms""#, r#"".5s""#, r#""0.5s""#, r#""0.500s""#],
+    &[r#""9223372036854775807ns""#, r#""2562047h47m16.854775807s""#],
+    &[r#""-9223372036854775808ns""#, r#""-2562047h47m16.854775808s""#],
 ];
-pub(super) const NO_DURATIONS: [&str; 8] = [r#""""#, r#""1d""#, r#""60""#, "60", r#""1 s""#, r#""s""#, r#""1m-1s""#, r#"".s""#];
+pub(super) const NO_DURATIONS: [&str; 10] =
+    [r#""9223372036854775808ns""#, r#""-2562048h""#, r#""""#, r#""1d""#, r#""60""#, "60", r#""1 s""#, r#""s""#, r#""1m-1s""#, r#"".s""#];
 
 pub(super) fn parse(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))

@@ -80,6 +80,14 @@ pub(super) fn protected_label(scene: &mut Scene) {
         metadata.remove("labels");
         metadata.extend(value.map(|value| ("labels".to_owned(), value)));
     }
+    if scene.dice.percent(8) {
+        let strange = world::tree(scene.dice, 2);
+        let side = if scene.dice.percent(50) { &mut scene.new } else { &mut scene.old };
+        match scene::metadata(side).get_mut("labels") {
+            Some(Value::Object(labels)) if scene.dice.percent(50) => drop(labels.insert(label.to_owned(), strange)),
+            _ => drop(scene::metadata(side).insert("labels".to_owned(), strange)),
+        }
+    }
 }
 
 pub(super) fn exempt(scene: &mut Scene) {
