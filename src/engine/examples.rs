@@ -175,6 +175,10 @@ fn a_keyed_list_pairs_by_key_and_keeps_its_order() {
     let modify = "mutable: [{path: t, allow: [Modify]}]\nequality: [{path: t, key: name}]";
     expect(modify, list(json!([a, b])), list(json!([b, a])), &[]);
     expect(modify, list(json!([a])), list(json!([a, a])), &["t Modify"]);
+    let above = "mutable: [{path: x, allow: [Modify]}]\nequality: [{path: x.y.t, key: name}]";
+    let below = |elements: Value| json!({"x": {"y": {"t": elements, "z": elements}}});
+    expect(above, below(json!([a])), below(json!([b, a])), &[]);
+    expect(above, below(json!([a])), below(json!([a, a])), &["x.y.t Modify"]);
     let bare = "mutable: [t]\nequality: [{path: t, key: name}]";
     expect(bare, list(json!([a])), list(json!([a, a])), &[]);
     let many: Vec<Value> = (0..12).map(|index| json!({"name": format!("n{index}")})).collect();
@@ -321,6 +325,98 @@ fn text_of_users_comes_out_harmless() {
     let lower = all.to_lowercase();
     assert!(!lower.contains("is immutable") && !lower.contains("immutable field"), "{all}");
     assert_eq!(reply.message().lines().count(), 4, "{}", reply.message());
+}
+
+/// Rules of these names for widgets, each with these lines under `spec`.
+fn several(specs: &[(&str, &str)]) -> RuleSet {
+    let document = |(name, spec): &(&str, &str)| Document {
+        origin: (*name).to_owned(),
+        text: format!(
+            "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: {name}}}\nspec:\n  matchConstraints: {{resourceRules: [{{apiGroups: \
+             [example.com], apiVersions: [v1], resources: [widgets]}}]}}\n  {spec}\n"
+        ),
+    };
+    let documents: Vec<Document> = specs.iter().map(document).collect();
+    RuleSet::load(Builtin::Left, &documents).expect("the rules are right")
+}
+
+#[test]
+fn what_one_rule_hides_no_rule_shows() {
+    let open = "mutable: []";
+    let closed = "mutable: []\n  sensitive: [spec.token, 'spec.users[*].p']\n  equality: [{path: spec.users, key: name}]";
+    let spec = |secret: &str| json!({"spec": {"token": secret, "users": [{"name": "a", "p": secret}], "map": {"p": secret}}});
+    for (first, second) in [(open, closed), (closed, open)] {
+        let rules = several(&[("aaa", first), ("bbb", second)]);
+        let alone = rules.only("aaa").expect("the rule");
+        for rules in [rules, alone] {
+            let reply = judge(&rules, ADMIN, &spec("hunter1"), &spec("hunter2"));
+            let shown: Vec<&str> = reply.message().lines().filter(|line| line.contains("hunter")).collect();
+            assert_eq!(shown, ["  spec.map.p: \"hunter1\" → \"hunter2\""], "{}", reply.message());
+        }
+    }
+}
+
+#[test]
+fn several_rules_report_each_change_once_and_in_order() {
+    let many =
+        |value: u8| json!({"spec": (0..2000).map(|index| (format!("f{index:04}"), json!(value))).collect::<serde_json::Map<_, _>>()});
+    let rules = several(&[("aaa", "mutable: []"), ("bbb", "mutable: []"), ("ccc", "mutable: [spec.f0001]")]);
+    let reply = judge(&rules, ADMIN, &many(1), &many(2));
+    assert!(reply.message().starts_with("2000 changes outside"), "{}", reply.message());
+    assert_eq!(reply.judgement().map(|judgement| judgement.violations), Some(2000));
+    assert!(reply.fields().is_sorted() && reply.fields().len() == 256, "{:?}", reply.fields());
+    let apart = several(&[("aaa", "mutable: [spec.b]"), ("bbb", "mutable: [spec.a]")]);
+    let reply = judge(&apart, ADMIN, &json!({"spec": {"a": 1, "b": 1}}), &json!({"spec": {"a": 2, "b": 2}}));
+    assert_eq!(reported(&reply), ["spec.a Modify", "spec.b Modify"]);
+}
+
+#[test]
+fn long_keys_keep_their_order_and_cost_little() {
+    let key = |end: &str| format!("{}{end}", "a".repeat(200));
+    let object = |value: u8| json!({"m": {key("b"): value, key("az"): value}});
+    let reply = judge(&rules("mutable: []"), ADMIN, &object(1), &object(2));
+    assert_eq!(reported(&reply), [format!("m.{} Modify", key("az")), format!("m.{} Modify", key("b"))]);
+    let huge = format!("{} ", "k".repeat(2_000_000));
+    let object =
+        |value: u8| json!({"spec": {&huge: (0..600).map(|index| (format!("f{index}"), json!(value))).collect::<serde_json::Map<_, _>>()}});
+    let reply = judge(&rules("mutable: []"), ADMIN, &object(1), &object(2));
+    assert!(reply.fields().iter().all(|field| field.len() <= 1024) && reply.message().len() <= 4096);
+    let wide = json!({"spec": {"\u{1f600}".repeat(2000): 1}});
+    let reply = judge(&rules("mutable: []"), ADMIN, &json!({"spec": {}}), &wide);
+    let body: Value = serde_json::from_slice(&reply.into_body()).expect("json");
+    assert!(body["response"]["auditAnnotations"]["fields"].as_str().is_some_and(|fields| fields.starts_with("spec[")), "{body}");
+}
+
+#[test]
+fn an_error_repeats_nothing_of_the_body() {
+    for body in [format!("\"{}\"", "s".repeat(1_000_000)), "s".repeat(1_000_000), format!("{{\"{}\"", "s".repeat(1_000_000))] {
+        let reply = admit(&rules("mutable: []"), body.as_bytes());
+        assert_eq!(reply.status(), 400);
+        assert!(reply.message().len() < 300 && !reply.message().contains("sss"), "{}", reply.message());
+    }
+}
+
+#[test]
+fn warnings_of_all_rules_stay_within_their_bounds() {
+    let warn = "mutable: []\n  validationActions: [Warn]";
+    let rules = several(&[("aaa", warn), ("bbb", warn), ("ccc", warn)]);
+    let object = |value: u8| json!({"spec": (0..40).map(|index| ("é".repeat(200) + &index.to_string(), json!(value))).collect::<serde_json::Map<_, _>>()});
+    let reply = judge(&rules, ADMIN, &object(1), &object(2));
+    let body: Value = serde_json::from_slice(&reply.into_body()).expect("json");
+    let warnings: Vec<&str> = body["response"]["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    assert!(warnings.iter().all(|warning| warning.chars().count() <= 256));
+    assert!(warnings.iter().map(|warning| warning.chars().count()).sum::<usize>() <= 4096);
+    let listed = warnings.iter().filter(|warning| warning.starts_with("spec[")).count();
+    assert_eq!(warnings.last().copied(), Some(format!("and {} more", 120 - listed).as_str()));
+}
+
+#[test]
+fn a_service_account_is_told_by_its_whole_name() {
+    let rule = "mutable: [{path: spec.x, by: {serviceAccounts: [ns/sa]}}]";
+    let (old, new) = (json!({"spec": {"x": 1}}), json!({"spec": {"x": 2}}));
+    for user in ["system:serviceaccount:ns/sa", "system:serviceaccount:ns:sa:x", "ns/sa", "system:serviceaccount:ns"] {
+        expect_for(user, rule, &old, &new, &["spec.x Modify"]);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::canonical::{Location, Sheet};
 use super::rules::Rule;
@@ -51,22 +52,35 @@ impl Found<'_> {
         self.findings.iter().filter(|finding| finding.standing == Standing::Violation).count()
     }
 
-    fn identity(&self, finding: Finding) -> Option<Identity> {
-        self.sheet.get(finding.at).map(|location| Identity::of(location, finding.kind))
+    /// Each finding with what identifies it.
+    fn identified(&self) -> impl Iterator<Item = (Identity, Finding)> {
+        // Parents have lower numbers, so each path's hash is there when its children need it.
+        let mut paths: Vec<u64> = Vec::with_capacity(self.sheet.locations.len());
+        for location in &self.sheet.locations {
+            let mut hasher = DefaultHasher::new();
+            (paths.get(location.parent), &location.segment).hash(&mut hasher);
+            paths.push(hasher.finish());
+        }
+        self.findings.iter().filter_map(move |finding| {
+            let location = self.sheet.get(finding.at)?;
+            Some((Identity::of(location, finding.kind, *paths.get(finding.at)?), *finding))
+        })
     }
 }
 
-/// What a change is about, whichever rule found it: the two values themselves, not equal ones elsewhere.
+/// What a change is about, whichever rule found it: the two values themselves, under the path by which the rule reached them
+/// (an element has a key in one rule and an index in another).
 #[derive(PartialEq, Eq, Hash)]
 struct Identity {
     old: Option<*const serde_json::Value>,
     new: Option<*const serde_json::Value>,
+    path: u64,
     kind: ChangeKind,
 }
 
 impl Identity {
-    fn of(location: &Location<'_>, kind: ChangeKind) -> Self {
-        Self { old: location.old.map(std::ptr::from_ref), new: location.new.map(std::ptr::from_ref), kind }
+    fn of(location: &Location<'_>, kind: ChangeKind, path: u64) -> Self {
+        Self { old: location.old.map(std::ptr::from_ref), new: location.new.map(std::ptr::from_ref), path, kind }
     }
 }
 
@@ -74,8 +88,7 @@ type Listed<'f, 'a> = (&'f Found<'a>, Finding);
 
 fn together<'f, 'a>(several: &[&'f Found<'a>]) -> (Vec<Listed<'f, 'a>>, usize) {
     let mut known: HashMap<Identity, Listed<'f, 'a>> = HashMap::new();
-    for (found, finding) in several.iter().flat_map(|found| found.findings.iter().map(|finding| (*found, *finding))) {
-        let Some(identity) = found.identity(finding) else { continue };
+    for (found, (identity, finding)) in several.iter().flat_map(|found| found.identified().map(|finding| (*found, finding))) {
         match known.entry(identity) {
             Entry::Vacant(slot) => drop(slot.insert((found, finding))),
             Entry::Occupied(mut slot) if finding.standing == Standing::Violation && slot.get().1.standing == Standing::Permitted => {
@@ -87,11 +100,10 @@ fn together<'f, 'a>(several: &[&'f Found<'a>]) -> (Vec<Listed<'f, 'a>>, usize) {
     let total = known.values().filter(|(_, finding)| finding.standing == Standing::Violation).count();
     // Of each rule only what could be listed is put in order: the first of all are among the first of each.
     let own = |found: &'f Found<'a>| {
-        let kept = found.findings.iter().copied().filter(|finding| {
-            let holder = found.identity(*finding).and_then(|identity| known.get(&identity));
-            holder.is_some_and(|(holder, held)| std::ptr::eq(*holder, found) && held == finding)
-        });
-        first(kept.map(|finding| (found, finding)))
+        let is_held = |identity: &Identity, finding: &Finding| {
+            known.get(identity).is_some_and(|(holder, held)| std::ptr::eq(*holder, found) && held == finding)
+        };
+        first(found.identified().filter(|(identity, finding)| is_held(identity, finding)).map(|(_, finding)| (found, finding)))
     };
     let mut listed: Vec<Listed<'f, 'a>> = several.iter().flat_map(|found| own(found)).collect();
     listed.sort_by(|(one, at_one), (two, at_two)| one.sheet.segments(at_one.at).cmp(&two.sheet.segments(at_two.at)));

@@ -60,7 +60,7 @@ pub(super) struct Location<'a> {
 }
 
 /// How a location is reached from its parent.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Segment<'a> {
     /// A member of an object.
     Member(&'a str),

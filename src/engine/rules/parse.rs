@@ -111,7 +111,13 @@ fn yaml_error(origin: &str, error: &serde_saphyr::Error) -> RuleError {
     let rendered = error.to_string();
     let message = rendered.split(" at line ").next().unwrap_or_default();
     let message = message.strip_prefix("error: ").unwrap_or(message);
-    let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or_default();
+    let message = match message {
+        "expected mapping start" => "expected a mapping, found something else",
+        "expected sequence start" => "expected a list, found something else",
+        "expected string scalar" => "expected text, found something else",
+        other if other.starts_with("cannot deserialize null") => "expected text, found nothing",
+        other => other.split(", set DuplicateKeyPolicy").next().unwrap_or_default(),
+    };
     let advice = if message.contains("anchor or alias") || message.contains("flow") {
         " (a path with `*` or `[` stands in quotes within `{}` and `[]`)"
     } else {
@@ -181,19 +187,25 @@ impl Parser<'_> {
         if raw.value.is_empty() {
             self.refuse(raw.referenced, "expected at least one resource rule, found none");
         }
-        let mut list = |texts: Spanned<Texts>, what: &str| {
+        let mut list = |texts: Spanned<Texts>, what: &str, expected: &str, fits: fn(&str) -> bool| {
             if texts.value.is_empty() {
                 self.refuse(texts.referenced, format!("expected at least one of `{what}`, found none"));
             }
+            for text in texts.value.iter().filter(|text| !fits(&text.value)) {
+                self.refuse(text.referenced, format!("expected {expected}, found `{}`", harmless(&text.value)));
+            }
             plain(texts.value)
         };
+        let is_given = |text: &str| !text.is_empty();
         raw.value
             .into_iter()
             .map(|rule| ResourceRule {
-                api_groups: list(rule.value.api_groups, "apiGroups"),
-                api_versions: list(rule.value.api_versions, "apiVersions"),
-                resources: list(rule.value.resources, "resources"),
-                kinds: rule.value.kinds.map(|kinds| list(kinds, "kinds")).unwrap_or_default(),
+                api_groups: list(rule.value.api_groups, "apiGroups", "an API group", |group| {
+                    group.is_empty() || group == "*" || is_dns_subdomain(group)
+                }),
+                api_versions: list(rule.value.api_versions, "apiVersions", "a version", is_given),
+                resources: list(rule.value.resources, "resources", "a resource as `jobs`, `jobs/scale`, `*` or `*/*`", is_resource),
+                kinds: rule.value.kinds.map(|kinds| list(kinds, "kinds", "a kind", is_given)).unwrap_or_default(),
             })
             .collect()
     }
@@ -437,6 +449,13 @@ fn meaning(text: &str) -> Option<Meaning> {
 
 fn plain(texts: Texts) -> Vec<String> {
     texts.into_iter().map(|text| text.value).collect()
+}
+
+/// A lower-case plural, or `*`, with or without a subresource.
+fn is_resource(text: &str) -> bool {
+    let part = |part: &str| part == "*" || is_dns_subdomain(part);
+    let (resource, subresource) = text.split_once('/').unwrap_or((text, "*"));
+    part(resource) && part(subresource)
 }
 
 /// RFC 1123, as Kubernetes names objects.

@@ -127,7 +127,8 @@ fn split(text: &str) -> Vec<(u64, String)> {
         let after_separator = line.strip_prefix("---").filter(|rest| rest.is_empty() || rest.starts_with([' ', '\t']));
         if after_separator.is_some() {
             parts.push((first, std::mem::replace(&mut part, "\n".repeat(usize::try_from(number - 1).unwrap_or_default()))));
-            first = number;
+            let begins_here = after_separator.is_some_and(|rest| !rest.trim().is_empty());
+            first = if begins_here { number } else { number + 1 };
             part.push_str("   ");
         }
         part.push_str(after_separator.unwrap_or(line));

@@ -93,7 +93,7 @@ impl Oracle<'_> {
             return Findings { violations: Vec::new(), permitted: false };
         }
         if self.permits(at, old, new) {
-            return Findings { violations: Vec::new(), permitted: true };
+            return Findings { violations: self.replaced_lists(at, old, new), permitted: true };
         }
         let Some(children) = self.children(at, old, new) else {
             return Findings::whole(at);
@@ -148,6 +148,21 @@ impl Oracle<'_> {
                 let same_kind = (old.is_object() && new.is_object()) || (old.is_array() && new.is_array());
                 above.contains(&Verb::Modify) || (!same_kind && own.contains(&Verb::Modify))
             }
+        }
+    }
+
+    /// §6: the lists at or below a permitted location that count as replaced, which only a bare entry at or above them permits.
+    fn replaced_lists(&self, at: &Location, old: Option<&Value>, new: Option<&Value>) -> Vec<Location> {
+        let own = self.verbs_at(at);
+        let is_bare = VERBS.iter().all(|verb| own.contains(verb));
+        let (Some(one), Some(two)) = (old, new) else { return Vec::new() };
+        let same_kind = (one.is_object() && two.is_object()) || (one.is_array() && two.is_array());
+        if is_bare || !same_kind || self.equal(at, old, new) {
+            return Vec::new();
+        }
+        match self.children(at, old, new) {
+            None => vec![at.clone()],
+            Some(children) => children.each.iter().flat_map(|(at, old, new)| self.replaced_lists(at, *old, *new)).collect(),
         }
     }
 

@@ -141,7 +141,7 @@ pub(super) fn lists(case: Case<'_>) {
     case("6 a bare entry at it", &whole("spec.l", all), old, new, &[]);
     case("6 or above it", &whole("spec", all), old, new, &[]);
     case("6 elements alone are not enough", &whole("'spec.l[*]'", all), old, new, &["spec.l"]);
-    case("6 below a Modify it is part of a value", &whole("spec", "Modify"), old, new, &[]);
+    case("6 a Modify above it is no bare entry", &whole("spec", "Modify"), old, new, &["spec.l"]);
     let set = "equality: [{path: spec.l, as: Set}]";
     case("6 order and repetition do not matter", set, "{spec: {l: [1, {a: 1}, 1]}}", "{spec: {l: [{a: 1.0}, 1]}}", &[]);
     case("6 members come and go", set, "{spec: {l: [1, 2]}}", "{spec: {l: [4, 1, 3]}}", &["spec.l[0]", "spec.l[1]", "spec.l[2]"]);
