@@ -2,6 +2,8 @@
 //!
 //! Follows `time.ParseDuration` of Go 1.26, with its rounding: fractions go through a 64-bit float.
 
+use super::quantity::digits;
+
 /// The nanoseconds that `text` names, or none if it is no duration.
 pub(super) fn nanoseconds(text: &str) -> Option<i64> {
     let (negative, mut rest) = match text.strip_prefix('-') {
@@ -76,11 +78,6 @@ fn fraction_of(digits: &str, unit: u64) -> u64 {
         scale *= 10.0;
     }
     (value as f64 * (unit as f64 / scale)) as u64
-}
-
-fn digits(text: &str) -> &str {
-    let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
-    text.get(..end).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -62,7 +62,8 @@ fn interpret(suffix: &str) -> Option<Scale> {
     })
 }
 
-fn digits(text: &str) -> &str {
+/// The decimal digits that a text begins with.
+pub(super) fn digits(text: &str) -> &str {
     let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
     text.get(..end).unwrap_or_default()
 }

@@ -3,6 +3,8 @@
 mod builtin;
 mod checks;
 mod document;
+mod error;
+mod marks;
 mod parse;
 mod resources;
 mod set;
@@ -16,7 +18,7 @@ use super::path::Path;
 use super::pattern::Tree;
 
 pub use builtin::Builtin;
-pub use parse::{RuleError, RuleErrors};
+pub use error::{RuleError, RuleErrors};
 pub use resources::ResourceRule;
 pub(super) use resources::Target;
 pub use set::{Document, RuleSet};

@@ -1,89 +1,15 @@
 //! From the document's shape to a [`Rule`]: every text becomes a parsed value, every error keeps its place.
 
-use std::fmt;
-use std::sync::Arc;
-
 use serde_saphyr::{Location, Spanned};
 
 use super::document::{RawCondition, RawEntry, RawEquality, RawRequesters, RawResource, RawRule, RawSelector, Texts};
+use super::error::{RuleError, yaml_error};
 use super::{
-    Actions, Effect, Entry, EntryOrigin, FailurePolicy, LabelSelector, Mark, MatchCondition, Meaning, Reason, Requesters, ResourceRule,
-    Rule, RuleName, SelectorExpression, Verb, Verbs, checks,
+    Actions, Effect, Entry, EntryOrigin, FailurePolicy, LabelSelector, MatchCondition, Meaning, Reason, Requesters, ResourceRule, Rule,
+    RuleName, SelectorExpression, Verb, Verbs, checks, marks,
 };
-use crate::engine::path::{Path, Step};
-use crate::engine::pattern::Tree;
+use crate::engine::path::Path;
 use crate::engine::words::harmless;
-
-/// Why a rule document was refused, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleError {
-    origin: String,
-    line: u64,
-    column: u64,
-    message: String,
-}
-
-impl RuleError {
-    pub(super) fn new(origin: &str, line: u64, column: u64, message: impl Into<String>) -> Self {
-        // What a document holds cannot forge a line of the report.
-        Self { origin: harmless(origin), line, column, message: harmless(&message.into()) }
-    }
-
-    /// The document's origin, usually a file.
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
-
-    /// Line and column, counted from 1.
-    pub fn place(&self) -> (u64, u64) {
-        (self.line, self.column)
-    }
-
-    /// What was expected and what was found.
-    pub fn message(&self) -> &str {
-        &self.message
-    }
-}
-
-impl fmt::Display for RuleError {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}:{}:{}: {}", self.origin, self.line, self.column, self.message)
-    }
-}
-
-/// Every reason why a set of rule documents was refused; one per line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleErrors(pub(super) Vec<RuleError>);
-
-impl RuleErrors {
-    /// Each reason.
-    pub fn iter(&self) -> std::slice::Iter<'_, RuleError> {
-        self.0.iter()
-    }
-}
-
-impl<'e> IntoIterator for &'e RuleErrors {
-    type Item = &'e RuleError;
-    type IntoIter = std::slice::Iter<'e, RuleError>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl fmt::Display for RuleErrors {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, error) in self.0.iter().enumerate() {
-            if index > 0 {
-                out.write_str("\n")?;
-            }
-            error.fmt(out)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for RuleErrors {}
 
 /// A parsed path of the document, and where it stands.
 pub(super) struct Placed {
@@ -104,26 +30,6 @@ pub(super) fn rule(origin: &str, text: &str) -> Result<Rule, Vec<RuleError>> {
     let options = serde_saphyr::options! { with_snippet: false };
     let raw: RawRule = serde_saphyr::from_str_with_options(text, options).map_err(|error| vec![yaml_error(origin, &error)])?;
     Parser { origin, text, errors: Vec::new() }.rule(raw)
-}
-
-fn yaml_error(origin: &str, error: &serde_saphyr::Error) -> RuleError {
-    let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-    let rendered = error.to_string();
-    let message = rendered.split(" at line ").next().unwrap_or_default();
-    let message = message.strip_prefix("error: ").unwrap_or(message);
-    let message = match message {
-        "expected mapping start" => "expected a mapping, found something else",
-        "expected sequence start" => "expected a list, found something else",
-        "expected string scalar" => "expected text, found something else",
-        other if other.starts_with("cannot deserialize null") => "expected text, found nothing",
-        other => other.split(", set DuplicateKeyPolicy").next().unwrap_or_default(),
-    };
-    let advice = if message.contains("anchor or alias") || message.contains("flow") {
-        " (a path with `*` or `[` stands in quotes within `{}` and `[]`)"
-    } else {
-        ""
-    };
-    RuleError::new(origin, line, column, message.lines().collect::<Vec<_>>().join(" ") + advice)
 }
 
 /// Collects errors while it parses, so that one run shows all of them.
@@ -158,12 +64,12 @@ impl Parser<'_> {
 
         let others = sensitive.iter().chain(&defaulted);
         checks::together(&mut self, mutable.iter().map(|(placed, _)| placed).chain(others), &equality);
-        self.errors.sort_by_key(|error| (error.line, error.column));
+        self.errors.sort_by_key(RuleError::place);
         let Some(name) = name.filter(|_| self.errors.is_empty()) else { return Err(self.errors) };
 
         let mut entries: Vec<Entry> = mutable.into_iter().map(|(_, entry)| entry).collect();
         entries.extend(checks::lifecycle_entries());
-        let tree = tree(&entries, &equality, &defaulted);
+        let tree = marks::tree(&entries, &equality, &defaulted);
         Ok(Rule {
             name,
             origin: self.origin.to_owned(),
@@ -380,47 +286,6 @@ impl Parser<'_> {
         self.errors.push(RuleError::new(self.origin, at.line(), at.column(), message));
     }
 }
-
-fn tree(entries: &[Entry], equality: &[Equality], defaulted: &[Placed]) -> Tree<Mark> {
-    let mut tree = Tree::default();
-    for (index, entry) in entries.iter().enumerate() {
-        tree.mark(entry.path.steps(), Mark::Entry(index));
-        tree.pass(entry.path.steps(), index);
-    }
-    for (order, equality) in equality.iter().enumerate() {
-        let steps = equality.placed.path.steps();
-        if let Some(meaning) = equality.meaning {
-            tree.mark(steps, Mark::As { order, meaning });
-        }
-        if let Some(value) = &equality.absent_as {
-            tree.mark(steps, Mark::AbsentAs { order, value: Arc::new(value.clone()) });
-        }
-        if let Some(key) = &equality.key {
-            tree.mark(steps, Mark::Key { order, key: Arc::from(key.as_str()) });
-        }
-    }
-    for placed in defaulted {
-        tree.mark(placed.path.steps(), Mark::Defaulted);
-    }
-    let metadata = |field: &str| [Step::Name("metadata".to_owned()), Step::Name(field.to_owned())];
-    for field in OWNED {
-        tree.mark(&metadata(field), Mark::Owned);
-    }
-    tree.mark(&metadata("finalizers"), Mark::Finalizers);
-    tree
-}
-
-/// The fields of metadata that the API server itself writes.
-const OWNED: [&str; 8] = [
-    "resourceVersion",
-    "generation",
-    "managedFields",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "selfLink",
-    "uid",
-];
 
 fn failure_policy(text: &str) -> Option<FailurePolicy> {
     match text {

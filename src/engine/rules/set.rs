@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::parse::{self, RuleError, RuleErrors};
+use super::error::{RuleError, RuleErrors};
+use super::parse;
 use super::{Builtin, Rule, RuleName, Target, builtin};
 
 /// One file of rules: YAML, several documents separated by `---`.
