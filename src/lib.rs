@@ -1,6 +1,16 @@
-//! fieldward: only these fields may change.
+//! fieldward is a validating admission webhook for Kubernetes that lets an update change the documented mutable fields of a kind
+//! and nothing else.
+//!
+//! The rooms, each using only those to its right: [`cli`] → {[`server`], [`cluster`]} → [`engine`].
+//!
+//! - [`engine`]: the decision, pure. One door: [`admit`].
+//! - [`server`]: TLS, HTTP, metrics around it.
+//! - [`cluster`]: what Kubernetes must be told: registration, certificates.
+//! - [`cli`]: text in, exit code out.
 
 pub mod cli;
 pub mod cluster;
 pub mod engine;
 pub mod server;
+
+pub use engine::{Builtin, Document, Reply, RuleSet, admit};

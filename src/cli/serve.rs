@@ -110,7 +110,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         LogFormat::Text => log::Format::Text,
         LogFormat::Json => log::Format::Json,
     };
-    log::init(format, &args.log_level).context("--log-level")?;
+    let _written_at_the_end = log::init(format, &args.log_level).context("--log-level")?;
     let rules = load_rules(&args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(serve(args, rules));

@@ -188,7 +188,7 @@ impl Workload {
             liveness_probe: Some(probe("/livez", 10)),
             resources: Some(core::ResourceRequirements {
                 requests: quantities(&[("cpu", "50m"), ("memory", "64Mi")]),
-                limits: quantities(&[("memory", "512Mi")]),
+                limits: quantities(&[("memory", "1Gi")]),
                 ..core::ResourceRequirements::default()
             }),
             security_context: Some(core::SecurityContext {

@@ -146,6 +146,11 @@ impl Reply {
         &self.fields
     }
 
+    /// The violating field paths as one text of at most 4 KiB, which says how many it leaves out.
+    pub fn fields_text(&self) -> String {
+        super::words::audit_fields(&self.fields, self.judgement.as_ref().map_or(0, |judgement| judgement.violations))
+    }
+
     /// What was found, if the review was judged by a rule.
     pub fn judgement(&self) -> Option<&Judgement> {
         self.judgement.as_ref()

@@ -11,17 +11,21 @@ use crate::engine::{self, Reply, RuleSet};
 /// Up to this size judging takes less time than handing it to another thread is worth.
 const INLINE: usize = 64 * 1024;
 
+/// From this size on a review is judged alone among the large ones: its parsed form may take a hundred times its text.
+const ALONE: usize = 1024 * 1024;
+
 /// Where reviews are judged.
 #[derive(Debug, Clone)]
 pub(super) struct Bench {
     /// What large reviews take while judged is many times their size: as many at once as can run, not more.
     seats: Arc<Semaphore>,
+    all: u32,
 }
 
 impl Bench {
     pub(super) fn new() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { seats: Arc::new(Semaphore::new(cores)) }
+        let cores = std::thread::available_parallelism().ok().and_then(|cores| u32::try_from(cores.get()).ok()).unwrap_or(1);
+        Self { seats: Arc::new(Semaphore::new(cores as usize)), all: cores }
     }
 
     /// The reply, or none if the engine panicked. The share of memory is given back when it is there.
@@ -29,7 +33,8 @@ impl Bench {
         if bytes.len() <= INLINE {
             return guarded(|| engine::admit(&rules, &bytes));
         }
-        let seat = Arc::clone(&self.seats).acquire_owned().await.ok()?;
+        let taken = if bytes.len() < ALONE { 1 } else { self.all };
+        let seat = Arc::clone(&self.seats).acquire_many_owned(taken).await.ok()?;
         tokio::task::spawn_blocking(move || {
             let reply = guarded(|| engine::admit(&rules, &bytes));
             drop((bytes, share, seat));

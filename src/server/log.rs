@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -27,13 +28,18 @@ pub enum LogError {
     Twice,
 }
 
-/// Sends log lines to stderr from now on, panics included (where, not with which values).
+/// Lines that wait for a stderr that takes none; further ones are dropped. A reader that has stopped must not stop verdicts.
+const WAITING_LINES: usize = 4096;
+
+/// Sends log lines to stderr from now on, panics included (where, not with which values), through a thread of its own. What waits
+/// is written when the guard is dropped.
 ///
 /// # Errors
 /// A filter that is none, or a second call.
-pub fn init(format: Format, filter: &str) -> Result<(), LogError> {
+pub fn init(format: Format, filter: &str) -> Result<WorkerGuard, LogError> {
     let level = EnvFilter::try_new(filter).map_err(|_| LogError::Filter(filter.to_owned()))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr);
+    let (stderr, guard) = NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).lossy(true).finish(std::io::stderr());
+    let lines = tracing_subscriber::fmt().with_env_filter(level).with_writer(stderr);
     match format {
         Format::Text => {
             let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
@@ -47,7 +53,7 @@ pub fn init(format: Format, filter: &str) -> Result<(), LogError> {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "a bug: panicked; please report it");
     }));
-    Ok(())
+    Ok(guard)
 }
 
 /// One line if a review was refused, or could not be judged although it is one.
@@ -67,7 +73,8 @@ pub(super) fn reply(reply: &Reply) {
             namespace = subject.namespace,
             name = subject.name,
             user = subject.user,
-            fields = reply.fields().join(", "),
+            fields = reply.fields_text(),
+            code = reply.error_code(),
             uid = subject.uid,
             "update denied"
         );

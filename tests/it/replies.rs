@@ -1,9 +1,12 @@
 //! What is answered to what, row by row, over the socket; and content that is hard to judge.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::support::server::{Server, post};
+use crate::support::server::{FREE_PORTS, Server, fieldward, post, trusting};
 use crate::support::trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -12,6 +15,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("replies::content_that_is_hard_to_judge", hard_content),
         trial("replies::a_rule_that_only_warns_or_audits_lets_the_unjudgeable_pass", lenient_rules),
         trial("replies::metrics_count_them_without_their_names", metrics),
+        trial("replies::a_log_that_nobody_reads_stops_nothing", unread_log),
     ]
 }
 
@@ -226,4 +230,23 @@ async fn metrics() {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
     assert!(!text.contains("made-up") && !text.contains("demo") && !text.contains("someone"), "{text}");
+}
+
+/// Denials write far more than a pipe holds.
+async fn unread_log() {
+    let mut server = fieldward().args(FREE_PORTS).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines: Vec<String> =
+        BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+    let field = |name: &str| lines.iter().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+    let ca = std::fs::read_to_string(field("CA:")).unwrap();
+    let client = trusting(&ca).build().unwrap();
+    let review = with("name", json!("n".repeat(400)));
+    for _ in 0..400 {
+        let (status, reply) = post(&client, &field("reviews:"), review.clone()).await;
+        assert_eq!((status, verdict(&reply).1), (200, Some(403)));
+    }
+    // Its stderr has been open and unread all the time.
+    assert!(server.stderr.is_some());
+    server.kill().unwrap();
+    server.wait().unwrap();
 }
