@@ -3,6 +3,7 @@
 
 mod architecture;
 mod certificates;
+mod cluster;
 mod commands;
 mod corpus;
 mod doors;
@@ -35,6 +36,9 @@ fn main() {
         serving::trials(),
         // Last, since these take all processors.
         properties::trials(),
+        cluster::trials(),
     ];
-    libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
+    let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
+    cluster::finish();
+    conclusion.exit();
 }

@@ -52,7 +52,7 @@ impl Authority {
         self.issue(&params, &key) + &key.serialize_pem()
     }
 
-    fn issue(&self, params: &CertificateParams, key: &impl SigningKey) -> String {
+    pub(crate) fn issue(&self, params: &CertificateParams, key: &impl SigningKey) -> String {
         params.signed_by(key, &Issuer::from_params(&self.params, &self.key)).unwrap().pem()
     }
 }

@@ -1,0 +1,210 @@
+//! A real control plane: etcd, kube-apiserver and kube-controller-manager on free ports, RBAC on, audit log on.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rcgen::{CertificateParams, ExtendedKeyUsagePurpose};
+
+use super::api::Api;
+use super::assets::Assets;
+use super::kubectl::Kubectl;
+use super::process::Process;
+use crate::support::certificates::{Authority, ecdsa, write};
+
+/// Of group system:masters.
+pub(crate) const ADMIN: &str = "admin-token";
+const CONTROLLER_MANAGER: &str = "controller-manager-token";
+
+/// Who may come with a token: the administrator, the controller manager, and a developer who has what RBAC grants.
+const TOKENS: &str = "admin-token,admin,1,system:masters\ncontroller-manager-token,system:kube-controller-manager,2\n";
+
+/// Every request of a writer, with what admission annotated.
+const AUDIT: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n  verbs: [create, update, patch, delete]\n";
+
+const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,\
+                           deployment-controller,replicaset-controller,endpointslice-controller,job-controller,statefulset-controller,\
+                           persistentvolume-binder-controller,persistentvolumeclaim-protection-controller";
+
+/// Where the cluster's own address is; nothing else needs to be told apart.
+const SERVICE_RANGE: &str = "10.96.0.0/16";
+
+/// A control plane that ends with its handle.
+pub(crate) struct ControlPlane {
+    // In the order in which they end.
+    processes: Vec<Process>,
+    folder: PathBuf,
+    assets: Assets,
+    address: SocketAddr,
+    ca: String,
+}
+
+impl ControlPlane {
+    /// Starts one and waits until it is ready.
+    pub(crate) async fn start(assets: &Assets) -> Arc<Self> {
+        Self::start_with(assets, &[]).await
+    }
+
+    /// Starts one whose API server has further options.
+    pub(crate) async fn start_with(assets: &Assets, options: &[&str]) -> Arc<Self> {
+        // A free port may be taken by somebody else before it is used.
+        for _ in 0..3 {
+            match Self::attempt(assets, options).await {
+                Ok(plane) => return Arc::new(plane),
+                Err(why) => eprintln!("control plane: {why}"),
+            }
+        }
+        panic!("the control plane does not start");
+    }
+
+    async fn attempt(assets: &Assets, options: &[&str]) -> Result<Self, String> {
+        let folder = folder();
+        let (etcd, peer, address) = (free_port(), free_port(), free_port());
+        let authority = Authority::new();
+        let ca = authority.pem.clone();
+        write(&folder, "ca.pem", &ca);
+        let mut plane = Self { processes: Vec::new(), folder, assets: assets.clone(), address, ca };
+        plane.write_files(&authority);
+        plane.launch(
+            "etcd",
+            &[
+                "--data-dir=etcd".to_owned(),
+                format!("--listen-client-urls=http://{etcd}"),
+                format!("--advertise-client-urls=http://{etcd}"),
+                format!("--listen-peer-urls=http://{peer}"),
+                "--unsafe-no-fsync".to_owned(),
+                "--log-level=error".to_owned(),
+            ],
+        );
+        let mut arguments = api_server_arguments(etcd, address);
+        arguments.extend(options.iter().map(|option| (*option).to_owned()));
+        plane.launch("kube-apiserver", &arguments);
+        plane.ready().await?;
+        let kubeconfig = plane.kubeconfig("controller-manager", CONTROLLER_MANAGER);
+        plane.launch(
+            "kube-controller-manager",
+            &[
+                format!("--kubeconfig={}", kubeconfig.display()),
+                "--use-service-account-credentials=true".to_owned(),
+                "--service-account-private-key-file=service-accounts.key".to_owned(),
+                "--root-ca-file=ca.pem".to_owned(),
+                "--leader-elect=false".to_owned(),
+                "--secure-port=0".to_owned(),
+                format!("--controllers={CONTROLLERS}"),
+            ],
+        );
+        Ok(plane)
+    }
+
+    /// The API, for the administrator.
+    pub(crate) fn api(&self) -> Api {
+        Api::new(self.address, &self.ca, ADMIN)
+    }
+
+    /// kubectl, for the administrator.
+    pub(crate) fn kubectl(&self) -> Kubectl {
+        Kubectl::new(self.assets.program("kubectl"), self.kubeconfig("admin", ADMIN), self.folder.join("kubectl-cache"))
+    }
+
+    /// The audit log so far, an event a line.
+    pub(crate) fn audit_log(&self) -> String {
+        fs::read_to_string(self.folder.join("audit.log")).unwrap()
+    }
+
+    /// Where its files are; it goes with it.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn launch(&mut self, name: &str, arguments: &[String]) {
+        let process = Process::start(&self.folder, name, &self.assets.program(name), arguments);
+        self.processes.insert(0, process);
+    }
+
+    fn write_files(&self, authority: &Authority) {
+        let key = ecdsa();
+        let mut params = CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        write(&self.folder, "tls.crt", &authority.issue(&params, &key));
+        write(&self.folder, "tls.key", &key.serialize_pem());
+        let signing = ecdsa();
+        write(&self.folder, "service-accounts.key", &signing.serialize_pem());
+        write(&self.folder, "service-accounts.pub", &signing.public_key_pem());
+        write(&self.folder, "tokens.csv", TOKENS);
+        write(&self.folder, "audit.yaml", AUDIT);
+    }
+
+    fn kubeconfig(&self, name: &str, token: &str) -> PathBuf {
+        let path = self.folder.join(format!("{name}.kubeconfig"));
+        let text = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
+             contexts: [{{name: test, context: {{cluster: test, user: test}}}}]\n\
+             clusters: [{{name: test, cluster: {{server: \"https://{}\", certificate-authority: {}}}}}]\n\
+             users: [{{name: test, user: {{token: {token}}}}}]\n",
+            self.address,
+            self.folder.join("ca.pem").display()
+        );
+        if !path.exists() {
+            fs::write(&path, text).unwrap();
+        }
+        path
+    }
+
+    async fn ready(&mut self) -> Result<(), String> {
+        const LONG: Duration = Duration::from_secs(90);
+        let started = Instant::now();
+        let api = self.api();
+        while started.elapsed() < LONG {
+            if api.is_ready().await {
+                return Ok(());
+            }
+            if let Some(ended) = self.processes.iter_mut().find_map(|process| process.has_ended().then(|| process.last_words())) {
+                return Err(format!("a program ended:\n{ended}"));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Err(format!("not ready in {} s:\n{}", LONG.as_secs(), self.processes[0].last_words()))
+    }
+}
+
+impl Drop for ControlPlane {
+    fn drop(&mut self) {
+        self.processes.clear();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn api_server_arguments(etcd: SocketAddr, address: SocketAddr) -> Vec<String> {
+    vec![
+        format!("--etcd-servers=http://{etcd}"),
+        format!("--bind-address={}", address.ip()),
+        format!("--secure-port={}", address.port()),
+        format!("--advertise-address={}", Ipv4Addr::new(192, 0, 2, 1)),
+        "--tls-cert-file=tls.crt".to_owned(),
+        "--tls-private-key-file=tls.key".to_owned(),
+        "--authorization-mode=RBAC".to_owned(),
+        "--token-auth-file=tokens.csv".to_owned(),
+        "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
+        "--service-account-key-file=service-accounts.pub".to_owned(),
+        "--service-account-signing-key-file=service-accounts.key".to_owned(),
+        format!("--service-cluster-ip-range={SERVICE_RANGE}"),
+        "--audit-policy-file=audit.yaml".to_owned(),
+        "--audit-log-path=audit.log".to_owned(),
+    ]
+}
+
+/// A folder of its own below cargo's.
+fn folder() -> PathBuf {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("control-plane-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn free_port() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+}

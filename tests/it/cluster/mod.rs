@@ -1,0 +1,84 @@
+//! On a real API server with a real etcd, driven by real clients.
+//!
+//! The programs are those of `KUBEBUILDER_ASSETS`, or are built once from the pins in tests/control-plane. Where there is neither, the
+//! trials here are ignored with the reason, and fail under `CI=true`.
+
+mod api;
+mod assets;
+mod control_plane;
+mod kubectl;
+mod objects;
+mod process;
+mod users;
+mod ward;
+
+use std::future::Future;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+use libtest_mimic::{Completion, Trial};
+
+use assets::{Assets, Lacking, assets};
+use control_plane::ControlPlane;
+
+/// Longer than any trial takes, so that one which hangs fails.
+const LONGEST: Duration = Duration::from_secs(600);
+
+pub(crate) fn trials() -> Vec<Trial> {
+    [users::trials()].into_iter().flatten().collect()
+}
+
+/// The control plane that most trials share, each in a namespace of its own.
+static SHARED: LazyLock<Mutex<Option<Arc<ControlPlane>>>> = LazyLock::new(Mutex::default);
+
+/// Ends what the trials have shared.
+pub(crate) fn finish() {
+    SHARED.lock().unwrap_or_else(PoisonError::into_inner).take();
+}
+
+/// A trial in the shared control plane.
+fn shared<F>(name: &str, case: fn(Arc<ControlPlane>) -> F) -> Trial
+where
+    F: Future<Output = ()> + 'static,
+{
+    on_cluster(name, move |assets| {
+        let plane = {
+            let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+            let start = || {
+                let runtime = runtime();
+                runtime.block_on(async {
+                    let plane = ControlPlane::start(&assets).await;
+                    objects::define_kinds(&plane).await;
+                    plane
+                })
+            };
+            Arc::clone(shared.get_or_insert_with(start))
+        };
+        within_time(case(plane))
+    })
+}
+
+/// A trial that starts what it needs itself.
+fn alone<F>(name: &str, case: fn(Assets) -> F) -> Trial
+where
+    F: Future<Output = ()> + 'static,
+{
+    on_cluster(name, move |assets| within_time(case(assets)))
+}
+
+fn on_cluster(name: &str, case: impl FnOnce(Assets) -> Result<Completion, libtest_mimic::Failed> + Send + 'static) -> Trial {
+    Trial::ignorable_test(format!("cluster::{name}"), move || match assets() {
+        Ok(assets) => case(assets),
+        Err(Lacking(what)) if std::env::var("CI").is_ok_and(|ci| ci == "true") => Err(what.into()),
+        Err(Lacking(what)) => Ok(Completion::ignored_with(what)),
+    })
+}
+
+fn within_time(case: impl Future<Output = ()>) -> Result<Completion, libtest_mimic::Failed> {
+    let ended = runtime().block_on(async { tokio::time::timeout(LONGEST, case).await });
+    ended.map(|()| Completion::Completed).map_err(|_| "it did not end in time".into())
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}

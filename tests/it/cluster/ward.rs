@@ -1,0 +1,117 @@
+//! A namespace of its own with a fieldward of its own, registered by the manifests that fieldward prints.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::api::{Api, MERGE_PATCH};
+use super::control_plane::ControlPlane;
+use crate::corpus::root;
+use crate::support::server::{Server, fieldward};
+use crate::support::until;
+
+/// The rules of the project, by the path below the repository's root.
+pub(crate) const VOLCANO_JOB: &str = "deploy/rules/volcano-job.yaml";
+pub(crate) const MXJOB: &str = "deploy/rules/mxjob.yaml";
+
+/// A guarded namespace.
+pub(crate) struct Ward {
+    pub(crate) plane: Arc<ControlPlane>,
+    pub(crate) namespace: String,
+    pub(crate) server: Server,
+    pub(crate) rules: PathBuf,
+    _folder: TempDir,
+}
+
+/// A field of a kind that is changed to see whether the webhook is asked yet.
+pub(crate) struct Probe {
+    /// The path of the resource, such as `/apis/batch.volcano.sh/v1alpha1/namespaces/NS/jobs`.
+    pub(crate) collection: String,
+    pub(crate) object: Value,
+    /// A merge patch that the rule refuses.
+    pub(crate) forbidden: Value,
+}
+
+impl Ward {
+    /// Guards a new namespace by these rule files.
+    pub(crate) async fn new(plane: &Arc<ControlPlane>, namespace: &str, rules: &[&str]) -> Self {
+        let documents: Vec<String> = rules.iter().map(|path| std::fs::read_to_string(root().join(path)).unwrap()).collect();
+        Self::with_rules(plane, namespace, &documents, &[]).await
+    }
+
+    /// Guards a new namespace by these rules, by a server with further options.
+    pub(crate) async fn with_rules(plane: &Arc<ControlPlane>, namespace: &str, rules: &[String], options: &[&str]) -> Self {
+        plane.api().create("/api/v1/namespaces", &json!({"metadata": {"name": namespace}})).await.object();
+        let folder = tempfile::tempdir().unwrap();
+        for (index, rule) in rules.iter().enumerate() {
+            std::fs::write(folder.path().join(format!("{index}.yaml")), only_in(namespace, rule)).unwrap();
+        }
+        let path = folder.path().to_str().unwrap().to_owned();
+        let mut arguments = vec!["--no-builtin-rules", "--rules", &path];
+        arguments.extend(options);
+        let server = Server::start(&arguments);
+        let ward =
+            Self { plane: Arc::clone(plane), namespace: namespace.to_owned(), server, rules: folder.path().to_owned(), _folder: folder };
+        ward.register(&format!("https://{}", ward.server.address), ward.server.ca.as_ref().unwrap());
+        ward
+    }
+
+    /// Applies what `fieldward manifests` prints, as it is.
+    pub(crate) fn register(&self, url: &str, ca: &Path) {
+        let printed = fieldward()
+            .args(["manifests", "--no-builtin-rules", "--rules", self.rules.to_str().unwrap()])
+            .args(["--name", &self.namespace, "--url", url, "--ca-bundle", ca.to_str().unwrap()])
+            .output()
+            .unwrap();
+        assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+        self.plane.kubectl().run_with(&["apply", "-f", "-"], &String::from_utf8(printed.stdout).unwrap()).ok();
+    }
+
+    /// Waits until the API server asks the webhook; what it tries is never stored.
+    pub(crate) async fn in_force(&self, probe: &Probe) {
+        let api = self.plane.api();
+        let name = probe.object["metadata"]["name"].as_str().unwrap();
+        api.create(&probe.collection, &probe.object).await.object();
+        let path = format!("{}/{name}?dryRun=All", probe.collection);
+        until("the webhook is asked", async || api.patch(&path, MERGE_PATCH, &probe.forbidden).await.code == 403).await;
+        api.delete(&format!("{}/{name}", probe.collection), &Value::Null).await.object();
+    }
+
+    /// The path of a resource in this namespace.
+    pub(crate) fn collection(&self, group_version: &str, resource: &str) -> String {
+        let group_version = if group_version == "v1" { "api/v1".to_owned() } else { format!("apis/{group_version}") };
+        format!("/{group_version}/namespaces/{}/{resource}", self.namespace)
+    }
+
+    /// Somebody who may do everything in this namespace and nothing outside it.
+    pub(crate) async fn developer(&self) -> Api {
+        let binding = json!({
+            "metadata": {"name": "developer"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "developer"}],
+        });
+        let bindings = self.collection("rbac.authorization.k8s.io/v1", "rolebindings");
+        self.plane.api().create(&bindings, &binding).await.object();
+        let api = self.plane.api().impersonating("developer", &["system:authenticated"]);
+        let allowed = self.collection("v1", "configmaps");
+        until("RBAC knows the developer", async || api.get(&allowed).await.is_ok()).await;
+        api
+    }
+}
+
+impl Drop for Ward {
+    fn drop(&mut self) {
+        // What is registered for a server that is gone would stand in the way of whoever deletes the namespace.
+        self.plane.kubectl().run(&["delete", "validatingwebhookconfiguration", &self.namespace, "--ignore-not-found"]);
+    }
+}
+
+/// The rule, for one namespace, as its author would narrow it.
+pub(crate) fn only_in(namespace: &str, rule: &str) -> String {
+    let constraint = format!("  matchConstraints:\n    namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {namespace}}}}}\n");
+    let narrowed = rule.replacen("  matchConstraints:\n", &constraint, 1);
+    assert_ne!(narrowed, rule, "no matchConstraints in {rule}");
+    narrowed
+}
