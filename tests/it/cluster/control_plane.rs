@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose};
+use serde_json::Value;
 
 use super::api::Api;
 use super::assets::Assets;
@@ -106,17 +107,16 @@ impl ControlPlane {
 
     /// kubectl, for the administrator.
     pub(crate) fn kubectl(&self) -> Kubectl {
-        Kubectl::new(self.assets.program("kubectl"), self.kubeconfig("admin", ADMIN), self.folder.join("kubectl-cache"))
+        let home = self.folder.join("home");
+        fs::create_dir_all(&home).unwrap();
+        Kubectl::new(self.assets.program("kubectl"), self.kubeconfig("admin", ADMIN), home)
     }
 
-    /// The audit log so far, an event a line.
-    pub(crate) fn audit_log(&self) -> String {
-        fs::read_to_string(self.folder.join("audit.log")).unwrap()
-    }
-
-    /// Where its files are; it goes with it.
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
+    /// The audit log so far.
+    pub(crate) fn audit_events(&self) -> Vec<Value> {
+        let log = fs::read_to_string(self.folder.join("audit.log")).unwrap();
+        // The last line may be half written.
+        log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     fn launch(&mut self, name: &str, arguments: &[String]) {

@@ -9,7 +9,10 @@ use std::process::{Command, Stdio};
 pub(crate) struct Kubectl {
     program: PathBuf,
     kubeconfig: PathBuf,
-    cache: PathBuf,
+    /// For what it keeps and for what an editor leaves.
+    home: PathBuf,
+    /// Options that every call has.
+    options: Vec<String>,
 }
 
 /// What it printed.
@@ -21,8 +24,14 @@ pub(crate) struct Printed {
 }
 
 impl Kubectl {
-    pub(crate) fn new(program: PathBuf, kubeconfig: PathBuf, cache: PathBuf) -> Self {
-        Self { program, kubeconfig, cache }
+    pub(crate) fn new(program: PathBuf, kubeconfig: PathBuf, home: PathBuf) -> Self {
+        Self { program, kubeconfig, home, options: Vec::new() }
+    }
+
+    /// The same in a namespace, as somebody else.
+    pub(crate) fn within(&self, namespace: &str, user: &str) -> Self {
+        let options = ["-n", namespace, "--as", user, "--as-group", "system:authenticated"].map(str::to_owned).to_vec();
+        Self { options, ..self.clone() }
     }
 
     /// Runs it without standard input.
@@ -43,7 +52,7 @@ impl Kubectl {
     fn command(&self, args: &[&str], input: &str, variables: &[(&str, &str)]) -> Printed {
         let mut command = Command::new(&self.program);
         command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path))).envs(variables.iter().copied());
-        command.env("KUBECONFIG", &self.kubeconfig).env("HOME", &self.cache).args(args);
+        command.env("KUBECONFIG", &self.kubeconfig).env("HOME", &self.home).env("TMPDIR", &self.home).args(&self.options).args(args);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // It may end without having read all.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());

@@ -5,11 +5,17 @@
 
 mod api;
 mod assets;
+mod audit;
+mod clients;
 mod control_plane;
+mod documented;
 mod kubectl;
+mod lifecycle;
 mod objects;
 mod process;
+mod shapes;
 mod users;
+mod versions;
 mod ward;
 
 use std::future::Future;
@@ -25,7 +31,10 @@ use control_plane::ControlPlane;
 const LONGEST: Duration = Duration::from_secs(600);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [users::trials()].into_iter().flatten().collect()
+    [audit::trials(), clients::trials(), documented::trials(), lifecycle::trials(), shapes::trials(), users::trials(), versions::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The control plane that most trials share, each in a namespace of its own.

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::api::{Api, MERGE_PATCH};
 use super::control_plane::ControlPlane;
+use super::kubectl::Kubectl;
 use crate::corpus::root;
 use crate::support::server::{Server, fieldward};
 use crate::support::until;
@@ -16,10 +17,23 @@ use crate::support::until;
 pub(crate) const VOLCANO_JOB: &str = "deploy/rules/volcano-job.yaml";
 pub(crate) const MXJOB: &str = "deploy/rules/mxjob.yaml";
 
+/// A resource by group with version, and name.
+pub(crate) type Resource = (&'static str, &'static str);
+
+/// What dependents are made of.
+pub(crate) const CONFIG_MAPS: Resource = ("v1", "configmaps");
+
+/// Who works in a ward.
+pub(crate) const DEVELOPER: &str = "developer";
+
 /// A guarded namespace.
 pub(crate) struct Ward {
     pub(crate) plane: Arc<ControlPlane>,
     pub(crate) namespace: String,
+    /// The API for a developer, who may do everything in this namespace and nothing outside it.
+    pub(crate) api: Api,
+    /// kubectl for the same.
+    pub(crate) kubectl: Kubectl,
     pub(crate) server: Server,
     pub(crate) rules: PathBuf,
     _folder: TempDir,
@@ -37,7 +51,7 @@ pub(crate) struct Probe {
 impl Ward {
     /// Guards a new namespace by these rule files.
     pub(crate) async fn new(plane: &Arc<ControlPlane>, namespace: &str, rules: &[&str]) -> Self {
-        let documents: Vec<String> = rules.iter().map(|path| std::fs::read_to_string(root().join(path)).unwrap()).collect();
+        let documents: Vec<String> = rules.iter().map(|path| rule(path)).collect();
         Self::with_rules(plane, namespace, &documents, &[]).await
     }
 
@@ -52,8 +66,16 @@ impl Ward {
         let mut arguments = vec!["--no-builtin-rules", "--rules", &path];
         arguments.extend(options);
         let server = Server::start(&arguments);
-        let ward =
-            Self { plane: Arc::clone(plane), namespace: namespace.to_owned(), server, rules: folder.path().to_owned(), _folder: folder };
+        let ward = Self {
+            plane: Arc::clone(plane),
+            namespace: namespace.to_owned(),
+            api: plane.api().impersonating(DEVELOPER, &["system:authenticated"]),
+            kubectl: plane.kubectl().within(namespace, DEVELOPER),
+            server,
+            rules: folder.path().to_owned(),
+            _folder: folder,
+        };
+        ward.let_the_developer_in().await;
         ward.register(&format!("https://{}", ward.server.address), ward.server.ca.as_ref().unwrap());
         ward
     }
@@ -71,33 +93,35 @@ impl Ward {
 
     /// Waits until the API server asks the webhook; what it tries is never stored.
     pub(crate) async fn in_force(&self, probe: &Probe) {
+        self.in_force_with(probe, 403).await;
+    }
+
+    /// The same for a rule that refuses with another code.
+    pub(crate) async fn in_force_with(&self, probe: &Probe, code: u16) {
         let api = self.plane.api();
         let name = probe.object["metadata"]["name"].as_str().unwrap();
         api.create(&probe.collection, &probe.object).await.object();
         let path = format!("{}/{name}?dryRun=All", probe.collection);
-        until("the webhook is asked", async || api.patch(&path, MERGE_PATCH, &probe.forbidden).await.code == 403).await;
+        until("the webhook is asked", async || api.patch(&path, MERGE_PATCH, &probe.forbidden).await.code == code).await;
         api.delete(&format!("{}/{name}", probe.collection), &Value::Null).await.object();
     }
 
     /// The path of a resource in this namespace.
-    pub(crate) fn collection(&self, group_version: &str, resource: &str) -> String {
+    pub(crate) fn collection(&self, (group_version, resource): Resource) -> String {
         let group_version = if group_version == "v1" { "api/v1".to_owned() } else { format!("apis/{group_version}") };
         format!("/{group_version}/namespaces/{}/{resource}", self.namespace)
     }
 
-    /// Somebody who may do everything in this namespace and nothing outside it.
-    pub(crate) async fn developer(&self) -> Api {
+    async fn let_the_developer_in(&self) {
         let binding = json!({
-            "metadata": {"name": "developer"},
+            "metadata": {"name": DEVELOPER},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "developer"}],
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": DEVELOPER}],
         });
-        let bindings = self.collection("rbac.authorization.k8s.io/v1", "rolebindings");
+        let bindings = self.collection(("rbac.authorization.k8s.io/v1", "rolebindings"));
         self.plane.api().create(&bindings, &binding).await.object();
-        let api = self.plane.api().impersonating("developer", &["system:authenticated"]);
-        let allowed = self.collection("v1", "configmaps");
-        until("RBAC knows the developer", async || api.get(&allowed).await.is_ok()).await;
-        api
+        let allowed = self.collection(CONFIG_MAPS);
+        until("RBAC knows the developer", async || self.api.get(&allowed).await.is_ok()).await;
     }
 }
 
@@ -106,6 +130,11 @@ impl Drop for Ward {
         // What is registered for a server that is gone would stand in the way of whoever deletes the namespace.
         self.plane.kubectl().run(&["delete", "validatingwebhookconfiguration", &self.namespace, "--ignore-not-found"]);
     }
+}
+
+/// The text of a rule of the project.
+pub(crate) fn rule(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap()
 }
 
 /// The rule, for one namespace, as its author would narrow it.
