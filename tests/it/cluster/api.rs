@@ -58,8 +58,8 @@ impl Api {
         self.send(Method::PUT, path, "application/json", object).await
     }
 
-    pub(crate) async fn patch(&self, path: &str, kind: &str, patch: &Value) -> Answer {
-        self.send(Method::PATCH, path, kind, patch).await
+    pub(crate) async fn patch(&self, path: &str, kind: &str, change: &Value) -> Answer {
+        self.send(Method::PATCH, path, kind, change).await
     }
 
     pub(crate) async fn delete(&self, path: &str, options: &Value) -> Answer {

@@ -86,7 +86,8 @@ async fn are_warned(plane: Arc<ControlPlane>) {
     let job = volcano_job("demo");
     ward.api.create(&ward.collection(JOBS), &job).await.object();
     let patch = ["patch", "vcjob", "demo", "--type=merge", "-p", r#"{"spec":{"queue":"gold"}}"#];
-    crate::support::until("the webhook is asked", async || ward.kubectl.run(&[&patch[..], &["--dry-run=server"]].concat()).err != "").await;
+    crate::support::until("the webhook is asked", async || !ward.kubectl.run(&[&patch[..], &["--dry-run=server"]].concat()).err.is_empty())
+        .await;
     let printed = ward.kubectl.run(&patch);
     assert_eq!((printed.code, printed.out.as_str()), (0, "job.batch.volcano.sh/demo patched\n"));
     assert_eq!(
