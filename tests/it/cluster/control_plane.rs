@@ -33,6 +33,13 @@ const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller,ser
 /// Where the cluster's own address is; nothing else needs to be told apart.
 const SERVICE_RANGE: &str = "10.96.0.0/16";
 
+/// Whether the controllers of Kubernetes run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Controllers {
+    Running,
+    None,
+}
+
 /// A control plane that ends with its handle.
 pub(crate) struct ControlPlane {
     // In the order in which they end.
@@ -46,14 +53,14 @@ pub(crate) struct ControlPlane {
 impl ControlPlane {
     /// Starts one and waits until it is ready.
     pub(crate) async fn start(assets: &Assets) -> Arc<Self> {
-        Self::start_with(assets, &[]).await
+        Self::start_with(assets, Controllers::Running, &[]).await
     }
 
     /// Starts one whose API server has further options.
-    pub(crate) async fn start_with(assets: &Assets, options: &[&str]) -> Arc<Self> {
+    pub(crate) async fn start_with(assets: &Assets, controllers: Controllers, options: &[&str]) -> Arc<Self> {
         // A free port may be taken by somebody else before it is used.
         for _ in 0..3 {
-            match Self::attempt(assets, options).await {
+            match Self::attempt(assets, controllers, options).await {
                 Ok(plane) => return Arc::new(plane),
                 Err(why) => eprintln!("control plane: {why}"),
             }
@@ -61,7 +68,7 @@ impl ControlPlane {
         panic!("the control plane does not start");
     }
 
-    async fn attempt(assets: &Assets, options: &[&str]) -> Result<Self, String> {
+    async fn attempt(assets: &Assets, controllers: Controllers, options: &[&str]) -> Result<Self, String> {
         let folder = folder();
         let (etcd, peer, address) = (free_port(), free_port(), free_port());
         let authority = Authority::new();
@@ -84,8 +91,15 @@ impl ControlPlane {
         arguments.extend(options.iter().map(|option| (*option).to_owned()));
         plane.launch("kube-apiserver", &arguments);
         plane.ready().await?;
-        let kubeconfig = plane.kubeconfig("controller-manager", CONTROLLER_MANAGER);
-        plane.launch(
+        if controllers == Controllers::Running && assets.controller_manager().is_ok() {
+            plane.launch_controllers();
+        }
+        Ok(plane)
+    }
+
+    fn launch_controllers(&mut self) {
+        let kubeconfig = self.kubeconfig("controller-manager", CONTROLLER_MANAGER);
+        self.launch(
             "kube-controller-manager",
             &[
                 format!("--kubeconfig={}", kubeconfig.display()),
@@ -97,7 +111,6 @@ impl ControlPlane {
                 format!("--controllers={CONTROLLERS}"),
             ],
         );
-        Ok(plane)
     }
 
     /// The API, for the administrator.

@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 use super::api::MERGE_PATCH;
 use super::control_plane::ControlPlane;
 use super::objects::{JOBS, volcano_job, volcano_ward};
-use super::shared;
 use super::ward::{CONFIG_MAPS, Ward};
+use super::{shared, shared_with_controllers};
 use crate::support::until;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
-        shared("lifecycle::foreground_deletion_finishes", foreground_deletion_finishes),
-        shared("lifecycle::orphaning_finishes", orphaning_finishes),
-        shared("lifecycle::a_guarded_dependent_is_orphaned", a_guarded_dependent_is_orphaned),
-        shared("lifecycle::namespace_deletion_finishes", namespace_deletion_finishes),
+        shared_with_controllers("lifecycle::foreground_deletion_finishes", foreground_deletion_finishes),
+        shared_with_controllers("lifecycle::orphaning_finishes", orphaning_finishes),
+        shared_with_controllers("lifecycle::a_guarded_dependent_is_orphaned", a_guarded_dependent_is_orphaned),
+        shared_with_controllers("lifecycle::namespace_deletion_finishes", namespace_deletion_finishes),
         shared("lifecycle::a_finalizer_goes_while_deleting_and_nothing_else_does", a_finalizer_goes_while_deleting),
     ]
 }

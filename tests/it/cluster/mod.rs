@@ -13,6 +13,7 @@ mod kubectl;
 mod lifecycle;
 mod objects;
 mod process;
+mod recorded;
 mod shapes;
 mod users;
 mod versions;
@@ -31,10 +32,19 @@ use control_plane::ControlPlane;
 const LONGEST: Duration = Duration::from_secs(600);
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [audit::trials(), clients::trials(), documented::trials(), lifecycle::trials(), shapes::trials(), users::trials(), versions::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        audit::trials(),
+        clients::trials(),
+        documented::trials(),
+        lifecycle::trials(),
+        recorded::trials(),
+        shapes::trials(),
+        users::trials(),
+        versions::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The control plane that most trials share, each in a namespace of its own.
@@ -51,20 +61,39 @@ where
     F: Future<Output = ()> + 'static,
 {
     on_cluster(name, move |assets| {
-        let plane = {
-            let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-            let start = || {
-                let runtime = runtime();
-                runtime.block_on(async {
-                    let plane = ControlPlane::start(&assets).await;
-                    objects::define_kinds(&plane).await;
-                    plane
-                })
-            };
-            Arc::clone(shared.get_or_insert_with(start))
-        };
-        within_time(case(plane))
+        in_shared(&assets, case);
+        Ok(())
     })
+}
+
+/// A trial in the shared control plane that is about what Kubernetes' controllers do.
+fn shared_with_controllers<F>(name: &str, case: fn(Arc<ControlPlane>) -> F) -> Trial
+where
+    F: Future<Output = ()> + 'static,
+{
+    on_cluster(name, move |assets| {
+        assets.controller_manager()?;
+        in_shared(&assets, case);
+        Ok(())
+    })
+}
+
+fn in_shared<F>(assets: &Assets, case: fn(Arc<ControlPlane>) -> F)
+where
+    F: Future<Output = ()> + 'static,
+{
+    let plane = {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = || {
+            runtime().block_on(async {
+                let plane = ControlPlane::start(assets).await;
+                objects::define_kinds(&plane).await;
+                plane
+            })
+        };
+        Arc::clone(shared.get_or_insert_with(start))
+    };
+    within_time(case(plane));
 }
 
 /// A trial that starts what it needs itself.
@@ -72,20 +101,26 @@ fn alone<F>(name: &str, case: fn(Assets) -> F) -> Trial
 where
     F: Future<Output = ()> + 'static,
 {
-    on_cluster(name, move |assets| within_time(case(assets)))
+    on_cluster(name, move |assets| {
+        within_time(case(assets));
+        Ok(())
+    })
 }
 
-fn on_cluster(name: &str, case: impl FnOnce(Assets) -> Result<Completion, libtest_mimic::Failed> + Send + 'static) -> Trial {
-    Trial::ignorable_test(format!("cluster::{name}"), move || match assets() {
-        Ok(assets) => case(assets),
+/// Shown, or not possible on this machine. What is not true fails by panicking.
+type Outcome = Result<(), Lacking>;
+
+fn on_cluster(name: &str, case: impl FnOnce(Assets) -> Outcome + Send + 'static) -> Trial {
+    Trial::ignorable_test(format!("cluster::{name}"), move || match assets().and_then(case) {
+        Ok(()) => Ok(Completion::Completed),
         Err(Lacking(what)) if std::env::var("CI").is_ok_and(|ci| ci == "true") => Err(what.into()),
         Err(Lacking(what)) => Ok(Completion::ignored_with(what)),
     })
 }
 
-fn within_time(case: impl Future<Output = ()>) -> Result<Completion, libtest_mimic::Failed> {
+fn within_time(case: impl Future<Output = ()>) {
     let ended = runtime().block_on(async { tokio::time::timeout(LONGEST, case).await });
-    ended.map(|()| Completion::Completed).map_err(|_| "it did not end in time".into())
+    assert!(ended.is_ok(), "it did not end in time");
 }
 
 fn runtime() -> tokio::runtime::Runtime {

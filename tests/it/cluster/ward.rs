@@ -107,7 +107,7 @@ impl Ward {
     }
 
     /// The path of a resource in this namespace.
-    pub(crate) fn collection(&self, (group_version, resource): Resource) -> String {
+    pub(crate) fn collection(&self, (group_version, resource): (&str, &str)) -> String {
         let group_version = if group_version == "v1" { "api/v1".to_owned() } else { format!("apis/{group_version}") };
         format!("/{group_version}/namespaces/{}/{resource}", self.namespace)
     }
@@ -140,7 +140,7 @@ pub(crate) fn rule(path: &str) -> String {
 /// The rule, for one namespace, as its author would narrow it.
 pub(crate) fn only_in(namespace: &str, rule: &str) -> String {
     let constraint = format!("  matchConstraints:\n    namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {namespace}}}}}\n");
-    let narrowed = rule.replacen("  matchConstraints:\n", &constraint, 1);
+    let narrowed = rule.replace("  matchConstraints:\n", &constraint);
     assert_ne!(narrowed, rule, "no matchConstraints in {rule}");
     narrowed
 }
