@@ -8,6 +8,7 @@ mod assets;
 mod audit;
 mod clients;
 mod control_plane;
+mod deploy;
 mod documented;
 mod kubectl;
 mod lifecycle;
@@ -35,6 +36,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     [
         audit::trials(),
         clients::trials(),
+        deploy::trials(),
         documented::trials(),
         lifecycle::trials(),
         recorded::trials(),
@@ -102,6 +104,18 @@ where
     F: Future<Output = ()> + 'static,
 {
     on_cluster(name, move |assets| {
+        within_time(case(assets));
+        Ok(())
+    })
+}
+
+/// The same for what Kubernetes' controllers do.
+fn alone_with_controllers<F>(name: &str, case: fn(Assets) -> F) -> Trial
+where
+    F: Future<Output = ()> + 'static,
+{
+    on_cluster(name, move |assets| {
+        assets.controller_manager()?;
         within_time(case(assets));
         Ok(())
     })

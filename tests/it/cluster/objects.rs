@@ -30,6 +30,13 @@ pub(crate) async fn define(plane: &ControlPlane, crd: &str, collection: &str) {
     until("the kind is served", async || api.get(collection).await.is_ok()).await;
 }
 
+/// Defines a kind of which everything is kept as it comes.
+pub(crate) async fn define_untyped(plane: &ControlPlane, group: &str, kind: &str) {
+    let plural = format!("{}s", kind.to_lowercase());
+    let crd = definition("untyped.yaml").replace("GROUP", group).replace("KIND", kind).replace("PLURAL", &plural);
+    define(plane, &crd, &format!("/apis/{group}/v1/{plural}")).await;
+}
+
 /// A CRD of the tests, as text.
 pub(crate) fn definition(file: &str) -> String {
     std::fs::read_to_string(root().join("tests/control-plane/crds").join(file)).unwrap()

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::api::{Answer, Api};
 use super::assets::Assets;
 use super::control_plane::{ControlPlane, Controllers};
-use super::objects::{define, definition};
+use super::objects::{define, define_untyped, definition};
 use super::ward::{MXJOB, VOLCANO_JOB, Ward, rule};
 use super::{on_cluster, runtime, within_time};
 use crate::corpus::{Case, cases};
@@ -54,9 +54,7 @@ fn shared(plane: &Mutex<Option<Arc<ControlPlane>>>, assets: &Assets) -> Arc<Cont
             define(&plane, &definition("volcano-job.yaml"), "/apis/batch.volcano.sh/v1alpha1/jobs").await;
             define(&plane, &definition("mxjob.yaml"), "/apis/kubeflow.org/v1/mxjobs").await;
             for kind in ["Gadget", "Gear", "Gizmo", "Note", "Vault", "Widget"] {
-                let plural = format!("{}s", kind.to_lowercase());
-                let crd = definition("untyped.yaml").replace("KIND", kind).replace("PLURAL", &plural);
-                define(&plane, &crd, &format!("/apis/example.com/v1/{plural}")).await;
+                define_untyped(&plane, "example.com", kind).await;
             }
             plane
         })
