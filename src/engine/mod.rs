@@ -6,6 +6,7 @@
 
 mod admit;
 mod canonical;
+mod case;
 mod diff;
 #[cfg(test)]
 mod examples;
@@ -19,6 +20,7 @@ mod verdict;
 mod words;
 
 pub use admit::{PREFIX, admit, refuse_oversized};
+pub use case::{Case, CaseDocument, Expect, NotACase};
 pub use path::{Path, PathError, Step};
 pub use reply::{Decision, Judgement, Reply, RuleOutcome, Subject};
 pub use rules::{
