@@ -15,7 +15,7 @@ use super::rule_args::RuleArgs;
 use crate::cluster::certificates::{self, Subject};
 use crate::engine::RuleSet;
 use crate::server::shutdown::{Leaving, Outcome};
-use crate::server::{BindError, Bound, Config, accept, body, log, shutdown, tls};
+use crate::server::{BindError, Bound, Config, accept, body, log, record, shutdown, tls};
 
 /// For a clean start that did not end cleanly: requests in flight were cut.
 const CUT: u8 = 1;
@@ -77,6 +77,16 @@ pub struct Args {
     /// How many connections there may be; more wait
     #[arg(long, value_name = "NUMBER", env = "FIELDWARD_MAX_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Limits")]
     max_connections: u32,
+
+    /// Write each review that gets a verdict into this folder, as a case for `fieldward test`; what is secret or sensitive is masked
+    #[arg(long, value_name = "DIR", env = "FIELDWARD_RECORD", help_heading = "Recording")]
+    record: Option<PathBuf>,
+    /// How many case files the folder may hold, those found there included
+    #[arg(long, value_name = "NUMBER", env = "FIELDWARD_RECORD_MAX_FILES", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Recording")]
+    record_max_files: u32,
+    /// How large a case file may be; what is larger is not recorded
+    #[arg(long, value_name = "SIZE", env = "FIELDWARD_RECORD_MAX_SIZE", default_value = "1MiB", value_parser = bytes, help_heading = "Recording")]
+    record_max_size: usize,
 
     /// How long to go on serving, no longer ready, after SIGTERM; SIGINT skips it
     #[arg(long, value_name = "TIME", env = "FIELDWARD_SHUTDOWN_DELAY", default_value = "5s", value_parser = duration, help_heading = "Shutdown")]
@@ -175,6 +185,11 @@ fn config(args: Args, certificate: tls::Source) -> Config {
             connections: args.max_connections,
         },
         bodies: body::Limits { cap: args.max_body, timeout: args.body_timeout, memory: args.body_memory },
+        recording: args.record.map(|folder| record::Recording {
+            folder,
+            most_files: args.record_max_files as usize,
+            most_bytes: args.record_max_size,
+        }),
         leaving: Leaving { delay: args.shutdown_delay, timeout: args.shutdown_timeout },
     }
 }
@@ -183,6 +198,7 @@ fn with_option(error: &BindError) -> anyhow::Error {
     let option = match error {
         BindError::Listen { .. } => "; choose another address with --listen",
         BindError::OpsListen { .. } => "; choose another address with --ops-listen",
+        BindError::Record(_) => "; name a folder that can be written to with --record DIR",
         BindError::Tls(_) | BindError::Metrics(_) => "",
     };
     // Its message holds that of its source already.

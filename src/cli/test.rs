@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use super::output::{self, BAD, Format, GOOD, styled};
 use super::rule_args::RuleArgs;
-use case::{Got, Verdict};
+use case::{Got, Verdict, compare};
 use serde::Serialize;
 use suite::{Suite, Test};
 
@@ -84,7 +84,7 @@ struct Outcome<'a> {
 impl<'a> Outcome<'a> {
     fn of(test: &'a Test) -> Self {
         let got = Got::of(&test.rules, &test.case.review);
-        let (expected, got) = test.case.expect.against(got);
+        let (expected, got) = compare(&test.case.expect, got);
         let passed = expected == got;
         let (expected, got) = if passed { (None, None) } else { (Some(expected), Some(got)) };
         Self { name: &test.name, file: &test.file, passed, expected, got }

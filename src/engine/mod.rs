@@ -3,14 +3,18 @@
 //! One door: [`admit()`]. Behind it, as data flows: [`path`](Path) and pattern (what a rule writes, and all of it as one
 //! tree), [`rules`](RuleSet) (documents and what they mean), review (the wire), canonical (both objects in a form whose
 //! addresses never shift), diff (`json_patch`), verdict (from the root down), words (messages), [`reply`](Reply).
+//!
+//! Beside it: [`case`](Case) (a review and what is expected of it) and [`record()`], which makes a case of a review.
 
 mod admit;
 mod canonical;
+mod case;
 mod diff;
 #[cfg(test)]
 mod examples;
 mod path;
 mod pattern;
+mod record;
 mod reply;
 mod report;
 mod review;
@@ -19,7 +23,9 @@ mod verdict;
 mod words;
 
 pub use admit::{PREFIX, admit, refuse_oversized};
+pub use case::{Case, CaseDocument, Expect, NotACase};
 pub use path::{Path, PathError, Step};
+pub use record::{Recording, Unrecorded, record};
 pub use reply::{Decision, Judgement, Reply, RuleOutcome, Subject};
 pub use rules::{
     Actions, Builtin, Document, Effect, Entry, FailurePolicy, LabelSelector, MatchCondition, Reason, Requesters, ResourceRule, Rule,

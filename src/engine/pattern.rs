@@ -113,12 +113,13 @@ impl<M> Tree<M> {
         to
     }
 
-    /// What an element reaches if its list counts as keyed by whatever selects it, and steps into any member go into elements too.
-    pub(super) fn loosely_element(&self, from: &[u32], key_of: impl Fn(&str) -> Option<String>) -> Reached {
+    /// What an element reaches if its list counts as keyed by whatever selects it (key and value), and steps into any member go into
+    /// elements too.
+    pub(super) fn loosely_element(&self, from: &[u32], is_selected: impl Fn(&str, &str) -> bool) -> Reached {
         let mut to = self.element(from);
         for node in self.reached(from) {
             to.extend(node.any_member);
-            to.extend(node.keyed.iter().filter(|((key, value), _)| key_of(key).as_ref() == Some(value)).map(|(_, next)| next));
+            to.extend(node.keyed.iter().filter(|((key, value), _)| is_selected(key, value)).map(|(_, next)| next));
         }
         to
     }

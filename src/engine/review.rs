@@ -184,9 +184,10 @@ impl Resource {
 }
 
 /// The members of an object, unread. A derived struct would refuse a repeated key; of these the last one stays.
-type Fields<'a> = BTreeMap<String, &'a RawValue>;
+pub(super) type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
-fn parsed<'a, T: Deserialize<'a>>(fields: &Fields<'a>, name: &str) -> Option<T> {
+/// A member, if it can be read as that.
+pub(super) fn parsed<'a, T: Deserialize<'a>>(fields: &Fields<'a>, name: &str) -> Option<T> {
     fields.get(name).and_then(|raw| serde_json::from_str(raw.get()).ok())
 }
 

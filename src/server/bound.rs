@@ -13,6 +13,7 @@ use super::Config;
 use super::accept::{self, Limits, Transport};
 use super::metrics::Metrics;
 use super::ops::{self, Ops};
+use super::record::{RecordError, Recorder};
 use super::routes;
 use super::rules::Rules;
 use super::shutdown::{self, Outcome, Phase, Signal};
@@ -44,6 +45,9 @@ pub enum BindError {
         /// Why not.
         source: io::Error,
     },
+    /// The folder of recordings.
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// The metrics.
     #[error("metrics cannot be set up: {0}")]
     Metrics(#[from] prometheus::Error),
@@ -60,14 +64,15 @@ pub struct Bound {
     tls: Arc<Tls>,
     rules: Arc<Rules>,
     metrics: Arc<Metrics>,
+    recorder: Option<Arc<Recorder>>,
 }
 
 impl Config {
-    /// Reads the certificate and takes both addresses.
+    /// Reads the certificate, takes both addresses and opens the folder of recordings.
     ///
     /// # Errors
-    /// One that says which file or address cannot be used.
-    pub async fn bind(self, rules: RuleSet) -> Result<Bound, BindError> {
+    /// One that says which file, folder or address cannot be used.
+    pub async fn bind(mut self, rules: RuleSet) -> Result<Bound, BindError> {
         let now = SystemTime::now();
         let tls = Tls::load(self.certificate.clone(), self.client_ca.clone(), now)?;
         let address = self.listen;
@@ -75,6 +80,9 @@ impl Config {
         let ops_address = self.ops_listen;
         let (ops_listener, ops_address) =
             listen(ops_address).await.map_err(|source| BindError::OpsListen { address: ops_address, source })?;
+        let metrics = Arc::new(Metrics::new()?);
+        let recording = self.recording.take();
+        let recorder = recording.map(|recording| Recorder::start(recording, Arc::clone(&metrics))).transpose()?.map(Arc::new);
         Ok(Bound {
             config: self,
             listener,
@@ -83,7 +91,8 @@ impl Config {
             ops_address,
             tls: Arc::new(tls),
             rules: Arc::new(Rules::new(rules, now)),
-            metrics: Arc::new(Metrics::new()?),
+            metrics,
+            recorder,
         })
     }
 }
@@ -120,7 +129,7 @@ impl Bound {
         let (_ops_phase, ops_watching) = watch::channel(Phase::Serving);
         let ops_limits = Limits { connections: OPS_CONNECTIONS, ..limits };
         background.spawn(accept::serve(self.ops_listener, Transport::Plain, ops_limits, ops, ops_watching));
-        let reviews = routes::router(self.rules, self.metrics, bodies);
+        let reviews = routes::router(self.rules, self.metrics, bodies, self.recorder.clone());
         let serving = accept::serve(self.listener, Transport::Tls(self.tls), limits, reviews, watching);
         let mut serving = JoinSet::from_iter([serving]);
 
@@ -139,14 +148,20 @@ impl Bound {
         }
         phase.send_replace(Phase::Stopping);
         tracing::info!("stopping: no new connections");
-        tokio::select! {
+        let outcome = tokio::select! {
             finished = tokio::time::timeout(leaving.timeout, serving.join_next()) => {
                 if finished.is_ok() {
-                    return Outcome::Clean;
+                    Outcome::Clean
+                } else {
+                    tracing::warn!(timeout = ?leaving.timeout, "requests in flight were cut");
+                    Outcome::Cut
                 }
-                tracing::warn!(timeout = ?leaving.timeout, "requests in flight were cut");
-                Outcome::Cut
             }
+            second = shutdown::next(&mut signals) => return Outcome::Forced(second),
+        };
+        let Some(recorder) = self.recorder else { return outcome };
+        tokio::select! {
+            () = recorder.finish() => outcome,
             second = shutdown::next(&mut signals) => Outcome::Forced(second),
         }
     }

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use super::body::Share;
@@ -29,7 +30,7 @@ impl Bench {
     }
 
     /// The reply, or none if the engine panicked. The share of memory is given back when it is there.
-    pub(super) async fn judge(&self, rules: RuleSet, bytes: Vec<u8>, share: Share) -> Option<Reply> {
+    pub(super) async fn judge(&self, rules: RuleSet, bytes: Bytes, share: Share) -> Option<Reply> {
         if bytes.len() <= INLINE {
             return guarded(|| engine::admit(&rules, &bytes));
         }

@@ -1,9 +1,10 @@
-//! What Prometheus is told. Labels are rule, decision and code only: nothing that a request can make up.
+//! What Prometheus is told. Labels are rule, decision, code and outcome only: nothing that a request can make up.
 
 use std::time::Duration;
 
 use prometheus::{Encoder, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
+use super::record::Recorded;
 use super::rules::InForce;
 use crate::engine::Reply;
 
@@ -18,6 +19,7 @@ pub struct Metrics {
     duration: Histogram,
     violations: IntCounterVec,
     errors: IntCounterVec,
+    recordings: IntCounterVec,
     rules: IntGauge,
     rules_since: Gauge,
     certificate_expiry: IntGauge,
@@ -47,6 +49,10 @@ impl Metrics {
                 Opts::new("fieldward_review_errors_total", "Requests that got no verdict of a rule, by code."),
                 &["code"],
             )?,
+            recordings: IntCounterVec::new(
+                Opts::new("fieldward_recordings_total", "Reviews that were to be recorded, by what became of them."),
+                &["outcome"],
+            )?,
             rules: IntGauge::new("fieldward_rules", "Rules in force.")?,
             rules_since: Gauge::new("fieldward_rules_last_reload_success_timestamp_seconds", "When the rules in force were loaded.")?,
             certificate_expiry: IntGauge::new(
@@ -55,6 +61,9 @@ impl Metrics {
             )?,
         };
         metrics.register()?;
+        for recorded in Recorded::ALL {
+            metrics.recordings.with_label_values(&[recorded.as_str()]).inc_by(0);
+        }
         Ok(metrics)
     }
 
@@ -78,11 +87,21 @@ impl Metrics {
         self.errors.with_label_values(&[code.to_string()]).inc();
     }
 
+    /// Counts one review that was to be recorded.
+    pub(super) fn recorded(&self, recorded: Recorded) {
+        self.recordings.with_label_values(&[recorded.as_str()]).inc();
+    }
+
     /// All metrics as text, with what is in force now.
     pub(super) fn render(&self, rules: &InForce, certificate_expires_at: i64) -> Vec<u8> {
         self.rules.set(i64::try_from(rules.all().len()).unwrap_or(i64::MAX));
         self.rules_since.set(rules.since());
         self.certificate_expiry.set(certificate_expires_at);
+        self.text()
+    }
+
+    /// All metrics as text, as they are.
+    pub(super) fn text(&self) -> Vec<u8> {
         let mut text = Vec::new();
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
             tracing::error!(%error, "metrics cannot be written");
@@ -98,6 +117,7 @@ impl Metrics {
         self.registry.register(Box::new(self.duration.clone()))?;
         self.registry.register(Box::new(self.violations.clone()))?;
         self.registry.register(Box::new(self.errors.clone()))?;
+        self.registry.register(Box::new(self.recordings.clone()))?;
         self.registry.register(Box::new(self.rules.clone()))?;
         self.registry.register(Box::new(self.rules_since.clone()))?;
         self.registry.register(Box::new(self.certificate_expiry.clone()))?;

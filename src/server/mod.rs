@@ -11,7 +11,8 @@ mod judge;
 pub mod log;
 pub mod metrics;
 mod ops;
-pub mod routes;
+pub mod record;
+mod routes;
 pub mod rules;
 pub mod shutdown;
 pub mod tls;
@@ -39,6 +40,8 @@ pub struct Config {
     pub limits: accept::Limits,
     /// What request bodies may take.
     pub bodies: body::Limits,
+    /// Where reviews are recorded, if they are.
+    pub recording: Option<record::Recording>,
     /// How the server leaves.
     pub leaving: shutdown::Leaving,
 }

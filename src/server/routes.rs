@@ -9,6 +9,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use bytes::Bytes;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{StatusCode, Version};
 
@@ -16,6 +17,7 @@ use super::body::{self, Reader, Received};
 use super::judge::{Bench, guarded};
 use super::log;
 use super::metrics::Metrics;
+use super::record::Recorder;
 use super::rules::{InForce, Rules};
 use crate::engine::{self, Reply, RuleSet};
 
@@ -23,8 +25,8 @@ use crate::engine::{self, Reply, RuleSet};
 const NAMED: usize = 16;
 
 /// The routes of the webhook.
-pub fn router(rules: Arc<Rules>, metrics: Arc<Metrics>, bodies: body::Limits) -> Router {
-    let app = Arc::new(App { rules, metrics, reader: Reader::new(bodies), bench: Bench::new() });
+pub(super) fn router(rules: Arc<Rules>, metrics: Arc<Metrics>, bodies: body::Limits, recorder: Option<Arc<Recorder>>) -> Router {
+    let app = Arc::new(App { rules, metrics, reader: Reader::new(bodies), bench: Bench::new(), recorder });
     Router::new()
         .route("/validate", post(by_kind).fallback(not_post))
         .route("/validate/{name}", post(by_name).fallback(not_post))
@@ -37,6 +39,7 @@ struct App {
     metrics: Arc<Metrics>,
     reader: Reader,
     bench: Bench,
+    recorder: Option<Arc<Recorder>>,
 }
 
 async fn by_kind(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -73,8 +76,13 @@ impl App {
         let version = request.version();
         let received = self.reader.read(request.into_body()).await;
         let started = Instant::now();
+        let mut to_record = None;
         let reply = match received {
-            Received::Whole(bytes, share) => self.bench.judge(rules, bytes, share).await,
+            Received::Whole(bytes, share) => {
+                let bytes = Bytes::from(bytes);
+                to_record = self.recorder.as_ref().map(|recorder| (recorder, rules.clone(), bytes.clone()));
+                self.bench.judge(rules, bytes, share).await
+            }
             Received::Oversized(prefix) => {
                 let cap = self.reader.cap();
                 guarded(|| engine::refuse_oversized(&prefix, cap))
@@ -91,6 +99,9 @@ impl App {
             Some(reply) => {
                 self.metrics.observe(&reply, started.elapsed());
                 log::reply(&reply);
+                if let Some((recorder, rules, bytes)) = to_record.filter(|_| reply.allowed().is_some()) {
+                    recorder.offer(&rules, bytes);
+                }
                 respond(reply)
             }
             None => self.fail(StatusCode::INTERNAL_SERVER_ERROR, "judging this review failed; the server's log says where"),

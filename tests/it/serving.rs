@@ -5,13 +5,22 @@ mod hostile;
 mod leaving;
 mod operations;
 mod protocols;
+mod recording;
 mod starting;
 
 use libtest_mimic::Trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [protocols::trials(), bodies::trials(), hostile::trials(), operations::trials(), leaving::trials(), starting::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        protocols::trials(),
+        bodies::trials(),
+        hostile::trials(),
+        operations::trials(),
+        leaving::trials(),
+        starting::trials(),
+        recording::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

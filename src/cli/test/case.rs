@@ -1,77 +1,32 @@
-//! A case: a recorded review and what is expected of it.
+//! A case: how its file is read, and what the engine makes of its review.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::cli::documents::{json_error, yaml_error};
-use crate::engine::{self, RuleSet, harmless};
+use crate::engine::{self, CaseDocument, Expect, RuleSet, harmless};
 
-/// A case as its file says it.
-pub(super) struct Case {
-    pub(super) name: String,
-    pub(super) expect: Expect,
-    pub(super) review: Vec<u8>,
-}
+/// A case with its review as JSON.
+pub(super) type Case = engine::Case<Vec<u8>>;
 
-/// What is expected.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Expect {
-    allowed: bool,
-    #[serde(default)]
-    fields: Vec<String>,
-    message: Option<String>,
-    code: Option<u64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct RawCase<R> {
-    api_version: String,
-    kind: String,
-    metadata: RawMetadata,
-    expect: Expect,
-    review: R,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawMetadata {
-    name: String,
-    #[serde(default, rename = "annotations")]
-    _annotations: std::collections::BTreeMap<String, String>,
-}
-
-impl Case {
-    /// Parses a case; a review that is JSON is kept byte for byte.
-    ///
-    /// # Errors
-    /// `line:column: message`, or a message alone.
-    pub(super) fn parse(is_json: bool, text: &str) -> Result<Self, String> {
-        if is_json {
-            let raw: RawCase<&RawValue> = serde_json::from_str(text).map_err(|error| json_error(&error))?;
-            let review = raw.review.get().as_bytes().to_vec();
-            return raw.finish(review);
-        }
-        let options = serde_saphyr::options! { with_snippet: false };
-        let raw: RawCase<serde_json::Value> = serde_saphyr::from_str_with_options(text, options).map_err(|error| yaml_error(&error))?;
-        let review = serde_json::to_vec(&raw.review).map_err(|error| error.to_string())?;
-        raw.finish(review)
+/// Parses a case; a review that is JSON is kept byte for byte.
+///
+/// # Errors
+/// `line:column: message`, or a message alone after a space.
+pub(super) fn parse(is_json: bool, text: &str) -> Result<Case, String> {
+    if is_json {
+        let document: CaseDocument<&RawValue> = serde_json::from_str(text).map_err(|error| json_error(&error))?;
+        return with_review(document, |review| Ok(review.get().as_bytes().to_vec()));
     }
+    let options = serde_saphyr::options! { with_snippet: false };
+    let document: CaseDocument<serde_json::Value> =
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| yaml_error(&error))?;
+    with_review(document, |review| serde_json::to_vec(&review).map_err(|error| error.to_string()))
 }
 
-impl<R> RawCase<R> {
-    fn finish(self, review: Vec<u8>) -> Result<Case, String> {
-        for (what, expected, found) in [("apiVersion", "fieldward.io/v1alpha1", &self.api_version), ("kind", "UpdateCase", &self.kind)] {
-            if found != expected {
-                return Err(format!(" expected {what} `{expected}`, found `{}`", harmless(found)));
-            }
-        }
-        if self.metadata.name.is_empty() {
-            return Err(" expected a name in metadata, found an empty text".to_owned());
-        }
-        Ok(Case { name: harmless(&self.metadata.name), expect: self.expect, review })
-    }
+fn with_review<R>(document: CaseDocument<R>, json: impl FnOnce(R) -> Result<Vec<u8>, String>) -> Result<Case, String> {
+    let engine::Case { name, expect, review } = document.parsed().map_err(|error| format!(" {error}"))?;
+    Ok(Case { name, expect, review: json(review)? })
 }
 
 /// What the engine made of a review.
@@ -108,25 +63,23 @@ pub(super) struct Verdict {
     code: Option<u64>,
 }
 
-impl Expect {
-    /// What is expected and what was got, as far as this speaks of it. Fields are compared without regard to order.
-    pub(super) fn against(&self, got: Got) -> (Verdict, Verdict) {
-        let sorted = |mut fields: Vec<String>| {
-            fields.sort();
-            fields
-        };
-        let expected =
-            Verdict { allowed: self.allowed, fields: sorted(self.fields.clone()), message: self.message.clone(), code: self.code };
-        // What is no verdict tells itself apart by its code and message, whatever the case speaks of.
-        let is_verdict = got.allowed.is_some();
-        let got = Verdict {
-            allowed: got.allowed == Some(true),
-            fields: sorted(got.fields),
-            message: Some(got.message).filter(|_| self.message.is_some() || !is_verdict),
-            code: got.code.filter(|_| self.code.is_some() || !is_verdict),
-        };
-        (expected, got)
-    }
+/// What is expected and what was got, as far as the case speaks of it. Fields are compared without regard to order.
+pub(super) fn compare(expect: &Expect, got: Got) -> (Verdict, Verdict) {
+    let sorted = |mut fields: Vec<String>| {
+        fields.sort();
+        fields
+    };
+    let expected =
+        Verdict { allowed: expect.allowed, fields: sorted(expect.fields.clone()), message: expect.message.clone(), code: expect.code };
+    // What is no verdict tells itself apart by its code and message, whatever the case speaks of.
+    let is_verdict = got.allowed.is_some();
+    let got = Verdict {
+        allowed: got.allowed == Some(true),
+        fields: sorted(got.fields),
+        message: Some(got.message).filter(|_| expect.message.is_some() || !is_verdict),
+        code: got.code.filter(|_| expect.code.is_some() || !is_verdict),
+    };
+    (expected, got)
 }
 
 impl Verdict {

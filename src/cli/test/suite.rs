@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::case::Case;
+use super::case::{self, Case};
 use crate::cli::documents;
 use crate::engine::{Builtin, Document, RuleSet, harmless};
 
@@ -93,7 +93,7 @@ impl Search {
         for (file, text) in cases {
             let is_json = file.extension().is_some_and(|extension| extension == "json");
             let file = documents::name_of(&file);
-            match Case::parse(is_json, &text) {
+            match case::parse(is_json, &text) {
                 Ok(case) => self.suite.tests.push(Test { name: case.name.clone(), file, case, rules: set.clone() }),
                 Err(error) => self.suite.errors.push(format!("{file}:{error}")),
             }

@@ -28,6 +28,7 @@ use super::rules::{Mark, Rule};
 
 use declared::Declared;
 pub(super) use pairing::Pairing;
+pub(super) use value::scalar;
 
 /// The number of a location.
 pub(super) type Id = usize;

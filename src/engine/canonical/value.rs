@@ -8,7 +8,7 @@ use crate::engine::pattern::Tree;
 use crate::engine::rules::Mark;
 
 /// A scalar with numbers spelled by value: `1.0` as `1`, `-0.0` as `0`.
-pub(super) fn scalar(value: &Value) -> Value {
+pub(crate) fn scalar(value: &Value) -> Value {
     match value {
         Value::Number(number) => Value::Number(by_value(number)),
         other => other.clone(),

@@ -54,6 +54,11 @@ impl RuleSet {
         Some(Self { rules, whole: Arc::clone(&self.whole), digest: Arc::clone(&self.digest) })
     }
 
+    /// All rules, of a set that holds only one of them too.
+    pub(in crate::engine) fn whole(&self) -> Self {
+        Self { rules: Arc::clone(&self.whole), whole: Arc::clone(&self.whole), digest: Arc::clone(&self.digest) }
+    }
+
     /// The rules that speak of a target, by name.
     pub(in crate::engine) fn matching(&self, target: &Target<'_>) -> impl Iterator<Item = &Rule> {
         self.rules().filter(|rule| rule.speaks_of(target))

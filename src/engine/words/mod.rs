@@ -12,4 +12,4 @@ pub use escape::harmless;
 pub(crate) use escape::{cut, defused};
 pub use message::Piece;
 pub(crate) use message::{Part, Warning, audit_fields, cause_text, denial, mutable_text, warnings};
-pub(crate) use secrecy::Secrets;
+pub(crate) use secrecy::{Place, Secrets};

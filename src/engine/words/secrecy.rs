@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use crate::engine::path::Step;
 use crate::engine::pattern::{Reached, Tree};
 use crate::engine::rules::Rule;
 
@@ -44,6 +45,15 @@ impl Secrets {
         secrets
     }
 
+    /// With what a Secret keeps.
+    pub(crate) fn and_data(mut self) -> Self {
+        for name in ["data", "stringData"] {
+            self.tree.mark(&[Step::Name(name.to_owned())], ());
+        }
+        self.scope = Scope::Paths;
+        self
+    }
+
     /// All values.
     pub(crate) fn everything() -> Self {
         Self { scope: Scope::Everything, ..Self::default() }
@@ -62,8 +72,18 @@ impl Secrets {
 
     /// An element of the list at `from`.
     pub(crate) fn element(&self, from: &Place, element: Option<&Value>) -> Place {
-        let key_of = |key: &str| element?.get(key)?.as_str().map(str::to_owned);
-        self.place(from, self.tree.loosely_element(&from.reached, key_of), false)
+        let is_selected = |key: &str, value: &str| element.and_then(|element| element.get(key)?.as_str()) == Some(value);
+        self.place(from, self.tree.loosely_element(&from.reached, is_selected), false)
+    }
+
+    /// An element of the list at `from`, whatever its key.
+    pub(crate) fn any_element(&self, from: &Place) -> Place {
+        self.place(from, self.tree.loosely_element(&from.reached, |_, _| true), false)
+    }
+
+    /// Whether there are none.
+    pub(crate) fn are_none(&self) -> bool {
+        self.scope == Scope::Nothing
     }
 
     fn place(&self, from: &Place, reached: Reached, copies_all: bool) -> Place {

@@ -68,6 +68,7 @@ async fn metrics() {
         "fieldward_review_duration_seconds",
         "fieldward_violations_total",
         "fieldward_review_errors_total",
+        "fieldward_recordings_total",
         "fieldward_rules",
         "fieldward_rules_last_reload_success_timestamp_seconds",
         "fieldward_tls_certificate_expiry_timestamp_seconds",

@@ -1,0 +1,105 @@
+//! The case document: a review and what is expected of it. `fieldward test` reads it, recording writes it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::words::harmless;
+
+const API_VERSION: &str = "fieldward.io/v1alpha1";
+const KIND: &str = "UpdateCase";
+
+/// A case; `R` is how the review is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case<R> {
+    /// What reports call it.
+    pub name: String,
+    /// What is expected.
+    pub expect: Expect,
+    /// The review.
+    pub review: R,
+}
+
+/// What a case expects of its review.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// The verdict; what is no verdict counts as a denial.
+    pub allowed: bool,
+    /// The violating field paths, in any order.
+    #[serde(default)]
+    pub fields: Vec<String>,
+    /// What the requester reads; left out: whatever it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The code of the denial, or of what is no verdict; left out: whatever it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<u64>,
+}
+
+/// A case as its file says it: [`CaseDocument::parsed`] makes a [`Case`] of it.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct CaseDocument<R> {
+    api_version: String,
+    kind: String,
+    metadata: Metadata,
+    expect: Expect,
+    review: R,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Metadata {
+    name: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: BTreeMap<String, String>,
+}
+
+/// Why a document is no case.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotACase {
+    /// Another `apiVersion` or `kind`.
+    #[error("expected {what} `{expected}`, found `{found}`")]
+    Type {
+        /// `apiVersion` or `kind`.
+        what: &'static str,
+        /// What it is of a case.
+        expected: &'static str,
+        /// What it is here; control characters are escaped.
+        found: String,
+    },
+    /// An empty name.
+    #[error("expected a name in metadata, found an empty text")]
+    Name,
+}
+
+impl<R> CaseDocument<R> {
+    /// The case that it says.
+    ///
+    /// # Errors
+    /// A document of another type, or without a name.
+    pub fn parsed(self) -> Result<Case<R>, NotACase> {
+        for (what, expected, found) in [("apiVersion", API_VERSION, &self.api_version), ("kind", KIND, &self.kind)] {
+            if found != expected {
+                return Err(NotACase::Type { what, expected, found: harmless(found) });
+            }
+        }
+        if self.metadata.name.is_empty() {
+            return Err(NotACase::Name);
+        }
+        Ok(Case { name: harmless(&self.metadata.name), expect: self.expect, review: self.review })
+    }
+}
+
+impl<R> From<Case<R>> for CaseDocument<R> {
+    fn from(case: Case<R>) -> Self {
+        Self {
+            api_version: API_VERSION.to_owned(),
+            kind: KIND.to_owned(),
+            metadata: Metadata { name: case.name, annotations: BTreeMap::new() },
+            expect: case.expect,
+            review: case.review,
+        }
+    }
+}

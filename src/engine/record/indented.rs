@@ -1,0 +1,84 @@
+//! JSON written with indentation, token by token, up to a size.
+
+/// The text is as large as it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooLarge;
+
+/// What is written so far.
+#[derive(Debug)]
+pub(super) struct Indented {
+    text: String,
+    most: usize,
+    level: usize,
+    /// Whether the innermost container has nothing in it yet.
+    is_empty: bool,
+}
+
+impl Indented {
+    /// Nothing yet, to stand `level` levels deep in another text; at most `most` bytes.
+    pub(super) fn new(level: usize, most: usize) -> Self {
+        Self { text: String::new(), most, level, is_empty: true }
+    }
+
+    /// A scalar, as it is to be written.
+    pub(super) fn scalar(&mut self, text: &str) -> Result<(), TooLarge> {
+        self.is_empty = false;
+        self.put(text)
+    }
+
+    /// `{` or `[`.
+    pub(super) fn open(&mut self, bracket: &str) -> Result<(), TooLarge> {
+        self.put(bracket)?;
+        self.level += 1;
+        self.is_empty = true;
+        Ok(())
+    }
+
+    /// Before an element's value.
+    pub(super) fn element(&mut self) -> Result<(), TooLarge> {
+        if !self.is_empty {
+            self.put(",")?;
+        }
+        self.line()
+    }
+
+    /// Before a member's value; the key with its quotes.
+    pub(super) fn key(&mut self, key: &str) -> Result<(), TooLarge> {
+        self.element()?;
+        self.put(key)?;
+        self.put(": ")
+    }
+
+    /// `}` or `]`.
+    pub(super) fn close(&mut self, bracket: &str) -> Result<(), TooLarge> {
+        self.level = self.level.saturating_sub(1);
+        if !self.is_empty {
+            self.line()?;
+        }
+        self.is_empty = false;
+        self.put(bracket)
+    }
+
+    /// What was written.
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+
+    fn line(&mut self) -> Result<(), TooLarge> {
+        const STEP: &str = "  ";
+        // Before the indentation is made: of a million levels it is megabytes a line.
+        self.room(1 + self.level * STEP.len())?;
+        self.put("\n")?;
+        self.put(&STEP.repeat(self.level))
+    }
+
+    fn put(&mut self, text: &str) -> Result<(), TooLarge> {
+        self.room(text.len())?;
+        self.text.push_str(text);
+        Ok(())
+    }
+
+    fn room(&self, wanted: usize) -> Result<(), TooLarge> {
+        if self.text.len() + wanted > self.most { Err(TooLarge) } else { Ok(()) }
+    }
+}

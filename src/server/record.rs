@@ -1,0 +1,262 @@
+//! Reviews as case files in a folder, beside the verdicts: nothing here delays one or changes it.
+
+mod folder;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+
+use super::judge::guarded;
+use super::metrics::Metrics;
+use crate::engine::{self, RuleSet, Unrecorded};
+use folder::{Folder, Kept};
+
+/// Reviews that wait to be written; further ones are dropped.
+const WAITING: usize = 256;
+
+/// Bytes that they may have together.
+const WAITING_BYTES: usize = 32 * 1024 * 1024;
+
+/// How long what waits may take at the end.
+const FINISHING: Duration = Duration::from_secs(5);
+
+/// Where reviews are recorded, and how many.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    /// The folder; made if there is none.
+    pub folder: PathBuf,
+    /// Case files that it may hold, those found there included.
+    pub most_files: usize,
+    /// Bytes that a case file may have.
+    pub most_bytes: usize,
+}
+
+/// Why nothing can be recorded.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot record into `{}`: {source}", folder.display())]
+pub struct RecordError {
+    folder: PathBuf,
+    source: io::Error,
+}
+
+/// What became of a review that was to be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Recorded {
+    /// It is a case file.
+    Written,
+    /// Its uid has a case file already.
+    Repeated,
+    /// Masked, it would get another verdict.
+    ChangedByMasking,
+    /// The case would have more bytes than it may.
+    TooLarge,
+    /// Too many reviews waited already.
+    Dropped,
+    /// The folder holds as many cases as it may.
+    Full,
+    /// The disk, or a bug; the log says what.
+    Failed,
+}
+
+impl Recorded {
+    pub(super) const ALL: [Self; 7] =
+        [Self::Written, Self::Repeated, Self::ChangedByMasking, Self::TooLarge, Self::Dropped, Self::Full, Self::Failed];
+
+    /// The word in metrics.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Written => "written",
+            Self::Repeated => "repeated",
+            Self::ChangedByMasking => "changed_by_masking",
+            Self::TooLarge => "too_large",
+            Self::Dropped => "dropped",
+            Self::Full => "full",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Takes reviews to be written by a thread of its own.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    queue: mpsc::Sender<Item>,
+    room: Arc<Semaphore>,
+    is_full: Arc<AtomicBool>,
+    metrics: Arc<Metrics>,
+}
+
+#[derive(Debug)]
+enum Item {
+    Review {
+        rules: RuleSet,
+        body: Bytes,
+        _share: OwnedSemaphorePermit,
+    },
+    /// Told when all before it is written.
+    End(oneshot::Sender<()>),
+}
+
+impl Recorder {
+    /// Opens the folder and starts the thread.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written to.
+    pub(super) fn start(recording: Recording, metrics: Arc<Metrics>) -> Result<Self, RecordError> {
+        let Recording { folder, most_files, most_bytes } = recording;
+        let error = |source| RecordError { folder: folder.clone(), source };
+        let open = Folder::open(&folder, most_files).map_err(error)?;
+        tracing::info!(folder = %folder.display(), files = open.files(), "recording reviews");
+        let (recorder, items) = Self::queue(WAITING, WAITING_BYTES, metrics);
+        let writer = Writer {
+            folder: open,
+            most_bytes,
+            is_full: Arc::clone(&recorder.is_full),
+            metrics: Arc::clone(&recorder.metrics),
+            told: BTreeSet::new(),
+        };
+        std::thread::Builder::new().name("recorder".to_owned()).spawn(move || writer.run(items)).map_err(error)?;
+        Ok(recorder)
+    }
+
+    fn queue(reviews: usize, bytes: usize, metrics: Arc<Metrics>) -> (Self, mpsc::Receiver<Item>) {
+        let (queue, items) = mpsc::channel(reviews);
+        (Self { queue, room: Arc::new(Semaphore::new(bytes)), is_full: Arc::default(), metrics }, items)
+    }
+
+    /// Puts a review that got a verdict in line, or drops it; never waits.
+    pub(super) fn offer(&self, rules: &RuleSet, body: Bytes) {
+        if self.is_full.load(Ordering::Relaxed) {
+            return self.metrics.recorded(Recorded::Full);
+        }
+        let share = u32::try_from(body.len()).ok().and_then(|size| Arc::clone(&self.room).try_acquire_many_owned(size).ok());
+        let taken = share.is_some_and(|share| self.queue.try_send(Item::Review { rules: rules.clone(), body, _share: share }).is_ok());
+        if !taken {
+            self.metrics.recorded(Recorded::Dropped);
+        }
+    }
+
+    /// Waits until all that is in line is written, but not for ever.
+    pub(super) async fn finish(&self) {
+        let (told, end) = oneshot::channel();
+        let written = async { self.queue.send(Item::End(told)).await.is_ok() && end.await.is_ok() };
+        if timeout(FINISHING, written).await != Ok(true) {
+            tracing::warn!("reviews that waited to be recorded were dropped");
+        }
+    }
+}
+
+/// The thread that writes.
+struct Writer {
+    folder: Folder,
+    most_bytes: usize,
+    is_full: Arc<AtomicBool>,
+    metrics: Arc<Metrics>,
+    /// The kinds of error that the log has been told of.
+    told: BTreeSet<io::ErrorKind>,
+}
+
+impl Writer {
+    fn run(mut self, mut items: mpsc::Receiver<Item>) {
+        while let Some(item) = items.blocking_recv() {
+            match item {
+                Item::Review { rules, body, _share } => {
+                    let recorded = self.review(&rules, &body);
+                    self.metrics.recorded(recorded);
+                }
+                // Nobody waits any more: as well.
+                Item::End(told) => drop(told.send(())),
+            }
+        }
+    }
+
+    fn review(&mut self, rules: &RuleSet, body: &[u8]) -> Recorded {
+        if self.folder.is_full() {
+            if !self.is_full.swap(true, Ordering::Relaxed) {
+                tracing::warn!(files = self.folder.files(), "no more reviews are recorded: the folder is full (--record-max-files)");
+            }
+            return Recorded::Full;
+        }
+        match guarded(|| engine::record(rules, body, self.most_bytes)) {
+            Some(Ok(case)) => match self.folder.keep(&case) {
+                Ok(Kept::New) => Recorded::Written,
+                Ok(Kept::Already) => Recorded::Repeated,
+                Err(error) => self.failed(&error),
+            },
+            Some(Err(Unrecorded::ChangedByMasking)) => Recorded::ChangedByMasking,
+            Some(Err(Unrecorded::TooLarge)) => Recorded::TooLarge,
+            // A review without a verdict is not offered; the panic hook has told of a panic.
+            Some(Err(Unrecorded::NoVerdict)) | None => Recorded::Failed,
+        }
+    }
+
+    fn failed(&mut self, error: &io::Error) -> Recorded {
+        if self.told.insert(error.kind()) {
+            tracing::error!(%error, "a review cannot be recorded; further ones that fail so are only counted");
+        }
+        Recorded::Failed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(recorder: &Recorder, outcome: &str) -> bool {
+        let text = String::from_utf8(recorder.metrics.text()).unwrap();
+        text.contains(&format!("fieldward_recordings_total{{outcome=\"{outcome}\"}} 1\n"))
+    }
+
+    #[test]
+    fn what_is_too_much_to_wait_is_dropped() {
+        for (reviews, bytes) in [(1, 100), (100, 10)] {
+            let (recorder, mut items) = Recorder::queue(reviews, bytes, Arc::new(Metrics::new().unwrap()));
+            recorder.offer(&RuleSet::default(), Bytes::from_static(b"0123456789"));
+            assert!(!count(&recorder, "dropped"));
+            recorder.offer(&RuleSet::default(), Bytes::from_static(b"0"));
+            assert!(count(&recorder, "dropped"));
+            // Room is given back with the review.
+            drop(items.try_recv().unwrap());
+            recorder.offer(&RuleSet::default(), Bytes::from_static(b"0123456789"));
+            assert!(items.try_recv().is_ok() && count(&recorder, "dropped"));
+        }
+    }
+
+    #[test]
+    fn what_waits_is_written_at_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let recording = Recording { folder: folder.path().to_owned(), most_files: 1000, most_bytes: 100_000 };
+        let recorder = Recorder::start(recording, Arc::new(Metrics::new().unwrap())).unwrap();
+        for uid in 0..100 {
+            let body = format!(r#"{{"apiVersion":"admission.k8s.io/v1","request":{{"uid":"{uid}","operation":"CREATE"}}}}"#);
+            recorder.offer(&RuleSet::default(), Bytes::from(body));
+        }
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(recorder.finish());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 100);
+    }
+
+    #[test]
+    fn an_error_of_the_disk_ends_nothing() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("recordings");
+        let recording = Recording { folder: folder.clone(), most_files: 1000, most_bytes: 100_000 };
+        let recorder = Recorder::start(recording, Arc::new(Metrics::new().unwrap())).unwrap();
+        let offer = |uid: &str| {
+            let body = format!(r#"{{"apiVersion":"admission.k8s.io/v1","request":{{"uid":"{uid}","operation":"CREATE"}}}}"#);
+            recorder.offer(&RuleSet::default(), Bytes::from(body));
+            tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(recorder.finish());
+        };
+        std::fs::remove_dir(&folder).unwrap();
+        offer("a");
+        assert!(count(&recorder, "failed"));
+        std::fs::create_dir(&folder).unwrap();
+        offer("a");
+        assert!(count(&recorder, "written"));
+    }
+}
