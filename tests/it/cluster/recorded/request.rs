@@ -25,6 +25,7 @@ const OWNED: [&str; 8] = [
 pub(super) struct Request {
     resource: [String; 2],
     operation: String,
+    manager: String,
     query: String,
     subresource: Option<String>,
     user: Value,
@@ -44,6 +45,16 @@ enum Verb {
     Apply,
 }
 
+/// What became of a request.
+pub(super) struct Sent {
+    pub(super) answer: Answer,
+    /// The object's name, and its version before.
+    pub(super) name: String,
+    pub(super) resource_version: String,
+    /// The field manager that the request named.
+    pub(super) manager: String,
+}
+
 impl Request {
     pub(super) fn of(case: &Case) -> Self {
         let request = &case.review["request"];
@@ -60,24 +71,27 @@ impl Request {
             let entries = object["metadata"]["managedFields"].as_array();
             entries.into_iter().flatten().any(|entry| entry["operation"] == "Apply" && entry["manager"].as_str() == Some(&manager))
         };
-        let verb = match options["kind"].as_str() {
-            Some("PatchOptions") if applied(object) => Verb::Apply,
-            Some("PatchOptions") => Verb::Patch,
-            _ => Verb::Replace,
+        let verb = match manager.as_str() {
+            "" | "kubectl-replace" => Verb::Replace,
+            _ if applied(object) => Verb::Apply,
+            _ => Verb::Patch,
         };
-        let mut query = format!("?fieldManager={}", if manager.is_empty() { "kubectl-replace" } else { &manager });
+        let manager = if manager.is_empty() { "kubectl-replace".to_owned() } else { manager };
+        let mut query = format!("?fieldManager={manager}");
         if let Some(validation) = options["fieldValidation"].as_str() {
             query += &format!("&fieldValidation={validation}");
         }
         if request["dryRun"] == true {
             query += "&dryRun=All";
         }
-        if verb == Verb::Apply && options["force"] == true {
+        // A review does not say whether it was forced.
+        if verb == Verb::Apply {
             query += "&force=true";
         }
         Self {
             resource: [group_version, text(&request["resource"]["resource"])],
             operation: text(&request["operation"]),
+            manager,
             query,
             subresource: request["subResource"].as_str().filter(|name| !name.is_empty()).map(str::to_owned),
             user: request["userInfo"].clone(),
@@ -95,7 +109,7 @@ impl Request {
     }
 
     /// Creates the old object, sends the new one, and takes the object away again.
-    pub(super) async fn send(&self, ward: &Ward) -> Answer {
+    pub(super) async fn send(&self, ward: &Ward) -> Sent {
         let admin = ward.plane.api();
         let collection = ward.collection(self.resource());
         // The names of recordings are kept; those of other cases are all alike.
@@ -104,16 +118,19 @@ impl Request {
         let asker = requester(&admin, &self.user);
         if self.operation == "CREATE" {
             let answer = asker.create(&collection, &Self::stripped(&self.object, &name)).await;
-            return self.done(&admin, &path, answer).await;
+            let answer = self.done(&admin, &path, answer).await;
+            return Sent { answer, name, resource_version: String::new(), manager: self.manager.clone() };
         }
         let stored = self.create(&admin, &collection, &path, &name).await;
+        let resource_version = stored["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
         let answer = if self.operation == "DELETE" {
             asker.delete(&path, &Value::Null).await
         } else {
             let path = self.subresource.iter().fold(path.clone(), |path, name| format!("{path}/{name}"));
             self.update(&asker, &path, &stored, &name).await
         };
-        self.done(&admin, &path, answer).await
+        let answer = self.done(&admin, &path, answer).await;
+        Sent { answer, name, resource_version, manager: self.manager.clone() }
     }
 
     async fn create(&self, admin: &Api, collection: &str, path: &str, name: &str) -> Value {
@@ -122,7 +139,7 @@ impl Request {
             old["metadata"]["finalizers"] = json!([HELD]);
         }
         let creator = if self.creator.is_empty() { "kubectl-create" } else { &self.creator };
-        if self.verb == Verb::Apply {
+        if self.old["metadata"]["managedFields"][0]["operation"] == "Apply" {
             admin.patch(&format!("{path}?fieldManager={creator}"), APPLY_PATCH, &old).await.object();
         } else {
             admin.create(&format!("{collection}?fieldManager={creator}"), &old).await.object();
