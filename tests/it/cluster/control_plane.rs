@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::api::Api;
 use super::assets::Assets;
+use super::etcd::Etcd;
 use super::kubectl::Kubectl;
 use super::process::Process;
 use crate::support::certificates::{Authority, ecdsa, write};
@@ -46,6 +47,7 @@ pub(crate) struct ControlPlane {
     processes: Vec<Process>,
     folder: PathBuf,
     assets: Assets,
+    etcd: SocketAddr,
     address: SocketAddr,
     ca: String,
 }
@@ -74,7 +76,7 @@ impl ControlPlane {
         let authority = Authority::new();
         let ca = authority.pem.clone();
         write(&folder, "ca.pem", &ca);
-        let mut plane = Self { processes: Vec::new(), folder, assets: assets.clone(), address, ca };
+        let mut plane = Self { processes: Vec::new(), folder, assets: assets.clone(), etcd, address, ca };
         plane.write_files(&authority);
         plane.launch(
             "etcd",
@@ -116,6 +118,11 @@ impl ControlPlane {
     /// The API, for the administrator.
     pub(crate) fn api(&self) -> Api {
         Api::new(self.address, &self.ca, ADMIN)
+    }
+
+    /// What the API server stores in.
+    pub(crate) fn etcd(&self) -> Etcd {
+        Etcd::new(self.etcd)
     }
 
     /// kubectl, for the administrator.

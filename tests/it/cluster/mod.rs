@@ -10,8 +10,11 @@ mod clients;
 mod control_plane;
 mod deploy;
 mod documented;
+mod etcd;
+mod failing;
 mod kubectl;
 mod lifecycle;
+mod load;
 mod objects;
 mod process;
 mod recorded;
@@ -34,6 +37,8 @@ const LONGEST: Duration = Duration::from_secs(600);
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
+        // The longest first.
+        failing::trials(),
         audit::trials(),
         clients::trials(),
         deploy::trials(),

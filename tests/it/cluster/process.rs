@@ -23,6 +23,10 @@ impl Process {
         let output = File::create(&log).unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", WATCH, "sh"]).arg(program).args(args).current_dir(folder);
+        // All that it talks to is here.
+        for proxy in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
+            command.env_remove(proxy);
+        }
         command.stdin(Stdio::piped()).stdout(output.try_clone().unwrap()).stderr(output);
         let mut child = command.spawn().unwrap();
         let input = child.stdin.take();
