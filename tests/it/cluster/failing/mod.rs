@@ -1,8 +1,10 @@
 //! What goes wrong around an update: a webhook that dies, leaves, changes its certificate, or was not asked for long.
 
 mod killed;
+mod swapped;
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::collections::BTreeSet;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -17,7 +19,7 @@ use crate::support::mount::Mount;
 use crate::support::server::Server;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    killed::trials()
+    [swapped::trials(), killed::trials()].into_iter().flatten().collect()
 }
 
 /// Any address of this machine, as the API server would see another machine's: over HTTP/1.1, as it asks every webhook behind a
@@ -88,4 +90,16 @@ fn kept_port() -> u16 {
     let first = 12_000 + u16::try_from(std::process::id() % 16_384).unwrap();
     let mut ports = std::iter::repeat_with(|| first + TRIED.fetch_add(1, Ordering::Relaxed)).take(1000);
     ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()).unwrap()
+}
+
+/// The ports from which clients are connected to this address (proc(5), /proc/net/tcp), those included that nobody has accepted yet.
+fn clients(address: SocketAddr) -> BTreeSet<u16> {
+    const ESTABLISHED: &str = "01";
+    let SocketAddr::V4(address) = address else { panic!("{address}") };
+    let local = format!("{:08X}:{:04X}", u32::from_ne_bytes(address.ip().octets()), address.port());
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let rows = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    rows.filter(|row| row[1] == local && row[3] == ESTABLISHED)
+        .map(|row| u16::from_str_radix(row[2].split(':').nth(1).unwrap(), 16).unwrap())
+        .collect()
 }
