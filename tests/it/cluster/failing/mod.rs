@@ -1,5 +1,6 @@
 //! What goes wrong around an update: a webhook that dies, leaves, changes its certificate, or was not asked for long.
 
+mod idle;
 mod killed;
 mod swapped;
 
@@ -19,7 +20,7 @@ use crate::support::mount::Mount;
 use crate::support::server::Server;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [swapped::trials(), killed::trials()].into_iter().flatten().collect()
+    [idle::trials(), swapped::trials(), killed::trials()].into_iter().flatten().collect()
 }
 
 /// Any address of this machine, as the API server would see another machine's: over HTTP/1.1, as it asks every webhook behind a
