@@ -38,6 +38,8 @@ const SERVICE_RANGE: &str = "10.96.0.0/16";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Controllers {
     Running,
+    /// With further options.
+    RunningWith(&'static [&'static str]),
     None,
 }
 
@@ -93,26 +95,27 @@ impl ControlPlane {
         arguments.extend(options.iter().map(|option| (*option).to_owned()));
         plane.launch("kube-apiserver", &arguments);
         plane.ready().await?;
-        if controllers == Controllers::Running && assets.controller_manager().is_ok() {
-            plane.launch_controllers();
+        match controllers {
+            Controllers::Running if assets.controller_manager().is_ok() => plane.launch_controllers(&[]),
+            Controllers::RunningWith(options) => plane.launch_controllers(options),
+            Controllers::Running | Controllers::None => {}
         }
         Ok(plane)
     }
 
-    fn launch_controllers(&mut self) {
+    fn launch_controllers(&mut self, options: &[&str]) {
         let kubeconfig = self.kubeconfig("controller-manager", CONTROLLER_MANAGER);
-        self.launch(
-            "kube-controller-manager",
-            &[
-                format!("--kubeconfig={}", kubeconfig.display()),
-                "--use-service-account-credentials=true".to_owned(),
-                "--service-account-private-key-file=service-accounts.key".to_owned(),
-                "--root-ca-file=ca.pem".to_owned(),
-                "--leader-elect=false".to_owned(),
-                "--secure-port=0".to_owned(),
-                format!("--controllers={CONTROLLERS}"),
-            ],
-        );
+        let mut arguments = vec![
+            format!("--kubeconfig={}", kubeconfig.display()),
+            "--use-service-account-credentials=true".to_owned(),
+            "--service-account-private-key-file=service-accounts.key".to_owned(),
+            "--root-ca-file=ca.pem".to_owned(),
+            "--leader-elect=false".to_owned(),
+            "--secure-port=0".to_owned(),
+            format!("--controllers={CONTROLLERS}"),
+        ];
+        arguments.extend(options.iter().map(|option| (*option).to_owned()));
+        self.launch("kube-controller-manager", &arguments);
     }
 
     /// The API, for the administrator.

@@ -15,6 +15,7 @@ mod failing;
 mod kubectl;
 mod lifecycle;
 mod load;
+mod node;
 mod objects;
 mod process;
 mod recorded;

@@ -2,6 +2,8 @@
 
 mod idle;
 mod killed;
+mod namespace;
+mod restarted;
 mod swapped;
 
 use std::collections::BTreeSet;
@@ -20,7 +22,7 @@ use crate::support::mount::Mount;
 use crate::support::server::Server;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [idle::trials(), swapped::trials(), killed::trials()].into_iter().flatten().collect()
+    [idle::trials(), restarted::trials(), swapped::trials(), killed::trials()].into_iter().flatten().collect()
 }
 
 /// Any address of this machine, as the API server would see another machine's: over HTTP/1.1, as it asks every webhook behind a
