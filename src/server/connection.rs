@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
+use axum::response::Response;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -80,11 +82,16 @@ where
     let service = {
         let router = settings.router.clone();
         let activity = Arc::clone(&activity);
+        let phase = phase.clone();
         service_fn(move |request: Request<Incoming>| {
             let in_flight = activity.request();
             let mut router = router.clone();
+            let phase = phase.clone();
             async move {
-                let response = router.call(request).await;
+                let mut response = router.call(request).await;
+                if let (Protocol::Http1, Ok(response)) = (protocol, &mut response) {
+                    let_go(response, *phase.borrow());
+                }
                 drop(in_flight);
                 response
             }
@@ -118,6 +125,14 @@ where
                 }
             }
         }
+    }
+}
+
+/// A server that leaves has the client connect anew after each answer, which takes it to another server. On a connection that is in
+/// use until it ends, a request may meet the end; with HTTP/1.1 nobody knows whether it was heard, so the API server does not repeat it.
+fn let_go(response: &mut Response, phase: Phase) {
+    if phase >= Phase::Leaving {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::api::Api;
 use super::assets::Assets;
+use super::etcd::Etcd;
 use super::kubectl::Kubectl;
 use super::process::Process;
 use crate::support::certificates::{Authority, ecdsa, write};
@@ -37,6 +38,8 @@ const SERVICE_RANGE: &str = "10.96.0.0/16";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Controllers {
     Running,
+    /// With further options.
+    RunningWith(&'static [&'static str]),
     None,
 }
 
@@ -46,6 +49,7 @@ pub(crate) struct ControlPlane {
     processes: Vec<Process>,
     folder: PathBuf,
     assets: Assets,
+    etcd: SocketAddr,
     address: SocketAddr,
     ca: String,
 }
@@ -74,7 +78,7 @@ impl ControlPlane {
         let authority = Authority::new();
         let ca = authority.pem.clone();
         write(&folder, "ca.pem", &ca);
-        let mut plane = Self { processes: Vec::new(), folder, assets: assets.clone(), address, ca };
+        let mut plane = Self { processes: Vec::new(), folder, assets: assets.clone(), etcd, address, ca };
         plane.write_files(&authority);
         plane.launch(
             "etcd",
@@ -91,31 +95,37 @@ impl ControlPlane {
         arguments.extend(options.iter().map(|option| (*option).to_owned()));
         plane.launch("kube-apiserver", &arguments);
         plane.ready().await?;
-        if controllers == Controllers::Running && assets.controller_manager().is_ok() {
-            plane.launch_controllers();
+        match controllers {
+            Controllers::Running if assets.controller_manager().is_ok() => plane.launch_controllers(&[]),
+            Controllers::RunningWith(options) => plane.launch_controllers(options),
+            Controllers::Running | Controllers::None => {}
         }
         Ok(plane)
     }
 
-    fn launch_controllers(&mut self) {
+    fn launch_controllers(&mut self, options: &[&str]) {
         let kubeconfig = self.kubeconfig("controller-manager", CONTROLLER_MANAGER);
-        self.launch(
-            "kube-controller-manager",
-            &[
-                format!("--kubeconfig={}", kubeconfig.display()),
-                "--use-service-account-credentials=true".to_owned(),
-                "--service-account-private-key-file=service-accounts.key".to_owned(),
-                "--root-ca-file=ca.pem".to_owned(),
-                "--leader-elect=false".to_owned(),
-                "--secure-port=0".to_owned(),
-                format!("--controllers={CONTROLLERS}"),
-            ],
-        );
+        let mut arguments = vec![
+            format!("--kubeconfig={}", kubeconfig.display()),
+            "--use-service-account-credentials=true".to_owned(),
+            "--service-account-private-key-file=service-accounts.key".to_owned(),
+            "--root-ca-file=ca.pem".to_owned(),
+            "--leader-elect=false".to_owned(),
+            "--secure-port=0".to_owned(),
+            format!("--controllers={CONTROLLERS}"),
+        ];
+        arguments.extend(options.iter().map(|option| (*option).to_owned()));
+        self.launch("kube-controller-manager", &arguments);
     }
 
     /// The API, for the administrator.
     pub(crate) fn api(&self) -> Api {
         Api::new(self.address, &self.ca, ADMIN)
+    }
+
+    /// What the API server stores in.
+    pub(crate) fn etcd(&self) -> Etcd {
+        Etcd::new(self.etcd)
     }
 
     /// kubectl, for the administrator.

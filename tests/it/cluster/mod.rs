@@ -10,8 +10,12 @@ mod clients;
 mod control_plane;
 mod deploy;
 mod documented;
+mod etcd;
+mod failing;
 mod kubectl;
 mod lifecycle;
+mod load;
+mod node;
 mod objects;
 mod process;
 mod recorded;
@@ -34,6 +38,8 @@ const LONGEST: Duration = Duration::from_secs(600);
 
 pub(crate) fn trials() -> Vec<Trial> {
     [
+        // The longest first.
+        failing::trials(),
         audit::trials(),
         clients::trials(),
         deploy::trials(),

@@ -57,15 +57,25 @@ impl Ward {
 
     /// Guards a new namespace by these rules, by a server with further options.
     pub(crate) async fn with_rules(plane: &Arc<ControlPlane>, namespace: &str, rules: &[String], options: &[&str]) -> Self {
+        let start = |arguments: &[&str]| Server::start(&[arguments, options].concat());
+        let ward = Self::unregistered(plane, namespace, rules, start).await;
+        ward.register(&format!("https://{}", ward.server.address), ward.server.ca.as_ref().unwrap());
+        ward
+    }
+
+    /// The same without a registration, with the server that is started with the arguments for these rules.
+    pub(crate) async fn unregistered(
+        plane: &Arc<ControlPlane>,
+        namespace: &str,
+        rules: &[String],
+        start: impl FnOnce(&[&str]) -> Server,
+    ) -> Self {
         plane.api().create("/api/v1/namespaces", &json!({"metadata": {"name": namespace}})).await.object();
         let folder = tempfile::tempdir().unwrap();
         for (index, rule) in rules.iter().enumerate() {
             std::fs::write(folder.path().join(format!("{index}.yaml")), only_in(namespace, rule)).unwrap();
         }
-        let path = folder.path().to_str().unwrap().to_owned();
-        let mut arguments = vec!["--no-builtin-rules", "--rules", &path];
-        arguments.extend(options);
-        let server = Server::start(&arguments);
+        let server = start(&["--no-builtin-rules", "--rules", folder.path().to_str().unwrap()]);
         let ward = Self {
             plane: Arc::clone(plane),
             namespace: namespace.to_owned(),
@@ -76,7 +86,6 @@ impl Ward {
             _folder: folder,
         };
         ward.let_the_developer_in().await;
-        ward.register(&format!("https://{}", ward.server.address), ward.server.ca.as_ref().unwrap());
         ward
     }
 
@@ -98,12 +107,7 @@ impl Ward {
 
     /// The same for a rule that refuses with another code.
     pub(crate) async fn in_force_with(&self, probe: &Probe, code: u16) {
-        let api = self.plane.api();
-        let name = probe.object["metadata"]["name"].as_str().unwrap();
-        api.create(&probe.collection, &probe.object).await.object();
-        let path = format!("{}/{name}?dryRun=All", probe.collection);
-        until("the webhook is asked", async || api.patch(&path, MERGE_PATCH, &probe.forbidden).await.code == code).await;
-        api.delete(&format!("{}/{name}", probe.collection), &Value::Null).await.object();
+        probe.refused_with(&self.plane.api(), code).await;
     }
 
     /// The path of a resource in this namespace.
@@ -129,6 +133,17 @@ impl Drop for Ward {
     fn drop(&mut self) {
         // What is registered for a server that is gone would stand in the way of whoever deletes the namespace.
         self.plane.kubectl().run(&["delete", "validatingwebhookconfiguration", &self.namespace, "--ignore-not-found"]);
+    }
+}
+
+impl Probe {
+    /// Waits until what it tries is refused with this code.
+    pub(crate) async fn refused_with(&self, api: &Api, code: u16) {
+        let name = self.object["metadata"]["name"].as_str().unwrap();
+        api.create(&self.collection, &self.object).await.object();
+        let path = format!("{}/{name}?dryRun=All", self.collection);
+        until("the webhook is asked", async || api.patch(&path, MERGE_PATCH, &self.forbidden).await.code == code).await;
+        api.delete(&format!("{}/{name}", self.collection), &Value::Null).await.object();
     }
 }
 

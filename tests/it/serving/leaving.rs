@@ -10,6 +10,7 @@ use crate::support::{trial, until};
 pub(super) fn trials() -> Vec<Trial> {
     vec![
         trial("serving::sigterm_not_ready_at_once_still_serving", not_ready_at_once),
+        trial("serving::sigterm_has_http1_clients_connect_anew", connect_anew),
         trial("serving::sigterm_finishes_what_is_in_flight", finishes),
         trial("serving::sigterm_ends_http2_with_goaway", goaway),
         trial("serving::what_does_not_finish_is_cut", cut),
@@ -26,6 +27,24 @@ async fn not_ready_at_once() {
     assert!(text.contains("[-]shutdown failed: the server is shutting down\n"), "{text}");
     assert_eq!(server.ops("/livez").await.unwrap().0, 200);
     server.assert_serving().await;
+}
+
+/// A request that meets the end of its connection is lost, so connections in use must end before that, each after an answer.
+async fn connect_anew() {
+    let server = Server::start(&["--shutdown-delay", "60s"]);
+    let mut kept = connect(&server).await;
+    let response = kept.exchange().await;
+    assert!(!response.contains("connection: close\r\n"), "{response}");
+    server.signal("TERM");
+    until("not ready", async || server.ops("/readyz").await.unwrap().0 == 503).await;
+    for mut connection in [kept, connect(&server).await] {
+        let response = connection.exchange().await;
+        assert!(response.starts_with("HTTP/1.1 400 ") && response.contains("connection: close\r\n"), "{response}");
+        assert_eq!(connection.rest().await, "", "the server closes it");
+    }
+    // HTTP/2 has no such header: there GOAWAY says at the end which requests were not heard.
+    let response = server.client().post(server.url("/validate")).send().await.unwrap();
+    assert_eq!((response.version(), response.headers().get("connection")), (reqwest::Version::HTTP_2, None));
 }
 
 async fn finishes() {

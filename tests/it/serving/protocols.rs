@@ -1,14 +1,12 @@
 //! HTTP/1.1 and HTTP/2 over TLS 1.2 and 1.3, keys of all kinds, client certificates, a certificate that changes.
 
-use std::os::unix::fs::symlink;
-use std::path::Path;
-
 use libtest_mimic::Trial;
 use reqwest::{Identity, Version};
 use rustls::NamedGroup;
 use rustls::version::{TLS12, TLS13};
 
 use crate::support::certificates::{Authority, ecdsa, rsa, traditional_pem, write};
+use crate::support::mount::Mount;
 use crate::support::raw::Raw;
 use crate::support::server::{Server, post, trusting};
 use crate::support::{trial, until};
@@ -88,36 +86,25 @@ async fn client_certificate() {
 }
 
 async fn certificate_changes() {
-    let (authority, mount) = (Authority::new(), tempfile::tempdir().unwrap());
-    let publish = |version: &str, certificate: &str, key: &str| {
-        let folder = mount.path().join(version);
-        std::fs::create_dir(&folder).unwrap();
-        write(&folder, "tls.crt", certificate);
-        write(&folder, "tls.key", key);
-        symlink(version, mount.path().join("..new")).unwrap();
-        std::fs::rename(mount.path().join("..new"), mount.path().join("..data")).unwrap();
-    };
-    for name in ["tls.crt", "tls.key"] {
-        symlink(Path::new("..data").join(name), mount.path().join(name)).unwrap();
-    }
+    let authority = Authority::new();
     let (first, second, third) = (ecdsa(), ecdsa(), ecdsa());
-    publish("..1", &authority.server(&first), &first.serialize_pem());
-    let path = |name: &str| mount.path().join(name).to_str().unwrap().to_owned();
-    let server = Server::start(&["--tls-cert", &path("tls.crt"), "--tls-key", &path("tls.key"), "--tls-reload-interval", "20ms"]);
+    let mount = Mount::of_certificate(&authority.server(&first), &first.serialize_pem());
+    let (certificate, key) = (mount.path("tls.crt"), mount.path("tls.key"));
+    let server = Server::start(&["--tls-cert", &certificate, "--tls-key", &key, "--tls-reload-interval", "20ms"]);
     let shown = async || Raw::connect(server.address, &authority.pem).await.shown();
     let mut kept = Raw::connect(server.address, &authority.pem).await;
     let before = kept.shown();
 
-    publish("..2", &authority.server(&second), &second.serialize_pem());
+    mount.publish_certificate(&authority.server(&second), &second.serialize_pem());
     until("the second certificate", async || shown().await != before).await;
     assert!(kept.exchange().await.starts_with("HTTP/1.1 400 "), "connections live on");
 
     let good = shown().await;
-    publish("..3", &authority.server(&third), &first.serialize_pem());
+    mount.publish_certificate(&authority.server(&third), &first.serialize_pem());
     until("the complaint", async || server.log().contains("does not fit the certificate")).await;
     assert_eq!(shown().await, good, "the last good pair stays");
     assert_eq!(server.log().matches("does not fit the certificate").count(), 1, "said once");
 
-    publish("..4", &authority.server(&third), &third.serialize_pem());
+    mount.publish_certificate(&authority.server(&third), &third.serialize_pem());
     until("the third certificate", async || shown().await != good).await;
 }

@@ -9,6 +9,8 @@ use rcgen::{
 };
 use x509_parser::der_parser::parse_der;
 
+use super::base64;
+
 /// A CA that issues what a case asks for.
 pub(crate) struct Authority {
     params: CertificateParams,
@@ -32,6 +34,13 @@ impl Authority {
     /// A certificate for a server at 127.0.0.1, valid now.
     pub(crate) fn server(&self, key: &KeyPair) -> String {
         self.server_valid(key, SystemTime::now() - DAY, SystemTime::now() + DAY)
+    }
+
+    /// A certificate for a server at these names or addresses, valid now.
+    pub(crate) fn server_at(&self, names: &[&str], key: &KeyPair) -> String {
+        let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.issue(&params, key)
     }
 
     /// A certificate for a server at 127.0.0.1.
@@ -79,17 +88,6 @@ pub(crate) fn write(folder: &Path, name: &str, text: &str) -> String {
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut base64 = String::new();
-    for (index, chunk) in der.chunks(3).enumerate() {
-        if index > 0 && index % 16 == 0 {
-            base64.push('\n');
-        }
-        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            let digit = (bits >> (18 - 6 * place)) & 63;
-            base64.push(if place > chunk.len() { '=' } else { ALPHABET[digit as usize].into() });
-        }
-    }
-    format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n")
+    let lines: Vec<String> = der.chunks(48).map(base64::encode).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }

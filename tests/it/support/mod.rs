@@ -1,6 +1,8 @@
 //! What all cases use: a server that is the real binary, clients that trust nothing but its CA, certificates.
 
+pub(crate) mod base64;
 pub(crate) mod certificates;
+pub(crate) mod mount;
 pub(crate) mod raw;
 pub(crate) mod server;
 

@@ -56,6 +56,13 @@ impl Server {
         Self::spawn(command)
     }
 
+    /// Starts a server with these arguments and no others.
+    pub(crate) fn start_as(args: &[&str]) -> Self {
+        let mut command = fieldward();
+        command.args(args);
+        Self::spawn(command)
+    }
+
     fn spawn(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let log = collect(child.stderr.take().unwrap());
@@ -119,11 +126,16 @@ impl Server {
         assert!(Command::new("sh").arg("-c").arg(kill).status().unwrap().success());
     }
 
+    /// How it has ended, if it has.
+    pub(crate) fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Waits for its end.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let started = Instant::now();
         loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.status() {
                 return status;
             }
             assert!(started.elapsed() < PATIENCE, "it does not end");
@@ -177,7 +189,7 @@ fn without_options(mut command: Command) -> Command {
 }
 
 fn args_name_a_certificate(command: &Command) -> bool {
-    command.get_args().any(|arg| arg == "--tls-cert")
+    command.get_args().any(|arg| arg.to_string_lossy().starts_with("--tls-cert"))
 }
 
 fn collect(mut stderr: impl Read + Send + 'static) -> Arc<Mutex<String>> {

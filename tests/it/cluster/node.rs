@@ -1,0 +1,167 @@
+//! What a scheduler and a kubelet do for the pods of one namespace: the real program with its own arguments, its Secret mounted, its
+//! readiness reported, its end by SIGTERM. Nothing of images, users or limits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use super::api::{Api, MERGE_PATCH};
+use crate::support::base64;
+use crate::support::mount::Mount;
+use crate::support::server::Server;
+
+const NAME: &str = "node";
+
+/// How often the node looks for what has changed.
+const EVERY: Duration = Duration::from_millis(50);
+
+/// Pods by their names, and the exit codes of those that have ended; none after SIGKILL.
+type Ended = BTreeMap<String, Option<i32>>;
+
+/// A node that runs a namespace's pods until it is stopped.
+pub(crate) struct Node {
+    stop: Arc<AtomicBool>,
+    running: JoinHandle<Ended>,
+}
+
+impl Node {
+    /// Starts it; the pods' addresses come from this function.
+    pub(crate) fn start(api: &Api, namespace: &str, address: fn(u8) -> String) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let kubelet = Kubelet { api: api.clone(), namespace: format!("/api/v1/namespaces/{namespace}"), address, started: 0 };
+        Self { running: tokio::spawn(kubelet.run(Arc::clone(&stop))), stop }
+    }
+
+    /// How the pods that have ended did so; those that run are killed.
+    pub(crate) async fn stop(self) -> Ended {
+        self.stop.store(true, Ordering::Relaxed);
+        self.running.await.unwrap()
+    }
+}
+
+struct Kubelet {
+    api: Api,
+    namespace: String,
+    address: fn(u8) -> String,
+    started: u8,
+}
+
+/// A container that runs.
+struct Container {
+    server: Server,
+    address: String,
+    _mounts: Vec<Mount>,
+    probed: Option<Instant>,
+    ready: Option<bool>,
+    leaving: Option<Instant>,
+}
+
+impl Kubelet {
+    async fn run(mut self, stop: Arc<AtomicBool>) -> Ended {
+        // Whoever writes endpoints wants to know the node of each.
+        self.api.create("/api/v1/nodes", &json!({"metadata": {"name": NAME}})).await.object();
+        let (mut containers, mut ended) = (BTreeMap::new(), Ended::new());
+        while !stop.load(Ordering::Relaxed) {
+            let pods = self.api.get(&format!("{}/pods", self.namespace)).await.object();
+            for pod in pods["items"].as_array().unwrap() {
+                let name = pod["metadata"]["name"].as_str().unwrap();
+                if pod["spec"]["nodeName"].is_null() {
+                    self.bind(name).await;
+                } else if let Some(container) = containers.get_mut(name) {
+                    if self.follow(pod, container).await {
+                        let code = containers.remove(name).and_then(|mut container: Container| container.server.status()?.code());
+                        ended.insert(name.to_owned(), code);
+                    }
+                } else {
+                    containers.insert(name.to_owned(), self.run_container(pod).await);
+                }
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+        ended
+    }
+
+    async fn bind(&self, pod: &str) {
+        let binding = json!({"metadata": {"name": pod}, "target": {"kind": "Node", "name": NAME}});
+        self.api.create(&format!("{}/pods/{pod}/binding", self.namespace), &binding).await.object();
+    }
+
+    /// Starts the pod's container: its arguments are its own, with the pod's address and the mounts where they are here.
+    async fn run_container(&mut self, pod: &Value) -> Container {
+        self.started += 1;
+        let address = (self.address)(9 + self.started);
+        let container = &pod["spec"]["containers"][0];
+        let mut arguments: Vec<String> = serde_json::from_value(container["args"].clone()).unwrap();
+        let mut mounts = Vec::new();
+        for volume in container["volumeMounts"].as_array().unwrap() {
+            let mount = self.mount(pod, &volume["name"]).await;
+            let (inside, here) = (format!("={}/", volume["mountPath"].as_str().unwrap()), format!("={}", mount.path("")));
+            arguments = arguments.iter().map(|argument| argument.replace(&inside, &here)).collect();
+            mounts.push(mount);
+        }
+        arguments = arguments.iter().map(|argument| argument.replace("=0.0.0.0:", &format!("={address}:"))).collect();
+        let start = move || Server::start_as(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        let server = tokio::task::spawn_blocking(start).await.unwrap();
+        Container { server, address, _mounts: mounts, probed: None, ready: None, leaving: None }
+    }
+
+    /// The files of a Secret.
+    async fn mount(&self, pod: &Value, volume: &Value) -> Mount {
+        let volumes = pod["spec"]["volumes"].as_array().unwrap();
+        let named = volumes.iter().find(|named| named["name"] == *volume).unwrap();
+        let secret = named["secret"]["secretName"].as_str().unwrap();
+        let secret = self.api.get(&format!("{}/secrets/{secret}", self.namespace)).await.object();
+        let files: Vec<(&str, Vec<u8>)> = secret["data"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(name, content)| (name.as_str(), base64::decode(content.as_str().unwrap())))
+            .collect();
+        Mount::new(&files.iter().map(|(name, content)| (*name, content.as_slice())).collect::<Vec<_>>())
+    }
+
+    /// Reports a change of readiness, begins the end or completes it; whether the pod is gone.
+    async fn follow(&self, pod: &Value, container: &mut Container) -> bool {
+        let path = format!("{}/pods/{}", self.namespace, pod["metadata"]["name"].as_str().unwrap());
+        if !pod["metadata"]["deletionTimestamp"].is_null() {
+            let grace = Duration::from_secs(pod["metadata"]["deletionGracePeriodSeconds"].as_u64().unwrap());
+            match container.leaving {
+                None => {
+                    container.server.signal("TERM");
+                    container.leaving = Some(Instant::now());
+                }
+                Some(since) if since.elapsed() > grace => container.server.signal("KILL"),
+                Some(_) => {}
+            }
+            if container.server.status().is_some() {
+                let options = json!({"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}});
+                self.api.delete(&path, &options).await.object();
+                return true;
+            }
+        }
+        let probe = &pod["spec"]["containers"][0]["readinessProbe"];
+        let period = Duration::from_secs(probe["periodSeconds"].as_u64().unwrap());
+        if container.probed.is_none_or(|probed| probed.elapsed() >= period) {
+            container.probed = Some(Instant::now());
+            let ready = container.server.ops(probe["httpGet"]["path"].as_str().unwrap()).await.is_some_and(|(status, _)| status == 200);
+            if container.ready.replace(ready) != Some(ready) {
+                self.api.patch(&format!("{path}/status"), MERGE_PATCH, &status(&container.address, ready)).await.object();
+            }
+        }
+        false
+    }
+}
+
+fn status(address: &str, ready: bool) -> Value {
+    let condition = |kind: &str, is: bool| json!({"type": kind, "status": if is { "True" } else { "False" }});
+    json!({"status": {
+        "phase": "Running",
+        "podIP": address,
+        "podIPs": [{"ip": address}],
+        "conditions": [condition("PodScheduled", true), condition("ContainersReady", ready), condition("Ready", ready)],
+    }})
+}
