@@ -34,9 +34,9 @@ fn main() {
         replies::trials(),
         rule_errors::trials(),
         serving::trials(),
+        cluster::trials(),
         // Last, since these take all processors.
         properties::trials(),
-        cluster::trials(),
     ];
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
     cluster::finish();
