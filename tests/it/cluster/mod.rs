@@ -11,6 +11,7 @@ mod control_plane;
 mod deploy;
 mod documented;
 mod kubectl;
+mod kubernetes;
 mod lifecycle;
 mod objects;
 mod process;
@@ -38,6 +39,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         clients::trials(),
         deploy::trials(),
         documented::trials(),
+        kubernetes::trials(),
         lifecycle::trials(),
         recorded::trials(),
         shapes::trials(),
