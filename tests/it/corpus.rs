@@ -31,6 +31,19 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
+/// The cases of the rules in deploy/rules/kubernetes, below tests/kubernetes: each folder is called like the rule that is in force in it,
+/// alone, as it is where its matchConditions hold.
+pub(crate) fn kubernetes_cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for rule in files(&root().join("deploy/rules/kubernetes"), &["yaml"]) {
+        let name = rule.file_stem().unwrap().to_str().unwrap();
+        let before = cases.len();
+        collect(&root().join("tests/kubernetes").join(name), &format!("kubernetes/{name}/"), std::slice::from_ref(&rule), &mut cases);
+        assert!(cases.len() >= before + 3, "the rule {name} has hardly a case");
+    }
+    cases
+}
+
 /// The files below a folder with one of these extensions, sorted.
 pub(crate) fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -20,6 +20,8 @@ pub(crate) struct Api {
 pub(crate) struct Answer {
     pub(crate) code: u16,
     pub(crate) body: Value,
+    /// What its `Warning` headers say.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// The kinds of patch, by their media types.
@@ -87,8 +89,10 @@ impl Api {
         }
         let response = request.send().await?;
         let code = response.status().as_u16();
+        let warnings = response.headers().get_all("warning").iter().map(|warning| String::from_utf8_lossy(warning.as_bytes()).into_owned());
+        let warnings = warnings.collect();
         let text = response.text().await?;
-        Ok(Answer { code, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) })
+        Ok(Answer { code, body: serde_json::from_str(&text).unwrap_or(Value::String(text)), warnings })
     }
 }
 

@@ -13,6 +13,7 @@ mod documented;
 mod etcd;
 mod failing;
 mod kubectl;
+mod kubernetes;
 mod lifecycle;
 mod load;
 mod node;
@@ -44,6 +45,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         clients::trials(),
         deploy::trials(),
         documented::trials(),
+        kubernetes::trials(),
         lifecycle::trials(),
         recorded::trials(),
         shapes::trials(),

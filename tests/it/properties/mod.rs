@@ -5,7 +5,7 @@
 
 mod case;
 mod counts;
-mod dice;
+pub(crate) mod dice;
 mod door;
 mod focus;
 mod laws;

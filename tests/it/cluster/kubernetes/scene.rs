@@ -1,0 +1,129 @@
+//! What the file of a kind says.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::Cause;
+use crate::corpus::root;
+
+/// A kind, with what a trial about it needs.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Scene {
+    /// Group with version, and resource.
+    pub(super) resource: (String, String),
+    /// The rules of deploy/rules/kubernetes that are in force, by name.
+    pub(super) rules: Vec<String>,
+    /// Cluster-wide objects that are there first.
+    #[serde(default)]
+    pub(super) needs: Vec<Need>,
+    /// The objects that are updated.
+    pub(super) objects: Vec<Base>,
+    /// Optional fields that an edit may add where they are absent.
+    pub(super) additions: Vec<Addition>,
+    pub(super) aim: Aim,
+    pub(super) classes: Vec<Class>,
+    /// What the API server's own validation does not survive.
+    #[serde(default)]
+    pub(super) crashes: Vec<Crash>,
+}
+
+/// The places of an object, as JSON pointers, that tell why.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Crash {
+    present: String,
+    absent: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Need {
+    #[serde(rename = "in")]
+    pub(super) collection: String,
+    pub(super) object: Value,
+    #[serde(default)]
+    pub(super) settled: Map<String, Value>,
+}
+
+/// An object, and what it says once the controllers have done with it.
+#[derive(Deserialize)]
+pub(super) struct Base {
+    #[serde(default)]
+    pub(super) settled: Map<String, Value>,
+    #[serde(flatten)]
+    pub(super) object: Map<String, Value>,
+}
+
+/// A value for a place, as a JSON pointer in which `*` stands for any element.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Addition {
+    pub(super) at: String,
+    pub(super) value: Value,
+}
+
+/// So many updates out of a hundred only touch these places, so that both verdicts occur; the others touch any.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Aim {
+    pub(super) percent: usize,
+    pub(super) at: Vec<String>,
+}
+
+/// A class of disagreements: what only one of the two refuses, and why.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct Class {
+    pub(super) why: String,
+    pub(super) refused_by: Refusing,
+    field: String,
+    /// A part of the error's text.
+    says: String,
+    pub(super) example: Example,
+}
+
+/// An update of a class: a JSON merge patch of one of the objects.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Example {
+    pub(super) of: String,
+    pub(super) patch: Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(super) enum Refusing {
+    ApiServer,
+    Fieldward,
+}
+
+impl Scene {
+    pub(super) fn read(kind: &str) -> Self {
+        let path = root().join("tests/it/cluster/kubernetes").join(format!("{kind}.yaml"));
+        serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+}
+
+impl Crash {
+    pub(super) fn is_met_by(&self, object: &Value) -> bool {
+        object.pointer(&self.present).is_some() && object.pointer(&self.absent).is_none()
+    }
+}
+
+impl Class {
+    /// Whether the error is of this class; elements are not told apart.
+    pub(super) fn holds(&self, refusing: Refusing, cause: &Cause) -> bool {
+        self.refused_by == refusing && any_element(&cause.field) == self.field && cause.says.contains(&self.says)
+    }
+}
+
+/// The field with `[*]` for every element.
+fn any_element(field: &str) -> String {
+    let mut parts = field.split('[');
+    let first = parts.next().unwrap_or_default().to_owned();
+    let is_element = |selector: &str| selector.bytes().all(|byte| byte.is_ascii_digit()) || selector.contains('=');
+    parts.fold(first, |text, part| match part.split_once(']') {
+        Some((selector, rest)) if is_element(selector) => format!("{text}[*]{rest}"),
+        _ => format!("{text}[{part}"),
+    })
+}
