@@ -3,8 +3,8 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose};
@@ -21,7 +21,7 @@ use crate::support::certificates::{Authority, ecdsa, write};
 pub(crate) const ADMIN: &str = "admin-token";
 const CONTROLLER_MANAGER: &str = "controller-manager-token";
 
-/// Who may come with a token: the administrator, the controller manager, and a developer who has what RBAC grants.
+/// Who comes with a token: the administrator, who impersonates all others, and the controller manager, which has what RBAC grants it.
 const TOKENS: &str = "admin-token,admin,1,system:masters\ncontroller-manager-token,system:kube-controller-manager,2\n";
 
 /// Every request of a writer, with what admission annotated.
@@ -222,10 +222,26 @@ fn api_server_arguments(etcd: SocketAddr, address: SocketAddr) -> Vec<String> {
 /// A folder of its own below cargo's.
 fn folder() -> PathBuf {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
-    let name = format!("control-plane-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    static SWEEP: Once = Once::new();
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    SWEEP.call_once(|| sweep(parent));
+    let folder = parent.join(format!("{FOLDER}{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
     fs::create_dir_all(&folder).unwrap();
     folder
+}
+
+const FOLDER: &str = "control-plane-";
+
+/// Removes what runs have left that were killed.
+fn sweep(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name.strip_prefix(FOLDER).and_then(|rest| rest.split('-').next());
+        let processes = Path::new("/proc");
+        if processes.join("self").exists() && process.is_some_and(|process| !processes.join(process).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn free_port() -> SocketAddr {
