@@ -44,16 +44,17 @@ impl Editor<'_> {
     }
 
     fn edit(&self, dice: &mut Dice<'_>, object: &mut Value, aimed: bool) -> Option<String> {
-        let within = |place: &str| !aimed || self.aim.at.iter().any(|at| is_below(place, at));
-        if dice.percent(7) {
-            let additions: Vec<&Addition> = self.additions.iter().filter(|addition| within(&addition.at)).collect();
+        // Each of the places aimed at is as likely as another, however much there is below.
+        let above = if aimed { dice.pick(&self.aim.at).as_str() } else { "" };
+        let mut places = Vec::new();
+        collect(object, "", &mut places);
+        places.retain(|place| is_below(&general(place, object), above));
+        if places.is_empty() || dice.percent(7) {
+            let additions: Vec<&Addition> = self.additions.iter().filter(|addition| is_below(&addition.at, above)).collect();
             let addition = additions.get(dice.below(additions.len().max(1)))?;
             return add(dice, object, addition);
         }
-        let mut places = Vec::new();
-        collect(object, "", &mut places);
-        places.retain(|place| within(&general(place, object)));
-        let place = places.get(dice.below(places.len().max(1)))?.clone();
+        let place = dice.pick(&places).clone();
         let touched = general(&place, object);
         change(dice, object, &place)?;
         Some(touched)

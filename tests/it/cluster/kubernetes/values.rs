@@ -78,8 +78,7 @@ pub(super) fn entry(dice: &mut Dice<'_>, map: &str) -> (&'static str, Value) {
 fn number_beside(dice: &mut Dice<'_>, number: i64) -> i64 {
     match dice.below(8) {
         _ if number > i64::from(i32::MAX) - 8 => number - 1,
-        0 => number + 1,
-        1 => number + 7,
+        0 => number + 7,
         2 | 3 if number > 2 => number / 2,
         _ if number > 0 => number - 1,
         _ => number + 1,
