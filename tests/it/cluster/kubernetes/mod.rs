@@ -74,6 +74,7 @@ async fn as_the_api_server(plane: Arc<ControlPlane>, kind: &'static str) {
     let registered = Registered::new(&plane, &scene).await;
     let objects = registered.set(&scene).await;
     registered.in_force(&objects[0]).await;
+    what_is_seldom_reached(&registered, &scene, &objects).await;
     every_class_has_an_example(&registered, &scene, &objects).await;
     registered.count_from_here().await;
 
@@ -92,13 +93,26 @@ async fn as_the_api_server(plane: Arc<ControlPlane>, kind: &'static str) {
     tally.assert_agreement();
 }
 
+async fn what_is_seldom_reached(registered: &Registered<'_>, scene: &Scene, objects: &[Value]) {
+    for agreed in &scene.agreed {
+        let mut object = called(objects, &agreed.of);
+        json_patch::patch(&mut object, &agreed.patch).unwrap();
+        let asked = registered.ask(&object).await;
+        assert!(tally::is_allowed_by_both(&asked), "{}: {asked:?}", agreed.patch);
+    }
+}
+
 async fn every_class_has_an_example(registered: &Registered<'_>, scene: &Scene, objects: &[Value]) {
     for (index, class) in scene.classes.iter().enumerate() {
-        let mut object = objects.iter().find(|object| object["metadata"]["name"] == class.example.of).unwrap().clone();
+        let mut object = called(objects, &class.example.of);
         json_patch::merge(&mut object, &class.example.patch);
         let asked = registered.ask(&object).await;
         assert_eq!(tally::class_of(scene, &asked), Some(index), "{}: {asked:?}", class.why);
     }
+}
+
+fn called(objects: &[Value], name: &str) -> Value {
+    objects.iter().find(|object| object["metadata"]["name"] == name).unwrap().clone()
 }
 
 /// The same updates in every run.

@@ -22,6 +22,8 @@ pub(super) struct Scene {
     /// Optional fields that an edit may add where they are absent.
     pub(super) additions: Vec<Addition>,
     pub(super) aim: Aim,
+    /// Updates that both allow, of fields that random updates seldom reach.
+    pub(super) agreed: Vec<Agreed>,
     pub(super) classes: Vec<Class>,
     /// What the API server's own validation does not survive.
     #[serde(default)]
@@ -69,6 +71,14 @@ pub(super) struct Addition {
 pub(super) struct Aim {
     pub(super) percent: usize,
     pub(super) at: Vec<String>,
+}
+
+/// An update: a JSON patch of one of the objects.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Agreed {
+    pub(super) of: String,
+    pub(super) patch: json_patch::Patch,
 }
 
 /// A class of disagreements: what only one of the two refuses, and why.

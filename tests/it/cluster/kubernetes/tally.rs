@@ -102,6 +102,10 @@ impl fmt::Display for Tally<'_> {
     }
 }
 
+pub(super) fn is_allowed_by_both(asked: &Asked) -> bool {
+    matches!(asked, Asked::Answered { api_server: Verdict::Allowed, fieldward: Verdict::Allowed, .. })
+}
+
 /// The class of an update on which the two disagree: that of its first error, if every error has one.
 pub(super) fn class_of(scene: &Scene, asked: &Asked) -> Option<usize> {
     let Asked::Answered { api_server, fieldward, .. } = asked else { return None };
