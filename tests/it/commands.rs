@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use libtest_mimic::Trial;
 
-use crate::corpus::{cases, files, kubernetes_cases, root};
+use crate::corpus::{cases, files, root};
 use crate::golden;
 use crate::support::server::fieldward;
 
@@ -16,11 +16,9 @@ pub(crate) fn trials() -> Vec<Trial> {
             Ok(())
         })
     });
-    let others: [(&str, fn()); 7] = [
+    let others: [(&str, fn()); 5] = [
         ("a_suite_of_all_cases_passes", a_suite_of_all_cases_passes),
-        ("the_suites_of_kubernetes_rules_pass", the_suites_of_kubernetes_rules_pass),
         ("a_rule_is_shown_as_written", a_rule_is_shown_as_written),
-        ("the_rules_in_deploy_load_and_are_clean", the_rules_in_deploy_load_and_are_clean),
         ("no_output_acts_on_a_terminal", no_output_acts_on_a_terminal),
         ("a_reader_that_has_gone_is_no_error", a_reader_that_has_gone_is_no_error),
         ("all_options_fit_together", all_options_fit_together),
@@ -171,34 +169,12 @@ fn a_suite_of_all_cases_passes() {
     assert!(output.status.success());
 }
 
-/// As README says to run them.
-fn the_suites_of_kubernetes_rules_pass() {
-    let mut passed = 0;
-    for rule in files(&root().join("deploy/rules/kubernetes"), &["yaml"]) {
-        let suite = root().join("tests/kubernetes").join(rule.file_stem().unwrap());
-        let output = fieldward().arg("test").arg("--rules").arg(&rule).arg(&suite).output().unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success(), "{text}");
-        passed += text.lines().filter(|line| line.starts_with("ok ")).count();
-    }
-    assert_eq!(passed, kubernetes_cases().len());
-}
-
 fn a_rule_is_shown_as_written() {
     for name in ["mxjob", "volcano-job"] {
         let output = fieldward().args(["rules", "show", name]).output().unwrap();
         let file = std::fs::read(root().join(format!("deploy/rules/{name}.yaml"))).unwrap();
         assert_eq!((String::from_utf8(output.stdout), output.status.code()), (String::from_utf8(file), Some(0)));
     }
-}
-
-fn the_rules_in_deploy_load_and_are_clean() {
-    let output = fieldward().current_dir(root()).args(["rules", "lint", "deploy/rules"]).output().unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "ok: 2 rules, nothing found\n");
-    assert!(output.status.success());
-    let output = fieldward().current_dir(root()).args(["rules", "lint", "deploy/rules/kubernetes"]).output().unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "ok: 7 rules, nothing found\n");
-    assert!(output.status.success());
 }
 
 /// Whatever stands in a case, no output holds a control character besides line feeds.

@@ -31,17 +31,46 @@ pub(crate) fn cases() -> Vec<Case> {
     cases
 }
 
-/// The cases of the rules in deploy/rules/kubernetes, below tests/kubernetes: each folder is called like the rule that is in force in it,
-/// alone, as it is where its matchConditions hold.
-pub(crate) fn kubernetes_cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for rule in files(&root().join("deploy/rules/kubernetes"), &["yaml"]) {
-        let name = rule.file_stem().unwrap().to_str().unwrap();
-        let before = cases.len();
-        collect(&root().join("tests/kubernetes").join(name), &format!("kubernetes/{name}/"), std::slice::from_ref(&rule), &mut cases);
-        assert!(cases.len() >= before + 3, "the rule {name} has hardly a case");
+/// A rule in a folder of deploy/rules: no built-in one.
+pub(crate) struct PackedRule {
+    /// Its folder and its file, without what follows the dot.
+    pub(crate) name: String,
+    pub(crate) file: PathBuf,
+    /// The folder of its cases: below tests/kubernetes for those of Kubernetes itself, else below tests/packs.
+    pub(crate) suite: PathBuf,
+}
+
+/// The rules in the folders of deploy/rules.
+pub(crate) fn packed_rules() -> Vec<PackedRule> {
+    let stem = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let mut rules = Vec::new();
+    for folder in packs() {
+        for file in files(&folder, &["yaml"]) {
+            let name = format!("{}/{}", stem(&folder), stem(&file));
+            let suites = if name.starts_with("kubernetes/") { "tests" } else { "tests/packs" };
+            rules.push(PackedRule { suite: root().join(suites).join(&name), name, file });
+        }
     }
-    cases
+    rules
+}
+
+/// The folders of deploy/rules.
+pub(crate) fn packs() -> Vec<PathBuf> {
+    entries(&root().join("deploy/rules")).into_iter().filter(|path| path.is_dir()).collect()
+}
+
+/// The cases of the packed rules. In each the rule is in force alone, without those that its pack has besides, as it is where its
+/// matchConditions hold.
+pub(crate) fn packed_cases() -> Vec<Case> {
+    packed_rules().iter().flat_map(PackedRule::cases).collect()
+}
+
+impl PackedRule {
+    pub(crate) fn cases(&self) -> Vec<Case> {
+        let mut cases = Vec::new();
+        collect(&self.suite, &format!("{}/", self.name), std::slice::from_ref(&self.file), &mut cases);
+        cases
+    }
 }
 
 /// The files below a folder with one of these extensions, sorted.

@@ -10,13 +10,13 @@ use fieldward::engine::{Decision, admit};
 use libtest_mimic::Trial;
 use serde_json::Value;
 
-use crate::corpus::{Case, cases, kubernetes_cases};
+use crate::corpus::{Case, cases, packed_cases};
 use crate::support::server::{Server, fieldward, post};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut cases = cases();
     assert!(cases.len() > 120, "only {} cases were found", cases.len());
-    cases.extend(kubernetes_cases());
+    cases.extend(packed_cases());
     let servers = Arc::new(Servers::default());
     cases
         .into_iter()

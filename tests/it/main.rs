@@ -10,6 +10,7 @@ mod doors;
 mod golden;
 mod manifests;
 mod oracle;
+mod packs;
 mod properties;
 mod readme;
 mod replies;
@@ -30,6 +31,7 @@ fn main() {
         doors::trials(),
         manifests::trials(),
         oracle::sentences::trials(),
+        packs::trials(),
         readme::trials(),
         replies::trials(),
         rule_errors::trials(),
