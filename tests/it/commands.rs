@@ -63,6 +63,11 @@ static COMMANDS: &[Line] = &[
         "check-condition-errors-json",
         "check -o json --rules tests/cases/conditions/rules.yaml tests/cases/conditions/no-bool-grants-nothing.yaml",
     ),
+    line("rules-list-conditions", "rules list -o json --no-builtin-rules --rules tests/cases/conditions/rules.yaml"),
+    line("rules-show-conditions", "rules show conditional -o json --no-builtin-rules --rules tests/golden/files/conditional.yaml"),
+    // Kubernetes itself lets anybody change the state on which its own rules depend, and lint says so.
+    line("rules-lint-kubernetes", "rules lint deploy/rules/kubernetes"),
+    line("rules-lint-conditions", "rules lint tests/golden/files/conditional.yaml"),
     line("check-exempt", "check --rules tests/cases/actions/exempt/rules.yaml tests/cases/actions/exempt/exempt-group.yaml"),
     line("check-two-rules", "check --rules tests/cases/actions/two-rules/rules.yaml tests/cases/actions/two-rules/all-must-allow.yaml"),
     line(
@@ -201,9 +206,6 @@ fn a_rule_is_shown_as_written() {
 fn the_rules_in_deploy_load_and_are_clean() {
     let output = fieldward().current_dir(root()).args(["rules", "lint", "deploy/rules"]).output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "ok: 2 rules, nothing found\n");
-    assert!(output.status.success());
-    let output = fieldward().current_dir(root()).args(["rules", "lint", "deploy/rules/kubernetes"]).output().unwrap();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "ok: 7 rules, nothing found\n");
     assert!(output.status.success());
 }
 
