@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause};
 use serde_json::Value;
 
 use super::canonical::{Extent, Sheet};
+use super::condition::{ConditionFailure, Grants, Inputs};
 use super::reply::{Decision, Judgement, Reply, Response, RuleOutcome, Subject, details, failure};
 use super::report::{Found, Report};
 use super::review::{Operation, Review, Unjudgeable, uid_in_prefix};
@@ -61,7 +62,8 @@ fn update(rules: &RuleSet, review: &Review<'_>) -> Reply {
     }
     let secrets = if review.is_secret() { Secrets::everything() } else { Secrets::declared(rules.matching_in_whole(&target)) };
     let judged = review.with_objects(|old, new| {
-        let found = matching.iter().map(|rule| judge(rule, review, old, new)).collect::<Result<Vec<_>, _>>()?;
+        let inputs = Inputs::new(review, old, new);
+        let found = matching.iter().map(|rule| judge(rule, &inputs, old, new)).collect::<Result<Vec<_>, _>>()?;
         Ok(Judged::of(review, &found, &secrets))
     });
     match judged {
@@ -74,17 +76,16 @@ fn matching<'r>(rules: &'r RuleSet, review: &Review<'_>) -> Vec<&'r Rule> {
     review.target().map(|target| rules.matching(&target).collect()).unwrap_or_default()
 }
 
-/// Whether an entry counts for the requester.
+/// Whether an entry is the requester's to use, where its condition holds.
 fn is_granted(entry: &Entry, review: &Review<'_>) -> bool {
     entry.by.as_ref().is_none_or(|by| by.contains(&review.user, &review.groups))
 }
 
-fn judge<'a>(rule: &'a Rule, review: &Review<'_>, old: &'a Value, new: &'a Value) -> Result<Found<'a>, Unjudgeable> {
-    let granted: Vec<bool> = rule.entries.iter().map(|entry| is_granted(entry, review)).collect();
-    let active = |entry: usize| granted.get(entry).copied().unwrap_or(false);
-    let sheet = Sheet::new(rule, &active, old, new, Extent::Differing);
-    let findings = verdict::judge(rule, &active, &sheet)?;
-    Ok(Found { rule, sheet, findings })
+fn judge<'a>(rule: &'a Rule, inputs: &Inputs<'a>, old: &'a Value, new: &'a Value) -> Result<Found<'a>, Unjudgeable> {
+    let grants = Grants::of(rule, inputs);
+    let sheet = Sheet::new(rule, &grants, old, new, Extent::Differing);
+    let findings = verdict::judge(rule, &grants, &sheet)?;
+    Ok(Found { rule, sheet, findings, failures: grants.failures(rule) })
 }
 
 /// What all rules made of a review, without a hold on the two objects.
@@ -92,6 +93,7 @@ struct Judged {
     all: Report,
     outcomes: Vec<RuleOutcome>,
     mutable: Vec<(String, String)>,
+    failures: Vec<ConditionFailure>,
     status: Option<Status>,
     warnings: Vec<String>,
 }
@@ -116,6 +118,7 @@ impl Judged {
                 })
                 .collect(),
             mutable: found.iter().map(mutable).collect(),
+            failures: found.iter().flat_map(|found| found.failures.iter().cloned()).collect(),
             status: denial(review, &of(Decision::Deny), secrets, mutable),
             warnings: warnings(review, &of(Decision::Warn), secrets),
         }
@@ -137,7 +140,7 @@ fn consequence(rule: &Rule, review: &Review<'_>) -> Decision {
 }
 
 fn respond(rules: &RuleSet, review: &Review<'_>, judged: Judged) -> Reply {
-    let Judged { all, outcomes, mutable, status, warnings } = judged;
+    let Judged { all, outcomes, mutable, failures, status, warnings } = judged;
     let fields: Vec<String> = all.violations().iter().map(|change| change.field.clone()).collect();
     let response = Response {
         uid: review.uid.clone(),
@@ -149,6 +152,7 @@ fn respond(rules: &RuleSet, review: &Review<'_>, judged: Judged) -> Reply {
     let mut reply = response.into_reply();
     reply.outcomes = outcomes;
     reply.fields = fields;
+    reply.condition_failures = failures;
     reply.judgement = Some(Judgement { changes: all.changes, violations: all.total, mutable });
     reply
 }

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::canonical::{Extent, Sheet};
+use super::condition::{Grants, Inputs};
+use super::review::Review;
 use super::{Builtin, Document, Reply, Rule, RuleSet, admit, diff, verdict};
 
 const ADMIN: &str = "admin";
@@ -468,14 +470,17 @@ fn both_extents_of_the_canonical_form_tell_the_same() {
     let rule: &Rule = set.get("widget").expect("the rule");
     let old = json!({"t": [{"name": "a", "r": 1, "k": {"x": [1, {}]}}, {"name": "b"}, {"name": "c"}], "l": [1, 2], "s": [1, "a"], "q": "1", "spec": {"a": {"b": 1, "c": {}}}});
     let new = json!({"t": [{"name": "c"}, {"name": "a", "r": 2, "k": {"x": [1, []]}}], "l": {"0": 1}, "s": ["a", 2, 1], "q": 1, "spec": {"d": null}});
-    let everybody = |_: usize| true;
+    let body = review(ADMIN, ("example.com", "Widget"), &old, &new);
+    let review = Review::parse(&body).expect("a review");
+    let inputs = Inputs::new(&review, &old, &new);
+    let grants = Grants::of(rule, &inputs);
     let tell = |extent: Extent| {
-        let sheet = Sheet::new(rule, &everybody, &old, &new, extent);
+        let sheet = Sheet::new(rule, &grants, &old, &new, extent);
         let mut patched = sheet.old.clone();
         json_patch::patch(&mut patched, &json_patch::diff(&sheet.old, &sheet.new)).expect("the patch applies");
         assert_eq!(patched, sheet.new);
         assert!(!diff::changed(&sheet.old, &sheet.new).expect("locations").is_empty());
-        let findings = verdict::judge(rule, &everybody, &sheet).expect("a verdict");
+        let findings = verdict::judge(rule, &grants, &sheet).expect("a verdict");
         findings.iter().map(|finding| (format!("{:?}", sheet.segments(finding.at)), finding.kind, finding.standing)).collect::<Vec<_>>()
     };
     assert_eq!(tell(Extent::Differing), tell(Extent::Everything));

@@ -1,7 +1,8 @@
 //! The decision: bytes and values in, values out. No async, no IO, no clock, no environment, no logging.
 //!
 //! One door: [`admit()`]. Behind it, as data flows: [`path`](Path) and pattern (what a rule writes, and all of it as one
-//! tree), [`rules`](RuleSet) (documents and what they mean), review (the wire), canonical (both objects in a form whose
+//! tree), [`rules`](RuleSet) (documents and what they mean), review (the wire), condition (CEL: which
+//! entries are there), canonical (both objects in a form whose
 //! addresses never shift), diff (`json_patch`), verdict (from the root down), words (messages), [`reply`](Reply).
 //!
 //! Beside it: [`case`](Case) (a review and what is expected of it) and [`record()`], which makes a case of a review.
@@ -9,6 +10,7 @@
 mod admit;
 mod canonical;
 mod case;
+mod condition;
 mod diff;
 #[cfg(test)]
 mod examples;
@@ -24,6 +26,7 @@ mod words;
 
 pub use admit::{PREFIX, admit, refuse_oversized};
 pub use case::{Case, CaseDocument, Expect, NotACase};
+pub use condition::{Condition, ConditionFailure, Read};
 pub use path::{Path, PathError, Step};
 pub use record::{Recording, Unrecorded, record};
 pub use reply::{Decision, Judgement, Reply, RuleOutcome, Subject};

@@ -129,9 +129,9 @@ impl<M> Tree<M> {
         self.reached(at).flat_map(|node| &node.marks)
     }
 
-    /// Whether a location is an object on the way of an entry that `active` accepts: reached by a named member and left by a member step.
-    pub(super) fn on_the_way(&self, at: &[u32], active: impl Fn(usize) -> bool) -> bool {
-        self.reached(at).any(|node| node.by_name == ByName::Yes && node.passing.iter().any(|entry| active(*entry)))
+    /// The entries on whose way a location is: reached by a named member and left by a member step.
+    pub(super) fn passing<'a>(&'a self, at: &'a [u32]) -> impl Iterator<Item = usize> + 'a {
+        self.reached(at).filter(|node| node.by_name == ByName::Yes).flat_map(|node| node.passing.iter().copied())
     }
 
     fn reached<'a>(&'a self, at: &'a [u32]) -> impl Iterator<Item = &'a Node<M>> {

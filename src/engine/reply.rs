@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause, StatusDetails};
 use serde::Serialize;
 
+use super::condition::ConditionFailure;
 use super::review::{API_VERSION, Review};
 use super::words::{Change, cut, defused, harmless};
 
@@ -97,6 +98,7 @@ pub struct Reply {
     pub(super) outcomes: Vec<RuleOutcome>,
     pub(super) subject: Option<Subject>,
     pub(super) fields: Vec<String>,
+    pub(super) condition_failures: Vec<ConditionFailure>,
     pub(super) judgement: Option<Judgement>,
 }
 
@@ -151,6 +153,11 @@ impl Reply {
         super::words::audit_fields(&self.fields, self.judgement.as_ref().map_or(0, |judgement| judgement.violations))
     }
 
+    /// Conditions of entries (`when`) that granted nothing because they could not be decided; names and reasons, never values.
+    pub fn condition_failures(&self) -> &[ConditionFailure] {
+        &self.condition_failures
+    }
+
     /// What was found, if the review was judged by a rule.
     pub fn judgement(&self) -> Option<&Judgement> {
         self.judgement.as_ref()
@@ -168,6 +175,7 @@ impl Reply {
             outcomes: Vec::new(),
             subject: None,
             fields: Vec::new(),
+            condition_failures: Vec::new(),
             judgement: None,
         }
     }
@@ -215,6 +223,7 @@ impl Response {
             outcomes: Vec::new(),
             subject: None,
             fields: Vec::new(),
+            condition_failures: Vec::new(),
             judgement: None,
         }
     }

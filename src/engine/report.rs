@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::canonical::{Location, Sheet};
+use super::condition::ConditionFailure;
 use super::rules::Rule;
 use super::verdict::{ChangeKind, Finding, Standing};
 use super::words::{Change, Secrets, describe};
@@ -18,6 +19,7 @@ pub(super) struct Found<'a> {
     pub(super) rule: &'a Rule,
     pub(super) sheet: Sheet<'a>,
     pub(super) findings: Vec<Finding>,
+    pub(super) failures: Vec<ConditionFailure>,
 }
 
 /// Changes as they are reported.

@@ -23,6 +23,22 @@ const DEEPEST: usize = 10_000;
 /// Stack that one level of nesting may take, over parsing, walking and dropping, in an unoptimised build.
 const STACK_PER_LEVEL: usize = 12 * 1024;
 
+/// The parts of a request that ValidatingAdmissionPolicy shows to its expressions.
+const SEEN_BY_CONDITIONS: [&str; 12] = [
+    "kind",
+    "resource",
+    "subResource",
+    "requestKind",
+    "requestResource",
+    "requestSubResource",
+    "name",
+    "namespace",
+    "operation",
+    "userInfo",
+    "dryRun",
+    "options",
+];
+
 /// Levels that any thread's stack bears.
 const SHALLOW: usize = 64;
 
@@ -38,6 +54,7 @@ pub(super) struct Review<'a> {
     kind: Option<Kind>,
     resource: Option<Resource>,
     subresource: String,
+    request: Fields<'a>,
     object: Option<&'a RawValue>,
     old_object: Option<&'a RawValue>,
 }
@@ -131,7 +148,17 @@ impl<'a> Review<'a> {
             subresource: text(&request, "subResource").unwrap_or_default(),
             object: object("object"),
             old_object: object("oldObject"),
+            request,
         })
+    }
+
+    /// The request as conditions see it: without the two objects, and what ValidatingAdmissionPolicy leaves out too. None if it nests
+    /// deeper than any request of an API server.
+    pub(super) fn request_value(&self) -> Option<Value> {
+        let parts = self.request.iter().filter(|(name, _)| SEEN_BY_CONDITIONS.contains(&name.as_str()));
+        let parts: Option<serde_json::Map<String, Value>> =
+            parts.map(|(name, raw)| Some((name.clone(), serde_json::from_str(raw.get()).ok()?))).collect();
+        parts.map(Value::Object)
     }
 
     /// What the review is about, converted for the registration; never what the requester's own version was.

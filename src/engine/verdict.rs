@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::canonical::{Id, Location, Pairing, ROOT, Segment, Sheet};
+use super::condition::Grants;
 use super::diff::{self, StrayOperation};
 use super::rules::{Mark, Rule, Verb, Verbs};
 
@@ -53,11 +54,11 @@ pub(super) enum Standing {
 }
 
 /// All changes between the two objects of a sheet, ordered by path.
-pub(super) fn judge(rule: &Rule, active: &dyn Fn(usize) -> bool, sheet: &Sheet<'_>) -> Result<Vec<Finding>, StrayOperation> {
+pub(super) fn judge<'i>(rule: &Rule, grants: &Grants<'_, 'i>, sheet: &Sheet<'i>) -> Result<Vec<Finding>, StrayOperation> {
     let changed = diff::changed(&sheet.old, &sheet.new)?;
     let mut judging = Judging {
         rule,
-        active,
+        grants,
         sheet,
         deleting: is_deleting(sheet),
         states: vec![State::Equal; sheet.locations.len()],
@@ -89,16 +90,16 @@ enum State {
     Mixed,
 }
 
-struct Judging<'s, 'a> {
+struct Judging<'s, 'g, 'a> {
     rule: &'s Rule,
-    active: &'s dyn Fn(usize) -> bool,
+    grants: &'s Grants<'g, 'a>,
     sheet: &'s Sheet<'a>,
     deleting: bool,
     states: Vec<State>,
     reorders: Vec<(Id, Standing)>,
 }
 
-impl Judging<'_, '_> {
+impl<'a> Judging<'_, '_, 'a> {
     /// Parents have lower numbers than their children, so one pass in order decides from the root down.
     fn descend(&mut self, changed: &[Id]) {
         for id in changed.iter().filter(|id| **id < self.sheet.beside) {
@@ -136,7 +137,7 @@ impl Judging<'_, '_> {
         }
     }
 
-    fn decide(&self, location: &Location<'_>) -> State {
+    fn decide(&self, location: &Location<'a>) -> State {
         let verbs = self.verbs(location);
         let above = self.sheet.get(location.parent).map(|parent| self.verbs(parent)).unwrap_or_default();
         if verbs == Verbs::ALL || self.finalizers_shrink(location) {
@@ -160,7 +161,7 @@ impl Judging<'_, '_> {
     }
 
     /// What a location is below a narrowed entry that permits the change around it.
-    fn granted(&self, location: &Location<'_>) -> State {
+    fn granted(&self, location: &Location<'a>) -> State {
         if location.pairing == Pairing::Replaced && self.verbs(location) != Verbs::ALL { State::Violation } else { State::Granted }
     }
 
@@ -223,9 +224,11 @@ impl Judging<'_, '_> {
         }
     }
 
-    fn verbs(&self, location: &Location<'_>) -> Verbs {
+    fn verbs(&self, location: &Location<'a>) -> Verbs {
         self.rule.tree.marks(&location.reached).fold(Verbs::default(), |verbs, mark| match mark {
-            Mark::Entry(index) if (self.active)(*index) => self.rule.entries.get(*index).map_or(verbs, |entry| verbs.and(entry.verbs)),
+            Mark::Entry(index) if self.grants.at(*index, location.sent) => {
+                self.rule.entries.get(*index).map_or(verbs, |entry| verbs.and(entry.verbs))
+            }
             _ => verbs,
         })
     }

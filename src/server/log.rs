@@ -56,8 +56,9 @@ pub fn init(format: Format, filter: &str) -> Result<WorkerGuard, LogError> {
     Ok(guard)
 }
 
-/// One line if a review was refused, or could not be judged although it is one.
+/// One line if a review was refused, or could not be judged although it is one, and one if conditions could not be decided.
 pub(super) fn reply(reply: &Reply) {
+    conditions(reply);
     let Some(subject) = reply.subject() else {
         if let Some(code) = reply.error_code() {
             tracing::debug!(code, "not a review");
@@ -89,4 +90,21 @@ pub(super) fn reply(reply: &Reply) {
             "review not judged"
         );
     }
+}
+
+/// Conditions that could not be decided: one line for a review, however many there are.
+fn conditions(reply: &Reply) {
+    let Some((subject, [first, others @ ..])) = reply.subject().zip(Some(reply.condition_failures())) else { return };
+    tracing::warn!(
+        rule = first.rule,
+        entry = first.path,
+        reason = first.reason,
+        times = first.times,
+        others = others.len(),
+        kind = subject.kind,
+        namespace = subject.namespace,
+        name = subject.name,
+        uid = subject.uid,
+        "a condition could not be decided and granted nothing"
+    );
 }

@@ -19,6 +19,7 @@ pub struct Metrics {
     duration: Histogram,
     violations: IntCounterVec,
     errors: IntCounterVec,
+    condition_errors: IntCounterVec,
     recordings: IntCounterVec,
     rules: IntGauge,
     rules_since: Gauge,
@@ -49,6 +50,13 @@ impl Metrics {
                 Opts::new("fieldward_review_errors_total", "Requests that got no verdict of a rule, by code."),
                 &["code"],
             )?,
+            condition_errors: IntCounterVec::new(
+                Opts::new(
+                    "fieldward_condition_errors_total",
+                    "Evaluations of conditions that could not be decided and granted nothing, by rule.",
+                ),
+                &["rule"],
+            )?,
             recordings: IntCounterVec::new(
                 Opts::new("fieldward_recordings_total", "Reviews that were to be recorded, by what became of them."),
                 &["outcome"],
@@ -73,9 +81,14 @@ impl Metrics {
         for outcome in reply.rules() {
             let rule = outcome.rule.as_str();
             self.reviews.with_label_values(&[rule, outcome.decision.as_str()]).inc();
+            // Zero is worth telling, too.
+            self.condition_errors.with_label_values(&[rule]).inc_by(0);
             if outcome.violations > 0 {
                 self.violations.with_label_values(&[rule]).inc_by(outcome.violations as u64);
             }
+        }
+        for failure in reply.condition_failures() {
+            self.condition_errors.with_label_values(&[failure.rule.as_str()]).inc_by(failure.times as u64);
         }
         if let Some(code) = reply.error_code() {
             self.error(code);
@@ -117,6 +130,7 @@ impl Metrics {
         self.registry.register(Box::new(self.duration.clone()))?;
         self.registry.register(Box::new(self.violations.clone()))?;
         self.registry.register(Box::new(self.errors.clone()))?;
+        self.registry.register(Box::new(self.condition_errors.clone()))?;
         self.registry.register(Box::new(self.recordings.clone()))?;
         self.registry.register(Box::new(self.rules.clone()))?;
         self.registry.register(Box::new(self.rules_since.clone()))?;

@@ -55,6 +55,17 @@ static COMMANDS: &[Line] = &[
     line("check-no-rule", "check --no-builtin-rules tests/cases/volcano-job/vj-mixed.json"),
     line("check-warn", "check --rules tests/cases/actions/warn/rules.yaml tests/cases/actions/warn/warns-only.yaml"),
     line("check-audit", "check --rules tests/cases/actions/audit/rules.yaml tests/cases/actions/audit/records-only.yaml"),
+    line("check-condition", "check --rules tests/cases/conditions/rules.yaml tests/cases/conditions/values-one-by-one.yaml"),
+    line("check-condition-errors", "check --rules tests/cases/conditions/rules.yaml tests/cases/conditions/error-grants-nothing.yaml"),
+    line(
+        "check-condition-errors-json",
+        "check -o json --rules tests/cases/conditions/rules.yaml tests/cases/conditions/no-bool-grants-nothing.yaml",
+    ),
+    line("rules-list-conditions", "rules list -o json --no-builtin-rules --rules tests/cases/conditions/rules.yaml"),
+    line("rules-show-conditions", "rules show conditional -o json --no-builtin-rules --rules tests/golden/files/conditional.yaml"),
+    // Kubernetes itself lets anybody change the state on which its own rules depend, and lint says so.
+    line("rules-lint-kubernetes", "rules lint deploy/rules/kubernetes"),
+    line("rules-lint-conditions", "rules lint tests/golden/files/conditional.yaml"),
     line("check-exempt", "check --rules tests/cases/actions/exempt/rules.yaml tests/cases/actions/exempt/exempt-group.yaml"),
     line("check-two-rules", "check --rules tests/cases/actions/two-rules/rules.yaml tests/cases/actions/two-rules/all-must-allow.yaml"),
     line(

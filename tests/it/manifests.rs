@@ -106,7 +106,7 @@ spec:
   matchConditions:
     - {name: long, expression: "request.userInfo.username != 'system:node' && (object.spec.replicas > 100 || object.metadata.labels['a: b'] == '# no comment') && true"}
     - {name: lines, expression: "true &&\n  'trailing: ' != \"\" \n"}
-    - {name: odd, expression: "- not a list: {[|>&*!%@`"}
+    - {name: odd, expression: "-1 < 0 || '- not a list: {[|>&*!%@`' == \"\""}
   mutable: [metadata.annotations]
 "#;
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::output::{ASIDE, BAD, DOUBTFUL, GOOD, styled};
-use crate::engine::{Change, Decision, Judgement, Piece, Reply, RuleSet, Shown, harmless};
+use crate::engine::{Change, ConditionFailure, Decision, Judgement, Piece, Reply, RuleSet, Shown, harmless};
 
 /// What became of one review.
 pub(super) enum Answer {
@@ -74,6 +74,11 @@ impl Report {
         if listed < judgement.violations {
             text += &format!("  {} and {} more\n", styled(BAD, "✗"), judgement.violations - listed);
         }
+        for failure in reply.condition_failures() {
+            let times = if failure.times == 1 { String::new() } else { format!(" ({} times)", failure.times) };
+            let line = format!("the condition of {} granted nothing: {}{times} (rule {})", failure.path, failure.reason, failure.rule);
+            text += &format!("{}\n", styled(DOUBTFUL, &line));
+        }
         for (rule, mutable) in &judgement.mutable {
             let rule = if judgement.mutable.len() == 1 { String::new() } else { format!(" (rule {rule})") };
             text += &format!("{}\n", styled(ASIDE, &format!("may be updated{rule}: {mutable}")));
@@ -95,6 +100,7 @@ impl Report {
                     rule: names(reply, ","),
                     violations: changes.iter().filter(|change| change.violates).map(JsonChange::of).collect(),
                     changes: changes.iter().map(|change| Judged { change: JsonChange::of(change), violates: change.violates }).collect(),
+                    condition_errors: reply.condition_failures().iter().map(ConditionError::of).collect(),
                     error: reply.error_code().map(|_| reply.message().to_owned()),
                 }
             }
@@ -109,8 +115,26 @@ pub(super) struct Json {
     rule: String,
     violations: Vec<JsonChange>,
     changes: Vec<Judged>,
+    /// Conditions that could not be decided.
+    #[serde(rename = "conditionErrors", skip_serializing_if = "Vec::is_empty")]
+    condition_errors: Vec<ConditionError>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ConditionError {
+    rule: String,
+    path: String,
+    reason: String,
+    times: usize,
+}
+
+impl ConditionError {
+    fn of(failure: &ConditionFailure) -> Self {
+        let ConditionFailure { rule, path, reason, times } = failure.clone();
+        Self { rule, path, reason, times }
+    }
 }
 
 #[derive(Serialize)]

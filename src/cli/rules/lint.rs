@@ -1,5 +1,6 @@
 //! `fieldward rules lint`: what can be told from the rule documents alone.
 
+mod conditions;
 mod findings;
 
 use std::path::PathBuf;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::cli::output::{self, Format};
 use crate::cli::rule_args::RuleArgs;
-use crate::engine::{Actions, Effect, ResourceRule, Rule, harmless};
+use crate::engine::{Actions, Effect, Entry, ResourceRule, Rule, harmless};
 
 /// The options of `fieldward rules list`.
 #[derive(Debug, clap::Args)]
@@ -44,12 +44,18 @@ impl Row {
         Self {
             name: rule.name().to_string(),
             kinds: rule.resources().iter().flat_map(kinds).collect(),
-            mutable: rule.entries().map(|entry| entry.path.to_string()).collect(),
+            mutable: rule.entries().map(mutable).collect(),
             actions: actions(rule.actions()),
             origin: rule.origin().to_owned(),
             source: rule.source().map(str::to_owned),
         }
     }
+}
+
+/// A path, and what must hold.
+fn mutable(entry: &Entry) -> String {
+    let when = entry.when.as_ref().map(|when| format!(" (when {})", when.text().trim()));
+    format!("{}{}", entry.path, when.unwrap_or_default())
 }
 
 /// `jobs.v1alpha1.batch.volcano.sh (Job)`, as kubectl writes resources.

@@ -16,6 +16,7 @@ mod duration;
 mod pairing;
 mod quantity;
 mod value;
+mod way;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::condition::{Grants, Sent};
 use super::pattern::{Reached, Tree};
 use super::rules::{Mark, Rule};
 
@@ -56,6 +58,8 @@ pub(super) struct Location<'a> {
     pub(super) reached: Reached,
     pub(super) old: Option<&'a Value>,
     pub(super) new: Option<&'a Value>,
+    /// Both as they were sent, which is what conditions see.
+    pub(super) sent: Sent<'a>,
     /// How the children pair; a location without children of its own is compared as a whole.
     pub(super) pairing: Pairing,
 }
@@ -82,10 +86,10 @@ pub(super) struct Sheet<'a> {
 }
 
 impl<'a> Sheet<'a> {
-    /// Walks both objects in step with the rule; `active` tells which entries count for this requester.
-    pub(super) fn new(rule: &'a Rule, active: &dyn Fn(usize) -> bool, old: &'a Value, new: &'a Value, extent: Extent) -> Self {
-        let mut walk = Walk { extent, tree: &rule.tree, active, locations: Vec::new(), old: Vec::new(), new: Vec::new() };
-        walk.visit(ROOT, Segment::Member(""), &Tree::<Mark>::root(), Some(old), Some(new));
+    /// Walks both objects in step with the rule; `grants` tells which entries are there.
+    pub(super) fn new(rule: &'a Rule, grants: &Grants<'_, 'a>, old: &'a Value, new: &'a Value, extent: Extent) -> Self {
+        let mut walk = Walk { extent, tree: &rule.tree, grants, locations: Vec::new(), old: Vec::new(), new: Vec::new() };
+        walk.visit(ROOT, Segment::Member(""), &Tree::<Mark>::root(), (Some(old), Some(new)), Sent { old: Some(old), new: Some(new) });
         let beside = walk.locations.len();
         for label in rule.protected_labels() {
             walk.protect(label, old, new);
@@ -124,42 +128,45 @@ fn form(members: Vec<(Id, Value)>) -> Value {
 /// An element of the old list and of the new one, with their positions.
 type Pair<'a> = (Option<(usize, &'a Value)>, Option<(usize, &'a Value)>);
 
+/// What both objects have at a location, none where it counts as left out.
+type Sides<'a> = (Option<&'a Value>, Option<&'a Value>);
+
 #[derive(Clone, Copy)]
 enum Side {
     Old,
     New,
 }
 
-struct Walk<'a, 'w> {
+struct Walk<'a, 'w, 'g> {
     extent: Extent,
     tree: &'a Tree<Mark>,
-    active: &'w dyn Fn(usize) -> bool,
+    grants: &'w Grants<'g, 'a>,
     locations: Vec<Location<'a>>,
     old: Vec<(Id, Value)>,
     new: Vec<(Id, Value)>,
 }
 
-impl<'a> Walk<'a, '_> {
+impl<'a> Walk<'a, '_, '_> {
     /// Numbers a location and everything below it that can change on its own.
-    fn visit(&mut self, parent: Id, segment: Segment<'a>, reached: &[u32], old: Option<&'a Value>, new: Option<&'a Value>) {
+    fn visit(&mut self, parent: Id, segment: Segment<'a>, reached: &[u32], (old, new): Sides<'a>, sent: Sent<'a>) {
         let declared = Declared::of(self.tree, reached);
         let (old, new) = (declared.normalise(self.tree, reached, old), declared.normalise(self.tree, reached, new));
         if old.is_none() && new.is_none() {
             return;
         }
-        let pairing = Pairing::of(&declared, old, new, || self.tree.on_the_way(reached, self.active));
+        let pairing = Pairing::of(&declared, old, new, || way::on_the_way(self.tree, self.grants, reached, (old, new), sent));
         if self.extent == Extent::Differing && pairing == Pairing::Whole && declared.alike(old, new) {
             return;
         }
         let id = self.locations.len();
         let marks = (self.old.len(), self.new.len());
-        self.locations.push(Location { parent, segment, reached: reached.to_vec(), old, new, pairing: pairing.clone() });
+        self.locations.push(Location { parent, segment, reached: reached.to_vec(), old, new, sent, pairing: pairing.clone() });
         self.old.extend(old.map(|value| (id, declared.shown(value))));
         self.new.extend(new.map(|value| (id, declared.shown(value))));
         match pairing {
             Pairing::Whole => {}
             Pairing::Replaced => self.remark(marks.1, Value::Array(vec![Value::Bool(true)]), Side::New),
-            Pairing::Members => self.members(id, reached, old, new),
+            Pairing::Members => self.members(id, reached, (old, new), sent),
             Pairing::Position => self.positions(id, reached, old, new),
             Pairing::Key(key) => self.keyed(id, reached, &key, (old, new), marks),
             Pairing::Membership => self.membership(id, reached, old, new),
@@ -177,9 +184,9 @@ impl<'a> Walk<'a, '_> {
         self.locations.len() == id + 1 && mark(&self.old, marks.0) == mark(&self.new, marks.1)
     }
 
-    fn members(&mut self, id: Id, reached: &[u32], old: Option<&'a Value>, new: Option<&'a Value>) {
+    fn members(&mut self, id: Id, reached: &[u32], sides: Sides<'a>, sent: Sent<'a>) {
         let side = |value: Option<&'a Value>| value.and_then(Value::as_object).into_iter().flatten().peekable();
-        let (mut old, mut new) = (side(old), side(new));
+        let (mut old, mut new) = (side(sides.0), side(sides.1));
         // Both sides are sorted by key already.
         loop {
             let order = match (old.peek(), new.peek()) {
@@ -191,14 +198,22 @@ impl<'a> Walk<'a, '_> {
             let one = if order.is_le() { old.next() } else { None };
             let two = if order.is_ge() { new.next() } else { None };
             let Some((key, _)) = one.or(two) else { break };
-            self.visit(id, Segment::Member(key), &self.tree.member(reached, key), one.map(|(_, value)| value), two.map(|(_, value)| value));
+            let (one, two) = (one.map(|(_, value)| value), two.map(|(_, value)| value));
+            // What counts as left out was sent all the same.
+            let was_sent = |seen: Option<&'a Value>, side: Option<&'a Value>, above: Option<&'a Value>| match side {
+                Some(_) => seen,
+                None => above.and_then(|above| above.get(key)),
+            };
+            let sent = Sent { old: was_sent(one, sides.0, sent.old), new: was_sent(two, sides.1, sent.new) };
+            self.visit(id, Segment::Member(key), &self.tree.member(reached, key), (one, two), sent);
         }
     }
 
     fn positions(&mut self, id: Id, reached: &[u32], old: Option<&'a Value>, new: Option<&'a Value>) {
         let (old, new) = (elements(old), elements(new));
         for index in 0..old.len().max(new.len()) {
-            self.visit(id, Segment::Index(index), &self.tree.element(reached), old.get(index), new.get(index));
+            let (old, new) = (old.get(index), new.get(index));
+            self.visit(id, Segment::Index(index), &self.tree.element(reached), (old, new), Sent { old, new });
         }
     }
 
@@ -219,13 +234,8 @@ impl<'a> Walk<'a, '_> {
         self.remark(marks.1, order_mark(&staying), Side::New);
         for (value, (old, new)) in pairs {
             let below = self.tree.keyed_element(reached, key, value);
-            self.visit(
-                id,
-                Segment::Keyed { value, key: Arc::clone(key) },
-                &below,
-                old.map(|(_, element)| element),
-                new.map(|(_, element)| element),
-            );
+            let (old, new) = (old.map(|(_, element)| element), new.map(|(_, element)| element));
+            self.visit(id, Segment::Keyed { value, key: Arc::clone(key) }, &below, (old, new), Sent { old, new });
         }
     }
 
@@ -241,13 +251,8 @@ impl<'a> Walk<'a, '_> {
         let mut pairs: Vec<_> = pairs.into_values().filter_map(|(old, new)| Some((old.or(new)?.0, old, new))).collect();
         pairs.sort_by_key(|(index, old, _)| (*index, old.is_none()));
         for (index, old, new) in pairs {
-            self.visit(
-                id,
-                Segment::Index(index),
-                &self.tree.element(reached),
-                old.map(|(_, element)| element),
-                new.map(|(_, element)| element),
-            );
+            let (old, new) = (old.map(|(_, element)| element), new.map(|(_, element)| element));
+            self.visit(id, Segment::Index(index), &self.tree.element(reached), (old, new), Sent { old, new });
         }
     }
 
@@ -266,6 +271,7 @@ impl<'a> Walk<'a, '_> {
                 reached: Reached::new(),
                 old,
                 new,
+                sent: Sent { old, new },
                 pairing: Pairing::Whole,
             });
             parent = id;

@@ -189,7 +189,7 @@ impl<'de> Visitor<'de> for EntryVisitor {
     type Value = PathOrLong;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a path, or `{path, allow, by}`")
+        out.write_str("a path, or `{path, allow, when, by}`")
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<PathOrLong, E> {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::condition::Condition;
 use super::path::Path;
 use super::pattern::Tree;
 
@@ -143,6 +144,8 @@ pub struct Entry {
     pub verbs: Verbs,
     /// Who may make them; none: everybody.
     pub by: Option<Requesters>,
+    /// What must hold, else the entry is not there.
+    pub when: Option<Condition>,
     pub(super) origin: EntryOrigin,
 }
 

@@ -8,6 +8,7 @@ use super::{
     Actions, Effect, Entry, EntryOrigin, FailurePolicy, LabelSelector, MatchCondition, Meaning, Reason, Requesters, ResourceRule, Rule,
     RuleName, SelectorExpression, Verb, Verbs, checks, marks,
 };
+use crate::engine::condition::{self, Fault};
 use crate::engine::path::Path;
 use crate::engine::words::harmless;
 
@@ -145,6 +146,10 @@ impl Parser<'_> {
         for text in raw.iter().flat_map(|condition| [&condition.name, &condition.expression]).filter(|text| text.value.trim().is_empty()) {
             self.refuse(text.referenced, "expected a name and an expression, found an empty text");
         }
+        for condition in raw.iter().filter(|condition| !condition.expression.value.trim().is_empty()) {
+            // The API server knows functions and variables that are not known here.
+            self.cel("expression", &condition.expression, condition::parses);
+        }
         raw.into_iter().map(|condition| MatchCondition { name: condition.name.value, expression: condition.expression.value }).collect()
     }
 
@@ -179,16 +184,11 @@ impl Parser<'_> {
     }
 
     fn entry(&mut self, raw: RawEntry) -> Option<(Placed, Entry)> {
-        if let Some(when) = &raw.when {
-            self.refuse(
-                when.referenced,
-                "conditions (`when`) are not supported by this version of fieldward; remove the entry or the condition",
-            );
-        }
+        let when = raw.when.and_then(|when| self.cel("when", &when, condition::compile));
         let verbs = raw.allow.map_or(Verbs::ALL, |allow| self.verbs(&allow));
         let by = raw.by.map(|by| self.requesters("by", by));
         let placed = self.path(&raw.path)?;
-        let entry = Entry { path: placed.path.clone(), verbs, by, origin: EntryOrigin::Document };
+        let entry = Entry { path: placed.path.clone(), verbs, by, when, origin: EntryOrigin::Document };
         Some((placed, entry))
     }
 
@@ -266,6 +266,32 @@ impl Parser<'_> {
                 None
             }
         }
+    }
+
+    /// A CEL expression; what is wrong with it is placed in the text where it stands there as it was read.
+    fn cel<T>(&mut self, field: &str, raw: &Spanned<String>, parse: fn(&str) -> Result<T, Fault>) -> Option<T> {
+        match parse(&raw.value) {
+            Ok(parsed) => Some(parsed),
+            Err(fault) => {
+                let (line, column) = self.inside(raw, &fault);
+                self.errors.push(RuleError::new(self.origin, line, column, format!("in `{field}`: {}", fault.message)));
+                None
+            }
+        }
+    }
+
+    /// The place of a fault in the file: exact if the faulty line stands there as it was read, else where the text begins.
+    fn inside(&self, raw: &Spanned<String>, fault: &Fault) -> (u64, u64) {
+        let at = raw.referenced;
+        let start = (at.line(), at.column());
+        let Some(faulty) = raw.value.lines().nth(fault.line - 1).filter(|line| !line.trim().is_empty()) else { return start };
+        let line = at.line() + u64::try_from(fault.line - 1).unwrap_or_default();
+        let Some(text) = usize::try_from(line).ok().and_then(|line| self.text.lines().nth(line.saturating_sub(1))) else { return start };
+        let from = if line == at.line() { usize::try_from(at.column()).unwrap_or_default().saturating_sub(1) } else { 0 };
+        let after: String = text.chars().skip(from).collect();
+        let Some(found) = after.find(faulty) else { return start };
+        let before = from + after.get(..found).unwrap_or_default().chars().count();
+        (line, u64::try_from(before + fault.column).unwrap_or_default())
     }
 
     fn is_quoted(&self, at: Location) -> bool {

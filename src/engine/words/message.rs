@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::change::{Change, Shown, window};
-use super::escape::{cut, cut_bytes, defused};
+use super::escape::{cut, cut_bytes, defused, harmless};
+use crate::engine::condition::Condition;
 use crate::engine::rules::{Entry, Verbs};
 use crate::engine::verdict::ChangeKind;
 
@@ -66,21 +67,32 @@ pub(crate) fn cause_text(change: &Change, kind: &str) -> String {
     defused(&what_happened(change, kind))
 }
 
-/// What an entry permits, as a list of paths. Entries of one path are one item; narrowed ones name their verbs.
+/// What an entry permits, as a list of paths. Entries of one path and condition are one item; narrowed ones name their verbs and what must
+/// hold.
 pub(crate) fn mutable_text<'a>(entries: impl Iterator<Item = &'a Entry>) -> String {
-    let mut paths: Vec<(String, Verbs)> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut paths: Vec<((String, Option<String>), Verbs)> = Vec::new();
+    let mut places: HashMap<(String, Option<String>), usize> = HashMap::new();
     for entry in entries {
-        let place = *places.entry(entry.path.to_string()).or_insert(paths.len());
+        let item = (entry.path.to_string(), entry.when.as_ref().map(condition_text));
+        let place = *places.entry(item.clone()).or_insert(paths.len());
         match paths.get_mut(place) {
             Some((_, verbs)) => *verbs = verbs.and(entry.verbs),
-            None => paths.push((entry.path.to_string(), entry.verbs)),
+            None => paths.push((item, entry.verbs)),
         }
     }
-    let narrowed =
-        |verbs: Verbs| if verbs == Verbs::ALL { String::new() } else { format!(" ({})", verbs.names().collect::<Vec<_>>().join(", ")) };
-    let items: Vec<String> = paths.into_iter().map(|(path, verbs)| path + &narrowed(verbs)).collect();
+    let narrowed = |verbs: Verbs, when: Option<String>| {
+        let verbs = (verbs != Verbs::ALL).then(|| verbs.names().collect::<Vec<_>>().join(", "));
+        let parts: Vec<String> = verbs.into_iter().chain(when.map(|when| format!("when {when}"))).collect();
+        if parts.is_empty() { String::new() } else { format!(" ({})", parts.join("; ")) }
+    };
+    let items: Vec<String> = paths.into_iter().map(|((path, when), verbs)| path + &narrowed(verbs, when)).collect();
     if items.is_empty() { "nothing".to_owned() } else { items.join(", ") }
+}
+
+/// A condition on one line, shortened.
+fn condition_text(condition: &Condition) -> String {
+    let words: Vec<&str> = condition.text().split_whitespace().collect();
+    cut(&harmless(&words.join(" ")), VALUE)
 }
 
 /// What one rule that only warns contributes.

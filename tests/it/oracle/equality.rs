@@ -57,11 +57,15 @@ impl Oracle<'_> {
     pub(super) fn children<'v>(&self, at: &Location, old: Option<&'v Value>, new: Option<&'v Value>) -> Option<Children<'v>> {
         match (old, new) {
             (Some(Value::Object(old)), Some(Value::Object(new))) => Some(self.members(at, Some(old), Some(new))),
-            (None, Some(Value::Object(new))) if self.on_the_way(at) => Some(self.members(at, None, Some(new))),
-            (Some(Value::Object(old)), None) if self.on_the_way(at) => Some(self.members(at, Some(old), None)),
+            (None, Some(Value::Object(members))) if self.on_the_way(at, (old, new)) => Some(self.members(at, None, Some(members))),
+            (Some(Value::Object(members)), None) if self.on_the_way(at, (old, new)) => Some(self.members(at, Some(members), None)),
             (Some(Value::Array(old)), Some(Value::Array(new))) => self.elements(at, old, new),
-            (None, Some(Value::Array(new))) if self.on_the_way(at) && !self.has(Part::OnlyNamedObjects) => self.elements(at, &[], new),
-            (Some(Value::Array(old)), None) if self.on_the_way(at) && !self.has(Part::OnlyNamedObjects) => self.elements(at, old, &[]),
+            (None, Some(Value::Array(list))) if self.on_the_way(at, (old, new)) && !self.has(Part::OnlyNamedObjects) => {
+                self.elements(at, &[], list)
+            }
+            (Some(Value::Array(list)), None) if self.on_the_way(at, (old, new)) && !self.has(Part::OnlyNamedObjects) => {
+                self.elements(at, list, &[])
+            }
             _ => None,
         }
     }
@@ -100,12 +104,12 @@ impl Oracle<'_> {
     }
 
     /// What the entries of `equality` say here, in their order.
-    fn readings(&self, at: &Location) -> impl Iterator<Item = &Reading> {
+    pub(super) fn readings(&self, at: &Location) -> impl Iterator<Item = &Reading> {
         self.rule.equality.iter().filter(|entry| entry.path.reaches(at)).map(|entry| &entry.reading)
     }
 
     /// The first `as`.
-    fn read_as(&self, at: &Location) -> Option<&Reading> {
+    pub(super) fn read_as(&self, at: &Location) -> Option<&Reading> {
         self.readings(at).find(|reading| matches!(reading, Reading::Quantity | Reading::Duration | Reading::Set))
     }
 
@@ -165,7 +169,7 @@ fn by_position<'v>(at: &Location, old: &'v [Value], new: &'v [Value]) -> Childre
 }
 
 /// The names of the elements of a list, or none if it cannot be keyed.
-fn names<'v>(list: &'v [Value], key: &str) -> Option<Vec<&'v str>> {
+pub(super) fn names<'v>(list: &'v [Value], key: &str) -> Option<Vec<&'v str>> {
     let names: Vec<&str> = list.iter().map(|element| element.get(key)?.as_str()).collect::<Option<_>>()?;
     let repeated = (1..names.len()).any(|index| names[..index].contains(&names[index]));
     (!repeated).then_some(names)

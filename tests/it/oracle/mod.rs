@@ -3,6 +3,7 @@
 //! It shares nothing with the engine: no diff, no canonical form, no matcher. Each question is put to the list of entries, whose paths are
 //! compared step by step with the location at hand. Slow and plain on purpose: it is to be read beside the specification.
 
+mod condition;
 pub(crate) mod duration;
 pub(crate) mod equality;
 pub(crate) mod notation;
@@ -12,6 +13,7 @@ pub(crate) mod render;
 pub(crate) mod rule;
 pub(crate) mod sentences;
 
+use condition::{Asked, Sides};
 use rule::{At, Entry, Location, Path, Rule, Step, User, VERBS, Verb, Who};
 use serde_json::{Map, Value};
 
@@ -22,6 +24,8 @@ pub(crate) enum Part {
     OnTheWay,
     /// §5: "Only an *object* reached by a named member, whose next path step is a member step".
     OnlyNamedObjects,
+    /// §5: a condition about the value leads to an object only where it holds at a location below it.
+    ConditionsOnTheWay,
     /// §5: "Verbs of all entries that reach the same location add up".
     AddingUp,
     /// §5: "An absent container counts as an empty one for its items too".
@@ -49,9 +53,9 @@ pub(crate) fn violations_without(without: Option<Part>, rule: &Rule, old: &Value
         return Vec::new();
     }
     let active = |entry: &&Entry| entry.by.as_ref().is_none_or(|by| by.includes(user));
-    let entries = rule.mutable.iter().chain(&granted_by_lifecycle()).filter(active).cloned().collect();
+    let entries: Vec<Entry> = rule.mutable.iter().chain(&granted_by_lifecycle()).filter(active).cloned().collect();
     let deletion = &old["metadata"]["deletionTimestamp"];
-    let oracle = Oracle { rule, entries, deleting: !deletion.is_null(), without };
+    let oracle = Oracle { rule, entries, old, new, user, asked: Asked::default(), deleting: !deletion.is_null(), without };
     let (old, new) = (without_owned(old), without_owned(new));
     let mut violations = oracle.judge(&Vec::new(), Some(&old), Some(&new)).violations;
     violations.extend(oracle.protected_labels(&old, &new, &violations));
@@ -64,6 +68,11 @@ struct Oracle<'a> {
     rule: &'a Rule,
     /// The entries that are there for this requester.
     entries: Vec<Entry>,
+    /// Both objects as they were sent, and by whom, which conditions see.
+    old: &'a Value,
+    new: &'a Value,
+    user: &'a User,
+    asked: Asked,
     /// Whether the old object carries a deletionTimestamp.
     deleting: bool,
     without: Option<Part>,
@@ -100,7 +109,7 @@ impl Oracle<'_> {
         };
         let mut found = Findings { violations: Vec::new(), permitted: false };
         if !children.order_kept {
-            if self.verbs_at(at).contains(&Verb::Modify) {
+            if self.verbs_at(at, (old, new)).contains(&Verb::Modify) {
                 found.permitted = true;
             } else {
                 found.violations.push(at.clone());
@@ -123,8 +132,9 @@ impl Oracle<'_> {
 
     /// §5: whether the entries at this location, or at the container that it is an item of, permit this difference, and §3.
     fn permits(&self, at: &[At], old: Option<&Value>, new: Option<&Value>) -> bool {
-        let own = self.verbs_at(at);
-        let above = at.split_last().map_or(Vec::new(), |(_, container)| self.verbs_at(container));
+        let own = self.verbs_at(at, (old, new));
+        // A container that has items to compare is no member of a Set list, so it is found by its name.
+        let above = at.split_last().map_or(Vec::new(), |(_, container)| self.verbs_at(container, (None, None)));
         if VERBS.iter().all(|verb| own.contains(verb)) {
             return true;
         }
@@ -153,7 +163,7 @@ impl Oracle<'_> {
 
     /// §6: the lists at or below a permitted location that count as replaced, which only a bare entry at or above them permits.
     fn replaced_lists(&self, at: &Location, old: Option<&Value>, new: Option<&Value>) -> Vec<Location> {
-        let own = self.verbs_at(at);
+        let own = self.verbs_at(at, (old, new));
         let is_bare = VERBS.iter().all(|verb| own.contains(verb));
         let (Some(one), Some(two)) = (old, new) else { return Vec::new() };
         let same_kind = (one.is_object() && two.is_object()) || (one.is_array() && two.is_array());
@@ -167,17 +177,19 @@ impl Oracle<'_> {
     }
 
     /// §5: the verbs of all entries that reach the location.
-    fn verbs_at(&self, at: &[At]) -> Vec<Verb> {
-        let reaching = self.entries.iter().filter(|entry| entry.path.reaches(at));
+    fn verbs_at(&self, at: &[At], sides: Sides) -> Vec<Verb> {
+        let reaching = self.entries.iter().enumerate().filter(|(_, entry)| entry.path.reaches(at));
+        let reaching = reaching.filter(|(number, _)| self.is_there(*number, at, sides)).map(|(_, entry)| entry);
         let counted = if self.has(Part::AddingUp) { usize::MAX } else { 1 };
         reaching.take(counted).flat_map(Entry::verbs).copied().collect()
     }
 
-    /// §5: whether an object here counts as empty when absent.
-    fn on_the_way(&self, at: &[At]) -> bool {
+    /// §5: whether an object here, which one side has, counts as empty where it is absent.
+    fn on_the_way(&self, at: &[At], sides: Sides) -> bool {
         let named = |path: &Path| matches!(path.0[at.len() - 1], Step::Name { .. }) && path.0[at.len()].is_member();
-        self.entries.iter().any(|entry| entry.path.passes(at) && (named(&entry.path) || !self.has(Part::OnlyNamedObjects)))
-            && self.has(Part::OnTheWay)
+        let passing = |entry: &Entry| entry.path.passes(at) && (named(&entry.path) || !self.has(Part::OnlyNamedObjects));
+        let mut passing = self.entries.iter().enumerate().filter(|(_, entry)| passing(entry));
+        self.has(Part::OnTheWay) && passing.any(|(number, _)| self.is_there_below(number, at, sides))
     }
 
     /// The rule document: labels that the objectSelector names may not differ, whatever the entries say.
@@ -204,7 +216,7 @@ fn granted_by_lifecycle() -> Vec<Entry> {
     let users = ["system:serviceaccount:kube-system:generic-garbage-collector", "system:kube-controller-manager"];
     let by = Who { users: users.map(str::to_owned).to_vec(), ..Who::default() };
     let name = |name: &str| Step::Name { name: name.to_owned(), quoted: false };
-    let entry = |field| Entry { path: Path(vec![name("metadata"), name(field)]), allow: None, by: Some(by.clone()) };
+    let entry = |field| Entry { path: Path(vec![name("metadata"), name(field)]), allow: None, when: None, by: Some(by.clone()) };
     vec![entry("finalizers"), entry("ownerReferences")]
 }
 

@@ -43,6 +43,7 @@ fn entry(value: &Value) -> Entry {
         path: path(&text(&value["path"])),
         allow: value.get("allow").map(|allow| texts(allow).into_iter().map(verb).collect()),
         by: value.get("by").map(who),
+        when: value.get("when").map(text),
     }
 }
 

@@ -53,7 +53,7 @@ fn selector(rule: &Rule) -> Option<Value> {
 
 fn entry(entry: &Entry) -> Value {
     let path = notation::path(&entry.path);
-    if entry.allow.is_none() && entry.by.is_none() {
+    if entry.allow.is_none() && entry.by.is_none() && entry.when.is_none() {
         return path.into();
     }
     let mut long = Map::new();
@@ -70,6 +70,9 @@ fn entry(entry: &Entry) -> Value {
     }
     if let Some(by) = &entry.by {
         long.insert("by".into(), who(by));
+    }
+    if let Some(when) = &entry.when {
+        long.insert("when".into(), when.as_str().into());
     }
     long.into()
 }

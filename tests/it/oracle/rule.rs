@@ -117,7 +117,7 @@ pub(crate) struct User {
     pub groups: Vec<String>,
 }
 
-/// A mutable entry (§5), without `when`.
+/// A mutable entry (§5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub path: Path,
@@ -125,11 +125,13 @@ pub(crate) struct Entry {
     pub allow: Option<Vec<Verb>>,
     /// None is everybody.
     pub by: Option<Who>,
+    /// What must hold, else the entry is not there.
+    pub when: Option<String>,
 }
 
 impl Entry {
     pub(crate) fn bare(path: Path) -> Self {
-        Self { path, allow: None, by: None }
+        Self { path, allow: None, by: None, when: None }
     }
 
     pub(crate) fn verbs(&self) -> &[Verb] {

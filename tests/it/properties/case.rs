@@ -156,6 +156,7 @@ fn smaller(case: &Case) -> Vec<Case> {
     for index in 0..case.rule.mutable.len() {
         offer(&|case| case.rule.mutable[index].by = None);
         offer(&|case| case.rule.mutable[index].allow = None);
+        offer(&|case| case.rule.mutable[index].when = None);
         offer(&|case| case.rule.mutable[index].allow.iter_mut().for_each(|allow| allow.truncate(1.max(allow.len() - 1))));
         offer(&|case| drop(case.rule.mutable.remove(index)));
     }

@@ -1,7 +1,7 @@
 //! How often each construct decides: the oracle is asked again without it, and says otherwise.
 
 use super::case::Case;
-use crate::oracle::rule::{Location, Path, Reading, Rule, Step, Verb};
+use crate::oracle::rule::{Entry, Location, Path, Reading, Rule, Step, Verb};
 use crate::oracle::{OWNED, Part, violations_without};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -76,7 +76,7 @@ enum Without {
     Case(fn(&mut Case)),
 }
 
-fn constructs() -> [(&'static str, Without); 43] {
+fn constructs() -> [(&'static str, Without); 47] {
     use Without::{Case as In, Part as Of, Rule as From};
     [
         ("§3 owned fields", In(|case| both(case, rename_owned))),
@@ -105,6 +105,10 @@ fn constructs() -> [(&'static str, Without); 43] {
         ("§5 by users", From(|rule| whos(rule).for_each(|who| who.users.clear()))),
         ("§5 by groups", From(|rule| whos(rule).for_each(|who| who.groups.clear()))),
         ("§5 by service accounts", From(|rule| whos(rule).for_each(|who| who.accounts.clear()))),
+        ("§5 when (withheld)", From(|rule| rule.mutable.iter_mut().for_each(|entry| entry.when = None))),
+        ("§5 when (granted by state or request)", From(|rule| rule.mutable.retain(|entry| !whens(entry, |text| !text.contains("alue"))))),
+        ("§5 when (granted by value)", From(|rule| rule.mutable.retain(|entry| !whens(entry, |text| text.contains("alue"))))),
+        ("§5 when on the way", Of(Part::ConditionsOnTheWay)),
         ("§5 on the way", Of(Part::OnTheWay)),
         ("§5 only named objects", Of(Part::OnlyNamedObjects)),
         ("§6 numbers by value", Of(Part::NumbersByValue)),
@@ -154,6 +158,10 @@ fn drop_verb(rule: &mut Rule, verb: Verb) {
     for allow in rule.mutable.iter_mut().filter_map(|entry| entry.allow.as_mut()) {
         allow.retain(|other| *other != verb);
     }
+}
+
+fn whens(entry: &Entry, is: fn(&str) -> bool) -> bool {
+    entry.when.as_deref().is_some_and(is)
 }
 
 fn whos(rule: &mut Rule) -> impl Iterator<Item = &mut crate::oracle::rule::Who> {

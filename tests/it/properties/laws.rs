@@ -37,7 +37,7 @@ impl Strategy for Chains {
 
     fn new_tree(&self, runner: &mut TestRunner) -> Result<Self::Tree, proptest::test_runner::Reason> {
         let mut case = Cases.new_tree(runner)?.current();
-        let bare = |entry: &Entry| Entry { allow: None, ..entry.clone() };
+        let bare = |entry: &Entry| Entry { allow: None, when: None, ..entry.clone() };
         // In a keyed list the law does not hold: it may be reordered through an update in between that leaves an element out,
         // and is compared otherwise forwards than backwards if one side cannot be keyed.
         case.rule = Rule {

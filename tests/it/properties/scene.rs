@@ -11,6 +11,31 @@ pub(super) const USERS: [&str; 4] =
     ["alice", "bob", "system:serviceaccount:ns:robot", "system:serviceaccount:volcano-system:volcano-controllers"];
 pub(super) const COLLECTORS: [&str; 2] = ["system:serviceaccount:kube-system:generic-garbage-collector", "system:kube-controller-manager"];
 pub(super) const GROUPS: [&str; 3] = ["staff", "ops", "system:masters"];
+/// Conditions, whatever the object looks like: some hold, some do not, some cannot be decided.
+pub(super) const CONDITIONS: [&str; 22] = [
+    "true",
+    "oldObject.spec.a == 1",
+    "has(oldObject.spec.x)",
+    "oldObject.?spec.?a.orValue(null) != null",
+    "oldObject.spec == object.spec",
+    "size(oldObject.spec) > 1",
+    "oldObject.spec.all(k, k != 'b')",
+    "oldObject.metadata.?finalizers.orValue([]).exists(f, f.startsWith('x'))",
+    "value == null",
+    "oldValue == null",
+    "value != null && oldValue != null",
+    "value > oldValue",
+    "type(value) == string",
+    "size(value) <= size(oldValue)",
+    "value in [1, 'a', 'b', null]",
+    "has(value.a) || has(oldValue.a)",
+    "!has(oldValue.b)",
+    "request.userInfo.username == 'alice'",
+    "'ops' in request.userInfo.groups",
+    "oldObject.nothing.there == 1",
+    "1 / size([]) == 1 || value == 1",
+    "oldObject.spec",
+];
 /// Labels that an objectSelector may name.
 pub(super) const LABELS: [&str; 4] = ["team", "example.com/queue", "app", "a.b/c-d"];
 
@@ -164,7 +189,8 @@ impl<'d, 'r> Scene<'d, 'r> {
     pub(super) fn entry(&mut self, path: Path) -> Entry {
         let allow = self.dice.percent(50).then(|| some_verbs(self.dice, &VERBS));
         let by = self.dice.percent(20).then(|| who(self.dice));
-        Entry { path, allow, by }
+        let when = self.dice.percent(12).then(|| (*self.dice.pick(&CONDITIONS)).to_owned());
+        Entry { path, allow, by, when }
     }
 
     pub(super) fn bare(&mut self, path: Path) {
@@ -172,7 +198,7 @@ impl<'d, 'r> Scene<'d, 'r> {
     }
 
     pub(super) fn allow(&mut self, path: Path, allow: Vec<Verb>) {
-        self.rule.mutable.push(Entry { path, allow: Some(allow), by: None });
+        self.rule.mutable.push(Entry { path, allow: Some(allow), by: None, when: None });
     }
 
     pub(super) fn equality(&mut self, path: Path, reading: Reading) {

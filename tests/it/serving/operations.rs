@@ -11,6 +11,7 @@ pub(super) fn trials() -> Vec<Trial> {
         trial("serving::probes", probes),
         trial("serving::an_expired_certificate_is_not_ready", expired),
         trial("serving::metrics", metrics),
+        trial("serving::conditions_that_cannot_be_decided_are_counted", condition_errors),
     ]
 }
 
@@ -68,6 +69,7 @@ async fn metrics() {
         "fieldward_review_duration_seconds",
         "fieldward_violations_total",
         "fieldward_review_errors_total",
+        "fieldward_condition_errors_total",
         "fieldward_recordings_total",
         "fieldward_rules",
         "fieldward_rules_last_reload_success_timestamp_seconds",
@@ -77,4 +79,19 @@ async fn metrics() {
     for name in text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()) {
         assert!(known.contains(&name) || name.starts_with("process_"), "{name}");
     }
+}
+
+async fn condition_errors() {
+    let server = Server::start(&["--rules", "tests/cases/conditions/rules.yaml"]);
+    let client = server.client();
+    for (name, count) in [("state-holds", 0), ("error-grants-nothing", 1), ("no-bool-grants-nothing", 2), ("value-shrinks", 2)] {
+        let case = crate::corpus::cases().into_iter().find(|case| case.name == format!("conditions/{name}")).unwrap();
+        post(&client, &server.url("/validate"), case.review.to_string()).await;
+        let text = server.ops("/metrics").await.unwrap().1;
+        assert!(text.contains(&format!("\nfieldward_condition_errors_total{{rule=\"widget\"}} {count}\n")), "{name}\n{text}");
+    }
+    until("the line", async || server.log().matches("a condition could not be decided").count() == 2).await;
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("a condition could not be decided")).unwrap();
+    assert!(line.contains("no such key") && line.contains("spec.mode"), "{line}");
 }

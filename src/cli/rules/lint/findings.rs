@@ -1,5 +1,6 @@
 //! What is doubtful in a rule: kept to what is certainly so, whatever the objects look like.
 
+use super::conditions;
 use crate::engine::{Effect, Entry, FailurePolicy, Path, Reason, Rule, Step, Verbs, harmless};
 
 /// The annotation in which client-side apply keeps the whole object.
@@ -12,7 +13,7 @@ pub(super) struct Finding {
     pub(super) fix: String,
 }
 
-fn finding(message: impl Into<String>, fix: impl Into<String>) -> Finding {
+pub(super) fn finding(message: impl Into<String>, fix: impl Into<String>) -> Finding {
     Finding { message: message.into(), fix: fix.into() }
 }
 
@@ -31,6 +32,7 @@ pub(super) fn of(rule: &Rule) -> Vec<Finding> {
         found.extend(guarded_label(rule, entry));
         found.extend(shadowed(index, &entries));
     }
+    found.extend(conditions::of(rule, &entries));
     found
 }
 
@@ -184,7 +186,7 @@ fn shadowed(index: usize, entries: &[&Entry]) -> Option<Finding> {
 }
 
 fn is_bare(entry: &Entry) -> bool {
-    entry.verbs == Verbs::ALL && entry.by.is_none()
+    entry.verbs == Verbs::ALL && entry.by.is_none() && entry.when.is_none()
 }
 
 /// Whether `wide` selects everything that `narrow`, of equal length, selects.
@@ -192,6 +194,6 @@ fn covers(wide: &[Step], narrow: &[Step]) -> bool {
     wide.len() == narrow.len() && narrow.iter().zip(wide).all(|(narrow, wide)| narrow.within(wide))
 }
 
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     harmless(&path.to_string())
 }

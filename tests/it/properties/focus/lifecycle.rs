@@ -10,7 +10,7 @@ fn by(scene: &mut Scene, by: Who) {
     let place = scene.place(Last::Any);
     let (old, new) = world::change(scene.dice);
     scene.put(&place, old, new);
-    scene.rule.mutable.push(Entry { path: place.path, allow: None, by: Some(by) });
+    scene.rule.mutable.push(Entry { path: place.path, allow: None, when: None, by: Some(by) });
 }
 
 /// Some others, of whom the requester is none.

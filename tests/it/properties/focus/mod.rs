@@ -1,5 +1,6 @@
 //! What a case is about: each construct of a rule, each sentence of the specification, in a scene in which it is likely to decide.
 
+mod conditions;
 mod equality;
 mod lifecycle;
 mod paths;
@@ -21,6 +22,11 @@ pub(super) enum Focus {
     AddingUp,
     AbsentContainer,
     EntriesBelow,
+    StateHolds,
+    RequestHolds,
+    ValueHolds,
+    ConditionFails,
+    WayByValue,
     Users,
     Groups,
     Accounts,
@@ -50,7 +56,7 @@ pub(super) enum Focus {
 }
 
 /// All of them.
-pub(super) const ALL: [Focus; 40] = [
+pub(super) const ALL: [Focus; 47] = [
     Focus::QuotedKey,
     Focus::AnyMember,
     Focus::Prefix,
@@ -65,6 +71,12 @@ pub(super) const ALL: [Focus; 40] = [
     Focus::AddingUp,
     Focus::AbsentContainer,
     Focus::EntriesBelow,
+    Focus::StateHolds,
+    Focus::RequestHolds,
+    Focus::ValueHolds,
+    Focus::ConditionFails,
+    Focus::WayByValue,
+    Focus::WayByValue,
     Focus::Users,
     Focus::Groups,
     Focus::Accounts,
@@ -89,6 +101,8 @@ pub(super) const ALL: [Focus; 40] = [
     Focus::ProtectedLabel,
     Focus::Exempt,
     Focus::Owned,
+    // Few of its scenes are decided by what they are about.
+    Focus::Deleting,
     Focus::Deleting,
     Focus::Collector,
 ];
@@ -107,6 +121,11 @@ impl Focus {
             Self::AddingUp => verbs::adding_up(scene),
             Self::AbsentContainer => verbs::absent_container(scene),
             Self::EntriesBelow => verbs::entries_below(scene),
+            Self::StateHolds => conditions::state_holds(scene),
+            Self::RequestHolds => conditions::request_holds(scene),
+            Self::ValueHolds => conditions::value_holds(scene),
+            Self::ConditionFails => conditions::fails(scene),
+            Self::WayByValue => conditions::on_the_way(scene),
             Self::OnTheWay => paths::on_the_way(scene),
             Self::OnlyNamedObjects => paths::only_named_objects(scene),
             Self::NumbersByValue => equality::numbers_by_value(scene),

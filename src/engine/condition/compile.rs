@@ -1,0 +1,154 @@
+//! From a text to a [`Condition`], or to what is wrong with it and where.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
+
+use super::meter::ENVIRONMENT;
+use super::reads::children;
+use super::{Condition, Program, Read, metered, names, reads};
+use crate::engine::words::{cut, harmless};
+
+/// Bytes of an expression, at most.
+const LONGEST: usize = 4096;
+
+/// Levels of an expression, at most: the library evaluates by recursion.
+const DEEPEST: usize = 48;
+
+/// The stack on which an expression is parsed: the parser's own limit of recursion is generous.
+const STACK: usize = 16 * 1024 * 1024;
+
+/// What is wrong with an expression.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    /// Line in the expression, from 1.
+    pub(crate) line: usize,
+    /// Column in that line in characters, from 1.
+    pub(crate) column: usize,
+    pub(crate) message: String,
+}
+
+impl Fault {
+    fn start(message: impl Into<String>) -> Self {
+        Self { line: 1, column: 1, message: message.into() }
+    }
+
+    /// At a byte of the text.
+    fn at(text: &str, offset: usize, message: String) -> Self {
+        let before = text.get(..offset).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        Self { line: before.matches('\n').count() + 1, column: line.chars().count() + 1, message }
+    }
+}
+
+/// Compiles the condition of an entry.
+pub(crate) fn compile(text: &str) -> Result<Condition, Fault> {
+    stacker::grow(STACK, || {
+        let program = parse(text)?;
+        let expression = program.expression();
+        if depth(expression) > DEEPEST {
+            return Err(Fault::start(format!("expected at most {DEEPEST} levels of nesting, found more")));
+        }
+        let patterns = names::check(expression).map_err(|misnomer| {
+            let offset = program.source_info().offset_for(misnomer.node).map_or(0, |(start, _)| start as usize);
+            Fault::at(text, offset, cut(&harmless(&misnomer.message), 300))
+        })?;
+        if let Some(found) = never_a_bool(expression) {
+            return Err(Fault::start(format!("expected a condition, true or false, found {found}")));
+        }
+        let (reads, chains) = reads::of(expression);
+        let expression = metered::rewrite(expression.clone());
+        let depth = depth(&expression);
+        Ok(Condition { text: Arc::from(text), program: Arc::new(Program { expression, depth, patterns, reads, chains }) })
+    })
+}
+
+/// Whether a text is CEL at all; the names in it are somebody else's.
+pub(crate) fn parses(text: &str) -> Result<(), Fault> {
+    stacker::grow(STACK, || parse(text).map(drop))
+}
+
+/// What an expression reads, if it is CEL and nests no deeper than a condition.
+pub(super) fn reads(text: &str) -> Option<Vec<Read>> {
+    stacker::grow(STACK, || {
+        let program = parse(text).ok()?;
+        (depth(program.expression()) <= DEEPEST).then(|| reads::of(program.expression()).1)
+    })
+}
+
+fn parse(text: &str) -> Result<cel::Program, Fault> {
+    if text.trim().is_empty() {
+        return Err(Fault::start("expected a CEL expression, found an empty text"));
+    }
+    if text.len() > LONGEST {
+        return Err(Fault::start(format!("expected at most {LONGEST} bytes, found {}", text.len())));
+    }
+    match catch_unwind(AssertUnwindSafe(|| ENVIRONMENT.compile(text))) {
+        Ok(Ok(program)) => Ok(program),
+        Ok(Err(errors)) => Err(errors.errors.first().map_or_else(unreadable, |error| syntax(text, error))),
+        Err(_) => Err(unreadable()),
+    }
+}
+
+fn unreadable() -> Fault {
+    Fault::start("expected a CEL expression, found something that cannot be read")
+}
+
+fn syntax(text: &str, error: &cel::ParseError) -> Fault {
+    let (line, column) = (usize::try_from(error.pos.0).unwrap_or_default().max(1), usize::try_from(error.pos.1).unwrap_or_default().max(1));
+    let message = error.msg.trim_start_matches("Syntax error: ");
+    // The library lists all that could have stood there.
+    let message = message.split(" expecting {").next().unwrap_or(message);
+    let column = column.min(text.lines().nth(line - 1).map_or(1, |line| line.chars().count() + 1));
+    Fault { line, column, message: format!("no CEL: {}", cut(&harmless(message), 200)) }
+}
+
+fn depth(expression: &IdedExpr) -> usize {
+    let mut deepest = 0;
+    let mut waiting = vec![(expression, 1)];
+    while let Some((expression, depth)) = waiting.pop() {
+        deepest = deepest.max(depth);
+        children(expression, &mut |child| waiting.push((child, depth + 1)));
+    }
+    deepest
+}
+
+/// What an expression is whose result is no bool, whatever the objects are.
+fn never_a_bool(expression: &IdedExpr) -> Option<&'static str> {
+    match &expression.expr {
+        Expr::Literal(LiteralValue::Boolean(_)) => None,
+        Expr::Literal(LiteralValue::String(_)) => Some("a text"),
+        Expr::Literal(LiteralValue::Null) => Some("null"),
+        Expr::Literal(LiteralValue::Bytes(_)) => Some("bytes"),
+        Expr::Literal(_) => Some("a number"),
+        Expr::List(_) => Some("a list"),
+        Expr::Map(_) => Some("a map"),
+        Expr::Call(call) => match call.func_name.as_str() {
+            operators::ADD => Some("a sum"),
+            operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE | operators::MODULO | operators::NEGATE | "size" | "int" => {
+                Some("a number")
+            }
+            "string" | "lowerAscii" | "upperAscii" | "trim" | "substring" | "charAt" => Some("a text"),
+            operators::OPT_SELECT | operators::OPT_INDEX => Some("an optional value; `.orValue(false)` makes one of it"),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fault, compile};
+
+    #[test]
+    fn a_fault_has_its_place() {
+        let place = |text: &str| compile(text).map(drop).map_err(|Fault { line, column, .. }| (line, column));
+        assert_eq!(place("oldObject.a == 1"), Ok(()));
+        assert_eq!(place("é.a == 1").map_err(|(line, _)| line), Err(1));
+        assert_eq!(place("true && foo"), Err((1, 9)));
+        assert_eq!(place("true &&\n  foo"), Err((2, 3)));
+        assert_eq!(place("true &&\n  'é' == foo"), Err((2, 10)));
+        assert_eq!(place("true && (1"), Err((1, 11)));
+    }
+}

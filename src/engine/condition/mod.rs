@@ -1,0 +1,90 @@
+//! Conditions: CEL expressions (`when`) that decide whether an entry is there.
+//!
+//! The `cel` crate parses and evaluates. It has no type checker and no budget, so around it stands what it lacks: names are
+//! checked at load (names), the parsed expression is rewritten so that every step that can cost pays a [`meter`] (metered), and
+//! only what the expression reads is converted (reads, value), up to a depth that no recursion of the library minds.
+
+mod compile;
+mod failure;
+mod grants;
+mod meter;
+mod metered;
+mod names;
+mod reads;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::fmt;
+use std::sync::Arc;
+
+use cel::common::ast::IdedExpr;
+
+pub(super) use compile::{Fault, compile, parses};
+pub use failure::ConditionFailure;
+use failure::Failure;
+pub(super) use grants::{Grants, Inputs, Presence, Sent};
+pub use reads::Read;
+
+use meter::Pattern;
+use reads::Reads;
+
+/// Locations at which one entry's condition is evaluated in one review, at most.
+pub(super) const MOST_LOCATIONS: usize = 1_000;
+
+/// A condition of an entry: it must hold, else the entry is not there.
+#[derive(Clone)]
+pub struct Condition {
+    text: Arc<str>,
+    program: Arc<Program>,
+}
+
+/// What a condition was compiled to.
+struct Program {
+    /// Rewritten so that it pays for what it does.
+    expression: IdedExpr,
+    /// Its levels.
+    depth: usize,
+    /// The regular expressions of `matches`, compiled at load.
+    patterns: Vec<Pattern>,
+    /// What of each variable is read.
+    reads: Reads,
+    /// Every chain of members that is read.
+    chains: Vec<Read>,
+}
+
+impl Condition {
+    /// The expression as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What any CEL expression reads of the same variables, whatever else it names; none if it cannot be read.
+    pub fn reads_of(expression: &str) -> Option<Vec<Read>> {
+        compile::reads(expression)
+    }
+
+    /// What it reads: each variable with the members named on the way.
+    pub fn reads(&self) -> &[Read] {
+        &self.program.chains
+    }
+
+    /// Whether it is about the value at a location, so that the entry may be there at one and not at another.
+    pub fn depends_on_the_value(&self) -> bool {
+        self.program.chains.iter().any(|read| read.variable == "value" || read.variable == "oldValue")
+    }
+}
+
+impl PartialEq for Condition {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Condition {}
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Condition").field(&self.text).finish()
+    }
+}
