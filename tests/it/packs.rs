@@ -41,6 +41,10 @@ fn loads_clean_and_documented(folder: &Path) {
     for rule in rules.rules() {
         assert!(rule.source().is_some_and(|source| source.starts_with("https://")), "{} has no source", rule.name().as_str());
     }
+    // Those of Kubernetes say what the API server does, doubtful or not; tests/golden/rules-lint-kubernetes.txt has what lint says of them.
+    if folder.ends_with("kubernetes") {
+        return;
+    }
     let output = fieldward().args(["rules", "lint"]).arg(folder).output().unwrap();
     let plural = if documents.len() == 1 { "" } else { "s" };
     let clean = format!("ok: {} rule{plural}, nothing found\n", documents.len());
