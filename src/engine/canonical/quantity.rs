@@ -1,11 +1,16 @@
 //! Kubernetes quantities by value: `1000m` = `1`, `2Gi` = `2048Mi`.
 //!
-//! Follows `ParseQuantity` of k8s.io/apimachinery `pkg/api/resource/quantity.go`: values finer than a nano are rounded
-//! up to one, binary ones are capped at 2^63 - 1. An exponent beyond 32 bits, which Go wraps around, does not parse here.
+//! Follows `UnmarshalJSON` and `ParseQuantity` of k8s.io/apimachinery `pkg/api/resource/quantity.go`: values finer than a nano are
+//! rounded up to one, binary ones are capped at 2^63 - 1, and where no digit is there the number is mostly zero (`-`, `.`, `Ki`). An exponent
+//! beyond 32 bits, which Go wraps around, does not parse here.
 
 /// The one spelling of the value that `text` names, or none if it is no quantity.
 pub(super) fn spell(text: &str) -> Option<String> {
-    let text = text.trim();
+    // It trims the text between the quotes, where control characters are escaped and so no white space.
+    let text = text.trim_matches(|letter: char| letter.is_whitespace() && !letter.is_control());
+    if text.is_empty() {
+        return None;
+    }
     let (negative, unsigned) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
@@ -17,11 +22,12 @@ pub(super) fn spell(text: &str) -> Option<String> {
         Some(rest) => rest.get(fraction.len()..)?,
         None => after_whole,
     };
-    if whole.is_empty() && fraction.is_empty() {
+    let scale = interpret(suffix)?;
+    if whole.is_empty() && fraction.is_empty() && !scale.takes_no_digits() {
         return None;
     }
     let mut decimal = Decimal::new(whole, fraction)?;
-    match interpret(suffix)? {
+    match scale {
         Scale::Decimal(exponent) => {
             decimal.exponent += i64::from(exponent);
             decimal.round_up_to_nano();
@@ -38,6 +44,16 @@ pub(super) fn spell(text: &str) -> Option<String> {
 enum Scale {
     Decimal(i32),
     Binary(u32),
+}
+
+impl Scale {
+    /// Whether a text without digits is read as zero: only where Kubernetes counts in 64 bits, since its larger numbers want a digit.
+    fn takes_no_digits(&self) -> bool {
+        match self {
+            Self::Decimal(exponent) => *exponent >= -9,
+            Self::Binary(exponent) => *exponent <= 40,
+        }
+    }
 }
 
 fn interpret(suffix: &str) -> Option<Scale> {
@@ -159,7 +175,7 @@ mod tests {
     fn spellings_of_one_value_agree() {
         // Values as in TestQuantityParse and TestQuantityString of apimachinery's quantity_test.go.
         let classes: &[&[&str]] = &[
-            &["0", "0n", "0Ki", "-0", "+0", "00.000", "0e5", "0.0Mi", " 0 "],
+            &["0", "0n", "0Ki", "-0", "+0", "00.000", "0e5", "0.0Mi", " 0 ", "-", "+", ".", "-.", "m", "-Ki", "e3", "Ti"],
             &["1", "1000m", "1.0", "1e0", "1E0", "+1", "0001", "1000000000n", "0.001k", "1."],
             &["2Gi", "2048Mi", "2147483648", "2097152Ki", "2147483648000m", "2.0Gi"],
             &["1Ei", "1024Pi", "1152921504606846976"],
@@ -194,8 +210,11 @@ mod tests {
         let table = [
             "",
             " ",
-            "-",
-            ".",
+            "1\n",
+            "\t1",
+            "Pi",
+            "-.Ei",
+            "e-20",
             "aoeu",
             "1.1.M",
             "1+1.0M",

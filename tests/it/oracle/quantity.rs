@@ -9,7 +9,10 @@ pub(crate) fn nano(text: &str) -> Option<i128> {
     let (whole, rest) = digits(unsigned);
     let (fraction, suffix) = rest.strip_prefix('.').map_or(("", rest), digits);
     let (two, ten) = powers(suffix)?;
-    // A sign, a dot or a suffix alone counts as zero there.
+    // A sign, a dot or a suffix alone counts as zero there, unless the suffix is beyond what is counted in 64 bits.
+    if whole.is_empty() && fraction.is_empty() && (two > 40 || ten < -9) {
+        return None;
+    }
     let number: i128 = format!("0{whole}{fraction}").parse().ok()?;
     let nano = 9 + ten - i32::try_from(fraction.len()).ok()?;
     let magnitude = if nano >= 0 {

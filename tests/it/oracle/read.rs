@@ -68,7 +68,8 @@ pub(crate) fn path(text: &str) -> Path {
     let mut steps = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        if let Some(after) = rest.strip_prefix(".*") {
+        let first = if steps.is_empty() { "*" } else { ".*" };
+        if let Some(after) = rest.strip_prefix(first) {
             (steps, rest) = (with(steps, Step::AnyMember), after);
         } else if let Some(after) = rest.strip_prefix("[*]") {
             (steps, rest) = (with(steps, Step::AnyElement), after);
@@ -85,6 +86,8 @@ pub(crate) fn path(text: &str) -> Path {
             let (value, quoted, after) = match after.strip_prefix('\'') {
                 Some(after) => {
                     let (value, after) = quoted(after);
+                    // A literal trailing asterisk is doubled here too.
+                    let value = value.strip_suffix("**").map_or(value.clone(), |start| format!("{start}*"));
                     (value, true, after.strip_prefix(']').expect("]"))
                 }
                 None => after.split_once(']').map(|(value, after)| (value.to_owned(), false, after)).expect("]"),
