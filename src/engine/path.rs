@@ -44,7 +44,6 @@ impl Step {
     /// Whether some location can be selected by both.
     pub fn meets(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Prefix(one), Self::Prefix(two)) => one.starts_with(two.as_str()) || two.starts_with(one.as_str()),
             (Self::Keyed { key, value }, Self::Keyed { key: other_key, value: other_value }) => key != other_key || value == other_value,
             _ => self.within(other) || other.within(self),
         }
@@ -126,7 +125,6 @@ impl Parser {
         }
         loop {
             match self.peek() {
-                None if steps.is_empty() => return Err(self.unexpected("a field name, `*` or `['key']`")),
                 None => return Ok(steps),
                 Some('[') => {
                     self.at += 1;

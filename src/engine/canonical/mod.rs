@@ -259,25 +259,19 @@ impl<'a> Walk<'a, '_, '_> {
     /// Numbers a protected label once more, beside the tree, so that no entry above it hides a change.
     fn protect(&mut self, label: &'a str, old: &'a Value, new: &'a Value) {
         let find = |object: &'a Value| object.get("metadata")?.get("labels")?.get(label);
+        let metadata = self.beside(ROOT, "metadata", (None, None));
+        let labels = self.beside(metadata, "labels", (None, None));
         let (old, new) = (find(old), find(new));
-        let mut parent = ROOT;
-        for name in ["metadata", "labels", label] {
-            let at_label = name == label && parent != ROOT;
-            let id = self.locations.len();
-            let (old, new) = if at_label { (old, new) } else { (None, None) };
-            self.locations.push(Location {
-                parent,
-                segment: Segment::Member(name),
-                reached: Reached::new(),
-                old,
-                new,
-                sent: Sent { old, new },
-                pairing: Pairing::Whole,
-            });
-            parent = id;
-        }
-        self.old.extend(old.map(|value| (parent, value::exact(value))));
-        self.new.extend(new.map(|value| (parent, value::exact(value))));
+        let id = self.beside(labels, label, (old, new));
+        self.old.extend(old.map(|value| (id, value::exact(value))));
+        self.new.extend(new.map(|value| (id, value::exact(value))));
+    }
+
+    fn beside(&mut self, parent: Id, name: &'a str, (old, new): Sides<'a>) -> Id {
+        let id = self.locations.len();
+        let (segment, sent) = (Segment::Member(name), Sent { old, new });
+        self.locations.push(Location { parent, segment, reached: Reached::new(), old, new, sent, pairing: Pairing::Whole });
+        id
     }
 
     fn remark(&mut self, at: usize, mark: Value, side: Side) {
