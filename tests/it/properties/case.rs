@@ -14,7 +14,7 @@ use std::fmt;
 
 /// A rule and an update.
 #[derive(Clone, PartialEq)]
-pub(super) struct Case {
+pub(crate) struct Case {
     pub rule: Rule,
     pub old: Value,
     pub new: Value,
@@ -30,7 +30,7 @@ impl fmt::Debug for Case {
 
 /// Cases in which what they are about is likely to decide.
 #[derive(Debug)]
-pub(super) struct Cases;
+pub(crate) struct Cases;
 
 impl Strategy for Cases {
     type Tree = Shrinking;
@@ -78,7 +78,7 @@ fn finished(mut scene: Scene) -> Case {
 
 /// The smallest failing case so far, and the one that is being tried.
 #[derive(Debug)]
-pub(super) struct Shrinking {
+pub(crate) struct Shrinking {
     best: Case,
     current: Case,
     smaller: Vec<Case>,

@@ -3,12 +3,12 @@
 //! `FIELDWARD_PROPERTY_CASES` says how many cases (default [`CASES`]), `FIELDWARD_PROPERTY_SEED` which ones (default: those that the number
 //! gives, so that every run of so many cases is the same).
 
-mod case;
+pub(crate) mod case;
 mod counts;
 pub(crate) mod dice;
 mod door;
 mod focus;
-mod laws;
+pub(crate) mod laws;
 mod loads;
 mod scene;
 mod wild;
@@ -143,20 +143,23 @@ fn engine_and_oracle_agree(run: Run) -> Result<(), Failed> {
         let mut own = Counts::default();
         own.count(&case, &violations);
         counts.lock().unwrap().add(&own);
-        let fields = |violations: &[Location]| violations.iter().map(|at| notation::field(at)).collect::<Vec<_>>();
-        let nobody_is_exempt = Rule { exempt: Who::default(), ..case.rule.clone() };
-        let recorded = fields(&oracle::violations(&nobody_is_exempt, &case.old, &case.new, &case.user));
-        let expected = fields(&violations);
-        let answer = door::ask(&case).map_err(TestCaseError::fail)?;
-        if answer.allowed == expected.is_empty() && answer.fields == expected && answer.recorded == recorded {
-            return Ok(());
-        }
-        Err(TestCaseError::fail(format!(
-            "oracle: {expected:?}, recorded {recorded:?}\nengine: {:?}, recorded {:?}",
-            answer.fields, answer.recorded
-        )))
+        agree(&case, &violations)
     })?;
     let (table, short) = counts.into_inner().unwrap().report();
     println!("{table}");
     if short.is_empty() || run.cases < ENOUGH { Ok(()) } else { Err(Failed::from(short.join("\n"))) }
+}
+
+/// Whether the engine answers a case as the oracle does, which found these violations.
+pub(crate) fn agree(case: &Case, violations: &[Location]) -> Result<(), TestCaseError> {
+    let fields = |violations: &[Location]| violations.iter().map(|at| notation::field(at)).collect::<Vec<_>>();
+    let nobody_is_exempt = Rule { exempt: Who::default(), ..case.rule.clone() };
+    let recorded = fields(&oracle::violations(&nobody_is_exempt, &case.old, &case.new, &case.user));
+    let expected = fields(violations);
+    let answer = door::ask(case).map_err(TestCaseError::fail)?;
+    if answer.allowed == expected.is_empty() && answer.fields == expected && answer.recorded == recorded {
+        return Ok(());
+    }
+    let message = format!("oracle: {expected:?}, recorded {recorded:?}\nengine: {:?}, recorded {:?}", answer.fields, answer.recorded);
+    Err(TestCaseError::fail(message))
 }
