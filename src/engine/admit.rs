@@ -225,3 +225,6 @@ fn annotations(rules: &RuleSet, outcomes: &[RuleOutcome], fields: String) -> BTr
     }
     annotations
 }
+
+#[cfg(test)]
+mod tests;

@@ -279,6 +279,11 @@ fn a_label_that_selects_the_object_is_protected() {
         (labels(json!({"guard": "on"})), json!({"metadata": {}}), vec!["metadata.labels.guard Clear"]),
         (json!({}), labels(json!({"tier": "x", "guard": "on"})), vec!["metadata.labels.guard Set", "metadata.labels.tier Set"]),
         (labels(json!({"guard": "on"})), labels(json!(null)), vec!["metadata.labels.guard Clear"]),
+        (
+            json!({"metadata": {"labels": {"guard": "on"}}, "spec": {"metadata": {"labels": {"guard": "on"}}}}),
+            json!({"metadata": {"labels": {"guard": "off"}}, "spec": {"metadata": {"labels": {"guard": "off"}}}}),
+            vec!["metadata.labels.guard Modify", "spec.metadata.labels.guard Modify"],
+        ),
     ];
     for (old, new, fields) in table {
         assert_eq!(reported(&judge(&selecting(spec), ADMIN, &old, &new)), fields, "{old} {new}");
@@ -481,7 +486,11 @@ fn both_extents_of_the_canonical_form_tell_the_same() {
         assert_eq!(patched, sheet.new);
         assert!(!diff::changed(&sheet.old, &sheet.new).expect("locations").is_empty());
         let findings = verdict::judge(rule, &grants, &sheet).expect("a verdict");
-        findings.iter().map(|finding| (format!("{:?}", sheet.segments(finding.at)), finding.kind, finding.standing)).collect::<Vec<_>>()
+        let told = findings.iter().map(|finding| (format!("{:?}", sheet.segments(finding.at)), finding.kind, finding.standing));
+        (sheet.locations.len(), told.collect::<Vec<_>>())
     };
-    assert_eq!(tell(Extent::Differing), tell(Extent::Everything));
+    let (differing, everything) = (tell(Extent::Differing), tell(Extent::Everything));
+    assert_eq!(differing.1, everything.1);
+    // One left out is one that need not be kept in memory.
+    assert_eq!((differing.0, everything.0), (16, 23));
 }

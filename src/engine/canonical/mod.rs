@@ -111,7 +111,9 @@ impl<'a> Sheet<'a> {
 
     /// The same, unless there are more than `most` of them.
     pub(super) fn segments_within(&self, id: Id, most: usize) -> Option<Vec<&Segment<'a>>> {
-        (self.ancestry(id).take(most + 1).count() <= most).then(|| self.segments(id))
+        let mut segments: Vec<_> = self.ancestry(id).take(most + 1).map(|location| &location.segment).collect();
+        segments.reverse();
+        (segments.len() <= most).then_some(segments)
     }
 
     /// The location and those above it without the root, nearest first.

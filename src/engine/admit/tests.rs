@@ -1,0 +1,206 @@
+//! What goes over the wire, to the letter: everything that is no verdict of a single field's change.
+
+use serde_json::{Value, json};
+
+use super::{PREFIX, admit, refuse_oversized};
+use crate::engine::{Builtin, Decision, Document, Reply, RuleSet, Subject};
+
+/// Rules for widgets, each with these lines under `spec`.
+fn rules(specs: &[&str]) -> RuleSet {
+    let document = |(number, spec): (usize, &&str)| {
+        let text = format!(
+            "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: widget-{number}}}\nspec:\n  matchConstraints:\n    \
+             resourceRules: [{{apiGroups: [example.com], apiVersions: [v1], resources: [widgets, widgets/scale]}}]\n  mutable: [spec.a]\n{spec}\n"
+        );
+        Document { origin: format!("{number}.yaml"), text }
+    };
+    match RuleSet::load(Builtin::Left, &specs.iter().enumerate().map(document).collect::<Vec<_>>()) {
+        Ok(rules) => rules,
+        Err(errors) => panic!("{errors}"),
+    }
+}
+
+/// An update that changes `spec.a`, which may change, and `spec.b`, which may not.
+fn review() -> Value {
+    let widget = |a: u8, b: u8| json!({"metadata": {"name": "w"}, "spec": {"a": a, "b": b}});
+    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+        "uid": "u-1", "operation": "UPDATE", "name": "w", "namespace": "n", "userInfo": {"username": "admin", "groups": ["g"]},
+        "kind": {"group": "example.com", "version": "v1", "kind": "Widget"},
+        "resource": {"group": "example.com", "version": "v1", "resource": "widgets"},
+        "oldObject": widget(1, 1), "object": widget(2, 2)}})
+}
+
+/// The review with one part of its request replaced; `null` takes it away.
+fn with(part: &str, value: Value) -> Value {
+    let mut review = review();
+    if let Some(request) = review.get_mut("request").and_then(Value::as_object_mut) {
+        match value {
+            Value::Null => drop(request.remove(part)),
+            value => drop(request.insert(part.to_owned(), value)),
+        }
+    }
+    review
+}
+
+fn ask(rules: &RuleSet, review: &Value) -> Reply {
+    admit(rules, review.to_string().as_bytes())
+}
+
+fn body(reply: &Reply) -> Value {
+    assert_eq!((reply.status(), reply.content_type()), (200, "application/json"));
+    serde_json::from_slice(&reply.clone().into_body()).unwrap_or_default()
+}
+
+fn wrapped(response: &Value) -> Value {
+    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response})
+}
+
+#[track_caller]
+fn expect_sentence(reply: &Reply, status: u16, sentence: &str) {
+    assert_eq!((reply.status(), reply.error_code(), reply.content_type()), (status, Some(status), "text/plain; charset=utf-8"));
+    assert_eq!((reply.allowed(), reply.message()), (None, sentence));
+    assert_eq!(String::from_utf8(reply.clone().into_body()), Ok(format!("{sentence}\n")));
+}
+
+#[test]
+fn a_denial_is_a_whole_status() {
+    let rules = rules(&[""]);
+    let reply = ask(&rules, &review());
+    let message = "1 change outside the fields of a Widget that may be updated (rule widget-0):\n  spec.b: 1 → 2\nmay be updated: spec.a";
+    let expected = json!({
+        "uid": "u-1", "allowed": false,
+        "auditAnnotations": {"decision": "deny", "fields": "spec.b", "rule": "widget-0", "rules-digest": rules.digest()},
+        "status": {"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure", "code": 403, "reason": "Forbidden", "message": message,
+            "details": {"group": "example.com", "kind": "Widget", "name": "w", "causes": [
+                {"field": "spec.b", "reason": "FieldValueForbidden", "message": "1 → 2"}]}},
+    });
+    assert_eq!(body(&reply), wrapped(&expected));
+    assert_eq!((reply.allowed(), reply.error_code(), reply.message()), (Some(false), None, message));
+    let subject = Subject { kind: "Widget".into(), namespace: "n".into(), name: "w".into(), user: "admin".into(), uid: "u-1".into() };
+    assert_eq!(reply.subject(), Some(&subject));
+    assert_eq!((reply.fields(), reply.fields_text()), (["spec.b".to_owned()].as_slice(), "spec.b".to_owned()));
+}
+
+#[test]
+fn an_allowed_update_and_what_no_rule_speaks_of_are_told_apart() {
+    let rules = rules(&[""]);
+    let reply = ask(&rules, &with("object", json!({"metadata": {"name": "w"}, "spec": {"a": 2, "b": 1}})));
+    let annotations = json!({"decision": "allow", "rule": "widget-0", "rules-digest": rules.digest()});
+    assert_eq!(body(&reply), wrapped(&json!({"uid": "u-1", "allowed": true, "auditAnnotations": annotations})));
+    for operation in ["CREATE", "DELETE", "CONNECT"] {
+        let reply = ask(&rules, &with("operation", json!(operation)));
+        assert_eq!(body(&reply), wrapped(&json!({"uid": "u-1", "allowed": true})));
+        assert!(reply.rules().is_empty() && reply.judgement().is_none());
+    }
+    let elsewhere = with("resource", json!({"group": "", "version": "v1", "resource": "pods"}));
+    let sentence = "no rule speaks of pods.v1 (Widget), so nothing says what an update of it may change";
+    expect_sentence(&ask(&rules, &elsewhere), 404, sentence);
+    let status = with("subResource", json!("status"));
+    let sentence = "no rule speaks of widgets/status.v1.example.com (Widget), so nothing says what an update of it may change";
+    expect_sentence(&ask(&rules, &status), 404, sentence);
+}
+
+#[test]
+fn what_cannot_be_judged_has_the_consequences_of_a_violation() {
+    let unjudgeable = with("operation", json!("PATCH"));
+    let message = "the update cannot be judged: expected the operation UPDATE, CREATE, DELETE or CONNECT, found `PATCH`";
+    let status = json!({"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure", "code": 400, "reason": "BadRequest", "message": message});
+    for (specs, allowed, decision, warns) in [
+        (&[""][..], false, "deny", false),
+        (&["  validationActions: [Audit]"], true, "audit", false),
+        (&["  validationActions: [Warn]"], true, "warn", true),
+        (&["  validationActions: [Warn, Audit]"], true, "warn", true),
+        (&["  validationActions: [Audit]", "  validationActions: [Warn]"], true, "warn", true),
+        (&["", "  validationActions: [Warn]"], false, "deny", false),
+        (&["  validationActions: [Warn]", ""], false, "deny", false),
+        (&["  exempt: {users: [admin]}"], true, "exempt", false),
+    ] {
+        let rules = rules(specs);
+        let reply = ask(&rules, &unjudgeable);
+        let names = ["widget-0", "widget-0, widget-1"][specs.len() - 1];
+        let annotations = json!({"decision": decision, "rule": names, "rules-digest": rules.digest()});
+        let mut expected = json!({"uid": "u-1", "allowed": allowed, "auditAnnotations": annotations});
+        if !allowed {
+            expected["status"] = status.clone();
+        }
+        if warns {
+            expected["warnings"] = json!([message]);
+        }
+        assert_eq!(body(&reply), wrapped(&expected), "{specs:?}");
+        assert_eq!((reply.error_code(), reply.message()), (Some(400), message));
+        assert!(reply.rules().iter().all(|outcome| outcome.violations == 0));
+        assert!(reply.rules().iter().any(|outcome| outcome.decision.as_str() == decision));
+    }
+}
+
+#[test]
+fn what_no_rule_matches_is_refused_where_it_cannot_be_judged() {
+    let rules = rules(&[""]);
+    let mut nothing = with("operation", json!("PATCH"));
+    nothing["request"]["resource"] = json!({"group": "", "version": "v1", "resource": "pods"});
+    for review in [nothing, with("resource", Value::Null), with("kind", Value::Null)] {
+        let reply = ask(&rules, &review);
+        assert_eq!((reply.allowed(), reply.error_code(), reply.rules()), (Some(false), Some(400), [].as_slice()), "{review}");
+        assert_eq!(body(&reply)["response"].get("auditAnnotations"), None);
+    }
+}
+
+#[test]
+fn unreadable_content_is_said_without_its_text() {
+    let rules = rules(&[""]);
+    for (text, message) in [
+        (r#"{"a": tru}"#, None),
+        ("[1]", Some("the update cannot be judged: expected an object as `object`, found something else")),
+        ("\"secret\"", Some("the update cannot be judged: expected an object as `object`, found something else")),
+    ] {
+        let review = review().to_string();
+        let object = with("object", Value::Null).to_string().replacen("\"oldObject\"", &format!("\"object\":{text},\"oldObject\""), 1);
+        assert_ne!(object, review);
+        let reply = admit(&rules, object.as_bytes());
+        match message {
+            Some(message) => assert_eq!((reply.allowed(), reply.message()), (Some(false), message)),
+            None => assert_eq!((reply.status(), reply.allowed()), (400, None), "{}", reply.message()),
+        }
+    }
+}
+
+#[test]
+fn a_body_over_the_cap_is_refused_if_its_beginning_holds_the_uid() {
+    let message =
+        "expected an AdmissionReview of at most 7 bytes, found a larger one; the update cannot be judged (--max-body raises the cap)";
+    let start = |before: usize| {
+        let padding = "x".repeat(before - r#"{"request":{"a":"","uid":"u-2""#.len());
+        format!(r#"{{"request":{{"a":"{padding}","uid":"u-2""#) + &r#","b":"y""#.repeat(PREFIX)
+    };
+    for before in [64, 60_000, 65_530] {
+        let reply = refuse_oversized(start(before).as_bytes(), 7);
+        let status = json!({"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure", "code": 413, "reason": "RequestEntityTooLarge", "message": message});
+        assert_eq!(body(&reply), wrapped(&json!({"uid": "u-2", "allowed": false, "status": status})), "{before}");
+        assert_eq!((reply.allowed(), reply.error_code()), (Some(false), Some(413)));
+        assert_eq!(reply.subject(), Some(&Subject { uid: "u-2".into(), ..Subject::default() }));
+    }
+    for before in [65_537, 70_000] {
+        expect_sentence(&refuse_oversized(start(before).as_bytes(), 7), 413, message);
+    }
+    for beginning in ["", "[]", "{\"request\":[]", "{\"request\":{\"uid\":\"\"", "{\"request\":{\"uid\":7", "{\"uid\":\"u-2\""] {
+        expect_sentence(&refuse_oversized(beginning.as_bytes(), 7), 413, message);
+    }
+    // The cut may go through a character.
+    let cut = b"{\"request\":{\"uid\":\"u-2\",\"name\":\"\xc3";
+    assert_eq!(refuse_oversized(cut, 7).allowed(), Some(false));
+}
+
+#[test]
+fn several_rules_answer_together() {
+    let rules = rules(&["", "  validationActions: [Warn]", "  reason: Invalid"]);
+    let reply = ask(&rules, &review());
+    let response = &body(&reply)["response"];
+    assert_eq!(response["auditAnnotations"]["rule"], "widget-0, widget-1, widget-2");
+    assert_eq!(response["auditAnnotations"]["decision"], "deny");
+    assert_eq!((&response["status"]["code"], &response["status"]["reason"]), (&json!(403), &json!("Forbidden")));
+    assert_eq!(response["warnings"].as_array().map(Vec::len), Some(2));
+    let decisions: Vec<_> = reply.rules().iter().map(|outcome| (outcome.rule.as_str(), outcome.decision, outcome.violations)).collect();
+    assert_eq!(decisions, [("widget-0", Decision::Deny, 1), ("widget-1", Decision::Warn, 1), ("widget-2", Decision::Deny, 1)]);
+    let mutable = reply.judgement().map(|judgement| judgement.mutable.clone()).unwrap_or_default();
+    assert_eq!(mutable, ["widget-0", "widget-1", "widget-2"].map(|rule| (rule.to_owned(), "spec.a".to_owned())));
+}
