@@ -8,6 +8,8 @@ mod marks;
 mod parse;
 mod resources;
 mod set;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,0 +1,114 @@
+//! A rule says what its document says.
+
+use super::{
+    Actions, Builtin, Document, Effect, FailurePolicy, LabelSelector, MatchCondition, Reason, Requesters, ResourceRule, Rule, RuleSet,
+    SelectorExpression, Verb,
+};
+
+const WHOLE: &str = "\
+apiVersion: fieldward.io/v1alpha1
+kind: UpdateRule
+metadata:
+  name: widget
+  annotations: {fieldward.io/source: 'https://example.com/widgets'}
+spec:
+  matchConstraints:
+    resourceRules: [{apiGroups: [example.com], apiVersions: [v1, v2], resources: [widgets, widgets/scale], kinds: [Widget]}]
+    namespaceSelector: {matchLabels: {team: red}}
+    objectSelector: {matchExpressions: [{key: tier, operator: In, values: [gold, silver]}]}
+  matchConditions: [{name: grown, expression: 'object.spec.size > 3'}]
+  validationActions: [Warn, Audit]
+  failurePolicy: Ignore
+  reason: Invalid
+  mutable: [spec.a, {path: spec.b, allow: [Set, Clear], by: {users: [u], groups: [g], serviceAccounts: [n/s]}, when: 'object.spec.a == 1'}]
+  exempt: {users: [root]}
+";
+
+fn loaded(text: &str) -> RuleSet {
+    match RuleSet::load(Builtin::Left, &[Document { origin: "widget.yaml".to_owned(), text: text.to_owned() }]) {
+        Ok(rules) => rules,
+        Err(errors) => panic!("{errors}"),
+    }
+}
+
+fn only(rules: &RuleSet) -> &Rule {
+    match rules.rules().collect::<Vec<_>>().as_slice() {
+        [rule] => rule,
+        others => panic!("{} rules", others.len()),
+    }
+}
+
+fn texts<const N: usize>(texts: [&str; N]) -> Vec<String> {
+    texts.map(str::to_owned).to_vec()
+}
+
+#[test]
+fn every_part_is_there() {
+    let rules = loaded(WHOLE);
+    let rule = only(&rules);
+    assert_eq!((rule.name().as_str(), rule.name().to_string().as_str(), rule.origin()), ("widget", "widget", "widget.yaml"));
+    assert_eq!((rule.text(), rule.source()), (WHOLE, Some("https://example.com/widgets")));
+    let resource = ResourceRule {
+        api_groups: texts(["example.com"]),
+        api_versions: texts(["v1", "v2"]),
+        resources: texts(["widgets", "widgets/scale"]),
+        kinds: texts(["Widget"]),
+    };
+    assert_eq!(rule.resources(), [resource]);
+    let team = LabelSelector { match_labels: vec![("team".to_owned(), "red".to_owned())], ..LabelSelector::default() };
+    let tier = SelectorExpression { key: "tier".to_owned(), operator: "In".to_owned(), values: texts(["gold", "silver"]) };
+    assert_eq!(rule.namespace_selector(), &team);
+    assert_eq!(rule.object_selector(), &LabelSelector { match_expressions: vec![tier], ..LabelSelector::default() });
+    assert_eq!(rule.protected_labels().collect::<Vec<_>>(), ["tier"]);
+    let grown = MatchCondition { name: "grown".to_owned(), expression: "object.spec.size > 3".to_owned() };
+    assert_eq!(rule.conditions(), [grown]);
+    assert_eq!(rule.actions(), Actions { effect: Effect::Warn, audit: true });
+    assert_eq!((rule.failure_policy(), rule.reason()), (FailurePolicy::Ignore, Reason::Invalid));
+    assert_eq!(rule.exempt, Requesters { users: texts(["root"]), ..Requesters::default() });
+}
+
+#[test]
+fn entries_stand_in_their_order_without_those_that_every_rule_has() {
+    let rules = loaded(WHOLE);
+    let entries: Vec<_> = only(&rules).entries().collect();
+    let paths: Vec<String> = entries.iter().map(|entry| entry.path.to_string()).collect();
+    assert_eq!(paths, ["spec.a", "spec.b"]);
+    let verbs: Vec<Vec<&str>> = entries.iter().map(|entry| entry.verbs.names().collect()).collect();
+    assert_eq!(verbs, [vec!["Set", "Modify", "Clear", "AddItem", "RemoveItem"], vec!["Set", "Clear"]]);
+    assert!(entries.iter().map(|entry| entry.verbs.has(Verb::AddItem)).eq([true, false]));
+    let by = Requesters { users: texts(["u"]), groups: texts(["g"]), service_accounts: texts(["n/s"]) };
+    assert!(entries.iter().map(|entry| entry.by.as_ref()).eq([None, Some(&by)]));
+    let when = |text: &str| entries.iter().map(|entry| entry.when.as_ref().map(|when| when.text() == text)).collect::<Vec<_>>();
+    assert_eq!(when("object.spec.a == 1"), [None, Some(true)]);
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let rules = loaded(
+        "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {name: widget}\nspec:\n  matchConstraints:\n    resourceRules: \
+         [{apiGroups: [example.com], apiVersions: [v1], resources: [widgets]}]\n  mutable: []\n",
+    );
+    let rule = only(&rules);
+    assert_eq!((rule.source(), rule.conditions(), rule.entries().count()), (None, [].as_slice(), 0));
+    assert_eq!((rule.namespace_selector(), rule.object_selector()), (&LabelSelector::default(), &LabelSelector::default()));
+    assert_eq!(rule.actions(), Actions { effect: Effect::Deny, audit: false });
+    assert_eq!((rule.failure_policy(), rule.reason()), (FailurePolicy::Fail, Reason::Forbidden));
+}
+
+#[test]
+fn a_requester_is_found_by_name_group_or_service_account() {
+    let by = Requesters { users: texts(["u"]), groups: texts(["g", "h"]), service_accounts: texts(["n/s"]) };
+    let asked = |user: &str, groups: &[&str]| by.contains(user, &groups.iter().map(|group| (*group).to_owned()).collect::<Vec<_>>());
+    assert!(asked("u", &[]) && asked("x", &["h"]) && asked("system:serviceaccount:n:s", &[]));
+    assert!(!asked("x", &[]) && !asked("g", &["u"]) && !asked("n/s", &[]) && !asked("system:serviceaccount:s:n", &[]));
+    assert!(!asked("system:serviceaccount:n:s:t", &[]) && !Requesters::default().contains("", &[]));
+}
+
+#[test]
+fn conditions_are_equal_by_their_text_and_shown_by_it() {
+    let (one, two) = (loaded(WHOLE), loaded(&WHOLE.replace("object.spec.a == 1", "object.spec.a == 2")));
+    let when = |rules: &RuleSet| only(rules).entries().find_map(|entry| entry.when.clone());
+    assert_eq!(when(&one), when(&loaded(WHOLE)));
+    assert_ne!(when(&one), when(&two));
+    assert_eq!(format!("{:?}", when(&one)), "Some(Condition(\"object.spec.a == 1\"))");
+}
