@@ -1,6 +1,7 @@
 //! `fieldward rules`: what may change per kind, and what is doubtful in a rule.
 
 pub mod diff;
+pub mod explain;
 mod lint;
 mod list;
 mod reach;
@@ -25,6 +26,8 @@ enum Command {
     Show(show::Args),
     /// Look for errors and for what is doubtful in rule files; without a file, in the rules in force
     Lint(lint::Args),
+    /// Say whether something may change, by which entry, for whom and when
+    Explain(explain::Args),
     /// Say what another version of a rule newly permits and refuses
     Diff(diff::Args),
 }
@@ -38,6 +41,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
         Command::Lint(args) => lint::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Diff(args) => diff::run(args),
     }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::cli::output::{self, Format, GOOD, styled};
 use crate::cli::rule_sources;
 use crate::engine::{Builtin, Rule, RuleSet, harmless};
-pub(in crate::cli::rules) use compare::{Declared, words};
+pub(in crate::cli::rules) use compare::words;
 pub use compare::TooMany;
 pub use difference::{Difference, Permission};
 

@@ -259,14 +259,14 @@ fn is_owned(path: &[Step]) -> bool {
 
 /// The equality declared of a class; of several declarations the first listed.
 #[derive(Default, PartialEq)]
-pub(in crate::cli::rules) struct Declared {
+struct Declared {
     meaning: Option<Equal>,
     absent_as: Option<Equal>,
     key: Option<Equal>,
 }
 
 impl Declared {
-    pub(in crate::cli::rules) fn take(&mut self, equal: &Equal) {
+    fn take(&mut self, equal: &Equal) {
         let slot = match equal {
             Equal::Quantity | Equal::Duration | Equal::Set => &mut self.meaning,
             Equal::AbsentAs(_) => &mut self.absent_as,

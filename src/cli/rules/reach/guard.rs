@@ -23,11 +23,6 @@ pub(in crate::cli::rules) enum Atom {
 pub(in crate::cli::rules) struct Guard(BTreeSet<BTreeSet<Atom>>);
 
 impl Guard {
-    /// For nobody.
-    pub(in crate::cli::rules) fn never() -> Self {
-        Self::default()
-    }
-
     /// For everybody, whatever the state.
     pub(in crate::cli::rules) fn always() -> Self {
         Self(BTreeSet::from([BTreeSet::new()]))
@@ -147,11 +142,11 @@ mod tests {
     #[test]
     fn formulas_are_kept_minimal() {
         let (a, b, when) = (of(&[&["u:a"]]), of(&[&["u:b"]]), of(&[&["x"]]));
-        assert_eq!(a.and(&b), Guard::never());
+        assert_eq!(a.and(&b), Guard::default());
         assert_eq!(a.or(&b).and(&b.or(&when)), of(&[&["u:b"], &["u:a", "x"]]));
         assert_eq!(a.or(&Guard::always()), Guard::always());
         assert_eq!(a.or(&a.and(&when)), a);
-        assert!(a.covers(&a.and(&when)) && !a.and(&when).covers(&a) && Guard::always().covers(&when) && a.covers(&Guard::never()));
+        assert!(a.covers(&a.and(&when)) && !a.and(&when).covers(&a) && Guard::always().covers(&when) && a.covers(&Guard::default()));
         assert_eq!(of(&[&["u:b"], &["g:a", "x"]]).to_string(), "user b, or group a and when `x`");
     }
 }
