@@ -2,6 +2,7 @@
 
 pub mod diff;
 pub mod explain;
+pub mod learn;
 mod lint;
 mod list;
 mod reach;
@@ -28,6 +29,8 @@ enum Command {
     Lint(lint::Args),
     /// Say whether something may change, by which entry, for whom and when
     Explain(explain::Args),
+    /// Learn the smallest rule that permits recorded changes
+    Learn(learn::Args),
     /// Say what another version of a rule newly permits and refuses
     Diff(diff::Args),
 }
@@ -42,6 +45,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Show(args) => show::run(args),
         Command::Lint(args) => lint::run(args),
         Command::Explain(args) => explain::run(args),
+        Command::Learn(args) => learn::run(args),
         Command::Diff(args) => diff::run(args),
     }
 }

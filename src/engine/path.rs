@@ -342,7 +342,18 @@ mod tests {
 
     #[test]
     fn steps_are_written_as_they_are_read() {
-        let table = ["spec.tasks[*].replicas", "*", "['a b'].*", "m['it''s']", "m['a**']", "m['a***']", "m['']", "t[name=a].b", "t[name='a b**'][*]", "m['x/*']"];
+        let table = [
+            "spec.tasks[*].replicas",
+            "*",
+            "['a b'].*",
+            "m['it''s']",
+            "m['a**']",
+            "m['a***']",
+            "m['']",
+            "t[name=a].b",
+            "t[name='a b**'][*]",
+            "m['x/*']",
+        ];
         for text in table {
             let path = Path::parse(text).unwrap();
             assert_eq!(Path::of(path.steps()), Some(path.clone()), "{text}");

@@ -13,8 +13,8 @@ use serde::Serialize;
 use crate::cli::output::{self, Format, GOOD, styled};
 use crate::cli::rule_sources;
 use crate::engine::{Builtin, Rule, RuleSet, harmless};
-pub(in crate::cli::rules) use compare::words;
 pub use compare::TooMany;
+pub(in crate::cli::rules) use compare::words;
 pub use difference::{Difference, Permission};
 
 /// The options of `fieldward rules diff`.

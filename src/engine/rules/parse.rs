@@ -5,8 +5,8 @@ use serde_saphyr::{Location, Spanned};
 use super::document::{RawCondition, RawEntry, RawEquality, RawRequesters, RawResource, RawRule, RawSelector, Texts};
 use super::error::{RuleError, yaml_error};
 use super::{
-    Actions, Declaration, Effect, Entry, EntryOrigin, FailurePolicy, LabelSelector, MatchCondition, Meaning, Reason, Requesters, ResourceRule, Rule,
-    RuleName, SelectorExpression, Verb, Verbs, checks, marks,
+    Actions, Declaration, Effect, Entry, EntryOrigin, FailurePolicy, LabelSelector, MatchCondition, Meaning, Reason, Requesters,
+    ResourceRule, Rule, RuleName, SelectorExpression, Verb, Verbs, checks, marks,
 };
 use crate::engine::condition::{self, Fault};
 use crate::engine::path::Path;

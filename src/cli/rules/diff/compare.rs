@@ -104,14 +104,15 @@ impl Walk<'_> {
             self.path.pop();
             found.push((step, differences));
         }
-        Ok(merged(found, depth))
+        Ok(merged(&found, depth))
     }
 
     /// The steps that stand for the classes of children that either rule tells apart, the widest last.
     fn classes_below(&self, class: &Class) -> Vec<Step> {
         let depth = self.path.len();
         let sides = self.sides.iter().zip(&class.active);
-        let steps: BTreeSet<Step> = sides.flat_map(|(side, active)| side.items(active)).filter_map(|(_, item)| item.steps.get(depth).cloned()).collect();
+        let steps: BTreeSet<Step> =
+            sides.flat_map(|(side, active)| side.items(active)).filter_map(|(_, item)| item.steps.get(depth).cloned()).collect();
         let mut steps: Vec<Step> = steps.into_iter().collect();
         steps.sort_by_key(|step| matches!(step, Step::AnyMember | Step::AnyElement));
         steps
@@ -226,11 +227,11 @@ impl Walk<'_> {
 }
 
 /// What differs alike for a named child and for all others is said once, of all.
-fn merged(found: Vec<(Step, Vec<Difference>)>, depth: usize) -> Vec<Difference> {
+fn merged(found: &[(Step, Vec<Difference>)], depth: usize) -> Vec<Difference> {
     let wide: Vec<(Step, Vec<Difference>)> = found.iter().filter(|(step, _)| is_wide(step)).cloned().collect();
     let mut all = Vec::new();
     let mut apart: Vec<&Step> = Vec::new();
-    for (step, differences) in &found {
+    for (step, differences) in found {
         let wider = wide.iter().find(|(wide, _)| wide != step && step.within(wide));
         let alike = |(wide, others): &(Step, Vec<Difference>)| {
             let moved: Vec<Difference> = differences.iter().map(|difference| difference.moved(depth, wide)).collect();

@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 use super::difference::Difference;
 use crate::engine::{Actions, Effect, FailurePolicy, LabelSelector, Path, Reason, Requesters, ResourceRule, Rule, harmless};
 
+/// A part of the document: its name, what is in it, and what stands for nothing.
+type Part = (&'static str, fn(&Rule) -> BTreeSet<String>, &'static str);
+
 /// The parts that differ, in the order of the document.
 pub(super) fn compare(before: &Rule, after: &Rule) -> Vec<Difference> {
-    let parts: [(&'static str, fn(&Rule) -> BTreeSet<String>, &str); 9] = [
+    let parts: [Part; 9] = [
         ("resources", resources, "none"),
         ("namespaceSelector", |rule| selector(rule.namespace_selector()), "every namespace"),
         ("objectSelector", |rule| selector(rule.object_selector()), "every object"),
@@ -108,7 +111,9 @@ fn sensitive(paths: &[Path]) -> BTreeSet<String> {
     let wider = |path: &Path| {
         let covers = |other: &Path| {
             let steps = path.steps().get(..other.steps().len()).unwrap_or_default();
-            other.steps() != path.steps() && steps.len() == other.steps().len() && steps.iter().zip(other.steps()).all(|(one, two)| one.within(two))
+            other.steps() != path.steps()
+                && steps.len() == other.steps().len()
+                && steps.iter().zip(other.steps()).all(|(one, two)| one.within(two))
         };
         paths.iter().any(covers)
     };

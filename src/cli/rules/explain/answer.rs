@@ -87,7 +87,8 @@ enum Bound {
 
 impl<'r> Answer<'r> {
     pub(super) fn of(rule: &'r Rule, steps: &[Step], requester: Option<&Requester<'_>>) -> Self {
-        let entries: Vec<Entry> = rule.entries().chain(rule.lifecycle_entries()).filter_map(|entry| for_requester(entry, requester)).collect();
+        let entries: Vec<Entry> =
+            rule.entries().chain(rule.lifecycle_entries()).filter_map(|entry| for_requester(entry, requester)).collect();
         let is_protected = rule.protected_labels().any(|label| is_below(steps, &["metadata", "labels", label]));
         let is_owned = Rule::owned_by_the_api_server().iter().any(|field| is_below(steps, &["metadata", field]));
         let permits = |covers: fn(&Step, &Step) -> bool| if is_protected { Permits::default() } else { walk(&entries, steps, covers) };
@@ -135,7 +136,9 @@ impl<'r> Answer<'r> {
             self.may_change = self.may_change.max(MayChange::Partly);
             self.notes.push("while the object is being deleted, anybody may take finalizers away".to_owned());
         }
-        let hidden = |path: &crate::engine::Path| path.steps().len() <= steps.len() && path.steps().iter().zip(steps).all(|(one, two)| one.meets(two));
+        let hidden = |path: &crate::engine::Path| {
+            path.steps().len() <= steps.len() && path.steps().iter().zip(steps).all(|(one, two)| one.meets(two))
+        };
         if self.rule.sensitive().iter().any(hidden) {
             self.notes.push("sensitive: its values are never shown".to_owned());
         }
@@ -172,7 +175,9 @@ impl<'r> Answer<'r> {
         let mut found: Vec<(Vec<&'static str>, String)> = Vec::new();
         let mut add = |change: Change, instead: &[Change]| {
             let (certain, possible) = (self.guard(change, Bound::Certain), self.guard(change, Bound::Possible));
-            let is_said = instead.iter().any(|other| self.guard(*other, Bound::Certain) == certain && self.guard(*other, Bound::Possible) == possible);
+            let is_said = instead
+                .iter()
+                .any(|other| self.guard(*other, Bound::Certain) == certain && self.guard(*other, Bound::Possible) == possible);
             if possible.is_never() || is_said {
                 return;
             }

@@ -21,8 +21,11 @@ pub(super) fn find<'r>(rules: &'r RuleSet, text: &str) -> anyhow::Result<Meant<'
     let speaking: Vec<(&Rule, BTreeSet<String>)> =
         rules.rules().map(|rule| (rule, resources(rule, |resource| name.means(resource)))).filter(|(_, named)| !named.is_empty()).collect();
     let all: BTreeSet<&String> = speaking.iter().flat_map(|(_, named)| named).collect();
-    let common: Vec<String> =
-        all.iter().filter(|resource| speaking.iter().all(|(_, named)| named.contains(**resource))).map(|resource| (*resource).clone()).collect();
+    let common: Vec<String> = all
+        .iter()
+        .filter(|resource| speaking.iter().all(|(_, named)| named.contains(**resource)))
+        .map(|resource| (*resource).clone())
+        .collect();
     let groups: BTreeSet<&str> = all.iter().map(|resource| resource.splitn(3, '.').nth(2).unwrap_or_default()).collect();
     if all.is_empty() {
         let known: BTreeSet<String> = rules.rules().flat_map(|rule| resources(rule, |_| true)).collect();

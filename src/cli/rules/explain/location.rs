@@ -54,19 +54,18 @@ fn field(text: &str) -> Option<Vec<Spot>> {
     let mut spots = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let (spot, after) = match rest.strip_prefix('[') {
-            Some(inside) => bracket(inside)?,
-            None => {
-                let from = if spots.is_empty() { rest } else { rest.strip_prefix('.')? };
-                let end = from.find(['.', '[']).unwrap_or(from.len());
-                let (name, after) = from.split_at_checked(end)?;
-                let step = match name {
-                    "" => return None,
-                    "*" => Step::AnyMember,
-                    name => Step::Name(name.to_owned()),
-                };
-                (Spot::Step(step), after)
-            }
+        let (spot, after) = if let Some(inside) = rest.strip_prefix('[') {
+            bracket(inside)?
+        } else {
+            let from = if spots.is_empty() { rest } else { rest.strip_prefix('.')? };
+            let end = from.find(['.', '[']).unwrap_or(from.len());
+            let (name, after) = from.split_at_checked(end)?;
+            let step = match name {
+                "" => return None,
+                "*" => Step::AnyMember,
+                name => Step::Name(name.to_owned()),
+            };
+            (Spot::Step(step), after)
         };
         spots.push(spot);
         rest = after;
