@@ -116,7 +116,7 @@ fn answer_text(answer: &Answer<'_>, is_path: bool, own: Option<String>) -> Strin
     for related in &answer.entries {
         text += &format!("  {}\n", related_text(related, rule.origin()));
     }
-    if answer.entries.is_empty() {
+    if answer.entries.is_empty() && !answer.is_owned() {
         text += "  no entry leads there\n";
     }
     text.extend(answer.compared.iter().map(|compared| format!("  compared: {compared}\n")));

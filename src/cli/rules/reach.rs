@@ -58,8 +58,53 @@ pub(super) struct Above {
     /// Where every change of what both objects have is permitted, but of a keyed list whose new keys repeat.
     pub(super) granted: Guard,
     /// Where that is permitted too.
-    whole: Guard,
+    pub(super) whole: Guard,
     own: Own,
+    /// For each object above, what comes of its appearing and vanishing together with everything between it and here.
+    chains: Vec<Chain>,
+}
+
+/// Objects one in the other that only one side has, down to the parent of a location.
+#[derive(Debug, Clone)]
+struct Chain {
+    /// Where each of them counts as empty.
+    ways: Guard,
+    /// Where one of them may appear with anything in it.
+    set: Guard,
+    /// Where one of them may vanish so.
+    clear: Guard,
+}
+
+/// Where a location may appear or vanish together with objects around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Within {
+    pub(super) change: Change,
+    pub(super) guard: Guard,
+    /// Where that is so because of what is around it.
+    pub(super) inherited: Guard,
+}
+
+impl Above {
+    /// What is permitted where parents are on one side only, and the chains that go on from there. No `Modify` above counts then.
+    fn within(&self, own: &Own) -> (Vec<Within>, Vec<Chain>) {
+        let mut found = Vec::new();
+        let mut chains = Vec::new();
+        for Chain { ways, set, clear } in &self.chains {
+            let mut note = |change: Change, inherited: &Guard, single: &Guard, container: Guard| {
+                let guards = [single.clone(), container.clone(), container.or(&own.way)].map(|guard| inherited.or(&ways.and(&guard)));
+                let [_, whole, _] = &guards;
+                let whole = whole.clone();
+                found.extend(guards.map(|guard| Within { change, guard, inherited: inherited.clone() }));
+                whole
+            };
+            let appears = self.own.verb(Verb::AddItem).or(own.verb(Verb::Set));
+            let vanishes = self.own.verb(Verb::RemoveItem).or(own.verb(Verb::Clear));
+            let set = note(Change::SetWithin, set, &appears, appears.or(own.verb(Verb::AddItem)));
+            let clear = note(Change::ClearWithin, clear, &vanishes, vanishes.or(own.verb(Verb::RemoveItem)));
+            chains.push(Chain { ways: ways.and(&own.way), set, clear });
+        }
+        (found, chains)
+    }
 }
 
 /// What is permitted at a location that both parents have.
@@ -85,6 +130,8 @@ pub(super) struct Permits {
     pub(super) vanish: Guard,
     /// Of a keyed list: to become one whose keys repeat.
     pub(super) replace: Guard,
+    /// The same for what appears and vanishes together with objects around it, from each of these on.
+    pub(super) within: Vec<Within>,
 }
 
 impl Permits {
@@ -97,7 +144,10 @@ impl Permits {
         let clear = above.granted.or(above.own.verb(Verb::RemoveItem)).or(own.verb(Verb::Clear));
         let set_container = set.or(own.verb(Verb::AddItem));
         let clear_container = clear.or(own.verb(Verb::RemoveItem));
+        let (within, mut chains) = above.within(&own);
+        chains.push(Chain { ways: own.way.clone(), set: set_container.clone(), clear: clear_container.clone() });
         let permits = Self {
+            within,
             modify: granted.or(own.verb(Verb::Modify)),
             add: granted.or(own.verb(Verb::AddItem)),
             remove: granted.or(own.verb(Verb::RemoveItem)),
@@ -109,7 +159,7 @@ impl Permits {
             set_container,
             clear_container,
         };
-        (permits, Above { granted, whole, own })
+        (permits, Above { granted, whole, own, chains })
     }
 
     /// Each with what it is called.
@@ -142,6 +192,8 @@ pub(super) enum Change {
     Appear,
     Vanish,
     Replace,
+    SetWithin,
+    ClearWithin,
 }
 
 impl Change {
@@ -160,6 +212,8 @@ impl Change {
             Self::ClearContainer => "Clear of a list or map",
             Self::Appear => "appear with what is permitted below",
             Self::Vanish => "vanish with what is permitted below",
+            Self::SetWithin => "Set together with the object around it",
+            Self::ClearWithin => "Clear together with the object around it",
             Self::Replace => "Modify to a list whose keys repeat",
         }
     }

@@ -93,7 +93,7 @@ fn change(dice: &mut Dice, rule: &mut Rule, other: &Rule) {
         1 if !other.equality.is_empty() => rule.equality.push(dice.pick(&other.equality).clone()),
         2 if !rule.equality.is_empty() => drop(rule.equality.remove(dice.below(rule.equality.len()))),
         3 if !rule.selector.is_empty() => drop(rule.selector.remove(dice.below(rule.selector.len()))),
-        3 => rule.selector = other.selector.clone(),
+        3 => rule.selector.clone_from(&other.selector),
         4 if dice.percent(20) => rule.exempt = other.exempt.clone(),
         _ if rule.mutable.is_empty() => {}
         5 => drop(rule.mutable.remove(dice.below(rule.mutable.len()))),
@@ -108,6 +108,9 @@ fn change(dice: &mut Dice, rule: &mut Rule, other: &Rule) {
                 4 => entry.when = dice.percent(70).then(|| (*dice.pick(&super::scene::CONDITIONS)).to_owned()),
                 _ => {
                     let last = entry.path.0.len() - 1;
+                    if last == 0 {
+                        return;
+                    }
                     if entry.path.0[last].is_member() {
                         entry.path.0[last] = OracleStep::AnyMember;
                     } else {

@@ -86,9 +86,9 @@ fn edit(dice: &mut Dice, case: Case) -> Option<Edit> {
         Value::Array(elements) => {
             let verb = if dice.percent(50) { "AddItem" } else { "RemoveItem" };
             if verb == "AddItem" {
-                elements.push(json!({"name": "fresh", "id": "fresh"}))
+                elements.push(json!({"name": "fresh", "id": "fresh"}));
             } else {
-                drop(elements.pop()?)
+                drop(elements.pop()?);
             }
             verb
         }

@@ -56,7 +56,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("properties::several_rules_must_all_allow", move || laws::several_rules_must_all_allow(run.part(10))),
         Trial::test("properties::explanations_are_true", move || explained::explanations_are_true(run.part(4))),
         Trial::test("properties::differences_are_complete", move || differing::differences_are_complete(run.part(4))),
-        Trial::test("properties::a_learned_rule_is_the_smallest", move || learned::a_learned_rule_is_the_smallest(run.part(20))),
+        Trial::test("properties::a_learned_rule_is_the_smallest", move || learned::a_learned_rule_is_the_smallest(run.part(40))),
         Trial::test("properties::every_body_is_answered", move || laws::every_body_is_answered(run.part(10))),
     ];
     trials.extend(sentences::table().into_iter().map(|sentence| {

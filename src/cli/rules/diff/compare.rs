@@ -154,21 +154,28 @@ impl Walk<'_> {
         }
         let is_keyed = declared.iter().any(|declared| declared.key.is_some());
         let below = self.below(&Class { active, above, protected })?;
-        differences.extend(self.permissions(&permits, &parent.above, is_keyed, &below));
+        // A label that one of the two protects inherits nothing there.
+        let inherits = protected[0] == protected[1] || parent.protected == protected;
+        differences.extend(self.permissions(&permits, inherits.then_some(&parent.above), is_keyed, &below));
         differences.extend(below);
         Ok(differences)
     }
 
-    fn permissions(&self, permits: &[Permits; 2], above: &[Above; 2], is_keyed: bool, below: &[Difference]) -> Vec<Difference> {
-        let inherited_differ = above[0].granted != above[1].granted;
+    fn permissions(&self, permits: &[Permits; 2], above: Option<&[Above; 2]>, is_keyed: bool, below: &[Difference]) -> Vec<Difference> {
+        let handed_down = above.and_then(|[before, after]| Direction::of(&before.granted, &after.granted));
         let mut found: Vec<Permission> = Vec::new();
         let [before, after] = permits;
         for ((change, before), (_, after)) in before.named().into_iter().zip(after.named()) {
             let Some(direction) = Direction::of(before, after) else { continue };
             let is_inherited = match (change, direction) {
-                (Change::Replace, _) => inherited_differ,
-                (_, Direction::Gained) => *after == above[1].granted,
-                (_, Direction::Lost) => *before == above[0].granted,
+                (Change::Replace, Direction::Gained) => {
+                    handed_down == Some(direction) && above.is_some_and(|[_, above]| *after == above.whole)
+                }
+                (Change::Replace, Direction::Lost) => {
+                    handed_down == Some(direction) && above.is_some_and(|[above, _]| *before == above.whole)
+                }
+                (_, Direction::Gained) => above.is_some_and(|[_, above]| *after == above.granted),
+                (_, Direction::Lost) => above.is_some_and(|[above, _]| *before == above.granted),
                 (_, Direction::Other) => false,
             };
             let is_said = |other: &Permission| other.before == *before && other.after == *after;
@@ -196,6 +203,21 @@ impl Walk<'_> {
                     except: self.narrower(direction),
                 }),
             }
+        }
+        for (before, after) in before.within.iter().zip(&after.within) {
+            let Some(direction) = Direction::of(&before.guard, &after.guard) else { continue };
+            let is_inherited = match direction {
+                Direction::Gained => after.guard == after.inherited,
+                Direction::Lost => before.guard == before.inherited,
+                Direction::Other => false,
+            };
+            let is_said = |other: &Permission| other.direction == direction || other.direction == Direction::Other;
+            if is_inherited || found.iter().any(is_said) {
+                continue;
+            }
+            let (path, change) = (self.path(), before.change);
+            let (before, after) = (before.guard.clone(), after.guard.clone());
+            found.push(Permission { path, others: false, changes: vec![change], direction, before, after, except: Vec::new() });
         }
         found.into_iter().map(Difference::Permission).collect()
     }

@@ -159,11 +159,9 @@ impl Permission {
         };
         let who = match (self.direction, self.before.is_never(), self.after.is_never()) {
             (Direction::Gained, true, _) if self.after.is_always() => String::new(),
-            (Direction::Gained, true, _) => format!(", for {}", self.after),
             (Direction::Lost, _, true) if self.before.is_always() => String::new(),
-            (Direction::Lost, _, true) => format!(" (was: for {})", self.before),
-            (Direction::Other, ..) => format!(", may now depend on: {} (was: {})", self.after, self.before),
-            _ => format!(", for {} (was: {})", self.after, self.before),
+            (Direction::Other, ..) => format!("; may now depend on: {} (was: {})", self.after, self.before),
+            _ => format!("; now: {} (was: {})", self.after, self.before),
         };
         let except: Vec<String> = self.except.iter().map(|path| harmless(&path.to_string())).collect();
         let except = match self.direction {

@@ -20,6 +20,8 @@ pub enum MayChange {
 pub(super) struct Answer<'r> {
     pub(super) rule: &'r Rule,
     pub(super) may_change: MayChange,
+    /// Whether the API server writes it, so that entries say nothing.
+    is_owned: bool,
     /// Why that is so for other reasons than entries.
     pub(super) notes: Vec<String>,
     /// What is permitted at all the locations meant.
@@ -97,6 +99,7 @@ impl<'r> Answer<'r> {
         let mut answer = Self {
             rule,
             may_change: MayChange::No,
+            is_owned,
             notes: Vec::new(),
             certain: permits(Step::within),
             possible: permits(Step::meets),
@@ -105,7 +108,7 @@ impl<'r> Answer<'r> {
             nearby: Vec::new(),
         };
         answer.may_change = answer.judged(steps);
-        answer.note(steps, is_owned, is_protected, requester);
+        answer.note(steps, is_protected, requester);
         if answer.may_change == MayChange::No {
             answer.nearby = nearby(rule, steps);
         }
@@ -123,8 +126,8 @@ impl<'r> Answer<'r> {
         }
     }
 
-    fn note(&mut self, steps: &[Step], is_owned: bool, is_protected: bool, requester: Option<&Requester<'_>>) {
-        if is_owned {
+    fn note(&mut self, steps: &[Step], is_protected: bool, requester: Option<&Requester<'_>>) {
+        if self.is_owned {
             self.may_change = MayChange::Yes;
             self.notes.push("the API server writes it: never taken for a change".to_owned());
         }
@@ -157,9 +160,9 @@ impl<'r> Answer<'r> {
             Bound::Possible => &self.possible,
         };
         match change {
-            Change::Set => &permits.set,
+            Change::Set | Change::SetWithin => &permits.set,
             Change::Modify => &permits.modify,
-            Change::Clear => &permits.clear,
+            Change::Clear | Change::ClearWithin => &permits.clear,
             Change::AddItem => &permits.add,
             Change::RemoveItem => &permits.remove,
             Change::SetContainer => &permits.set_container,
@@ -178,7 +181,7 @@ impl<'r> Answer<'r> {
             let is_said = instead
                 .iter()
                 .any(|other| self.guard(*other, Bound::Certain) == certain && self.guard(*other, Bound::Possible) == possible);
-            if possible.is_never() || is_said {
+            if possible.is_never() || is_said || self.is_owned {
                 return;
             }
             let cases = match (certain == possible, certain.is_never()) {
@@ -201,9 +204,18 @@ impl<'r> Answer<'r> {
         found
     }
 
+    /// Whether the API server writes it: never a change.
+    pub(super) fn is_owned(&self) -> bool {
+        self.is_owned
+    }
+
     /// The five that are permitted to nobody.
     pub(super) fn refused(&self) -> Vec<&'static str> {
-        Change::VERBS.into_iter().filter(|change| self.guard(*change, Bound::Possible).is_never()).map(Change::as_str).collect()
+        Change::VERBS
+            .into_iter()
+            .filter(|change| !self.is_owned && self.guard(*change, Bound::Possible).is_never())
+            .map(Change::as_str)
+            .collect()
     }
 }
 

@@ -229,9 +229,10 @@ impl Maps {
         Self { keys }
     }
 
-    /// The path with the steps of maps in which several keys were touched generalised.
+    /// The path with the steps into maps in which several keys were touched generalised; what is a map in one review may be a list in another.
     fn general(&self, path: &[Step]) -> Vec<Step> {
-        let step = |(depth, step): (usize, &Step)| path.get(..depth).and_then(|map| self.keys.get(map)).unwrap_or(step).clone();
+        let key = |depth: usize| path.get(..depth).and_then(|map| self.keys.get(map));
+        let step = |(depth, step): (usize, &Step)| key(depth).filter(|_| step.is_member()).unwrap_or(step).clone();
         path.iter().enumerate().map(step).collect()
     }
 }
