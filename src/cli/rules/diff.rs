@@ -4,6 +4,7 @@ mod compare;
 mod difference;
 mod scope;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -76,7 +77,11 @@ struct Report {
 }
 
 fn pairs(before: &RuleSet, after: &RuleSet) -> anyhow::Result<Vec<Report>> {
-    let single = before.len() == 1 && after.len() == 1;
+    let names = |rules: &RuleSet| -> BTreeSet<String> {
+        rules.rules().flat_map(|rule| rule.resources().iter().flat_map(|one| one.resources.clone())).collect()
+    };
+    // Another version may have another name, but not speak of something else.
+    let single = before.len() == 1 && after.len() == 1 && !names(before).is_disjoint(&names(after));
     let partner = |of: &Rule, among: &RuleSet| -> Option<String> {
         let rule = if single { among.rules().next() } else { among.get(of.name().as_str()) };
         rule.map(|rule| rule.name().to_string())

@@ -24,8 +24,8 @@ use reviews::{Found, Given, Target, Update};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit code: 0 a rule was learned, 1 there was nothing to learn from, 2 reviews that cannot be read or learned from.\n\n\
-    Elements of lists become [*], told apart by name where each has one. In a map (labels, annotations, data and the like, and objects with\n\
-    keys that are no names of fields) one key that changed stands for itself, several for all: by their prefix if they share one. What only\n\
+    Elements of lists become [*], told apart by name where each has one. In a map (labels, annotations, data and the like, and objects with \
+    keys that are no names of fields) one key that changed stands for itself, several for all: by their prefix if they share one. What only \
     service accounts and the control plane changed is theirs alone. Reviews that were denied are passed over, and no value is printed."
 )]
 pub(super) struct Args {

@@ -82,6 +82,8 @@ pub(super) struct Within {
     pub(super) guard: Guard,
     /// Where that is so because of what is around it.
     pub(super) inherited: Guard,
+    /// Whether it holds nothing but what is permitted below.
+    pub(super) is_way: bool,
 }
 
 impl Above {
@@ -94,7 +96,13 @@ impl Above {
                 let guards = [single.clone(), container.clone(), container.or(&own.way)].map(|guard| inherited.or(&ways.and(&guard)));
                 let [_, whole, _] = &guards;
                 let whole = whole.clone();
-                found.extend(guards.map(|guard| Within { change, guard, inherited: inherited.clone() }));
+                let ways = [false, false, true];
+                found.extend(guards.into_iter().zip(ways).map(|(guard, is_way)| Within {
+                    change,
+                    guard,
+                    inherited: inherited.clone(),
+                    is_way,
+                }));
                 whole
             };
             let appears = self.own.verb(Verb::AddItem).or(own.verb(Verb::Set));

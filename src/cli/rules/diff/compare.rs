@@ -212,7 +212,8 @@ impl Walk<'_> {
                 Direction::Other => false,
             };
             let is_said = |other: &Permission| other.direction == direction || other.direction == Direction::Other;
-            if is_inherited || found.iter().any(is_said) {
+            let follows = before.is_way && below.iter().any(|other| matches!(other, Difference::Permission(other) if is_said(other)));
+            if is_inherited || follows || found.iter().any(is_said) {
                 continue;
             }
             let (path, change) = (self.path(), before.change);
