@@ -158,6 +158,7 @@ static COMMANDS: &[Line] = &[
     line("rules-learn-nothing", "rules learn tests/cases/volcano-job/vj-queue.json"),
     line("rules-learn-no-review", "rules learn tests/golden/files/before.yaml"),
     Line { stdin: Some("tests/cases/volcano-job/vj-label.json"), ..line("rules-learn-stdin", "rules learn -") },
+    line("rules-learn-masked", "rules learn tests/golden/files/masked.yaml"),
     line("rules-explain-help", "rules explain --help"),
     line("rules-diff-help", "rules diff --help"),
     line("rules-learn-help", "rules learn --help"),

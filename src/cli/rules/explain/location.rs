@@ -83,7 +83,7 @@ fn bracket(inside: &str) -> Option<(Spot, &str)> {
         };
         return Some((Spot::Step(step), after.strip_prefix(']')?));
     }
-    let end = inside.find(['=', ']'])?;
+    let end = inside.find(['=', ']']).filter(|_| !inside.starts_with('\''))?;
     let (key, after) = inside.split_at_checked(end)?;
     if let Some(after) = after.strip_prefix('=') {
         let (value, after) = match quoted(after) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::draft::{Draft, Entry, Equality, Who};
+use super::draft::{Draft, Entry, Equality, NODES, Who};
 use super::reviews::{Target, Update};
 use crate::engine::{Equal, Path, Step, Verbs, harmless};
 
@@ -69,7 +69,7 @@ fn by(who: &BTreeSet<Who>) -> String {
         (!names.is_empty()).then(|| format!("{name}: [{}]", names.join(", ")))
     };
     let users = list("users", &|who| if let Who::User(name) = who { Some(name.clone()) } else { None });
-    let groups = list("groups", &|who| (*who == Who::Nodes).then(|| "system:nodes".to_owned()));
+    let groups = list("groups", &|who| (*who == Who::Nodes).then(|| NODES.to_owned()));
     let accounts = list("serviceAccounts", &|who| if let Who::Account(name) = who { Some(name.clone()) } else { None });
     [users, groups, accounts].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

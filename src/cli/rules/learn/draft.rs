@@ -7,6 +7,9 @@ use super::reviews::{Target, Update};
 use super::shape::{KEY, Shape};
 use crate::engine::{Equal, Step, Verb, Verbs};
 
+/// The group of the kubelets.
+pub(super) const NODES: &str = "system:nodes";
+
 /// A rule in the making.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Draft {
@@ -48,16 +51,16 @@ pub(super) enum Who {
 
 impl Who {
     /// None of a person, or of what may be one.
-    fn of(user: &str) -> Option<Self> {
+    fn of(Update { user, groups, .. }: &Update) -> Option<Self> {
         if let Some((namespace, name)) = user.strip_prefix("system:serviceaccount:").and_then(|account| account.split_once(':')) {
             let is_name = |text: &str| {
                 !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
             };
             return (is_name(namespace) && is_name(name)).then(|| Self::Account(format!("{namespace}/{name}")));
         }
-        match user {
+        match user.as_str() {
             "system:apiserver" | "system:kube-controller-manager" | "system:kube-scheduler" => Some(Self::User(user.to_owned())),
-            _ if user.starts_with("system:node:") => Some(Self::Nodes),
+            _ if user.starts_with("system:node:") && groups.iter().any(|group| group == NODES) => Some(Self::Nodes),
             _ => None,
         }
     }
@@ -80,7 +83,7 @@ impl Draft {
         for (review, (update, changes)) in updates.iter().zip(&found).enumerate() {
             for change in changes {
                 draft.keys(&shape, reading, &maps, change, review);
-                draft.change(&maps, &chosen, change, review, &update.user);
+                draft.change(&maps, &chosen, change, review, update);
             }
         }
         draft.settle();
@@ -109,7 +112,7 @@ impl Draft {
     }
 
     /// Another spelling becomes an equality, every other change an entry of its own requester and verb.
-    fn change(&mut self, maps: &Maps, chosen: &Chosen, change: &Change, review: usize, user: &str) {
+    fn change(&mut self, maps: &Maps, chosen: &Chosen, change: &Change, review: usize, update: &Update) {
         if !change.equal.is_empty() && change.equal.iter().all(|(path, equal)| chosen.has(&maps.general(path), equal)) {
             for (path, equal) in &change.equal {
                 self.declare(maps.general(path), equal.clone(), review);
@@ -119,9 +122,9 @@ impl Draft {
         self.entries.push(Entry {
             path: maps.general(&change.path),
             verbs: BTreeSet::from([change.verb]),
-            by: Who::of(user).into_iter().collect(),
+            by: Who::of(update).into_iter().collect(),
             reviews: BTreeSet::from([review]),
-            users: BTreeSet::from([user.to_owned()]),
+            users: BTreeSet::from([update.user.clone()]),
             is_masked: change.is_masked,
         });
     }

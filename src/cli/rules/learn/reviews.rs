@@ -33,6 +33,7 @@ pub(super) struct Update {
     /// The review as it would be sent.
     pub(super) body: Vec<u8>,
     pub(super) user: String,
+    pub(super) groups: Vec<String>,
     pub(super) old: Value,
     pub(super) new: Value,
 }
@@ -120,7 +121,8 @@ impl Found {
             None => plural,
         };
         let user = text("/userInfo/username").unwrap_or_default();
-        let update = Update { file: file.to_owned(), body: serde_json::to_vec(&review)?, user, old, new };
+        let groups = request.pointer("/userInfo/groups").and_then(|groups| serde_json::from_value(groups.clone()).ok()).unwrap_or_default();
+        let update = Update { file: file.to_owned(), body: serde_json::to_vec(&review)?, user, groups, old, new };
         self.updates.entry(Target { group, version, resource, kind }).or_default().push(update);
         Ok(())
     }
