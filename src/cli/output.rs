@@ -53,8 +53,8 @@ pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     print(&(escaped(&text) + "\n"))
 }
 
-/// Outside of strings JSON has no character that would be escaped but the line feed.
-fn escaped(json: &str) -> String {
+/// JSON with the characters escaped on which a terminal would act: outside of strings it has none but the line feed.
+pub fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for letter in json.chars() {
         let mut buffer = [0; 4];

@@ -1,7 +1,11 @@
 //! `fieldward rules`: what may change per kind, and what is doubtful in a rule.
 
+pub mod diff;
+pub mod explain;
+pub mod learn;
 mod lint;
 mod list;
+mod reach;
 mod show;
 
 use std::process::ExitCode;
@@ -23,6 +27,12 @@ enum Command {
     Show(show::Args),
     /// Look for errors and for what is doubtful in rule files; without a file, in the rules in force
     Lint(lint::Args),
+    /// Say whether something may change, by which entry, for whom and when
+    Explain(explain::Args),
+    /// Learn the smallest rule that permits recorded changes
+    Learn(learn::Args),
+    /// Say what another version of a rule newly permits and refuses
+    Diff(diff::Args),
 }
 
 /// Runs the subcommand.
@@ -34,5 +44,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
         Command::Lint(args) => lint::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Learn(args) => learn::run(args),
+        Command::Diff(args) => diff::run(args),
     }
 }

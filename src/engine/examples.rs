@@ -181,6 +181,9 @@ fn a_keyed_list_pairs_by_key_and_keeps_its_order() {
     let below = |elements: Value| json!({"x": {"y": {"t": elements, "z": elements}}});
     expect(above, below(json!([a])), below(json!([b, a])), &[]);
     expect(above, below(json!([a])), below(json!([a, a])), &["x.y.t Modify"]);
+    let bare_between = "mutable: [{path: x, allow: [Modify]}, x.y.z]\nequality: [{path: x.y.z.t, key: name}]";
+    let deeper = |elements: Value| json!({"x": {"y": {"z": {"t": elements}}}});
+    expect(bare_between, deeper(json!([a])), deeper(json!([a, a])), &[]);
     let bare = "mutable: [t]\nequality: [{path: t, key: name}]";
     expect(bare, list(json!([a])), list(json!([a, a])), &[]);
     let many: Vec<Value> = (0..12).map(|index| json!({"name": format!("n{index}")})).collect();

@@ -25,14 +25,15 @@ mod verdict;
 mod words;
 
 pub use admit::{PREFIX, admit, refuse_oversized};
+pub use canonical::respelled;
 pub use case::{Case, CaseDocument, Expect, NotACase};
 pub use condition::{Condition, ConditionFailure, Read};
 pub use path::{Path, PathError, Step};
 pub use record::{Recording, Unrecorded, record};
 pub use reply::{Decision, Judgement, Reply, RuleOutcome, Subject};
 pub use rules::{
-    Actions, Builtin, Document, Effect, Entry, FailurePolicy, LabelSelector, MatchCondition, Reason, Requesters, ResourceRule, Rule,
-    RuleError, RuleErrors, RuleName, RuleSet, SelectorExpression, Verb, Verbs,
+    Actions, Builtin, Declaration, Document, Effect, Entry, Equal, FailurePolicy, LabelSelector, MatchCondition, Reason, Requesters,
+    ResourceRule, Rule, RuleError, RuleErrors, RuleName, RuleSet, SelectorExpression, Verb, Verbs,
 };
 pub use verdict::ChangeKind;
 pub use words::{Change, Piece, Shown, harmless};

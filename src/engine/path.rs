@@ -66,6 +66,15 @@ impl Path {
         Parser { text: text.chars().collect(), at: 0 }.path().map(|steps| Self { text: text.to_owned(), steps })
     }
 
+    /// The path of these steps, written as a rule's author would; none if there are none, or a prefix that no rule can write.
+    pub fn of(steps: &[Step]) -> Option<Self> {
+        let mut text = String::new();
+        for step in steps {
+            write_step(step, &mut text);
+        }
+        Self::parse(&text).ok().filter(|path| path.steps == steps)
+    }
+
     /// The steps from the root.
     pub fn steps(&self) -> &[Step] {
         &self.steps
@@ -81,6 +90,20 @@ impl fmt::Display for Path {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.text)
     }
+}
+
+fn write_step(step: &Step, text: &mut String) {
+    let separator = if text.is_empty() { "" } else { "." };
+    let quote = |key: &str| key.replace('\'', "''");
+    text.push_str(&match step {
+        Step::Name(name) if is_bare(name) => format!("{separator}{name}"),
+        Step::Name(name) => format!("['{}{}']", quote(name), if name.ends_with('*') { "*" } else { "" }),
+        Step::Prefix(prefix) => format!("['{}*']", quote(prefix)),
+        Step::AnyMember => format!("{separator}*"),
+        Step::AnyElement => "[*]".to_owned(),
+        Step::Keyed { key, value } if is_bare(value) => format!("[{key}={value}]"),
+        Step::Keyed { key, value } => format!("[{key}='{}{}']", quote(value), if value.ends_with('*') { "*" } else { "" }),
+    });
 }
 
 /// Whether both have the same length and `holds` for each pair.
@@ -313,6 +336,28 @@ mod tests {
             error,
             Err("expected `*`, a quoted key or `key=value` (elements have no index here), found `0` at column 12 of the path".to_owned())
         );
+    }
+
+    #[test]
+    fn steps_are_written_as_they_are_read() {
+        let table = [
+            "spec.tasks[*].replicas",
+            "*",
+            "['a b'].*",
+            "m['it''s']",
+            "m['a**']",
+            "m['a***']",
+            "m['']",
+            "t[name=a].b",
+            "t[name='a b**'][*]",
+            "m['x/*']",
+        ];
+        for text in table {
+            let path = Path::parse(text).unwrap();
+            assert_eq!(Path::of(path.steps()), Some(path.clone()), "{text}");
+        }
+        assert_eq!(Path::of(&[]), None);
+        assert_eq!(Path::of(&[Step::Prefix("a*".into())]), None);
     }
 
     #[test]

@@ -162,7 +162,11 @@ impl<'a> Judging<'_, '_, 'a> {
 
     /// What a location is below a narrowed entry that permits the change around it.
     fn granted(&self, location: &Location<'a>) -> State {
-        if location.pairing == Pairing::Replaced && self.verbs(location) != Verbs::ALL { State::Violation } else { State::Granted }
+        match self.verbs(location) {
+            Verbs::ALL => State::Permitted,
+            _ if location.pairing == Pairing::Replaced => State::Violation,
+            _ => State::Granted,
+        }
     }
 
     /// Objects on the way that are absent on one side: reported whole unless permitted and other parts are mixed in them.

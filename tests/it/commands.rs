@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use libtest_mimic::Trial;
 
-use crate::corpus::{cases, files, root};
+use crate::corpus::{cases, files, packed_cases, root};
 use crate::golden;
 use crate::support::server::fieldward;
 
@@ -16,7 +16,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             Ok(())
         })
     });
-    let others: [(&str, fn()); 5] = [
+    let others: [(&str, fn()); 6] = [
+        ("what_is_learned_of_all_cases_holds", what_is_learned_of_all_cases_holds),
         ("a_suite_of_all_cases_passes", a_suite_of_all_cases_passes),
         ("a_rule_is_shown_as_written", a_rule_is_shown_as_written),
         ("no_output_acts_on_a_terminal", no_output_acts_on_a_terminal),
@@ -132,6 +133,35 @@ static COMMANDS: &[Line] = &[
     line("rules-lint-warnings-json", "rules lint -o json tests/golden/files/doubtful.yaml"),
     line("rules-lint-errors", "rules lint tests/golden/files/typo.yaml tests/golden/files/doubtful.yaml"),
     line("rules-lint-errors-json", "rules lint -o json tests/golden/files/typo.yaml"),
+    line("rules-explain", "rules explain job spec.tasks[*].replicas"),
+    line("rules-explain-no", "rules explain Job spec.queue"),
+    line("rules-explain-part", "rules explain jobs.batch.volcano.sh spec.tasks"),
+    line("rules-explain-kind", "rules explain job.v1alpha1.batch.volcano.sh"),
+    line("rules-explain-requester", "rules explain mxjob status --user system:serviceaccount:kubeflow:mxnet-operator"),
+    line("rules-explain-other-requester", "rules explain mxjob status --user alice --group staff"),
+    line("rules-explain-owned", "rules explain volcano-job metadata.generation"),
+    line("rules-explain-finalizers", "rules explain job metadata.finalizers"),
+    line("rules-explain-warns", "rules explain configmaps data[0] --rules tests/golden/files/clean.yaml"),
+    line("rules-explain-conditions", "rules explain conditional spec.template.x --rules tests/golden/files/conditional.yaml"),
+    line("rules-explain-two-rules", "rules explain widget spec.a --rules tests/cases/actions/two-rules/rules.yaml"),
+    line("rules-explain-json", "rules explain -o json job spec.volumes[0].volumeClaimName"),
+    line("rules-explain-path", "rules explain job spec..x"),
+    line("rules-explain-unknown", "rules explain pod spec.x"),
+    line("rules-diff", "rules diff volcano-job tests/golden/files/volcano-job-next.yaml"),
+    line("rules-diff-json", "rules diff -o json volcano-job deploy/rules/volcano/job-elastic.yaml"),
+    line("rules-diff-none", "rules diff mxjob deploy/rules/mxjob.yaml"),
+    line("rules-diff-folders", "rules diff deploy/rules/volcano deploy/rules/ray"),
+    line("rules-diff-unknown", "rules diff volcano-job none"),
+    line("rules-learn", "rules learn tests/cases/volcano-job tests/cases/mxjob"),
+    line("rules-learn-json", "rules learn -o json tests/cases/mxjob/mx-status-by-operator.json tests/cases/volcano-job/vj-queue.json"),
+    line("rules-learn-secrets", "rules learn tests/packs/cci/secret tests/cases/secrecy"),
+    line("rules-learn-nothing", "rules learn tests/cases/volcano-job/vj-queue.json"),
+    line("rules-learn-no-review", "rules learn tests/golden/files/before.yaml"),
+    Line { stdin: Some("tests/cases/volcano-job/vj-label.json"), ..line("rules-learn-stdin", "rules learn -") },
+    line("rules-learn-masked", "rules learn tests/golden/files/masked.yaml"),
+    line("rules-explain-help", "rules explain --help"),
+    line("rules-diff-help", "rules diff --help"),
+    line("rules-learn-help", "rules learn --help"),
     line("manifests-url", "manifests --url https://webhook.example.com:8443/fieldward/"),
     line(
         "manifests-rules",
@@ -202,6 +232,39 @@ fn no_output_acts_on_a_terminal() {
             let acting = text.chars().find(|letter| (letter.is_control() && *letter != '\n') || *letter == '\u{202e}');
             assert_eq!(acting, None, "{format} {suite}");
         }
+    }
+}
+
+/// Of all recorded updates that are to be allowed: the rules load, and every one of the updates is allowed under them.
+fn what_is_learned_of_all_cases_holds() {
+    let learn = |paths: &[&str]| {
+        let output = fieldward().current_dir(root()).args(["rules", "learn"]).args(paths).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for suite in ["tests/packs", "tests/kubernetes", "tests/cases/equality", "tests/cases/volcano-job", "tests/cases/mxjob"] {
+        let text = learn(&[suite]);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("learned.yaml");
+        std::fs::write(&file, &text).unwrap();
+        let lint = fieldward().args(["rules", "lint"]).arg(&file).output().unwrap();
+        assert_ne!(lint.status.code(), Some(2), "{}\n{text}", String::from_utf8_lossy(&lint.stdout));
+        let of_suite: Vec<_> = match suite {
+            "tests/packs" => packed_cases().into_iter().filter(|case| !case.name.starts_with("kubernetes/")).collect(),
+            "tests/kubernetes" => packed_cases().into_iter().filter(|case| case.name.starts_with("kubernetes/")).collect(),
+            suite => cases().into_iter().filter(|case| case.name.starts_with(suite.trim_start_matches("tests/cases/"))).collect(),
+        };
+        let mut judged = 0;
+        let rules = fieldward::engine::Document { origin: "learned.yaml".into(), text: text.clone() };
+        let rules = fieldward::engine::RuleSet::load(fieldward::engine::Builtin::Left, &[rules]).unwrap();
+        for case in of_suite.iter().filter(|case| case.allowed) {
+            let reply = fieldward::engine::admit(&rules, &case.body());
+            if reply.error_code().is_none() {
+                judged += 1;
+                assert_eq!(reply.allowed(), Some(true), "{}: {}", case.name, reply.message());
+            }
+        }
+        assert!(judged > 4, "{suite}: only {judged} judged");
     }
 }
 

@@ -59,7 +59,7 @@ fn mutable(entry: &Entry) -> String {
 }
 
 /// `jobs.v1alpha1.batch.volcano.sh (Job)`, as kubectl writes resources.
-fn kinds(rule: &ResourceRule) -> Vec<String> {
+pub(super) fn kinds(rule: &ResourceRule) -> Vec<String> {
     let kinds = if rule.kinds.is_empty() { String::new() } else { format!(" ({})", rule.kinds.join(", ")) };
     let mut names = Vec::new();
     for (group, version, resource) in rule.api_groups.iter().flat_map(|group| {

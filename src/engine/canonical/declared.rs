@@ -6,7 +6,24 @@ use serde_json::{Map, Value};
 
 use super::{duration, quantity, value};
 use crate::engine::pattern::Tree;
-use crate::engine::rules::{Mark, Meaning};
+use crate::engine::rules::{Equal, Mark, Meaning};
+
+/// As what two different values are the same: quantities, or durations; none if they are not.
+pub fn respelled(one: &Value, two: &Value) -> Option<Equal> {
+    let as_meaning = |meaning| {
+        let declared = Declared { meaning: Some(meaning), ..Declared::default() };
+        let (one, two) = (declared.shown(one), declared.shown(two));
+        // What does not parse is shown as it is, which is no object.
+        one == two && one.as_object().is_some_and(|shown| !shown.is_empty())
+    };
+    if value::scalar(one) == value::scalar(two) {
+        None
+    } else if as_meaning(Meaning::Quantity) {
+        Some(Equal::Quantity)
+    } else {
+        as_meaning(Meaning::Duration).then_some(Equal::Duration)
+    }
+}
 
 /// The equality declared of a location; of several declarations the first listed.
 #[derive(Default)]

@@ -29,6 +29,7 @@ use super::pattern::{Reached, Tree};
 use super::rules::{Mark, Rule};
 
 use declared::Declared;
+pub use declared::respelled;
 pub(super) use pairing::Pairing;
 pub(super) use value::scalar;
 

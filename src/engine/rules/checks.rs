@@ -31,7 +31,7 @@ pub(super) fn lifecycle_entries() -> impl Iterator<Item = Entry> {
     };
     ["metadata.finalizers", "metadata.ownerReferences"].into_iter().filter_map(move |text| {
         let path = Path::parse(text).ok()?;
-        Some(Entry { path, verbs: Verbs::ALL, by: Some(controllers.clone()), when: None, origin: EntryOrigin::Lifecycle })
+        Some(Entry { path, verbs: Verbs::ALL, by: Some(controllers.clone()), when: None, line: None, origin: EntryOrigin::Lifecycle })
     })
 }
 

@@ -38,7 +38,7 @@ pub(super) fn tree(entries: &[Entry], equality: &[Equality], defaulted: &[Placed
 }
 
 /// The fields of metadata that the API server itself writes.
-const OWNED: [&str; 8] = [
+pub(super) const OWNED: [&str; 8] = [
     "resourceVersion",
     "generation",
     "managedFields",

@@ -2,6 +2,7 @@
 
 mod builtin;
 mod checks;
+mod declaration;
 mod document;
 mod error;
 mod marks;
@@ -21,6 +22,7 @@ use super::path::Path;
 use super::pattern::Tree;
 
 pub use builtin::Builtin;
+pub use declaration::{Declaration, Equal};
 pub use error::{RuleError, RuleErrors};
 pub use resources::ResourceRule;
 pub(super) use resources::Target;
@@ -58,6 +60,7 @@ pub struct Rule {
     pub(super) failure_policy: FailurePolicy,
     pub(super) reason: Reason,
     pub(super) entries: Vec<Entry>,
+    pub(super) equality: Vec<Declaration>,
     pub(super) sensitive: Vec<Path>,
     pub(super) exempt: Requesters,
     pub(super) tree: Tree<Mark>,
@@ -124,13 +127,38 @@ impl Rule {
         self.entries.iter().filter(|entry| entry.is_documented())
     }
 
+    /// The entries that every rule has for Kubernetes' own controllers.
+    pub fn lifecycle_entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| !entry.is_documented())
+    }
+
+    /// What counts as equal although it is spelled differently, in the document's order: of each kind the first that reaches a location.
+    pub fn equality(&self) -> &[Declaration] {
+        &self.equality
+    }
+
+    /// Paths whose values are never shown.
+    pub fn sensitive(&self) -> &[Path] {
+        &self.sensitive
+    }
+
+    /// Who may change anything.
+    pub fn exempt(&self) -> &Requesters {
+        &self.exempt
+    }
+
+    /// The fields of `metadata` that the API server writes: they are never a change.
+    pub fn owned_by_the_api_server() -> &'static [&'static str] {
+        &marks::OWNED
+    }
+
     /// Whether it speaks of a target.
     pub(super) fn speaks_of(&self, target: &Target<'_>) -> bool {
         self.resources.iter().any(|resource| resource.matches(target))
     }
 
     /// The labels that the object selector names: no update may change them, or a requester could leave the rule by relabelling.
-    pub(super) fn protected_labels(&self) -> impl Iterator<Item = &str> {
+    pub fn protected_labels(&self) -> impl Iterator<Item = &str> {
         let selector = &self.object_selector;
         let keys = selector.match_labels.iter().map(|(key, _)| key.as_str());
         keys.chain(selector.match_expressions.iter().map(|expression| expression.key.as_str()))
@@ -148,6 +176,8 @@ pub struct Entry {
     pub by: Option<Requesters>,
     /// What must hold, else the entry is not there.
     pub when: Option<Condition>,
+    /// The line of the file where it stands, counted from 1; none for those that every rule has.
+    pub line: Option<u64>,
     pub(super) origin: EntryOrigin,
 }
 
@@ -183,7 +213,8 @@ pub enum Verb {
 }
 
 impl Verb {
-    pub(super) const ALL: [(Self, &'static str); 5] = [
+    /// Every verb with its name, in the order of the documentation.
+    pub const ALL: [(Self, &'static str); 5] = [
         (Self::Set, "Set"),
         (Self::Modify, "Modify"),
         (Self::Clear, "Clear"),

@@ -5,8 +5,8 @@ use serde_saphyr::{Location, Spanned};
 use super::document::{RawCondition, RawEntry, RawEquality, RawRequesters, RawResource, RawRule, RawSelector, Texts};
 use super::error::{RuleError, yaml_error};
 use super::{
-    Actions, Effect, Entry, EntryOrigin, FailurePolicy, LabelSelector, MatchCondition, Meaning, Reason, Requesters, ResourceRule, Rule,
-    RuleName, SelectorExpression, Verb, Verbs, checks, marks,
+    Actions, Declaration, Effect, Entry, EntryOrigin, FailurePolicy, LabelSelector, MatchCondition, Meaning, Reason, Requesters,
+    ResourceRule, Rule, RuleName, SelectorExpression, Verb, Verbs, checks, marks,
 };
 use crate::engine::condition::{self, Fault};
 use crate::engine::path::Path;
@@ -84,6 +84,7 @@ impl Parser<'_> {
             failure_policy,
             reason,
             entries,
+            equality: equality.into_iter().flat_map(Declaration::all_of).collect(),
             sensitive: sensitive.into_iter().map(|placed| placed.path).collect(),
             exempt,
             tree,
@@ -188,7 +189,7 @@ impl Parser<'_> {
         let verbs = raw.allow.map_or(Verbs::ALL, |allow| self.verbs(&allow));
         let by = raw.by.map(|by| self.requesters("by", by));
         let placed = self.path(&raw.path)?;
-        let entry = Entry { path: placed.path.clone(), verbs, by, when, origin: EntryOrigin::Document };
+        let entry = Entry { path: placed.path.clone(), verbs, by, when, line: Some(placed.at.line()), origin: EntryOrigin::Document };
         Some((placed, entry))
     }
 

@@ -89,6 +89,11 @@ impl Shrinking {
         Self { best: case.clone(), current: case, smaller: Vec::new() }
     }
 
+    /// The case as it was made.
+    pub(super) fn current_case(&self) -> Case {
+        self.current.clone()
+    }
+
     fn next(&mut self) -> bool {
         let next = self.smaller.pop();
         self.current = next.clone().unwrap_or_else(|| self.best.clone());

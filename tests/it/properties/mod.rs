@@ -6,9 +6,12 @@
 pub(crate) mod case;
 mod counts;
 pub(crate) mod dice;
+mod differing;
 mod door;
+mod explained;
 mod focus;
 pub(crate) mod laws;
+mod learned;
 mod loads;
 mod scene;
 mod wild;
@@ -51,6 +54,9 @@ pub(crate) fn trials() -> Vec<Trial> {
             laws::of_a_repeated_key_of_the_envelope_the_last_counts,
         ),
         Trial::test("properties::several_rules_must_all_allow", move || laws::several_rules_must_all_allow(run.part(10))),
+        Trial::test("properties::explanations_are_true", move || explained::explanations_are_true(run.part(6))),
+        Trial::test("properties::differences_are_complete", move || differing::differences_are_complete(run.part(6))),
+        Trial::test("properties::a_learned_rule_is_the_smallest", move || learned::a_learned_rule_is_the_smallest(run.part(40))),
         Trial::test("properties::every_body_is_answered", move || laws::every_body_is_answered(run.part(10))),
     ];
     trials.extend(sentences::table().into_iter().map(|sentence| {

@@ -1,0 +1,235 @@
+//! `fieldward rules explain`: whether something may change, by which entry, for whom, when.
+
+mod answer;
+mod kind;
+mod location;
+
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use serde::Serialize;
+
+use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, Format, GOOD, styled};
+use crate::cli::rule_args::RuleArgs;
+use crate::engine::{Effect, Verbs, harmless};
+use answer::{Answer, Related, Relation, Requester};
+pub use answer::{Cases, MayChange, cases};
+use kind::Meant;
+use location::Location;
+
+/// The options of `fieldward rules explain`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Exit code: 0 it may change, at least in part, 1 it may not, 2 no such rule, or no path.")]
+pub(super) struct Args {
+    /// A kind as kubectl names it (`job`, `jobs`, `jobs.v1alpha1.batch.volcano.sh`), or a rule's name
+    kind: String,
+    /// A path as in a rule (`spec.tasks[*].replicas`), or a field as a denial names it; without one, the whole kind
+    path: Option<String>,
+    /// Answer for this user alone
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+    /// A group of that user; may be repeated
+    #[arg(long = "group", value_name = "NAME")]
+    groups: Vec<String>,
+    #[command(flatten)]
+    rules: RuleArgs,
+    /// How the answer is printed
+    #[arg(short, long, value_enum, default_value_t, env = "FIELDWARD_OUTPUT")]
+    output: Format,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let rules = args.rules.load()?;
+    let Meant { rules, resources } = kind::find(&rules, &args.kind)?;
+    let parsed = |text: &String| Location::parse(text).map_err(|error| anyhow!("in path `{}`: {error}", harmless(text)));
+    let location = args.path.as_ref().map(parsed).transpose()?;
+    let is_narrowed = args.user.is_some() || !args.groups.is_empty();
+    let requester = is_narrowed.then(|| Requester { user: args.user.as_deref().unwrap_or_default(), groups: &args.groups });
+    let answers = rules.into_iter().map(|rule| {
+        let steps = location.as_ref().map(|location| location.steps(rule)).unwrap_or_default();
+        Answer::of(rule, &steps, requester.as_ref())
+    });
+    let report = Report { path: args.path.as_deref(), resources, answers: answers.collect() };
+    match args.output {
+        Format::Text => output::print(&report.text())?,
+        Format::Json => output::print_json(&report.json())?,
+    }
+    Ok(ExitCode::from(u8::from(report.may_change() == MayChange::No)))
+}
+
+struct Report<'a> {
+    path: Option<&'a str>,
+    resources: Vec<String>,
+    answers: Vec<Answer<'a>>,
+}
+
+impl Report<'_> {
+    /// All rules that refuse must allow.
+    fn may_change(&self) -> MayChange {
+        let refusing = self.answers.iter().filter(|answer| answer.rule.actions().effect == Effect::Deny);
+        refusing.map(|answer| answer.may_change).min().unwrap_or(MayChange::Yes)
+    }
+
+    fn text(&self) -> String {
+        let words = |may_change| match may_change {
+            MayChange::Yes => styled(GOOD.bold(), "may change"),
+            MayChange::Partly => styled(DOUBTFUL.bold(), "may change in part"),
+            MayChange::No => styled(BAD.bold(), "may not change"),
+        };
+        let what = self.path.map(|path| format!("{} of ", harmless(path))).unwrap_or_default();
+        let mut text = format!("{what}{}: {}\n", harmless(&self.resources.join(", ")), words(self.may_change()));
+        if self.answers.len() > 1 {
+            text += &styled(ASIDE, "several rules speak of it; all of them must allow");
+            text.push('\n');
+        }
+        for answer in &self.answers {
+            text += &answer_text(answer, self.path.is_some(), (self.answers.len() > 1).then(|| words(answer.may_change)));
+        }
+        text
+    }
+
+    fn json(&self) -> Json<'_> {
+        Json {
+            path: self.path,
+            resources: &self.resources,
+            may_change: self.may_change(),
+            rules: self.answers.iter().map(JsonAnswer::of).collect(),
+        }
+    }
+}
+
+fn answer_text(answer: &Answer<'_>, is_path: bool, own: Option<String>) -> String {
+    let rule = answer.rule;
+    let own = own.map(|own| format!(": {own}")).unwrap_or_default();
+    let mut text = format!("rule {} ({}){own}{}\n", rule.name(), harmless(rule.origin()), consequence(rule.actions().effect));
+    if is_path {
+        for (changes, cases) in answer.permitted() {
+            let changes = if changes.len() == 5 { "every change".to_owned() } else { changes.join(", ") };
+            text += &format!("  {} {changes}: {cases}\n", styled(GOOD, "✓"));
+        }
+        let refused = answer.refused();
+        if !refused.is_empty() {
+            let refused = if refused.len() == 5 { "any change of the value itself".to_owned() } else { refused.join(", ") };
+            text += &format!("  {} {refused}\n", styled(BAD, "✗"));
+        }
+    }
+    for related in &answer.entries {
+        text += &format!("  {}\n", related_text(related, rule.origin()));
+    }
+    if answer.entries.is_empty() && !answer.is_owned() {
+        text += "  no entry leads there\n";
+    }
+    text.extend(answer.compared.iter().map(|compared| format!("  compared: {compared}\n")));
+    text.extend(answer.notes.iter().map(|note| format!("  {note}\n")));
+    if !answer.nearby.is_empty() {
+        text += &format!("  {}\n", styled(ASIDE, &format!("listed nearby: {}", answer.nearby.join(", "))));
+    }
+    if let Some(source) = rule.source() {
+        text += &format!("  {}\n", styled(ASIDE, &format!("documented at: {}", harmless(source))));
+    }
+    text
+}
+
+fn consequence(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Deny => "",
+        Effect::Warn => "; it only warns, so everything goes through",
+        Effect::Nothing => "; it only records, so everything goes through",
+    }
+}
+
+fn related_text(related: &Related, origin: &str) -> String {
+    let entry = &related.entry;
+    let relation = match related.relation {
+        Relation::Covers => "by",
+        Relation::CoversSome => "some of it by",
+        Relation::Below => "below it",
+    };
+    let place = entry.line.map_or_else(|| "every rule".to_owned(), |line| format!("{}:{line}", harmless(origin)));
+    let verbs = (entry.verbs != Verbs::ALL).then(|| entry.verbs.names().collect::<Vec<_>>().join(", "));
+    let by = entry.by.as_ref().map(|by| format!("for {}", answer::who(by)));
+    let when = entry.when.as_ref().map(|when| format!("when {}", harmless(&when.text().split_whitespace().collect::<Vec<_>>().join(" "))));
+    let parts: Vec<String> = verbs.into_iter().chain(by).chain(when).collect();
+    let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join("; ")) };
+    format!("{relation} {} ({place}){parts}", harmless(&entry.path.to_string()))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Json<'r> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'r str>,
+    resources: &'r [String],
+    may_change: MayChange,
+    rules: Vec<JsonAnswer<'r>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct JsonAnswer<'r> {
+    rule: &'r str,
+    origin: &'r str,
+    may_change: MayChange,
+    /// What follows from a change that is not permitted.
+    effect: &'static str,
+    permitted: Vec<Permitted>,
+    refused: Vec<&'static str>,
+    entries: Vec<JsonEntry>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    compared: &'r [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'r [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    nearby: &'r [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'r str>,
+}
+
+#[derive(Serialize)]
+struct Permitted {
+    changes: Vec<&'static str>,
+    cases: String,
+}
+
+#[derive(Serialize)]
+struct JsonEntry {
+    path: String,
+    relation: Relation,
+    allow: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    when: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+}
+
+impl<'r> JsonAnswer<'r> {
+    fn of(answer: &'r Answer<'_>) -> Self {
+        let entry = |related: &Related| JsonEntry {
+            path: related.entry.path.to_string(),
+            relation: related.relation,
+            allow: related.entry.verbs.names().collect(),
+            by: related.entry.by.as_ref().map(answer::who),
+            when: related.entry.when.as_ref().map(|when| when.text().to_owned()),
+            line: related.entry.line,
+        };
+        Self {
+            rule: answer.rule.name().as_str(),
+            origin: answer.rule.origin(),
+            may_change: answer.may_change,
+            effect: match answer.rule.actions().effect {
+                Effect::Deny => "Deny",
+                Effect::Warn => "Warn",
+                Effect::Nothing => "Audit",
+            },
+            permitted: answer.permitted().into_iter().map(|(changes, cases)| Permitted { changes, cases }).collect(),
+            refused: answer.refused(),
+            entries: answer.entries.iter().map(entry).collect(),
+            compared: &answer.compared,
+            notes: &answer.notes,
+            nearby: &answer.nearby,
+            source: answer.rule.source(),
+        }
+    }
+}

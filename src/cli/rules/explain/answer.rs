@@ -1,0 +1,299 @@
+//! What one rule says of a location.
+
+use crate::cli::rules::diff::words;
+use crate::cli::rules::reach::{Above, Change, Own, Permits};
+use crate::engine::{Entry, Rule, Step, harmless};
+
+/// Whether something may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MayChange {
+    /// In no case.
+    No,
+    /// In some way, somewhere below, for somebody, in some state.
+    Partly,
+    /// In every way, for everybody, whatever the state.
+    Yes,
+}
+
+/// One rule's answer.
+pub(super) struct Answer<'r> {
+    pub(super) rule: &'r Rule,
+    pub(super) may_change: MayChange,
+    /// Whether the API server writes it, so that entries say nothing.
+    is_owned: bool,
+    /// Why that is so for other reasons than entries.
+    pub(super) notes: Vec<String>,
+    /// What is permitted at all the locations meant.
+    certain: Permits,
+    /// What is permitted at some of them.
+    possible: Permits,
+    pub(super) entries: Vec<Related>,
+    /// Equality declared here and above.
+    pub(super) compared: Vec<String>,
+    /// What is listed near it.
+    pub(super) nearby: Vec<String>,
+}
+
+/// An entry that has to do with the location.
+pub(super) struct Related {
+    pub(super) relation: Relation,
+    pub(super) entry: Entry,
+}
+
+/// Where an entry leads, seen from the location.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Relation {
+    /// To it, or above it.
+    Covers,
+    /// To some of the locations that were asked for.
+    CoversSome,
+    /// Below it.
+    Below,
+}
+
+/// Who asks; none: anybody.
+pub(super) struct Requester<'a> {
+    pub(super) user: &'a str,
+    pub(super) groups: &'a [String],
+}
+
+/// In which cases a change at a location is permitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cases {
+    /// In none.
+    Never,
+    /// It depends on who asks, on the state of the object, or on which of the locations it is.
+    Some,
+    /// In all.
+    All,
+}
+
+/// What a rule says of the five changes that its entries can permit, at a location whose parents both objects have.
+pub fn cases(rule: &Rule, steps: &[Step]) -> [(&'static str, Cases); 5] {
+    let answer = Answer::of(rule, steps, None);
+    let of = |change: Change| match (answer.guard(change, Bound::Certain), answer.guard(change, Bound::Possible)) {
+        (certain, _) if certain.is_always() => Cases::All,
+        (_, possible) if possible.is_never() => Cases::Never,
+        _ => Cases::Some,
+    };
+    Change::VERBS.map(|change| (change.as_str(), of(change)))
+}
+
+#[derive(Clone, Copy)]
+enum Bound {
+    Certain,
+    Possible,
+}
+
+impl<'r> Answer<'r> {
+    pub(super) fn of(rule: &'r Rule, steps: &[Step], requester: Option<&Requester<'_>>) -> Self {
+        let entries: Vec<Entry> =
+            rule.entries().chain(rule.lifecycle_entries()).filter_map(|entry| for_requester(entry, requester)).collect();
+        let is_protected = rule.protected_labels().any(|label| is_below(steps, &["metadata", "labels", label]));
+        let is_owned = Rule::owned_by_the_api_server().iter().any(|field| is_below(steps, &["metadata", field]));
+        let permits = |covers: fn(&Step, &Step) -> bool| if is_protected { Permits::default() } else { walk(&entries, steps, covers) };
+        let mut related: Vec<Related> = entries.iter().filter_map(|entry| Related::of(entry, steps)).collect();
+        related.sort_by_key(|related| related.relation);
+        let mut answer = Self {
+            rule,
+            may_change: MayChange::No,
+            is_owned,
+            notes: Vec::new(),
+            certain: permits(Step::within),
+            possible: permits(Step::meets),
+            entries: related,
+            compared: compared(rule, steps),
+            nearby: Vec::new(),
+        };
+        answer.may_change = answer.judged(steps);
+        answer.note(steps, is_protected, requester);
+        if answer.may_change == MayChange::No {
+            answer.nearby = nearby(rule, steps);
+        }
+        answer
+    }
+
+    fn judged(&self, steps: &[Step]) -> MayChange {
+        let is_below = self.entries.iter().any(|related| related.relation == Relation::Below);
+        if !steps.is_empty() && Change::VERBS.iter().all(|change| self.guard(*change, Bound::Certain).is_always()) {
+            MayChange::Yes
+        } else if is_below || self.possible.named().iter().any(|(_, guard)| !guard.is_never()) {
+            MayChange::Partly
+        } else {
+            MayChange::No
+        }
+    }
+
+    fn note(&mut self, steps: &[Step], is_protected: bool, requester: Option<&Requester<'_>>) {
+        if self.is_owned {
+            self.may_change = MayChange::Yes;
+            self.notes.push("the API server writes it: never taken for a change".to_owned());
+        }
+        if is_protected {
+            self.may_change = MayChange::No;
+            self.notes.push("protected, since the objectSelector names this label: an update could else leave the rule".to_owned());
+        }
+        if meets(steps, &["metadata", "finalizers"]) && !steps.is_empty() {
+            self.may_change = self.may_change.max(MayChange::Partly);
+            self.notes.push("while the object is being deleted, anybody may take finalizers away".to_owned());
+        }
+        let hidden = |path: &crate::engine::Path| {
+            path.steps().len() <= steps.len() && path.steps().iter().zip(steps).all(|(one, two)| one.meets(two))
+        };
+        if self.rule.sensitive().iter().any(hidden) {
+            self.notes.push("sensitive: its values are never shown".to_owned());
+        }
+        let exempt = self.rule.exempt();
+        if requester.is_some_and(|requester| exempt.contains(requester.user, requester.groups)) {
+            self.may_change = MayChange::Yes;
+            self.notes.push("this requester is exempt and may change anything, which is recorded".to_owned());
+        } else if requester.is_none() && *exempt != crate::engine::Requesters::default() {
+            self.notes.push(format!("exempt, so they may change anything: {}", who(exempt)));
+        }
+    }
+
+    fn guard(&self, change: Change, bound: Bound) -> &crate::cli::rules::reach::Guard {
+        let permits = match bound {
+            Bound::Certain => &self.certain,
+            Bound::Possible => &self.possible,
+        };
+        match change {
+            Change::Set | Change::SetWithin => &permits.set,
+            Change::Modify => &permits.modify,
+            Change::Clear | Change::ClearWithin => &permits.clear,
+            Change::AddItem => &permits.add,
+            Change::RemoveItem => &permits.remove,
+            Change::SetContainer => &permits.set_container,
+            Change::ClearContainer => &permits.clear_container,
+            Change::Appear => &permits.appear,
+            Change::Vanish => &permits.vanish,
+            Change::Replace => &permits.replace,
+        }
+    }
+
+    /// Changes that are permitted in the same cases, and these cases; in the order of the documentation.
+    pub(super) fn permitted(&self) -> Vec<(Vec<&'static str>, String)> {
+        let mut found: Vec<(Vec<&'static str>, String)> = Vec::new();
+        let mut add = |change: Change, instead: &[Change]| {
+            let (certain, possible) = (self.guard(change, Bound::Certain), self.guard(change, Bound::Possible));
+            let is_said = instead
+                .iter()
+                .any(|other| self.guard(*other, Bound::Certain) == certain && self.guard(*other, Bound::Possible) == possible);
+            if possible.is_never() || is_said || self.is_owned {
+                return;
+            }
+            let cases = match (certain == possible, certain.is_never()) {
+                (true, _) => certain.to_string(),
+                (false, true) => format!("{possible}; only some of these locations"),
+                (false, false) => format!("{certain}; at some of these locations {possible}"),
+            };
+            match found.iter_mut().find(|(_, other)| *other == cases) {
+                Some((changes, _)) => changes.push(change.as_str()),
+                None => found.push((vec![change.as_str()], cases)),
+            }
+        };
+        for change in Change::VERBS {
+            add(change, &[]);
+        }
+        add(Change::SetContainer, &[Change::Set, Change::AddItem]);
+        add(Change::ClearContainer, &[Change::Clear, Change::RemoveItem]);
+        add(Change::Appear, &[Change::SetContainer]);
+        add(Change::Vanish, &[Change::ClearContainer]);
+        found
+    }
+
+    /// Whether the API server writes it: never a change.
+    pub(super) fn is_owned(&self) -> bool {
+        self.is_owned
+    }
+
+    /// The five that are permitted to nobody.
+    pub(super) fn refused(&self) -> Vec<&'static str> {
+        Change::VERBS
+            .into_iter()
+            .filter(|change| !self.is_owned && self.guard(*change, Bound::Possible).is_never())
+            .map(Change::as_str)
+            .collect()
+    }
+}
+
+/// An entry as this requester has it; none if it is somebody else's.
+fn for_requester(entry: &Entry, requester: Option<&Requester<'_>>) -> Option<Entry> {
+    let mut entry = entry.clone();
+    let Some(requester) = requester else { return Some(entry) };
+    match entry.by.take() {
+        Some(by) if !by.contains(requester.user, requester.groups) => None,
+        _ => Some(entry),
+    }
+}
+
+fn walk(entries: &[Entry], steps: &[Step], covers: fn(&Step, &Step) -> bool) -> Permits {
+    let mut above = Above::default();
+    let mut permits = Permits::default();
+    for depth in 1..=steps.len() {
+        let mut own = Own::default();
+        for entry in entries {
+            let path = entry.path.steps();
+            let leads_here = path.len() >= depth && steps.iter().take(depth).zip(path).all(|(at, own)| covers(at, own));
+            match path.len() == depth {
+                true if leads_here => own.ends(entry, depth),
+                false if leads_here => own.passes(entry, depth),
+                _ => {}
+            }
+        }
+        (permits, above) = Permits::at(&above, own);
+    }
+    permits
+}
+
+impl Related {
+    fn of(entry: &Entry, steps: &[Step]) -> Option<Self> {
+        let path = entry.path.steps();
+        let pairs = |relation: fn(&Step, &Step) -> bool| steps.iter().zip(path).all(|(at, own)| relation(at, own));
+        let relation = match path.len() <= steps.len() {
+            true if pairs(Step::within) => Relation::Covers,
+            true if pairs(Step::meets) => Relation::CoversSome,
+            false if pairs(Step::meets) => Relation::Below,
+            _ => return None,
+        };
+        // What every rule has says nothing of the object as a whole.
+        (entry.line.is_some() || !steps.is_empty()).then(|| Self { relation, entry: entry.clone() })
+    }
+}
+
+fn compared(rule: &Rule, steps: &[Step]) -> Vec<String> {
+    let reaches = |path: &[Step]| (path.len() <= steps.len() || steps.is_empty()) && path.iter().zip(steps).all(|(own, at)| own.meets(at));
+    let declared = rule.equality().iter().filter(|declared| reaches(declared.path.steps()));
+    declared.map(|declared| format!("{}: {}", harmless(&declared.path.to_string()), words(&declared.equal))).collect()
+}
+
+/// The entries that have most of the way in common; all of them if none has any.
+fn nearby(rule: &Rule, steps: &[Step]) -> Vec<String> {
+    let common = |entry: &&Entry| entry.path.steps().iter().zip(steps).take_while(|(own, at)| own.meets(at)).count();
+    let most = rule.entries().map(|entry| common(&entry)).max().unwrap_or_default();
+    let mut paths: Vec<String> = Vec::new();
+    for entry in rule.entries().filter(|entry| common(entry) == most) {
+        let path = harmless(&entry.path.to_string());
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    paths
+}
+
+fn is_below(steps: &[Step], names: &[&str]) -> bool {
+    steps.len() >= names.len() && meets(steps, names) && steps.iter().zip(names).all(|(step, _)| matches!(step, Step::Name(_)))
+}
+
+fn meets(steps: &[Step], names: &[&str]) -> bool {
+    steps.iter().zip(names).all(|(step, name)| step.meets(&Step::Name((*name).to_owned())))
+}
+
+/// Requesters in words.
+pub(super) fn who(by: &crate::engine::Requesters) -> String {
+    let lists = [("users", &by.users), ("groups", &by.groups), ("service accounts", &by.service_accounts)];
+    let given = lists.into_iter().filter(|(_, names)| !names.is_empty());
+    harmless(&given.map(|(what, names)| format!("{what} {}", names.join(", "))).collect::<Vec<_>>().join("; "))
+}

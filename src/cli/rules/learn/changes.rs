@@ -1,0 +1,164 @@
+//! What changed in one update, at the highest locations that changed as a whole, named by the verb that a rule would need.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::shape::{Shape, hollows, is_hollow, name_of};
+use crate::engine::{Equal, Rule, Step, Verb, respelled};
+
+/// A change, and the equality under which it would be none.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Change {
+    /// With `[*]` for elements and the keys of maps as they are.
+    pub(super) path: Vec<Step>,
+    pub(super) verb: Verb,
+    /// None: it is a change of what is meant.
+    pub(super) equal: Vec<(Vec<Step>, Equal)>,
+    /// Whether the recording holds masks instead of the values.
+    pub(super) is_masked: bool,
+}
+
+/// How changes are looked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    /// A map that appears is its keys that appear.
+    pub(super) maps_by_key: bool,
+    /// Other spellings are looked for, and lists of named things.
+    pub(super) equality: bool,
+}
+
+/// All changes of an update.
+pub(super) fn of(shape: &Shape, reading: Reading, old: &Value, new: &Value) -> Vec<Change> {
+    let mut walk = Walk { shape, reading, path: Vec::new(), found: Vec::new() };
+    walk.pair(Some(old), Some(new));
+    walk.found
+}
+
+struct Walk<'s> {
+    shape: &'s Shape,
+    reading: Reading,
+    path: Vec<Step>,
+    found: Vec<Change>,
+}
+
+impl Walk<'_> {
+    fn pair(&mut self, old: Option<&Value>, new: Option<&Value>) {
+        if old == new || is_owned(&self.path) {
+            return;
+        }
+        match (old, new) {
+            (Some(Value::Object(_)), Some(Value::Object(_))) => self.members(old, new),
+            (Some(Value::Array(one)), Some(Value::Array(two))) => self.elements(one, two),
+            (Some(_), Some(_)) => self.whole(Verb::Modify, old, new),
+            (None, Some(value)) | (Some(value), None) if self.is_by_key(value) => self.members(old, new),
+            (None, _) => self.whole(Verb::Set, old, new),
+            (_, None) => self.whole(Verb::Clear, old, new),
+        }
+    }
+
+    fn is_by_key(&self, value: &Value) -> bool {
+        let has_keys = value.as_object().is_some_and(|members| !members.is_empty());
+        has_keys && self.reading.maps_by_key && self.shape.is_map(&self.path) && !(self.reading.equality && is_hollow(value))
+    }
+
+    fn members(&mut self, old: Option<&Value>, new: Option<&Value>) {
+        let mut pairs: BTreeMap<&String, (Option<&Value>, Option<&Value>)> = BTreeMap::new();
+        for (key, value) in old.and_then(Value::as_object).into_iter().flatten() {
+            pairs.entry(key).or_default().0 = Some(value);
+        }
+        for (key, value) in new.and_then(Value::as_object).into_iter().flatten() {
+            pairs.entry(key).or_default().1 = Some(value);
+        }
+        for (key, (old, new)) in pairs {
+            self.path.push(Step::Name(key.clone()));
+            self.pair(old, new);
+            self.path.pop();
+        }
+    }
+
+    fn elements(&mut self, old: &[Value], new: &[Value]) {
+        if !(self.reading.equality && self.shape.is_keyed(&self.path)) {
+            for (one, two) in old.iter().zip(new) {
+                self.element(one, two);
+            }
+            for element in old.iter().skip(new.len()) {
+                self.note(Verb::RemoveItem, Some(element), None);
+            }
+            for element in new.iter().skip(old.len()) {
+                self.note(Verb::AddItem, None, Some(element));
+            }
+            return;
+        }
+        let names = |list: &[Value]| list.iter().filter_map(name_of).map(str::to_owned).collect::<Vec<_>>();
+        let (before, after) = (names(old), names(new));
+        let find = |list: &'_ [Value], name: &str| list.iter().find(|element| name_of(element) == Some(name)).cloned();
+        for name in &before {
+            match (find(old, name), find(new, name)) {
+                (Some(one), Some(two)) => self.element(&one, &two),
+                (one, _) => self.note(Verb::RemoveItem, one.as_ref(), None),
+            }
+        }
+        for name in after.iter().filter(|name| !before.contains(name)) {
+            self.note(Verb::AddItem, None, find(new, name).as_ref());
+        }
+        let staying = |list: &[String], other: &[String]| list.iter().filter(|name| other.contains(name)).cloned().collect::<Vec<_>>();
+        if staying(&before, &after) != staying(&after, &before) {
+            self.note(Verb::Modify, None, None);
+        }
+    }
+
+    /// An element that both lists have. One that changes as a whole is an item of the list that changes.
+    fn element(&mut self, old: &Value, new: &Value) {
+        let is_open = (old.is_object() && new.is_object()) || (old.is_array() && new.is_array());
+        if old == new {
+            return;
+        }
+        self.path.push(Step::AnyElement);
+        if is_open {
+            self.pair(Some(old), Some(new));
+            self.path.pop();
+            return;
+        }
+        let equal = self.spelling(old, new);
+        self.path.pop();
+        self.found.push(Change {
+            path: self.path.clone(),
+            verb: Verb::Modify,
+            equal,
+            is_masked: is_masked(Some(old)) && is_masked(Some(new)),
+        });
+    }
+
+    fn whole(&mut self, verb: Verb, old: Option<&Value>, new: Option<&Value>) {
+        let equal = match (old, new) {
+            (Some(old), Some(new)) => self.spelling(old, new),
+            (None, Some(value)) | (Some(value), None) if self.reading.equality && is_hollow(value) => {
+                let mut found = Vec::new();
+                hollows(&self.path, value, &mut found);
+                found.into_iter().map(|(path, value)| (path, Equal::AbsentAs(value))).collect()
+            }
+            _ => Vec::new(),
+        };
+        self.found.push(Change { path: self.path.clone(), verb, equal, is_masked: is_masked(old) && is_masked(new) });
+    }
+
+    fn spelling(&self, old: &Value, new: &Value) -> Vec<(Vec<Step>, Equal)> {
+        let equal = respelled(old, new).filter(|_| self.reading.equality);
+        equal.map(|equal| (self.path.clone(), equal)).into_iter().collect()
+    }
+
+    fn note(&mut self, verb: Verb, old: Option<&Value>, new: Option<&Value>) {
+        self.found.push(Change { path: self.path.clone(), verb, equal: Vec::new(), is_masked: is_masked(old) && is_masked(new) });
+    }
+}
+
+/// Whether a value is what a recording has instead of one that nobody may read.
+fn is_masked(value: Option<&Value>) -> bool {
+    let number = value.and_then(Value::as_str).and_then(|text| text.strip_prefix("masked-"));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn is_owned(path: &[Step]) -> bool {
+    matches!(path, [Step::Name(metadata), Step::Name(field)] if metadata == "metadata" && Rule::owned_by_the_api_server().contains(&field.as_str()))
+}

@@ -1,0 +1,44 @@
+//! What a rule declares to be equal, one by one.
+
+use serde_json::Value;
+
+use super::Meaning;
+use super::parse::Equality;
+use crate::engine::path::Path;
+
+/// What counts as equal at the locations that a path selects.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Declaration {
+    /// The locations.
+    pub path: Path,
+    /// What counts as equal there.
+    pub equal: Equal,
+}
+
+/// One kind of equality.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Equal {
+    /// Spellings of one Kubernetes quantity.
+    Quantity,
+    /// Spellings of one Go duration.
+    Duration,
+    /// Lists with the same members.
+    Set,
+    /// This value, and none at all.
+    AbsentAs(Value),
+    /// Lists whose elements pair by that member.
+    Key(String),
+}
+
+impl Declaration {
+    /// Everything that one entry of `equality` declares.
+    pub(super) fn all_of(entry: Equality) -> impl Iterator<Item = Self> {
+        let meaning = entry.meaning.map(|meaning| match meaning {
+            Meaning::Quantity => Equal::Quantity,
+            Meaning::Duration => Equal::Duration,
+            Meaning::Set => Equal::Set,
+        });
+        let (path, absent, key) = (entry.placed.path, entry.absent_as.map(Equal::AbsentAs), entry.key.map(Equal::Key));
+        [meaning, absent, key].into_iter().flatten().map(move |equal| Self { path: path.clone(), equal })
+    }
+}

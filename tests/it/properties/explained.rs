@@ -1,0 +1,219 @@
+//! What `rules explain` says of a location is what happens to an update that changes exactly that location.
+
+use super::case::Case;
+use super::dice::Dice;
+use super::wild::{self, Token};
+use super::{Run, door, world};
+use crate::oracle::notation;
+use crate::oracle::rule::{At, Location, Reading, Rule, Who};
+use fieldward::cli::rules::explain::{Cases, cases};
+use fieldward::engine::{Builtin, Document, RuleSet, Step, admit};
+use libtest_mimic::Failed;
+use proptest::strategy::{NewTree, Strategy};
+use proptest::test_runner::{TestCaseError, TestRunner};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+/// A case whose update changes one location in one way, aimed at by the rule or not.
+#[derive(Debug)]
+struct Edits;
+
+#[derive(Debug, Clone)]
+struct Edit {
+    case: Case,
+    at: Location,
+    verb: &'static str,
+}
+
+impl Strategy for Edits {
+    type Tree = Still<Edit>;
+    type Value = Edit;
+
+    fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
+        loop {
+            let mut case = super::case::Cases.new_tree(runner)?.current_case();
+            case.rule.exempt = Who::default();
+            let mut dice = Dice(runner.rng());
+            let new = if dice.percent(50) { case.new.clone() } else { case.old.clone() };
+            case.old = new;
+            if let Some(metadata) = case.old["metadata"].as_object_mut() {
+                metadata.remove("deletionTimestamp");
+            }
+            if let Some(edit) = edit(&mut dice, case) {
+                return Ok(Still(edit));
+            }
+        }
+    }
+}
+
+/// A value that is not made smaller.
+#[derive(Debug)]
+pub(super) struct Still<T>(pub(super) T);
+
+impl<T: Clone + std::fmt::Debug> proptest::strategy::ValueTree for Still<T> {
+    type Value = T;
+
+    fn current(&self) -> T {
+        self.0.clone()
+    }
+
+    fn simplify(&mut self) -> bool {
+        false
+    }
+
+    fn complicate(&mut self) -> bool {
+        false
+    }
+}
+
+fn edit(dice: &mut Dice, case: Case) -> Option<Edit> {
+    let mut places = vec![(Vec::new(), Location::new())];
+    locations(&case.rule, &case.old, &mut Vec::new(), &mut Location::new(), &mut places);
+    let (target, mut at) = dice.pick(&places).clone();
+    let mut new = case.old.clone();
+    let value = wild::find_mut(&mut new, &target)?;
+    let verb = match value {
+        Value::Object(members) => {
+            let name = world::name(dice);
+            if members.contains_key(&name) {
+                return None;
+            }
+            members.insert(name.clone(), json!("new"));
+            at.push(At::Key(name));
+            "Set"
+        }
+        Value::Array(elements) => {
+            let verb = if dice.percent(50) { "AddItem" } else { "RemoveItem" };
+            if verb == "AddItem" {
+                elements.push(json!({"name": "fresh", "id": "fresh"}));
+            } else {
+                drop(elements.pop()?);
+            }
+            verb
+        }
+        _ if dice.percent(40) => {
+            let (last, above) = target.split_last()?;
+            let (Some(Value::Object(members)), Token::Key(key)) = (wild::find_mut(&mut new, above), last) else { return None };
+            members.remove(key);
+            "Clear"
+        }
+        scalar => {
+            *scalar = json!("changed");
+            "Modify"
+        }
+    };
+    Some(Edit { case: Case { new, ..case }, at, verb })
+}
+
+/// Every place of an object below the root, and its name under the rule; what is in a set has none.
+fn locations(rule: &Rule, value: &Value, target: &mut Vec<Token>, at: &mut Location, found: &mut Vec<(Vec<Token>, Location)>) {
+    let here = value.is_array().then(|| at_of(rule, target, value));
+    let mut child = |token: Token, step: At, value: &Value| {
+        target.push(token);
+        at.push(step);
+        found.push((target.clone(), at.clone()));
+        locations(rule, value, target, at, found);
+        at.pop();
+        target.pop();
+    };
+    match value {
+        Value::Object(members) => members.iter().for_each(|(key, value)| child(Token::Key(key.clone()), At::Key(key.clone()), value)),
+        Value::Array(elements) => {
+            for (index, element) in elements.iter().enumerate() {
+                match &here {
+                    None | Some(List::Set) => {}
+                    Some(List::Position) => child(Token::Index(index), At::Index(index), element),
+                    Some(List::Keyed(key)) => {
+                        let name = element[key].as_str().unwrap().to_owned();
+                        child(Token::Index(index), At::Named(key.clone(), name), element);
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+enum List {
+    Set,
+    Position,
+    Keyed(String),
+}
+
+/// How a list is compared, told from the tokens alone: names of keyed lists above are not looked at, which errs on the side of keys.
+fn at_of(rule: &Rule, target: &[Token], list: &Value) -> List {
+    let reaches = |path: &crate::oracle::rule::Path| {
+        path.0.len() == target.len()
+            && path.0.iter().zip(target).all(|(step, token)| match token {
+                Token::Key(key) => step.goes_to(&At::Key(key.clone())),
+                Token::Index(_) => !step.is_member(),
+            })
+    };
+    for equality in rule.equality.iter().filter(|equality| reaches(&equality.path)) {
+        match &equality.reading {
+            Reading::Set => return List::Set,
+            Reading::Key(key) => {
+                let names: Vec<Option<&str>> = list.as_array().unwrap().iter().map(|element| element[key].as_str()).collect();
+                let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+                if distinct.len() == names.len() && names.iter().all(Option::is_some) {
+                    return List::Keyed(key.clone());
+                }
+                return List::Position;
+            }
+            _ => {}
+        }
+    }
+    List::Position
+}
+
+pub(super) fn explanations_are_true(run: Run) -> Result<(), Failed> {
+    let counts: Mutex<BTreeMap<(&str, String), usize>> = Mutex::default();
+    run.each(&Edits, |edit| {
+        let Edit { case, at, verb } = &edit;
+        let set = door::load(&case.rule).map_err(TestCaseError::fail)?;
+        let steps: Vec<Step> = at.iter().map(step).collect();
+        let said = cases(set.get("generated").unwrap(), &steps).into_iter().find(|(name, _)| name == verb).unwrap().1;
+        let reply = admit(&set, door::review(&case.old, &case.new, &case.user).to_string().as_bytes());
+        let changes = &reply.judgement().unwrap().changes;
+        // What an equality or the API server makes no change of, and lists that changed otherwise than was meant, say nothing here.
+        let [change] = changes.as_slice() else { return Ok(()) };
+        let child = matches!(*verb, "AddItem" | "RemoveItem");
+        let field = notation::field(at);
+        if change.kind.as_str() != *verb || (child && !change.field.starts_with(&field)) || (!child && change.field != field) {
+            return Ok(());
+        }
+        *counts.lock().unwrap().entry((verb, format!("{said:?}"))).or_default() += 1;
+        let allowed = reply.allowed() == Some(true);
+        // An element may also be permitted by an entry at itself.
+        let fits = match said {
+            Cases::All => allowed,
+            Cases::Never => !allowed || child,
+            Cases::Some => true,
+        };
+        if fits { Ok(()) } else { Err(TestCaseError::fail(format!("explained as {said:?}, but allowed: {allowed}"))) }
+    })?;
+    let counts = counts.into_inner().unwrap();
+    println!("{counts:?}");
+    for verb in ["Set", "Modify", "Clear", "AddItem", "RemoveItem"] {
+        for said in ["All", "Some", "Never"] {
+            let count = counts.get(&(verb, said.to_owned())).copied().unwrap_or_default();
+            assert!(count > 0 || run.cases < super::ENOUGH / 4, "{verb} was never explained as {said}");
+        }
+    }
+    Ok(())
+}
+
+fn step(at: &At) -> Step {
+    match at {
+        At::Key(key) => Step::Name(key.clone()),
+        At::Named(key, value) => Step::Keyed { key: key.clone(), value: value.clone() },
+        At::Index(_) | At::Member(_) => Step::AnyElement,
+    }
+}
+
+/// A rule document's only rule.
+pub(super) fn load(text: &str) -> Result<RuleSet, TestCaseError> {
+    let document = Document { origin: "generated.yaml".into(), text: text.to_owned() };
+    RuleSet::load(Builtin::Left, &[document]).map_err(|errors| TestCaseError::fail(format!("{errors}\n{text}")))
+}
