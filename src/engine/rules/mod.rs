@@ -56,7 +56,9 @@ pub struct Rule {
     pub(super) failure_policy: FailurePolicy,
     pub(super) reason: Reason,
     pub(super) entries: Vec<Entry>,
+    pub(super) equality: Vec<EqualityEntry>,
     pub(super) sensitive: Vec<Path>,
+    pub(super) defaulted: Vec<Path>,
     pub(super) exempt: Requesters,
     pub(super) tree: Tree<Mark>,
 }
@@ -122,6 +124,21 @@ impl Rule {
         self.entries.iter().filter(|entry| entry.is_documented())
     }
 
+    /// The entries of `equality`, in the document's order.
+    pub fn equality(&self) -> &[EqualityEntry] {
+        &self.equality
+    }
+
+    /// The paths whose values are never shown.
+    pub fn sensitive(&self) -> &[Path] {
+        &self.sensitive
+    }
+
+    /// The paths that a default usually fills on creation (annotation `fieldward.io/defaulted`).
+    pub fn defaulted(&self) -> &[Path] {
+        &self.defaulted
+    }
+
     /// Whether it speaks of a target.
     pub(super) fn speaks_of(&self, target: &Target<'_>) -> bool {
         self.resources.iter().any(|resource| resource.matches(target))
@@ -154,6 +171,19 @@ impl Entry {
     pub(super) fn is_documented(&self) -> bool {
         self.origin == EntryOrigin::Document
     }
+}
+
+/// An entry of `equality`: at least one of the three is declared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EqualityEntry {
+    /// The locations that it is about.
+    pub path: Path,
+    /// What their values mean (`as`).
+    pub meaning: Option<Meaning>,
+    /// The value that left out counts as (`absentAs`).
+    pub absent_as: Option<Value>,
+    /// The member by which the elements of the list pair (`key`).
+    pub key: Option<String>,
 }
 
 /// Where an entry comes from.
@@ -263,7 +293,7 @@ pub(super) enum Mark {
 
 /// A declared equality of values (`as`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub enum Meaning {
     /// Kubernetes quantities.
     Quantity,
     /// Go durations.
