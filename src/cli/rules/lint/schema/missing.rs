@@ -55,7 +55,7 @@ fn of_part(part: Part, paths: &[&Path], targets: &[Target<'_>]) -> Vec<Finding> 
         let which = if others == 0 {
             format!("`{}`", shown(path))
         } else {
-            format!("`{}` (and {} below the same)", shown(path), counted(others, "path"))
+            format!("`{}` (and {} there)", shown(path), counted(others, "other path"))
         };
         let message = format!("{which} {}: {}", part.consequence(others), reason(target, path.steps(), &misfit));
         finding(message, fix(target.schema, path.steps(), &misfit, paths))

@@ -9,7 +9,7 @@ use super::walk::walk;
 use super::words::written;
 use crate::cli::rules::lint::counted;
 use crate::cli::rules::lint::findings::{Finding, covers, finding, is_bare};
-use crate::cluster::kinds::{Place, Scalar, Schema, Shape};
+use crate::cluster::kinds::{Pairing, Place, Scalar, Schema, Shape};
 use crate::engine::{Entry, Meaning, Rule, Step};
 
 /// What a rule compares exactly although it has more than one spelling.
@@ -28,12 +28,17 @@ pub(super) fn of(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
             search.go(target.schema.root(), &mut Vec::new());
         }
         exact.retain(|steps| !declared.iter().any(|path| covers(path, steps)));
-        let schemas: Vec<&Schema> = targets.iter().map(|target| target.schema).collect();
-        for (path, fields) in grouped(exact, &schemas, scalar) {
+        let sets: Vec<&[Step]> =
+            rule.equality().iter().filter(|entry| entry.meaning == Some(Meaning::Set)).map(|entry| entry.path.steps()).collect();
+        let fits = |path: &[Step]| {
+            let enters = |set: &&[Step]| path.len() > set.len() + 1 && path.iter().zip(*set).all(|(one, two)| one.meets(two));
+            !sets.iter().any(enters) && targets.iter().all(|target| reaches_only(target.schema, path, scalar))
+        };
+        for (path, fields) in grouped(exact, &fits) {
             let which =
                 if fields == 1 { format!("`{}`", written(&path)) } else { format!("`{}` ({})", written(&path), counted(fields, "field")) };
             found.push(finding(
-                format!("{which} compares {nouns} exactly, so an update that respells one ({example}) is a violation"),
+                format!("{nouns} at {which} are compared exactly, so an update that respells one ({example}) is a violation"),
                 equality_line(&path, &format!("as: {name}")),
             ));
         }
@@ -78,10 +83,10 @@ impl Search<'_> {
     }
 }
 
-/// As few paths as reach them all and nothing that is not of their kind, each with the number of fields that it stands for.
-fn grouped(paths: BTreeSet<Vec<Step>>, schemas: &[&Schema], scalar: Scalar) -> Vec<(Vec<Step>, usize)> {
+/// As few paths as reach them all and fit, each with the number of fields that it stands for.
+fn grouped(paths: BTreeSet<Vec<Step>>, fits: &impl Fn(&[Step]) -> bool) -> Vec<(Vec<Step>, usize)> {
     let mut groups: Vec<(Vec<Step>, usize)> = paths.into_iter().map(|path| (path, 1)).collect();
-    while let Some((one, two, wide)) = pair(&groups, schemas, scalar) {
+    while let Some((one, two, wide)) = pair(&groups, fits) {
         let fields = groups.remove(two).1;
         if let Some(group) = groups.get_mut(one) {
             *group = (wide, group.1 + fields);
@@ -91,10 +96,10 @@ fn grouped(paths: BTreeSet<Vec<Step>>, schemas: &[&Schema], scalar: Scalar) -> V
 }
 
 /// The first two that one path can stand for.
-fn pair(groups: &[(Vec<Step>, usize)], schemas: &[&Schema], scalar: Scalar) -> Option<(usize, usize, Vec<Step>)> {
+fn pair(groups: &[(Vec<Step>, usize)], fits: &impl Fn(&[Step]) -> bool) -> Option<(usize, usize, Vec<Step>)> {
     for (index, (one, _)) in groups.iter().enumerate() {
         for (other, (two, _)) in groups.iter().enumerate().skip(index + 1) {
-            if let Some(wide) = widened(one, two).filter(|wide| schemas.iter().all(|schema| reaches_only(schema, wide, scalar))) {
+            if let Some(wide) = widened(one, two).filter(|wide| fits(wide)) {
                 return Some((index, other, wide));
             }
         }
@@ -117,9 +122,13 @@ fn widened(one: &[Step], two: &[Step]) -> Option<Vec<Step>> {
     Some(wide)
 }
 
+/// Whether a path leads to nothing of another kind, and into no set, whose elements are whole.
 fn reaches_only(schema: &Schema, path: &[Step], scalar: Scalar) -> bool {
     let is_of_the_kind = |place: &Place| matches!(schema.shape(*place), Shape::Scalar(other) if *other == scalar);
-    walk(schema, path).map_or(true, |places| places.iter().all(is_of_the_kind))
+    let is_set = |place: &Place| matches!(schema.shape(*place), Shape::List(elements) if elements.pairing == Pairing::Membership);
+    let enters_a_set =
+        (1..path.len()).filter_map(|length| path.get(..length)).any(|way| walk(schema, way).is_ok_and(|places| places.iter().any(is_set)));
+    !enters_a_set && walk(schema, path).map_or(true, |places| places.iter().all(is_of_the_kind))
 }
 
 #[cfg(test)]
@@ -141,10 +150,13 @@ mod tests {
                 "limits": resources(), "requests": resources(), more: {"type": "object", "additionalProperties": {"type": "string"}},
             }}})
         };
-        let value = json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {
-            "containers": container("image"), "initContainers": container("image"), "size": quantity(), "name": {"type": "string"},
-        }}}});
-        let schema = Schema::of_objects(Some(&value), &Map::new());
+        let schema = |zones: Option<serde_json::Value>| {
+            let value = json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {
+                "containers": container("image"), "initContainers": container("image"), "size": quantity(), "name": {"type": "string"},
+                "zones": zones.unwrap_or(json!({"type": "string"})),
+            }}}});
+            Schema::of_objects(Some(&value), &Map::new())
+        };
         let paths = [
             "spec.containers[*].limits.*",
             "spec.containers[*].requests.*",
@@ -152,9 +164,14 @@ mod tests {
             "spec.initContainers[*].requests.*",
             "spec.size",
         ];
-        let found = grouped(paths.map(steps).into(), &[&schema], Scalar::Quantity);
-        // `image` has strings in it, which are compared exactly; so `.*` does not stand for limits and requests.
-        let expected = [("spec.*[*].limits.*", 2), ("spec.*[*].requests.*", 2), ("spec.size", 1)];
-        assert_eq!(found, expected.map(|(path, count)| (steps(path), count)));
+        let group = |schema: &Schema| {
+            let found = grouped(paths.map(steps).into(), &|path: &[Step]| reaches_only(schema, path, Scalar::Quantity));
+            found.into_iter().map(|(path, fields)| format!("{} {fields}", written(&path))).collect::<Vec<_>>()
+        };
+        // `image` has strings in it, which are compared exactly, so `.*` does not stand for limits and requests.
+        assert_eq!(group(&schema(None)), ["spec.*[*].limits.* 2", "spec.*[*].requests.* 2", "spec.size 1"]);
+        // What goes into a set would not be taken for a rule.
+        let set = json!({"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}});
+        assert_eq!(group(&schema(Some(set))).len(), 5);
     }
 }
