@@ -20,6 +20,7 @@ pub(super) fn of(rule: &Rule, rules: &[&Rule], catalogue: &Catalogue) -> Vec<Fin
         }
     }
     for target in catalogue.targets(rule) {
+        found.extend(untold(&target));
         found.extend(open_scale(rule, rules, &target));
         found.extend(status_apart(rule, &target));
         found.extend(no_namespace(rule, &target));
@@ -137,6 +138,15 @@ fn versions(named: &ResourceRule, kind: &Kind) -> Vec<Finding> {
         });
     }
     found
+}
+
+/// A kind of whose fields nothing is known: the author should not take silence for assent.
+fn untold(target: &Target<'_>) -> Option<Finding> {
+    target.schema.is_silent().then(|| Finding {
+        severity: Severity::Aside,
+        message: format!("no schema says which fields {} has, so no path was held against one", target.name()),
+        fix: "if the cluster was told of the kind only just now, ask again".to_owned(),
+    })
 }
 
 /// A scale subresource by which what the rule protects can be changed.
