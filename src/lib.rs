@@ -5,7 +5,7 @@
 //!
 //! - [`engine`]: the decision, pure. One door: [`admit`].
 //! - [`server`]: TLS, HTTP, metrics around it.
-//! - [`cluster`]: what Kubernetes must be told: registration, certificates.
+//! - [`cluster`]: what Kubernetes must be told, registration and certificates, and the kinds that it says it serves.
 //! - [`cli`]: text in, exit code out.
 
 pub mod cli;

@@ -1,5 +1,7 @@
-//! What Kubernetes must be told: registration, certificates.
+//! What Kubernetes must be told, registration and certificates, and what it says: the kinds that it serves.
 
 pub mod certificates;
+pub mod client;
+pub mod kinds;
 pub mod registration;
 pub mod workload;

@@ -32,8 +32,8 @@ pub use path::{Path, PathError, Step};
 pub use record::{Recording, Unrecorded, record};
 pub use reply::{Decision, Judgement, Reply, RuleOutcome, Subject};
 pub use rules::{
-    Actions, Builtin, Declaration, Document, Effect, Entry, Equal, FailurePolicy, LabelSelector, MatchCondition, Reason, Requesters,
-    ResourceRule, Rule, RuleError, RuleErrors, RuleName, RuleSet, SelectorExpression, Verb, Verbs,
+    Actions, Builtin, Declaration, Document, Effect, Entry, Equal, EqualityEntry, FailurePolicy, LabelSelector, MatchCondition, Meaning,
+    Reason, Requesters, ResourceRule, Rule, RuleError, RuleErrors, RuleName, RuleSet, SelectorExpression, Verb, Verbs,
 };
 pub use verdict::ChangeKind;
 pub use words::{Change, Piece, Shown, harmless};

@@ -15,6 +15,7 @@ mod properties;
 mod readme;
 mod replies;
 mod rule_errors;
+mod schemas;
 mod serving;
 mod support;
 
@@ -35,6 +36,7 @@ fn main() {
         readme::trials(),
         replies::trials(),
         rule_errors::trials(),
+        schemas::trials(),
         serving::trials(),
         cluster::trials(),
         // Last, since these take all processors.

@@ -1,18 +1,20 @@
-//! `fieldward rules lint`: what can be told from the rule documents alone.
+//! `fieldward rules lint`: what can be told from the rule documents alone, and from the schemas of their kinds.
 
 mod conditions;
 mod findings;
+mod kinds;
+mod schema;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::cli::output::{self, BAD, DOUBTFUL, Format, GOOD, styled};
+use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, Format, GOOD, styled};
 use crate::cli::rule_args::RuleArgs;
 use crate::cli::rule_sources;
-use crate::engine::{Builtin, Document, RuleError, RuleSet, harmless};
-use findings::Finding;
+use crate::engine::{Builtin, Document, Rule, RuleError, RuleSet, harmless};
+use findings::{Finding, Severity};
 
 /// The options of `fieldward rules lint`.
 #[derive(Debug, clap::Args)]
@@ -23,6 +25,8 @@ pub(super) struct Args {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     rules: RuleArgs,
+    #[command(flatten)]
+    kinds: kinds::KindArgs,
     /// How the findings are printed
     #[arg(short, long, value_enum, default_value_t, env = "FIELDWARD_OUTPUT")]
     output: Format,
@@ -34,7 +38,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         (Builtin::Left, rule_sources::read(&args.paths)?)
     };
-    let report = Report::of(builtin, &documents);
+    let report = Report::of(builtin, &documents, &args.kinds)?;
     match args.output {
         Format::Text => output::print(&report.text())?,
         Format::Json => output::print_json(&report)?,
@@ -49,20 +53,25 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 #[derive(Serialize)]
 struct Report {
     rules: usize,
+    /// How many kinds the rules were held against.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schemas: Option<usize>,
     errors: Vec<Wrong>,
-    warnings: Vec<Doubtful>,
+    warnings: Vec<Found>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<Found>,
+}
+
+/// What keeps a rule from being loaded, or from ever applying.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Wrong {
+    Document { file: String, line: u64, column: u64, message: String },
+    Rule(Found),
 }
 
 #[derive(Serialize)]
-struct Wrong {
-    file: String,
-    line: u64,
-    column: u64,
-    message: String,
-}
-
-#[derive(Serialize)]
-struct Doubtful {
+struct Found {
     file: String,
     rule: String,
     message: String,
@@ -70,7 +79,7 @@ struct Doubtful {
 }
 
 impl Report {
-    fn of(builtin: Builtin, documents: &[Document]) -> Self {
+    fn of(builtin: Builtin, documents: &[Document], kinds: &kinds::KindArgs) -> anyhow::Result<Self> {
         let (sets, errors) = match RuleSet::load(builtin, documents) {
             Ok(set) => (vec![set], Vec::new()),
             // The files that hold nothing wrong are looked at all the same.
@@ -79,40 +88,72 @@ impl Report {
                 errors.iter().map(Wrong::of).collect(),
             ),
         };
-        let rules: Vec<_> = sets.iter().flat_map(RuleSet::rules).collect();
-        let warnings = rules.iter().flat_map(|rule| {
-            let doubtful = |finding: Finding| Doubtful {
-                file: harmless(rule.origin()),
-                rule: rule.name().to_string(),
-                message: finding.message,
-                fix: finding.fix,
-            };
-            findings::of(rule).into_iter().map(doubtful)
-        });
-        Self { rules: rules.len(), warnings: warnings.collect(), errors }
+        let rules: Vec<&Rule> = sets.iter().flat_map(RuleSet::rules).collect();
+        let catalogue = kinds::catalogue(kinds, &rules)?;
+        let schemas = catalogue.as_ref().map(|catalogue| catalogue.spoken_of(&rules));
+        let mut report = Self { rules: rules.len(), schemas, errors, warnings: Vec::new(), notes: Vec::new() };
+        for rule in &rules {
+            report.add(rule, findings::of(rule));
+            report.add(rule, catalogue.as_ref().map(|catalogue| schema::of(rule, &rules, catalogue)).unwrap_or_default());
+        }
+        Ok(report)
+    }
+
+    fn add(&mut self, rule: &Rule, found: Vec<Finding>) {
+        for finding in found {
+            let of_rule =
+                Found { file: harmless(rule.origin()), rule: rule.name().to_string(), message: finding.message, fix: finding.fix };
+            match finding.severity {
+                Severity::Wrong => self.errors.push(Wrong::Rule(of_rule)),
+                Severity::Doubtful => self.warnings.push(of_rule),
+                Severity::Aside => self.notes.push(of_rule),
+            }
+        }
     }
 
     fn text(&self) -> String {
         let mut text = String::new();
         for wrong in &self.errors {
-            let Wrong { file, line, column, message } = wrong;
-            text += &format!("{file}:{line}:{column}: {}: {message}\n", styled(BAD.bold(), "error"));
+            let error = styled(BAD.bold(), "error");
+            match wrong {
+                Wrong::Document { file, line, column, message } => text += &format!("{file}:{line}:{column}: {error}: {message}\n"),
+                Wrong::Rule(found) => text += &found.line(&error),
+            }
         }
-        for doubtful in &self.warnings {
-            let Doubtful { file, rule, message, fix } = doubtful;
-            text += &format!("{file}: {}: {rule}: {message}; {fix}\n", styled(DOUBTFUL.bold(), "warning"));
+        for found in &self.warnings {
+            text += &found.line(&styled(DOUBTFUL.bold(), "warning"));
         }
-        if text.is_empty() {
-            let noun = if self.rules == 1 { "rule" } else { "rules" };
-            text = format!("{} {} {noun}, nothing found\n", styled(GOOD, "ok:"), self.rules);
+        let is_clean = text.is_empty();
+        for found in &self.notes {
+            text += &found.line(&styled(ASIDE, "note"));
+        }
+        if self.schemas == Some(0) && self.rules > 0 {
+            text +=
+                &format!("{}: no rule speaks of a kind whose schema was given, so no rule was held against one\n", styled(ASIDE, "note"));
+        }
+        if is_clean {
+            let schemas = self.schemas.filter(|count| *count > 0).map(|count| format!(" held against {}", counted(count, "schema")));
+            text += &format!("{} {}{}, nothing found\n", styled(GOOD, "ok:"), counted(self.rules, "rule"), schemas.unwrap_or_default());
         }
         text
+    }
+}
+
+/// `1 rule`, `2 rules`.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+impl Found {
+    fn line(&self, what: &str) -> String {
+        let Self { file, rule, message, fix } = self;
+        format!("{file}: {what}: {rule}: {message}; {fix}\n")
     }
 }
 
 impl Wrong {
     fn of(error: &RuleError) -> Self {
         let (line, column) = error.place();
-        Self { file: harmless(error.origin()), line, column, message: harmless(error.message()) }
+        Self::Document { file: harmless(error.origin()), line, column, message: harmless(error.message()) }
     }
 }

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::Meaning;
-use super::parse::Equality;
+use super::{EqualityEntry, Meaning};
 use crate::engine::path::Path;
 
 /// What counts as equal at the locations that a path selects.
@@ -32,13 +31,13 @@ pub enum Equal {
 
 impl Declaration {
     /// Everything that one entry of `equality` declares.
-    pub(super) fn all_of(entry: Equality) -> impl Iterator<Item = Self> {
+    pub(super) fn all_of(entry: &EqualityEntry) -> impl Iterator<Item = Self> {
         let meaning = entry.meaning.map(|meaning| match meaning {
             Meaning::Quantity => Equal::Quantity,
             Meaning::Duration => Equal::Duration,
             Meaning::Set => Equal::Set,
         });
-        let (path, absent, key) = (entry.placed.path, entry.absent_as.map(Equal::AbsentAs), entry.key.map(Equal::Key));
-        [meaning, absent, key].into_iter().flatten().map(move |equal| Self { path: path.clone(), equal })
+        let (absent, key) = (entry.absent_as.clone().map(Equal::AbsentAs), entry.key.clone().map(Equal::Key));
+        [meaning, absent, key].into_iter().flatten().map(|equal| Self { path: entry.path.clone(), equal })
     }
 }

@@ -60,8 +60,9 @@ pub struct Rule {
     pub(super) failure_policy: FailurePolicy,
     pub(super) reason: Reason,
     pub(super) entries: Vec<Entry>,
-    pub(super) equality: Vec<Declaration>,
+    pub(super) equality: Vec<EqualityEntry>,
     pub(super) sensitive: Vec<Path>,
+    pub(super) defaulted: Vec<Path>,
     pub(super) exempt: Requesters,
     pub(super) tree: Tree<Mark>,
 }
@@ -132,12 +133,17 @@ impl Rule {
         self.entries.iter().filter(|entry| !entry.is_documented())
     }
 
-    /// What counts as equal although it is spelled differently, in the document's order: of each kind the first that reaches a location.
-    pub fn equality(&self) -> &[Declaration] {
+    /// The entries of `equality`, in the document's order: of each kind the first that reaches a location counts.
+    pub fn equality(&self) -> &[EqualityEntry] {
         &self.equality
     }
 
-    /// Paths whose values are never shown.
+    /// What they declare, one by one.
+    pub fn declarations(&self) -> impl Iterator<Item = Declaration> {
+        self.equality.iter().flat_map(Declaration::all_of)
+    }
+
+    /// The paths whose values are never shown.
     pub fn sensitive(&self) -> &[Path] {
         &self.sensitive
     }
@@ -150,6 +156,11 @@ impl Rule {
     /// The fields of `metadata` that the API server writes: they are never a change.
     pub fn owned_by_the_api_server() -> &'static [&'static str] {
         &marks::OWNED
+    }
+
+    /// The paths that a default usually fills on creation (annotation `fieldward.io/defaulted`).
+    pub fn defaulted(&self) -> &[Path] {
+        &self.defaulted
     }
 
     /// Whether it speaks of a target.
@@ -186,6 +197,19 @@ impl Entry {
     pub(super) fn is_documented(&self) -> bool {
         self.origin == EntryOrigin::Document
     }
+}
+
+/// An entry of `equality`: at least one of the three is declared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EqualityEntry {
+    /// The locations that it is about.
+    pub path: Path,
+    /// What their values mean (`as`).
+    pub meaning: Option<Meaning>,
+    /// The value that left out counts as (`absentAs`).
+    pub absent_as: Option<Value>,
+    /// The member by which the elements of the list pair (`key`).
+    pub key: Option<String>,
 }
 
 /// Where an entry comes from.
@@ -296,7 +320,7 @@ pub(super) enum Mark {
 
 /// A declared equality of values (`as`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub enum Meaning {
     /// Kubernetes quantities.
     Quantity,
     /// Go durations.

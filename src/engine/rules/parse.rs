@@ -5,7 +5,7 @@ use serde_saphyr::{Location, Spanned};
 use super::document::{RawCondition, RawEntry, RawEquality, RawRequesters, RawResource, RawRule, RawSelector, Texts};
 use super::error::{RuleError, yaml_error};
 use super::{
-    Actions, Declaration, Effect, Entry, EntryOrigin, FailurePolicy, LabelSelector, MatchCondition, Meaning, Reason, Requesters,
+    Actions, Effect, Entry, EntryOrigin, EqualityEntry, FailurePolicy, LabelSelector, MatchCondition, Meaning, Reason, Requesters,
     ResourceRule, Rule, RuleName, SelectorExpression, Verb, Verbs, checks, marks,
 };
 use crate::engine::condition::{self, Fault};
@@ -24,6 +24,12 @@ pub(super) struct Equality {
     pub(super) meaning: Option<Meaning>,
     pub(super) absent_as: Option<serde_json::Value>,
     pub(super) key: Option<String>,
+}
+
+impl Equality {
+    fn entry(self) -> EqualityEntry {
+        EqualityEntry { path: self.placed.path, meaning: self.meaning, absent_as: self.absent_as, key: self.key }
+    }
 }
 
 /// Parses one document; `text` has the lines of the whole file, so that places are the file's.
@@ -84,8 +90,9 @@ impl Parser<'_> {
             failure_policy,
             reason,
             entries,
-            equality: equality.into_iter().flat_map(Declaration::all_of).collect(),
+            equality: equality.into_iter().map(Equality::entry).collect(),
             sensitive: sensitive.into_iter().map(|placed| placed.path).collect(),
+            defaulted: defaulted.into_iter().map(|placed| placed.path).collect(),
             exempt,
             tree,
         })

@@ -132,7 +132,17 @@ impl ControlPlane {
     pub(crate) fn kubectl(&self) -> Kubectl {
         let home = self.folder.join("home");
         fs::create_dir_all(&home).unwrap();
-        Kubectl::new(self.assets.program("kubectl"), self.kubeconfig("admin", ADMIN), home)
+        Kubectl::new(self.assets.program("kubectl"), self.admin_kubeconfig(), home)
+    }
+
+    /// The administrator's kubeconfig.
+    pub(crate) fn admin_kubeconfig(&self) -> PathBuf {
+        self.kubeconfig("admin", ADMIN)
+    }
+
+    /// Where the API server is.
+    pub(crate) fn address(&self) -> String {
+        format!("https://{}", self.address)
     }
 
     /// The audit log so far.

@@ -15,6 +15,7 @@ mod failing;
 mod kubectl;
 mod kubernetes;
 mod lifecycle;
+mod lint;
 mod load;
 mod node;
 mod objects;
@@ -47,6 +48,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         documented::trials(),
         kubernetes::trials(),
         lifecycle::trials(),
+        lint::trials(),
         recorded::trials(),
         shapes::trials(),
         users::trials(),

@@ -39,10 +39,9 @@ struct Item<'r> {
     says: Says<'r>,
 }
 
-#[derive(Clone, Copy)]
 enum Says<'r> {
     Entry(&'r Entry),
-    Declared(&'r Declaration),
+    Declared(Declaration),
     /// A label that the objectSelector names.
     Protected,
 }
@@ -50,7 +49,7 @@ enum Says<'r> {
 impl<'r> Side<'r> {
     fn of(rule: &'r Rule) -> Self {
         let entries = rule.entries().chain(rule.lifecycle_entries()).map(|entry| (entry.path.steps().to_vec(), Says::Entry(entry)));
-        let declared = rule.equality().iter().map(|entry| (entry.path.steps().to_vec(), Says::Declared(entry)));
+        let declared = rule.declarations().map(|entry| (entry.path.steps().to_vec(), Says::Declared(entry)));
         let label = |label: &str| ["metadata", "labels", label].map(|name| Step::Name(name.to_owned())).to_vec();
         let labels = rule.protected_labels().map(|name| (label(name), Says::Protected));
         let items = entries.chain(declared).chain(labels);
@@ -135,7 +134,7 @@ impl Walk<'_> {
         {
             let mut own = Own::default();
             for (_, item) in side.items(active) {
-                match (item.says, item.steps.len() == depth) {
+                match (&item.says, item.steps.len() == depth) {
                     (Says::Entry(entry), true) => own.ends(entry, depth),
                     (Says::Entry(entry), false) => own.passes(entry, depth),
                     (Says::Declared(entry), true) => declared.take(&entry.equal),

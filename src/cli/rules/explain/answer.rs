@@ -265,7 +265,7 @@ impl Related {
 
 fn compared(rule: &Rule, steps: &[Step]) -> Vec<String> {
     let reaches = |path: &[Step]| (path.len() <= steps.len() || steps.is_empty()) && path.iter().zip(steps).all(|(own, at)| own.meets(at));
-    let declared = rule.equality().iter().filter(|declared| reaches(declared.path.steps()));
+    let declared = rule.declarations().filter(|declared| reaches(declared.path.steps()));
     declared.map(|declared| format!("{}: {}", harmless(&declared.path.to_string()), words(&declared.equal))).collect()
 }
 

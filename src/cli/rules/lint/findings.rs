@@ -7,14 +7,26 @@ use crate::engine::{Effect, Entry, FailurePolicy, Path, Reason, Rule, Step, Verb
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// What is doubtful, and what to do about it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {
+    pub(super) severity: Severity,
     pub(super) message: String,
     pub(super) fix: String,
 }
 
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Severity {
+    /// It certainly never works.
+    Wrong,
+    /// It may be meant so.
+    Doubtful,
+    /// It is good to know.
+    Aside,
+}
+
 pub(super) fn finding(message: impl Into<String>, fix: impl Into<String>) -> Finding {
-    Finding { message: message.into(), fix: fix.into() }
+    Finding { severity: Severity::Doubtful, message: message.into(), fix: fix.into() }
 }
 
 /// Everything that is doubtful in a rule.
@@ -185,12 +197,12 @@ fn shadowed(index: usize, entries: &[&Entry]) -> Option<Finding> {
     })
 }
 
-fn is_bare(entry: &Entry) -> bool {
+pub(super) fn is_bare(entry: &Entry) -> bool {
     entry.verbs == Verbs::ALL && entry.by.is_none() && entry.when.is_none()
 }
 
 /// Whether `wide` selects everything that `narrow`, of equal length, selects.
-fn covers(wide: &[Step], narrow: &[Step]) -> bool {
+pub(super) fn covers(wide: &[Step], narrow: &[Step]) -> bool {
     wide.len() == narrow.len() && narrow.iter().zip(wide).all(|(narrow, wide)| narrow.within(wide))
 }
 

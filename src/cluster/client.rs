@@ -1,0 +1,139 @@
+//! An API server, asked for the kinds that it serves.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::path::PathBuf;
+
+use hyper::Request;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::Value;
+
+use super::kinds::{Group, GroupVersion};
+
+/// How an API server is found.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// This kubeconfig; else those of `KUBECONFIG`, `~/.kube/config`, or the pod's service account.
+    pub kubeconfig: Option<PathBuf>,
+    /// This context of it; else the current one.
+    pub context: Option<String>,
+}
+
+/// Why an API server did not tell.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// It is not known where it is, or as who to ask.
+    #[error("no cluster to ask: {0}")]
+    Access(String),
+    /// It cannot be reached, or it refused.
+    #[error("cannot read {what} from {server}: {reason}")]
+    Asked {
+        /// What it was asked for.
+        what: String,
+        /// Its address.
+        server: String,
+        /// What came of it.
+        reason: String,
+    },
+}
+
+/// An API server.
+pub struct Cluster {
+    client: kube::Client,
+    address: String,
+}
+
+impl Cluster {
+    /// Makes a client; nothing is asked yet. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// A kubeconfig that cannot be read or used, or none where there is no service account either.
+    pub async fn find(access: &Access) -> Result<Self, ClusterError> {
+        let options = KubeConfigOptions { context: access.context.clone(), ..KubeConfigOptions::default() };
+        let unusable = |error: &(dyn Error + 'static)| ClusterError::Access(chain(error));
+        let config = if let Some(path) = &access.kubeconfig {
+            let kubeconfig = Kubeconfig::read_from(path).map_err(|error| unusable(&error))?;
+            kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unusable(&error))?
+        } else if access.context.is_some() {
+            kube::Config::from_kubeconfig(&options).await.map_err(|error| unusable(&error))?
+        } else {
+            kube::Config::infer().await.map_err(|error| unusable(&error))?
+        };
+        let address = config.cluster_url.to_string().trim_end_matches('/').to_owned();
+        let client = kube::Client::try_from(config).map_err(|error| unusable(&error))?;
+        Ok(Self { client, address })
+    }
+
+    /// Its address.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// What it serves of these groups; of all if `*` is among them. Groups that it does not serve are left out.
+    ///
+    /// # Errors
+    /// What it was asked for and did not tell.
+    pub async fn groups(&self, wanted: &BTreeSet<String>) -> Result<Vec<Group>, ClusterError> {
+        let is_wanted = |name: &str| wanted.contains("*") || wanted.contains(name);
+        let documents = self.documents().await?;
+        let mut groups = Vec::new();
+        if is_wanted("") {
+            let core = self.client.list_core_api_versions().await.map_err(|error| self.failed("the versions of the core group", &error))?;
+            let names = core.versions.into_iter().map(|version| (format!("api/{version}"), version));
+            groups.push(self.group("", names.collect(), &documents).await?);
+        }
+        let served = self.client.list_api_groups().await.map_err(|error| self.failed("the groups", &error))?;
+        for group in served.groups.into_iter().filter(|group| is_wanted(&group.name)) {
+            let names = group.versions.into_iter().map(|version| (format!("apis/{}", version.group_version), version.version));
+            groups.push(self.group(&group.name, names.collect(), &documents).await?);
+        }
+        Ok(groups)
+    }
+
+    async fn group(&self, name: &str, versions: Vec<(String, String)>, documents: &Value) -> Result<Group, ClusterError> {
+        let mut group = Group { name: name.to_owned(), versions: Vec::new() };
+        for (path, version) in versions {
+            let resources = self.get(&format!("/{path}")).await?;
+            let resources = serde_json::from_value(resources).map_err(|error| self.failed(&format!("/{path}"), &error))?;
+            let address = documents.get("paths").and_then(|paths| paths.get(&path)?.get("serverRelativeURL")?.as_str());
+            let document = match address {
+                Some(address) => Some(self.get(address).await?),
+                None => None,
+            };
+            group.versions.push(GroupVersion { name: version, resources, document });
+        }
+        Ok(group)
+    }
+
+    /// Where the `OpenAPI` v3 documents are; the hash in an address is that of the document.
+    async fn documents(&self) -> Result<Value, ClusterError> {
+        self.get("/openapi/v3").await
+    }
+
+    async fn get(&self, path: &str) -> Result<Value, ClusterError> {
+        let request = Request::get(path).body(Vec::new()).map_err(|error| self.failed(path, &error))?;
+        self.client.request(request).await.map_err(|error| self.failed(path, &error))
+    }
+
+    fn failed(&self, what: &str, error: &(dyn Error + 'static)) -> ClusterError {
+        let reason = match error.downcast_ref() {
+            Some(kube::Error::Api(status)) => format!("{} ({})", status.message, status.code),
+            _ => chain(error),
+        };
+        ClusterError::Asked { what: what.to_owned(), server: self.address.clone(), reason }
+    }
+}
+
+/// An error with what brought it about, on one line; what is said twice is said once.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text += &format!(": {cause_text}");
+        }
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,415 @@
+//! How the objects of a kind look: the part of `OpenAPI` v3 that Kubernetes uses, with every reference followed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::object_meta;
+
+/// The schema of a kind's objects: a graph of places, which goes round where a schema contains itself.
+#[derive(Debug, Clone)]
+pub struct Schema {
+    shapes: Vec<Shape>,
+    root: Place,
+}
+
+/// A place of a [`Schema`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place(usize);
+
+impl Place {
+    /// Where anything may stand, in every schema.
+    pub const ANYTHING: Self = Self(usize::MAX);
+}
+
+/// What may stand at a place.
+#[derive(Debug, Clone)]
+pub enum Shape {
+    /// An object.
+    Object(Members),
+    /// A list.
+    List(Elements),
+    /// Neither of them.
+    Scalar(Scalar),
+    /// Whatever it is, the API server keeps it as it comes.
+    Anything,
+}
+
+/// The members of an object.
+#[derive(Debug, Clone, Default)]
+pub struct Members {
+    /// Those that have a schema of their own.
+    pub named: BTreeMap<String, Place>,
+    /// Those among them that must be there.
+    pub required: BTreeSet<String>,
+    /// All others.
+    pub others: Others,
+}
+
+/// The members of an object that no name is known of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Others {
+    /// There are none: the API server drops them.
+    #[default]
+    Dropped,
+    /// Whatever comes is kept.
+    Kept,
+    /// Those of a map.
+    Of(Place),
+}
+
+/// The elements of a list.
+#[derive(Debug, Clone)]
+pub struct Elements {
+    /// Each of them.
+    pub each: Place,
+    /// How those of two lists pair, for server-side apply.
+    pub pairing: Pairing,
+}
+
+/// `x-kubernetes-list-type`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pairing {
+    /// `atomic`, or not said.
+    Position,
+    /// `set`.
+    Membership,
+    /// `map`: by these members together.
+    Keys(Vec<String>),
+}
+
+/// What is no container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scalar {
+    /// A string.
+    Text,
+    /// An integer.
+    Integer,
+    /// A number.
+    Number,
+    /// True or false.
+    Boolean,
+    /// An integer or a string, such as a port.
+    IntegerOrText,
+    /// A quantity, such as `500m`.
+    Quantity,
+    /// A duration, such as `1m30s`.
+    Duration,
+}
+
+impl Schema {
+    /// The schema of objects of a kind: what `value` says, with the metadata that all objects have; `definitions` are what it refers to.
+    /// Without a `value` nothing is known but the metadata.
+    pub fn of_objects(value: Option<&Value>, definitions: &Map<String, Value>) -> Self {
+        let mut reader = Reader { definitions, shapes: Vec::new(), named: BTreeMap::new() };
+        let root = reader.place(value.unwrap_or(&Value::Null));
+        let metadata = reader.place(&object_meta::schema());
+        let text = reader.add(Shape::Scalar(Scalar::Text));
+        if let Some(shape) = reader.shapes.get_mut(root.0) {
+            if matches!(shape, Shape::Anything) {
+                *shape = Shape::Object(Members { others: Others::Kept, ..Members::default() });
+            }
+            if let Shape::Object(members) = shape {
+                members.named.insert("metadata".to_owned(), metadata);
+                for name in ["apiVersion", "kind"] {
+                    members.named.entry(name.to_owned()).or_insert(text);
+                }
+            }
+        }
+        Self { shapes: reader.shapes, root }
+    }
+
+    /// Whether it names a member below members of these names.
+    pub fn has(&self, names: &[&str]) -> bool {
+        let below = |place: Place, name: &&str| match self.shape(place) {
+            Shape::Object(members) => members.named.get(*name).copied(),
+            _ => None,
+        };
+        names.iter().try_fold(self.root, below).is_some()
+    }
+
+    /// Whether it says nothing of any field but those that all objects have.
+    pub fn is_silent(&self) -> bool {
+        let common = |name: &String| matches!(name.as_str(), "apiVersion" | "kind" | "metadata");
+        matches!(self.shape(self.root), Shape::Object(members) if members.others == Others::Kept && members.named.keys().all(common))
+    }
+
+    /// Where an object begins.
+    pub fn root(&self) -> Place {
+        self.root
+    }
+
+    /// What may stand at a place of this schema.
+    pub fn shape(&self, place: Place) -> &Shape {
+        self.shapes.get(place.0).unwrap_or(&Shape::Anything)
+    }
+}
+
+/// Builds the places one by one.
+struct Reader<'v> {
+    definitions: &'v Map<String, Value>,
+    shapes: Vec<Shape>,
+    /// The places of what has been referred to, so that a schema which contains itself ends.
+    named: BTreeMap<String, Place>,
+}
+
+/// How names of definitions end that say more than their schema.
+const QUANTITY: &str = ".apimachinery.pkg.api.resource.Quantity";
+const DURATION: &str = ".apimachinery.pkg.apis.meta.v1.Duration";
+
+impl Reader<'_> {
+    fn add(&mut self, shape: Shape) -> Place {
+        self.shapes.push(shape);
+        Place(self.shapes.len() - 1)
+    }
+
+    fn place(&mut self, value: &Value) -> Place {
+        let Some(name) = only_reference(value) else {
+            let shape = self.shape(value);
+            return self.add(shape);
+        };
+        if let Some(place) = self.named.get(name) {
+            return *place;
+        }
+        let place = self.add(Shape::Anything);
+        self.named.insert(name.to_owned(), place);
+        let scalar = if name.ends_with(QUANTITY) {
+            Some(Scalar::Quantity)
+        } else if name.ends_with(DURATION) {
+            Some(Scalar::Duration)
+        } else {
+            None
+        };
+        let shape = match (scalar, self.definitions.get(name)) {
+            (Some(scalar), _) => Shape::Scalar(scalar),
+            (None, Some(definition)) => self.shape(definition),
+            (None, None) => Shape::Anything,
+        };
+        if let Some(slot) = self.shapes.get_mut(place.0) {
+            *slot = shape;
+        }
+        place
+    }
+
+    fn shape(&mut self, value: &Value) -> Shape {
+        let mut parts = Vec::new();
+        flatten(value, self.definitions, &mut parts, &mut BTreeSet::new());
+        let says = |keyword: &str| parts.iter().find_map(|part| part.get(keyword));
+        let holds = |keyword: &str| parts.iter().any(|part| part.get(keyword) == Some(&Value::Bool(true)));
+        let keeps_unknown = holds("x-kubernetes-preserve-unknown-fields") || holds("x-kubernetes-embedded-resource");
+        let format = says("format").and_then(Value::as_str).unwrap_or_default();
+        let is_quantity = format == "quantity" || says("pattern").and_then(Value::as_str).is_some_and(spells_quantities);
+        let is_mixed = holds("x-kubernetes-int-or-string") || format == "int-or-string";
+        let type_ = says("type").and_then(Value::as_str);
+        match type_ {
+            _ if is_mixed && is_quantity => Shape::Scalar(Scalar::Quantity),
+            _ if is_mixed => Shape::Scalar(Scalar::IntegerOrText),
+            Some("string") if is_quantity => Shape::Scalar(Scalar::Quantity),
+            Some("string") if format == "duration" => Shape::Scalar(Scalar::Duration),
+            Some("string") => Shape::Scalar(Scalar::Text),
+            Some("integer") => Shape::Scalar(Scalar::Integer),
+            Some("number") => Shape::Scalar(Scalar::Number),
+            Some("boolean") => Shape::Scalar(Scalar::Boolean),
+            Some("array") => self.list(&parts),
+            None if says("items").is_some() => self.list(&parts),
+            Some("object") => self.object(&parts, keeps_unknown),
+            None if says("properties").is_some() || says("additionalProperties").is_some() => self.object(&parts, keeps_unknown),
+            _ => Shape::Anything,
+        }
+    }
+
+    fn list(&mut self, parts: &[&Value]) -> Shape {
+        let says = |keyword: &str| parts.iter().find_map(|part| part.get(keyword));
+        let pairing = match says("x-kubernetes-list-type").and_then(Value::as_str) {
+            Some("set") => Pairing::Membership,
+            Some("map") => {
+                let keys = says("x-kubernetes-list-map-keys").and_then(Value::as_array);
+                Pairing::Keys(keys.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect())
+            }
+            _ => Pairing::Position,
+        };
+        let items = says("items");
+        let each = self.place(items.unwrap_or(&Value::Null));
+        Shape::List(Elements { each, pairing })
+    }
+
+    fn object(&mut self, parts: &[&Value], keeps_unknown: bool) -> Shape {
+        let mut members = Members::default();
+        let mut is_typed = false;
+        for part in parts {
+            for (name, property) in part.get("properties").and_then(Value::as_object).into_iter().flatten() {
+                is_typed = true;
+                let place = self.place(property);
+                members.named.insert(name.clone(), place);
+            }
+            let required = part.get("required").and_then(Value::as_array);
+            members.required.extend(required.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+            match part.get("additionalProperties") {
+                Some(Value::Bool(true)) => members.others = Others::Kept,
+                Some(Value::Bool(false)) => is_typed = true,
+                Some(value) => members.others = Others::Of(self.place(value)),
+                None => {}
+            }
+        }
+        if members.others == Others::Dropped && (keeps_unknown || !is_typed) {
+            members.others = Others::Kept;
+        }
+        Shape::Object(members)
+    }
+}
+
+/// A schema with all that it is composed of by `allOf` and references.
+fn flatten<'x>(value: &'x Value, definitions: &'x Map<String, Value>, parts: &mut Vec<&'x Value>, followed: &mut BTreeSet<&'x str>) {
+    parts.push(value);
+    if let Some(name) = reference(value)
+        && followed.insert(name)
+        && let Some(definition) = definitions.get(name)
+    {
+        flatten(definition, definitions, parts, followed);
+    }
+    for part in value.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+        flatten(part, definitions, parts, followed);
+    }
+}
+
+/// The name that a schema refers to.
+fn reference(value: &Value) -> Option<&str> {
+    value.get("$ref")?.as_str()?.rsplit('/').next()
+}
+
+/// The name that is all there is to a schema besides words and defaults.
+fn only_reference(value: &Value) -> Option<&str> {
+    let says_more =
+        |value: &Value| value.as_object().is_some_and(|schema| schema.contains_key("properties") || schema.contains_key("type"));
+    match value.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
+        Some([only]) if !says_more(value) => reference(only),
+        Some(_) => None,
+        None => reference(value),
+    }
+}
+
+/// Whether a pattern is that of quantities, as controller-gen writes it.
+fn spells_quantities(pattern: &str) -> bool {
+    pattern.contains("[KMGTPE]i") && pattern.contains("[numkMGTPE]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn at<'s>(schema: &'s Schema, names: &[&str]) -> &'s Shape {
+        let mut place = schema.root();
+        for name in names {
+            place = match schema.shape(place) {
+                Shape::Object(members) => match (members.named.get(*name), members.others) {
+                    (Some(place), _) => *place,
+                    (None, Others::Of(place)) => place,
+                    other => panic!("{name}: {other:?}"),
+                },
+                Shape::List(elements) => elements.each,
+                other => panic!("{name}: {other:?}"),
+            };
+        }
+        schema.shape(place)
+    }
+
+    fn read(spec: &Value) -> Schema {
+        let definitions = json!({
+            "io.k8s.apimachinery.pkg.api.resource.Quantity": {"oneOf": [{"type": "string"}, {"type": "number"}]},
+            "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]},
+            "Tree": {"type": "object", "properties": {"children": {"type": "array", "items": {"$ref": "#/components/schemas/Tree"}}}},
+        });
+        let object = json!({"type": "object", "properties": {"metadata": {"type": "object"}, "spec": spec}});
+        Schema::of_objects(Some(&object), definitions.as_object().unwrap())
+    }
+
+    #[test]
+    fn scalars_are_told_apart() {
+        let pattern = r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$";
+        let quantity = "#/components/schemas/io.k8s.apimachinery.pkg.api.resource.Quantity";
+        let table = [
+            (json!({"type": "string"}), Scalar::Text),
+            (json!({"type": "string", "format": "date-time"}), Scalar::Text),
+            (json!({"type": "string", "format": "duration"}), Scalar::Duration),
+            (json!({"type": "string", "format": "quantity"}), Scalar::Quantity),
+            (json!({"type": "string", "pattern": pattern}), Scalar::Quantity),
+            (
+                json!({"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"}, {"type": "string"}], "pattern": pattern}),
+                Scalar::Quantity,
+            ),
+            (json!({"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"}, {"type": "string"}]}), Scalar::IntegerOrText),
+            (json!({"$ref": quantity}), Scalar::Quantity),
+            (json!({"allOf": [{"$ref": quantity}], "description": "some", "default": "1"}), Scalar::Quantity),
+            (json!({"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.util.intstr.IntOrString"}), Scalar::IntegerOrText),
+            (json!({"type": "integer", "format": "int32"}), Scalar::Integer),
+            (json!({"type": "boolean"}), Scalar::Boolean),
+            (json!({"type": "number"}), Scalar::Number),
+        ];
+        for (value, expected) in table {
+            let found = read(&value);
+            assert!(matches!(at(&found, &["spec"]), Shape::Scalar(scalar) if *scalar == expected), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_told_from_what_is_dropped() {
+        let table = [
+            (json!({"type": "object", "properties": {"a": {"type": "string"}}}), Others::Dropped),
+            (json!({"type": "object", "additionalProperties": false}), Others::Dropped),
+            (json!({"type": "object"}), Others::Kept),
+            (json!({"type": "object", "additionalProperties": true}), Others::Kept),
+            (json!({"type": "object", "properties": {"a": {}}, "x-kubernetes-preserve-unknown-fields": true}), Others::Kept),
+            (json!({"type": "object", "properties": {"a": {}}, "x-kubernetes-embedded-resource": true}), Others::Kept),
+        ];
+        for (value, expected) in table {
+            let found = read(&value);
+            assert!(matches!(at(&found, &["spec"]), Shape::Object(members) if members.others == expected), "{value}");
+        }
+        assert!(matches!(at(&read(&json!({"x-kubernetes-preserve-unknown-fields": true})), &["spec"]), Shape::Anything));
+        assert!(matches!(at(&read(&json!({"$ref": "#/components/schemas/Unknown"})), &["spec"]), Shape::Anything));
+    }
+
+    #[test]
+    fn lists_say_how_they_pair() {
+        let table = [
+            (json!({"type": "array", "items": {"type": "string"}}), Pairing::Position),
+            (json!({"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "atomic"}), Pairing::Position),
+            (json!({"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"}), Pairing::Membership),
+            (
+                json!({"type": "array", "items": {}, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["a", "b"]}),
+                Pairing::Keys(vec!["a".to_owned(), "b".to_owned()]),
+            ),
+        ];
+        for (value, expected) in table {
+            let found = read(&value);
+            assert!(matches!(at(&found, &["spec"]), Shape::List(elements) if elements.pairing == expected), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_schema_may_contain_itself() {
+        let schema = read(&json!({"allOf": [{"$ref": "#/components/schemas/Tree"}], "description": "a tree"}));
+        let deep = ["spec", "children", "[]", "children", "[]", "children"];
+        assert!(matches!(at(&schema, &deep), Shape::List(_)));
+    }
+
+    #[test]
+    fn parts_add_up() {
+        let schema = read(&json!({
+            "allOf": [{"$ref": "#/components/schemas/Tree"}, {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}],
+        }));
+        assert!(matches!(at(&schema, &["spec", "children"]), Shape::List(_)));
+        assert!(matches!(at(&schema, &["spec"]), Shape::Object(members) if members.required.contains("name")));
+    }
+
+    #[test]
+    fn every_object_has_the_same_metadata() {
+        for schema in [read(&json!({})), Schema::of_objects(None, &Map::new())] {
+            assert!(matches!(at(&schema, &["metadata", "labels", "a"]), Shape::Scalar(Scalar::Text)));
+            assert!(matches!(at(&schema, &["metadata"]), Shape::Object(members) if members.others == Others::Dropped));
+            assert!(matches!(at(&schema, &["kind"]), Shape::Scalar(Scalar::Text)));
+        }
+        assert!(Schema::of_objects(None, &Map::new()).is_silent() && !read(&json!({})).is_silent());
+    }
+}

@@ -1,0 +1,91 @@
+//! `fieldward rules lint --live`: rules held against what the API server says of the kinds that it serves.
+
+use std::sync::Arc;
+
+use libtest_mimic::Trial;
+
+use super::control_plane::ControlPlane;
+use super::shared;
+use crate::corpus::{packed_rules, root};
+use crate::golden;
+use crate::schemas::{contradictions, differences};
+use crate::support::server::fieldward;
+use crate::support::until;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        shared("lint::rules_of_native_kinds_fit_their_schemas", native_kinds),
+        shared("lint::what_a_cluster_serves_is_what_counts", served_kinds),
+        shared("lint::a_cluster_is_found_as_kubectl_finds_it", found_as_kubectl_finds_it),
+    ]
+}
+
+/// The rules of the packs about kinds that every cluster serves.
+async fn native_kinds(plane: Arc<ControlPlane>) {
+    let kubeconfig = plane.admin_kubeconfig();
+    let native = packed_rules().into_iter().filter(|rule| {
+        let text = std::fs::read_to_string(&rule.file).unwrap();
+        !["kubeflow.org", "batch.volcano.sh", "jobset.x-k8s.io", "ray.io"]
+            .iter()
+            .any(|group| text.contains(&format!("apiGroups: [{group}]")))
+            && !text.contains("apiGroups: [trainer.kubeflow.org]")
+    });
+    let (mut held, mut wrong) = (0, Vec::new());
+    for rule in native {
+        let found = contradictions(&rule.file, &["--live", "--kubeconfig", kubeconfig.to_str().unwrap()]);
+        wrong.extend(differences(&rule.name, &found));
+        held += 1;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(held >= 16, "only {held} rules");
+}
+
+/// CRDs are read as the API server publishes them; what it does not serve is said.
+async fn served_kinds(plane: Arc<ControlPlane>) {
+    let kubeconfig = plane.admin_kubeconfig();
+    let api = plane.api();
+    for (group_version, kind) in
+        [("example.com/v1", "Widget"), ("example.com/v2", "Widget"), ("batch.volcano.sh/v1alpha1", "Job"), ("kubeflow.org/v1", "MXJob")]
+    {
+        let published = async || {
+            api.get(&format!("/openapi/v3/apis/{group_version}")).await.body["components"]["schemas"]
+                .to_string()
+                .contains(&format!("\"kind\":\"{kind}\""))
+        };
+        until("the schema is published", published).await;
+    }
+    let mut command = fieldward();
+    command.current_dir(root()).args(["rules", "lint", "--live", "--kubeconfig", kubeconfig.to_str().unwrap()]);
+    let output = command.args(["--rules", "tests/golden/files/served.yaml"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap().replace(&plane.address(), "ADDRESS");
+    let err = String::from_utf8(output.stderr).unwrap();
+    golden::compare(
+        &root().join("tests/golden/cluster/lint-live.txt"),
+        &format!("{text}-- stderr\n{err}-- exit code {}\n", output.status.code().unwrap()),
+    );
+}
+
+async fn found_as_kubectl_finds_it(plane: Arc<ControlPlane>) {
+    let kubeconfig = plane.admin_kubeconfig();
+    let lint = |arguments: &[&str], path: &std::path::Path| {
+        let mut command = fieldward();
+        command.current_dir(root()).env_remove("KUBERNETES_SERVICE_HOST").env("KUBECONFIG", path);
+        command.args(["rules", "lint", "--live", "deploy/rules/cci/configmap.yaml"]).args(arguments);
+        let output = command.output().unwrap();
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap(), output.status.code().unwrap())
+    };
+    let clean = "ok: 1 rule held against 1 schema, nothing found\n".to_owned();
+    assert_eq!(lint(&[], &kubeconfig), (clean, String::new(), 0));
+    let (out, err, code) = lint(&["--context", "elsewhere"], &kubeconfig);
+    assert_eq!((out.as_str(), code), ("", 2));
+    assert!(err.starts_with("error: no cluster to ask: ") && err.contains("elsewhere") && err.lines().count() == 1, "{err}");
+    // Somebody whom the API server does not know.
+    let folder = tempfile::tempdir().unwrap();
+    let stranger = folder.path().join("stranger");
+    let text = std::fs::read_to_string(&kubeconfig).unwrap();
+    let token = text.lines().find(|line| line.contains("token")).unwrap();
+    std::fs::write(&stranger, text.replace(token, &token.replace("token: ", "token: not-"))).unwrap();
+    let (out, err, code) = lint(&[], &stranger);
+    assert_eq!((out.as_str(), code), ("", 2));
+    assert_eq!(err, format!("error: cannot read /openapi/v3 from {}: Unauthorized (401)\n", plane.address()));
+}
