@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause};
 use serde_json::Value;
 
 use super::canonical::{Extent, Sheet};
-use super::condition::{ConditionFailure, Grants, Inputs};
+use super::condition::{AT_ONCE, BUDGET, ConditionFailure, Conditions, Grants, Inputs};
 use super::reply::{Decision, Judgement, Reply, Response, RuleOutcome, Subject, details, failure};
 use super::report::{Found, Report};
 use super::review::{Operation, Review, Unjudgeable, uid_in_prefix};
@@ -19,6 +19,16 @@ pub const PREFIX: usize = 64 * 1024;
 
 /// Judges one request body.
 pub fn admit(rules: &RuleSet, body: &[u8]) -> Reply {
+    admit_within(BUDGET, rules, body)
+}
+
+/// The same reply, none if the rules' conditions take so long that others should not wait for it; what was spent till then is lost.
+pub fn admit_at_once(rules: &RuleSet, body: &[u8]) -> Option<Reply> {
+    Some(admit_within(AT_ONCE, rules, body)).filter(|reply| !reply.ran_out)
+}
+
+/// Judges one request body; the conditions have that budget.
+pub(super) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8]) -> Reply {
     let review = match Review::parse(body) {
         Ok(review) => review,
         Err(error) => return Reply::sentence(400, &error.to_string()),
@@ -29,7 +39,7 @@ pub fn admit(rules: &RuleSet, body: &[u8]) -> Reply {
             let error = Unjudgeable::Operation(cut(&harmless(operation), 64));
             unjudged(rules, &review, &matching(rules, &review), &error)
         }
-        Operation::Update => update(rules, &review),
+        Operation::Update => update(budget, rules, &review),
     };
     reply.about(Subject::of(&review))
 }
@@ -48,7 +58,7 @@ pub fn refuse_oversized(prefix: &[u8], cap: usize) -> Reply {
     reply.about(subject)
 }
 
-fn update(rules: &RuleSet, review: &Review<'_>) -> Reply {
+fn update(budget: u64, rules: &RuleSet, review: &Review<'_>) -> Reply {
     let Some(target) = review.target() else { return unjudged(rules, review, &[], &Unjudgeable::Target) };
     let matching = matching(rules, review);
     if matching.is_empty() {
@@ -63,11 +73,13 @@ fn update(rules: &RuleSet, review: &Review<'_>) -> Reply {
     let secrets = if review.is_secret() { Secrets::everything() } else { Secrets::declared(rules.matching_in_whole(&target)) };
     let judged = review.with_objects(|old, new| {
         let inputs = Inputs::new(review, old, new);
-        let found = matching.iter().map(|rule| judge(rule, &inputs, old, new)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Judged::of(review, &found, &secrets))
+        let conditions = Conditions::of(&matching, &inputs, budget);
+        let judge = || matching.iter().map(|rule| judge(rule, &conditions, old, new)).collect::<Result<Vec<_>, _>>();
+        let found = conditions.on_a_stack(judge)?;
+        Ok((Judged::of(review, &found, &secrets), conditions.ran_out()))
     });
     match judged {
-        Ok(judged) => respond(rules, review, judged),
+        Ok((judged, ran_out)) => Reply { ran_out, ..respond(rules, review, judged) },
         Err(error) => unjudged(rules, review, &matching, &error),
     }
 }
@@ -81,8 +93,8 @@ fn is_granted(entry: &Entry, review: &Review<'_>) -> bool {
     entry.by.as_ref().is_none_or(|by| by.contains(&review.user, &review.groups))
 }
 
-fn judge<'a>(rule: &'a Rule, inputs: &Inputs<'a>, old: &'a Value, new: &'a Value) -> Result<Found<'a>, Unjudgeable> {
-    let grants = Grants::of(rule, inputs);
+fn judge<'a>(rule: &'a Rule, conditions: &Conditions<'_, 'a>, old: &'a Value, new: &'a Value) -> Result<Found<'a>, Unjudgeable> {
+    let grants = Grants::of(rule, conditions);
     let sheet = Sheet::new(rule, &grants, old, new, Extent::Differing);
     let findings = verdict::judge(rule, &grants, &sheet)?;
     Ok(Found { rule, sheet, findings, failures: grants.failures(rule) })

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::canonical::{Extent, Sheet};
-use super::condition::{Grants, Inputs};
+use super::condition::{BUDGET, Conditions, Grants, Inputs};
 use super::review::Review;
 use super::{Builtin, Document, Reply, Rule, RuleSet, admit, diff, verdict};
 
@@ -481,7 +481,8 @@ fn both_extents_of_the_canonical_form_tell_the_same() {
     let body = review(ADMIN, ("example.com", "Widget"), &old, &new);
     let review = Review::parse(&body).expect("a review");
     let inputs = Inputs::new(&review, &old, &new);
-    let grants = Grants::of(rule, &inputs);
+    let conditions = Conditions::of(&[rule], &inputs, BUDGET);
+    let grants = Grants::of(rule, &conditions);
     let tell = |extent: Extent| {
         let sheet = Sheet::new(rule, &grants, &old, &new, extent);
         let mut patched = sheet.old.clone();

@@ -24,10 +24,10 @@ mod rules;
 mod verdict;
 mod words;
 
-pub use admit::{PREFIX, admit, refuse_oversized};
+pub use admit::{PREFIX, admit, admit_at_once, refuse_oversized};
 pub use canonical::respelled;
 pub use case::{Case, CaseDocument, Expect, NotACase};
-pub use condition::{Condition, ConditionFailure, Read};
+pub use condition::{Condition, ConditionFailure, Read, Unread};
 pub use path::{Path, PathError, Step};
 pub use record::{Recording, Unrecorded, record};
 pub use reply::{Decision, Judgement, Reply, RuleOutcome, Subject};

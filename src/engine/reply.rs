@@ -99,6 +99,8 @@ pub struct Reply {
     pub(super) subject: Option<Subject>,
     pub(super) fields: Vec<String>,
     pub(super) condition_failures: Vec<ConditionFailure>,
+    /// Whether a condition took all that it may spend.
+    pub(super) ran_out: bool,
     pub(super) judgement: Option<Judgement>,
 }
 
@@ -176,6 +178,7 @@ impl Reply {
             subject: None,
             fields: Vec::new(),
             condition_failures: Vec::new(),
+            ran_out: false,
             judgement: None,
         }
     }
@@ -224,6 +227,7 @@ impl Response {
             subject: None,
             fields: Vec::new(),
             condition_failures: Vec::new(),
+            ran_out: false,
             judgement: None,
         }
     }

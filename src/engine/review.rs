@@ -23,20 +23,20 @@ const DEEPEST: usize = 10_000;
 /// Stack that one level of nesting may take, over parsing, walking and dropping, in an unoptimised build.
 const STACK_PER_LEVEL: usize = 12 * 1024;
 
-/// The parts of a request that ValidatingAdmissionPolicy shows to its expressions.
-const SEEN_BY_CONDITIONS: [&str; 12] = [
-    "kind",
-    "resource",
-    "subResource",
-    "requestKind",
-    "requestResource",
-    "requestSubResource",
-    "name",
-    "namespace",
-    "operation",
-    "userInfo",
-    "dryRun",
-    "options",
+/// The parts of a request that ValidatingAdmissionPolicy shows to its expressions, each with its members if it has those and no others.
+pub(super) const SEEN_BY_CONDITIONS: [(&str, &[&str]); 12] = [
+    ("kind", &["group", "version", "kind"]),
+    ("resource", &["group", "version", "resource"]),
+    ("subResource", &[]),
+    ("requestKind", &["group", "version", "kind"]),
+    ("requestResource", &["group", "version", "resource"]),
+    ("requestSubResource", &[]),
+    ("name", &[]),
+    ("namespace", &[]),
+    ("operation", &[]),
+    ("userInfo", &["username", "uid", "groups", "extra"]),
+    ("dryRun", &[]),
+    ("options", &[]),
 ];
 
 /// Levels that any thread's stack bears.
@@ -155,7 +155,7 @@ impl<'a> Review<'a> {
     /// The request as conditions see it: without the two objects, and what ValidatingAdmissionPolicy leaves out too. None if it nests
     /// deeper than any request of an API server.
     pub(super) fn request_value(&self) -> Option<Value> {
-        let parts = self.request.iter().filter(|(name, _)| SEEN_BY_CONDITIONS.contains(&name.as_str()));
+        let parts = self.request.iter().filter(|(name, _)| SEEN_BY_CONDITIONS.iter().any(|(seen, _)| seen == name));
         let parts: Option<serde_json::Map<String, Value>> =
             parts.map(|(name, raw)| Some((name.clone(), serde_json::from_str(raw.get()).ok()?))).collect();
         parts.map(Value::Object)

@@ -1,4 +1,4 @@
-//! The engine's verdict, without a large review keeping the others waiting and without a panic ending anything.
+//! The engine's verdict, without a large review or a dear condition keeping the others waiting and without a panic ending anything.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use super::body::Share;
 use crate::engine::{self, Reply, RuleSet};
 
-/// Up to this size judging takes less time than handing it to another thread is worth.
+/// Up to this size judging takes less time than handing it to another thread is worth, unless conditions take more.
 const INLINE: usize = 64 * 1024;
 
 /// From this size on a review is judged alone among the large ones: its parsed form may take a hundred times its text.
@@ -18,7 +18,7 @@ const ALONE: usize = 1024 * 1024;
 /// Where reviews are judged.
 #[derive(Debug, Clone)]
 pub(super) struct Bench {
-    /// What large reviews take while judged is many times their size: as many at once as can run, not more.
+    /// What large reviews take while judged is many times their size, and conditions take a core: as many at once as can run, not more.
     seats: Arc<Semaphore>,
     all: u32,
 }
@@ -32,7 +32,11 @@ impl Bench {
     /// The reply, or none if the engine panicked. The share of memory is given back when it is there.
     pub(super) async fn judge(&self, rules: RuleSet, bytes: Bytes, share: Share) -> Option<Reply> {
         if bytes.len() <= INLINE {
-            return guarded(|| engine::admit(&rules, &bytes));
+            // One whose conditions take long is handed over like a large one: it would keep this thread's other reviews waiting.
+            let reply = guarded(|| engine::admit_at_once(&rules, &bytes))?;
+            if reply.is_some() {
+                return reply;
+            }
         }
         let taken = if bytes.len() < ALONE { 1 } else { self.all };
         let seat = Arc::clone(&self.seats).acquire_many_owned(taken).await.ok()?;

@@ -6,6 +6,7 @@ mod leaving;
 mod operations;
 mod protocols;
 mod recording;
+mod spending;
 mod starting;
 
 use libtest_mimic::Trial;
@@ -19,6 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         leaving::trials(),
         starting::trials(),
         recording::trials(),
+        spending::trials(),
     ]
     .into_iter()
     .flatten()

@@ -29,6 +29,17 @@ pub(crate) struct Fault {
     pub(crate) message: String,
 }
 
+/// Why nothing tells what an expression reads.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unread {
+    /// It is nested too deep.
+    #[error("too deep to be checked: more than {DEEPEST} levels of nesting")]
+    Deep,
+    /// It is not understood, for this reason.
+    #[error("not understood here, so it is not checked: {0}")]
+    Fault(String),
+}
+
 impl Fault {
     fn start(message: impl Into<String>) -> Self {
         Self { line: 1, column: 1, message: message.into() }
@@ -58,22 +69,21 @@ pub(crate) fn compile(text: &str) -> Result<Condition, Fault> {
             return Err(Fault::start(format!("expected a condition, true or false, found {found}")));
         }
         let (reads, chains) = reads::of(expression);
+        let nodes = metered::nodes(expression);
         let expression = metered::rewrite(expression.clone());
         let depth = depth(&expression);
-        Ok(Condition { text: Arc::from(text), program: Arc::new(Program { expression, depth, patterns, reads, chains }) })
+        Ok(Condition { text: Arc::from(text), program: Arc::new(Program { expression, depth, nodes, patterns, reads, chains }) })
     })
 }
 
-/// Whether a text is CEL at all; the names in it are somebody else's.
-pub(crate) fn parses(text: &str) -> Result<(), Fault> {
-    stacker::grow(STACK, || parse(text).map(drop))
-}
-
-/// What an expression reads, if it is CEL and nests no deeper than a condition.
-pub(super) fn reads(text: &str) -> Option<Vec<Read>> {
+/// What an expression reads, if it is CEL and nests no deeper than a condition; the names in it are somebody else's.
+pub(super) fn reads(text: &str) -> Result<Vec<Read>, Unread> {
     stacker::grow(STACK, || {
-        let program = parse(text).ok()?;
-        (depth(program.expression()) <= DEEPEST).then(|| reads::of(program.expression()).1)
+        let program = parse(text).map_err(|fault| Unread::Fault(fault.message))?;
+        if depth(program.expression()) > DEEPEST {
+            return Err(Unread::Deep);
+        }
+        Ok(reads::of(program.expression()).1)
     })
 }
 

@@ -1,57 +1,52 @@
 //! Which entries are there in one review: by requester, and by condition, at each location.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::rc::Rc;
 
-use cel::Context;
-use cel::common::types::CelBool;
-use serde_json::Value;
+use super::asking::{Asking, Identity, Inputs, Sent};
+use super::{Condition, ConditionFailure, Failure, MOST_LOCATIONS};
+use crate::engine::rules::{Entry, Rule};
 
-use super::meter::{BUDGET, ENVIRONMENT, METER, Meter};
-use super::value::convert;
-use super::{Condition, ConditionFailure, Failure, MOST_LOCATIONS, metered};
-use crate::engine::review::Review;
-use crate::engine::rules::Rule;
-
-/// The stack that values of up to [`super::value::DEEPEST`] levels may need, converted, copied, compared and dropped.
+/// The stack that judging takes beside the conditions that it asks.
 const STACK: usize = 1024 * 1024;
 
-/// The stack that a level of the rewritten expression may need, in an unoptimised build.
-const STACK_PER_LEVEL: usize = 64 * 1024;
-
-/// What all conditions of a review see.
-pub(crate) struct Inputs<'a> {
-    review: &'a Review<'a>,
-    old: &'a Value,
-    new: &'a Value,
-    request: OnceCell<Option<Value>>,
+/// All conditions of a review, each text once whatever rules and entries have it.
+///
+/// They have equal shares of the review's budget. So their number does not make a review dearer, what one spends is not what another lacks,
+/// and the order in which they are asked decides nothing.
+pub(crate) struct Conditions<'a, 'i> {
+    inputs: &'a Inputs<'i>,
+    asking: BTreeMap<&'a str, Rc<RefCell<Asking<'a, 'i>>>>,
+    stack: usize,
 }
 
-impl<'a> Inputs<'a> {
-    pub(crate) fn new(review: &'a Review<'a>, old: &'a Value, new: &'a Value) -> Self {
-        Self { review, old, new, request: OnceCell::new() }
+impl<'a, 'i: 'a> Conditions<'a, 'i> {
+    /// Those of the requester's entries. Nothing is evaluated yet.
+    pub(crate) fn of(rules: &[&'a Rule], inputs: &'a Inputs<'i>, budget: u64) -> Self {
+        let entries = rules.iter().flat_map(|rule| &rule.entries).filter(|entry| is_for(entry, inputs));
+        let distinct: BTreeMap<&'a str, &'a Condition> =
+            entries.filter_map(|entry| entry.when.as_ref()).map(|condition| (condition.text(), condition)).collect();
+        let share = budget / u64::try_from(distinct.len()).unwrap_or(u64::MAX).max(1);
+        let stack = distinct.values().map(|condition| Asking::stack(condition)).max().unwrap_or_default();
+        let asking = |condition| Rc::new(RefCell::new(Asking::new(condition, inputs, share)));
+        Self { inputs, asking: distinct.into_iter().map(|(text, condition)| (text, asking(condition))).collect(), stack }
     }
 
-    fn request(&self) -> Option<&Value> {
-        self.request.get_or_init(|| self.review.request_value()).as_ref()
+    /// Whether one of them took all that it may spend.
+    pub(crate) fn ran_out(&self) -> bool {
+        self.asking.values().any(|asking| asking.borrow().is_spent())
+    }
+
+    /// Judges on a stack that is large enough for all of them, so that no evaluation needs one of its own.
+    pub(crate) fn on_a_stack<T>(&self, judge: impl FnOnce() -> T) -> T {
+        if self.asking.is_empty() { judge() } else { stacker::maybe_grow(self.stack + STACK, self.stack + STACK, judge) }
     }
 }
 
-/// What each object has at a location, as it was sent.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sent<'a> {
-    pub(crate) old: Option<&'a Value>,
-    pub(crate) new: Option<&'a Value>,
-}
-
-impl Sent<'_> {
-    /// Two values of one review are the same location only if they are the same memory.
-    fn identity(&self) -> (usize, usize) {
-        let address = |value: Option<&Value>| value.map_or(0, |value| std::ptr::from_ref(value).addr());
-        (address(self.old), address(self.new))
-    }
+fn is_for(entry: &Entry, inputs: &Inputs<'_>) -> bool {
+    let (user, groups) = inputs.requester();
+    entry.by.as_ref().is_none_or(|by| by.contains(user, groups))
 }
 
 /// Which of a rule's entries are there.
@@ -65,7 +60,7 @@ enum Grant<'a, 'i> {
     /// Wherever its path leads.
     Everywhere,
     /// Where its condition holds.
-    If(Box<RefCell<Asking<'a, 'i>>>),
+    If(Box<RefCell<Questions<'a, 'i>>>),
 }
 
 /// Whether an entry is there at a location that its path reaches.
@@ -79,12 +74,14 @@ pub(crate) enum Presence {
 
 impl<'a, 'i: 'a> Grants<'a, 'i> {
     /// Nothing is evaluated yet.
-    pub(crate) fn of(rule: &'a Rule, inputs: &'a Inputs<'i>) -> Self {
-        let (user, groups) = (&inputs.review.user, &inputs.review.groups);
-        let grant = |entry: &'a crate::engine::rules::Entry| match &entry.when {
-            _ if !entry.by.as_ref().is_none_or(|by| by.contains(user, groups)) => Grant::Nowhere,
+    pub(crate) fn of(rule: &'a Rule, conditions: &Conditions<'a, 'i>) -> Self {
+        let grant = |entry: &'a Entry| match &entry.when {
+            _ if !is_for(entry, conditions.inputs) => Grant::Nowhere,
             None => Grant::Everywhere,
-            Some(condition) => Grant::If(Box::new(RefCell::new(Asking::new(condition, inputs)))),
+            Some(condition) => match conditions.asking.get(condition.text()) {
+                Some(asking) => Grant::If(Box::new(RefCell::new(Questions::new(Rc::clone(asking))))),
+                None => Grant::Nowhere,
+            },
         };
         Self { entries: rule.entries.iter().map(grant).collect() }
     }
@@ -94,16 +91,11 @@ impl<'a, 'i: 'a> Grants<'a, 'i> {
         match self.entries.get(entry) {
             None | Some(Grant::Nowhere) => Presence::Nowhere,
             Some(Grant::Everywhere) => Presence::Everywhere,
-            Some(Grant::If(asking)) => {
-                let mut asking = asking.borrow_mut();
-                if asking.condition.depends_on_the_value() {
-                    Presence::ByValue
-                } else if asking.once() {
-                    Presence::Everywhere
-                } else {
-                    Presence::Nowhere
-                }
-            }
+            Some(Grant::If(questions)) => match questions.borrow_mut().once() {
+                None => Presence::ByValue,
+                Some(true) => Presence::Everywhere,
+                Some(false) => Presence::Nowhere,
+            },
         }
     }
 
@@ -113,7 +105,7 @@ impl<'a, 'i: 'a> Grants<'a, 'i> {
             Presence::Everywhere => true,
             Presence::Nowhere => false,
             Presence::ByValue => match self.entries.get(entry) {
-                Some(Grant::If(asking)) => asking.borrow_mut().there(sent),
+                Some(Grant::If(questions)) => questions.borrow_mut().there(sent),
                 _ => false,
             },
         }
@@ -123,8 +115,8 @@ impl<'a, 'i: 'a> Grants<'a, 'i> {
     pub(crate) fn failures(&self, rule: &Rule) -> Vec<ConditionFailure> {
         let mut all = Vec::new();
         for (grant, entry) in self.entries.iter().zip(&rule.entries) {
-            let Grant::If(asking) = grant else { continue };
-            all.extend(asking.borrow().failures.iter().map(|(failure, times)| ConditionFailure {
+            let Grant::If(questions) = grant else { continue };
+            all.extend(questions.borrow().failures.iter().map(|(failure, times)| ConditionFailure {
                 rule: rule.name.to_string(),
                 path: crate::engine::words::harmless(&entry.path.to_string()),
                 reason: failure.to_string(),
@@ -135,100 +127,43 @@ impl<'a, 'i: 'a> Grants<'a, 'i> {
     }
 }
 
-/// One entry's condition in one review.
-struct Asking<'a, 'i> {
-    condition: &'a Condition,
-    inputs: &'a Inputs<'i>,
-    meter: Meter,
-    /// The variables that all locations share, once they are converted.
-    context: Option<Result<Context<'a, 'a>, Failure>>,
+/// What one entry wants to know of its condition.
+struct Questions<'a, 'i> {
+    asking: Rc<RefCell<Asking<'a, 'i>>>,
     once: Option<bool>,
-    asked: HashMap<(usize, usize), bool>,
+    asked: HashMap<Identity, bool>,
     failures: BTreeMap<Failure, usize>,
 }
 
-impl<'a, 'i: 'a> Asking<'a, 'i> {
-    fn new(condition: &'a Condition, inputs: &'a Inputs<'i>) -> Self {
-        Self { condition, inputs, meter: Meter::new(BUDGET), context: None, once: None, asked: HashMap::new(), failures: BTreeMap::new() }
+impl<'a, 'i: 'a> Questions<'a, 'i> {
+    fn new(asking: Rc<RefCell<Asking<'a, 'i>>>) -> Self {
+        Self { asking, once: None, asked: HashMap::new(), failures: BTreeMap::new() }
     }
 
-    fn once(&mut self) -> bool {
-        if let Some(known) = self.once {
-            return known;
+    /// None if it depends on the value.
+    fn once(&mut self) -> Option<bool> {
+        if self.once.is_none() && !self.asking.borrow().depends_on_the_value() {
+            let result = self.asking.borrow_mut().once();
+            self.once = Some(self.noted(result));
         }
-        let holds = self.counted(None);
-        self.once = Some(holds);
-        holds
+        self.once
     }
 
     fn there(&mut self, sent: Sent<'i>) -> bool {
         if let Some(known) = self.asked.get(&sent.identity()) {
             return *known;
         }
-        let holds = if self.asked.len() < MOST_LOCATIONS {
-            self.counted(Some(sent))
-        } else {
-            *self.failures.entry(Failure::Locations).or_default() += 1;
-            false
-        };
+        let result = if self.asked.len() < MOST_LOCATIONS { self.asking.borrow_mut().there(sent) } else { Err(Failure::Locations) };
+        let holds = self.noted(result);
         self.asked.insert(sent.identity(), holds);
         holds
     }
 
-    /// Whether the condition holds; what goes wrong is noted.
-    fn counted(&mut self, sent: Option<Sent<'i>>) -> bool {
-        // What a panic leaves half done is this entry's context, which is not used again.
-        let stack = STACK + self.condition.program.depth * STACK_PER_LEVEL;
-        let result = stacker::maybe_grow(stack, stack, || catch_unwind(AssertUnwindSafe(|| self.evaluate(sent))));
-        let result = result.unwrap_or_else(|_| {
-            self.context = Some(Err(Failure::Panic));
-            Err(Failure::Panic)
-        });
+    /// What could not be decided grants nothing, and is told.
+    fn noted(&mut self, result: Result<bool, Failure>) -> bool {
         result.unwrap_or_else(|failure| {
             *self.failures.entry(failure).or_default() += 1;
             false
         })
-    }
-
-    fn evaluate(&mut self, sent: Option<Sent<'i>>) -> Result<bool, Failure> {
-        let context = match self.context.take() {
-            Some(context) => context,
-            None => self.shared(),
-        };
-        let context = self.context.insert(context).as_mut().map_err(|failure| failure.clone())?;
-        let program = &self.condition.program;
-        if let Some(sent) = sent {
-            for (name, value) in [("oldValue", sent.old), ("value", sent.new)] {
-                if let Some(reads) = program.reads.of_variable(name) {
-                    context.add_variable_as_val(name, convert(value, reads, &self.meter)?);
-                }
-            }
-        }
-        let result = cel::Value::resolve_val(&program.expression, context);
-        if self.meter.is_spent() {
-            return Err(Failure::Budget);
-        }
-        let value = result.map_err(|error| Failure::of(&error))?;
-        value.downcast_ref::<CelBool>().map(|bool| *bool.inner()).ok_or_else(|| Failure::NotABool(value.get_type().name().to_owned()))
-    }
-
-    /// The variables that do not depend on the location.
-    fn shared(&self) -> Result<Context<'a, 'a>, Failure> {
-        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-        let program = &self.condition.program;
-        context.add_variable_as_val(METER, Box::new(self.meter.clone()));
-        for (number, pattern) in program.patterns.iter().enumerate() {
-            context.add_variable_as_val(metered::pattern_name(number), Box::new(pattern.clone()));
-        }
-        for (name, value) in [("oldObject", self.inputs.old), ("object", self.inputs.new)] {
-            if let Some(reads) = program.reads.of_variable(name) {
-                context.add_variable_as_val(name, convert(Some(value), reads, &self.meter)?);
-            }
-        }
-        if let Some(reads) = program.reads.of_variable("request") {
-            let request = self.inputs.request().ok_or(Failure::Request)?;
-            context.add_variable_as_val("request", convert(Some(request), reads, &self.meter)?);
-        }
-        Ok(context)
     }
 }

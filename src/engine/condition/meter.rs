@@ -9,9 +9,11 @@ use cel::common::types::{CelBool, CelBytes, CelInt, CelList, CelMap, CelOptional
 use cel::common::value::{CowVal, StaticVal, Val};
 use cel::{DeclarationError, Env, ExecutionError};
 
-/// What all evaluations of one entry's condition in one review may spend: about the values that are visited, a string being one for
-/// every 16 bytes. An optimised build takes some tens of milliseconds for it.
-pub(super) const BUDGET: u64 = 2_000_000;
+/// What all conditions of one review may spend: about the values that are visited, a string being one for every 16 bytes.
+pub(in crate::engine) const BUDGET: u64 = 2_000_000;
+
+/// What they may spend where others wait for it.
+pub(in crate::engine) const AT_ONCE: u64 = 20_000;
 
 /// The variable that holds the budget; no expression can name it.
 pub(super) const METER: &str = "@meter";

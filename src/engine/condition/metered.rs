@@ -103,7 +103,7 @@ impl Rewriting {
     }
 
     fn comprehension(&mut self, each: ComprehensionExpr) -> ComprehensionExpr {
-        let nodes = count(&each.loop_step);
+        let nodes = i64::try_from(nodes(&each.loop_step)).unwrap_or(i64::MAX);
         let is_library = each.accu_var == ACCUMULATOR;
         let turn = made(TURN, vec![ident(METER), integer(nodes), ident(&each.iter_var)]);
         let guarded = |body: IdedExpr| made(operators::CONDITIONAL, vec![turn.clone(), body, bool_literal(false)]);
@@ -187,10 +187,11 @@ fn shape(step: &IdedExpr, is_library: bool) -> Shape {
     }
 }
 
-fn count(expression: &IdedExpr) -> i64 {
-    let mut nodes = 1;
-    children(expression, &mut |child| nodes += count(child));
-    nodes
+/// The nodes of an expression.
+pub(super) fn nodes(expression: &IdedExpr) -> u64 {
+    let mut sum = 1;
+    children(expression, &mut |child| sum += nodes(child));
+    sum
 }
 
 fn with_paid_key(mut args: Vec<IdedExpr>) -> Vec<IdedExpr> {

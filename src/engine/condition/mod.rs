@@ -4,6 +4,7 @@
 //! checked at load (names), the parsed expression is rewritten so that every step that can cost pays a [`meter`] (metered), and
 //! only what the expression reads is converted (reads, value), up to a depth that no recursion of the library minds.
 
+mod asking;
 mod compile;
 mod failure;
 mod grants;
@@ -20,10 +21,13 @@ use std::sync::Arc;
 
 use cel::common::ast::IdedExpr;
 
-pub(super) use compile::{Fault, compile, parses};
+pub(super) use asking::{Inputs, Sent};
+pub use compile::Unread;
+pub(super) use compile::{Fault, compile};
 pub use failure::ConditionFailure;
 use failure::Failure;
-pub(super) use grants::{Grants, Inputs, Presence, Sent};
+pub(super) use grants::{Conditions, Grants, Presence};
+pub(super) use meter::{AT_ONCE, BUDGET};
 pub use reads::Read;
 
 use meter::Pattern;
@@ -45,6 +49,8 @@ struct Program {
     expression: IdedExpr,
     /// Its levels.
     depth: usize,
+    /// Its nodes, as it was written.
+    nodes: u64,
     /// The regular expressions of `matches`, compiled at load.
     patterns: Vec<Pattern>,
     /// What of each variable is read.
@@ -59,8 +65,11 @@ impl Condition {
         &self.text
     }
 
-    /// What any CEL expression reads of the same variables, whatever else it names; none if it cannot be read.
-    pub fn reads_of(expression: &str) -> Option<Vec<Read>> {
+    /// What any CEL expression reads of the same variables, whatever else it names.
+    ///
+    /// # Errors
+    /// It is too deep, or not understood: the API server knows more of CEL.
+    pub fn reads_of(expression: &str) -> Result<Vec<Read>, Unread> {
         compile::reads(expression)
     }
 

@@ -3,7 +3,7 @@
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 
 use super::meter::Pattern;
-use super::reads::children;
+use super::reads::{children, read};
 
 /// What a condition sees.
 pub(super) const VARIABLES: [&str; 5] = ["oldObject", "object", "oldValue", "value", "request"];
@@ -72,6 +72,9 @@ struct Check<'e> {
 
 impl<'e> Check<'e> {
     fn visit(&mut self, at: &'e IdedExpr) {
+        if let Some(message) = of_nothing(at) {
+            return self.refuse(first_of_nothing(at), message);
+        }
         match &at.expr {
             Expr::Ident(name) => {
                 let known = name.starts_with('@') || self.bound.contains(&name.as_str());
@@ -164,6 +167,17 @@ impl<'e> Check<'e> {
     fn refuse(&mut self, at: &IdedExpr, message: String) {
         self.misnomers.push(Misnomer { node: at.id, message });
     }
+}
+
+fn of_nothing(at: &IdedExpr) -> Option<String> {
+    read(at).and_then(|read| read.of_nothing())
+}
+
+/// The node of a chain at which it leaves what there is.
+fn first_of_nothing(at: &IdedExpr) -> &IdedExpr {
+    let mut operand = None;
+    children(at, &mut |child| operand = operand.or(Some(child).filter(|child| of_nothing(child).is_some())));
+    operand.map_or(at, first_of_nothing)
 }
 
 fn unknown(name: &str, is_member: bool, arguments: usize) -> String {

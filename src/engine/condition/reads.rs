@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
 use super::names::VARIABLES;
+use crate::engine::review::SEEN_BY_CONDITIONS;
 
 /// A chain of members that a condition reads: `oldObject.spec.suspend`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +14,26 @@ pub struct Read {
     pub variable: String,
     /// The members named on the way.
     pub members: Vec<String>,
+}
+
+impl Read {
+    /// What it expects of the request although no request has it, in words.
+    pub fn of_nothing(&self) -> Option<String> {
+        let (name, rest) = self.members.split_first().filter(|_| self.variable == "request")?;
+        let no_member =
+            |of: &str, name: &str, expected: Vec<&str>| format!("`{of}` has no member `{name}`; expected {}", expected.join(", "));
+        match SEEN_BY_CONDITIONS.iter().find(|(seen, _)| seen == name) {
+            None if matches!(name.as_str(), "object" | "oldObject") => {
+                Some(format!("`request` has no member `{name}`; expected `{name}` alone"))
+            }
+            None => Some(no_member("request", name, SEEN_BY_CONDITIONS.iter().map(|(seen, _)| *seen).collect())),
+            Some((_, [])) => None,
+            Some((_, members)) => {
+                let member = rest.first().filter(|member| !members.contains(&member.as_str()))?;
+                Some(no_member(&format!("request.{name}"), member, members.to_vec()))
+            }
+        }
+    }
 }
 
 /// What is read of a value: the whole, or only its kind and some members.
@@ -49,6 +70,12 @@ struct Chain {
     members: Vec<String>,
 }
 
+impl From<Chain> for Read {
+    fn from(chain: Chain) -> Self {
+        Self { variable: chain.variable.to_owned(), members: chain.members }
+    }
+}
+
 impl Chain {
     /// A variable, or a member of a chain, however it is selected.
     fn of(expression: &IdedExpr) -> Option<Self> {
@@ -76,7 +103,7 @@ pub(super) fn of(expression: &IdedExpr) -> (Reads, Vec<Read>) {
     let (mut reads, mut chains) = (Reads::default(), Vec::new());
     collect(expression, &mut |chain, whole| {
         reads.note(&chain, whole);
-        chains.push(Read { variable: chain.variable.to_owned(), members: chain.members });
+        chains.push(chain.into());
     });
     chains.sort();
     chains.dedup();
@@ -84,17 +111,26 @@ pub(super) fn of(expression: &IdedExpr) -> (Reads, Vec<Read>) {
 }
 
 fn collect(expression: &IdedExpr, note: &mut dyn FnMut(Chain, bool)) {
+    match chain(expression) {
+        Some((chain, whole)) => note(chain, whole),
+        None => children(expression, &mut |child| collect(child, note)),
+    }
+}
+
+/// The chain that an expression is, and whether more is read of its end than that it is there.
+fn chain(expression: &IdedExpr) -> Option<(Chain, bool)> {
     if let Some(chain) = Chain::of(expression) {
-        return note(chain, true);
+        return Some((chain, true));
     }
-    // Whether a member is there takes no look into it.
-    if let Expr::Select(select) = &expression.expr
-        && let Some(mut chain) = Chain::of(&select.operand)
-    {
-        chain.members.push(select.field.clone());
-        return note(chain, false);
-    }
-    children(expression, &mut |child| collect(child, note));
+    let Expr::Select(select) = &expression.expr else { return None };
+    let mut chain = Chain::of(&select.operand)?;
+    chain.members.push(select.field.clone());
+    Some((chain, false))
+}
+
+/// The chain that an expression is.
+pub(super) fn read(expression: &IdedExpr) -> Option<Read> {
+    chain(expression).map(|(chain, _)| chain.into())
 }
 
 /// The expressions directly below one.

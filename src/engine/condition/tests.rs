@@ -3,31 +3,51 @@
 use serde_json::{Value, json};
 
 use super::compile;
-use crate::engine::{Builtin, Document, Reply, RuleSet, admit};
+use crate::engine::admit::admit_within;
+use crate::engine::{Builtin, Document, Reply, RuleSet, admit, admit_at_once};
+
+/// A budget that is soon spent.
+const LITTLE: u64 = 20_000;
 
 fn rule(path: &str, when: &str) -> RuleSet {
-    let entry = json!({"path": path, "when": when});
-    let text = format!(
-        "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: widget}}\nspec:\n  matchConstraints:\n    resourceRules: \
-         [{{apiGroups: [example.com], apiVersions: [v1], resources: [widgets]}}]\n  mutable: [{entry}]\n"
-    );
-    match RuleSet::load(Builtin::Left, &[Document { origin: "widget.yaml".to_owned(), text }]) {
+    rules(&[entries(&[(path, when)])])
+}
+
+fn entries(entries: &[(&str, &str)]) -> Value {
+    entries.iter().map(|(path, when)| json!({"path": path, "when": when})).collect()
+}
+
+/// A rule of each list of entries.
+fn rules(lists: &[Value]) -> RuleSet {
+    let document = |(number, entries): (usize, &Value)| {
+        let text = format!(
+            "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: widget-{number}}}\nspec:\n  matchConstraints:\n    resourceRules: \
+             [{{apiGroups: [example.com], apiVersions: [v1], resources: [widgets]}}]\n  mutable: {entries}\n"
+        );
+        Document { origin: format!("widget-{number}.yaml"), text }
+    };
+    match RuleSet::load(Builtin::Left, &lists.iter().enumerate().map(document).collect::<Vec<_>>()) {
         Ok(rules) => rules,
         Err(errors) => panic!("{errors}"),
     }
 }
 
 fn ask(path: &str, when: &str, old: &Value, new: &Value) -> Reply {
+    admit(&rule(path, when), review(old, new).as_bytes())
+}
+
+fn review(old: &Value, new: &Value) -> String {
     let request = json!({
         "uid": "u-1", "operation": "UPDATE", "name": "w", "namespace": "n",
         "userInfo": {"username": "alice", "uid": "7", "groups": ["ops", "staff"], "extra": {"scopes": ["a"]}},
         "kind": {"group": "example.com", "version": "v1", "kind": "Widget"}, "dryRun": false,
         "resource": {"group": "example.com", "version": "v1", "resource": "widgets"}, "object": new, "oldObject": old,
     });
-    admit(
-        &rule(path, when),
-        json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}).to_string().as_bytes(),
-    )
+    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}).to_string()
+}
+
+fn reasons(reply: &Reply) -> Vec<(&str, &str, usize)> {
+    reply.condition_failures().iter().map(|failure| (failure.path.as_str(), failure.reason.as_str(), failure.times)).collect()
 }
 
 /// What a condition makes of a change of `spec.x`.
@@ -62,8 +82,10 @@ fn what_policies_write_works() {
         "oldObject.spec.image.startsWith('registry/') && oldObject.spec.image.endsWith(':v1') && oldObject.spec.image.contains('/a')",
         "oldObject.spec.?suspend.orValue(false)",
         "!oldObject.?missing.?deep.hasValue()",
+        "oldObject.spec.?hold.?until.orValue('') == ''",
         "oldObject.?metadata.?labels[?'app'].orValue('') == 'a'",
         "oldObject.metadata.?labels.?app.optMap(a, a + '!').orValue('') == 'a!'",
+        "oldObject.metadata.?labels.optFlatMap(l, l.?app).orValue('') == 'a' && !oldObject.?none.optFlatMap(l, l.?app).hasValue()",
         "optional.of(1).value() == 1 && optional.none().or(optional.of(2)).value() == 2",
         "oldObject.spec.items.exists(i, i.name == 'a') && oldObject.spec.items.all(i, i.n > 0)",
         "oldObject.spec.items.exists_one(i, i.n == 2)",
@@ -77,7 +99,7 @@ fn what_policies_write_works() {
         "oldObject.spec.nothing == null && oldObject.spec.empty == {} && oldObject.spec != object.spec",
         "request.userInfo.username == 'alice' && 'ops' in request.userInfo.groups && request.userInfo.extra['scopes'] == ['a']",
         "request.operation == 'UPDATE' && request.namespace == 'n' && !request.dryRun && request.kind.kind == 'Widget'",
-        "!has(request.object) && !has(request.oldObject) && !has(request.uid)",
+        "!has(request.options) && !has(request.subResource) && request.resource.resource == 'widgets' && request.userInfo.uid == '7'",
         "oldObject.spec.image.split(':')[1] == 'v1' && oldObject.spec.image.substring(0, 8).upperAscii() == 'REGISTRY'",
         "' A '.trim().lowerAscii() == 'a' && 'abc'.charAt(1) == 'b'",
         "type(value) == int && type(oldObject.spec.image) == string && type(oldObject.spec.empty) == map",
@@ -117,6 +139,15 @@ fn what_is_not_there_is_refused_at_load() {
         ("oldObject.a.matches('((a{100}){100}){100}')", "expected a smaller pattern: matching this one costs too much"),
         ("oldObject.a.size(1) == 1", "`size` takes 0 arguments, found 1"),
         ("Widget{a: 1} == oldObject", "undeclared type `Widget`; expected a map as `{'key': value}`"),
+        ("request.object.spec.x == 1", "`request` has no member `object`; expected `object` alone"),
+        ("true || has(request.oldObject)", "`request` has no member `oldObject`; expected `oldObject` alone"),
+        (
+            "request['uid'] == ''",
+            "`request` has no member `uid`; expected kind, resource, subResource, requestKind, requestResource, requestSubResource, name, namespace, \
+             operation, userInfo, dryRun, options",
+        ),
+        ("request.?userInfo.?name.orValue('') == 'a'", "`request.userInfo` has no member `name`; expected username, uid, groups, extra"),
+        ("request.kind.resource == 'widgets'", "`request.kind` has no member `resource`; expected group, version, kind"),
         ("1", "expected a condition, true or false, found a number"),
         ("'yes'", "expected a condition, true or false, found a text"),
         ("oldObject.a + 1", "expected a condition, true or false, found a sum"),
@@ -145,6 +176,7 @@ fn what_cannot_be_decided_grants_nothing() {
     let table = [
         ("oldObject.missing.deep == 1", "no such key"),
         ("oldObject.metadata.labels['none'] == 'a'", "no such key"),
+        ("!has(oldObject.spec.hold.until)", "no such key"),
         ("oldObject.spec", "not a bool: found map"),
         ("value", "not a bool: found int"),
         ("oldObject.spec.nothing", "not a bool: found null_type"),
@@ -164,11 +196,11 @@ fn what_cannot_be_decided_grants_nothing() {
     }
 }
 
-/// Lists of 20,000, nested and grown in every way that the functions have: without a budget this test would not end.
+/// Lists, nested and grown in every way that the functions have.
 #[test]
 fn what_would_take_for_ever_is_cut_short() {
-    let list: Vec<u32> = (0..20_000).collect();
-    let object = |x: u64| json!({"spec": {"x": x, "list": list, "text": "a".repeat(200_000), "map": list.iter().map(|n| (n.to_string(), *n)).collect::<std::collections::BTreeMap<_, _>>()}});
+    let list: Vec<u32> = (0..500).collect();
+    let object = |x: u64| json!({"spec": {"x": x, "list": list, "text": "a".repeat(5_000), "map": list.iter().map(|n| (n.to_string(), *n)).collect::<std::collections::BTreeMap<_, _>>()}});
     let doubled = |step: &str| format!("size({}{}) > 0", "[oldObject.spec.text]", step.repeat(40));
     let table = [
         "oldObject.spec.list.all(a, oldObject.spec.list.all(b, oldObject.spec.list.all(c, true)))".to_owned(),
@@ -193,11 +225,87 @@ fn what_would_take_for_ever_is_cut_short() {
         doubled(".map(t, {'a': t, 'b': t})"),
     ];
     for when in table {
-        let reply = ask("spec.x", &when, &object(1), &object(2));
+        let reply = admit_within(LITTLE, &rule("spec.x", &when), review(&object(1), &object(2)).as_bytes());
         assert_eq!(reply.allowed(), Some(false), "{when}");
-        let reasons: Vec<&str> = reply.condition_failures().iter().map(|failure| failure.reason.as_str()).collect();
-        assert_eq!(reasons, ["too much to evaluate"], "{when}");
+        assert_eq!(reasons(&reply), [("spec.x", "too much to evaluate", 1)], "{when}");
     }
+}
+
+#[test]
+fn the_door_has_a_budget() {
+    // Each byte may meet thousands of states, so the text is never looked at.
+    let object = |x: u64| json!({"spec": {"x": x, "text": "a".repeat(300_000)}});
+    let reply = ask("spec.x", "oldObject.spec.text.matches('(a?){300}b')", &object(1), &object(2));
+    assert_eq!(reasons(&reply), [("spec.x", "too much to evaluate", 1)]);
+}
+
+/// An object whose `spec.list` makes [`DEAR`] cost about three quarters of [`LITTLE`].
+fn dear(x: u64) -> Value {
+    json!({"spec": {"a": x, "b": x, "c": x, "d": x, "e": x, "list": (0..30).collect::<Vec<u32>>()}})
+}
+
+const DEAR: &str = "oldObject.spec.list.all(a, oldObject.spec.list.all(b, a + b >= 0))";
+
+#[test]
+fn all_conditions_of_a_review_have_one_budget() {
+    /// The violations, and the entries whose conditions were too dear.
+    fn ask(lists: &[Value]) -> (String, String) {
+        let reply = admit_within(LITTLE, &rules(lists), review(&dear(1), &dear(2)).as_bytes());
+        let too_dear = reasons(&reply).into_iter().map(|failure| {
+            assert_eq!((failure.1, failure.2), ("too much to evaluate", 1));
+            failure.0
+        });
+        (reply.fields().join(" "), too_dear.collect::<Vec<_>>().join(" "))
+    }
+    let told = |violations: &str, too_dear: &str| (violations.to_owned(), too_dear.to_owned());
+    let (other, cheap) = (format!("{DEAR} && true"), "oldObject.spec.c == 1");
+    // Alone it may spend everything, and what many entries ask is asked once.
+    assert_eq!(ask(&[entries(&[("spec.a", DEAR)])]), told("spec.b spec.c spec.d spec.e", ""));
+    assert_eq!(ask(&[entries(&["spec.a", "spec.b", "spec.c", "spec.d", "spec.e"].map(|path| (path, DEAR)))]), told("", ""));
+    // Others take their share, and however dear they are, a cheap one has its own.
+    let all = entries(&[("spec.a", DEAR), ("spec.b", &other), ("spec.c", cheap)]);
+    assert_eq!(ask(&[all]), told("spec.a spec.b spec.d spec.e", "spec.a spec.b"));
+    // So do those of another rule.
+    let (one, two) = (entries(&[("spec.a", DEAR), ("spec.c", cheap)]), entries(&[("spec.b", &other)]));
+    let (violations, too_dear) = ask(&[one, two]);
+    assert_eq!((violations.matches("spec.c").count(), too_dear.as_str()), (1, "spec.a spec.b"));
+    // What somebody else's entry asks takes nothing.
+    let theirs = json!([{"path": "spec.a", "when": DEAR}, {"path": "spec.b", "when": other, "by": {"users": ["bob"]}}]);
+    assert_eq!(ask(&[theirs]), told("spec.b spec.c spec.d spec.e", ""));
+}
+
+#[test]
+fn each_evaluation_costs_something() {
+    let object = |value: u64| json!({"data": (0..900).map(|n| (format!("k{n:04}"), json!(value))).collect::<serde_json::Map<_, _>>()});
+    let reply = admit_within(2_000, &rule("data.*", "value != oldValue"), review(&object(1), &object(2)).as_bytes());
+    let [(path, reason, times)] = reasons(&reply)[..] else { panic!("{:?}", reply.condition_failures()) };
+    assert_eq!((path, reason), ("data.*", "too much to evaluate"));
+    assert!((600..900).contains(&times), "{times}");
+    // Once two entries ask the same of the same value, it is evaluated once.
+    let both = rules(&[entries(&[("data.*", "value != oldValue")]), entries(&[("data.*", "value != oldValue")])]);
+    for (set, allowed) in [(rule("data.*", "value != oldValue"), true), (both, true)] {
+        let reply = admit_within(15 * 900, &set, review(&object(1), &object(2)).as_bytes());
+        assert_eq!(reply.allowed(), Some(allowed), "{:?}", reply.condition_failures());
+    }
+}
+
+#[test]
+fn who_must_not_wait_is_told_that_it_takes_long() {
+    let at_once = |when: &str| {
+        let (rules, review) = (rule("spec.x", when), review(&list(1), &list(2)));
+        (admit_at_once(&rules, review.as_bytes()), admit(&rules, review.as_bytes()))
+    };
+    let (early, late) = at_once("oldObject.spec.list.all(a, a >= 0)");
+    assert_eq!((early.as_ref(), late.allowed()), (Some(&late), Some(true)));
+    let (early, late) = at_once("oldObject.spec.list.missing");
+    assert_eq!((early.as_ref(), late.allowed(), late.condition_failures().len()), (Some(&late), Some(false), 1));
+    let (early, late) = at_once("oldObject.spec.list.all(a, a < 100 || oldObject.spec.list.all(b, b >= 0))");
+    assert_eq!((early, late.allowed()), (None, Some(true)));
+}
+
+/// An object with a list of some length.
+fn list(x: u64) -> Value {
+    json!({"spec": {"x": x, "list": (0..200).collect::<Vec<u32>>()}})
 }
 
 #[test]

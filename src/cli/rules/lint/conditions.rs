@@ -1,14 +1,17 @@
 //! Conditions that a requester could bring about, change by change.
 
 use super::findings::{Finding, finding, shown};
-use crate::engine::{Condition, Entry, MatchCondition, Read, Rule, Step, harmless};
+use crate::engine::{Condition, Entry, MatchCondition, Read, Requesters, Rule, Step, harmless};
+
+/// Groups that are no narrower than everybody who may update the object.
+const EVERYBODY: [&str; 3] = ["system:authenticated", "system:unauthenticated", "system:serviceaccounts"];
 
 /// What is doubtful in the conditions of a rule.
 pub(super) fn of(rule: &Rule, entries: &[&Entry]) -> Vec<Finding> {
     let mut found = Vec::new();
     for entry in entries {
         let Some(condition) = &entry.when else { continue };
-        found.extend(opened(condition.reads(), entries, &format!("the condition of `{}`", shown(&entry.path)), Some(condition)));
+        found.extend(opened(condition.reads(), entries, &format!("the condition of `{}`", shown(&entry.path)), Some(entry)));
         found.extend(state_of_the_new(entry, condition));
     }
     for condition in rule.conditions() {
@@ -18,39 +21,66 @@ pub(super) fn of(rule: &Rule, entries: &[&Entry]) -> Vec<Finding> {
 }
 
 fn of_registration(condition: &MatchCondition, entries: &[&Entry]) -> Vec<Finding> {
-    // What the API server alone understands says nothing here.
-    let Some(reads) = Condition::reads_of(&condition.expression) else { return Vec::new() };
-    opened(&reads, entries, &format!("the match condition `{}`", harmless(&condition.name)), None)
+    let what = format!("the match condition `{}`", harmless(&condition.name));
+    let reads = match Condition::reads_of(&condition.expression) {
+        Ok(reads) => reads,
+        Err(unread) => {
+            let fix =
+                "see that the API server takes it and that it reads nothing that the rule lets anybody change, or write it more simply";
+            return vec![finding(format!("{what} is {}", harmless(&unread.to_string())), fix)];
+        }
+    };
+    let mut found = opened(&reads, entries, &what, None);
+    found.extend(reads.iter().filter_map(Read::of_nothing).map(|unseen| {
+        finding(format!("{what} reads what there is not: {}", harmless(&unseen)), "remove it: the API server refuses the registration")
+    }));
+    found
 }
 
 /// State that a condition reads and that the same rule lets anyone change: first the state is changed, then the rest.
-fn opened(reads: &[Read], entries: &[&Entry], what: &str, own: Option<&Condition>) -> Vec<Finding> {
+fn opened(reads: &[Read], entries: &[&Entry], what: &str, own: Option<&Entry>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for read in reads.iter().filter(|read| matches!(read.variable.as_str(), "oldObject" | "object")) {
-        // An entry under the same condition may be what the state is left by; one that anybody may use is what it is entered by.
-        let opens = |entry: &&&Entry| {
-            let is_for_all = entry.by.is_none() && (entry.when.is_none() || entry.when.as_ref() == own);
-            is_for_all && meets(entry.path.steps(), &read.members)
+    for read in reads {
+        let Some(place) = place(read, own) else { continue };
+        // A condition on what the entry itself is about says which changes of it may be made.
+        let is_own = |entry: &Entry| {
+            let is_about_it = own.filter(|_| matches!(read.variable.as_str(), "oldValue" | "value"));
+            is_about_it.is_some_and(|own| std::ptr::eq(own, entry) || (own.path.steps() == entry.path.steps() && read.members.is_empty()))
         };
-        let Some(entry) = entries.iter().find(opens) else { continue };
+        let opens = |entry: &&Entry| is_for_all(entry.by.as_ref()) && meets(entry.path.steps(), &place) && !is_own(entry);
+        let opening = || entries.iter().copied().filter(opens);
+        let Some(entry) = opening().find(|entry| entry.when.is_none()).or_else(|| opening().next()) else { continue };
         let path = harmless(&[std::slice::from_ref(&read.variable), read.members.as_slice()].concat().join("."));
+        // Another condition does not help: who may bring that about as well may change the state.
+        let where_it_may = if entry.when.is_some() { ", where its own condition holds" } else { "" };
         found.push(finding(
-            format!("{what} reads `{path}`, which `{}` lets anybody change: first that, then the rest", shown(&entry.path)),
-            format!("narrow `{}` by `by` or by another `when`, or read a field that the rule protects", shown(&entry.path)),
+            format!("{what} reads `{path}`, which `{}` lets anybody change{where_it_may}: first that, then the rest", shown(&entry.path)),
+            format!("narrow `{}` by `by`, or read a field that the rule protects", shown(&entry.path)),
         ));
     }
     found
 }
 
-/// Whether a path leads to, above or below these members.
-fn meets(path: &[Step], members: &[String]) -> bool {
-    path.iter().zip(members).all(|(step, member)| match step {
-        Step::Name(name) => name == member,
-        Step::Prefix(prefix) => member.starts_with(prefix.as_str()),
-        Step::AnyMember => true,
-        // Members of a list are no names.
-        Step::AnyElement | Step::Keyed { .. } => false,
+/// Where in the objects a condition reads; none if it reads the request.
+fn place(read: &Read, own: Option<&Entry>) -> Option<Vec<Step>> {
+    let mut steps = match read.variable.as_str() {
+        "oldObject" | "object" => Vec::new(),
+        "oldValue" | "value" => own?.path.steps().to_vec(),
+        _ => return None,
+    };
+    steps.extend(read.members.iter().cloned().map(Step::Name));
+    Some(steps)
+}
+
+fn is_for_all(by: Option<&Requesters>) -> bool {
+    by.is_none_or(|by| {
+        by.groups.iter().any(|group| EVERYBODY.contains(&group.as_str())) || by.users.iter().any(|user| user == "system:anonymous")
     })
+}
+
+/// Whether a path leads to, above or below a place.
+fn meets(path: &[Step], place: &[Step]) -> bool {
+    path.iter().zip(place).all(|(step, other)| step.meets(other))
 }
 
 /// A condition on nothing but what the requester wrote.
@@ -69,22 +99,35 @@ fn state_of_the_new(entry: &Entry, condition: &Condition) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use super::meets;
-    use crate::engine::Path;
+    use super::{is_for_all, meets};
+    use crate::engine::{Path, Requesters};
 
     #[test]
     fn a_path_meets_what_is_at_above_and_below_it() {
-        let meets = |path: &str, members: &[&str]| {
-            let members: Vec<String> = members.iter().map(|member| (*member).to_owned()).collect();
-            meets(Path::parse(path).unwrap().steps(), &members)
-        };
-        assert!(meets("spec.suspend", &["spec", "suspend"]));
-        assert!(meets("spec", &["spec", "suspend"]));
-        assert!(meets("spec.suspend.by", &["spec", "suspend"]));
-        assert!(meets("spec.*", &["spec", "suspend"]));
-        assert!(meets("spec['sus*']", &["spec", "suspend"]));
-        assert!(meets("spec.a", &["spec"]));
-        assert!(!meets("spec.a", &["spec", "suspend"]));
-        assert!(!meets("spec[*].a", &["spec", "suspend"]));
+        let meets = |path: &str, place: &str| meets(Path::parse(path).unwrap().steps(), Path::parse(place).unwrap().steps());
+        assert!(meets("spec.suspend", "spec.suspend"));
+        assert!(meets("spec", "spec.suspend"));
+        assert!(meets("spec.suspend.by", "spec.suspend"));
+        assert!(meets("spec.*", "spec.suspend"));
+        assert!(meets("spec['sus*']", "spec.suspend"));
+        assert!(meets("spec.a", "spec"));
+        assert!(meets("spec[name=a].x", "spec[*].x"));
+        assert!(!meets("spec.a", "spec.suspend"));
+        assert!(!meets("spec[*].a", "spec.suspend"));
+        assert!(!meets("spec[name=a].x", "spec[name=b].x"));
+    }
+
+    #[test]
+    fn some_groups_are_everybody() {
+        let group = |name: &str| is_for_all(Some(&Requesters { groups: vec![name.to_owned()], ..Requesters::default() }));
+        assert!(is_for_all(None));
+        for name in ["system:authenticated", "system:unauthenticated", "system:serviceaccounts"] {
+            assert!(group(name), "{name}");
+        }
+        for name in ["system:masters", "system:serviceaccounts:team-a", "operators"] {
+            assert!(!group(name), "{name}");
+        }
+        assert!(is_for_all(Some(&Requesters { users: vec!["system:anonymous".to_owned()], ..Requesters::default() })));
+        assert!(!is_for_all(Some(&Requesters { users: vec!["alice".to_owned()], ..Requesters::default() })));
     }
 }
