@@ -152,6 +152,13 @@ impl ControlPlane {
         log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
+    /// What of it is about a namespace.
+    pub(crate) fn audit_events_in(&self, namespace: &str) -> Vec<Value> {
+        let log = fs::read_to_string(self.folder.join("audit.log")).unwrap();
+        let named = format!("\"namespace\":\"{namespace}\"");
+        log.lines().filter(|line| line.contains(&named)).filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
     fn launch(&mut self, name: &str, arguments: &[String]) {
         let process = Process::start(&self.folder, name, &self.assets.program(name), arguments);
         self.processes.insert(0, process);

@@ -3,13 +3,12 @@
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use super::alone_with_controllers;
 use super::api::{Api, MERGE_PATCH};
 use super::assets::Assets;
 use super::control_plane::ControlPlane;
 use super::objects::{define_kinds, define_untyped, volcano_job};
+use super::{alone_with_controllers, eventually};
 use crate::corpus::root;
-use crate::support::until;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![alone_with_controllers("deploy::the_base_is_applied_as_it_is", the_base_is_applied_as_it_is)]
@@ -38,7 +37,7 @@ async fn the_base_is_applied_as_it_is(assets: Assets) {
     // Nobody answers yet, so updates of the registered kinds are refused, and nothing else is.
     let (job, label) = (format!("{jobs}/demo"), json!({"metadata": {"labels": {"team": "a"}}}));
     let refusal = "failed calling webhook \"volcano-job.fieldward.io\"";
-    until("updates are refused", async || api.patch(&job, MERGE_PATCH, &label).await.message().contains(refusal)).await;
+    eventually("updates are refused", async || api.patch(&job, MERGE_PATCH, &label).await.message().contains(refusal)).await;
     api.patch("/api/v1/namespaces/default", MERGE_PATCH, &label).await.object();
     let excluded = "/apis/batch.volcano.sh/v1alpha1/namespaces/kube-system/jobs";
     api.create(excluded, &volcano_job("demo")).await.object();
@@ -46,13 +45,13 @@ async fn the_base_is_applied_as_it_is(assets: Assets) {
 
     // The way out that README names.
     plane.kubectl().run(&["delete", "validatingwebhookconfiguration", "fieldward"]).ok();
-    until("the gate is open", async || api.patch(&job, MERGE_PATCH, &label).await.is_ok()).await;
+    eventually("the gate is open", async || api.patch(&job, MERGE_PATCH, &label).await.is_ok()).await;
 }
 
 /// The namespace enforces the restricted Pod Security Standard.
 async fn the_pods_are_admitted(api: &Api) {
     let pods = "/api/v1/namespaces/fieldward/pods";
-    until("there are two pods", async || api.get(pods).await.object()["items"].as_array().map_or(0, Vec::len) == 2).await;
+    eventually("there are two pods", async || api.get(pods).await.object()["items"].as_array().map_or(0, Vec::len) == 2).await;
     let namespace = api.get("/api/v1/namespaces/fieldward").await.object();
     assert_eq!(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], Value::from("restricted"));
 }

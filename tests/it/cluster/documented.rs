@@ -1,4 +1,7 @@
-//! The example requests of the pages that document the built-in rules, sent as they are printed there.
+//! The example requests of the pages that document the built-in rules.
+//!
+//! Each is sent twice. As it is printed it meets 409, since its uid and resourceVersion are those of an object in another cluster. What is then
+//! allowed has no uid and creationTimestamp, and the resourceVersion of the object here; all else is as it is printed.
 
 use std::sync::Arc;
 

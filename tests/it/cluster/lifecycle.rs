@@ -9,8 +9,7 @@ use super::api::MERGE_PATCH;
 use super::control_plane::ControlPlane;
 use super::objects::{JOBS, volcano_job, volcano_ward};
 use super::ward::{CONFIG_MAPS, Ward};
-use super::{shared, shared_with_controllers};
-use crate::support::until;
+use super::{eventually, shared, shared_with_controllers};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -72,10 +71,10 @@ async fn namespace_deletion_finishes(plane: Arc<ControlPlane>) {
     // The developer's rights go with the namespace.
     let api = plane.api();
     api.delete(&namespace, &Value::Null).await.object();
-    until("the held job is being deleted", async || api.get(&held).await.body["metadata"]["deletionTimestamp"].is_string()).await;
+    eventually("the held job is being deleted", async || api.get(&held).await.body["metadata"]["deletionTimestamp"].is_string()).await;
     // Its controller lets it go, as controllers do, with a patch.
     api.patch(&held, MERGE_PATCH, &json!({"metadata": {"finalizers": null}})).await.object();
-    until("the namespace is gone", async || api.get(&namespace).await.code == 404).await;
+    eventually("the namespace is gone", async || api.get(&namespace).await.code == 404).await;
 }
 
 async fn a_finalizer_goes_while_deleting(plane: Arc<ControlPlane>) {
@@ -121,7 +120,7 @@ fn reference(group_version: &str, kind: &str, owner: &Value) -> Value {
 }
 
 async fn gone(ward: &Ward, path: &str) {
-    until(path, async || ward.api.get(path).await.code == 404).await;
+    eventually(path, async || ward.api.get(path).await.code == 404).await;
 }
 
 /// Asserts that fieldward was asked about an update by the collector and allowed it: the trial would else show nothing.

@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 
 use super::api::{Answer, Api, JSON_PATCH, MERGE_PATCH};
 use super::control_plane::ControlPlane;
+use super::eventually;
 use super::objects::volcano_job;
-use crate::support::until;
 
 /// What each sender waits after an answer, so that the others on this machine get their turn.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -67,7 +67,7 @@ impl Load {
     /// Waits until this has grown by so much for every job.
     pub(crate) async fn each(&self, what: &str, growth: usize, count: impl Fn(&Job) -> usize) {
         let before: Vec<usize> = self.jobs().iter().map(&count).collect();
-        until(what, async || {
+        eventually(what, async || {
             let jobs = self.jobs();
             assert!(jobs.iter().all(|job| job.strange.is_empty()), "waiting for {what}: {}", Sum::of(&jobs));
             jobs.iter().zip(&before).all(|(job, before)| count(job) >= before + growth)

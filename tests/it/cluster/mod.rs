@@ -19,6 +19,7 @@ mod lint;
 mod load;
 mod node;
 mod objects;
+mod packs;
 mod process;
 mod recorded;
 mod shapes;
@@ -35,6 +36,11 @@ use libtest_mimic::{Completion, Trial};
 use assets::{Assets, Lacking, assets};
 use control_plane::ControlPlane;
 
+use crate::support::until_within;
+
+/// Longer than the API server and the controllers take for anything, on a machine that does much else.
+const THEIRS: Duration = Duration::from_secs(180);
+
 /// Longer than any trial takes, so that one which hangs fails.
 const LONGEST: Duration = Duration::from_secs(600);
 
@@ -49,6 +55,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         kubernetes::trials(),
         lifecycle::trials(),
         lint::trials(),
+        packs::trials(),
         recorded::trials(),
         shapes::trials(),
         users::trials(),
@@ -94,18 +101,18 @@ fn in_shared<F>(assets: &Assets, case: fn(Arc<ControlPlane>) -> F)
 where
     F: Future<Output = ()> + 'static,
 {
-    let plane = {
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        let start = || {
-            runtime().block_on(async {
-                let plane = ControlPlane::start(assets).await;
-                objects::define_kinds(&plane).await;
-                plane
-            })
-        };
-        Arc::clone(shared.get_or_insert_with(start))
-    };
+    let plane = started(&SHARED, async {
+        let plane = ControlPlane::start(assets).await;
+        objects::define_kinds(&plane).await;
+        plane
+    });
     within_time(case(plane));
+}
+
+/// The control plane of a group of trials, which the first of them starts.
+fn started(slot: &Mutex<Option<Arc<ControlPlane>>>, start: impl Future<Output = Arc<ControlPlane>>) -> Arc<ControlPlane> {
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(slot.get_or_insert_with(|| runtime().block_on(start)))
 }
 
 /// A trial that starts what it needs itself.
@@ -140,6 +147,14 @@ fn on_cluster(name: &str, case: impl FnOnce(Assets) -> Outcome + Send + 'static)
         Err(Lacking(what)) if std::env::var("CI").is_ok_and(|ci| ci == "true") => Err(what.into()),
         Err(Lacking(what)) => Ok(Completion::ignored_with(what)),
     })
+}
+
+/// Asks again and again until the API server or a controller has done what it must.
+async fn eventually<F>(what: &str, ask: impl FnMut() -> F)
+where
+    F: Future<Output = bool>,
+{
+    until_within(THEIRS, what, ask).await;
 }
 
 fn within_time(case: impl Future<Output = ()>) {

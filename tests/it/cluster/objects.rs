@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::control_plane::ControlPlane;
+use super::eventually;
 use super::ward::{Probe, Resource, VOLCANO_JOB, Ward};
 use crate::corpus::root;
-use crate::support::until;
 
 /// Volcano jobs.
 pub(crate) const JOBS: Resource = ("batch.volcano.sh/v1alpha1", "jobs");
@@ -27,7 +27,7 @@ pub(crate) async fn define_kinds(plane: &ControlPlane) {
 pub(crate) async fn define(plane: &ControlPlane, crd: &str, collection: &str) {
     plane.kubectl().run_with(&["apply", "-f", "-"], crd).ok();
     let api = plane.api();
-    until("the kind is served", async || api.get(collection).await.is_ok()).await;
+    eventually("the kind is served", async || api.get(collection).await.is_ok()).await;
 }
 
 /// Defines a kind of which everything is kept as it comes.

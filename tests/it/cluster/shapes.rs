@@ -3,13 +3,12 @@
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use super::alone;
 use super::api::{Answer, MERGE_PATCH};
 use super::assets::Assets;
 use super::control_plane::ControlPlane;
 use super::objects::{MXJOBS, define, definition, mxjob, mxjob_probe};
 use super::ward::{MXJOB, Ward};
-use crate::support::until;
+use super::{alone, eventually};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![alone("shapes::an_mxjob_in_every_shape", an_mxjob_in_every_shape)]
@@ -35,7 +34,7 @@ async fn an_mxjob_in_every_shape(assets: Assets) {
             status(&ward, &path, subresource).await;
             plane.api().delete("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/mxjobs.kubeflow.org", &Value::Null).await.object();
             let api = plane.api();
-            until("the kind is served no more", async || api.get(list).await.code == 404).await;
+            eventually("the kind is served no more", async || api.get(list).await.code == 404).await;
         }
     }
 }

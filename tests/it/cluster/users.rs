@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::control_plane::ControlPlane;
 use super::objects::{JOBS, volcano_job, volcano_probe, volcano_ward};
 use super::ward::{VOLCANO_JOB, Ward, rule};
-use super::{api, kubectl, shared};
+use super::{api, eventually, kubectl, shared};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -86,8 +86,7 @@ async fn are_warned(plane: Arc<ControlPlane>) {
     let job = volcano_job("demo");
     ward.api.create(&ward.collection(JOBS), &job).await.object();
     let patch = ["patch", "vcjob", "demo", "--type=merge", "-p", r#"{"spec":{"queue":"gold"}}"#];
-    crate::support::until("the webhook is asked", async || !ward.kubectl.run(&[&patch[..], &["--dry-run=server"]].concat()).err.is_empty())
-        .await;
+    eventually("the webhook is asked", async || !ward.kubectl.run(&[&patch[..], &["--dry-run=server"]].concat()).err.is_empty()).await;
     let printed = ward.kubectl.run(&patch);
     assert_eq!((printed.code, printed.out.as_str()), (0, "job.batch.volcano.sh/demo patched\n"));
     assert_eq!(

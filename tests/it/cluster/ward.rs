@@ -8,10 +8,10 @@ use tempfile::TempDir;
 
 use super::api::{Api, MERGE_PATCH};
 use super::control_plane::ControlPlane;
+use super::eventually;
 use super::kubectl::Kubectl;
 use crate::corpus::root;
 use crate::support::server::{Server, fieldward};
-use crate::support::until;
 
 /// The rules of the project, by the path below the repository's root.
 pub(crate) const VOLCANO_JOB: &str = "deploy/rules/volcano-job.yaml";
@@ -125,7 +125,7 @@ impl Ward {
         let bindings = self.collection(("rbac.authorization.k8s.io/v1", "rolebindings"));
         self.plane.api().create(&bindings, &binding).await.object();
         let allowed = self.collection(CONFIG_MAPS);
-        until("RBAC knows the developer", async || self.api.get(&allowed).await.is_ok()).await;
+        eventually("RBAC knows the developer", async || self.api.get(&allowed).await.is_ok()).await;
     }
 }
 
@@ -142,7 +142,7 @@ impl Probe {
         let name = self.object["metadata"]["name"].as_str().unwrap();
         api.create(&self.collection, &self.object).await.object();
         let path = format!("{}/{name}?dryRun=All", self.collection);
-        until("the webhook is asked", async || api.patch(&path, MERGE_PATCH, &self.forbidden).await.code == code).await;
+        eventually("the webhook is asked", async || api.patch(&path, MERGE_PATCH, &self.forbidden).await.code == code).await;
         api.delete(&format!("{}/{name}", self.collection), &Value::Null).await.object();
     }
 }

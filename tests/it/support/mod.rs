@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 
-/// Longer than anything takes, so that a case which hangs fails.
+/// Longer than anything of ours takes, so that a case which hangs fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A trial of an async case; it fails by panicking.
@@ -26,13 +26,21 @@ where
 }
 
 /// Asks again and again until the answer is yes; a time limit here is only for what never comes.
-pub(crate) async fn until<F>(what: &str, mut ask: impl FnMut() -> F)
+pub(crate) async fn until<F>(what: &str, ask: impl FnMut() -> F)
+where
+    F: Future<Output = bool>,
+{
+    until_within(PATIENCE, what, ask).await;
+}
+
+/// The same for what others do, who may be busy.
+pub(crate) async fn until_within<F>(patience: Duration, what: &str, mut ask: impl FnMut() -> F)
 where
     F: Future<Output = bool>,
 {
     let started = Instant::now();
     while !ask().await {
-        assert!(started.elapsed() < PATIENCE, "never came: {what}");
+        assert!(started.elapsed() < patience, "never came: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

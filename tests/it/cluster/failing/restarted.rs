@@ -10,13 +10,13 @@ use super::namespace::{address, isolated};
 use crate::cluster::api::Api;
 use crate::cluster::assets::Assets;
 use crate::cluster::control_plane::{ControlPlane, Controllers};
+use crate::cluster::eventually;
 use crate::cluster::load::Load;
 use crate::cluster::node::Node;
 use crate::cluster::objects::{define_kinds, volcano_job};
 use crate::cluster::ward::Probe;
 use crate::support::certificates::{Authority, ecdsa, write};
 use crate::support::server::fieldward;
-use crate::support::until;
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![isolated("failing::a_rolling_restart_under_load_loses_no_update", restarted)]
@@ -35,7 +35,7 @@ async fn restarted(assets: Assets) {
     install(&plane).await;
     let api = plane.api();
     let node = Node::start(&api, "fieldward", address);
-    until("both replicas are in service", async || ready_endpoints(&api).await == 2).await;
+    eventually("both replicas are in service", async || ready_endpoints(&api).await == 2).await;
     let probe = Probe {
         collection: "/apis/batch.volcano.sh/v1alpha1/namespaces/default/jobs".to_owned(),
         object: volcano_job("probe"),

@@ -14,8 +14,8 @@ use crate::cluster::api::MERGE_PATCH;
 use crate::cluster::control_plane::ControlPlane;
 use crate::cluster::load::Load;
 use crate::cluster::objects::{JOBS, volcano_job};
-use crate::cluster::shared;
 use crate::cluster::ward::{VOLCANO_JOB, Ward, rule};
+use crate::cluster::{eventually, shared};
 use crate::support::certificates::Authority;
 use crate::support::raw::Raw;
 use crate::support::server::Server;
@@ -101,7 +101,7 @@ async fn stranger(plane: &Arc<ControlPlane>, mounted: &Mounted, trusted: &Author
     let (api, jobs) = (plane.api(), ward.collection(JOBS));
     api.create(&jobs, &volcano_job("stranger")).await.object();
     let (job, words) = (format!("{jobs}/stranger?dryRun=All"), Cell::new(String::new()));
-    until("the registration is in force", async || {
+    eventually("the registration is in force", async || {
         let answer = api.patch(&job, MERGE_PATCH, &json!({"spec": {"queue": "gold"}})).await;
         words.set(answer.message().to_owned());
         !answer.is_ok()

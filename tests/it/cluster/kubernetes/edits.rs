@@ -12,6 +12,30 @@ pub(super) struct Editor<'s> {
     pub(super) aim: &'s Aim,
 }
 
+/// An update that edits made.
+pub(super) struct Update {
+    pub(super) new: Value,
+    /// The places that they touched.
+    pub(super) touched: Vec<String>,
+    edits: Vec<json_patch::Patch>,
+}
+
+impl Update {
+    /// What each of several edits makes of the object by itself, where it can.
+    pub(super) fn apart(&self, old: &Value) -> Vec<Value> {
+        let alone = |edit: &json_patch::Patch| {
+            let mut new = old.clone();
+            json_patch::patch(&mut new, edit).ok()?;
+            (new != *old && new != self.new && has_its_address(&new, old)).then_some(new)
+        };
+        self.edits.iter().filter_map(alone).collect()
+    }
+}
+
+fn has_its_address(new: &Value, old: &Value) -> bool {
+    ADDRESS.iter().all(|place| new.pointer(place) == old.pointer(place))
+}
+
 /// What says which object is meant, and that it is the one that was read: the API server answers 400 or 409 before it looks further.
 const ADDRESS: [&str; 5] = ["/apiVersion", "/kind", "/metadata/name", "/metadata/namespace", "/metadata/uid"];
 
@@ -32,15 +56,17 @@ enum Edit {
 }
 
 impl Editor<'_> {
-    /// Another state of the object, and the places that were touched.
-    pub(super) fn update(&self, dice: &mut Dice<'_>, old: &Value) -> (Value, Vec<String>) {
+    /// Another state of the object.
+    pub(super) fn update(&self, dice: &mut Dice<'_>, old: &Value) -> Update {
         let aimed = dice.percent(self.aim.percent);
         let count = dice.weighted(&[(6, 1), (3, 2), (1, 3)]);
-        let (mut new, mut touched) = (old.clone(), Vec::new());
-        while touched.len() < count {
-            touched.extend(self.edit(dice, &mut new, aimed));
+        let mut update = Update { new: old.clone(), touched: Vec::new(), edits: Vec::new() };
+        while update.touched.len() < count {
+            let before = update.new.clone();
+            update.touched.extend(self.edit(dice, &mut update.new, aimed));
+            update.edits.push(json_patch::diff(&before, &update.new));
         }
-        (new, touched)
+        update
     }
 
     fn edit(&self, dice: &mut Dice<'_>, object: &mut Value, aimed: bool) -> Option<String> {

@@ -14,7 +14,8 @@
 //! **What is compared.** An update whose new object the API server would not even create says nothing about updates: what the API server
 //! says of the creation of the same object is taken off its refusal, and if nothing is left, the update is left out (and counted). All
 //! others must agree, or be of a class of the kind's file here: a refusal that fieldward does not share, by the API server's field and
-//! words, or one of fieldward's alone, by fieldward's. Every single error must belong to a class, or the trial fails.
+//! words, or one of fieldward's alone, by fieldward's. Every single error must belong to a class, or the trial fails. Where both refuse an
+//! update of several edits, each edit by itself is compared too: they may have refused different ones.
 
 mod edits;
 mod registered;
@@ -84,9 +85,16 @@ async fn as_the_api_server(plane: Arc<ControlPlane>, kind: &'static str) {
     let mut tally = Tally::new(&scene);
     while tally.compared < UPDATES {
         let old = dice.pick(&objects).clone();
-        let (new, touched) = editor.update(&mut dice, &old);
-        let answer = registered.ask(&new).await;
-        tally.add(answer, &touched, &|| described(&old, &new));
+        let update = editor.update(&mut dice, &old);
+        let asked = registered.ask(&update.new).await;
+        let both_refuse = tally::is_denied_by_both(&asked);
+        tally.add(asked, &update, &old);
+        // What they agree to refuse may be two things, one to each.
+        if both_refuse {
+            for new in update.apart(&old) {
+                tally.add_apart(registered.ask(&new).await, &new, &old);
+            }
+        }
     }
     eprintln!("{tally}");
     registered.asked_about_every_update(&tally).await;
@@ -107,7 +115,7 @@ async fn every_class_has_an_example(registered: &Registered<'_>, scene: &Scene, 
         let mut object = called(objects, &class.example.of);
         json_patch::merge(&mut object, &class.example.patch);
         let asked = registered.ask(&object).await;
-        assert_eq!(tally::class_of(scene, &asked), Some(index), "{}: {asked:?}", class.why);
+        assert_eq!(tally::class_of(scene, &asked, &object), Some(index), "{}: {asked:?}", class.why);
     }
 }
 

@@ -12,9 +12,9 @@ use super::tally::Tally;
 use super::{Cause, Verdict};
 use crate::cluster::api::{Answer, Api};
 use crate::cluster::control_plane::ControlPlane;
+use crate::cluster::eventually;
 use crate::cluster::ward::{CONFIG_MAPS, Ward, only_in, rule};
 use crate::support::server::{Server, fieldward};
-use crate::support::until;
 
 /// How the warning of a rule that only warns ends.
 const WARNS: &str = "; this rule only warns";
@@ -80,7 +80,7 @@ impl<'s> Registered<'s> {
                 *reference = owner["metadata"]["uid"].clone();
             }
             // The controllers make the service account after the namespace.
-            until("the object is taken", async || {
+            eventually("the object is taken", async || {
                 let answer = self.api.create(&self.collection, &object).await;
                 assert!(answer.is_ok() || answer.code == 403, "{} {}", answer.code, answer.body);
                 answer.is_ok()
@@ -102,7 +102,7 @@ impl<'s> Registered<'s> {
 
     /// Waits until the API server asks both.
     pub(super) async fn in_force(&self, object: &Value) {
-        until("both are asked", async || {
+        eventually("both are asked", async || {
             self.replace(object).await.unwrap().object();
             judged(&self.first).await > 0 && judged(&self.ward.server).await > 0
         })
@@ -149,7 +149,7 @@ impl<'s> Registered<'s> {
     /// Waits until an object says what it says once the controllers have done with it.
     async fn settled(&self, path: &str, says: &Map<String, Value>) {
         let is_settled = |object: &Value| says.iter().all(|(pointer, value)| object.pointer(pointer) == Some(value));
-        until("the object is settled", async || is_settled(&self.api.get(path).await.object())).await;
+        eventually("the object is settled", async || is_settled(&self.api.get(path).await.object())).await;
     }
 
     async fn replace(&self, object: &Value) -> reqwest::Result<Answer> {

@@ -90,7 +90,21 @@ pub(super) struct Class {
     field: String,
     /// A part of the error's text.
     says: String,
+    /// What must hold of the new object besides.
+    #[serde(default)]
+    given: Given,
     pub(super) example: Example,
+}
+
+/// What an object says, at places that are JSON pointers.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    #[serde(default)]
+    is: Map<String, Value>,
+    /// All of these say the same.
+    #[serde(default)]
+    alike: Vec<String>,
 }
 
 /// An update of a class: a JSON merge patch of one of the objects.
@@ -122,8 +136,15 @@ impl Crash {
 
 impl Class {
     /// Whether the error is of this class; elements are not told apart.
-    pub(super) fn holds(&self, refusing: Refusing, cause: &Cause) -> bool {
-        self.refused_by == refusing && any_element(&cause.field) == self.field && cause.says.contains(&self.says)
+    pub(super) fn holds(&self, refusing: Refusing, cause: &Cause, new: &Value) -> bool {
+        self.refused_by == refusing && any_element(&cause.field) == self.field && cause.says.contains(&self.says) && self.given.holds(new)
+    }
+}
+
+impl Given {
+    fn holds(&self, object: &Value) -> bool {
+        let alike = |pair: &[String]| object.pointer(&pair[0]).is_some() && object.pointer(&pair[0]) == object.pointer(&pair[1]);
+        self.is.iter().all(|(place, value)| object.pointer(place) == Some(value)) && self.alike.windows(2).all(alike)
     }
 }
 

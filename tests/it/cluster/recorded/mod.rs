@@ -6,8 +6,9 @@ mod taken;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use fieldward::engine::admit;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
@@ -16,9 +17,8 @@ use super::assets::Assets;
 use super::control_plane::{ControlPlane, Controllers};
 use super::objects::{define, define_untyped, definition};
 use super::ward::{MXJOB, VOLCANO_JOB, Ward, rule};
-use super::{on_cluster, runtime, within_time};
+use super::{eventually, on_cluster, started, within_time};
 use crate::corpus::{Case, cases};
-use crate::support::until;
 use exceptions::{EXCEPTIONS, Live, live};
 use request::{Request, Sent};
 
@@ -33,7 +33,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let trial = |(suite, cases): (String, Vec<Case>)| {
         let plane = Arc::clone(&plane);
         on_cluster(&format!("recorded::{suite}"), move |assets| {
-            let plane = shared(&plane, &assets);
+            let plane = started(&plane, start(&assets));
             within_time(async move { replay_all(&plane, &suite, &cases).await });
             Ok(())
         })
@@ -47,20 +47,14 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 /// Without controllers: what a case says of owners and finalizers must stay as it says.
-fn shared(plane: &Mutex<Option<Arc<ControlPlane>>>, assets: &Assets) -> Arc<ControlPlane> {
-    let mut plane = plane.lock().unwrap_or_else(PoisonError::into_inner);
-    let start = || {
-        runtime().block_on(async {
-            let plane = ControlPlane::start_with(assets, Controllers::None, &[]).await;
-            define(&plane, &definition("volcano-job.yaml"), "/apis/batch.volcano.sh/v1alpha1/jobs").await;
-            define(&plane, &definition("mxjob.yaml"), "/apis/kubeflow.org/v1/mxjobs").await;
-            for kind in ["Gadget", "Gear", "Gizmo", "Note", "Vault", "Widget"] {
-                define_untyped(&plane, "example.com", kind).await;
-            }
-            plane
-        })
-    };
-    Arc::clone(plane.get_or_insert_with(start))
+async fn start(assets: &Assets) -> Arc<ControlPlane> {
+    let plane = ControlPlane::start_with(assets, Controllers::None, &[]).await;
+    define(&plane, &definition("volcano-job.yaml"), "/apis/batch.volcano.sh/v1alpha1/jobs").await;
+    define(&plane, &definition("mxjob.yaml"), "/apis/kubeflow.org/v1/mxjobs").await;
+    for kind in ["Gadget", "Gear", "Gizmo", "Note", "Vault", "Widget"] {
+        define_untyped(&plane, "example.com", kind).await;
+    }
+    plane
 }
 
 async fn replay_all(plane: &Arc<ControlPlane>, suite: &str, cases: &[Case]) {
@@ -111,7 +105,7 @@ async fn asked(ward: &Ward, request: &Request) {
     let probe = format!("{collection}/probe");
     let object = json!({"apiVersion": request.object["apiVersion"], "kind": request.object["kind"], "metadata": {"name": "probe", "labels": {"team": "red"}}});
     api.create(&collection, &object).await.object();
-    until("the webhook is asked", async || {
+    eventually("the webhook is asked", async || {
         api.patch(&format!("{probe}?dryRun=All"), super::api::MERGE_PATCH, &json!({"metadata": {"annotations": {"a": "b"}}})).await;
         let (_, metrics) = ward.server.ops("/metrics").await.unwrap();
         metrics.contains("fieldward_reviews_total{")
@@ -154,6 +148,9 @@ fn as_recorded(case: &Case, answer: &Answer) {
     let name = &case.name;
     assert_eq!(answer.is_ok(), case.allowed, "{name}: {answer:?}");
     if case.allowed {
+        // What a rule that only warns found reaches the client in its own words.
+        let said: Vec<String> = answer.warnings.iter().map(|warning| unquoted(warning)).collect();
+        assert_eq!(said, warnings(case), "{name}");
         return;
     }
     assert_eq!(u64::from(answer.code), case.code.unwrap_or(403), "{name}: {answer:?}");
@@ -161,6 +158,22 @@ fn as_recorded(case: &Case, answer: &Answer) {
     let (who, said) = answer.message().split_once(" denied the request: ").unwrap_or_else(|| panic!("{name}: {answer:?}"));
     assert!(who.starts_with("admission webhook \"") && who.ends_with(".fieldward.io\""), "{name}: {who}");
     assert_eq!(Some(said), case.message.as_deref(), "{name}");
+}
+
+/// What the engine warns of in a case that it allows.
+fn warnings(case: &Case) -> Vec<String> {
+    let reply: Value = serde_json::from_slice(&admit(&case.rule_set(), &case.body()).into_body()).unwrap();
+    let warnings: Vec<String> = serde_json::from_value(reply["response"]["warnings"].clone()).unwrap_or_default();
+    if !warnings.is_empty() {
+        assert!(case.fields.iter().all(|field| warnings.iter().any(|warning| warning.starts_with(&format!("{field}: ")))), "{warnings:?}");
+    }
+    warnings
+}
+
+/// The text of a `Warning` header (RFC 7234 5.5).
+fn unquoted(header: &str) -> String {
+    let quoted = header.strip_prefix("299 - \"").and_then(|rest| rest.strip_suffix('"'));
+    quoted.unwrap_or_else(|| panic!("{header}")).replace("\\\"", "\"").replace("\\\\", "\\")
 }
 
 /// The API as the requester of a case.

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::requester;
 use crate::cluster::api::{APPLY_PATCH, Answer, Api, JSON_PATCH, MERGE_PATCH};
+use crate::cluster::eventually;
 use crate::cluster::ward::Ward;
 use crate::corpus::Case;
-use crate::support::until;
 
 /// What the API server fills in, whatever a client says.
 const OWNED: [&str; 8] = [
@@ -191,7 +191,7 @@ impl Request {
             // While the object is being deleted, finalizers may go.
             admin.patch(path, MERGE_PATCH, &json!({"metadata": {"finalizers": null}})).await;
         }
-        until("the object is gone", async || admin.get(path).await.code == 404).await;
+        eventually("the object is gone", async || admin.get(path).await.code == 404).await;
         answer
     }
 }
