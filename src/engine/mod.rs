@@ -31,8 +31,8 @@ pub use path::{Path, PathError, Step};
 pub use record::{Recording, Unrecorded, record};
 pub use reply::{Decision, Judgement, Reply, RuleOutcome, Subject};
 pub use rules::{
-    Actions, Builtin, Document, Effect, Entry, FailurePolicy, LabelSelector, MatchCondition, Reason, Requesters, ResourceRule, Rule,
-    RuleError, RuleErrors, RuleName, RuleSet, SelectorExpression, Verb, Verbs,
+    Actions, Builtin, Document, Effect, Entry, Equality, FailurePolicy, LabelSelector, MatchCondition, Meaning, OWNED, Reason, Requesters,
+    ResourceRule, Rule, RuleError, RuleErrors, RuleName, RuleSet, SelectorExpression, Verb, Verbs,
 };
 pub use verdict::ChangeKind;
 pub use words::{Change, Piece, Shown, harmless};

@@ -20,6 +20,7 @@ use super::pattern::Tree;
 
 pub use builtin::Builtin;
 pub use error::{RuleError, RuleErrors};
+pub use marks::OWNED;
 pub use resources::ResourceRule;
 pub(super) use resources::Target;
 pub use set::{Document, RuleSet};
@@ -56,6 +57,7 @@ pub struct Rule {
     pub(super) failure_policy: FailurePolicy,
     pub(super) reason: Reason,
     pub(super) entries: Vec<Entry>,
+    pub(super) equality: Vec<Equality>,
     pub(super) sensitive: Vec<Path>,
     pub(super) exempt: Requesters,
     pub(super) tree: Tree<Mark>,
@@ -122,13 +124,28 @@ impl Rule {
         self.entries.iter().filter(|entry| entry.is_documented())
     }
 
+    /// The entries that every rule has, whatever its document lists: what Kubernetes' own controllers must be able to write.
+    pub fn lifecycle_entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| !entry.is_documented())
+    }
+
+    /// The declared equalities, in the document's order; of several at one location the first counts.
+    pub fn equality(&self) -> &[Equality] {
+        &self.equality
+    }
+
+    /// Who may change anything.
+    pub fn exempt(&self) -> &Requesters {
+        &self.exempt
+    }
+
     /// Whether it speaks of a target.
     pub(super) fn speaks_of(&self, target: &Target<'_>) -> bool {
         self.resources.iter().any(|resource| resource.matches(target))
     }
 
     /// The labels that the object selector names: no update may change them, or a requester could leave the rule by relabelling.
-    pub(super) fn protected_labels(&self) -> impl Iterator<Item = &str> {
+    pub fn protected_labels(&self) -> impl Iterator<Item = &str> {
         let selector = &self.object_selector;
         let keys = selector.match_labels.iter().map(|(key, _)| key.as_str());
         keys.chain(selector.match_expressions.iter().map(|expression| expression.key.as_str()))
@@ -261,9 +278,22 @@ pub(super) enum Mark {
     Finalizers,
 }
 
+/// A declared equality: what counts as equal at the locations of a path although it is spelled differently.
+#[derive(Debug, Clone)]
+pub struct Equality {
+    /// Where.
+    pub path: Path,
+    /// What the values there mean (`as`).
+    pub meaning: Option<Meaning>,
+    /// What a field that is left out counts as.
+    pub absent_as: Option<Value>,
+    /// The member by which the elements of a list pair.
+    pub key: Option<String>,
+}
+
 /// A declared equality of values (`as`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub enum Meaning {
     /// Kubernetes quantities.
     Quantity,
     /// Go durations.
