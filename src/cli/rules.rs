@@ -1,5 +1,6 @@
 //! `fieldward rules`: what may change per kind, and what is doubtful in a rule.
 
+mod export;
 mod lint;
 mod list;
 mod show;
@@ -23,6 +24,8 @@ enum Command {
     Show(show::Args),
     /// Look for errors and for what is doubtful in rule files; without a file, in the rules in force
     Lint(lint::Args),
+    /// Print rules as Kubernetes' own policies: for a cluster without the webhook, or as a net under it
+    Export(export::Args),
 }
 
 /// Runs the subcommand.
@@ -34,5 +37,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::List(args) => list::run(args),
         Command::Show(args) => show::run(args),
         Command::Lint(args) => lint::run(args),
+        Command::Export(args) => export::run(args),
     }
 }

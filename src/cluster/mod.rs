@@ -1,5 +1,6 @@
-//! What Kubernetes must be told: registration, certificates.
+//! What Kubernetes must be told: registration, certificates, policies.
 
 pub mod certificates;
+pub mod policy;
 pub mod registration;
 pub mod workload;

@@ -1,0 +1,51 @@
+//! What a policy cannot keep of a rule.
+
+use crate::engine::{FailurePolicy, Meaning, Reason, Requesters, Rule, Verb, Verbs};
+
+/// What of this rule its policy does not do, or does otherwise; each a sentence.
+pub(super) fn lost(rule: &Rule) -> Vec<String> {
+    let mut lost = vec![
+        "the message names the fields that changed, down to the last member that all paths name, without old and new values; it names sixteen at \
+         most"
+            .to_owned(),
+        "an update that is too costly to evaluate is refused, whatever it changes, and so is one of which a condition cannot be decided; of \
+         both the API server makes the reason Invalid, on which tools that are told to force delete and recreate the object"
+            .to_owned(),
+        "nothing is counted, recorded or annotated for the audit log but what the API server itself does for policies".to_owned(),
+        "values are compared as Kubernetes' CEL compares them".to_owned(),
+        "where an object is being deleted and its finalizers repeat, they may go only all at once".to_owned(),
+        "updates in fieldward's own namespace are judged too".to_owned(),
+    ];
+    if rule.failure_policy() == FailurePolicy::Ignore {
+        lost.push("the failurePolicy of the rule, Ignore: the policy's is Fail, for it needs no server, and else what cannot be evaluated would pass".to_owned());
+    }
+    let equality = rule.equality();
+    if equality.iter().any(|equality| equality.key.is_some()) {
+        lost.push(
+            "elements pair by key in time that grows with the square of the list where keys came, went or moved, which bounds the list"
+                .to_owned(),
+        );
+    }
+    let narrowed = rule.entries().any(|entry| entry.verbs != Verbs::ALL && entry.verbs.has(Verb::Modify));
+    if narrowed && equality.iter().any(|equality| equality.key.is_some()) {
+        lost.push(
+            "below an entry narrowed by `allow`, a keyed list that is new in part must have a key that tells its elements apart".to_owned(),
+        );
+    }
+    if equality.iter().any(|equality| equality.meaning == Some(Meaning::Quantity)) {
+        lost.push("quantities compare as CEL's quantity() reads them, which takes no exponent beyond 32 bits".to_owned());
+    }
+    if equality.iter().any(|equality| equality.meaning == Some(Meaning::Duration)) {
+        lost.push("durations beyond 292 years cannot be evaluated".to_owned());
+    }
+    if rule.entries().any(|entry| entry.when.is_some()) {
+        lost.push("conditions (`when`) are evaluated by Kubernetes' CEL at as many locations as the cost allows".to_owned());
+    }
+    if *rule.exempt() != Requesters::default() {
+        lost.push("updates of those who are exempt are not recorded as such".to_owned());
+    }
+    if rule.reason() == Reason::Invalid {
+        lost.push("the causes of a refusal, one for each field".to_owned());
+    }
+    lost
+}
