@@ -106,7 +106,7 @@ impl Judge<'_> {
         let plain = Expr::text(format!("{v} == {w}"));
         match here.pair(&reach.equality_only(), &Items::NONE, (&v, &w)) {
             judged if judged == plain => same,
-            judged => Expr::or([same, Expr::bind(value, &v, Expr::bind(&format!("dyn({literal})"), &w, judged))]),
+            judged => Expr::or([same, Expr::bind(value, &v, Expr::bind(&literal, &w, judged))]),
         }
     }
 

@@ -110,11 +110,12 @@ impl Expr {
         Self::Macro { range: range.into(), name: "filter", variables: variables.into(), body: Box::new(body) }
     }
 
-    /// `body` with a name for a value; a value that is there is one of one.
+    /// `body` with a name for a value, of which CEL's type checker shall know nothing; else it infers a type from one use, and refuses the
+    /// next.
     pub(super) fn bind(value: &str, name: &str, body: Self) -> Self {
         match body {
             Self::True | Self::False => body,
-            body => Self::all(format!("[{value}]"), name, body),
+            body => Self::all(format!("[dyn({value})]"), name, body),
         }
     }
 

@@ -50,7 +50,7 @@ impl Spine {
                 let suffix = self.suffix(suffix, name);
                 self.variables.push(Variable { name: format!("open{suffix}"), expression: is_open.print() });
                 for (side, value) in [("old", &a), ("new", &b)] {
-                    self.variables.push(Variable { name: format!("{side}{suffix}"), expression: format!("{value}.orValue({{}})") });
+                    self.variables.push(Variable { name: format!("{side}{suffix}"), expression: format!("dyn({value}.orValue({{}}))") });
                 }
                 let is_open = Expr::text(format!("variables.open{suffix}"));
                 inside.push((below, format!("{field}{}", shown(field, name)), suffix, is_open.clone()));

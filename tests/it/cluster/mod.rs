@@ -18,6 +18,7 @@ mod lifecycle;
 mod load;
 mod node;
 mod objects;
+mod policies;
 mod process;
 mod recorded;
 mod shapes;
@@ -47,6 +48,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         documented::trials(),
         kubernetes::trials(),
         lifecycle::trials(),
+        policies::trials(),
         recorded::trials(),
         shapes::trials(),
         users::trials(),

@@ -1,0 +1,48 @@
+//! Rules as ValidatingAdmissionPolicies: the API server takes them, and they say the same as the webhook.
+
+mod accepted;
+mod compared;
+mod costs;
+mod edits;
+mod scene;
+mod tally;
+
+use std::path::Path;
+
+use libtest_mimic::Trial;
+use serde_json::Value;
+
+use super::{shared, shared_with_controllers};
+use crate::support::server::fieldward;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        shared("policies::say_the_same_as_the_webhook", compared::say_the_same_as_the_webhook),
+        shared("policies::cost_less_than_the_budget", costs::cost_less_than_the_budget),
+        shared_with_controllers("policies::are_taken_without_a_warning", accepted::are_taken_without_a_warning),
+    ]
+}
+
+/// What `fieldward rules export --all` prints for the rules of a file or a folder.
+fn exported(rules: &Path, form: &str) -> String {
+    let arguments = ["rules", "export", "--all", "--no-builtin-rules", "-o", form, "--rules"];
+    let output = fieldward().args(arguments).arg(rules).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The lengths of a policy's variables, all together and the longest.
+fn lengths(policy: &Value) -> (usize, usize) {
+    let variables = policy["spec"]["variables"].as_array().unwrap();
+    let lengths = || variables.iter().map(|variable| variable["expression"].as_str().unwrap().chars().count());
+    (lengths().sum(), lengths().max().unwrap())
+}
+
+/// The policies among the objects of a List.
+fn policies(list: &str) -> Vec<Value> {
+    let list: Value = serde_json::from_str(list).unwrap();
+    list["items"].as_array().unwrap().iter().filter(|item| item["kind"] == "ValidatingAdmissionPolicy").cloned().collect()
+}
+
+const POLICIES: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies";
+const BINDINGS: &str = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings";
