@@ -45,7 +45,8 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 async fn options() {
     let help = |command: &str| String::from_utf8(fieldward().args([command, "--help"]).output().unwrap().stdout).unwrap();
-    let known = ["serve", "manifests", "check"].map(help).concat();
+    let export = fieldward().args(["rules", "export", "--help"]).output().unwrap();
+    let known = ["serve", "manifests", "check"].map(help).concat() + &String::from_utf8(export.stdout).unwrap();
     let of_other_programs = ["--release", "--locked", "--force", "--bench", "--path", "--test", "--nocapture"];
     let readme = readme();
     let words = readme.split(|letter: char| !(letter.is_ascii_lowercase() || letter == '-'));

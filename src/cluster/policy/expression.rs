@@ -218,7 +218,7 @@ fn joined(out: &mut String, indent: usize, parts: &[Expr], with: &str, within: R
             line(out, indent);
             *out += with;
         }
-        part.write(out, indent, within);
+        part.write(out, indent + if index > 0 { with.len() } else { 0 }, within);
     }
 }
 

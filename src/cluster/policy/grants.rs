@@ -59,8 +59,8 @@ impl Grants {
         let when = match &grant.when {
             When::Once(when) => when.clone(),
             When::ByValue(text) => {
-                let holds = Expr::exists(format!("[{}]", sent.new), "value", Expr::text(format!("({text})")));
-                Expr::exists(format!("[{}]", sent.old), "oldValue", holds)
+                let holds = Expr::exists(format!("[dyn({})]", sent.new), "value", Expr::text(format!("({text})")));
+                Expr::exists(format!("[dyn({})]", sent.old), "oldValue", holds)
             }
         };
         Expr::and([grant.by.clone(), when])

@@ -3,11 +3,10 @@
 //! Every function here is a sentence of the definition: a location is permitted if both sides are equal, or its entries permit the change,
 //! or both are containers of one kind and every child is permitted. No grant is ever negated: a condition that errs can only refuse.
 
-use super::equality;
 use super::expression::Expr;
 use super::grants::{Grants, Sent, text};
 use super::reach::Reach;
-use super::walk::{Quantifier, below};
+use super::walk::below;
 use crate::engine::{Meaning, Verb, Verbs};
 
 /// The compiler at some depth of loops in loops; the variables of each have its number.
@@ -158,21 +157,10 @@ impl Judge<'_> {
     fn others(self, reach: &Reach<'_>, items: &Items, (x, y): (&str, &str), sent: &Sent) -> Expr {
         let containers = ["map", "list"].map(|kind| Expr::and([is_kind(x, kind), is_kind(y, kind)]));
         Expr::or([
-            Expr::and([items.modify.clone(), self.granted(reach, y)]),
+            Expr::and([items.modify.clone(), self.granted(reach, (x, y), sent)]),
             self.respelled(reach, (x, y)),
             Expr::and([self.verb(reach, Verb::Modify, sent), Expr::or(containers).negated()]),
         ])
-    }
-
-    /// What a narrowed entry above permits must still be no keyed list that was replaced by one that cannot be keyed.
-    fn granted(self, reach: &Reach<'_>, y: &str) -> Expr {
-        let here = self.deeper();
-        let lists = reach.keyed_lists().map(|(rest, key)| {
-            below(here, rest, y, Quantifier::All, &|judge, list| {
-                Expr::or([is_kind(list, "list").negated(), equality::unique(judge, list, key)])
-            })
-        });
-        Expr::and(lists.collect::<Vec<_>>())
     }
 
     /// Whether one of the entries whose way leads through the object is there; one that is about the value only at some location below.
@@ -188,7 +176,7 @@ impl Judge<'_> {
                     let (old, new) = if is_old { (value.to_owned(), null()) } else { (null(), value.to_owned()) };
                     self.grants.at(entry, &Sent { old, new })
                 };
-                let somewhere = below(here, rest, &format!("{side}.value()"), Quantifier::Exists, &at);
+                let somewhere = below(here, rest, &format!("{side}.value()"), &at);
                 Expr::and([Expr::text(format!("{side}.hasValue()")), somewhere])
             };
             Expr::or([side(a, true), side(b, false)])
@@ -197,7 +185,7 @@ impl Judge<'_> {
     }
 
     /// Whether every change is permitted: by a bare entry, or by narrowed ones together.
-    fn bare(self, reach: &Reach<'_>, sent: &Sent) -> Expr {
+    pub(super) fn bare(self, reach: &Reach<'_>, sent: &Sent) -> Expr {
         let bare = reach.entries().filter(|entry| self.grants.verbs(*entry) == Verbs::ALL).map(|entry| self.grants.at(entry, sent));
         let together = Expr::and(VERBS.map(|verb| self.verb(reach, verb, sent)));
         Expr::or(bare.chain([together]).collect::<Vec<_>>())
@@ -239,7 +227,7 @@ fn finalizers_shrink(reach: &Reach<'_>, (a, b): (&str, &str)) -> Expr {
         return Expr::False;
     }
     let (old, new) = (format!("{a}.value()"), format!("{b}.value()"));
-    let in_order = format!("{new}.all(i, f, f in {old} && (i == 0 || {old}.indexOf({new}[i - 1]) < {old}.indexOf(f)))");
+    let in_order = format!("{old}.filter(f, f in {new}) == {new}");
     let dropped = Expr::and([Expr::text(format!("{a}.hasValue()")), is_kind(&old, "list"), is_kind(&new, "list"), Expr::text(in_order)]);
     Expr::and([Expr::text("variables.deleting"), Expr::or([Expr::text(format!("!{b}.hasValue()")), dropped])])
 }

@@ -1,6 +1,6 @@
 //! What a policy cannot keep of a rule.
 
-use crate::engine::{FailurePolicy, Meaning, Reason, Requesters, Rule, Verb, Verbs};
+use crate::engine::{FailurePolicy, Meaning, Reason, Requesters, Rule};
 
 /// What of this rule its policy does not do, or does otherwise; each a sentence.
 pub(super) fn lost(rule: &Rule) -> Vec<String> {
@@ -8,12 +8,12 @@ pub(super) fn lost(rule: &Rule) -> Vec<String> {
         "the message names the fields that changed, down to the last member that all paths name, without old and new values; it names sixteen at \
          most"
             .to_owned(),
-        "an update that is too costly to evaluate is refused, whatever it changes, and so is one of which a condition cannot be decided; of \
-         both the API server makes the reason Invalid, on which tools that are told to force delete and recreate the object"
+        "an update that is too costly to evaluate is refused, whatever it changes; the API server makes the reason of that Invalid, on which tools \
+         that are told to force delete and recreate the object. A megabyte of changed fields is not too costly"
             .to_owned(),
         "nothing is counted, recorded or annotated for the audit log but what the API server itself does for policies".to_owned(),
         "values are compared as Kubernetes' CEL compares them".to_owned(),
-        "where an object is being deleted and its finalizers repeat, they may go only all at once".to_owned(),
+        "where an object is being deleted and one of its finalizers repeats, all of that name go at once".to_owned(),
         "updates in fieldward's own namespace are judged too".to_owned(),
     ];
     if rule.failure_policy() == FailurePolicy::Ignore {
@@ -22,14 +22,8 @@ pub(super) fn lost(rule: &Rule) -> Vec<String> {
     let equality = rule.equality();
     if equality.iter().any(|equality| equality.key.is_some()) {
         lost.push(
-            "elements pair by key in time that grows with the square of the list where keys came, went or moved, which bounds the list"
+            "where keys came, went or moved, elements pair in time that grows with the square of the list: beyond some 400 elements that is too costly"
                 .to_owned(),
-        );
-    }
-    let narrowed = rule.entries().any(|entry| entry.verbs != Verbs::ALL && entry.verbs.has(Verb::Modify));
-    if narrowed && equality.iter().any(|equality| equality.key.is_some()) {
-        lost.push(
-            "below an entry narrowed by `allow`, a keyed list that is new in part must have a key that tells its elements apart".to_owned(),
         );
     }
     if equality.iter().any(|equality| equality.meaning == Some(Meaning::Quantity)) {
@@ -39,7 +33,11 @@ pub(super) fn lost(rule: &Rule) -> Vec<String> {
         lost.push("durations beyond 292 years cannot be evaluated".to_owned());
     }
     if rule.entries().any(|entry| entry.when.is_some()) {
-        lost.push("conditions (`when`) are evaluated by Kubernetes' CEL at as many locations as the cost allows".to_owned());
+        lost.push(
+            "conditions (`when`) are evaluated by Kubernetes' CEL; where one that decides errs, as where it reads what is absent, the update is refused \
+             with the reason Invalid"
+                .to_owned(),
+        );
     }
     if *rule.exempt() != Requesters::default() {
         lost.push("updates of those who are exempt are not recorded as such".to_owned());

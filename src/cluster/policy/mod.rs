@@ -2,15 +2,20 @@
 //!
 //! The definition of the verdict becomes CEL over both objects: a location is permitted if both sides are equal, or its entries permit the
 //! change, or both are containers of one kind and every child is permitted. As data flows: reach (what the rule says of a location), grants
-//! (who and when), judge, equality and walk (a location as an expression), spine (which of them are named in messages), expression (print).
+//! (who and when), judge, equality, granted and walk (a location as an expression), spine (which of them are named in messages), expression (print).
+
+#![expect(clippy::many_single_char_names, reason = "the variables of an expression have one letter and a number")]
 
 mod equality;
 mod expression;
+mod granted;
 mod grants;
 mod judge;
 mod lost;
 mod reach;
 mod spine;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use k8s_openapi::api::admissionregistration::v1 as api;

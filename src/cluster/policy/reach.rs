@@ -166,12 +166,9 @@ impl<'r> Reach<'r> {
         })
     }
 
-    /// The ways to the keyed lists below the location, each with its key.
-    pub(super) fn keyed_lists(&self) -> impl Iterator<Item = (&'r [Step], &'r str)> {
-        self.threads.iter().filter_map(|thread| match thread.mark {
-            Mark::Equality(_, Equality { key: Some(key), .. }) => Some((thread.rest, key.as_str())),
-            _ => None,
-        })
+    /// Whether there is a keyed list here or below.
+    pub(super) fn has_keyed_list(&self) -> bool {
+        self.threads.iter().any(|thread| matches!(thread.mark, Mark::Equality(_, Equality { key: Some(_), .. })))
     }
 
     pub(super) fn declared(&self) -> Declared<'r> {

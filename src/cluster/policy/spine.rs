@@ -46,9 +46,9 @@ impl Spine {
             let (below, key) = (reach.member(name), text(name));
             let permitted = if below.is_spine() {
                 let (a, b) = (format!("{x}[?{key}]"), format!("{y}[?{key}]"));
-                let is_open = opened(here, &below, (&a, &b));
+                let is_inner_open = Expr::and([is_open.clone(), opened(here, &below, (&a, &b))]);
                 let suffix = self.suffix(suffix, name);
-                self.variables.push(Variable { name: format!("open{suffix}"), expression: is_open.print() });
+                self.variables.push(Variable { name: format!("open{suffix}"), expression: is_inner_open.print() });
                 for (side, value) in [("old", &a), ("new", &b)] {
                     self.variables.push(Variable { name: format!("{side}{suffix}"), expression: format!("dyn({value}.orValue({{}}))") });
                 }

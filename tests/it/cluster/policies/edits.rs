@@ -1,5 +1,7 @@
 //! Random updates of an object, near to where its rule reaches.
 
+use std::sync::LazyLock;
+
 use fieldward::engine::Step;
 use serde_json::{Map, Value, json};
 
@@ -27,7 +29,7 @@ pub(super) fn update(dice: &mut Dice<'_>, scene: &Scene) -> (usize, Value, User)
     let index = dice.below(scene.objects.len());
     let mut object = scene.objects[index].clone();
     let mut user = ("developer".to_owned(), Vec::new());
-    let permitted_only = dice.percent(60);
+    let permitted_only = dice.percent(50);
     for _ in 0..dice.weighted(&[(7, 1), (2, 2), (1, 3)]) {
         match dice.below(100) {
             0..60 => {
@@ -42,11 +44,69 @@ pub(super) fn update(dice: &mut Dice<'_>, scene: &Scene) -> (usize, Value, User)
                 respell(dice, &mut object, path.steps(), &declared);
             }
             _ if permitted_only => {}
+            80..90 => stray(dice, &mut object),
             _ => anywhere(dice, &mut object),
         }
     }
+    if !permitted_only && dice.percent(70) {
+        stray(dice, &mut object);
+    }
+    keep_well_formed(&mut object["metadata"]);
     (index, object, user)
 }
+
+/// A member that nobody knows, near the top.
+fn stray(dice: &mut Dice<'_>, object: &mut Value) {
+    let mut places = Vec::new();
+    collect(object, "", &mut places);
+    places.retain(|place| place.matches('/').count() < 3 && !place.starts_with("/metadata") && object.pointer(place).unwrap().is_object());
+    let place = dice.pick(&places).clone();
+    if let Some(Value::Object(members)) = object.pointer_mut(&place) {
+        members.insert(format!("stray-{}", dice.below(3)), scalar(dice));
+    }
+}
+
+/// What the API server would refuse to read is made readable.
+fn keep_well_formed(metadata: &mut Value) {
+    let metadata = metadata.as_object_mut().unwrap();
+    for field in ["labels", "annotations"] {
+        if metadata.get(field).is_some_and(|value| !value.is_object()) {
+            metadata.remove(field);
+        }
+        for value in metadata.get_mut(field).and_then(Value::as_object_mut).into_iter().flat_map(|members| members.values_mut()) {
+            if !value.is_string() {
+                *value = "added".into();
+            }
+        }
+    }
+    for (field, fresh) in [("finalizers", json!("example.com/x")), ("ownerReferences", OWNER.clone())] {
+        let Some(value) = metadata.get_mut(field) else { continue };
+        let Value::Array(list) = value else {
+            metadata.remove(field);
+            continue;
+        };
+        let mut seen = Vec::new();
+        list.retain_mut(|item| {
+            let fits = if field == "finalizers" {
+                item.as_str().is_some_and(|item| item.contains('/'))
+            } else {
+                ["apiVersion", "kind", "name", "uid"].iter().all(|part| item[part].is_string())
+            };
+            if !fits {
+                *item = fresh.clone();
+            }
+            let fits = field == "finalizers" || !seen.contains(&item["uid"]);
+            seen.push(item["uid"].clone());
+            fits
+        });
+    }
+    if metadata.get("generateName").is_some_and(|value| !value.is_string()) {
+        metadata.insert("generateName".to_owned(), "added-".into());
+    }
+}
+
+static OWNER: LazyLock<Value> =
+    LazyLock::new(|| json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "other", "uid": "00000000-0000-4000-8000-000000000000"}));
 
 /// Edits a location that the path selects, or puts one there.
 fn at_path(dice: &mut Dice<'_>, object: &mut Value, steps: &[Step]) {

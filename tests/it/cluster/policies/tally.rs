@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::scene::Scene;
 use crate::cluster::api::Answer;
 
 /// What both make of an update.
@@ -35,6 +36,8 @@ const CLASSES: [Class; 1] = [Class {
 #[derive(Default)]
 pub(super) struct Tally {
     name: String,
+    /// Whether an error of evaluation may refuse an update.
+    may_err: bool,
     pub(super) compared: usize,
     /// By the webhook.
     allowed: usize,
@@ -46,26 +49,26 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), ..Self::default() }
+    pub(super) fn new(scene: &Scene) -> Self {
+        Self { name: scene.name.clone(), may_err: scene.is_conditional, ..Self::default() }
     }
 
     pub(super) fn add(&mut self, answer: &Answer, old: &Value, new: &Value) {
         let Some(verdicts) = verdicts(answer) else { return self.invalid += 1 };
         self.compared += 1;
         self.allowed += usize::from(verdicts.webhook);
-        self.undecided += usize::from(verdicts.says.contains("resulted in error"));
+        let undecided = verdicts.says.contains("resulted in error");
+        self.undecided += usize::from(undecided);
+        if undecided && !self.may_err {
+            return self.unlisted.push(described(&self.name, &verdicts, old, new));
+        }
         if verdicts.webhook == verdicts.policy {
             self.agreed += 1;
             return;
         }
         match CLASSES.iter().position(|class| (class.holds)(old, new, &verdicts)) {
             Some(class) => *self.classes.entry(class).or_default() += 1,
-            None => {
-                let lines = json_patch::diff(old, new).0.iter().map(|operation| format!("\n    {operation}")).collect::<String>();
-                let verdicts = format!("webhook {}, policy {} {}", verdicts.webhook, verdicts.policy, verdicts.says);
-                self.unlisted.push(format!("{}: {verdicts}; {}{lines}", self.name, answer.message()));
-            }
+            None => self.unlisted.push(described(&self.name, &verdicts, old, new)),
         }
     }
 
@@ -87,13 +90,18 @@ impl Tally {
     }
 }
 
+fn described(name: &str, verdicts: &Verdicts, old: &Value, new: &Value) -> String {
+    let lines = json_patch::diff(old, new).0.iter().map(|operation| format!("\n    {operation}")).collect::<String>();
+    format!("{name}: webhook {}, policy {} {}{lines}", verdicts.webhook, verdicts.policy, verdicts.says)
+}
+
 /// None where the API server's own validation refuses the update before it asks.
 fn verdicts(answer: &Answer) -> Option<Verdicts> {
     let says = answer.warnings.iter().find(|warning| warning.contains("Validation failed for ValidatingAdmissionPolicy"));
     let webhook = match answer.code {
         200..=299 => true,
         403 if answer.message().contains(".fieldward.io\" denied the request: ") => false,
-        422 => return None,
+        400 | 422 => return None,
         code => panic!("{code} {}", answer.body),
     };
     Some(Verdicts { webhook, policy: says.is_none(), says: says.cloned().unwrap_or_default() })
