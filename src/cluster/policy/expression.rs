@@ -245,7 +245,6 @@ pub(super) fn nesting(text: &str) -> usize {
             _ if escaped => escaped = false,
             ('\\', Some(_)) => escaped = true,
             (quote, Some(open)) if quote == open => quoted = None,
-            (_, Some(_)) => {}
             ('"' | '\'', None) => quoted = Some(letter),
             ('(' | '[' | '{', None) => {
                 open += 1;

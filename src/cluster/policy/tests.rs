@@ -41,14 +41,14 @@ fn every_construct_has_its_expression() {
         ),
         (
             "  mutable: [spec.y]\n  equality: [{path: spec.x, as: Quantity}]\n",
-            r#"BOTH(type(x2) == string || type(x2) == int || type(x2) == double) && (type(y2) == string || type(y2) == int || type(y2) == double) && [dyn(string(x2).trim())].all(s3, [dyn(string(y2).trim())].all(t3, (isQuantity(s3) && isQuantity(t3) && quantity(s3).compareTo(quantity(t3)) == 0)))))"#,
+            "BOTH(type(x2) == string || type(x2) == int || type(x2) == double) && (type(y2) == string || type(y2) == int || type(y2) == double) && [dyn(string(x2).trim())].all(s3, [dyn(string(y2).trim())].all(t3, (isQuantity(s3) && isQuantity(t3) && quantity(s3).compareTo(quantity(t3)) == 0)))))",
         ),
-        ("  mutable: [spec.y]\n  equality: [{path: spec.x, as: Set}]\n", r#"BOTHLISTSx2.all(e3, e3 in y2) && y2.all(f3, f3 in x2)))"#),
+        ("  mutable: [spec.y]\n  equality: [{path: spec.x, as: Set}]\n", "BOTHLISTSx2.all(e3, e3 in y2) && y2.all(f3, f3 in x2)))"),
         (
             "  mutable: [spec.y]\n  equality: [{path: spec.x, absentAs: {}}]\n",
-            r#"o == n || [dyn(o.hasValue() && (o.value() == {}) ? optional.none() : o)].all(a2, [dyn(n.hasValue() && (n.value() == {}) ? optional.none() : n)].all(b2, a2 == b2))"#,
+            "o == n || [dyn(o.hasValue() && (o.value() == {}) ? optional.none() : o)].all(a2, [dyn(n.hasValue() && (n.value() == {}) ? optional.none() : n)].all(b2, a2 == b2))",
         ),
-        ("  mutable: ['spec.x[*].a']\n", r#"BOTHLISTSPOSITIONS"#),
+        ("  mutable: ['spec.x[*].a']\n", "BOTHLISTSPOSITIONS"),
         (
             "  mutable: ['spec.x[*].a']\n  equality: [{path: spec.x, key: name}]\n",
             r#"BOTHLISTS(size(x2) == size(y2) && x2.all(i3, e3, type(e3) == map && type(y2[i3]) == map && e3[?"name"] == y2[i3][?"name"]) || !(x2.all(e3, type(e3) == map && type(e3[?"name"].orValue(null)) == string) && x2.all(e3, x2.exists_one(f3, f3["name"] == e3["name"])))) && POSITIONS"#,

@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use super::{BINDINGS, POLICIES, exported, lengths, policies};
 use crate::cluster::control_plane::ControlPlane;
-use crate::cluster::objects::{define, definition};
+use crate::cluster::objects::{define, definition, widget_rule};
 use crate::cluster::ward::only_in;
 use crate::corpus::{files, root};
+use crate::support::server::fieldward;
 use crate::support::until;
 
 /// Nothing lives here: the policies are of no concern to other trials.
@@ -42,6 +43,28 @@ pub(super) async fn are_taken_without_a_warning(plane: Arc<ControlPlane>) {
             api.delete(&format!("{collection}/{name}"), &Value::Null).await.object();
         }
     }
+}
+
+/// The deepest path that exports is one that the API server takes.
+pub(super) async fn are_taken_as_deep_as_they_are_printed(plane: Arc<ControlPlane>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep.yaml");
+    let mut deepest = 0;
+    let mut depth = 8;
+    while depth > deepest {
+        let rule = only_in(NOWHERE, &widget_rule("[widgets]", &format!("['spec{}.x']", "[*]".repeat(depth))));
+        std::fs::write(&path, rule.replace("name: widget", "name: deep")).unwrap();
+        let output = fieldward().args(["rules", "export", "--vap", "deep", "--no-builtin-rules", "--rules"]).arg(&path).output().unwrap();
+        if !output.status.success() {
+            assert!(String::from_utf8(output.stderr).unwrap().contains("levels of brackets"));
+            break;
+        }
+        plane.kubectl().run_with(&["apply", "-f", "-"], &String::from_utf8(output.stdout).unwrap()).ok();
+        (deepest, depth) = (depth, depth + 1);
+    }
+    eprintln!("{deepest} lists in lists are taken");
+    plane.kubectl().run(&["delete", "validatingadmissionpolicy,validatingadmissionpolicybinding", "deep"]).ok();
+    assert!(deepest > 20, "{deepest}");
 }
 
 /// Defines the kinds that the API server does not have yet, as kinds of which nothing is known.

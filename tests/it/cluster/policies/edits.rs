@@ -164,8 +164,8 @@ pub(super) fn select(object: &Value, steps: &[Step]) -> Vec<String> {
 fn put(dice: &mut Dice<'_>, object: &mut Value, steps: &[Step]) {
     let mut at = object;
     for (index, step) in steps.iter().enumerate() {
-        let last = index + 1 == steps.len();
-        let fresh = if last { scalar(dice) } else { Value::Null };
+        let is_end = index + 1 == steps.len();
+        let fresh = if is_end { scalar(dice) } else { Value::Null };
         if let Step::AnyElement | Step::Keyed { .. } = step {
             if !at.is_array() {
                 *at = json!([]);

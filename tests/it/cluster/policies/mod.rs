@@ -1,4 +1,4 @@
-//! Rules as ValidatingAdmissionPolicies: the API server takes them, and they say the same as the webhook.
+//! Rules as Kubernetes' own policies: the API server takes them, and they say the same as the webhook.
 
 mod accepted;
 mod compared;
@@ -19,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         shared("policies::say_the_same_as_the_webhook", compared::say_the_same_as_the_webhook),
         shared("policies::cost_less_than_the_budget", costs::cost_less_than_the_budget),
+        shared("policies::are_taken_as_deep_as_they_are_printed", accepted::are_taken_as_deep_as_they_are_printed),
         shared_with_controllers("policies::are_taken_without_a_warning", accepted::are_taken_without_a_warning),
     ]
 }

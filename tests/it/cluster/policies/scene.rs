@@ -141,7 +141,7 @@ impl Scene {
 const MOST: usize = 9;
 
 /// The object as one of the common kind that nobody has created yet.
-fn base(object: &Value, owner: &Value) -> Value {
+fn base(object: &Value, holder: &Value) -> Value {
     let mut object = object.clone();
     object["apiVersion"] = format!("{GROUP}/v1").into();
     object["kind"] = KIND.into();
@@ -162,7 +162,7 @@ fn base(object: &Value, owner: &Value) -> Value {
     }
     if metadata.contains_key("ownerReferences") {
         // What has no owner is collected.
-        let reference = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner["metadata"]["uid"]});
+        let reference = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": holder["metadata"]["uid"]});
         metadata.insert("ownerReferences".to_owned(), json!([reference]));
     }
     object
