@@ -9,10 +9,10 @@ pub(super) fn lost(rule: &Rule) -> Vec<String> {
          most"
             .to_owned(),
         "an update that is too costly to evaluate is refused, whatever it changes; the API server makes the reason of that Invalid, on which tools \
-         that are told to force delete and recreate the object. A megabyte of changed fields is not too costly"
+         that are told to force delete and recreate the object. Half a megabyte of changed fields is not too costly"
             .to_owned(),
         "nothing is counted, recorded or annotated for the audit log but what the API server itself does for policies".to_owned(),
-        "values are compared as Kubernetes' CEL compares them".to_owned(),
+        "a whole number beyond 2^53 and the float next to it count as equal, as CEL compares them".to_owned(),
         "where an object is being deleted and one of its finalizers repeats, all of that name go at once".to_owned(),
         "updates in fieldward's own namespace are judged too".to_owned(),
     ];

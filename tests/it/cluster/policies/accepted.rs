@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{BINDINGS, POLICIES, exported, lengths, policies};
+use super::{BINDINGS, POLICIES, at_last, exported, lengths, policies};
 use crate::cluster::control_plane::ControlPlane;
 use crate::cluster::objects::{define, definition, widget_rule};
 use crate::cluster::ward::only_in;
 use crate::corpus::{files, root};
 use crate::support::server::fieldward;
-use crate::support::until;
 
 /// Nothing lives here: the policies are of no concern to other trials.
 const NOWHERE: &str = "policies-nowhere";
@@ -30,7 +29,7 @@ pub(super) async fn are_taken_without_a_warning(plane: Arc<ControlPlane>) {
         let name = document["metadata"]["name"].as_str().unwrap();
         let policy = format!("{POLICIES}/{name}");
         let checked = |policy: &Value| policy["status"]["observedGeneration"] == policy["metadata"]["generation"];
-        until("the policy is type-checked", async || checked(&api.get(&policy).await.object())).await;
+        at_last(async || checked(&api.get(&policy).await.object())).await;
         let found = api.get(&policy).await.object();
         let warnings = &found["status"]["typeChecking"]["expressionWarnings"];
         assert!(found["status"]["typeChecking"].is_object() && warnings.is_null(), "{name}: {warnings}");

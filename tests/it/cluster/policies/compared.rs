@@ -12,13 +12,12 @@ use tokio::task::JoinSet;
 
 use super::scene::{GROUP, KIND, Scene, scenes};
 use super::tally::Tally;
-use super::{edits, exported};
+use super::{at_last, edits, exported};
 use crate::cluster::api::{Answer, Api};
 use crate::cluster::control_plane::ControlPlane;
 use crate::cluster::objects::define_untyped;
 use crate::properties::dice::Dice;
 use crate::support::server::{Server, fieldward};
-use crate::support::until;
 
 /// How many updates of a rule are compared.
 const UPDATES: usize = 1_000;
@@ -26,22 +25,44 @@ const UPDATES: usize = 1_000;
 /// How many are on their way at once.
 const IN_FLIGHT: usize = 8;
 
-/// The name of the webhooks' configuration.
-const NAME: &str = "policies";
+/// Some of the rules: each part has a limit of time of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    BuiltInAndCci,
+    Others,
+}
 
-pub(super) async fn say_the_same_as_the_webhook(plane: Arc<ControlPlane>) {
+impl Part {
+    fn of(scene: &Scene) -> Self {
+        let first = ["deploy/rules/volcano-job", "deploy/rules/mxjob", "deploy/rules/cci/"];
+        if first.iter().any(|start| scene.name.starts_with(start)) { Self::BuiltInAndCci } else { Self::Others }
+    }
+
+    /// The name of the webhooks' configuration.
+    fn name(self) -> &'static str {
+        match self {
+            Self::BuiltInAndCci => "policies-built-in-and-cci",
+            Self::Others => "policies-others",
+        }
+    }
+}
+
+pub(super) async fn say_the_same_as_the_webhook(plane: Arc<ControlPlane>, part: Part) {
     let api = plane.api();
     define_untyped(&plane, GROUP, KIND).await;
     let mut scenes = scenes();
     // One rule alone, while it is being written: FIELDWARD_ONLY_RULE=cci/pod.
     let only = std::env::var("FIELDWARD_ONLY_RULE").unwrap_or_default();
-    scenes.retain(|scene| scene.name.contains(&only));
+    scenes.retain(|scene| Part::of(scene) == part && scene.name.contains(&only));
+    if scenes.is_empty() && !only.is_empty() {
+        return;
+    }
     for scene in &mut scenes {
         scene.set(&api).await;
     }
     let (denying, warning) = (written(&scenes, "Deny"), written(&scenes, "Warn"));
     let server = Server::start(&["--no-builtin-rules", "--rules", denying.path().to_str().unwrap()]);
-    register(&plane, &server, &denying);
+    register(&plane, &server, &denying, part.name());
     plane.kubectl().run_with(&["apply", "-f", "-"], &exported(warning.path(), "yaml")).ok();
 
     let mut tallies = Vec::new();
@@ -51,7 +72,7 @@ pub(super) async fn say_the_same_as_the_webhook(plane: Arc<ControlPlane>) {
         eprintln!("{}", tallies[tallies.len() - 1]);
     }
     plane.kubectl().run_with(&["delete", "-f", "-"], &exported(warning.path(), "yaml")).ok();
-    plane.kubectl().run(&["delete", "validatingwebhookconfiguration", NAME]).ok();
+    plane.kubectl().run(&["delete", "validatingwebhookconfiguration", part.name()]).ok();
     for scene in &scenes {
         scene.strike(&api).await;
     }
@@ -70,9 +91,9 @@ fn written(scenes: &[Scene], action: &str) -> tempfile::TempDir {
     folder
 }
 
-fn register(plane: &ControlPlane, server: &Server, rules: &tempfile::TempDir) {
+fn register(plane: &ControlPlane, server: &Server, rules: &tempfile::TempDir, name: &str) {
     let printed = fieldward()
-        .args(["manifests", "--no-builtin-rules", "--name", NAME, "--rules"])
+        .args(["manifests", "--no-builtin-rules", "--name", name, "--rules"])
         .arg(rules.path())
         .args(["--url", &format!("https://{}", server.address), "--ca-bundle", server.ca.as_ref().unwrap().to_str().unwrap()])
         .output()
@@ -89,7 +110,7 @@ async fn both_are_asked(api: &Api, scene: &mut Scene) {
         let answer = replace(api.clone(), path(scene, &object), object).await;
         answer.code == 403 && answer.warnings.iter().any(|warning| warning.contains("ValidatingAdmissionPolicy"))
     };
-    until("both are asked", async || {
+    at_last(async || {
         for object in &scene.objects {
             if judged(object).await {
                 return true;

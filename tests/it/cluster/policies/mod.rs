@@ -7,21 +7,36 @@ mod edits;
 mod scene;
 mod tally;
 
+use std::future::Future;
 use std::path::Path;
+use std::time::Duration;
 
 use libtest_mimic::Trial;
 use serde_json::Value;
+
+use compared::Part;
 
 use super::{shared, shared_with_controllers};
 use crate::support::server::fieldward;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
-        shared("policies::say_the_same_as_the_webhook", compared::say_the_same_as_the_webhook),
+        shared("policies::say_the_same_as_the_webhook", |plane| compared::say_the_same_as_the_webhook(plane, Part::BuiltInAndCci)),
+        shared("policies::say_the_same_as_the_webhook_in_the_other_packs", |plane| {
+            compared::say_the_same_as_the_webhook(plane, Part::Others)
+        }),
         shared("policies::cost_less_than_the_budget", costs::cost_less_than_the_budget),
         shared("policies::are_taken_as_deep_as_they_are_printed", accepted::are_taken_as_deep_as_they_are_printed),
         shared_with_controllers("policies::are_taken_without_a_warning", accepted::are_taken_without_a_warning),
     ]
+}
+
+/// Asks until the answer is yes. The API server compiles policies one after another, those of all trials, which may take longer than anything
+/// else that is waited for; the limit is the trial's.
+async fn at_last<F: Future<Output = bool>>(mut ask: impl FnMut() -> F) {
+    while !ask().await {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// What `fieldward rules export --all` prints for the rules of a file or a folder.
