@@ -44,6 +44,11 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Says something beside the output, to standard error. That it cannot be said is no reason to stop.
+pub fn say(text: &str) {
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Prints a value as JSON; characters on which a terminal would act are escaped.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 pub mod diff;
 pub mod explain;
+mod export;
 pub mod learn;
 mod lint;
 mod list;
@@ -33,6 +34,8 @@ enum Command {
     Learn(learn::Args),
     /// Say what another version of a rule newly permits and refuses
     Diff(diff::Args),
+    /// Print rules as Kubernetes' own policies: for a cluster without the webhook, or as a net under it
+    Export(export::Args),
 }
 
 /// Runs the subcommand.
@@ -47,5 +50,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(args),
         Command::Learn(args) => learn::run(args),
         Command::Diff(args) => diff::run(args),
+        Command::Export(args) => export::run(args),
     }
 }

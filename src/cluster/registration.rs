@@ -36,6 +36,16 @@ pub enum Endpoint {
     Url(BaseUrl),
 }
 
+impl Endpoint {
+    /// The namespace that it is in, if it is in the cluster.
+    fn namespace(&self) -> Option<&str> {
+        match self {
+            Self::Service { namespace, .. } => Some(namespace),
+            Self::Url(_) => None,
+        }
+    }
+}
+
 /// An https address to which `/validate/NAME` can be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(String);
@@ -159,7 +169,7 @@ fn webhook(rule: &Rule, endpoint: &Endpoint, trust: &Trust) -> Result<api::Valid
             }
             .to_owned(),
         ),
-        namespace_selector: Some(namespaces(rule, endpoint)),
+        namespace_selector: Some(namespaces(rule, endpoint.namespace())),
         object_selector: selector(rule.object_selector()),
         match_conditions: Some(conditions.collect()).filter(|conditions: &Vec<_>| !conditions.is_empty()),
     })
@@ -186,7 +196,7 @@ fn client(rule: &Rule, endpoint: &Endpoint, trust: &Trust) -> api::WebhookClient
     }
 }
 
-fn operations(resource: &crate::engine::ResourceRule) -> api::RuleWithOperations {
+pub(super) fn operations(resource: &crate::engine::ResourceRule) -> api::RuleWithOperations {
     api::RuleWithOperations {
         api_groups: Some(resource.api_groups.clone()),
         api_versions: Some(resource.api_versions.clone()),
@@ -196,12 +206,8 @@ fn operations(resource: &crate::engine::ResourceRule) -> api::RuleWithOperations
     }
 }
 
-/// The rule's own selector, without the namespaces that must work while the webhook does not.
-fn namespaces(rule: &Rule, endpoint: &Endpoint) -> meta::LabelSelector {
-    let own = match endpoint {
-        Endpoint::Service { namespace, .. } => Some(namespace.as_str()),
-        Endpoint::Url(_) => None,
-    };
+/// The rule's own selector, without the namespaces that must work while the webhook does not, and without the webhook's own.
+pub(super) fn namespaces(rule: &Rule, own: Option<&str>) -> meta::LabelSelector {
     let mut spared: Vec<String> = SPARED.into_iter().chain(own).map(str::to_owned).collect();
     spared.sort();
     spared.dedup();
@@ -214,7 +220,7 @@ fn namespaces(rule: &Rule, endpoint: &Endpoint) -> meta::LabelSelector {
     selector
 }
 
-fn selector(selector: &LabelSelector) -> Option<meta::LabelSelector> {
+pub(super) fn selector(selector: &LabelSelector) -> Option<meta::LabelSelector> {
     if *selector == LabelSelector::default() {
         return None;
     }

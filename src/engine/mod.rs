@@ -32,7 +32,7 @@ pub use path::{Path, PathError, Step};
 pub use record::{Recording, Unrecorded, record};
 pub use reply::{Decision, Judgement, Reply, RuleOutcome, Subject};
 pub use rules::{
-    Actions, Builtin, Declaration, Document, Effect, Entry, Equal, EqualityEntry, FailurePolicy, LabelSelector, MatchCondition, Meaning,
+    Actions, Builtin, Declaration, Document, Effect, Entry, Equal, Equality, FailurePolicy, LabelSelector, MatchCondition, Meaning, OWNED,
     Reason, Requesters, ResourceRule, Rule, RuleError, RuleErrors, RuleName, RuleSet, SelectorExpression, Verb, Verbs,
 };
 pub use verdict::ChangeKind;

@@ -1,11 +1,11 @@
 //! What the parts of a rule must be to each other, and the entries that every rule has.
 
-use super::parse::{Equality, Parser, Placed};
+use super::parse::{Parser, Placed, PlacedEquality};
 use super::{Entry, EntryOrigin, Meaning, Requesters, Verbs};
 use crate::engine::path::{Path, Step, steps_pair};
 
 /// Refuses paths and equalities that contradict each other.
-pub(super) fn together<'a>(parser: &mut Parser<'_>, others: impl Iterator<Item = &'a Placed>, equality: &'a [Equality]) {
+pub(super) fn together<'a>(parser: &mut Parser<'_>, others: impl Iterator<Item = &'a Placed>, equality: &'a [PlacedEquality]) {
     let declared: Vec<&Placed> = equality.iter().map(|entry| &entry.placed).collect();
     let all: Vec<&Placed> = others.chain(declared.iter().copied()).collect();
     for entry in equality {
@@ -35,7 +35,7 @@ pub(super) fn lifecycle_entries() -> impl Iterator<Item = Entry> {
     })
 }
 
-fn absent_as_selects_members(parser: &mut Parser<'_>, entry: &Equality) {
+fn absent_as_selects_members(parser: &mut Parser<'_>, entry: &PlacedEquality) {
     let last_is_member = entry.placed.path.steps().last().is_some_and(Step::is_member);
     if entry.absent_as.is_some() && !last_is_member {
         parser.refuse(
@@ -45,7 +45,7 @@ fn absent_as_selects_members(parser: &mut Parser<'_>, entry: &Equality) {
     }
 }
 
-fn set_elements_are_whole(parser: &mut Parser<'_>, set: &Equality, all: &[&Placed], declared: &[&Placed]) {
+fn set_elements_are_whole(parser: &mut Parser<'_>, set: &PlacedEquality, all: &[&Placed], declared: &[&Placed]) {
     let mut element = set.placed.path.steps().to_vec();
     element.push(Step::AnyElement);
     let reaches = |placed: &Placed| placed.path.steps().get(..element.len()).is_some_and(|start| steps_pair(start, &element, Step::meets));
@@ -69,7 +69,7 @@ fn set_elements_are_whole(parser: &mut Parser<'_>, set: &Equality, all: &[&Place
     }
 }
 
-fn key_and_set_exclude_each_other(parser: &mut Parser<'_>, set: &Equality, equality: &[Equality]) {
+fn key_and_set_exclude_each_other(parser: &mut Parser<'_>, set: &PlacedEquality, equality: &[PlacedEquality]) {
     for list in
         equality.iter().filter(|list| list.key.is_some() && steps_pair(list.placed.path.steps(), set.placed.path.steps(), Step::meets))
     {
@@ -80,12 +80,12 @@ fn key_and_set_exclude_each_other(parser: &mut Parser<'_>, set: &Equality, equal
     }
 }
 
-fn keys_compare_exactly(parser: &mut Parser<'_>, list: &Equality, equality: &[Equality]) {
+fn keys_compare_exactly(parser: &mut Parser<'_>, list: &PlacedEquality, equality: &[PlacedEquality]) {
     let mut key = list.placed.path.steps().to_vec();
     key.push(Step::AnyElement);
     key.extend(list.key.clone().map(Step::Name));
     // A key is a string, so a value of another kind says nothing of it.
-    let respells = |entry: &&Equality| entry.meaning.is_some() || entry.absent_as.as_ref().is_some_and(serde_json::Value::is_string);
+    let respells = |entry: &&PlacedEquality| entry.meaning.is_some() || entry.absent_as.as_ref().is_some_and(serde_json::Value::is_string);
     for entry in equality.iter().filter(respells).filter(|entry| steps_pair(entry.placed.path.steps(), &key, Step::meets)) {
         parser.refuse(
             entry.placed.at,
@@ -97,7 +97,7 @@ fn keys_compare_exactly(parser: &mut Parser<'_>, list: &Equality, equality: &[Eq
     }
 }
 
-fn elements_are_selected_by_the_key(parser: &mut Parser<'_>, placed: &Placed, equality: &[Equality]) {
+fn elements_are_selected_by_the_key(parser: &mut Parser<'_>, placed: &Placed, equality: &[PlacedEquality]) {
     let steps = placed.path.steps();
     for (index, step) in steps.iter().enumerate() {
         let Step::Keyed { key, .. } = step else { continue };

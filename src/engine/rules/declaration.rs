@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{EqualityEntry, Meaning};
+use super::{Equality, Meaning};
 use crate::engine::path::Path;
 
 /// What counts as equal at the locations that a path selects.
@@ -31,7 +31,7 @@ pub enum Equal {
 
 impl Declaration {
     /// Everything that one entry of `equality` declares.
-    pub(super) fn all_of(entry: &EqualityEntry) -> impl Iterator<Item = Self> {
+    pub(super) fn all_of(entry: &Equality) -> impl Iterator<Item = Self> {
         let meaning = entry.meaning.map(|meaning| match meaning {
             Meaning::Quantity => Equal::Quantity,
             Meaning::Duration => Equal::Duration,

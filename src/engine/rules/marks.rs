@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::parse::{Equality, Placed};
+use super::parse::{Placed, PlacedEquality};
 use super::{Entry, Mark};
 use crate::engine::path::Step;
 use crate::engine::pattern::Tree;
 
 /// The tree of a rule's entries, equalities and annotations, and of what holds for every rule.
-pub(super) fn tree(entries: &[Entry], equality: &[Equality], defaulted: &[Placed]) -> Tree<Mark> {
+pub(super) fn tree(entries: &[Entry], equality: &[PlacedEquality], defaulted: &[Placed]) -> Tree<Mark> {
     let mut tree = Tree::default();
     for (index, entry) in entries.iter().enumerate() {
         tree.mark(entry.path.steps(), Mark::Entry(index));
@@ -37,8 +37,8 @@ pub(super) fn tree(entries: &[Entry], equality: &[Equality], defaulted: &[Placed
     tree
 }
 
-/// The fields of metadata that the API server itself writes.
-pub(super) const OWNED: [&str; 8] = [
+/// The fields of `metadata` that the API server itself writes: never a change.
+pub const OWNED: [&str; 8] = [
     "resourceVersion",
     "generation",
     "managedFields",

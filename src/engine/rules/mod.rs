@@ -24,6 +24,7 @@ use super::pattern::Tree;
 pub use builtin::Builtin;
 pub use declaration::{Declaration, Equal};
 pub use error::{RuleError, RuleErrors};
+pub use marks::OWNED;
 pub use resources::ResourceRule;
 pub(super) use resources::Target;
 pub use set::{Document, RuleSet};
@@ -60,7 +61,7 @@ pub struct Rule {
     pub(super) failure_policy: FailurePolicy,
     pub(super) reason: Reason,
     pub(super) entries: Vec<Entry>,
-    pub(super) equality: Vec<EqualityEntry>,
+    pub(super) equality: Vec<Equality>,
     pub(super) sensitive: Vec<Path>,
     pub(super) defaulted: Vec<Path>,
     pub(super) exempt: Requesters,
@@ -128,13 +129,13 @@ impl Rule {
         self.entries.iter().filter(|entry| entry.is_documented())
     }
 
-    /// The entries that every rule has for Kubernetes' own controllers.
+    /// The entries that every rule has, whatever its document lists: what Kubernetes' own controllers must be able to write.
     pub fn lifecycle_entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| !entry.is_documented())
     }
 
-    /// The entries of `equality`, in the document's order: of each kind the first that reaches a location counts.
-    pub fn equality(&self) -> &[EqualityEntry] {
+    /// The declared equalities, in the document's order; of several at one location the first counts.
+    pub fn equality(&self) -> &[Equality] {
         &self.equality
     }
 
@@ -151,11 +152,6 @@ impl Rule {
     /// Who may change anything.
     pub fn exempt(&self) -> &Requesters {
         &self.exempt
-    }
-
-    /// The fields of `metadata` that the API server writes: they are never a change.
-    pub fn owned_by_the_api_server() -> &'static [&'static str] {
-        &marks::OWNED
     }
 
     /// The paths that a default usually fills on creation (annotation `fieldward.io/defaulted`).
@@ -201,7 +197,7 @@ impl Entry {
 
 /// An entry of `equality`: at least one of the three is declared.
 #[derive(Debug, Clone, PartialEq)]
-pub struct EqualityEntry {
+pub struct Equality {
     /// The locations that it is about.
     pub path: Path,
     /// What their values mean (`as`).

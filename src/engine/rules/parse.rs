@@ -5,8 +5,8 @@ use serde_saphyr::{Location, Spanned};
 use super::document::{RawCondition, RawEntry, RawEquality, RawRequesters, RawResource, RawRule, RawSelector, Texts};
 use super::error::{RuleError, yaml_error};
 use super::{
-    Actions, Effect, Entry, EntryOrigin, EqualityEntry, FailurePolicy, LabelSelector, MatchCondition, Meaning, Reason, Requesters,
-    ResourceRule, Rule, RuleName, SelectorExpression, Verb, Verbs, checks, marks,
+    Actions, Effect, Entry, EntryOrigin, Equality, FailurePolicy, LabelSelector, MatchCondition, Meaning, Reason, Requesters, ResourceRule,
+    Rule, RuleName, SelectorExpression, Verb, Verbs, checks, marks,
 };
 use crate::engine::condition::{self, Fault};
 use crate::engine::path::Path;
@@ -19,16 +19,16 @@ pub(super) struct Placed {
 }
 
 /// An equality entry with its path parsed.
-pub(super) struct Equality {
+pub(super) struct PlacedEquality {
     pub(super) placed: Placed,
     pub(super) meaning: Option<Meaning>,
     pub(super) absent_as: Option<serde_json::Value>,
     pub(super) key: Option<String>,
 }
 
-impl Equality {
-    fn entry(self) -> EqualityEntry {
-        EqualityEntry { path: self.placed.path, meaning: self.meaning, absent_as: self.absent_as, key: self.key }
+impl PlacedEquality {
+    fn declared(self) -> Equality {
+        Equality { path: self.placed.path, meaning: self.meaning, absent_as: self.absent_as, key: self.key }
     }
 }
 
@@ -66,7 +66,7 @@ impl Parser<'_> {
         let reason = spec.reason.and_then(|text| self.choice(&text, "`Forbidden` or `Invalid`", reason)).unwrap_or(Reason::Forbidden);
         let exempt = spec.exempt.map(|requesters| self.requesters("exempt", requesters)).unwrap_or_default();
         let mutable: Vec<(Placed, Entry)> = spec.mutable.into_iter().filter_map(|entry| self.entry(entry)).collect();
-        let equality: Vec<Equality> = spec.equality.into_iter().filter_map(|entry| self.equality(entry)).collect();
+        let equality: Vec<PlacedEquality> = spec.equality.into_iter().filter_map(|entry| self.equality(entry)).collect();
         let sensitive: Vec<Placed> = spec.sensitive.iter().filter_map(|text| self.path(text)).collect();
 
         let others = sensitive.iter().chain(&defaulted);
@@ -77,6 +77,7 @@ impl Parser<'_> {
         let mut entries: Vec<Entry> = mutable.into_iter().map(|(_, entry)| entry).collect();
         entries.extend(checks::lifecycle_entries());
         let tree = marks::tree(&entries, &equality, &defaulted);
+        let equality = equality.into_iter().map(PlacedEquality::declared).collect();
         Ok(Rule {
             name,
             origin: self.origin.to_owned(),
@@ -90,7 +91,7 @@ impl Parser<'_> {
             failure_policy,
             reason,
             entries,
-            equality: equality.into_iter().map(Equality::entry).collect(),
+            equality,
             sensitive: sensitive.into_iter().map(|placed| placed.path).collect(),
             defaulted: defaulted.into_iter().map(|placed| placed.path).collect(),
             exempt,
@@ -235,7 +236,7 @@ impl Parser<'_> {
         Requesters { users: plain(lists.users), groups: plain(lists.groups), service_accounts: plain(lists.service_accounts) }
     }
 
-    fn equality(&mut self, raw: Spanned<RawEquality>) -> Option<Equality> {
+    fn equality(&mut self, raw: Spanned<RawEquality>) -> Option<PlacedEquality> {
         let at = raw.referenced;
         let raw = raw.value;
         let meaning = raw.spelled_as.as_ref().and_then(|text| self.choice(text, "`Quantity`, `Duration` or `Set`", meaning));
@@ -246,7 +247,7 @@ impl Parser<'_> {
         if let Some(key) = raw.key.as_ref().filter(|key| key.value.is_empty()) {
             self.refuse(key.referenced, "expected the name of a member, found an empty text");
         }
-        Some(Equality { placed, meaning, absent_as: raw.absent_as, key: raw.key.map(|key| key.value) })
+        Some(PlacedEquality { placed, meaning, absent_as: raw.absent_as, key: raw.key.map(|key| key.value) })
     }
 
     fn path_list(&mut self, raw: &Spanned<String>) -> Vec<Placed> {

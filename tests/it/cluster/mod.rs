@@ -20,6 +20,7 @@ mod load;
 mod node;
 mod objects;
 mod packs;
+mod policies;
 mod process;
 mod recorded;
 mod shapes;
@@ -56,6 +57,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         lifecycle::trials(),
         lint::trials(),
         packs::trials(),
+        policies::trials(),
         recorded::trials(),
         shapes::trials(),
         users::trials(),

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::difference::{Difference, Direction, Permission};
 use crate::cli::rules::reach::{Above, Change, Guard, Own, Permits};
-use crate::engine::{Declaration, Entry, Equal, Path, Rule, Step};
+use crate::engine::{Declaration, Entry, Equal, OWNED, Path, Rule, Step};
 
 /// More classes than any rule written by hand has.
 const MOST_CLASSES: usize = 100_000;
@@ -277,7 +277,7 @@ fn is_wide(step: &Step) -> bool {
 }
 
 fn is_owned(path: &[Step]) -> bool {
-    matches!(path, [Step::Name(metadata), Step::Name(field)] if metadata == "metadata" && Rule::owned_by_the_api_server().contains(&field.as_str()))
+    matches!(path, [Step::Name(metadata), Step::Name(field)] if metadata == "metadata" && OWNED.contains(&field.as_str()))
 }
 
 /// The equality declared of a class; of several declarations the first listed.

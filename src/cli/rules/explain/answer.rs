@@ -2,7 +2,7 @@
 
 use crate::cli::rules::diff::words;
 use crate::cli::rules::reach::{Above, Change, Own, Permits};
-use crate::engine::{Entry, Rule, Step, harmless};
+use crate::engine::{Entry, OWNED, Rule, Step, harmless};
 
 /// Whether something may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -92,7 +92,7 @@ impl<'r> Answer<'r> {
         let entries: Vec<Entry> =
             rule.entries().chain(rule.lifecycle_entries()).filter_map(|entry| for_requester(entry, requester)).collect();
         let is_protected = rule.protected_labels().any(|label| is_below(steps, &["metadata", "labels", label]));
-        let is_owned = Rule::owned_by_the_api_server().iter().any(|field| is_below(steps, &["metadata", field]));
+        let is_owned = OWNED.iter().any(|field| is_below(steps, &["metadata", field]));
         let permits = |covers: fn(&Step, &Step) -> bool| if is_protected { Permits::default() } else { walk(&entries, steps, covers) };
         let mut related: Vec<Related> = entries.iter().filter_map(|entry| Related::of(entry, steps)).collect();
         related.sort_by_key(|related| related.relation);

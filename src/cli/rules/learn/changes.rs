@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::shape::{Shape, hollows, is_hollow, name_of};
-use crate::engine::{Equal, Rule, Step, Verb, respelled};
+use crate::engine::{Equal, OWNED, Step, Verb, respelled};
 
 /// A change, and the equality under which it would be none.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,5 +160,5 @@ fn is_masked(value: Option<&Value>) -> bool {
 }
 
 fn is_owned(path: &[Step]) -> bool {
-    matches!(path, [Step::Name(metadata), Step::Name(field)] if metadata == "metadata" && Rule::owned_by_the_api_server().contains(&field.as_str()))
+    matches!(path, [Step::Name(metadata), Step::Name(field)] if metadata == "metadata" && OWNED.contains(&field.as_str()))
 }

@@ -7,7 +7,7 @@ use super::target::{Found, Target, places};
 use super::words::{what, written};
 use crate::cli::rules::lint::findings::{Finding, covers, finding, is_bare, shown};
 use crate::cluster::kinds::{Members, Others, Pairing, Place, Scalar, Schema, Shape};
-use crate::engine::{Entry, EqualityEntry, Meaning, Rule, Step, Verbs, harmless};
+use crate::engine::{Entry, Equality, Meaning, Rule, Step, Verbs, harmless};
 
 /// What is wrong with the keys of a rule, and which are left out.
 pub(super) fn of(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
@@ -21,7 +21,7 @@ pub(super) fn of(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
 }
 
 /// A declaration for lists, at what is none.
-fn no_list(entry: &EqualityEntry, declared: &str, targets: &[Target<'_>]) -> Option<Finding> {
+fn no_list(entry: &Equality, declared: &str, targets: &[Target<'_>]) -> Option<Finding> {
     let shapes: Vec<&Shape> = places(targets, entry.path.steps()).ok()?.into_iter().map(Found::shape).collect();
     let first = shapes.first().filter(|_| !shapes.iter().any(|shape| matches!(shape, Shape::List(_) | Shape::Anything)))?;
     Some(finding(
@@ -31,7 +31,7 @@ fn no_list(entry: &EqualityEntry, declared: &str, targets: &[Target<'_>]) -> Opt
 }
 
 /// A key by which no elements pair, or by which the API server pairs them not.
-fn wrong_key(entry: &EqualityEntry, key: &str, targets: &[Target<'_>]) -> Option<Finding> {
+fn wrong_key(entry: &Equality, key: &str, targets: &[Target<'_>]) -> Option<Finding> {
     if let Some(found) = no_list(entry, &format!("key: {}", harmless(key)), targets) {
         return Some(found);
     }
@@ -44,7 +44,7 @@ fn wrong_key(entry: &EqualityEntry, key: &str, targets: &[Target<'_>]) -> Option
     wrong
 }
 
-fn unfit(schema: &Schema, element: Place, pairing: &Pairing, entry: &EqualityEntry, key: &str) -> Option<Finding> {
+fn unfit(schema: &Schema, element: Place, pairing: &Pairing, entry: &Equality, key: &str) -> Option<Finding> {
     let (path, shown_key) = (shown(&entry.path), harmless(key));
     let declared = match pairing {
         Pairing::Keys(keys) => match keys.as_slice() {
@@ -171,7 +171,7 @@ fn matters(entry: &Entry, below: &[Step]) -> bool {
 }
 
 fn is_declared(rule: &Rule, list: &[Step]) -> bool {
-    let declares = |entry: &&EqualityEntry| entry.key.is_some() || entry.meaning == Some(Meaning::Set);
+    let declares = |entry: &&Equality| entry.key.is_some() || entry.meaning == Some(Meaning::Set);
     rule.equality().iter().filter(declares).any(|entry| covers(entry.path.steps(), list))
 }
 

@@ -6,7 +6,7 @@ use super::target::{Found, Target, places};
 use super::words::what;
 use crate::cli::rules::lint::findings::{Finding, finding, shown};
 use crate::cluster::kinds::{Scalar, Shape};
-use crate::engine::{Entry, EqualityEntry, Meaning, Rule, Step, Verbs, harmless};
+use crate::engine::{Entry, Equality, Meaning, Rule, Step, Verbs, harmless};
 
 /// What can never happen at the paths of a rule.
 pub(super) fn of(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
@@ -70,7 +70,7 @@ fn always_there(entry: &Entry, targets: &[Target<'_>]) -> Option<Finding> {
 }
 
 /// `as` at what is never spelled so.
-fn other_meaning(entry: &EqualityEntry, targets: &[Target<'_>]) -> Option<Finding> {
+fn other_meaning(entry: &Equality, targets: &[Target<'_>]) -> Option<Finding> {
     let meaning = entry.meaning?;
     let never = |shape: &Shape| match (meaning, shape) {
         (Meaning::Set, _) | (_, Shape::Anything | Shape::Scalar(Scalar::Text)) => false,
@@ -92,7 +92,7 @@ fn other_meaning(entry: &EqualityEntry, targets: &[Target<'_>]) -> Option<Findin
 }
 
 /// `absentAs` a value that never stands there.
-fn other_value(entry: &EqualityEntry, targets: &[Target<'_>]) -> Option<Finding> {
+fn other_value(entry: &Equality, targets: &[Target<'_>]) -> Option<Finding> {
     let value = entry.absent_as.as_ref()?;
     let shapes = shapes(targets, entry.path.steps());
     let first = shapes.first().filter(|_| !shapes.iter().any(|shape| may_stand(value, shape)))?;

@@ -1,0 +1,160 @@
+//! Lists, and what counts as equal although it is spelled differently.
+
+use super::expression::Expr;
+use super::grants::text;
+use super::judge::{Items, Judge, is_kind};
+use super::reach::Reach;
+use crate::engine::Meaning;
+
+/// A Go duration.
+const DURATION: &str = r"^[-+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$";
+
+impl Judge<'_> {
+    /// The elements of two lists.
+    pub(super) fn elements(self, reach: &Reach<'_>, items: &Items, (x, y): (&str, &str)) -> Expr {
+        let declared = reach.declared();
+        match declared.key {
+            _ if declared.meaning == Some(Meaning::Set) => self.membership(&reach.element(), items, (x, y)),
+            None => self.positions(&reach.element(), items, (x, y)),
+            Some(key) => self.keyed(reach, items, key, (x, y)),
+        }
+    }
+
+    fn membership(self, reach: &Reach<'_>, items: &Items, (x, y): (&str, &str)) -> Expr {
+        let here = self.deeper();
+        let (e, f) = (here.name('e'), here.name('f'));
+        Expr::and([
+            Expr::all(x, &e, Expr::or([Expr::text(format!("{e} in {y}")), here.removed(reach, items, &e)])),
+            Expr::all(y, &f, Expr::or([Expr::text(format!("{f} in {x}")), here.added(reach, items, &f)])),
+        ])
+    }
+
+    fn positions(self, reach: &Reach<'_>, items: &Items, (x, y): (&str, &str)) -> Expr {
+        let here = self.deeper();
+        let (i, e, f) = (here.name('i'), here.name('e'), here.name('f'));
+        let (removed, added) = (here.removed(reach, items, &e), here.added(reach, items, &f));
+        let paired = Expr::bind(&format!("{y}[{i}]"), &f, here.pair(reach, items, (&e, &f)));
+        if removed == Expr::False && added == Expr::False {
+            return Expr::and([Expr::text(format!("size({x}) == size({y})")), Expr::all(x, format!("{i}, {e}"), paired)]);
+        }
+        let within = |list: &str| Expr::text(format!("{i} < size({list})"));
+        Expr::and([
+            Expr::all(x, format!("{i}, {e}"), within(y).choose(paired, removed)),
+            Expr::all(y, format!("{i}, {f}"), Expr::or([within(x), added])),
+        ])
+    }
+
+    /// By key if the old list can be keyed, else by position. Keys that agree position by position need neither to be unique nor to be
+    /// looked up: then both ways pair the same elements.
+    fn keyed(self, reach: &Reach<'_>, items: &Items, key: &str, (x, y): (&str, &str)) -> Expr {
+        let here = self.deeper();
+        let (u, i, e, f, m) = (here.name('u'), here.name('i'), here.name('e'), here.name('f'), here.name('m'));
+        let name = text(key);
+        let selected = reach.selected(key);
+        // Only an element of a list that is keyed is selected by its key.
+        let each = |element: &str, judged: &dyn Fn(&Reach<'_>) -> Expr| {
+            selected.iter().fold(judged(&reach.element()), |others, value| {
+                let is_it = Expr::text(format!("({u} && {element}[{name}] == {})", text(value)));
+                is_it.choose(judged(&reach.keyed_element(key, value)), others)
+            })
+        };
+        let removed = each(&e, &|reach| here.removed(reach, items, &e));
+        let added = each(&f, &|reach| here.added(reach, items, &f));
+        let agree = here.agree(&name, (x, y));
+        let unique_old = unique(here, x, key);
+        if selected.is_empty() && [&removed, &added, &items.modify].into_iter().all(|grant| *grant == Expr::False) {
+            return Expr::and([Expr::or([agree, unique_old.negated()]), self.positions(&reach.element(), items, (x, y))]);
+        }
+        let is_keyed = if selected.is_empty() { Expr::and([agree.negated(), unique_old]) } else { unique_old };
+        let order = Expr::or([items.modify.clone(), here.same_order(&name, (x, y))]);
+        let paired = each(&e, &|reach| here.pair(reach, items, (&e, &f)));
+        let keyed = |yes: String, no: String| format!("({u} ? {yes} : {no})");
+        let partners = keyed(format!("{y}.filter({f}, {f}[{name}] == {e}[{name}])"), format!("({i} < size({y}) ? [{y}[{i}]] : [])"));
+        let has_partner = keyed(format!("{x}.exists({e}, {e}[{name}] == {f}[{name}])"), format!("{i} < size({x})"));
+        let none = Expr::text(format!("size({m}) == 0"));
+        let body = Expr::and([
+            Expr::or([Expr::text(format!("!{u}")), Expr::and([unique(here, y, key), order])]),
+            Expr::all(x, format!("{i}, {e}"), Expr::bind(&partners, &m, none.choose(removed, Expr::all(&m, &f, paired)))),
+            Expr::all(y, format!("{i}, {f}"), Expr::or([Expr::text(has_partner), added])),
+        ]);
+        Expr::bind(&is_keyed.print(), &u, body)
+    }
+
+    /// Whether the keys are the same at every position.
+    fn agree(self, name: &str, (x, y): (&str, &str)) -> Expr {
+        let (i, e) = (self.name('i'), self.name('e'));
+        let other = format!("{y}[{i}]");
+        let same = Expr::and([is_kind(&e, "map"), is_kind(&other, "map"), Expr::text(format!("{e}[?{name}] == {other}[?{name}]"))]);
+        Expr::and([Expr::text(format!("size({x}) == size({y})")), Expr::all(x, format!("{i}, {e}"), same)])
+    }
+
+    /// Whether the elements that stay are in the same order.
+    fn same_order(self, name: &str, (x, y): (&str, &str)) -> Expr {
+        let (e, k, p, q) = (self.name('e'), self.name('k'), self.name('p'), self.name('q'));
+        let staying = |of: &str, other: &str| format!("{of}.filter({k}, {k} in {other})");
+        let same = Expr::text(format!("{} == {}", staying(&p, &q), staying(&q, &p)));
+        let names = |list: &str| format!("{list}.map({e}, {e}[{name}])");
+        Expr::bind(&names(x), &p, Expr::bind(&names(y), &q, same))
+    }
+
+    /// Whether a value equals a literal of the rule.
+    pub(super) fn equals(self, reach: &Reach<'_>, value: &str, literal: &serde_json::Value) -> Expr {
+        let here = self.deeper();
+        let (v, w) = (here.name('v'), here.name('w'));
+        let literal = cel(literal);
+        let same = Expr::text(format!("{value} == {literal}"));
+        let plain = Expr::text(format!("{v} == {w}"));
+        match here.pair(&reach.equality_only(), &Items::NONE, (&v, &w)) {
+            judged if judged == plain => same,
+            judged => Expr::or([same, Expr::bind(value, &v, Expr::bind(&literal, &w, judged))]),
+        }
+    }
+
+    /// Whether two spellings mean the same.
+    pub(super) fn respelled(self, reach: &Reach<'_>, (x, y): (&str, &str)) -> Expr {
+        let here = self.deeper();
+        let (s, t) = (here.name('s'), here.name('t'));
+        match reach.declared().meaning {
+            None | Some(Meaning::Set) => Expr::False,
+            Some(Meaning::Quantity) => {
+                let spells = |value: &str| Expr::or(["string", "int", "double"].map(|kind| is_kind(value, kind)));
+                let same = format!("isQuantity({s}) && isQuantity({t}) && quantity({s}).compareTo(quantity({t})) == 0");
+                let same = Expr::bind(
+                    &format!("string({x}).trim()"),
+                    &s,
+                    Expr::bind(&format!("string({y}).trim()"), &t, Expr::text(format!("({same})"))),
+                );
+                Expr::and([spells(x), spells(y), same])
+            }
+            Some(Meaning::Duration) => {
+                let spells =
+                    |value: &str| Expr::and([is_kind(value, "string"), Expr::text(format!("{value}.matches({})", text(DURATION)))]);
+                Expr::and([spells(x), spells(y), Expr::text(format!("duration({x}) == duration({y})"))])
+            }
+        }
+    }
+}
+
+/// Whether every element is an object whose key is a string that no other element has.
+pub(super) fn unique(judge: Judge<'_>, list: &str, key: &str) -> Expr {
+    let (e, f, name) = (judge.name('e'), judge.name('f'), text(key));
+    let keyed = Expr::and([is_kind(&e, "map"), is_kind(&format!("{e}[?{name}].orValue(null)"), "string")]);
+    let once = Expr::text(format!("{list}.exists_one({f}, {f}[{name}] == {e}[{name}])"));
+    Expr::and([Expr::all(list, &e, keyed), Expr::all(list, &e, once)])
+}
+
+/// A JSON value as CEL; a list or an object may hold values of several types.
+fn cel(value: &serde_json::Value) -> String {
+    use serde_json::Value;
+    match value {
+        Value::Array(elements) => {
+            format!("[{}]", elements.iter().map(|element| format!("dyn({})", cel(element))).collect::<Vec<_>>().join(", "))
+        }
+        Value::Object(members) => {
+            let member = |(key, member): (&String, &Value)| format!("{}: dyn({})", text(key), cel(member));
+            format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(", "))
+        }
+        Value::Number(number) if number.is_u64() && !number.is_i64() => format!("{number}.0"),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,120 @@
+//! When an entry is there: by requester, and by condition, at a location.
+
+use k8s_openapi::api::admissionregistration::v1::Variable;
+
+use super::expression::Expr;
+use crate::engine::{Entry, Requesters, Verbs};
+
+/// The entries of a rule as CEL.
+pub(super) struct Grants {
+    grants: Vec<Grant>,
+    /// What they share, each worked out once if at all.
+    pub(super) variables: Vec<Variable>,
+}
+
+struct Grant {
+    verbs: Verbs,
+    by: Expr,
+    when: When,
+}
+
+enum When {
+    /// The same at all locations.
+    Once(Expr),
+    /// About the value at the location.
+    ByValue(String),
+}
+
+/// What both objects have at a location, as CEL: `null` where there is nothing.
+#[derive(Debug, Clone)]
+pub(super) struct Sent {
+    pub(super) old: String,
+    pub(super) new: String,
+}
+
+impl Grants {
+    pub(super) fn of(entries: &[&Entry]) -> Self {
+        let (mut requesters, mut conditions) = (Shared::new("by"), Shared::new("when"));
+        let grant = |entry: &&Entry| Grant {
+            verbs: entry.verbs,
+            by: entry.by.as_ref().map_or(Expr::True, |by| requesters.variable(by_requester(by))),
+            when: match &entry.when {
+                None => When::Once(Expr::True),
+                Some(when) if when.depends_on_the_value() => When::ByValue(when.text().trim().to_owned()),
+                Some(when) => When::Once(conditions.variable(when.text().trim().to_owned())),
+            },
+        };
+        let grants = entries.iter().map(grant).collect();
+        requesters.variables.append(&mut conditions.variables);
+        Self { grants, variables: requesters.variables }
+    }
+
+    pub(super) fn verbs(&self, entry: usize) -> Verbs {
+        self.grants.get(entry).map(|grant| grant.verbs).unwrap_or_default()
+    }
+
+    /// Whether the entry is there at a location.
+    pub(super) fn at(&self, entry: usize, sent: &Sent) -> Expr {
+        let Some(grant) = self.grants.get(entry) else { return Expr::False };
+        let when = match &grant.when {
+            When::Once(when) => when.clone(),
+            When::ByValue(text) => {
+                let holds = Expr::exists(format!("[dyn({})]", sent.new), "value", Expr::text(format!("({text})")));
+                Expr::exists(format!("[dyn({})]", sent.old), "oldValue", holds)
+            }
+        };
+        Expr::and([grant.by.clone(), when])
+    }
+
+    /// Whether it depends on the location whether the entry is there.
+    pub(super) fn is_by_value(&self, entry: usize) -> bool {
+        self.grants.get(entry).is_some_and(|grant| matches!(grant.when, When::ByValue(_)))
+    }
+}
+
+/// Variables of a policy, one for each text.
+struct Shared {
+    name: &'static str,
+    variables: Vec<Variable>,
+}
+
+impl Shared {
+    fn new(name: &'static str) -> Self {
+        Self { name, variables: Vec::new() }
+    }
+
+    fn variable(&mut self, expression: String) -> Expr {
+        let known = self.variables.iter().find(|variable| variable.expression == expression).map(|variable| variable.name.clone());
+        let name = known.unwrap_or_else(|| {
+            let name = format!("{}_{}", self.name, self.variables.len() + 1);
+            self.variables.push(Variable { name: name.clone(), expression });
+            name
+        });
+        Expr::text(format!("variables.{name}"))
+    }
+}
+
+/// Whether the request comes from one of them.
+pub(super) fn by_requester(requesters: &Requesters) -> String {
+    let account = |account: &String| format!("system:serviceaccount:{}", account.replacen('/', ":", 1));
+    let users: Vec<String> = requesters.users.iter().cloned().chain(requesters.service_accounts.iter().map(account)).collect();
+    let mut parts = Vec::new();
+    if !users.is_empty() {
+        parts.push(Expr::text(format!("request.userInfo.username in {}", texts(&users))));
+    }
+    if !requesters.groups.is_empty() {
+        let is_member = Expr::exists("request.userInfo.groups", "group", Expr::text(format!("group in {}", texts(&requesters.groups))));
+        parts.push(Expr::and([Expr::text("has(request.userInfo.groups)"), is_member]));
+    }
+    Expr::or(parts).print()
+}
+
+/// A text as CEL.
+pub(super) fn text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// A list of texts as CEL.
+pub(super) fn texts(list: &[impl AsRef<str>]) -> String {
+    format!("[{}]", list.iter().map(|entry| text(entry.as_ref())).collect::<Vec<_>>().join(", "))
+}

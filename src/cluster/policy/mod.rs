@@ -1,0 +1,234 @@
+//! A rule as a ValidatingAdmissionPolicy, which the API server evaluates itself: for a cluster without the webhook, or as a net under it.
+//!
+//! The definition of the verdict becomes CEL over both objects: a location is permitted if both sides are equal, or its entries permit the
+//! change, or both are containers of one kind and every child is permitted. As data flows: reach (what the rule says of a location), grants
+//! (who and when), judge, equality, granted and walk (a location as an expression), spine (which of them are named in messages), expression (print).
+
+#![expect(clippy::many_single_char_names, reason = "the variables of an expression have one letter and a number")]
+
+mod equality;
+mod expression;
+mod granted;
+mod grants;
+mod judge;
+mod lost;
+mod reach;
+mod spine;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use k8s_openapi::api::admissionregistration::v1 as api;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
+
+use super::registration;
+use crate::engine::{Effect, Entry, Reason, Requesters, ResourceRule, Rule, harmless};
+
+use expression::{concatenated, nesting};
+use grants::{Grants, text, texts};
+use judge::Judge;
+use reach::{Common, Reach};
+use spine::Spine;
+
+/// The longest expression that the API server's CEL parser takes, in characters.
+const LONGEST: usize = 100_000;
+
+/// The brackets in brackets that the parser takes, of whose 250 levels each may need two.
+const DEEPEST: usize = 120;
+
+/// Where what is lost stands in a policy.
+pub const LOST: &str = "fieldward.io/lost";
+
+/// How many of the refused fields a message names.
+const NAMED: usize = 16;
+
+/// The longest list of mutable fields that a message repeats, in bytes.
+const LISTED: usize = 1_024;
+
+/// A rule as Kubernetes' own policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Export {
+    /// What is refused.
+    pub policy: api::ValidatingAdmissionPolicy,
+    /// That it is in force, and what follows from a violation.
+    pub binding: api::ValidatingAdmissionPolicyBinding,
+    /// What the policy cannot keep of the rule, each a sentence.
+    pub lost: Vec<String>,
+}
+
+/// Why there is no policy for a rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unexportable {
+    /// The rule comes out longer than the API server takes.
+    #[error(
+        "the rule `{rule}` does not fit into a policy: expected at most {LONGEST} characters in `{variable}`, found {found}; split the rule"
+    )]
+    Long {
+        /// Its name.
+        rule: String,
+        /// The variable of the policy.
+        variable: String,
+        /// Its length.
+        found: usize,
+    },
+    /// The rule comes out deeper than the API server takes.
+    #[error(
+        "the rule `{rule}` does not fit into a policy: expected at most {DEEPEST} levels of brackets in `{variable}`, found {found}; shorten its paths"
+    )]
+    Deep {
+        /// Its name.
+        rule: String,
+        /// The variable of the policy.
+        variable: String,
+        /// Its levels.
+        found: usize,
+    },
+}
+
+/// The policy of a rule, with its binding.
+///
+/// # Errors
+/// A rule that is too large for a policy.
+pub fn export(rule: &Rule) -> Result<Export, Unexportable> {
+    let entries: Vec<&Entry> = rule.entries().chain(rule.lifecycle_entries()).collect();
+    let common = Common::new();
+    let grants = Grants::of(&entries);
+    let spine = Spine::of(Judge { grants: &grants, depth: 0 }, &Reach::root(rule, &entries, &common));
+    let mut refused = spine.lists;
+    refused.extend(rule.protected_labels().map(label));
+    // Conditions read the objects as they are; the order is that in which variables may refer to others.
+    let mut variables = grants.variables;
+    variables.extend(spine.variables);
+    variables.push(api::Variable { name: "violations".to_owned(), expression: concatenated(&refused) });
+    if let Some(long) = variables.iter().find(|variable| variable.expression.chars().count() > LONGEST) {
+        return Err(Unexportable::Long {
+            rule: rule.name().to_string(),
+            variable: long.name.clone(),
+            found: long.expression.chars().count(),
+        });
+    }
+    if let Some(deep) = variables.iter().find(|variable| nesting(&variable.expression) > DEEPEST) {
+        return Err(Unexportable::Deep { rule: rule.name().to_string(), variable: deep.name.clone(), found: nesting(&deep.expression) });
+    }
+    let lost = lost::lost(rule);
+    let name = rule.name().to_string();
+    let annotations = [(LOST.to_owned(), lost.join(";\n"))].into_iter();
+    let source = rule.source().map(|source| ("fieldward.io/source".to_owned(), source.to_owned()));
+    let labels = [("app.kubernetes.io/name".to_owned(), "fieldward".to_owned())];
+    let metadata = meta::ObjectMeta { name: Some(name.clone()), labels: Some(labels.into_iter().collect()), ..meta::ObjectMeta::default() };
+    Ok(Export {
+        policy: api::ValidatingAdmissionPolicy {
+            metadata: meta::ObjectMeta { annotations: Some(annotations.chain(source).collect()), ..metadata.clone() },
+            spec: Some(api::ValidatingAdmissionPolicySpec {
+                // What cannot be evaluated must not pass.
+                failure_policy: Some("Fail".to_owned()),
+                match_conditions: Some(conditions(rule)).filter(|conditions| !conditions.is_empty()),
+                match_constraints: Some(api::MatchResources {
+                    match_policy: Some("Equivalent".to_owned()),
+                    namespace_selector: Some(registration::namespaces(rule, None)),
+                    object_selector: registration::selector(rule.object_selector()),
+                    resource_rules: Some(rule.resources().iter().map(resources).collect()),
+                    exclude_resource_rules: None,
+                }),
+                validations: Some(vec![validation(rule)]),
+                variables: Some(variables),
+                ..api::ValidatingAdmissionPolicySpec::default()
+            }),
+            status: None,
+        },
+        binding: api::ValidatingAdmissionPolicyBinding {
+            metadata,
+            spec: api::ValidatingAdmissionPolicyBindingSpec {
+                policy_name: name,
+                validation_actions: actions(rule),
+                ..api::ValidatingAdmissionPolicyBindingSpec::default()
+            },
+        },
+        lost,
+    })
+}
+
+fn actions(rule: &Rule) -> Vec<String> {
+    let effect = match rule.actions().effect {
+        Effect::Deny => Some("Deny"),
+        Effect::Warn => Some("Warn"),
+        Effect::Nothing => None,
+    };
+    effect.into_iter().chain(Some("Audit").filter(|_| rule.actions().audit)).map(str::to_owned).collect()
+}
+
+fn resources(resource: &ResourceRule) -> api::NamedRuleWithOperations {
+    let api::RuleWithOperations { api_groups, api_versions, operations, resources, scope } = registration::operations(resource);
+    api::NamedRuleWithOperations { api_groups, api_versions, operations, resources, scope, resource_names: None }
+}
+
+/// The rule's own conditions, its kinds, and those who are exempt.
+fn conditions(rule: &Rule) -> Vec<api::MatchCondition> {
+    let mut conditions = Vec::new();
+    if rule.resources().iter().any(|resource| !resource.kinds.is_empty()) {
+        let expression = match rule.resources() {
+            [one] => format!("request.kind.kind in {}", texts(&one.kinds)),
+            several => several.iter().map(speaks_of).collect::<Vec<_>>().join("\n|| "),
+        };
+        conditions.push(api::MatchCondition { name: "fieldward.io/kinds".to_owned(), expression });
+    }
+    if *rule.exempt() != Requesters::default() {
+        let expression = format!("!({})", grants::by_requester(rule.exempt()));
+        conditions.push(api::MatchCondition { name: "fieldward.io/not-exempt".to_owned(), expression });
+    }
+    let own = rule.conditions().iter();
+    conditions.extend(own.map(|own| api::MatchCondition { name: own.name.clone(), expression: own.expression.clone() }));
+    conditions
+}
+
+/// Whether one element of the resource rules speaks of the request.
+fn speaks_of(resource: &ResourceRule) -> String {
+    let mut parts = Vec::new();
+    let mut lists = |what: &str, list: &[String]| {
+        if !list.iter().any(|entry| entry == "*") {
+            parts.push(format!("request.{what} in {}", texts(list)));
+        }
+    };
+    lists("resource.group", &resource.api_groups);
+    lists("resource.version", &resource.api_versions);
+    if !resource.kinds.is_empty() {
+        lists("kind.kind", &resource.kinds);
+    }
+    let named = |pattern: &String| {
+        let (name, subresource) = pattern.split_once('/').unwrap_or((pattern, ""));
+        let is = |what: &str, value: &str| if value == "*" { "true".to_owned() } else { format!("{what} == {}", text(value)) };
+        let of = "(has(request.subResource) ? request.subResource : \"\")";
+        format!("{} && {}", is("request.resource.resource", name), is(of, subresource))
+    };
+    parts.push(format!("({})", resource.resources.iter().map(named).collect::<Vec<_>>().join(" || ")));
+    format!("({})", parts.join(" && "))
+}
+
+/// A label that the object selector names: no update may change it, whatever an entry above it permits.
+fn label(key: &str) -> String {
+    let side = |side: &str| format!("variables.{side}.?metadata.?labels[?{}]", text(key));
+    format!("({} == {} ? [] : [{}])", side("old"), side("new"), text(&format!("metadata.labels[{key}]")))
+}
+
+fn validation(rule: &Rule) -> api::Validation {
+    let name = rule.name();
+    let mutable: Vec<String> = rule.entries().map(|entry| entry.path.to_string()).collect();
+    let mutable = harmless(&mutable.join(", "));
+    let may = if mutable.len() <= LISTED && !mutable.is_empty() { format!("; may be updated: {mutable}") } else { String::new() };
+    let before = format!("changes outside the fields that may be updated (rule {name}): ");
+    let shown = format!("variables.violations.transformList(i, field, i < {NAMED}, field).join(\", \")");
+    let more =
+        format!("(size(variables.violations) > {NAMED} ? \" and \" + string(size(variables.violations) - {NAMED}) + \" more\" : \"\")");
+    api::Validation {
+        expression: "size(variables.violations) == 0".to_owned(),
+        message: Some(format!("changes outside the fields that may be updated (rule {name})")),
+        message_expression: Some(format!("{}\n+ {shown}\n+ {more}\n+ {}", text(&before), text(&may))),
+        reason: Some(
+            match rule.reason() {
+                Reason::Forbidden => "Forbidden",
+                Reason::Invalid => "Invalid",
+            }
+            .to_owned(),
+        ),
+    }
+}

@@ -1,0 +1,31 @@
+//! What holds at one at least of the locations below a value that a path leads to.
+
+use super::expression::Expr;
+use super::grants::text;
+use super::judge::Judge;
+use crate::engine::Step;
+
+/// Whether `holds` at one of the locations below `value`.
+pub(super) fn below(judge: Judge<'_>, rest: &[Step], value: &str, holds: &dyn Fn(Judge<'_>, &str) -> Expr) -> Expr {
+    let Some((step, rest)) = rest.split_first() else { return holds(judge, value) };
+    let here = judge.deeper();
+    let (k, v) = (here.name('k'), here.name('v'));
+    let inner = || below(here, rest, &v, holds);
+    let selected = |test: String| Expr::and([Expr::text(test), inner()]);
+    let members = format!("dyn(type({value}) == map ? {value} : {{}})");
+    let elements = format!("dyn(type({value}) == list ? {value} : [])");
+    let (range, variables, body) = match step {
+        Step::Name(name) => {
+            let name = text(name);
+            (format!("dyn(type({value}) == map && {name} in {value} ? [{value}[{name}]] : [])"), v.clone(), inner())
+        }
+        Step::AnyMember => (members, format!("{k}, {v}"), inner()),
+        Step::Prefix(prefix) => (members, format!("{k}, {v}"), selected(format!("{k}.startsWith({})", text(prefix)))),
+        Step::AnyElement => (elements, v.clone(), inner()),
+        Step::Keyed { key, value } => {
+            let (key, value) = (text(key), text(value));
+            (elements, v.clone(), selected(format!("(type({v}) == map && {v}[?{key}] == optional.of(dyn({value})))")))
+        }
+    };
+    Expr::exists(range, variables, body)
+}
