@@ -96,7 +96,8 @@ impl Cluster {
             let resources = self.get(&format!("/{path}")).await?;
             let resources = serde_json::from_value(resources).map_err(|error| self.failed(&format!("/{path}"), &error))?;
             let address = documents.get("paths").and_then(|paths| paths.get(&path)?.get("serverRelativeURL")?.as_str());
-            let document = match address {
+            // Asked for by the hash of a document that has changed since, the API server redirects without a body.
+            let document = match address.and_then(|address| address.split('?').next()) {
                 Some(address) => Some(self.get(address).await?),
                 None => None,
             };
@@ -105,7 +106,7 @@ impl Cluster {
         Ok(group)
     }
 
-    /// Where the `OpenAPI` v3 documents are; the hash in an address is that of the document.
+    /// Where the `OpenAPI` v3 documents are, each with its hash in the query.
     async fn documents(&self) -> Result<Value, ClusterError> {
         self.get("/openapi/v3").await
     }

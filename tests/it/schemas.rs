@@ -1,43 +1,69 @@
 //! The rules of the packs against the schemas of their kinds: what lint finds is listed here with its reason, or is not there.
 //!
-//! The CRDs are those that the projects publish in their Go modules, pinned in tests/schemas. Without Go these trials are ignored with the
-//! reason, and fail under `CI=true`. The kinds of Kubernetes itself are in `cluster::lint`.
+//! The CRDs are small ones of our own in tests/control-plane/crds. The same holds where an API server serves them, and the kinds of Kubernetes
+//! itself, which is `cluster::lint`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use libtest_mimic::{Completion, Trial};
+use libtest_mimic::Trial;
 use serde_json::Value;
 
 use crate::corpus::root;
 use crate::support::server::fieldward;
 
-/// Where a module keeps its CRDs, and the rules of whose kinds they are.
-struct Published {
-    module: &'static str,
-    crds: &'static str,
-    rules: &'static [&'static str],
+/// A kind that clusters serve by a CRD.
+pub(crate) struct Defined {
+    pub(crate) kind: &'static str,
+    pub(crate) group_version: &'static str,
+    pub(crate) resource: &'static str,
+    /// In tests/control-plane/crds.
+    pub(crate) crd: &'static str,
+    /// The rules for it.
+    pub(crate) rules: &'static [&'static str],
 }
 
-const PUBLISHED: [Published; 4] = [
-    Published {
-        module: "github.com/kubeflow/training-operator",
-        crds: "manifests/base/crds",
-        rules: &[
-            "mxjob",
-            "kubeflow/mxjob",
-            "kubeflow/pytorchjob",
-            "kubeflow/pytorchjob-scale",
-            "kubeflow/tfjob",
-            "cci/pytorchjob",
-            "cci/tfjob",
-        ],
+pub(crate) const DEFINED: [Defined; 6] = [
+    Defined {
+        kind: "Job",
+        group_version: "batch.volcano.sh/v1alpha1",
+        resource: "jobs",
+        crd: "volcano-job.yaml",
+        rules: &["volcano-job", "volcano/job-elastic"],
     },
-    Published { module: "github.com/kubeflow/trainer/v2", crds: "manifests/base/crds", rules: &["kubeflow/trainjob"] },
-    Published { module: "github.com/ray-project/kuberay/ray-operator", crds: "config/crd/bases", rules: &["ray/rayjob"] },
-    Published { module: "sigs.k8s.io/jobset", crds: "config/components/crd/bases", rules: &["jobset/jobset"] },
+    Defined {
+        kind: "PyTorchJob",
+        group_version: "kubeflow.org/v1",
+        resource: "pytorchjobs",
+        crd: "pytorchjob.yaml",
+        rules: &["kubeflow/pytorchjob", "kubeflow/pytorchjob-scale", "cci/pytorchjob"],
+    },
+    Defined {
+        kind: "TFJob",
+        group_version: "kubeflow.org/v1",
+        resource: "tfjobs",
+        crd: "tfjob.yaml",
+        rules: &["kubeflow/tfjob", "cci/tfjob"],
+    },
+    Defined {
+        kind: "TrainJob",
+        group_version: "trainer.kubeflow.org/v1alpha1",
+        resource: "trainjobs",
+        crd: "trainjob.yaml",
+        rules: &["kubeflow/trainjob"],
+    },
+    Defined {
+        kind: "JobSet",
+        group_version: "jobset.x-k8s.io/v1alpha2",
+        resource: "jobsets",
+        crd: "jobset.yaml",
+        rules: &["jobset/jobset"],
+    },
+    Defined { kind: "RayJob", group_version: "ray.io/v1", resource: "rayjobs", crd: "rayjob.yaml", rules: &["ray/rayjob"] },
 ];
+
+/// The rules for MXJobs, which the trials define in more than one shape.
+pub(crate) const OF_MXJOBS: [&str; 2] = ["mxjob", "kubeflow/mxjob"];
 
 /// What lint finds and is right about: of which rule, how the finding begins, and why the rule is as it is.
 const EXPECTED: &[(&str, &str, &str)] = &[
@@ -89,31 +115,40 @@ const NO_STATUS: &str = "the template of a claim has no status, though its schem
 const ONLY_STORAGE: &str = "a claim requests nothing but storage, which anybody may change";
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let published = PUBLISHED.iter().map(|published| {
-        let name = published.module.rsplit('/').find(|part| !part.starts_with('v')).unwrap();
-        Trial::ignorable_test(format!("schemas::{name}"), || match folder_of(published.module) {
-            Some(folder) => {
-                fit(published.rules, &folder.join(published.crds));
-                Ok(Completion::Completed)
-            }
-            None if std::env::var("CI").is_ok_and(|ci| ci == "true") => Err(LACKING.into()),
-            None => Ok(Completion::ignored_with(LACKING)),
+    let defined = DEFINED.iter().map(|defined| {
+        Trial::test(format!("schemas::{}", defined.crd.trim_end_matches(".yaml")), || {
+            fit(defined.rules, &crds().join(defined.crd));
+            Ok(())
         })
     });
-    let volcano = Trial::test("schemas::volcano", || {
-        // Volcano publishes no module that holds its CRDs; this one is a part of them.
-        fit(&["volcano-job", "volcano/job-elastic"], &root().join("tests/control-plane/crds/volcano-job.yaml"));
+    let mxjob = Trial::test("schemas::mxjob", || {
+        mxjob();
         Ok(())
     });
-    published.chain([volcano]).collect()
+    defined.chain([mxjob]).collect()
 }
 
-const LACKING: &str = "no go: install Go (1.21 or newer) to have the tests fetch the CRDs that the rules are held against";
+/// The `MXJob` of training-operator is its `TFJob` by another name.
+fn mxjob() {
+    let mut crd = std::fs::read_to_string(crds().join("tfjob.yaml")).unwrap();
+    for (name, other) in [("TFJob", "MXJob"), ("tfjob", "mxjob"), ("tfReplicaSpecs", "mxReplicaSpecs")] {
+        assert!(crd.contains(name));
+        crd = crd.replace(name, other);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mxjob.yaml");
+    std::fs::write(&file, crd).unwrap();
+    fit(&OF_MXJOBS, &file);
+}
 
-fn fit(rules: &[&str], crds: &Path) {
+fn crds() -> PathBuf {
+    root().join("tests/control-plane/crds")
+}
+
+fn fit(rules: &[&str], crd: &Path) {
     let differences = rules.iter().flat_map(|rule| {
         let file = root().join(format!("deploy/rules/{rule}.yaml"));
-        differences(rule, &contradictions(&file, &["--crd", crds.to_str().unwrap()]))
+        differences(rule, &contradictions(&file, &["--crd", crd.to_str().unwrap()]))
     });
     let differences: Vec<String> = differences.collect();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
@@ -146,22 +181,4 @@ pub(crate) fn differences(rule: &str, found: &BTreeSet<String>) -> Vec<String> {
     let gone = listed.iter().filter(|start| !found.iter().any(|message| message.starts_with(**start)));
     let gone = gone.map(|start| format!("{rule}: listed, and no longer found: {start}"));
     unlisted.map(|message| format!("{rule}: {message}")).chain(gone).collect()
-}
-
-/// Where Go keeps a module in the version that tests/schemas pins; none without Go.
-fn folder_of(module: &str) -> Option<PathBuf> {
-    let pins = root().join("tests/schemas");
-    let text = std::fs::read_to_string(pins.join("go.mod")).unwrap();
-    let version = text.lines().find_map(|line| line.trim().strip_prefix(module)?.strip_prefix(' ')).unwrap();
-    let mut go = Command::new("go");
-    go.current_dir(&pins).env("GOWORK", "off").stdin(Stdio::null());
-    let output = go.args(["mod", "download", "-json", &format!("{module}@{version}")]).output().ok()?;
-    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(output.status.success(), "{module}@{version}: {}", told["Error"]);
-    let pinned = std::fs::read_to_string(pins.join("go.sum")).unwrap();
-    assert!(
-        pinned.contains(&format!("{module} {version} {}\n", told["Sum"].as_str().unwrap())),
-        "{module} {version} is not what was pinned"
-    );
-    Some(PathBuf::from(told["Dir"].as_str().unwrap()))
 }
