@@ -22,7 +22,7 @@ impl Spine {
     pub(super) fn of(judge: Judge<'_>, root: &Reach<'_>) -> Self {
         let variable = |name: &str, expression: &str| Variable { name: name.to_owned(), expression: expression.to_owned() };
         let mut spine = Self {
-            // A type that a schema declares would have the API server warn of loops over objects.
+            // Without the types of a schema, so that an expression is the same for the API server's type checker as when it is evaluated.
             variables: vec![
                 variable("old", "dyn(oldObject)"),
                 variable("new", "dyn(object)"),

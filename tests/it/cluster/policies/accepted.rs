@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{BINDINGS, POLICIES, at_last, exported, lengths, policies};
+use crate::cluster::api::Api;
 use crate::cluster::control_plane::ControlPlane;
 use crate::cluster::objects::{define, definition, widget_rule};
 use crate::cluster::ward::only_in;
@@ -16,6 +17,7 @@ const NOWHERE: &str = "policies-nowhere";
 
 pub(super) async fn are_taken_without_a_warning(plane: Arc<ControlPlane>) {
     let api = plane.api();
+    a_policy_that_errs_is_warned_of(&api).await;
     let folder = tempfile::tempdir().unwrap();
     let rules = files(&root().join("deploy/rules"), &["yaml"]);
     for (index, file) in rules.iter().enumerate() {
@@ -42,6 +44,26 @@ pub(super) async fn are_taken_without_a_warning(plane: Arc<ControlPlane>) {
             api.delete(&format!("{collection}/{name}"), &Value::Null).await.object();
         }
     }
+}
+
+/// Silence means something: of a field that there is not the API server warns (in validations; variables it only compiles).
+async fn a_policy_that_errs_is_warned_of(api: &Api) {
+    let deployments = json!([{"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["deployments"]}]);
+    let policy = json!({
+        "metadata": {"name": "policies-errs"},
+        "spec": {
+            "matchConstraints": {"resourceRules": deployments},
+
+            "validations": [{"expression": "object.spec.nothing == 1"}],
+        },
+    });
+    api.create(POLICIES, &policy).await.object();
+    let path = format!("{POLICIES}/policies-errs");
+    let checked = |policy: &Value| policy["status"]["observedGeneration"] == policy["metadata"]["generation"];
+    at_last(async || checked(&api.get(&path).await.object())).await;
+    let found = api.get(&path).await.object();
+    assert!(found["status"]["typeChecking"]["expressionWarnings"].is_array(), "{}", found["status"]);
+    api.delete(&path, &Value::Null).await.object();
 }
 
 /// The deepest path that exports is one that the API server takes.
