@@ -29,7 +29,7 @@ const AUDIT: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [Req
 
 const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,\
                            deployment-controller,replicaset-controller,endpointslice-controller,job-controller,statefulset-controller,\
-                           persistentvolume-binder-controller,persistentvolumeclaim-protection-controller,\
+                           cronjob-controller,persistentvolume-binder-controller,persistentvolumeclaim-protection-controller,\
                            validatingadmissionpolicy-status-controller";
 
 /// Where the cluster's own address is; nothing else needs to be told apart.

@@ -17,6 +17,7 @@ mod kubernetes;
 mod lifecycle;
 mod lint;
 mod load;
+mod newcomer;
 mod node;
 mod objects;
 mod packs;
@@ -56,6 +57,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         kubernetes::trials(),
         lifecycle::trials(),
         lint::trials(),
+        newcomer::trials(),
         packs::trials(),
         policies::trials(),
         recorded::trials(),
