@@ -77,7 +77,6 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("mxjob", "`status` never permits anything", OLDER_SHAPE),
     ("mxjob", "`spec.mxReplicaSpecs.*.template.metadata.creationTimestamp` in `equality` says nothing", OLDER_SHAPE),
     ("mxjob", "quantities at `spec.mxReplicaSpecs.*.template.spec.*[*].env[*].valueFrom", COMMON_ONLY),
-    ("mxjob", "quantities at `spec.mxReplicaSpecs.*.template.spec.ephemeralContainers[*].resources", COMMON_ONLY),
     ("mxjob", "quantities at `spec.mxReplicaSpecs.*.template.spec.overhead", COMMON_ONLY),
     ("mxjob", "quantities at `spec.mxReplicaSpecs.*.template.spec.volumes[*].downwardAPI", COMMON_ONLY),
     ("mxjob", "quantities at `spec.mxReplicaSpecs.*.template.spec.volumes[*].ephemeral", COMMON_ONLY),

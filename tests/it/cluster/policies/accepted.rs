@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{BINDINGS, POLICIES, at_last, exported, lengths, policies};
+use super::{BINDINGS, POLICIES, at_last, exported, lengths, policies, take};
 use crate::cluster::api::Api;
 use crate::cluster::control_plane::ControlPlane;
 use crate::cluster::objects::{define, definition, widget_rule};
@@ -26,7 +26,7 @@ pub(super) async fn are_taken_without_a_warning(plane: Arc<ControlPlane>) {
         serve_kinds(&plane, &document).await;
         let path = folder.path().join(format!("{index}.yaml"));
         std::fs::write(&path, &rule).unwrap();
-        plane.kubectl().run_with(&["apply", "-f", "-"], &exported(&path, "yaml")).ok();
+        take(&plane, &exported(&path, "yaml")).await;
 
         let name = document["metadata"]["name"].as_str().unwrap();
         let policy = format!("{POLICIES}/{name}");
@@ -53,7 +53,6 @@ async fn a_policy_that_errs_is_warned_of(api: &Api) {
         "metadata": {"name": "policies-errs"},
         "spec": {
             "matchConstraints": {"resourceRules": deployments},
-
             "validations": [{"expression": "object.spec.nothing == 1"}],
         },
     });
@@ -92,7 +91,9 @@ pub(super) async fn are_taken_as_deep_as_they_are_printed(plane: Arc<ControlPlan
 async fn serve_kinds(plane: &ControlPlane, document: &Value) {
     let constraint = &document["spec"]["matchConstraints"]["resourceRules"][0];
     let text = |field: &str| constraint[field][0].as_str().unwrap();
-    let (group, version, plural) = (text("apiGroups"), text("apiVersions"), text("resources"));
+    let (group, version) = (text("apiGroups"), text("apiVersions"));
+    // A subresource comes with its resource.
+    let plural = text("resources").split('/').next().unwrap();
     let prefix = if group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{group}/{version}") };
     let collection = format!("{prefix}/{plural}");
     if plane.api().get(&collection).await.is_ok() {

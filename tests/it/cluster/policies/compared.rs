@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::scene::{GROUP, KIND, Scene, scenes};
 use super::tally::Tally;
-use super::{at_last, edits, exported};
+use super::{at_last, edits, exported, take};
 use crate::cluster::api::{Answer, Api};
 use crate::cluster::control_plane::ControlPlane;
 use crate::cluster::objects::define_untyped;
@@ -63,7 +63,7 @@ pub(super) async fn say_the_same_as_the_webhook(plane: Arc<ControlPlane>, part: 
     let (denying, warning) = (written(&scenes, "Deny"), written(&scenes, "Warn"));
     let server = Server::start(&["--no-builtin-rules", "--rules", denying.path().to_str().unwrap()]);
     register(&plane, &server, &denying, part.name());
-    plane.kubectl().run_with(&["apply", "-f", "-"], &exported(warning.path(), "yaml")).ok();
+    take(&plane, &exported(warning.path(), "yaml")).await;
 
     let mut tallies = Vec::new();
     for scene in &mut scenes {

@@ -16,7 +16,8 @@ use serde_json::Value;
 
 use compared::Part;
 
-use super::{shared, shared_with_controllers};
+use super::control_plane::ControlPlane;
+use super::{THEIRS, shared, shared_with_controllers};
 use crate::support::server::fieldward;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -37,6 +38,23 @@ async fn at_last<F: Future<Output = bool>>(mut ask: impl FnMut() -> F) {
     while !ask().await {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Applies policies, again where the API server had no time to compile one within a request.
+async fn take(plane: &ControlPlane, policies: &str) {
+    let mut last = String::new();
+    let taken = tokio::time::timeout(THEIRS, async {
+        loop {
+            let applied = plane.kubectl().run_with(&["apply", "-f", "-"], policies);
+            if applied.code == 0 {
+                return;
+            }
+            last = applied.err;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    })
+    .await;
+    assert!(taken.is_ok(), "{last}");
 }
 
 /// What `fieldward rules export --all` prints for the rules of a file or a folder.

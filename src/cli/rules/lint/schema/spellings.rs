@@ -78,8 +78,10 @@ impl Search<'_> {
     fn is_apart(&self, way: &[Step]) -> bool {
         let is_status = matches!(way, [Step::Name(status)] if status == "status") && self.target.status_is_apart();
         let is_metadata = matches!(way, [Step::Name(metadata)] if metadata == "metadata");
+        // Kubernetes has them in pods only: it refuses the pods of a template that lists any.
+        let is_in_no_template = matches!(way, [_, .., Step::Name(_), Step::Name(list)] if list == "ephemeralContainers");
         let opens = |entry: &Entry| is_bare(entry) && covers(entry.path.steps(), way);
-        is_status || is_metadata || self.rule.entries().any(opens)
+        is_status || is_metadata || is_in_no_template || self.rule.entries().any(opens)
     }
 }
 
