@@ -16,8 +16,8 @@ const LONGEST: usize = 4096;
 /// Levels of an expression, at most: the library evaluates by recursion.
 const DEEPEST: usize = 48;
 
-/// The stack on which an expression is parsed: the parser's own limit of recursion is generous.
-const STACK: usize = 16 * 1024 * 1024;
+/// The stack on which an expression is parsed: the parser's own limit of recursion is generous, and without optimisation a level takes much.
+const STACK: usize = 128 * 1024 * 1024;
 
 /// What is wrong with an expression.
 #[derive(Debug, PartialEq, Eq)]
