@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use reqwest::{Client, Method};
 use serde_json::Value;
 
+use super::THEIRS;
 use crate::support::server::trusting;
 
 /// Who asks, and where.
@@ -32,7 +33,8 @@ pub(crate) const APPLY_PATCH: &str = "application/apply-patch+yaml";
 impl Api {
     pub(crate) fn new(address: SocketAddr, ca: &str, token: &str) -> Self {
         let headers = vec![("authorization", format!("Bearer {token}"))];
-        Self { client: trusting(ca).build().unwrap(), base: format!("https://{address}"), headers }
+        // An API server that compiles the policies of several trials leaves others waiting for longer than a webhook ever may.
+        Self { client: trusting(ca).timeout(THEIRS).build().unwrap(), base: format!("https://{address}"), headers }
     }
 
     /// The same, as somebody else: RBAC then speaks of that user and those groups.
