@@ -9,7 +9,7 @@ use super::canonical::{Extent, Sheet};
 use super::condition::{AT_ONCE, BUDGET, ConditionFailure, Conditions, Grants, Inputs};
 use super::reply::{Decision, Judgement, Reply, Response, RuleOutcome, Subject, details, failure};
 use super::report::{Found, Report};
-use super::review::{Operation, Review, Unjudgeable, uid_in_prefix};
+use super::review::{Operation, Review, Unjudgeable, Way, uid_in_prefix};
 use super::rules::{Effect, Entry, Reason, Rule, RuleSet};
 use super::verdict;
 use super::words::{self, Part, Secrets, Warning, cut, defused, harmless};
@@ -19,17 +19,22 @@ pub const PREFIX: usize = 64 * 1024;
 
 /// Judges one request body.
 pub fn admit(rules: &RuleSet, body: &[u8]) -> Reply {
-    admit_within(BUDGET, rules, body)
+    admit_within(BUDGET, rules, body, Way::Fast)
+}
+
+/// The same reply without the fast path: both objects are read and compared in whole. It is the reference that [`admit`] is tested against.
+pub fn admit_plainly(rules: &RuleSet, body: &[u8]) -> Reply {
+    admit_within(BUDGET, rules, body, Way::Plain)
 }
 
 /// The same reply, none if the rules' conditions take so long that others should not wait for it; what was spent till then is lost.
 pub fn admit_at_once(rules: &RuleSet, body: &[u8]) -> Option<Reply> {
-    Some(admit_within(AT_ONCE, rules, body)).filter(|reply| !reply.ran_out)
+    Some(admit_within(AT_ONCE, rules, body, Way::Fast)).filter(|reply| !reply.ran_out)
 }
 
 /// Judges one request body; the conditions have that budget.
-pub(super) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8]) -> Reply {
-    let review = match Review::parse(body) {
+pub(super) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8], way: Way) -> Reply {
+    let review = match Review::parse(body, way) {
         Ok(review) => review,
         Err(error) => return Reply::sentence(400, &error.to_string()),
     };
@@ -71,7 +76,7 @@ fn update(budget: u64, rules: &RuleSet, review: &Review<'_>) -> Reply {
         );
     }
     let secrets = if review.is_secret() { Secrets::everything() } else { Secrets::declared(rules.matching_in_whole(&target)) };
-    let judged = review.with_objects(|old, new| {
+    let judged = review.with_objects(&matching, |old, new| {
         let inputs = Inputs::new(review, old, new);
         let conditions = Conditions::of(&matching, &inputs, budget);
         let judge = || matching.iter().map(|rule| judge(rule, &conditions, old, new)).collect::<Result<Vec<_>, _>>();

@@ -12,7 +12,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::rules::Target;
+use super::rules::{Rule, Target};
+use super::sparse::{Objects, Read};
 
 /// The `apiVersion` of every review that is understood.
 pub(super) const API_VERSION: &str = "admission.k8s.io/v1";
@@ -55,8 +56,19 @@ pub(super) struct Review<'a> {
     resource: Option<Resource>,
     subresource: String,
     request: Fields<'a>,
-    object: Option<&'a RawValue>,
-    old_object: Option<&'a RawValue>,
+    object: Option<&'a str>,
+    old_object: Option<&'a str>,
+    /// The same, if nothing in the review is out of the ordinary.
+    objects: Option<Objects<'a>>,
+}
+
+/// Which way a review is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Without what both objects have in common, where that is possible.
+    Fast,
+    /// In whole: the reference that the other is tested against.
+    Plain,
 }
 
 /// What the requester does.
@@ -118,8 +130,16 @@ pub(super) enum Unjudgeable {
 }
 
 impl<'a> Review<'a> {
-    pub(super) fn parse(body: &'a [u8]) -> Result<Self, NotAReview> {
-        let top: Fields<'a> = serde_json::from_slice(body).map_err(|error| NotAReview::Json(json_error(&error)))?;
+    pub(super) fn parse(body: &'a [u8], way: Way) -> Result<Self, NotAReview> {
+        let read = if way == Way::Fast { Read::of(body) } else { None };
+        let (top, request, objects) = match read {
+            Some(read) => (read.top, read.request, Some(read.objects)),
+            None => {
+                let top = fields(serde_json::from_slice(body).map_err(|error| NotAReview::Json(json_error(&error)))?);
+                let request = members(&top, "request");
+                (top, request, None)
+            }
+        };
         let version = text(&top, "apiVersion").unwrap_or_default();
         if version != API_VERSION {
             return Err(NotAReview::Version(super::words::cut(&super::words::harmless(&version), 64)));
@@ -127,15 +147,15 @@ impl<'a> Review<'a> {
         if let Some(kind) = text(&top, "kind").filter(|kind| kind != "AdmissionReview") {
             return Err(NotAReview::Kind(super::words::cut(&super::words::harmless(&kind), 64)));
         }
-        let request: Fields<'a> = parsed(&top, "request").ok_or(NotAReview::Request)?;
+        let request = request.ok_or(NotAReview::Request)?;
         let uid = text(&request, "uid").filter(|uid| !uid.is_empty()).ok_or(NotAReview::Uid)?;
-        let user_info: Fields<'a> = parsed(&request, "userInfo").unwrap_or_default();
+        let user_info = members(&request, "userInfo").unwrap_or_default();
         let operation = match text(&request, "operation").as_deref() {
             Some("UPDATE") => Operation::Update,
             Some("CREATE" | "DELETE" | "CONNECT") => Operation::Other,
             other => Operation::Unknown(other.unwrap_or_default().to_owned()),
         };
-        let object = |name: &str| request.get(name).copied().filter(|raw| raw.get() != "null");
+        let object = |name: &str| request.get(name).copied().filter(|raw| *raw != "null");
         Ok(Self {
             uid,
             operation,
@@ -148,6 +168,7 @@ impl<'a> Review<'a> {
             subresource: text(&request, "subResource").unwrap_or_default(),
             object: object("object"),
             old_object: object("oldObject"),
+            objects,
             request,
         })
     }
@@ -157,7 +178,7 @@ impl<'a> Review<'a> {
     pub(super) fn request_value(&self) -> Option<Value> {
         let parts = self.request.iter().filter(|(name, _)| SEEN_BY_CONDITIONS.iter().any(|(seen, _)| seen == name));
         let parts: Option<serde_json::Map<String, Value>> =
-            parts.map(|(name, raw)| Some((name.clone(), serde_json::from_str(raw.get()).ok()?))).collect();
+            parts.map(|(name, raw)| Some((name.clone(), serde_json::from_str(raw).ok()?))).collect();
         parts.map(Value::Object)
     }
 
@@ -186,10 +207,17 @@ impl<'a> Review<'a> {
         self.group().is_empty() && self.kind() == "Secret"
     }
 
-    /// Parses both objects and hands them to `judge`, on a stack that their nesting cannot exhaust.
-    pub(super) fn with_objects<T>(&self, judge: impl FnOnce(&Value, &Value) -> Result<T, Unjudgeable>) -> Result<T, Unjudgeable> {
-        let old = self.old_object.ok_or(Unjudgeable::Missing("oldObject"))?.get();
-        let new = self.object.ok_or(Unjudgeable::Missing("object"))?.get();
+    /// Parses both objects, as far as the rules may ask for them, and hands them to `judge`, on a stack that their nesting cannot exhaust.
+    pub(super) fn with_objects<T>(
+        &self,
+        rules: &[&Rule],
+        judge: impl FnOnce(&Value, &Value) -> Result<T, Unjudgeable>,
+    ) -> Result<T, Unjudgeable> {
+        let old = self.old_object.ok_or(Unjudgeable::Missing("oldObject"))?;
+        let new = self.object.ok_or(Unjudgeable::Missing("object"))?;
+        if let Some((old, new)) = self.objects.as_ref().and_then(|objects| objects.trees(rules)) {
+            return judge(&old, &new);
+        }
         let deepest = depth(old, "oldObject")?.max(depth(new, "object")?);
         let run = || judge(&parse(old, "oldObject")?, &parse(new, "object")?);
         if deepest <= SHALLOW { run() } else { stacker::grow(deepest * STACK_PER_LEVEL, run) }
@@ -198,28 +226,38 @@ impl<'a> Review<'a> {
 
 impl Kind {
     fn parse(request: &Fields<'_>) -> Option<Self> {
-        let fields: Fields<'_> = parsed(request, "kind")?;
+        let fields = members(request, "kind")?;
         Some(Self { group: text(&fields, "group")?, kind: text(&fields, "kind")? })
     }
 }
 
 impl Resource {
     fn parse(request: &Fields<'_>) -> Option<Self> {
-        let fields: Fields<'_> = parsed(request, "resource")?;
+        let fields = members(request, "resource")?;
         Some(Self { group: text(&fields, "group")?, version: text(&fields, "version")?, plural: text(&fields, "resource")? })
     }
 }
 
 /// The members of an object, unread. A derived struct would refuse a repeated key; of these the last one stays.
-pub(super) type Fields<'a> = BTreeMap<String, &'a RawValue>;
+pub(super) type Fields<'a> = BTreeMap<String, &'a str>;
+
+/// Members as text.
+pub(super) fn fields(raw: BTreeMap<String, &RawValue>) -> Fields<'_> {
+    raw.into_iter().map(|(name, value)| (name, value.get())).collect()
+}
+
+/// The members of a member, if it is an object.
+pub(super) fn members<'a>(of: &Fields<'a>, name: &str) -> Option<Fields<'a>> {
+    parsed(of, name).map(fields)
+}
 
 /// A member, if it can be read as that.
-pub(super) fn parsed<'a, T: Deserialize<'a>>(fields: &Fields<'a>, name: &str) -> Option<T> {
-    fields.get(name).and_then(|raw| serde_json::from_str(raw.get()).ok())
+fn parsed<'a, T: Deserialize<'a>>(fields: &Fields<'a>, name: &str) -> Option<T> {
+    fields.get(name).and_then(|raw| serde_json::from_str(raw).ok())
 }
 
 fn text(fields: &Fields<'_>, name: &str) -> Option<String> {
-    owned(fields.get(name)?.get())
+    owned(fields.get(name)?)
 }
 
 fn owned<T: DeserializeOwned>(json: &str) -> Option<T> {
@@ -324,12 +362,12 @@ impl<'de> Visitor<'de> for Seek<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Operation, Review, depth, uid_in_prefix};
+    use super::{Operation, Review, Way, depth, uid_in_prefix};
 
     #[test]
     fn of_a_repeated_key_the_last_one_counts() {
         let body = br#"{"apiVersion":"x","request":1,"apiVersion":"admission.k8s.io/v1","request":{"uid":"a","operation":"CREATE","uid":"b","operation":"UPDATE"}}"#;
-        let review = Review::parse(body).map(|review| (review.uid, review.operation));
+        let review = Review::parse(body, Way::Plain).map(|review| (review.uid, review.operation));
         assert_eq!(review, Ok(("b".to_owned(), Operation::Update)));
     }
 

@@ -28,7 +28,7 @@ use super::condition::{Grants, Sent};
 use super::pattern::{Reached, Tree};
 use super::rules::{Mark, Rule};
 
-use declared::Declared;
+pub(super) use declared::Declared;
 pub use declared::respelled;
 pub(super) use pairing::Pairing;
 pub(super) use value::scalar;

@@ -7,7 +7,7 @@ pub(crate) mod case;
 mod counts;
 pub(crate) mod dice;
 mod differing;
-mod door;
+pub(crate) mod door;
 mod explained;
 mod focus;
 pub(crate) mod laws;
