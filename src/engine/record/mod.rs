@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::admit;
 use super::case::{Case, CaseDocument, Expect};
 use super::reply::{Decision, Reply};
-use super::review::{Fields, Review, Way, fields, members};
+use super::review::{Fields, Review, Way};
 use super::rules::{RuleSet, Target};
 use super::words::Secrets;
 use indented::{Indented, TooLarge};
@@ -137,9 +137,9 @@ fn masked(rules: &RuleSet, review: &Review<'_>, body: &[u8], most: usize) -> Res
     let (nothing, kind) = (Secrets::default(), if review.is_secret() { Kind::Secret } else { Kind::Other });
     let (mut objects, mut rest) = (Mask::new(&secrets, kind), Mask::new(&nothing, Kind::Other));
     let mut out = Indented::new(1, most);
-    let top = fields(serde_json::from_slice(body).map_err(|_| Unrecorded::NoVerdict)?);
-    let request = members(&top, "request").ok_or(Unrecorded::NoVerdict)?;
-    let user = members(&request, "userInfo").unwrap_or_default();
+    let top: Fields<'_> = serde_json::from_slice(body).map_err(|_| Unrecorded::NoVerdict)?;
+    let request = top.members("request").ok_or(Unrecorded::NoVerdict)?;
+    let user = request.members("userInfo").unwrap_or_default();
     chosen(&top, &ENVELOPE, &mut out, |name, value, out| {
         if name != "request" {
             return rest.copy(value, out);

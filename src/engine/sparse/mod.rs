@@ -10,12 +10,14 @@
 //!    exponents, no more than [`outline::DEEPEST`] levels. Of a member whose name is escaped or repeated nothing is concluded.
 //! 2. *Equal bytes are equal values.* The second object's containers are compared with those of the first, and one that is equal to the
 //!    letter is neither checked nor walked again. The converse is never used: what differs in bytes is built and compared as values.
-//! 3. *A container that both objects have to the letter stands as a scalar in both*, so it is there and alike in both, as it was. That it
-//!    is there is all that the locations above it ask, unless a rule lets it count as left out: such a location is built whole.
-//! 4. *In a list keyed alike by all rules, elements that are equal to the letter go from both sides.* Only after the keys of all elements
-//!    were found unique on both sides, and those that stay in the same order; else the list is built whole.
-//! 5. *What is shown is built whole*: what one side only has, what is of two kinds, a list that is replaced or reordered or a set, every
-//!    scalar beside a difference (a secret's path may select by it), and what is not of the objects' own data: labels, finalizers.
+//! 3. *A member that both objects have to the letter goes from both.* It is alike in both, and of the locations above it none asks whether
+//!    it is there, unless a rule lets that location count as left out: such a location is built whole.
+//! 4. *An element that both lists have to the letter goes from both in a list keyed alike by all rules*, after the keys of all elements
+//!    were found unique on both sides and those that stay in the same order, else the list is built whole. In a list by position it
+//!    stands as a scalar, so that what follows keeps its index.
+//! 5. *What is shown or judged by more than its own change is built whole*: what one side only has or what is of two kinds, a list that
+//!    is replaced or reordered or a set, labels and finalizers, the scalars of an element (a secret's path may select by them), and the
+//!    mark of deletion.
 //! 6. Conditions may read anything, so where a rule has one for the requester the plain path is taken.
 
 mod outline;

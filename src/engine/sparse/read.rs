@@ -29,7 +29,7 @@ impl<'t> Read<'t> {
     /// None if the body is out of the ordinary.
     pub(in crate::engine) fn of(body: &'t [u8]) -> Ordinary<Self> {
         let mut scanner = Scanner::new(std::str::from_utf8(body).ok()?)?;
-        let (mut top, mut request) = (Fields::new(), None);
+        let (mut top, mut request) = (Fields::default(), None);
         let (mut old, mut new) = (None, None);
         scanner.space();
         scanner.members(|scanner, name| {
@@ -37,7 +37,7 @@ impl<'t> Read<'t> {
             if ordinary(name)? == "request" {
                 (old, new, request) = (None, None, None);
                 if before.starts_with('{') {
-                    let fields = request.insert(Fields::new());
+                    let fields = request.insert(Fields::default());
                     scanner.members(|scanner, name| {
                         let mut models = match ordinary(name)? {
                             "object" => models_in(old.clone()),
@@ -46,7 +46,7 @@ impl<'t> Read<'t> {
                         };
                         let first = scanner.found();
                         let node = scanner.value(2, &mut models)?;
-                        fields.insert(name.to_owned(), node.text);
+                        fields.push(name, node.text);
                         let object = Some((node, first..scanner.found()));
                         match name {
                             "object" => new = object,
@@ -62,7 +62,7 @@ impl<'t> Read<'t> {
                 scanner.value(1, &mut (0..0))?;
             }
             let text = before.get(..before.len() - scanner.rest().len())?;
-            top.insert(name.to_owned(), text);
+            top.push(name, text);
             Some(())
         })?;
         let node = |object: Option<(Node<'t>, Models)>| object.map(|(node, _)| node);

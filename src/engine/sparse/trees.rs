@@ -9,7 +9,7 @@ use crate::engine::canonical::Declared;
 use crate::engine::pattern::{Reached, Tree};
 use crate::engine::rules::{Mark, Rule};
 
-/// What stands for a container that both objects have to the letter: a scalar, and not null, which would say that nothing is there.
+/// What stands for an element by position that both lists have to the letter.
 const ALIKE: Value = Value::Bool(true);
 
 /// Builds what is needed of two objects.
@@ -18,11 +18,22 @@ pub(super) struct Trees<'o, 't> {
 }
 
 /// What a rule's paths reach where the walk is.
-#[derive(Clone)]
 struct Place<'r> {
     tree: &'r Tree<Mark>,
     reached: Reached,
 }
+
+/// Where the walk is, for all rules.
+struct At<'r> {
+    places: Vec<Place<'r>>,
+    /// Steps from the object's root.
+    depth: usize,
+    /// Whether this is an element of a list, which may be selected by what it holds.
+    of_element: bool,
+}
+
+/// The member of `metadata` that tells whether an object is being deleted.
+const DELETION: &str = "deletionTimestamp";
 
 /// The same value of the old and of the new object.
 type Both<T> = (T, T);
@@ -32,39 +43,40 @@ impl<'t> Trees<'_, 't> {
         if !old.is_object() || !new.is_object() {
             return None;
         }
-        let places: Vec<Place<'_>> = rules.iter().map(|rule| Place { tree: &rule.tree, reached: Tree::<Mark>::root() }).collect();
-        self.container((old, new), &places, 0)
+        let places = rules.iter().map(|rule| Place { tree: &rule.tree, reached: Tree::<Mark>::root() }).collect();
+        self.container((old, new), &At { places, depth: 0, of_element: false })
     }
 
     /// Two containers that are not equal to the letter.
-    fn container(&self, both: Both<Node<'t>>, places: &[Place<'_>], depth: usize) -> Ordinary<Both<Value>> {
-        if places.iter().any(Place::is_whole) {
+    fn container(&self, both: Both<Node<'t>>, at: &At<'_>) -> Ordinary<Both<Value>> {
+        if at.places.iter().any(Place::is_whole) {
             return whole(both);
         }
         if both.0.is_object() && both.1.is_object() {
-            return self.objects(both, places, depth);
+            return self.objects(both, at);
         }
         if !both.0.is_list() || !both.1.is_list() {
             return whole(both);
         }
-        let mut keys = places.iter().map(Place::key);
+        let mut keys = at.places.iter().map(Place::key);
         let key = keys.next().flatten();
         if keys.any(|other| other != key) {
             return whole(both);
         }
         match key {
-            Some(key) => self.keyed(both, places, key, depth),
-            None => self.positions(both, places, depth),
+            Some(key) => self.keyed(both, at, key),
+            None => self.positions(both, at),
         }
     }
 
-    fn objects(&self, both: Both<Node<'t>>, places: &[Place<'_>], depth: usize) -> Ordinary<Both<Value>> {
+    fn objects(&self, both: Both<Node<'t>>, at: &At<'_>) -> Ordinary<Both<Value>> {
         let Some(pairs) = self.members(both) else { return whole(both) };
         let (mut old, mut new) = (Map::new(), Map::new());
         for (name, sides) in pairs {
             let (one, two) = match sides {
+                (Some(one), Some(two)) if one.text == two.text && !at.keeps(name, one) => continue,
                 (Some(one), Some(two)) => {
-                    let value = self.member((one, two), places, name, depth)?;
+                    let Some(value) = self.member((one, two), at, name)? else { continue };
                     (Some(value.0), Some(value.1))
                 }
                 (one, two) => (alone(one)?, alone(two)?),
@@ -98,36 +110,30 @@ impl<'t> Trees<'_, 't> {
         Some(pairs.into_iter().collect())
     }
 
-    /// A member that both objects have.
-    fn member(&self, both: Both<Node<'t>>, places: &[Place<'_>], name: &str, depth: usize) -> Ordinary<Both<Value>> {
+    /// A member that both objects have, if it is needed.
+    fn member(&self, both: Both<Node<'t>>, at: &At<'_>, name: &str) -> Ordinary<Option<Both<Value>>> {
         if !both.0.is_container() || !both.1.is_container() {
-            return whole(both);
+            return whole(both).map(Some);
         }
-        let is_alike = both.0.text == both.1.text;
-        if is_alike && places.iter().all(|place| place.reached.is_empty()) {
-            return Some((ALIKE, ALIKE));
-        }
-        let below: Vec<Place<'_>> = places.iter().map(|place| place.then(place.tree.member(&place.reached, name))).collect();
-        if is_alike {
-            return if below.iter().any(Place::is_left_out) { whole(both) } else { Some((ALIKE, ALIKE)) };
-        }
+        let below = at.below(at.depth + 1, |place| place.tree.member(&place.reached, name));
         // What the API server owns is never a change.
-        if below.iter().all(Place::is_owned) {
-            return Some((ALIKE, ALIKE));
+        if below.places.iter().all(Place::is_owned) && name != DELETION {
+            return Some(None);
         }
         // Labels may be judged beside the tree, too.
-        if depth == 1 && name == "labels" { whole(both) } else { self.container(both, &below, depth + 1) }
+        let value = if at.depth == 1 && name == "labels" { whole(both) } else { self.container(both, &below) };
+        value.map(Some)
     }
 
     /// Two lists whose elements pair by position.
-    fn positions(&self, both: Both<Node<'t>>, places: &[Place<'_>], depth: usize) -> Ordinary<Both<Value>> {
-        let below: Vec<Place<'_>> = places.iter().map(|place| place.then(place.tree.element(&place.reached))).collect();
+    fn positions(&self, both: Both<Node<'t>>, at: &At<'_>) -> Ordinary<Both<Value>> {
+        let below = at.element(|place| place.tree.element(&place.reached));
         let (mut olds, mut news) = (self.outline.elements(both.0), self.outline.elements(both.1));
         let (mut old, mut new) = (Vec::new(), Vec::new());
         loop {
             let (one, two) = match (olds.next(), news.next()) {
                 (Some(one), Some(two)) => {
-                    let value = self.element((one, two), &below, depth)?;
+                    let value = self.element((one, two), &below)?;
                     (Some(value.0), Some(value.1))
                 }
                 (None, None) => break,
@@ -140,7 +146,7 @@ impl<'t> Trees<'_, 't> {
     }
 
     /// Two lists whose elements pair by a member.
-    fn keyed(&self, both: Both<Node<'t>>, places: &[Place<'_>], key: &str, depth: usize) -> Ordinary<Both<Value>> {
+    fn keyed(&self, both: Both<Node<'t>>, at: &At<'_>, key: &str) -> Ordinary<Both<Value>> {
         let (olds, news): (Vec<_>, Vec<_>) = (self.outline.elements(both.0).collect(), self.outline.elements(both.1).collect());
         let old_names: Option<Vec<&str>> = olds.iter().map(|element| self.key_of(*element, key)).collect();
         let Some(old_names) = old_names else { return whole(both) };
@@ -158,9 +164,8 @@ impl<'t> Trees<'_, 't> {
                 (Some(one), Some(two)) => {
                     let ((Some(one), Some(two)), Some(name)) = ((olds.get(one), news.get(two)), old_names.get(one)) else { return None };
                     if one.text != two.text {
-                        let below = |place: &Place<'_>| place.tree.keyed_element(&place.reached, key, name);
-                        let below: Vec<Place<'_>> = places.iter().map(|place| place.then(below(place))).collect();
-                        let (one, two) = self.element((*one, *two), &below, depth)?;
+                        let below = at.element(|place| place.tree.keyed_element(&place.reached, key, name));
+                        let (one, two) = self.element((*one, *two), &below)?;
                         old.push(one);
                         new.push(two);
                     }
@@ -175,13 +180,13 @@ impl<'t> Trees<'_, 't> {
     }
 
     /// Elements that pair. None of them ever counts as left out: no `absentAs` path ends at one.
-    fn element(&self, both: Both<Node<'t>>, below: &[Place<'_>], depth: usize) -> Ordinary<Both<Value>> {
+    fn element(&self, both: Both<Node<'t>>, at: &At<'_>) -> Ordinary<Both<Value>> {
         if !both.0.is_container() || !both.1.is_container() {
             whole(both)
         } else if both.0.text == both.1.text {
             Some((ALIKE, ALIKE))
         } else {
-            self.container(both, below, depth + 1)
+            self.container(both, at)
         }
     }
 
@@ -201,22 +206,29 @@ impl<'t> Trees<'_, 't> {
     }
 }
 
-impl<'r> Place<'r> {
-    fn then(&self, reached: Reached) -> Self {
-        Place { tree: self.tree, reached }
+impl<'r> At<'r> {
+    fn below(&self, depth: usize, reached: impl Fn(&Place<'r>) -> Reached) -> Self {
+        let places = self.places.iter().map(|place| Place { tree: place.tree, reached: reached(place) }).collect();
+        Self { places, depth, of_element: false }
     }
 
+    fn element(&self, reached: impl Fn(&Place<'r>) -> Reached) -> Self {
+        Self { of_element: true, ..self.below(self.depth + 1, reached) }
+    }
+
+    /// Whether a member is needed although both objects have it to the letter.
+    fn keeps(&self, name: &str, node: Node<'_>) -> bool {
+        (self.of_element && !node.is_container()) || (self.depth == 1 && name == DELETION)
+    }
+}
+
+impl Place<'_> {
     fn declared(&self) -> Declared<'_> {
         Declared::of(self.tree, &self.reached)
     }
 
     fn key(&self) -> Option<&str> {
         Declared::of(self.tree, &self.reached).key.map(|key| &**key)
-    }
-
-    /// Whether a value may count as left out here.
-    fn is_left_out(&self) -> bool {
-        self.declared().may_be_left_out()
     }
 
     fn is_owned(&self) -> bool {
