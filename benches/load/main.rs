@@ -41,7 +41,7 @@ struct Args {
     #[arg(long)]
     quick: bool,
     /// Put the table into README.md and the plot into benches/load.svg
-    #[arg(long, conflicts_with = "quick")]
+    #[arg(long)]
     write: bool,
     /// Said by `cargo bench`
     #[arg(long, hide = true)]
@@ -109,6 +109,7 @@ fn facts(bodies: &Bodies<'_>, rounds: u32) -> anyhow::Result<Facts> {
     }
     Ok(Facts {
         rounds,
+        quick: bodies.quick,
         ready: median(ready.into_iter()).unwrap_or(f64::NAN),
         ready_with_many: median(ready_with_many.into_iter()).unwrap_or(f64::NAN),
         many_rules: work.compare(&many, &one, rounds)?.processor_ratio,
@@ -149,7 +150,7 @@ impl Bodies<'_> {
         let requests = match size {
             SMALL => 10_000,
             MEDIUM => 1_000,
-            _ => 150,
+            _ => 100,
         };
         if self.quick { requests / 20 } else { requests }
     }

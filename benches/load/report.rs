@@ -34,6 +34,8 @@ pub(crate) struct Memory {
 /// What is measured once.
 pub(crate) struct Facts {
     pub(crate) rounds: u32,
+    /// Whether there were too few requests to tell.
+    pub(crate) quick: bool,
     /// Seconds until it is ready.
     pub(crate) ready: f64,
     /// The same, with [`crate::MANY`] rules.
@@ -51,22 +53,24 @@ pub(crate) struct Facts {
 }
 
 pub(crate) fn text(rows: &[Row], memory: &[Memory], facts: &Facts) -> String {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let rules = crate::MANY;
+    let costs = table(&COSTS, &rows.iter().map(costs).collect::<Vec<_>>());
+    let peaks = table(&PEAKS, &memory.iter().map(peaks).collect::<Vec<_>>());
+    let (idle, idle_of_noop, idle_with_many) = (mebibytes(facts.idle), mebibytes(facts.idle_of_noop), mebibytes(facts.idle_with_many));
+    let (ready, ready_with_many) = (figure(facts.ready * 1e3), figure(facts.ready_with_many * 1e3));
+    let (binary, many_rules) = (figure(f64::from(facts.binary) / 1e6), facts.many_rules);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let name = processor().unwrap_or_else(|| std::env::consts::ARCH.to_owned());
+    let warning = if facts.quick { "\n\nA quick run with few requests: these figures show the form only." } else { "" };
     format!(
-        "{}\n{}\nIdle it takes {} MiB (the no-op {}; with {rules} rules {}). It is ready {:.0} ms after its start, with {rules} rules {:.0} ms; \
-        a review of 5KB takes {:.2} times the processor time then that it takes with one. The binary has {} MB. Medians of {} rounds; {processors} processors ({}).\n",
-        table(&COSTS, &rows.iter().map(costs).collect::<Vec<_>>()),
-        table(&PEAKS, &memory.iter().map(peaks).collect::<Vec<_>>()),
-        mebibytes(facts.idle),
-        mebibytes(facts.idle_of_noop),
-        mebibytes(facts.idle_with_many),
-        facts.ready * 1e3,
-        facts.ready_with_many * 1e3,
-        facts.many_rules,
-        figure(f64::from(facts.binary) / 1e6),
-        facts.rounds,
-        processor().unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+        "{costs}\n{peaks}\n\
+        - resident before the first review: {idle} MiB (no-op: {idle_of_noop} MiB; with {rules} rules: {idle_with_many} MiB)\n\
+        - from the start until ready: {ready} ms (with {rules} rules: {ready_with_many} ms)\n\
+        - CPU of a review of 5KB with {rules} rules, to that with one rule: {many_rules:.2}\n\
+        - the binary: {binary} MB\n\
+        \n\
+        Medians of {} rounds, on {processors} processors ({name}).{warning}\n",
+        facts.rounds
     )
 }
 
@@ -79,13 +83,14 @@ pub(crate) fn write(readme: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 const COSTS: [&str; 11] =
-    ["review", "over", "verdict", "CPU µs", "no-op µs", "ratio", "reviews/s", "to no-op", "p50, p99, p99.9 ms", "p99 to no-op", "bytes"];
+    ["review", "bytes", "over", "verdict", "CPU µs", "no-op µs", "ratio", "reviews/s", "ratio", "p50, p99, p99.9 ms", "ratio of p99"];
 
 fn costs(row: &Row) -> Vec<String> {
     let compared = &row.compared;
     let times = compared.times.map(|time| time.map_or("–".to_owned(), |time| figure(time / 1e3)));
     vec![
         row.size.to_owned(),
+        row.bytes.to_string(),
         row.protocol.to_string(),
         row.verdict.to_owned(),
         figure(compared.processor),
@@ -95,19 +100,20 @@ fn costs(row: &Row) -> Vec<String> {
         format!("{:.2}", compared.per_second_ratio),
         times.join(", "),
         compared.p99_ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.2}")),
-        row.bytes.to_string(),
     ]
 }
 
-const PEAKS: [&str; 5] = ["review", "bytes in flight, MiB", "resident at most, MiB", "ratio", "no-op, MiB"];
+const PEAKS: [&str; 5] = ["review", "in flight, MiB", "resident at most, MiB", "ratio", "no-op, MiB"];
 
 fn peaks(memory: &Memory) -> Vec<String> {
     let in_flight = f64::from(memory.bytes) * f64::from(AT_ONCE) / 1024.0;
+    // Of less than a MiB in flight the ratio says how large the program is.
+    let ratio = (in_flight >= 1024.0).then(|| format!("{:.1}", f64::from(memory.peak) / in_flight));
     vec![
         memory.size.to_owned(),
         figure(in_flight / 1024.0),
         mebibytes(memory.peak),
-        format!("{:.1}", f64::from(memory.peak) / in_flight),
+        ratio.unwrap_or("–".to_owned()),
         mebibytes(memory.peak_of_noop),
     ]
 }

@@ -21,8 +21,8 @@ pub(crate) const TINY: Size = Size { name: "1KB", tasks: 1 };
 pub(crate) const SMALL: Size = Size { name: "5KB", tasks: 3 };
 /// A review of half a megabyte.
 pub(crate) const MEDIUM: Size = Size { name: "500KB", tasks: 557 };
-/// Objects of 3 MB, as large as an API server takes them; the review holds two.
-pub(crate) const LARGE: Size = Size { name: "3MB", tasks: 6_600 };
+/// Objects of 3 MiB less a little, the most that an API server takes; the review holds two.
+pub(crate) const LARGE: Size = Size { name: "3MB", tasks: 6_500 };
 
 impl fmt::Display for Size {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
