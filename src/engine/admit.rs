@@ -135,11 +135,7 @@ impl Judged {
             all: Report::of(&all, secrets),
             outcomes: decided
                 .iter()
-                .map(|(found, decision)| RuleOutcome {
-                    rule: found.rule.name.clone(),
-                    decision: *decision,
-                    violations: found.violations(),
-                })
+                .map(|(found, decision)| RuleOutcome { rule: found.rule.name.clone(), decision: *decision, violations: found.violations() })
                 .collect(),
             mutable: found.iter().map(mutable).collect(),
             failures: found.iter().flat_map(|found| found.failures.iter().cloned()).collect(),
@@ -216,10 +212,8 @@ fn warnings(review: &Review<'_>, warning: &[&Found<'_>], secrets: &Secrets) -> V
 /// A review whose content cannot be judged: what follows is what follows from a violation.
 fn unjudged(rules: &RuleSet, review: &Review<'_>, matching: &[&Rule], error: &Unjudgeable) -> Reply {
     let message = defused(&format!("the update cannot be judged: {error}"));
-    let decisions: Vec<RuleOutcome> = matching
-        .iter()
-        .map(|rule| RuleOutcome { rule: rule.name.clone(), decision: consequence(rule, review), violations: 0 })
-        .collect();
+    let decisions: Vec<RuleOutcome> =
+        matching.iter().map(|rule| RuleOutcome { rule: rule.name.clone(), decision: consequence(rule, review), violations: 0 }).collect();
     let allowed = !decisions.is_empty() && decisions.iter().all(|outcome| outcome.decision != Decision::Deny);
     let warns = allowed && decisions.iter().any(|outcome| outcome.decision == Decision::Warn);
     let response = Response {
@@ -242,7 +236,8 @@ fn annotations<'a>(rules: &'a RuleSet, outcomes: &'a [RuleOutcome], fields: Stri
         [one] => Cow::Borrowed(one.rule.as_str()),
         several => cut(&several.iter().map(|outcome| outcome.rule.as_str()).collect::<Vec<_>>().join(", "), 4096).into(),
     };
-    let mut annotations = BTreeMap::from([("rule", names), ("decision", decision.as_str().into()), ("rules-digest", rules.digest().into())]);
+    let mut annotations =
+        BTreeMap::from([("rule", names), ("decision", decision.as_str().into()), ("rules-digest", rules.digest().into())]);
     if !fields.is_empty() {
         annotations.insert("fields", fields.into());
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::error::{RuleError, RuleErrors};
-use super::{parse, resources};
 use super::{Builtin, Rule, RuleName, Target, builtin};
+use super::{parse, resources};
 
 /// One file of rules: YAML, several documents separated by `---`.
 #[derive(Debug, Clone)]

@@ -93,7 +93,10 @@ impl<'t> Trees<'_, 't> {
         if old.iter().chain(&new).any(|(name, _)| name.contains('\\')) {
             return None;
         }
-        if old.iter().zip(&new).all(|((one, _), (two, _))| one == two) && old.len() == new.len() && old.is_sorted_by(|one, two| one.0 < two.0) {
+        if old.iter().zip(&new).all(|((one, _), (two, _))| one == two)
+            && old.len() == new.len()
+            && old.is_sorted_by(|one, two| one.0 < two.0)
+        {
             return Some(old.into_iter().zip(new).map(|((name, old), (_, new))| (name, (Some(old), Some(new)))).collect());
         }
         let mut pairs: BTreeMap<&str, Both<Option<Node<'t>>>> = BTreeMap::new();

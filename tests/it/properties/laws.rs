@@ -61,7 +61,7 @@ impl Strategy for Chains {
 
 /// A value that does not shrink.
 #[derive(Debug)]
-struct Fixed<T>(T);
+pub(super) struct Fixed<T>(pub(super) T);
 
 impl<T: Clone + std::fmt::Debug> ValueTree for Fixed<T> {
     type Value = T;
@@ -144,7 +144,7 @@ pub(super) fn of_a_repeated_key_of_the_envelope_the_last_counts() -> Result<(), 
 
 /// A request body, shown as text.
 #[derive(Clone)]
-pub(super) struct Body(Vec<u8>);
+pub(super) struct Body(pub(super) Vec<u8>);
 
 impl fmt::Debug for Body {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
