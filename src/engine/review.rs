@@ -182,6 +182,12 @@ impl<'a> Review<'a> {
         parts.map(Value::Object)
     }
 
+    /// The texts of the new and of the old object.
+    #[cfg(test)]
+    pub(super) fn texts(&self) -> (Option<&'a str>, Option<&'a str>) {
+        (self.object, self.old_object)
+    }
+
     /// What the review is about, converted for the registration; never what the requester's own version was.
     pub(super) fn target(&self) -> Option<Target<'_>> {
         let (kind, resource) = (self.kind.as_ref()?, self.resource.as_ref()?);

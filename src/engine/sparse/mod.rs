@@ -22,6 +22,8 @@
 
 mod outline;
 mod read;
+#[cfg(test)]
+mod tests;
 mod trees;
 
 pub(super) use read::{Objects, Read};
