@@ -132,13 +132,12 @@ pub(super) enum Unjudgeable {
 impl<'a> Review<'a> {
     pub(super) fn parse(body: &'a [u8], way: Way) -> Result<Self, NotAReview> {
         let read = if way == Way::Fast { Read::of(body) } else { None };
-        let (top, request, objects) = match read {
-            Some(read) => (read.top, read.request, Some(read.objects)),
-            None => {
-                let top: Fields<'a> = serde_json::from_slice(body).map_err(|error| NotAReview::Json(json_error(&error)))?;
-                let request = top.members("request");
-                (top, request, None)
-            }
+        let (top, request, objects) = if let Some(read) = read {
+            (read.top, read.request, Some(read.objects))
+        } else {
+            let top: Fields<'a> = serde_json::from_slice(body).map_err(|error| NotAReview::Json(json_error(&error)))?;
+            let request = top.members("request");
+            (top, request, None)
         };
         let version = text(&top, "apiVersion").unwrap_or_default();
         if version != API_VERSION {

@@ -161,7 +161,7 @@ fn chosen(
     mut value: impl FnMut(&str, &str, &mut Indented) -> Result<(), TooLarge>,
 ) -> Result<(), TooLarge> {
     out.open("{")?;
-    for (name, raw) in names.iter().filter_map(|name| Some((name, fields.get(*name)?))) {
+    for (name, raw) in names.iter().filter_map(|name| Some((name, fields.get(name)?))) {
         out.key(&format!("\"{name}\""))?;
         value(name, raw, out)?;
     }

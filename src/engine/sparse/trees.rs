@@ -38,6 +38,9 @@ const DELETION: &str = "deletionTimestamp";
 /// The same value of the old and of the new object.
 type Both<T> = (T, T);
 
+/// What each object has at a location, if it has anything there.
+type Sides<'t> = Both<Option<Node<'t>>>;
+
 impl<'t> Trees<'_, 't> {
     pub(super) fn of(&self, old: Node<'t>, new: Node<'t>, rules: &[&Rule]) -> Ordinary<Both<Value>> {
         if !old.is_object() || !new.is_object() {
@@ -88,7 +91,7 @@ impl<'t> Trees<'_, 't> {
     }
 
     /// The members of two objects by name; none if a name is escaped or repeated.
-    fn members(&self, (old, new): Both<Node<'t>>) -> Ordinary<Vec<(&'t str, Both<Option<Node<'t>>>)>> {
+    fn members(&self, (old, new): Both<Node<'t>>) -> Ordinary<Vec<(&'t str, Sides<'t>)>> {
         let (old, new): (Vec<_>, Vec<_>) = (self.outline.members(old).collect(), self.outline.members(new).collect());
         if old.iter().chain(&new).any(|(name, _)| name.contains('\\')) {
             return None;
@@ -99,7 +102,7 @@ impl<'t> Trees<'_, 't> {
         {
             return Some(old.into_iter().zip(new).map(|((name, old), (_, new))| (name, (Some(old), Some(new)))).collect());
         }
-        let mut pairs: BTreeMap<&str, Both<Option<Node<'t>>>> = BTreeMap::new();
+        let mut pairs: BTreeMap<&str, Sides<'t>> = BTreeMap::new();
         for (name, node) in old {
             if pairs.insert(name, (Some(node), None)).is_some() {
                 return None;

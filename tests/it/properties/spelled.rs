@@ -86,7 +86,7 @@ impl Writer<'_, '_> {
             Value::String(string) if self.odd(value, "string").is_some() => *text += &escaped(string),
             Value::Number(number) => match self.odd(value, "number") {
                 Some(0..2) if !number.is_f64() && number.as_i64().is_some_and(|number| number.unsigned_abs() < 1 << 50) => {
-                    *text += &format!("{number}.0")
+                    *text += &format!("{number}.0");
                 }
                 Some(2..4) if number.as_i64().is_some_and(|number| number.unsigned_abs() < 1 << 50) => *text += &format!("{number}e0"),
                 _ => *text += &number.to_string(),
