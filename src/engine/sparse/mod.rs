@@ -1,6 +1,6 @@
 //! The fast path: of two objects whose texts are nearly the same, only what is not is built as values.
 //!
-//! One door: [`Read::of`] reads a review in one pass, and [`Read::trees`] gives its two objects with everything left out that the rules'
+//! One door: [`Read::of`] reads a review in one pass, and [`Objects::trees`] gives its two objects with everything left out that the rules'
 //! verdict cannot depend on. Whatever is out of the ordinary is left to the plain path, which reads all: where that path would refuse
 //! the text, where the two might read it differently, and where it would be hard to see that they do not.
 //!
