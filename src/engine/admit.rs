@@ -1,6 +1,8 @@
 //! The one door: a body in, a reply out, total over all bytes.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause};
 use serde_json::Value;
@@ -9,8 +11,8 @@ use super::canonical::{Extent, Sheet};
 use super::condition::{AT_ONCE, BUDGET, ConditionFailure, Conditions, Grants, Inputs};
 use super::reply::{Decision, Judgement, Reply, Response, RuleOutcome, Subject, details, failure};
 use super::report::{Found, Report};
-use super::review::{Operation, Review, Unjudgeable, uid_in_prefix};
-use super::rules::{Effect, Entry, Reason, Rule, RuleSet};
+use super::review::{Operation, Review, Unjudgeable, Way, uid_in_prefix};
+use super::rules::{Effect, Entry, Reason, Rule, RuleName, RuleSet};
 use super::verdict;
 use super::words::{self, Part, Secrets, Warning, cut, defused, harmless};
 
@@ -19,22 +21,27 @@ pub const PREFIX: usize = 64 * 1024;
 
 /// Judges one request body.
 pub fn admit(rules: &RuleSet, body: &[u8]) -> Reply {
-    admit_within(BUDGET, rules, body)
+    admit_within(BUDGET, rules, body, Way::Fast)
+}
+
+/// The same reply without the fast path: both objects are read and compared in whole. It is the reference that [`admit`] is tested against.
+pub fn admit_plainly(rules: &RuleSet, body: &[u8]) -> Reply {
+    admit_within(BUDGET, rules, body, Way::Plain)
 }
 
 /// The same reply, none if the rules' conditions take so long that others should not wait for it; what was spent till then is lost.
 pub fn admit_at_once(rules: &RuleSet, body: &[u8]) -> Option<Reply> {
-    Some(admit_within(AT_ONCE, rules, body)).filter(|reply| !reply.ran_out)
+    Some(admit_within(AT_ONCE, rules, body, Way::Fast)).filter(|reply| !reply.ran_out)
 }
 
 /// Judges one request body; the conditions have that budget.
-pub(super) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8]) -> Reply {
-    let review = match Review::parse(body) {
+pub(super) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8], way: Way) -> Reply {
+    let review = match Review::parse(body, way) {
         Ok(review) => review,
         Err(error) => return Reply::sentence(400, &error.to_string()),
     };
     let reply = match &review.operation {
-        Operation::Other => Response { uid: review.uid.clone(), allowed: true, ..Response::default() }.into_reply(),
+        Operation::Other => Response { uid: &review.uid, allowed: true, ..Response::default() }.into_reply(),
         Operation::Unknown(operation) => {
             let error = Unjudgeable::Operation(cut(&harmless(operation), 64));
             unjudged(rules, &review, &matching(rules, &review), &error)
@@ -53,7 +60,7 @@ pub fn refuse_oversized(prefix: &[u8], cap: usize) -> Reply {
     let Some(uid) = uid_in_prefix(prefix) else { return Reply::sentence(413, &message) };
     let status = failure(413, "RequestEntityTooLarge", message);
     let subject = Subject { uid: defused(&cut(&harmless(&uid), 512)), ..Subject::default() };
-    let mut reply = Response { uid, allowed: false, status: Some(status), ..Response::default() }.into_reply();
+    let mut reply = Response { uid: &uid, allowed: false, status: Some(status), ..Response::default() }.into_reply();
     reply.code = Some(413);
     reply.about(subject)
 }
@@ -71,7 +78,7 @@ fn update(budget: u64, rules: &RuleSet, review: &Review<'_>) -> Reply {
         );
     }
     let secrets = if review.is_secret() { Secrets::everything() } else { Secrets::declared(rules.matching_in_whole(&target)) };
-    let judged = review.with_objects(|old, new| {
+    let judged = review.with_objects(&matching, |old, new| {
         let inputs = Inputs::new(review, old, new);
         let conditions = Conditions::of(&matching, &inputs, budget);
         let judge = || matching.iter().map(|rule| judge(rule, &conditions, old, new)).collect::<Result<Vec<_>, _>>();
@@ -104,7 +111,7 @@ fn judge<'a>(rule: &'a Rule, conditions: &Conditions<'_, 'a>, old: &'a Value, ne
 struct Judged {
     all: Report,
     outcomes: Vec<RuleOutcome>,
-    mutable: Vec<(String, String)>,
+    mutable: Vec<(RuleName, Arc<str>)>,
     failures: Vec<ConditionFailure>,
     status: Option<Status>,
     warnings: Vec<String>,
@@ -115,19 +122,20 @@ impl Judged {
         let decided: Vec<(&Found<'_>, Decision)> = found.iter().map(|found| (found, decision(found, review))).collect();
         let of = |wanted: Decision| decided.iter().filter(|(_, decision)| *decision == wanted).map(|(found, _)| *found).collect::<Vec<_>>();
         let mutable = |found: &Found<'_>| {
-            let entries = found.rule.entries().filter(|entry| is_granted(entry, review));
-            (found.rule.name.to_string(), words::mutable_text(entries))
+            let is_named = found.rule.entries().any(|entry| entry.by.is_some() && is_granted(entry, review));
+            let text = if is_named {
+                words::mutable_text(found.rule.entries().filter(|entry| is_granted(entry, review))).into()
+            } else {
+                Arc::clone(&found.rule.for_everybody)
+            };
+            (found.rule.name.clone(), text)
         };
         let all: Vec<&Found<'_>> = found.iter().collect();
         Self {
             all: Report::of(&all, secrets),
             outcomes: decided
                 .iter()
-                .map(|(found, decision)| RuleOutcome {
-                    rule: found.rule.name.to_string(),
-                    decision: *decision,
-                    violations: found.violations(),
-                })
+                .map(|(found, decision)| RuleOutcome { rule: found.rule.name.clone(), decision: *decision, violations: found.violations() })
                 .collect(),
             mutable: found.iter().map(mutable).collect(),
             failures: found.iter().flat_map(|found| found.failures.iter().cloned()).collect(),
@@ -155,7 +163,7 @@ fn respond(rules: &RuleSet, review: &Review<'_>, judged: Judged) -> Reply {
     let Judged { all, outcomes, mutable, failures, status, warnings } = judged;
     let fields: Vec<String> = all.violations().iter().map(|change| change.field.clone()).collect();
     let response = Response {
-        uid: review.uid.clone(),
+        uid: &review.uid,
         allowed: status.is_none(),
         status,
         audit_annotations: annotations(rules, &outcomes, words::audit_fields(&fields, all.total)),
@@ -174,7 +182,7 @@ fn denial(
     review: &Review<'_>,
     denying: &[&Found<'_>],
     secrets: &Secrets,
-    mutable: impl Fn(&Found<'_>) -> (String, String),
+    mutable: impl Fn(&Found<'_>) -> (RuleName, Arc<str>),
 ) -> Option<Status> {
     if denying.is_empty() {
         return None;
@@ -204,14 +212,12 @@ fn warnings(review: &Review<'_>, warning: &[&Found<'_>], secrets: &Secrets) -> V
 /// A review whose content cannot be judged: what follows is what follows from a violation.
 fn unjudged(rules: &RuleSet, review: &Review<'_>, matching: &[&Rule], error: &Unjudgeable) -> Reply {
     let message = defused(&format!("the update cannot be judged: {error}"));
-    let decisions: Vec<RuleOutcome> = matching
-        .iter()
-        .map(|rule| RuleOutcome { rule: rule.name.to_string(), decision: consequence(rule, review), violations: 0 })
-        .collect();
+    let decisions: Vec<RuleOutcome> =
+        matching.iter().map(|rule| RuleOutcome { rule: rule.name.clone(), decision: consequence(rule, review), violations: 0 }).collect();
     let allowed = !decisions.is_empty() && decisions.iter().all(|outcome| outcome.decision != Decision::Deny);
     let warns = allowed && decisions.iter().any(|outcome| outcome.decision == Decision::Warn);
     let response = Response {
-        uid: review.uid.clone(),
+        uid: &review.uid,
         allowed,
         status: (!allowed).then(|| failure(400, "BadRequest", message.clone())),
         audit_annotations: annotations(rules, &decisions, String::new()),
@@ -224,16 +230,16 @@ fn unjudged(rules: &RuleSet, review: &Review<'_>, matching: &[&Rule], error: &Un
     reply
 }
 
-fn annotations(rules: &RuleSet, outcomes: &[RuleOutcome], fields: String) -> BTreeMap<&'static str, String> {
+fn annotations<'a>(rules: &'a RuleSet, outcomes: &'a [RuleOutcome], fields: String) -> BTreeMap<&'static str, Cow<'a, str>> {
     let Some(decision) = outcomes.iter().map(|outcome| outcome.decision).max() else { return BTreeMap::new() };
-    let names: Vec<&str> = outcomes.iter().map(|outcome| outcome.rule.as_str()).collect();
-    let mut annotations = BTreeMap::from([
-        ("rule", cut(&names.join(", "), 4096)),
-        ("decision", decision.as_str().to_owned()),
-        ("rules-digest", rules.digest().to_owned()),
-    ]);
+    let names = match outcomes {
+        [one] => Cow::Borrowed(one.rule.as_str()),
+        several => cut(&several.iter().map(|outcome| outcome.rule.as_str()).collect::<Vec<_>>().join(", "), 4096).into(),
+    };
+    let mut annotations =
+        BTreeMap::from([("rule", names), ("decision", decision.as_str().into()), ("rules-digest", rules.digest().into())]);
     if !fields.is_empty() {
-        annotations.insert("fields", fields);
+        annotations.insert("fields", fields.into());
     }
     annotations
 }

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::canonical::{Extent, Sheet};
 use super::condition::{BUDGET, Conditions, Grants, Inputs};
-use super::review::Review;
-use super::{Builtin, Document, Reply, Rule, RuleSet, admit, diff, verdict};
+use super::review::{Review, Way};
+use super::{Builtin, Document, Reply, Rule, RuleSet, admit, admit_plainly, diff, verdict};
 
 const ADMIN: &str = "admin";
 const COLLECTOR: &str = "system:serviceaccount:kube-system:generic-garbage-collector";
@@ -33,7 +33,10 @@ fn review(user: &str, kind: (&str, &str), old: &Value, new: &Value) -> Vec<u8> {
 }
 
 fn judge(rules: &RuleSet, user: &str, old: &Value, new: &Value) -> Reply {
-    admit(rules, &review(user, ("example.com", "Widget"), old, new))
+    let body = review(user, ("example.com", "Widget"), old, new);
+    let reply = admit(rules, &body);
+    assert_eq!(reply, admit_plainly(rules, &body), "the two ways to read a review");
+    reply
 }
 
 /// Field and kind of every violation.
@@ -479,7 +482,7 @@ fn both_extents_of_the_canonical_form_tell_the_same() {
     let old = json!({"t": [{"name": "a", "r": 1, "k": {"x": [1, {}]}}, {"name": "b"}, {"name": "c"}], "l": [1, 2], "s": [1, "a"], "q": "1", "spec": {"a": {"b": 1, "c": {}}}});
     let new = json!({"t": [{"name": "c"}, {"name": "a", "r": 2, "k": {"x": [1, []]}}], "l": {"0": 1}, "s": ["a", 2, 1], "q": 1, "spec": {"d": null}});
     let body = review(ADMIN, ("example.com", "Widget"), &old, &new);
-    let review = Review::parse(&body).expect("a review");
+    let review = Review::parse(&body, Way::Plain).expect("a review");
     let inputs = Inputs::new(&review, &old, &new);
     let conditions = Conditions::of(&[rule], &inputs, BUDGET);
     let grants = Grants::of(rule, &conditions);

@@ -21,10 +21,11 @@ mod reply;
 mod report;
 mod review;
 mod rules;
+mod sparse;
 mod verdict;
 mod words;
 
-pub use admit::{PREFIX, admit, admit_at_once, refuse_oversized};
+pub use admit::{PREFIX, admit, admit_at_once, admit_plainly, refuse_oversized};
 pub use canonical::respelled;
 pub use case::{Case, CaseDocument, Expect, NotACase};
 pub use condition::{Condition, ConditionFailure, Read, Unread};

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::path::Step;
 
 /// A tree of paths with marks of type `M` at the locations that the paths select.
@@ -11,7 +13,7 @@ pub(super) struct Tree<M> {
 }
 
 /// The tree's nodes that a location has reached: none when no path leads there, several where wildcards overlap.
-pub(super) type Reached = Vec<u32>;
+pub(super) type Reached = SmallVec<[u32; 6]>;
 
 #[derive(Debug, Clone)]
 struct Node<M> {
@@ -76,16 +78,16 @@ impl<M> Tree<M> {
 
     /// Where every walk starts.
     pub(super) fn root() -> Reached {
-        vec![0]
+        smallvec![0]
     }
 
     /// What the member `name` reaches from `from`.
     pub(super) fn member(&self, from: &[u32], name: &str) -> Reached {
         let mut to = Reached::new();
         for node in self.reached(from) {
-            to.extend(node.names.get(name));
+            to.extend(node.names.get(name).copied());
             to.extend(node.any_member);
-            to.extend(node.prefixes.iter().filter(|(prefix, _)| name.starts_with(prefix.as_str())).map(|(_, next)| next));
+            to.extend(node.prefixes.iter().filter(|(prefix, _)| name.starts_with(prefix.as_str())).map(|(_, next)| *next));
         }
         to
     }
@@ -99,7 +101,7 @@ impl<M> Tree<M> {
     pub(super) fn keyed_element(&self, from: &[u32], key: &str, value: &str) -> Reached {
         let mut to = self.element(from);
         for node in self.reached(from).filter(|node| !node.keyed.is_empty()) {
-            to.extend(node.keyed.get(&(key.to_owned(), value.to_owned())));
+            to.extend(node.keyed.get(&(key.to_owned(), value.to_owned())).copied());
         }
         to
     }
@@ -108,7 +110,7 @@ impl<M> Tree<M> {
     pub(super) fn loosely_member(&self, from: &[u32], name: &str) -> Reached {
         let mut to = self.member(from, name);
         for node in self.reached(from) {
-            to.extend(node.any_element.iter().chain(node.keyed.values()));
+            to.extend(node.any_element.iter().chain(node.keyed.values()).copied());
         }
         to
     }
@@ -119,7 +121,7 @@ impl<M> Tree<M> {
         let mut to = self.element(from);
         for node in self.reached(from) {
             to.extend(node.any_member);
-            to.extend(node.keyed.iter().filter(|((key, value), _)| is_selected(key, value)).map(|(_, next)| next));
+            to.extend(node.keyed.iter().filter(|((key, value), _)| is_selected(key, value)).map(|(_, next)| *next));
         }
         to
     }

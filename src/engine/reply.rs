@@ -1,12 +1,15 @@
 //! What one request body is answered with: the bytes for the API server, and the same as values for logs, metrics and people.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause, StatusDetails};
 use serde::Serialize;
 
 use super::condition::ConditionFailure;
 use super::review::{API_VERSION, Review};
+use super::rules::RuleName;
 use super::words::{Change, cut, defused, harmless};
 
 /// What one rule decided.
@@ -41,7 +44,7 @@ impl Decision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleOutcome {
     /// The rule's name.
-    pub rule: String,
+    pub rule: RuleName,
     /// What it decided.
     pub decision: Decision,
     /// How many violations it found.
@@ -84,7 +87,7 @@ pub struct Judgement {
     /// Violations in all, those left out of `changes` included.
     pub violations: usize,
     /// What this requester may change, as each rule that matched lists it: rule and paths.
-    pub mutable: Vec<(String, String)>,
+    pub mutable: Vec<(RuleName, Arc<str>)>,
 }
 
 /// The answer to one request body.
@@ -189,16 +192,19 @@ impl Reply {
     }
 }
 
+/// Bytes that the answer to an update that is allowed takes.
+const USUAL: usize = 384;
+
 /// The response part of an AdmissionReview.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Response {
-    pub(super) uid: String,
+pub(super) struct Response<'a> {
+    pub(super) uid: &'a str,
     pub(super) allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) status: Option<Status>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) audit_annotations: BTreeMap<&'static str, String>,
+    pub(super) audit_annotations: BTreeMap<&'static str, Cow<'a, str>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) warnings: Vec<String>,
 }
@@ -208,15 +214,18 @@ pub(super) struct Response {
 struct Envelope<'a> {
     api_version: &'a str,
     kind: &'a str,
-    response: &'a Response,
+    response: &'a Response<'a>,
 }
 
-impl Response {
+impl Response<'_> {
     /// A verdict as HTTP sends it.
     pub(super) fn into_reply(self) -> Reply {
         let message = self.status.as_ref().and_then(|status| status.message.clone()).unwrap_or_default();
+        let mut body = Vec::with_capacity(USUAL);
         // Strings and numbers only: there is nothing here that JSON cannot carry.
-        let body = serde_json::to_vec(&Envelope { api_version: API_VERSION, kind: "AdmissionReview", response: &self }).unwrap_or_default();
+        if serde_json::to_writer(&mut body, &Envelope { api_version: API_VERSION, kind: "AdmissionReview", response: &self }).is_err() {
+            body.clear();
+        }
         Reply {
             status: if body.is_empty() { 500 } else { 200 },
             body,

@@ -3,16 +3,17 @@
 //! The envelope is read without looking into the two objects, so the uid is known even when an object cannot be judged.
 //! Of a repeated key the last one counts, everywhere.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::rules::Target;
+use super::rules::{Rule, Target};
+use super::sparse::{Objects, Read};
 
 /// The `apiVersion` of every review that is understood.
 pub(super) const API_VERSION: &str = "admission.k8s.io/v1";
@@ -45,18 +46,29 @@ const SHALLOW: usize = 64;
 /// A review whose envelope could be read.
 #[derive(Debug)]
 pub(super) struct Review<'a> {
-    pub(super) uid: String,
+    pub(super) uid: Cow<'a, str>,
     pub(super) operation: Operation,
-    pub(super) name: String,
-    pub(super) namespace: String,
-    pub(super) user: String,
+    pub(super) name: Cow<'a, str>,
+    pub(super) namespace: Cow<'a, str>,
+    pub(super) user: Cow<'a, str>,
     pub(super) groups: Vec<String>,
-    kind: Option<Kind>,
-    resource: Option<Resource>,
-    subresource: String,
+    kind: Option<Kind<'a>>,
+    resource: Option<Resource<'a>>,
+    subresource: Cow<'a, str>,
     request: Fields<'a>,
-    object: Option<&'a RawValue>,
-    old_object: Option<&'a RawValue>,
+    object: Option<&'a str>,
+    old_object: Option<&'a str>,
+    /// The same, if nothing in the review is out of the ordinary.
+    objects: Option<Objects<'a>>,
+}
+
+/// Which way a review is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Without what both objects have in common, where that is possible.
+    Fast,
+    /// In whole: the reference that the other is tested against.
+    Plain,
 }
 
 /// What the requester does.
@@ -71,16 +83,16 @@ pub(super) enum Operation {
 }
 
 #[derive(Debug)]
-struct Kind {
-    group: String,
-    kind: String,
+struct Kind<'a> {
+    group: Cow<'a, str>,
+    kind: Cow<'a, str>,
 }
 
 #[derive(Debug)]
-struct Resource {
-    group: String,
-    version: String,
-    plural: String,
+struct Resource<'a> {
+    group: Cow<'a, str>,
+    version: Cow<'a, str>,
+    plural: Cow<'a, str>,
 }
 
 /// Why a body is not a review: it has no uid to answer to.
@@ -118,8 +130,15 @@ pub(super) enum Unjudgeable {
 }
 
 impl<'a> Review<'a> {
-    pub(super) fn parse(body: &'a [u8]) -> Result<Self, NotAReview> {
-        let top: Fields<'a> = serde_json::from_slice(body).map_err(|error| NotAReview::Json(json_error(&error)))?;
+    pub(super) fn parse(body: &'a [u8], way: Way) -> Result<Self, NotAReview> {
+        let read = if way == Way::Fast { Read::of(body) } else { None };
+        let (top, request, objects) = if let Some(read) = read {
+            (read.top, read.request, Some(read.objects))
+        } else {
+            let top: Fields<'a> = serde_json::from_slice(body).map_err(|error| NotAReview::Json(json_error(&error)))?;
+            let request = top.members("request");
+            (top, request, None)
+        };
         let version = text(&top, "apiVersion").unwrap_or_default();
         if version != API_VERSION {
             return Err(NotAReview::Version(super::words::cut(&super::words::harmless(&version), 64)));
@@ -127,15 +146,15 @@ impl<'a> Review<'a> {
         if let Some(kind) = text(&top, "kind").filter(|kind| kind != "AdmissionReview") {
             return Err(NotAReview::Kind(super::words::cut(&super::words::harmless(&kind), 64)));
         }
-        let request: Fields<'a> = parsed(&top, "request").ok_or(NotAReview::Request)?;
+        let request = request.ok_or(NotAReview::Request)?;
         let uid = text(&request, "uid").filter(|uid| !uid.is_empty()).ok_or(NotAReview::Uid)?;
-        let user_info: Fields<'a> = parsed(&request, "userInfo").unwrap_or_default();
+        let user_info = request.members("userInfo").unwrap_or_default();
         let operation = match text(&request, "operation").as_deref() {
             Some("UPDATE") => Operation::Update,
             Some("CREATE" | "DELETE" | "CONNECT") => Operation::Other,
             other => Operation::Unknown(other.unwrap_or_default().to_owned()),
         };
-        let object = |name: &str| request.get(name).copied().filter(|raw| raw.get() != "null");
+        let object = |name: &str| request.get(name).filter(|raw| *raw != "null");
         Ok(Self {
             uid,
             operation,
@@ -148,6 +167,7 @@ impl<'a> Review<'a> {
             subresource: text(&request, "subResource").unwrap_or_default(),
             object: object("object"),
             old_object: object("oldObject"),
+            objects,
             request,
         })
     }
@@ -157,8 +177,14 @@ impl<'a> Review<'a> {
     pub(super) fn request_value(&self) -> Option<Value> {
         let parts = self.request.iter().filter(|(name, _)| SEEN_BY_CONDITIONS.iter().any(|(seen, _)| seen == name));
         let parts: Option<serde_json::Map<String, Value>> =
-            parts.map(|(name, raw)| Some((name.clone(), serde_json::from_str(raw.get()).ok()?))).collect();
+            parts.map(|(name, raw)| Some((name.to_owned(), serde_json::from_str(raw).ok()?))).collect();
         parts.map(Value::Object)
+    }
+
+    /// The texts of the new and of the old object.
+    #[cfg(test)]
+    pub(super) fn texts(&self) -> (Option<&'a str>, Option<&'a str>) {
+        (self.object, self.old_object)
     }
 
     /// What the review is about, converted for the registration; never what the requester's own version was.
@@ -186,44 +212,96 @@ impl<'a> Review<'a> {
         self.group().is_empty() && self.kind() == "Secret"
     }
 
-    /// Parses both objects and hands them to `judge`, on a stack that their nesting cannot exhaust.
-    pub(super) fn with_objects<T>(&self, judge: impl FnOnce(&Value, &Value) -> Result<T, Unjudgeable>) -> Result<T, Unjudgeable> {
-        let old = self.old_object.ok_or(Unjudgeable::Missing("oldObject"))?.get();
-        let new = self.object.ok_or(Unjudgeable::Missing("object"))?.get();
+    /// Parses both objects, as far as the rules may ask for them, and hands them to `judge`, on a stack that their nesting cannot exhaust.
+    pub(super) fn with_objects<T>(
+        &self,
+        rules: &[&Rule],
+        judge: impl FnOnce(&Value, &Value) -> Result<T, Unjudgeable>,
+    ) -> Result<T, Unjudgeable> {
+        let old = self.old_object.ok_or(Unjudgeable::Missing("oldObject"))?;
+        let new = self.object.ok_or(Unjudgeable::Missing("object"))?;
+        if let Some((old, new)) = self.objects.as_ref().and_then(|objects| objects.trees(rules)) {
+            return judge(&old, &new);
+        }
         let deepest = depth(old, "oldObject")?.max(depth(new, "object")?);
         let run = || judge(&parse(old, "oldObject")?, &parse(new, "object")?);
         if deepest <= SHALLOW { run() } else { stacker::grow(deepest * STACK_PER_LEVEL, run) }
     }
 }
 
-impl Kind {
-    fn parse(request: &Fields<'_>) -> Option<Self> {
-        let fields: Fields<'_> = parsed(request, "kind")?;
+impl<'a> Kind<'a> {
+    fn parse(request: &Fields<'a>) -> Option<Self> {
+        let fields = request.members("kind")?;
         Some(Self { group: text(&fields, "group")?, kind: text(&fields, "kind")? })
     }
 }
 
-impl Resource {
-    fn parse(request: &Fields<'_>) -> Option<Self> {
-        let fields: Fields<'_> = parsed(request, "resource")?;
+impl<'a> Resource<'a> {
+    fn parse(request: &Fields<'a>) -> Option<Self> {
+        let fields = request.members("resource")?;
         Some(Self { group: text(&fields, "group")?, version: text(&fields, "version")?, plural: text(&fields, "resource")? })
     }
 }
 
 /// The members of an object, unread. A derived struct would refuse a repeated key; of these the last one stays.
-pub(super) type Fields<'a> = BTreeMap<String, &'a RawValue>;
+#[derive(Debug, Default)]
+pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, &'a str)>);
+
+impl<'a> Fields<'a> {
+    pub(super) fn push(&mut self, name: &'a str, text: &'a str) {
+        self.0.push((Cow::Borrowed(name), text));
+    }
+
+    /// The text of a member.
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().rev().find(|(candidate, _)| candidate == name).map(|(_, text)| *text)
+    }
+
+    /// The members of a member, if it is an object.
+    pub(super) fn members(&self, name: &str) -> Option<Self> {
+        parsed(self, name)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
+        self.0.iter().map(|(name, text)| (&**name, *text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(AllFields)
+    }
+}
+
+struct AllFields;
+
+impl<'de> Visitor<'de> for AllFields {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+        let mut fields = Fields(Vec::with_capacity(16));
+        while let Some((Text(name), value)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
+            fields.0.push((name, value.get()));
+        }
+        Ok(fields)
+    }
+}
+
+/// A string, borrowed where it is written as it is.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A member, if it can be read as that.
-pub(super) fn parsed<'a, T: Deserialize<'a>>(fields: &Fields<'a>, name: &str) -> Option<T> {
-    fields.get(name).and_then(|raw| serde_json::from_str(raw.get()).ok())
+fn parsed<'a, T: Deserialize<'a>>(fields: &Fields<'a>, name: &str) -> Option<T> {
+    fields.get(name).and_then(|raw| serde_json::from_str(raw).ok())
 }
 
-fn text(fields: &Fields<'_>, name: &str) -> Option<String> {
-    owned(fields.get(name)?.get())
-}
-
-fn owned<T: DeserializeOwned>(json: &str) -> Option<T> {
-    serde_json::from_str(json).ok()
+fn text<'a>(fields: &Fields<'a>, name: &str) -> Option<Cow<'a, str>> {
+    parsed(fields, name).map(|Text(text)| text)
 }
 
 fn parse(json: &str, what: &'static str) -> Result<Value, Unjudgeable> {
@@ -324,13 +402,13 @@ impl<'de> Visitor<'de> for Seek<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Operation, Review, depth, uid_in_prefix};
+    use super::{Operation, Review, Way, depth, uid_in_prefix};
 
     #[test]
     fn of_a_repeated_key_the_last_one_counts() {
         let body = br#"{"apiVersion":"x","request":1,"apiVersion":"admission.k8s.io/v1","request":{"uid":"a","operation":"CREATE","uid":"b","operation":"UPDATE"}}"#;
-        let review = Review::parse(body).map(|review| (review.uid, review.operation));
-        assert_eq!(review, Ok(("b".to_owned(), Operation::Update)));
+        let review = Review::parse(body, Way::Plain).map(|review| (review.uid, review.operation));
+        assert_eq!(review, Ok(("b".into(), Operation::Update)));
     }
 
     #[test]

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
-use fieldward::engine::{Decision, admit};
+use fieldward::engine::Decision;
 use libtest_mimic::Trial;
 use serde_json::Value;
 
 use crate::corpus::{Case, cases, packed_cases};
+use crate::properties::door::both_ways;
 use crate::support::server::{Server, fieldward, post};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -41,7 +42,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 fn library(case: &Case) {
-    let reply = admit(&case.rule_set(), &case.body());
+    let reply = both_ways(&case.rule_set(), &case.body()).unwrap();
     assert_eq!(reply.allowed().unwrap_or(false), case.allowed, "{}", reply.message());
     assert_eq!(reply.fields(), case.fields);
     if let Some(message) = &case.message {

@@ -202,5 +202,6 @@ fn several_rules_answer_together() {
     let decisions: Vec<_> = reply.rules().iter().map(|outcome| (outcome.rule.as_str(), outcome.decision, outcome.violations)).collect();
     assert_eq!(decisions, [("widget-0", Decision::Deny, 1), ("widget-1", Decision::Warn, 1), ("widget-2", Decision::Deny, 1)]);
     let mutable = reply.judgement().map(|judgement| judgement.mutable.clone()).unwrap_or_default();
-    assert_eq!(mutable, ["widget-0", "widget-1", "widget-2"].map(|rule| (rule.to_owned(), "spec.a".to_owned())));
+    let mutable: Vec<_> = mutable.iter().map(|(rule, paths)| (rule.as_str(), &**paths)).collect();
+    assert_eq!(mutable, ["widget-0", "widget-1", "widget-2"].map(|rule| (rule, "spec.a")));
 }

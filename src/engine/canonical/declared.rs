@@ -27,15 +27,15 @@ pub fn respelled(one: &Value, two: &Value) -> Option<Equal> {
 
 /// The equality declared of a location; of several declarations the first listed.
 #[derive(Default)]
-pub(super) struct Declared<'t> {
-    pub(super) key: Option<&'t Arc<str>>,
+pub(in crate::engine) struct Declared<'t> {
+    pub(in crate::engine) key: Option<&'t Arc<str>>,
     meaning: Option<Meaning>,
     absent_as: Option<&'t Value>,
     owned: bool,
 }
 
 impl<'t> Declared<'t> {
-    pub(super) fn of(tree: &'t Tree<Mark>, reached: &'t [u32]) -> Self {
+    pub(in crate::engine) fn of(tree: &'t Tree<Mark>, reached: &'t [u32]) -> Self {
         let mut declared = Self::default();
         let (mut meanings, mut absents, mut keys) = (usize::MAX, usize::MAX, usize::MAX);
         let first = |best: &mut usize, order: usize| std::mem::replace(best, order.min(*best)) > order;
@@ -51,8 +51,18 @@ impl<'t> Declared<'t> {
         declared
     }
 
-    pub(super) fn is_set(&self) -> bool {
+    pub(in crate::engine) fn is_set(&self) -> bool {
         self.meaning == Some(Meaning::Set)
+    }
+
+    /// Whether the API server writes what is here.
+    pub(in crate::engine) fn is_owned(&self) -> bool {
+        self.owned
+    }
+
+    /// Whether there are values that count as left out.
+    pub(in crate::engine) fn may_be_left_out(&self) -> bool {
+        self.absent_as.is_some()
     }
 
     /// The value, unless it counts as left out.

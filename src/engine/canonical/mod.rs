@@ -28,7 +28,7 @@ use super::condition::{Grants, Sent};
 use super::pattern::{Reached, Tree};
 use super::rules::{Mark, Rule};
 
-use declared::Declared;
+pub(super) use declared::Declared;
 pub use declared::respelled;
 pub(super) use pairing::Pairing;
 pub(super) use value::scalar;
@@ -163,7 +163,7 @@ impl<'a> Walk<'a, '_, '_> {
         }
         let id = self.locations.len();
         let marks = (self.old.len(), self.new.len());
-        self.locations.push(Location { parent, segment, reached: reached.to_vec(), old, new, sent, pairing: pairing.clone() });
+        self.locations.push(Location { parent, segment, reached: reached.into(), old, new, sent, pairing: pairing.clone() });
         self.old.extend(old.map(|value| (id, declared.shown(value))));
         self.new.extend(new.map(|value| (id, declared.shown(value))));
         match pairing {

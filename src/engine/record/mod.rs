@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::admit;
 use super::case::{Case, CaseDocument, Expect};
 use super::reply::{Decision, Reply};
-use super::review::{Fields, Review, parsed};
+use super::review::{Fields, Review, Way};
 use super::rules::{RuleSet, Target};
 use super::words::Secrets;
 use indented::{Indented, TooLarge};
@@ -82,7 +82,7 @@ const LONGEST_KIND: usize = 40;
 /// Why it is not to be recorded.
 pub fn record(rules: &RuleSet, body: &[u8], most: usize) -> Result<Recording, Unrecorded> {
     let rules = &rules.whole();
-    let review = Review::parse(body).map_err(|_| Unrecorded::NoVerdict)?;
+    let review = Review::parse(body, Way::Plain).map_err(|_| Unrecorded::NoVerdict)?;
     // What is too large to be written is not worth judging twice.
     let masked = masked(rules, &review, body, most)?;
     let (before, after) = (admit(rules, body), admit(rules, masked.as_bytes()));
@@ -138,15 +138,15 @@ fn masked(rules: &RuleSet, review: &Review<'_>, body: &[u8], most: usize) -> Res
     let (mut objects, mut rest) = (Mask::new(&secrets, kind), Mask::new(&nothing, Kind::Other));
     let mut out = Indented::new(1, most);
     let top: Fields<'_> = serde_json::from_slice(body).map_err(|_| Unrecorded::NoVerdict)?;
-    let request: Fields<'_> = parsed(&top, "request").ok_or(Unrecorded::NoVerdict)?;
-    let user: Fields<'_> = parsed(&request, "userInfo").unwrap_or_default();
-    members(&top, &ENVELOPE, &mut out, |name, value, out| {
+    let request = top.members("request").ok_or(Unrecorded::NoVerdict)?;
+    let user = request.members("userInfo").unwrap_or_default();
+    chosen(&top, &ENVELOPE, &mut out, |name, value, out| {
         if name != "request" {
             return rest.copy(value, out);
         }
-        members(&request, &REQUEST, out, |name, value, out| match name {
+        chosen(&request, &REQUEST, out, |name, value, out| match name {
             "object" | "oldObject" => objects.copy(value, out),
-            "userInfo" => members(&user, &USER, out, |_, value, out| rest.copy(value, out)),
+            "userInfo" => chosen(&user, &USER, out, |_, value, out| rest.copy(value, out)),
             _ => rest.copy(value, out),
         })
     })?;
@@ -154,16 +154,16 @@ fn masked(rules: &RuleSet, review: &Review<'_>, body: &[u8], most: usize) -> Res
 }
 
 /// An object with those of its members that are named.
-fn members(
+fn chosen(
     fields: &Fields<'_>,
     names: &[&str],
     out: &mut Indented,
     mut value: impl FnMut(&str, &str, &mut Indented) -> Result<(), TooLarge>,
 ) -> Result<(), TooLarge> {
     out.open("{")?;
-    for (name, raw) in names.iter().filter_map(|name| Some((name, fields.get(*name)?))) {
+    for (name, raw) in names.iter().filter_map(|name| Some((name, fields.get(name)?))) {
         out.key(&format!("\"{name}\""))?;
-        value(name, raw.get(), out)?;
+        value(name, raw, out)?;
     }
     out.close("}")
 }

@@ -12,6 +12,7 @@ mod set;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -31,11 +32,17 @@ pub use set::{Document, RuleSet};
 
 /// The name of a rule: a DNS subdomain, as for every object of Kubernetes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RuleName(String);
+pub struct RuleName(Arc<str>);
 
 impl RuleName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for RuleName {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
@@ -66,6 +73,8 @@ pub struct Rule {
     pub(super) defaulted: Vec<Path>,
     pub(super) exempt: Requesters,
     pub(super) tree: Tree<Mark>,
+    /// What those may change whom no entry names, as replies say it.
+    pub(super) for_everybody: Arc<str>,
 }
 
 impl Rule {

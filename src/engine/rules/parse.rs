@@ -10,7 +10,7 @@ use super::{
 };
 use crate::engine::condition::{self, Fault};
 use crate::engine::path::Path;
-use crate::engine::words::harmless;
+use crate::engine::words::{harmless, mutable_text};
 
 /// A parsed path of the document, and where it stands.
 pub(super) struct Placed {
@@ -51,7 +51,7 @@ impl Parser<'_> {
         self.choice(&raw.api_version, "`fieldward.io/v1alpha1`", |text| (text == "fieldward.io/v1alpha1").then_some(()));
         self.choice(&raw.kind, "`UpdateRule`", |text| (text == "UpdateRule").then_some(()));
         let name =
-            self.choice(&raw.metadata.name, "a lower-case DNS subdomain", |text| is_dns_subdomain(text).then(|| RuleName(text.to_owned())));
+            self.choice(&raw.metadata.name, "a lower-case DNS subdomain", |text| is_dns_subdomain(text).then(|| RuleName(text.into())));
         let source = raw.metadata.annotations.get("fieldward.io/source").map(|text| text.value.clone());
         let defaulted = raw.metadata.annotations.get("fieldward.io/defaulted").map(|text| self.path_list(text)).unwrap_or_default();
         let spec = raw.spec;
@@ -77,6 +77,7 @@ impl Parser<'_> {
         let mut entries: Vec<Entry> = mutable.into_iter().map(|(_, entry)| entry).collect();
         entries.extend(checks::lifecycle_entries());
         let tree = marks::tree(&entries, &equality, &defaulted);
+        let for_everybody = mutable_text(entries.iter().filter(|entry| entry.by.is_none())).into();
         let equality = equality.into_iter().map(PlacedEquality::declared).collect();
         Ok(Rule {
             name,
@@ -96,6 +97,7 @@ impl Parser<'_> {
             defaulted: defaulted.into_iter().map(|placed| placed.path).collect(),
             exempt,
             tree,
+            for_everybody,
         })
     }
 

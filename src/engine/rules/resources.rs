@@ -39,13 +39,21 @@ impl ResourceRule {
 }
 
 fn lists(patterns: &[String], value: &str) -> bool {
-    patterns.iter().any(|pattern| pattern == "*" || pattern == value)
+    patterns.iter().any(|pattern| pattern == ANY || pattern == value)
+}
+
+/// What stands for all.
+pub(super) const ANY: &str = "*";
+
+/// The resource that a pattern names, without the subresource.
+pub(super) fn named(pattern: &str) -> &str {
+    pattern.split_once('/').map_or(pattern, |(resource, _)| resource)
 }
 
 fn names(pattern: &str, target: &Target<'_>) -> bool {
     let (resource, subresource) = pattern.split_once('/').unwrap_or((pattern, ""));
-    let subresource_fits = subresource == "*" || subresource == target.subresource;
-    (resource == "*" || resource == target.resource) && subresource_fits
+    let subresource_fits = subresource == ANY || subresource == target.subresource;
+    (resource == ANY || resource == target.resource) && subresource_fits
 }
 
 #[cfg(test)]

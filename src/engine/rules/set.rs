@@ -1,13 +1,13 @@
 //! A set of rules, taken whole or not at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::error::{RuleError, RuleErrors};
-use super::parse;
 use super::{Builtin, Rule, RuleName, Target, builtin};
+use super::{parse, resources};
 
 /// One file of rules: YAML, several documents separated by `---`.
 #[derive(Debug, Clone)]
@@ -21,10 +21,49 @@ pub struct Document {
 /// The rules in force. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct RuleSet {
-    rules: Arc<BTreeMap<RuleName, Arc<Rule>>>,
+    rules: Arc<Rules>,
     /// All rules, also of a set that holds only one of them.
-    whole: Arc<BTreeMap<RuleName, Arc<Rule>>>,
+    whole: Arc<Rules>,
     digest: Arc<str>,
+}
+
+/// Rules by name, and by the resources that they name, so that a review asks few of many.
+#[derive(Debug, Clone, Default)]
+struct Rules {
+    by_name: BTreeMap<RuleName, Arc<Rule>>,
+    /// Those that name the resource, in the order of their names.
+    by_resource: HashMap<String, Vec<Arc<Rule>>>,
+    /// Those that speak of resources without naming them, too.
+    wild: Vec<Arc<Rule>>,
+}
+
+impl From<BTreeMap<RuleName, Arc<Rule>>> for Rules {
+    fn from(by_name: BTreeMap<RuleName, Arc<Rule>>) -> Self {
+        let mut by_resource: HashMap<String, Vec<Arc<Rule>>> = HashMap::new();
+        let mut wild = Vec::new();
+        for rule in by_name.values() {
+            let patterns = rule.resources.iter().flat_map(|resource| &resource.resources);
+            let names: BTreeSet<&str> = patterns.map(|pattern| resources::named(pattern)).collect();
+            if names.contains(resources::ANY) {
+                wild.push(Arc::clone(rule));
+            } else {
+                for name in names {
+                    by_resource.entry(name.to_owned()).or_default().push(Arc::clone(rule));
+                }
+            }
+        }
+        Self { by_name, by_resource, wild }
+    }
+}
+
+impl Rules {
+    /// The rules that speak of a target, by name.
+    fn matching(&self, target: &Target<'_>) -> impl Iterator<Item = &Rule> {
+        let named = self.by_resource.get(target.resource).into_iter().flatten();
+        let mut found: Vec<&Rule> = named.chain(&self.wild).map(AsRef::as_ref).filter(|rule| rule.speaks_of(target)).collect();
+        found.sort_by(|one, two| one.name.cmp(&two.name));
+        found.into_iter()
+    }
 }
 
 impl RuleSet {
@@ -43,14 +82,14 @@ impl RuleSet {
         if !errors.is_empty() {
             return Err(RuleErrors(errors));
         }
-        let (digest, rules) = (digest(&rules), Arc::new(rules));
+        let (digest, rules) = (digest(&rules), Arc::new(Rules::from(rules)));
         Ok(Self { digest, whole: Arc::clone(&rules), rules })
     }
 
     /// The set that holds only the rule of that name, under the digest of the whole; none if there is no such rule.
     pub fn only(&self, name: &str) -> Option<Self> {
-        let (name, rule) = self.rules.iter().find(|(candidate, _)| candidate.as_str() == name)?;
-        let rules = Arc::new(BTreeMap::from([(name.clone(), Arc::clone(rule))]));
+        let (name, rule) = self.rules.by_name.iter().find(|(candidate, _)| candidate.as_str() == name)?;
+        let rules = Arc::new(Rules::from(BTreeMap::from([(name.clone(), Arc::clone(rule))])));
         Some(Self { rules, whole: Arc::clone(&self.whole), digest: Arc::clone(&self.digest) })
     }
 
@@ -61,37 +100,37 @@ impl RuleSet {
 
     /// The rules that speak of a target, by name.
     pub(in crate::engine) fn matching(&self, target: &Target<'_>) -> impl Iterator<Item = &Rule> {
-        self.rules().filter(|rule| rule.speaks_of(target))
+        self.rules.matching(target)
     }
 
     /// The rules of the whole set that speak of a target: what one of them hides, none shows.
     pub(in crate::engine) fn matching_in_whole(&self, target: &Target<'_>) -> impl Iterator<Item = &Rule> {
-        self.whole.values().map(AsRef::as_ref).filter(|rule| rule.speaks_of(target))
+        self.whole.matching(target)
     }
 
     /// All rules, by name.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
-        self.rules.values().map(AsRef::as_ref)
+        self.rules.by_name.values().map(AsRef::as_ref)
     }
 
     /// The rule of that name.
     pub fn get(&self, name: &str) -> Option<&Rule> {
-        self.rules().find(|rule| rule.name.as_str() == name)
+        self.rules.by_name.get(name).map(AsRef::as_ref)
     }
 
     /// The names of the rules, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.rules.keys().map(RuleName::as_str)
+        self.rules.by_name.keys().map(RuleName::as_str)
     }
 
     /// How many rules there are.
     pub fn len(&self) -> usize {
-        self.rules.len()
+        self.rules.by_name.len()
     }
 
     /// Whether there is no rule.
     pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+        self.rules.by_name.is_empty()
     }
 
     /// SHA-256 over the rules in force (names and texts), in hexadecimal digits.

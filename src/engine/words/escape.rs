@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 /// Escapes what a terminal or a line-based log would act on: control characters, line separators, direction overrides.
 pub fn harmless(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         if acts(letter) {
@@ -15,13 +18,19 @@ pub fn harmless(text: &str) -> String {
     out
 }
 
+/// Without this word nothing is.
+const IMMUTABLE: &str = "immutable";
+
 /// Breaks up the words on which Flux deletes and recreates an object: what matches `is\simmutable` or `immutable\sfield`.
 pub(crate) fn defused(text: &str) -> String {
+    if !text.as_bytes().windows(IMMUTABLE.len()).any(|word| word.eq_ignore_ascii_case(IMMUTABLE.as_bytes())) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for (at, letter) in text.char_indices() {
         let after = text.get(at + letter.len_utf8()..).unwrap_or_default();
         let steers =
-            (ends_with(&out, "is") && starts_with(after, "immutable")) || (ends_with(&out, "immutable") && starts_with(after, "field"));
+            (ends_with(&out, "is") && starts_with(after, IMMUTABLE)) || (ends_with(&out, IMMUTABLE) && starts_with(after, "field"));
         if letter.is_whitespace() && steers {
             escape(letter, &mut out);
         } else {
@@ -34,6 +43,7 @@ pub(crate) fn defused(text: &str) -> String {
 /// At most `most` characters; what is cut is told by `…`.
 pub(crate) fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
+        _ if text.len() <= most => text.to_owned(),
         None => text.to_owned(),
         Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
     }

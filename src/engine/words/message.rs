@@ -20,7 +20,7 @@ const WARNING: usize = 256;
 /// What one rule contributes to a denial.
 pub(crate) struct Part<'a> {
     pub(crate) rule: &'a str,
-    pub(crate) mutable: String,
+    pub(crate) mutable: std::sync::Arc<str>,
 }
 
 /// The message of a denial, complete without the causes, since kubectl prints nothing else.

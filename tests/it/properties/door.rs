@@ -3,7 +3,7 @@
 use super::case::Case;
 use crate::oracle::render;
 use crate::oracle::rule::{Rule, User};
-use fieldward::engine::{Builtin, Document, RuleSet, admit};
+use fieldward::engine::{Builtin, Document, Reply, RuleSet, admit, admit_plainly};
 use serde_json::{Value, json};
 
 /// What the engine answered.
@@ -58,7 +58,7 @@ pub(super) fn ask_about(set: &RuleSet, old: &Value, new: &Value, user: &User) ->
 }
 
 pub(super) fn ask_with(set: &RuleSet, body: &[u8]) -> Result<Answer, String> {
-    let reply = admit(set, body);
+    let reply = both_ways(set, body)?;
     let status = reply.status();
     let (recorded, outcomes) = (reply.fields().to_vec(), reply.rules().to_vec());
     let body = reply.into_body();
@@ -84,4 +84,10 @@ pub(super) fn ask_with(set: &RuleSet, body: &[u8]) -> Result<Answer, String> {
         return Err(format!("expected the same beside the body, found {recorded:?}, {outcome:?} and {text}"));
     }
     Ok(Answer { allowed, fields, recorded })
+}
+
+/// The reply, which is the same to the letter whichever way the review is read.
+pub(crate) fn both_ways(set: &RuleSet, body: &[u8]) -> Result<Reply, String> {
+    let (reply, plain) = (admit(set, body), admit_plainly(set, body));
+    if reply == plain { Ok(reply) } else { Err(format!("the fast path says {reply:?}\nthe plain one says {plain:?}")) }
 }

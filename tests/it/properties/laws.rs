@@ -6,7 +6,7 @@ use super::door;
 use super::{Run, wild, world};
 use crate::oracle::rule::{Entry, Reading, Rule, User};
 use crate::oracle::{self, notation, render};
-use fieldward::engine::{Builtin, Document, RuleSet, admit};
+use fieldward::engine::{Builtin, Document, RuleSet};
 use libtest_mimic::Failed;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -61,7 +61,7 @@ impl Strategy for Chains {
 
 /// A value that does not shrink.
 #[derive(Debug)]
-struct Fixed<T>(T);
+pub(super) struct Fixed<T>(pub(super) T);
 
 impl<T: Clone + std::fmt::Debug> ValueTree for Fixed<T> {
     type Value = T;
@@ -144,7 +144,7 @@ pub(super) fn of_a_repeated_key_of_the_envelope_the_last_counts() -> Result<(), 
 
 /// A request body, shown as text.
 #[derive(Clone)]
-pub(super) struct Body(Vec<u8>);
+pub(super) struct Body(pub(super) Vec<u8>);
 
 impl fmt::Debug for Body {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -206,7 +206,8 @@ pub(super) fn several_rules_must_all_allow(run: Run) -> Result<(), Failed> {
             .map(|(name, rule)| Document { origin: format!("{name}.yaml"), text: render::named_document(name, rule) })
             .collect();
         let set = RuleSet::load(Builtin::Left, &documents).map_err(|error| TestCaseError::fail(error.to_string()))?;
-        let reply = admit(&set, door::review(&case.old, &case.new, &case.user).to_string().as_bytes());
+        let body = door::review(&case.old, &case.new, &case.user).to_string();
+        let reply = door::both_ways(&set, body.as_bytes()).map_err(TestCaseError::fail)?;
         let answer: Value = serde_json::from_slice(&reply.into_body()).map_err(|error| TestCaseError::fail(error.to_string()))?;
         let causes = answer["response"]["status"]["details"]["causes"].as_array().cloned().unwrap_or_default();
         let found: BTreeSet<String> = causes.iter().filter_map(|cause| cause["field"].as_str()).map(str::to_owned).collect();
@@ -340,7 +341,7 @@ pub(super) fn every_body_is_answered(run: Run) -> Result<(), Failed> {
 
 /// Whether a body is answered with a sentence or with a verdict on its own uid.
 pub(crate) fn answered(set: &RuleSet, bytes: &[u8]) -> Result<(), TestCaseError> {
-    let reply = admit(set, bytes);
+    let reply = door::both_ways(set, bytes).map_err(TestCaseError::fail)?;
     let status = reply.status();
     let body = reply.into_body();
     let shown = format!("{status} {} to {}", String::from_utf8_lossy(&body), String::from_utf8_lossy(bytes));

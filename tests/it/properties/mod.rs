@@ -7,13 +7,14 @@ pub(crate) mod case;
 mod counts;
 pub(crate) mod dice;
 mod differing;
-mod door;
+pub(crate) mod door;
 mod explained;
 mod focus;
 pub(crate) mod laws;
 mod learned;
 mod loads;
 mod scene;
+mod spelled;
 mod wild;
 mod world;
 
@@ -53,6 +54,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             "properties::of_a_repeated_key_of_the_envelope_the_last_counts",
             laws::of_a_repeated_key_of_the_envelope_the_last_counts,
         ),
+        Trial::test("properties::every_spelling_has_one_verdict", move || spelled::every_spelling_has_one_verdict(run.part(4))),
         Trial::test("properties::several_rules_must_all_allow", move || laws::several_rules_must_all_allow(run.part(10))),
         Trial::test("properties::explanations_are_true", move || explained::explanations_are_true(run.part(6))),
         Trial::test("properties::differences_are_complete", move || differing::differences_are_complete(run.part(6))),

@@ -1,0 +1,384 @@
+//! Where the containers of a JSON text start and end, found in one pass that checks the text as it goes.
+
+use std::ops::Range;
+
+/// Levels of nesting that are taken, the review's own included: what any thread's stack bears.
+pub(super) const DEEPEST: usize = 64;
+
+/// Digits of a number that are taken: fewer than a float's range has.
+const LONGEST_NUMBER: usize = 300;
+
+/// A container: where its text starts and ends, and the number of the first container behind it.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    start: u32,
+    end: u32,
+    next: u32,
+}
+
+/// A text and its containers, in the order in which they start.
+#[derive(Debug)]
+pub(super) struct Outline<'t> {
+    text: &'t str,
+    spans: Vec<Span>,
+}
+
+/// A value in a text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Node<'t> {
+    pub(super) text: &'t str,
+    /// Its number, if it is a container.
+    span: Option<u32>,
+}
+
+/// Numbers of containers that may turn out to be equal to those that come.
+pub(super) type Models = Range<u32>;
+
+/// None: the text is out of the ordinary, or no JSON.
+pub(super) type Ordinary<T = ()> = Option<T>;
+
+/// A pass through a text.
+pub(super) struct Scanner<'t> {
+    outline: Outline<'t>,
+    at: usize,
+}
+
+impl<'t> Scanner<'t> {
+    /// None if positions in the text would not fit.
+    pub(super) fn new(text: &'t str) -> Ordinary<Self> {
+        u32::try_from(text.len()).ok()?;
+        // A container in about forty bytes is usual.
+        Some(Self { outline: Outline { text, spans: Vec::with_capacity(text.len() / 40) }, at: 0 })
+    }
+
+    /// The outline, if nothing but space is left.
+    pub(super) fn finish(mut self) -> Ordinary<Outline<'t>> {
+        self.space();
+        (self.at == self.outline.text.len()).then_some(self.outline)
+    }
+
+    /// The value that comes, and what it was found to be. Containers that are equal to one of the models are taken as those are.
+    pub(super) fn value(&mut self, depth: usize, models: &mut Models) -> Ordinary<Node<'t>> {
+        let start = self.at;
+        let span = match self.peek()? {
+            b'{' | b'[' => Some(self.container(depth, models)?),
+            b'"' => {
+                self.string()?;
+                None
+            }
+            b'-' | b'0'..=b'9' => {
+                self.number()?;
+                None
+            }
+            _ => {
+                self.literal()?;
+                None
+            }
+        };
+        Some(Node { text: self.outline.text.get(start..self.at)?, span })
+    }
+
+    /// The members of the object that comes: `member` is called with each name where its value starts, and takes the value.
+    pub(super) fn members(&mut self, mut member: impl FnMut(&mut Self, &'t str) -> Ordinary) -> Ordinary {
+        self.take(b'{')?;
+        self.space();
+        if self.peek()? == b'}' {
+            return self.take(b'}');
+        }
+        loop {
+            self.space();
+            let start = self.at + 1;
+            self.string()?;
+            let name = self.outline.text.get(start..self.at - 1)?;
+            self.space();
+            self.take(b':')?;
+            self.space();
+            member(self, name)?;
+            self.space();
+            match self.peek()? {
+                b',' => self.at += 1,
+                _ => return self.take(b'}'),
+            }
+        }
+    }
+
+    /// The containers found so far.
+    pub(super) fn found(&self) -> u32 {
+        position(self.outline.spans.len())
+    }
+
+    /// What has not been read yet.
+    pub(super) fn rest(&self) -> &'t str {
+        self.outline.text.get(self.at..).unwrap_or_default()
+    }
+
+    pub(super) fn space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn container(&mut self, depth: usize, models: &mut Models) -> Ordinary<u32> {
+        if depth == DEEPEST {
+            return None;
+        }
+        let number = self.found();
+        let Some((model, span)) = models.clone().next().and_then(|model| Some((model, self.span(model)?))) else {
+            self.children(depth, &mut (0..0))?;
+            return Some(number);
+        };
+        models.start = span.next;
+        if !self.is_next(span) {
+            self.children(depth, &mut (model + 1..span.next))?;
+            return Some(number);
+        }
+        let (from, to) = (self.at, span.start as usize);
+        let moved = |place: u32| position(place as usize - to + from);
+        for copied in model..span.next {
+            let Span { start, end, next } = self.span(copied)?;
+            self.outline.spans.push(Span { start: moved(start), end: moved(end), next: next - model + number });
+        }
+        self.at += (span.end - span.start) as usize;
+        Some(number)
+    }
+
+    /// Whether a container comes that is equal to that one.
+    fn is_next(&self, span: Span) -> bool {
+        let bytes = self.outline.text.as_bytes();
+        let (start, end) = (span.start as usize, span.end as usize);
+        let next = bytes.get(self.at..self.at + (end - start));
+        next.is_some_and(|next| bytes.get(start..end) == Some(next))
+    }
+
+    fn children(&mut self, depth: usize, models: &mut Models) -> Ordinary {
+        let own = self.outline.spans.len();
+        self.outline.spans.push(Span { start: position(self.at), end: 0, next: 0 });
+        if self.peek()? == b'{' {
+            self.members(|scanner, _| scanner.value(depth + 1, models).map(drop))?;
+        } else {
+            self.elements(depth + 1, models)?;
+        }
+        let next = self.found();
+        let span = self.outline.spans.get_mut(own)?;
+        (span.end, span.next) = (position(self.at), next);
+        Some(())
+    }
+
+    fn elements(&mut self, depth: usize, models: &mut Models) -> Ordinary {
+        self.take(b'[')?;
+        self.space();
+        if self.peek()? == b']' {
+            return self.take(b']');
+        }
+        loop {
+            self.space();
+            self.value(depth, models)?;
+            self.space();
+            match self.peek()? {
+                b',' => self.at += 1,
+                _ => return self.take(b']'),
+            }
+        }
+    }
+
+    fn string(&mut self) -> Ordinary {
+        self.take(b'"')?;
+        loop {
+            self.at += plain(self.outline.text.as_bytes().get(self.at..)?);
+            match self.peek()? {
+                b'"' => return self.take(b'"'),
+                b'\\' => self.escape()?,
+                _ => return None,
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Ordinary {
+        let bytes = self.outline.text.as_bytes();
+        match bytes.get(self.at + 1)? {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 2,
+            b'u' => {
+                let digits = bytes.get(self.at + 2..self.at + 6)?;
+                let is_surrogate = matches!(digits, [b'd' | b'D', b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..]);
+                if is_surrogate || !digits.iter().all(u8::is_ascii_hexdigit) {
+                    return None;
+                }
+                self.at += 6;
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn number(&mut self) -> Ordinary {
+        let start = self.at;
+        if self.peek()? == b'-' {
+            self.at += 1;
+        }
+        match self.peek()? {
+            b'0' => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        let goes_on = matches!(self.peek(), Some(b'e' | b'E' | b'0'..=b'9'));
+        (!goes_on && self.at - start <= LONGEST_NUMBER).then_some(())
+    }
+
+    fn digits(&mut self) -> Ordinary {
+        let start = self.at;
+        while let Some(b'0'..=b'9') = self.peek() {
+            self.at += 1;
+        }
+        (self.at > start).then_some(())
+    }
+
+    fn literal(&mut self) -> Ordinary {
+        let rest = self.outline.text.as_bytes().get(self.at..)?;
+        let word: &[u8] = [&b"null"[..], b"true", b"false"].into_iter().find(|word| rest.starts_with(word))?;
+        self.at += word.len();
+        Some(())
+    }
+
+    fn take(&mut self, byte: u8) -> Ordinary {
+        (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.outline.text.as_bytes().get(self.at).copied()
+    }
+
+    fn span(&self, number: u32) -> Option<Span> {
+        self.outline.spans.get(number as usize).copied()
+    }
+}
+
+/// Texts are shorter than a position can count.
+fn position(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// How many bytes of a string come before its end, an escape or a control character; eight at a time.
+fn plain(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = ONES * 0x80;
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let mut at = 0;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        // The lowest bit set tells the first such byte; those above it may be wrong.
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let found = zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\'))) | control;
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    at + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)).count()
+}
+
+impl<'t> Outline<'t> {
+    /// What is in an object, in the order of the text; nothing if it is none.
+    pub(super) fn members(&self, object: Node<'t>) -> impl Iterator<Item = (&'t str, Node<'t>)> {
+        let mut inside = self.inside(object, b'{');
+        std::iter::from_fn(move || {
+            let name = inside.name()?;
+            Some((name, inside.value()?))
+        })
+    }
+
+    /// What is in a list, in the order of the text; nothing if it is none.
+    pub(super) fn elements(&self, list: Node<'t>) -> impl Iterator<Item = Node<'t>> {
+        let mut inside = self.inside(list, b'[');
+        std::iter::from_fn(move || inside.value())
+    }
+
+    fn inside(&self, node: Node<'t>, bracket: u8) -> Inside<'_, 't> {
+        let span = node.span.filter(|_| node.text.as_bytes().first() == Some(&bracket));
+        let span = span.and_then(|number| Some((number, self.spans.get(number as usize)?)));
+        let (at, child) = span.map_or((self.text.len(), 0), |(number, span)| (span.start as usize + 1, number + 1));
+        Inside { outline: self, at, child }
+    }
+}
+
+impl Node<'_> {
+    pub(super) fn is_container(&self) -> bool {
+        self.span.is_some()
+    }
+
+    pub(super) fn is_object(&self) -> bool {
+        self.text.starts_with('{')
+    }
+
+    pub(super) fn is_list(&self) -> bool {
+        self.text.starts_with('[')
+    }
+}
+
+/// A place between the values of a container, in a text that is known to be well-formed.
+struct Inside<'o, 't> {
+    outline: &'o Outline<'t>,
+    at: usize,
+    /// The number of the next container.
+    child: u32,
+}
+
+impl<'t> Inside<'_, 't> {
+    fn name(&mut self) -> Option<&'t str> {
+        self.separators();
+        let start = self.at + 1;
+        self.string()?;
+        self.outline.text.get(start..self.at - 1)
+    }
+
+    fn value(&mut self) -> Option<Node<'t>> {
+        self.separators();
+        let start = self.at;
+        let span = match self.peek()? {
+            b'}' | b']' => return None,
+            b'{' | b'[' => {
+                let span = self.outline.spans.get(self.child as usize)?;
+                self.at = span.end as usize;
+                Some(std::mem::replace(&mut self.child, span.next))
+            }
+            b'"' => {
+                self.string()?;
+                None
+            }
+            _ => {
+                let is_part = |byte: &u8| !matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
+                self.at += self.outline.text.as_bytes().get(self.at..)?.iter().take_while(|byte| is_part(byte)).count();
+                None
+            }
+        };
+        Some(Node { text: self.outline.text.get(start..self.at)?, span })
+    }
+
+    fn separators(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r' | b',' | b':') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn string(&mut self) -> Option<()> {
+        if self.peek()? != b'"' {
+            return None;
+        }
+        self.at += 1;
+        loop {
+            self.at += plain(self.outline.text.as_bytes().get(self.at..)?);
+            match self.peek()? {
+                b'"' => break self.at += 1,
+                _ => self.at += 2,
+            }
+        }
+        Some(())
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.outline.text.as_bytes().get(self.at).copied()
+    }
+}

@@ -1,0 +1,92 @@
+//! A review read in one pass: its members unread, as the plain path has them, and the outline of both objects.
+
+use serde_json::Value;
+
+use super::outline::{Models, Node, Ordinary, Outline, Scanner};
+use super::trees::Trees;
+use crate::engine::review::Fields;
+use crate::engine::rules::Rule;
+
+/// A review that is nothing out of the ordinary.
+#[derive(Debug)]
+pub(in crate::engine) struct Read<'t> {
+    /// The members of the review.
+    pub(in crate::engine) top: Fields<'t>,
+    /// The members of its request; none if that is no object.
+    pub(in crate::engine) request: Option<Fields<'t>>,
+    pub(in crate::engine) objects: Objects<'t>,
+}
+
+/// The two objects, as far as there are any.
+#[derive(Debug)]
+pub(in crate::engine) struct Objects<'t> {
+    outline: Outline<'t>,
+    old: Option<Node<'t>>,
+    new: Option<Node<'t>>,
+}
+
+impl<'t> Read<'t> {
+    /// None if the body is out of the ordinary.
+    pub(in crate::engine) fn of(body: &'t [u8]) -> Ordinary<Self> {
+        let mut scanner = Scanner::new(std::str::from_utf8(body).ok()?)?;
+        let (mut top, mut request) = (Fields::default(), None);
+        let (mut old, mut new) = (None, None);
+        scanner.space();
+        scanner.members(|scanner, name| {
+            let before = scanner.rest();
+            if ordinary(name)? == "request" {
+                (old, new, request) = (None, None, None);
+                if before.starts_with('{') {
+                    let fields = request.insert(Fields::default());
+                    scanner.members(|scanner, name| {
+                        let mut models = match ordinary(name)? {
+                            "object" => models_in(old.clone()),
+                            "oldObject" => models_in(new.clone()),
+                            _ => 0..0,
+                        };
+                        let first = scanner.found();
+                        let node = scanner.value(2, &mut models)?;
+                        fields.push(name, node.text);
+                        let object = Some((node, first..scanner.found()));
+                        match name {
+                            "object" => new = object,
+                            "oldObject" => old = object,
+                            _ => {}
+                        }
+                        Some(())
+                    })?;
+                } else {
+                    scanner.value(1, &mut (0..0))?;
+                }
+            } else {
+                scanner.value(1, &mut (0..0))?;
+            }
+            let text = before.get(..before.len() - scanner.rest().len())?;
+            top.push(name, text);
+            Some(())
+        })?;
+        let node = |object: Option<(Node<'t>, Models)>| object.map(|(node, _)| node);
+        let objects = Objects { outline: scanner.finish()?, old: node(old), new: node(new) };
+        Some(Self { top, request, objects })
+    }
+}
+
+impl Objects<'_> {
+    /// The old and the new object without what the verdict of these rules cannot depend on; none if they are best read whole.
+    pub(in crate::engine) fn trees(&self, rules: &[&Rule]) -> Ordinary<(Value, Value)> {
+        if rules.iter().flat_map(|rule| rule.entries()).any(|entry| entry.when.is_some()) {
+            return None;
+        }
+        Trees { outline: &self.outline }.of(self.old?, self.new?, rules)
+    }
+}
+
+/// A name that is written as it is.
+fn ordinary(name: &str) -> Ordinary<&str> {
+    (!name.contains('\\')).then_some(name)
+}
+
+/// The containers of the other object.
+fn models_in(other: Option<(Node<'_>, Models)>) -> Models {
+    other.map_or(0..0, |(_, containers)| containers)
+}
