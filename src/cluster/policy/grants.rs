@@ -59,7 +59,9 @@ impl Grants {
         let when = match &grant.when {
             When::Once(when) => when.clone(),
             When::ByValue(text) => {
-                let holds = Expr::exists(format!("[dyn({})]", sent.new), "value", Expr::text(format!("({text})")));
+                // A comment goes to the end of its line, and would take the bracket with it.
+                let end = if text.contains("//") { "\n" } else { "" };
+                let holds = Expr::exists(format!("[dyn({})]", sent.new), "value", Expr::text(format!("({text}{end})")));
                 Expr::exists(format!("[dyn({})]", sent.old), "oldValue", holds)
             }
         };

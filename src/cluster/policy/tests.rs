@@ -63,6 +63,16 @@ fn every_construct_has_its_expression() {
 }
 
 #[test]
+fn a_comment_takes_no_bracket_with_it() {
+    let rules = rules("  mutable: [{path: spec.x, when: value > oldValue // more}]\n");
+    let policy = export(rules.get("r").unwrap()).unwrap().policy;
+    let variables = policy.spec.unwrap().variables.unwrap();
+    let lines = variables.iter().flat_map(|variable| variable.expression.lines());
+    let commented: Vec<&str> = lines.filter(|line| line.contains("// more")).collect();
+    assert!(!commented.is_empty() && commented.iter().all(|line| line.ends_with("// more")), "{commented:?}");
+}
+
+#[test]
 fn what_every_rule_has_stands_in_metadata() {
     let spec = "  mutable: [spec.x]\n";
     let refused = variable(spec, "refused_metadata");

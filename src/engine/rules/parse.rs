@@ -12,6 +12,9 @@ use crate::engine::condition::{self, Fault};
 use crate::engine::path::Path;
 use crate::engine::words::{harmless, mutable_text};
 
+/// How the names of the conditions begin that fieldward itself writes into a registration or a policy.
+const OWN_CONDITIONS: &str = "fieldward.io/";
+
 /// A parsed path of the document, and where it stands.
 pub(super) struct Placed {
     pub(super) path: Path,
@@ -156,6 +159,11 @@ impl Parser<'_> {
     fn conditions(&mut self, raw: Vec<RawCondition>) -> Vec<MatchCondition> {
         for text in raw.iter().flat_map(|condition| [&condition.name, &condition.expression]).filter(|text| text.value.trim().is_empty()) {
             self.refuse(text.referenced, "expected a name and an expression, found an empty text");
+        }
+        for name in raw.iter().map(|condition| &condition.name).filter(|name| name.value.starts_with(OWN_CONDITIONS)) {
+            let message =
+                format!("expected a name of the rule's own, found `{}`: `{OWN_CONDITIONS}` is fieldward's", harmless(&name.value));
+            self.refuse(name.referenced, message);
         }
         // The API server reads the expression, which may be CEL that is not understood here: that is for lint to say.
         raw.into_iter().map(|condition| MatchCondition { name: condition.name.value, expression: condition.expression.value }).collect()
