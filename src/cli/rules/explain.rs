@@ -3,6 +3,7 @@
 mod answer;
 mod kind;
 mod location;
+mod pairing;
 
 use std::process::ExitCode;
 
@@ -13,7 +14,7 @@ use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, Format, GOOD, styled};
 use crate::cli::rule_args::RuleArgs;
 use crate::engine::{Effect, Verbs, harmless};
 use answer::{Answer, Related, Relation, Requester};
-pub use answer::{Cases, MayChange, cases};
+pub use answer::{Cases, MayChange, cases, may_change};
 use kind::Meant;
 use location::Location;
 
