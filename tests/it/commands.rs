@@ -153,6 +153,8 @@ static COMMANDS: &[Line] = &[
     line("rules-explain-some-labels", "rules explain widget metadata.labels['g*'] --rules tests/golden/files/guarded.yaml"),
     line("rules-explain-label", "rules explain widget metadata.labels.guard --rules tests/golden/files/guarded.yaml"),
     line("rules-explain-key", "rules explain widget spec.tasks[*].name --rules tests/golden/files/guarded.yaml"),
+    line("rules-explain-which-rule", "rules explain pods spec.nodeSelector --rules deploy/rules/kubernetes"),
+    line("rules-explain-which-rule-json", "rules explain -o json pod spec.nodeSelector --rules deploy/rules/kubernetes"),
     line("rules-explain-two-rules", "rules explain widget spec.a --rules tests/cases/actions/two-rules/rules.yaml"),
     line("rules-explain-json", "rules explain -o json job spec.volumes[0].volumeClaimName"),
     line("rules-explain-path", "rules explain job spec..x"),

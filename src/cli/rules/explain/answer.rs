@@ -1,7 +1,7 @@
 //! What one rule says of a location.
 
 use super::pairing::Pairing;
-use crate::cli::rules::diff::words;
+use crate::cli::rules::diff::{one_line, selector, words};
 use crate::cli::rules::reach::{Above, Change, Guard, Own, Permits};
 use crate::engine::{Entry, Equal, OWNED, Rule, Step, harmless};
 
@@ -21,6 +21,8 @@ pub enum MayChange {
 pub(super) struct Answer<'r> {
     pub(super) rule: &'r Rule,
     pub(super) may_change: MayChange,
+    /// Which updates the rule judges at all, all of which must hold; nothing: every one of its resources.
+    pub(super) only_where: Vec<String>,
     /// Whether the API server writes it, so that entries say nothing.
     is_owned: bool,
     /// Why that is so for other reasons than entries.
@@ -122,6 +124,7 @@ impl<'r> Answer<'r> {
         let mut answer = Self {
             rule,
             may_change: MayChange::No,
+            only_where: only_where(rule),
             is_owned,
             notes: Vec::new(),
             certain,
@@ -339,6 +342,16 @@ fn is_below(steps: &[Step], names: &[&str]) -> bool {
 
 fn meets(steps: &[Step], names: &[&str]) -> bool {
     steps.iter().zip(names).all(|(step, name)| step.meets(&Step::Name((*name).to_owned())))
+}
+
+/// What the rule's registration asks for besides the resource.
+fn only_where(rule: &Rule) -> Vec<String> {
+    let namespace = selector(rule.namespace_selector()).into_iter().map(|label| format!("the namespace has {label}"));
+    let object = selector(rule.object_selector()).into_iter().collect::<Vec<_>>().join(", ");
+    let object = (!object.is_empty()).then(|| format!("the object has, before or after, {object}"));
+    let conditions =
+        rule.conditions().iter().map(|condition| format!("{} ({})", one_line(&condition.expression), harmless(&condition.name)));
+    namespace.chain(object).chain(conditions).collect()
 }
 
 /// Requesters in words.
