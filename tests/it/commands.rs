@@ -165,6 +165,7 @@ static COMMANDS: &[Line] = &[
     line("rules-diff-folders", "rules diff deploy/rules/volcano deploy/rules/ray"),
     line("rules-diff-unknown", "rules diff volcano-job none"),
     line("rules-learn-appearing", "rules learn tests/golden/files/appearing.yaml"),
+    line("rules-learn-spelled", "rules learn tests/golden/files/spelled.yaml"),
     line("rules-learn", "rules learn tests/cases/volcano-job tests/cases/mxjob"),
     line("rules-learn-json", "rules learn -o json tests/cases/mxjob/mx-status-by-operator.json tests/cases/volcano-job/vj-queue.json"),
     line("rules-learn-secrets", "rules learn tests/packs/cci/secret tests/cases/secrecy"),

@@ -1,5 +1,6 @@
 //! `fieldward rules learn`: the smallest rule that permits recorded changes.
 
+mod amounts;
 mod changes;
 mod document;
 mod draft;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::amounts::is_amount;
 use super::shape::{Shape, hollows, is_hollow, name_of};
 use crate::engine::{Equal, OWNED, Step, Verb, respelled};
 
@@ -15,6 +16,8 @@ pub(super) struct Change {
     pub(super) verb: Verb,
     /// None: it is a change of what is meant.
     pub(super) equal: Vec<(Vec<Step>, Equal)>,
+    /// What it would be another spelling of, if it were an amount.
+    pub(super) spelled: Option<Equal>,
     /// Whether the recording holds masks instead of the values.
     pub(super) is_masked: bool,
 }
@@ -136,36 +139,41 @@ impl Walk<'_> {
             self.path.pop();
             return;
         }
-        let equal = self.spelling(old, new);
+        let (equal, spelled) = self.spelling(old, new);
         self.path.pop();
-        self.found.push(Change {
-            path: self.path.clone(),
-            verb: Verb::Modify,
-            equal,
-            is_masked: is_masked(Some(old)) && is_masked(Some(new)),
-        });
+        let is_masked = is_masked(Some(old)) && is_masked(Some(new));
+        self.found.push(Change { path: self.path.clone(), verb: Verb::Modify, equal, spelled, is_masked });
     }
 
     fn whole(&mut self, verb: Verb, old: Option<&Value>, new: Option<&Value>) {
-        let equal = match (old, new) {
+        let (equal, spelled) = match (old, new) {
             (Some(old), Some(new)) => self.spelling(old, new),
             (None, Some(value)) | (Some(value), None) if self.is_left_out(value) => {
                 let mut found = Vec::new();
                 hollows(&self.path, value, &mut found);
-                found.into_iter().map(|(path, value)| (path, Equal::AbsentAs(value))).collect()
+                (found.into_iter().map(|(path, value)| (path, Equal::AbsentAs(value))).collect(), None)
             }
-            _ => Vec::new(),
+            _ => (Vec::new(), None),
         };
-        self.found.push(Change { path: self.path.clone(), verb, equal, is_masked: is_masked(old) && is_masked(new) });
+        self.found.push(Change { path: self.path.clone(), verb, equal, spelled, is_masked: is_masked(old) && is_masked(new) });
     }
 
-    fn spelling(&self, old: &Value, new: &Value) -> Vec<(Vec<Step>, Equal)> {
-        let equal = respelled(old, new).filter(|_| self.reading.equality);
-        equal.map(|equal| (self.path.clone(), equal)).into_iter().collect()
+    /// Another spelling of one amount, or what would be one if the field were an amount, which nothing says.
+    fn spelling(&self, old: &Value, new: &Value) -> (Vec<(Vec<Step>, Equal)>, Option<Equal>) {
+        match respelled(old, new).filter(|_| self.reading.equality) {
+            Some(equal) if is_amount(&self.path, &equal) => (vec![(self.path.clone(), equal)], None),
+            spelled => (Vec::new(), spelled),
+        }
     }
 
     fn note(&mut self, verb: Verb, old: Option<&Value>, new: Option<&Value>) {
-        self.found.push(Change { path: self.path.clone(), verb, equal: Vec::new(), is_masked: is_masked(old) && is_masked(new) });
+        self.found.push(Change {
+            path: self.path.clone(),
+            verb,
+            equal: Vec::new(),
+            spelled: None,
+            is_masked: is_masked(old) && is_masked(new),
+        });
     }
 }
 

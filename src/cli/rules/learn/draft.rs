@@ -30,6 +30,8 @@ pub(super) struct Entry {
     pub(super) reviews: BTreeSet<usize>,
     pub(super) users: BTreeSet<String>,
     pub(super) is_masked: bool,
+    /// The equality under which all of its changes would be none.
+    pub(super) spelled: Option<Equal>,
 }
 
 /// What would be an entry of `equality`.
@@ -167,6 +169,7 @@ impl Draft {
             reviews: BTreeSet::from([review]),
             users: BTreeSet::from([update.user.clone()]),
             is_masked: change.is_masked,
+            spelled: change.spelled.clone(),
         }));
     }
 
@@ -270,6 +273,7 @@ fn join(known: &mut Entry, entry: Entry) {
     known.reviews.extend(entry.reviews);
     known.users.extend(entry.users);
     known.is_masked |= entry.is_masked;
+    known.spelled = known.spelled.take().filter(|spelled| entry.spelled.as_ref() == Some(spelled));
 }
 
 /// Which keys were touched in each map.
