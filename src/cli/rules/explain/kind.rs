@@ -25,7 +25,9 @@ pub(super) fn find<'r>(rules: &'r RuleSet, text: &str) -> anyhow::Result<Meant<'
         }
         let own = resources(rule, |resource| name.means(resource));
         if !own.is_empty() {
-            speaking.iter_mut().for_each(|(_, named)| named.retain(|resource| own.contains(resource)));
+            for (_, named) in &mut speaking {
+                named.retain(|resource| own.contains(resource));
+            }
             speaking.retain(|(_, named)| !named.is_empty());
         }
     }

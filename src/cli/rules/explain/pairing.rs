@@ -20,13 +20,13 @@ pub(super) struct Pairing {
 impl Pairing {
     /// None if no list pairs by what the steps lead to.
     pub(super) fn of(rule: &Rule, entries: &[Entry], steps: &[Step]) -> Option<Self> {
-        let [list @ .., element, last] = steps else { return None };
-        let key = key(rule, list, element, last)?;
+        let [list @ .., element, member] = steps else { return None };
+        let key = key(rule, list, element, member)?;
         let any = [list, &[Step::AnyElement]].concat();
         let one = [list, std::slice::from_ref(element)].concat();
         let swap = walk(entries, &one, Step::meets).clear_container.and(&walk(entries, &any, Step::meets).set_container);
         let modify = walk(entries, steps, Step::meets).modify.or(&swap);
-        let is_exact = *last == Step::Name(key.clone());
+        let is_exact = *member == Step::Name(key.clone());
         Some(Self { is_exact, replace: walk(entries, list, Step::within).replace, swap, modify, key })
     }
 
@@ -65,7 +65,7 @@ impl Pairing {
 }
 
 /// The key by which the list's elements pair, if the last step leads to it; of several declarations the first listed counts.
-fn key(rule: &Rule, list: &[Step], element: &Step, last: &Step) -> Option<String> {
+fn key(rule: &Rule, list: &[Step], element: &Step, member: &Step) -> Option<String> {
     for declared in rule.declarations() {
         let path = declared.path.steps();
         let Equal::Key(key) = &declared.equal else { continue };
@@ -75,7 +75,7 @@ fn key(rule: &Rule, list: &[Step], element: &Step, last: &Step) -> Option<String
             Step::Keyed { key: own, .. } => own == key,
             _ => false,
         };
-        if pairs(Step::meets) && is_element && last.meets(&Step::Name(key.clone())) {
+        if pairs(Step::meets) && is_element && member.meets(&Step::Name(key.clone())) {
             return Some(key.clone());
         }
         if pairs(Step::within) {
