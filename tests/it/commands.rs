@@ -161,6 +161,8 @@ static COMMANDS: &[Line] = &[
     line("rules-explain-unknown", "rules explain pod spec.x"),
     line("rules-diff", "rules diff volcano-job tests/golden/files/volcano-job-next.yaml"),
     line("rules-diff-json", "rules diff -o json volcano-job deploy/rules/volcano/job-elastic.yaml"),
+    line("rules-diff-items", "rules diff tests/golden/files/items-before.yaml tests/golden/files/items-after.yaml"),
+    line("rules-diff-items-json", "rules diff -o json tests/golden/files/items-after.yaml tests/golden/files/items-before.yaml"),
     line("rules-diff-none", "rules diff mxjob deploy/rules/mxjob.yaml"),
     line("rules-diff-folders", "rules diff deploy/rules/volcano deploy/rules/ray"),
     line("rules-diff-unknown", "rules diff volcano-job none"),
