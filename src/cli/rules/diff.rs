@@ -17,6 +17,7 @@ use crate::engine::{Builtin, Rule, RuleSet, harmless};
 pub use compare::TooMany;
 pub(in crate::cli::rules) use compare::words;
 pub use difference::{Difference, Permission};
+pub(in crate::cli::rules) use scope::{one_line, selector};
 
 /// The options of `fieldward rules diff`.
 #[derive(Debug, clap::Args)]

@@ -3,6 +3,7 @@
 mod answer;
 mod kind;
 mod location;
+mod pairing;
 
 use std::process::ExitCode;
 
@@ -13,15 +14,18 @@ use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, Format, GOOD, styled};
 use crate::cli::rule_args::RuleArgs;
 use crate::engine::{Effect, Verbs, harmless};
 use answer::{Answer, Related, Relation, Requester};
-pub use answer::{Cases, MayChange, cases};
+pub use answer::{Cases, MayChange, cases, may_change};
 use kind::Meant;
 use location::Location;
 
 /// The options of `fieldward rules explain`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit code: 0 it may change, at least in part, 1 it may not, 2 no such rule, or no path.")]
+#[command(
+    after_help = "Exit code: 0 it may change, at least in part or under one of several rules of which not all apply to every update, 1 it may \
+    not, 2 no such rule, or no path."
+)]
 pub(super) struct Args {
-    /// A kind as kubectl names it (`job`, `jobs`, `jobs.v1alpha1.batch.volcano.sh`), or a rule's name
+    /// A kind as kubectl names it (`job`, `jobs`, `jobs.v1alpha1.batch.volcano.sh`), or the name of a rule if no kind is called so
     kind: String,
     /// A path as in a rule (`spec.tasks[*].replicas`), or a field as a denial names it; without one, the whole kind
     path: Option<String>,
@@ -54,7 +58,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Format::Text => output::print(&report.text())?,
         Format::Json => output::print_json(&report.json())?,
     }
-    Ok(ExitCode::from(u8::from(report.may_change() == MayChange::No)))
+    Ok(ExitCode::from(u8::from(report.verdict() == Verdict::Same(MayChange::No))))
 }
 
 struct Report<'a> {
@@ -63,11 +67,24 @@ struct Report<'a> {
     answers: Vec<Answer<'a>>,
 }
 
+/// What all rules together say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// The same for every update.
+    Same(MayChange),
+    /// They say different things, and not all of them apply to every update.
+    ByRule,
+}
+
 impl Report<'_> {
-    /// All rules that refuse must allow.
-    fn may_change(&self) -> MayChange {
-        let refusing = self.answers.iter().filter(|answer| answer.rule.actions().effect == Effect::Deny);
-        refusing.map(|answer| answer.may_change).min().unwrap_or(MayChange::Yes)
+    /// All rules that refuse must allow, of those that apply.
+    fn verdict(&self) -> Verdict {
+        let refusing = || self.answers.iter().filter(|answer| answer.rule.actions().effect == Effect::Deny);
+        let said = |answers: &mut dyn Iterator<Item = &Answer<'_>>| answers.map(|answer| answer.may_change).min();
+        let worst = said(&mut refusing()).unwrap_or(MayChange::Yes);
+        let always = said(&mut refusing().filter(|answer| answer.only_where.is_empty()));
+        let is_told = always == Some(worst) || refusing().all(|answer| answer.may_change == worst);
+        if is_told { Verdict::Same(worst) } else { Verdict::ByRule }
     }
 
     fn text(&self) -> String {
@@ -77,9 +94,15 @@ impl Report<'_> {
             MayChange::No => styled(BAD.bold(), "may not change"),
         };
         let what = self.path.map(|path| format!("{} of ", harmless(path))).unwrap_or_default();
-        let mut text = format!("{what}{}: {}\n", harmless(&self.resources.join(", ")), words(self.may_change()));
+        let verdict = match self.verdict() {
+            Verdict::Same(may_change) => words(may_change),
+            Verdict::ByRule => styled(DOUBTFUL.bold(), "depends on which of the rules apply"),
+        };
+        let mut text = format!("{what}{}: {verdict}\n", harmless(&self.resources.join(", ")));
         if self.answers.len() > 1 {
-            text += &styled(ASIDE, "several rules speak of it; all of them must allow");
+            let is_conditional = self.answers.iter().any(|answer| !answer.only_where.is_empty());
+            let all = if is_conditional { "all of them that apply to an update" } else { "all of them" };
+            text += &styled(ASIDE, &format!("several rules speak of it; {all} must allow"));
             text.push('\n');
         }
         for answer in &self.answers {
@@ -92,7 +115,10 @@ impl Report<'_> {
         Json {
             path: self.path,
             resources: &self.resources,
-            may_change: self.may_change(),
+            may_change: match self.verdict() {
+                Verdict::Same(may_change) => may_change,
+                Verdict::ByRule => MayChange::Partly,
+            },
             rules: self.answers.iter().map(JsonAnswer::of).collect(),
         }
     }
@@ -102,6 +128,7 @@ fn answer_text(answer: &Answer<'_>, is_path: bool, own: Option<String>) -> Strin
     let rule = answer.rule;
     let own = own.map(|own| format!(": {own}")).unwrap_or_default();
     let mut text = format!("rule {} ({}){own}{}\n", rule.name(), harmless(rule.origin()), consequence(rule.actions().effect));
+    text.extend(answer.only_where.iter().map(|cases| format!("  only where {cases}\n")));
     if is_path {
         for (changes, cases) in answer.permitted() {
             let changes = if changes.len() == 5 { "every change".to_owned() } else { changes.join(", ") };
@@ -172,6 +199,8 @@ struct JsonAnswer<'r> {
     may_change: MayChange,
     /// What follows from a change that is not permitted.
     effect: &'static str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    only_where: &'r [String],
     permitted: Vec<Permitted>,
     refused: Vec<&'static str>,
     entries: Vec<JsonEntry>,
@@ -223,6 +252,7 @@ impl<'r> JsonAnswer<'r> {
                 Effect::Warn => "Warn",
                 Effect::Nothing => "Audit",
             },
+            only_where: &answer.only_where,
             permitted: answer.permitted().into_iter().map(|(changes, cases)| Permitted { changes, cases }).collect(),
             refused: answer.refused(),
             entries: answer.entries.iter().map(entry).collect(),

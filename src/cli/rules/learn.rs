@@ -1,5 +1,6 @@
 //! `fieldward rules learn`: the smallest rule that permits recorded changes.
 
+mod amounts;
 mod changes;
 mod document;
 mod draft;
@@ -15,7 +16,7 @@ use serde::Serialize;
 
 use crate::cli::documents::STDIN;
 use crate::cli::output::{self, Format};
-use crate::engine::harmless;
+use crate::engine::{Verb, harmless};
 use changes::Reading;
 use draft::Draft;
 use reviews::{Found, Given, Target, Update};
@@ -77,7 +78,7 @@ impl Learned {
         document::write(&self.target, &self.draft, &self.updates)
     }
 
-    /// The documents of every rule that lacks one entry, or one verb of an entry.
+    /// The documents of every rule that lacks one entry, or one verb of an entry, or has entries below it instead.
     pub fn smaller(&self) -> Vec<String> {
         let mut smaller = Vec::new();
         let mut offer = |draft: &Draft| smaller.push(document::write(&self.target, draft, &self.updates));
@@ -92,6 +93,11 @@ impl Learned {
                 }
                 offer(&draft);
             }
+            for verb in [Verb::Set, Verb::Clear] {
+                if let Some(draft) = self.draft.further_down(index, verb, &self.updates) {
+                    offer(&draft);
+                }
+            }
         }
         smaller
     }
@@ -103,7 +109,8 @@ fn learned(found: &Found) -> anyhow::Result<Vec<Learned>> {
 
 /// The readings are tried from the most telling one on; whatever is printed was seen to hold.
 fn learn(target: &Target, updates: &[Update]) -> anyhow::Result<Learned> {
-    let readings = [(true, true), (false, true), (false, false)].map(|(maps_by_key, equality)| Reading { maps_by_key, equality });
+    let readings =
+        [(true, true), (false, true), (true, false), (false, false)].map(|(on_the_way, equality)| Reading { on_the_way, equality });
     let mut failure = String::new();
     for reading in readings {
         let draft = Draft::of(target, updates, reading);

@@ -6,7 +6,7 @@ use super::wild::{self, Token};
 use super::{Run, door, world};
 use crate::oracle::notation;
 use crate::oracle::rule::{At, Location, Reading, Rule, Who};
-use fieldward::cli::rules::explain::{Cases, cases};
+use fieldward::cli::rules::explain::{Cases, MayChange, cases, may_change};
 use fieldward::engine::{Builtin, Document, RuleSet, Step, admit};
 use libtest_mimic::Failed;
 use proptest::strategy::{NewTree, Strategy};
@@ -172,18 +172,29 @@ pub(super) fn explanations_are_true(run: Run) -> Result<(), Failed> {
     run.each(&Edits, |edit| {
         let Edit { case, at, verb } = &edit;
         let set = door::load(&case.rule).map_err(TestCaseError::fail)?;
+        let rule = set.get("generated").unwrap();
         let steps: Vec<Step> = at.iter().map(step).collect();
-        let said = cases(set.get("generated").unwrap(), &steps).into_iter().find(|(name, _)| name == verb).unwrap().1;
+        let said = cases(rule, &steps).into_iter().find(|(name, _)| name == verb).unwrap().1;
         let reply = admit(&set, door::review(&case.old, &case.new, &case.user).to_string().as_bytes());
         let changes = &reply.judgement().unwrap().changes;
-        // What an equality or the API server makes no change of, and lists that changed otherwise than was meant, say nothing here.
-        let [change] = changes.as_slice() else { return Ok(()) };
         let child = matches!(*verb, "AddItem" | "RemoveItem");
-        let field = notation::field(at);
-        if change.kind.as_str() != *verb || (child && !change.field.starts_with(&field)) || (!child && change.field != field) {
-            return Ok(());
+        let list = key_of(at);
+        if let Some(list) = list {
+            // Another key is another element: all that is reported is of the list.
+            let field = notation::field(list);
+            if changes.is_empty() || changes.iter().any(|change| !change.field.starts_with(&field)) {
+                return Ok(());
+            }
+        } else {
+            // What an equality or the API server makes no change of, and lists that changed otherwise than was meant, say nothing here.
+            let [change] = changes.as_slice() else { return Ok(()) };
+            let field = notation::field(at);
+            if change.kind.as_str() != *verb || (child && !change.field.starts_with(&field)) || (!child && change.field != field) {
+                return Ok(());
+            }
         }
-        *counts.lock().unwrap().entry((verb, format!("{said:?}"))).or_default() += 1;
+        let count = |what: &'static str, said: String| *counts.lock().unwrap().entry((what, said)).or_default() += 1;
+        count(if list.is_some() { "key" } else { verb }, format!("{said:?}"));
         let allowed = reply.allowed() == Some(true);
         // An element may also be permitted by an entry at itself.
         let fits = match said {
@@ -191,17 +202,62 @@ pub(super) fn explanations_are_true(run: Run) -> Result<(), Failed> {
             Cases::Never => !allowed || child,
             Cases::Some => true,
         };
-        if fits { Ok(()) } else { Err(TestCaseError::fail(format!("explained as {said:?}, but allowed: {allowed}"))) }
+        if !fits {
+            return Err(TestCaseError::fail(format!("explained as {said:?}, but allowed: {allowed}")));
+        }
+        for wide in wider(&steps, list.is_some()) {
+            // A list that cannot be paired any more changes itself, not only its elements.
+            let is_replaced = |list: &[At]| changes.iter().any(|change| change.field == notation::field(list));
+            if wide.len() + 1 == steps.len() && list.is_some_and(is_replaced) {
+                continue;
+            }
+            let said = may_change(rule, &wide);
+            count("wider", format!("{said:?}"));
+            if said != MayChange::Partly && (said == MayChange::Yes) != allowed {
+                return Err(TestCaseError::fail(format!("{wide:?} explained as {said:?}, but allowed: {allowed}")));
+            }
+        }
+        Ok(())
     })?;
     let counts = counts.into_inner().unwrap();
     println!("{counts:?}");
-    for verb in ["Set", "Modify", "Clear", "AddItem", "RemoveItem"] {
+    for verb in ["Set", "Modify", "Clear", "AddItem", "RemoveItem", "key"] {
         for said in ["All", "Some", "Never"] {
             let count = counts.get(&(verb, said.to_owned())).copied().unwrap_or_default();
             assert!(count > 0 || run.cases < super::ENOUGH / 4, "{verb} was never explained as {said}");
         }
     }
     Ok(())
+}
+
+/// The list, if a location is the key of an element of a keyed list.
+fn key_of(at: &[At]) -> Option<&[At]> {
+    match at {
+        [list @ .., At::Named(key, _), At::Key(name)] if key == name => Some(list),
+        _ => None,
+    }
+}
+
+/// Paths that have a location in what they cover: itself and all above it, as they are and with a wildcard at the end. A key is not within
+/// the element of that name alone, since another element takes its place.
+fn wider(steps: &[Step], is_key: bool) -> Vec<Vec<Step>> {
+    let mut found = Vec::new();
+    for length in 1..=steps.len() {
+        let Some((last, above)) = steps[..length].split_last() else { continue };
+        let is_element = is_key && length + 1 == steps.len();
+        let with = |step: Step| above.iter().cloned().chain([step]).collect::<Vec<_>>();
+        match last {
+            Step::Name(name) => {
+                found.push(with(Step::AnyMember));
+                found.push(with(Step::Prefix(name.chars().take(1).collect())));
+            }
+            _ => found.push(with(Step::AnyElement)),
+        }
+        if !is_element {
+            found.push(with(last.clone()));
+        }
+    }
+    found
 }
 
 fn step(at: &At) -> Step {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::difference::{Difference, Direction, Permission};
+use super::difference::{Container, Difference, Direction, Permission};
 use crate::cli::rules::reach::{Above, Change, Guard, Own, Permits};
 use crate::engine::{Declaration, Entry, Equal, OWNED, Path, Rule, Step};
 
@@ -26,7 +26,7 @@ pub(super) fn compare(before: &Rule, after: &Rule) -> Result<Vec<Difference>, To
     let every = |side: &Side<'_>| (0..side.items.len()).collect::<Vec<_>>();
     let root = Class { active: [every(&sides[0]), every(&sides[1])], above: Default::default(), protected: [false; 2] };
     let mut walk = Walk { sides, path: Vec::new(), classes: 0 };
-    walk.below(&root)
+    walk.below(&root).map(|below| below.differences)
 }
 
 /// Everything that a rule says of locations.
@@ -77,6 +77,12 @@ struct Class {
     protected: [bool; 2],
 }
 
+/// What differs at a class of locations and below, and what both sides permit of its items.
+struct Found {
+    differences: Vec<Difference>,
+    items: Vec<(Step, [Reach; 2])>,
+}
+
 struct Walk<'r> {
     sides: [Side<'r>; 2],
     path: Vec<Step>,
@@ -85,8 +91,9 @@ struct Walk<'r> {
 
 impl Walk<'_> {
     /// The differences at all classes right below one, and further down.
-    fn below(&mut self, class: &Class) -> Result<Vec<Difference>, TooMany> {
+    fn below(&mut self, class: &Class) -> Result<Found, TooMany> {
         let depth = self.path.len();
+        let mut items = Vec::new();
         let mut found: Vec<(Step, Vec<Difference>)> = Vec::new();
         for step in self.classes_below(class) {
             self.classes += 1;
@@ -99,11 +106,12 @@ impl Walk<'_> {
             };
             let active = [going(&self.sides[0], &class.active[0]), going(&self.sides[1], &class.active[1])];
             self.path.push(step.clone());
-            let differences = self.at(active, class)?;
+            let (differences, reach) = self.at(active, class)?;
             self.path.pop();
-            found.push((step, differences));
+            found.push((step.clone(), differences));
+            items.push((step, reach));
         }
-        Ok(merged(&found, depth))
+        Ok(Found { differences: merged(&found, depth), items })
     }
 
     /// The steps that stand for the classes of children that either rule tells apart, the widest last.
@@ -117,9 +125,9 @@ impl Walk<'_> {
         steps
     }
 
-    fn at(&mut self, active: [Vec<usize>; 2], parent: &Class) -> Result<Vec<Difference>, TooMany> {
+    fn at(&mut self, active: [Vec<usize>; 2], parent: &Class) -> Result<(Vec<Difference>, [Reach; 2]), TooMany> {
         if is_owned(&self.path) {
-            return Ok(Vec::new());
+            return Ok(Default::default());
         }
         let depth = self.path.len();
         let mut protected = parent.protected;
@@ -147,20 +155,35 @@ impl Walk<'_> {
             }
         }
         let mut differences: Vec<Difference> = Vec::new();
-        if declared[0] != declared[1] {
+        // Below what may become anything it does not matter how values compare, but for what is left out, and so vanishes from above.
+        let is_free = |above: &Above| above.whole.is_always();
+        let is_free = parent.above.iter().all(is_free) && protected == [false; 2] && !self.may_be_left_out();
+        if declared[0] != declared[1] && !is_free {
             let [before, after] = [&declared[0], &declared[1]].map(ToString::to_string);
             differences.push(Difference::Compared { path: self.path(), others: false, before, after });
         }
         let is_keyed = declared.iter().any(|declared| declared.key.is_some());
+        let reach = [0, 1].map(|side: usize| Reach {
+            permits: permits.get(side).cloned().unwrap_or_default(),
+            granted: above.get(side).map(|above| above.granted.clone()).unwrap_or_default(),
+        });
         let below = self.below(&Class { active, above, protected })?;
         // A label that one of the two protects inherits nothing there.
         let inherits = protected[0] == protected[1] || parent.protected == protected;
         differences.extend(self.permissions(&permits, inherits.then_some(&parent.above), is_keyed, &below));
-        differences.extend(below);
-        Ok(differences)
+        differences.extend(below.differences);
+        Ok((differences, reach))
     }
 
-    fn permissions(&self, permits: &[Permits; 2], above: Option<&[Above; 2]>, is_keyed: bool, below: &[Difference]) -> Vec<Difference> {
+    /// Whether something that leads here or ends above is left out for some value.
+    fn may_be_left_out(&self) -> bool {
+        let items = self.sides.iter().flat_map(|side| &side.items);
+        items
+            .filter(|item| matches!(&item.says, Says::Declared(entry) if matches!(entry.equal, Equal::AbsentAs(_))))
+            .any(|item| item.steps.len() <= self.path.len() && item.steps.iter().zip(&self.path).all(|(own, at)| own.meets(at)))
+    }
+
+    fn permissions(&self, permits: &[Permits; 2], above: Option<&[Above; 2]>, is_keyed: bool, below: &Found) -> Vec<Difference> {
         let handed_down = above.and_then(|[before, after]| Direction::of(&before.granted, &after.granted));
         let mut found: Vec<Permission> = Vec::new();
         let [before, after] = permits;
@@ -177,12 +200,13 @@ impl Walk<'_> {
                 (_, Direction::Lost) => above.is_some_and(|[above, _]| *before == above.granted),
                 (_, Direction::Other) => false,
             };
-            let is_said = |other: &Permission| other.before == *before && other.after == *after;
+            let unless = below.unless(change, direction, is_keyed, permits);
+            let is_said = |other: &Permission| other.before == *before && other.after == *after && other.unless.is_none();
             let follows = match change {
                 Change::SetContainer | Change::ClearContainer => found.iter().any(is_said),
                 Change::Appear | Change::Vanish => {
                     let same = |other: &Difference| other.direction().is_some_and(|other| other == direction || other == Direction::Other);
-                    found.iter().any(is_said) || below.iter().any(same)
+                    found.iter().any(is_said) || below.differences.iter().any(same)
                 }
                 Change::Replace => !is_keyed || found.iter().any(is_said),
                 _ => false,
@@ -190,7 +214,8 @@ impl Walk<'_> {
             if is_inherited || follows {
                 continue;
             }
-            match found.iter_mut().find(|other| is_said(other)) {
+            let is_alike = |other: &Permission| other.before == *before && other.after == *after && other.unless == unless;
+            match found.iter_mut().find(|other| is_alike(other)) {
                 Some(other) => other.changes.push(change),
                 None => found.push(Permission {
                     path: self.path(),
@@ -200,6 +225,7 @@ impl Walk<'_> {
                     before: before.clone(),
                     after: after.clone(),
                     except: self.narrower(direction),
+                    unless,
                 }),
             }
         }
@@ -211,13 +237,23 @@ impl Walk<'_> {
                 Direction::Other => false,
             };
             let is_said = |other: &Permission| other.direction == direction || other.direction == Direction::Other;
-            let follows = before.is_way && below.iter().any(|other| matches!(other, Difference::Permission(other) if is_said(other)));
+            let follows =
+                before.is_way && below.differences.iter().any(|other| matches!(other, Difference::Permission(other) if is_said(other)));
             if is_inherited || follows || found.iter().any(is_said) {
                 continue;
             }
             let (path, change) = (self.path(), before.change);
             let (before, after) = (before.guard.clone(), after.guard.clone());
-            found.push(Permission { path, others: false, changes: vec![change], direction, before, after, except: Vec::new() });
+            found.push(Permission {
+                path,
+                others: false,
+                changes: vec![change],
+                direction,
+                before,
+                after,
+                except: Vec::new(),
+                unless: None,
+            });
         }
         found.into_iter().map(Difference::Permission).collect()
     }
@@ -245,6 +281,49 @@ impl Walk<'_> {
 
     fn path(&self) -> Vec<Step> {
         self.path.clone()
+    }
+}
+
+/// What one side permits at a location.
+#[derive(Default)]
+struct Reach {
+    permits: Permits,
+    /// What it hands down.
+    granted: Guard,
+}
+
+impl Found {
+    /// What the location is where its items say of a change what it no longer, or not yet, says itself.
+    fn unless(&self, change: Change, direction: Direction, is_keyed: bool, permits: &[Permits; 2]) -> Option<Container> {
+        let [before, after] = permits;
+        let (wide, narrow) = if direction == Direction::Gained { (before, after) } else { (after, before) };
+        let parts = |reach: &Reach| match change {
+            Change::AddItem | Change::SetContainer => vec![reach.permits.set.clone(), reach.permits.set_container.clone()],
+            Change::RemoveItem | Change::ClearContainer => vec![reach.permits.clear.clone(), reach.permits.clear_container.clone()],
+            _ => vec![reach.granted.clone()],
+        };
+        let is_covered = |[before, after]: &[Reach; 2]| {
+            let (wide, narrow) = if direction == Direction::Gained { (before, after) } else { (after, before) };
+            parts(wide).iter().zip(&parts(narrow)).all(|(wide, narrow)| wide.covers(narrow))
+        };
+        let is_said = |all: &Step, holds: fn(&Step) -> bool| {
+            self.items.iter().any(|(step, _)| step == all)
+                && self.items.iter().filter(|(step, _)| holds(step)).all(|(_, reach)| is_covered(reach))
+        };
+        match change {
+            _ if direction == Direction::Other => None,
+            Change::AddItem | Change::RemoveItem | Change::Modify if is_said(&Step::AnyMember, Step::is_member) => Some(Container::Map),
+            // As an object on the way, with what its members say for themselves.
+            Change::SetContainer if !wide.add.is_never() || !wide.appear.covers(&narrow.set_container) => None,
+            Change::ClearContainer if !wide.remove.is_never() || !wide.vanish.covers(&narrow.clear_container) => None,
+            Change::SetContainer | Change::ClearContainer => is_said(&Step::AnyMember, Step::is_member).then_some(Container::Map),
+            // The order of a keyed list is its own.
+            Change::Modify if is_keyed => None,
+            Change::AddItem | Change::RemoveItem | Change::Modify if is_said(&Step::AnyElement, |step| !step.is_member()) => {
+                Some(Container::List)
+            }
+            _ => None,
+        }
     }
 }
 

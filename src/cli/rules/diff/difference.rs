@@ -43,6 +43,24 @@ pub struct Permission {
     pub(in crate::cli::rules) before: Guard,
     pub(in crate::cli::rules) after: Guard,
     pub(super) except: Vec<Path>,
+    /// What the location is where nothing differs after all, as its items say the same.
+    pub(super) unless: Option<Container>,
+}
+
+/// What a location may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Container {
+    List,
+    Map,
+}
+
+impl Container {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Map => "map",
+        }
+    }
 }
 
 /// Which way it goes.
@@ -73,6 +91,14 @@ impl Difference {
         match self {
             Self::Permission(Permission { path, .. }) | Self::Compared { path, .. } => Some(path),
             Self::Scope { .. } => None,
+        }
+    }
+
+    /// `list` or `map`, if nothing differs where the location is one.
+    pub fn unless(&self) -> Option<&'static str> {
+        match self {
+            Self::Permission(permission) => permission.unless.map(Container::as_str),
+            _ => None,
         }
     }
 
@@ -124,6 +150,7 @@ impl Difference {
                 before: permission.before.to_string(),
                 after: permission.after.to_string(),
                 except: permission.except.iter().map(ToString::to_string).collect(),
+                unless: permission.unless.map(Container::as_str),
             },
             Self::Compared { path, others, before, after } => Json {
                 difference: self.kind(),
@@ -134,6 +161,7 @@ impl Difference {
                 before: before.clone(),
                 after: after.clone(),
                 except: Vec::new(),
+                unless: None,
             },
             Self::Scope { what, before, after } => Json {
                 difference: self.kind(),
@@ -144,6 +172,7 @@ impl Difference {
                 before: before.clone(),
                 after: after.clone(),
                 except: Vec::new(),
+                unless: None,
             },
         }
     }
@@ -169,7 +198,8 @@ impl Permission {
             Direction::Gained => format!("; was listed before: {}", except.join(", ")),
             _ => format!("; still listed: {}", except.join(", ")),
         };
-        format!("  {mark} {}: {changes}{who}{except}\n", place(&self.path, self.others))
+        let unless = self.unless.map(|container| format!("; but not if it is a {}", container.as_str())).unwrap_or_default();
+        format!("  {mark} {}: {changes}{who}{except}{unless}\n", place(&self.path, self.others))
     }
 }
 
@@ -202,4 +232,7 @@ pub(super) struct Json {
     after: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     except: Vec<String>,
+    /// `list` or `map`: if the location is one, nothing differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unless: Option<&'static str>,
 }

@@ -76,7 +76,8 @@ fn covers(wide: &ResourceRule, narrow: &ResourceRule) -> bool {
         && (wide.kinds.is_empty() || wide.kinds == narrow.kinds)
 }
 
-fn selector(selector: &LabelSelector) -> BTreeSet<String> {
+/// What a selector asks for, all of which must hold.
+pub(in crate::cli::rules) fn selector(selector: &LabelSelector) -> BTreeSet<String> {
     let labels = selector.match_labels.iter().map(|(key, value)| harmless(&format!("{key} in ({value})")));
     let expressions = selector.match_expressions.iter().map(|expression| {
         let values: BTreeSet<&String> = expression.values.iter().collect();
@@ -93,8 +94,12 @@ fn selector(selector: &LabelSelector) -> BTreeSet<String> {
 }
 
 fn conditions(rule: &Rule) -> BTreeSet<String> {
-    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    rule.conditions().iter().map(|condition| harmless(&format!("`{}`", words(&condition.expression)))).collect()
+    rule.conditions().iter().map(|condition| one_line(&condition.expression)).collect()
+}
+
+/// A condition in backticks, without line breaks.
+pub(in crate::cli::rules) fn one_line(text: &str) -> String {
+    harmless(&format!("`{}`", text.split_whitespace().collect::<Vec<_>>().join(" ")))
 }
 
 fn actions(actions: Actions) -> BTreeSet<String> {

@@ -1,8 +1,9 @@
 //! What one rule says of a location.
 
-use crate::cli::rules::diff::words;
-use crate::cli::rules::reach::{Above, Change, Own, Permits};
-use crate::engine::{Entry, OWNED, Rule, Step, harmless};
+use super::pairing::Pairing;
+use crate::cli::rules::diff::{one_line, selector, words};
+use crate::cli::rules::reach::{Above, Change, Guard, Own, Permits};
+use crate::engine::{Entry, Equal, OWNED, Rule, Step, harmless};
 
 /// Whether something may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -20,6 +21,8 @@ pub enum MayChange {
 pub(super) struct Answer<'r> {
     pub(super) rule: &'r Rule,
     pub(super) may_change: MayChange,
+    /// Which updates the rule judges at all, all of which must hold; nothing: every one of its resources.
+    pub(super) only_where: Vec<String>,
     /// Whether the API server writes it, so that entries say nothing.
     is_owned: bool,
     /// Why that is so for other reasons than entries.
@@ -28,6 +31,10 @@ pub(super) struct Answer<'r> {
     certain: Permits,
     /// What is permitted at some of them.
     possible: Permits,
+    /// If it is that by which the elements of a list pair.
+    pairing: Option<Pairing>,
+    /// Protected labels among what was asked for, or below it.
+    labels: Vec<String>,
     pub(super) entries: Vec<Related>,
     /// Equality declared here and above.
     pub(super) compared: Vec<String>,
@@ -74,11 +81,16 @@ pub enum Cases {
 pub fn cases(rule: &Rule, steps: &[Step]) -> [(&'static str, Cases); 5] {
     let answer = Answer::of(rule, steps, None);
     let of = |change: Change| match (answer.guard(change, Bound::Certain), answer.guard(change, Bound::Possible)) {
-        (certain, _) if certain.is_always() => Cases::All,
+        (certain, _) if certain.is_always() && answer.labels.is_empty() => Cases::All,
         (_, possible) if possible.is_never() => Cases::Never,
         _ => Cases::Some,
     };
     Change::VERBS.map(|change| (change.as_str(), of(change)))
+}
+
+/// Whether a rule lets a location change, with everything below it.
+pub fn may_change(rule: &Rule, steps: &[Step]) -> MayChange {
+    Answer::of(rule, steps, None).may_change
 }
 
 #[derive(Clone, Copy)]
@@ -93,21 +105,37 @@ impl<'r> Answer<'r> {
             rule.entries().chain(rule.lifecycle_entries()).filter_map(|entry| for_requester(entry, requester)).collect();
         let is_protected = rule.protected_labels().any(|label| is_below(steps, &["metadata", "labels", label]));
         let is_owned = OWNED.iter().any(|field| is_below(steps, &["metadata", field]));
+        let labels: Vec<String> = rule
+            .protected_labels()
+            .filter(|label| !is_protected && !steps.is_empty() && meets(steps, &["metadata", "labels", label]))
+            .map(str::to_owned)
+            .collect();
         let permits = |covers: fn(&Step, &Step) -> bool| if is_protected { Permits::default() } else { walk(&entries, steps, covers) };
+        let mut certain = permits(Step::within);
+        if steps.len() > 2 && !labels.is_empty() {
+            certain = Permits::default();
+        }
+        let pairing = Pairing::of(rule, &entries, steps);
+        if let Some(pairing) = &pairing {
+            certain = pairing.certain();
+        }
         let mut related: Vec<Related> = entries.iter().filter_map(|entry| Related::of(entry, steps)).collect();
         related.sort_by_key(|related| related.relation);
         let mut answer = Self {
             rule,
             may_change: MayChange::No,
+            only_where: only_where(rule),
             is_owned,
             notes: Vec::new(),
-            certain: permits(Step::within),
+            certain,
             possible: permits(Step::meets),
+            pairing,
+            labels,
             entries: related,
             compared: compared(rule, steps),
             nearby: Vec::new(),
         };
-        answer.may_change = answer.judged(steps);
+        answer.may_change = answer.judged(rule, steps);
         answer.note(steps, is_protected, requester);
         if answer.may_change == MayChange::No {
             answer.nearby = nearby(rule, steps);
@@ -115,11 +143,16 @@ impl<'r> Answer<'r> {
         answer
     }
 
-    fn judged(&self, steps: &[Step]) -> MayChange {
+    fn judged(&self, rule: &Rule, steps: &[Step]) -> MayChange {
         let is_below = self.entries.iter().any(|related| related.relation == Relation::Below);
-        if !steps.is_empty() && Change::VERBS.iter().all(|change| self.guard(*change, Bound::Certain).is_always()) {
+        let is_certain = |change: &Change| self.guard(*change, Bound::Certain).is_always();
+        let is_keyed =
+            || rule.declarations().any(|declared| matches!(declared.equal, Equal::Key(_)) && is_at_or_below(declared.path.steps(), steps));
+        let is_whole = self.labels.is_empty() && (is_certain(&Change::Replace) || !is_keyed());
+        let is_swapped = self.pairing.as_ref().is_some_and(|pairing| !pairing.swap.is_never());
+        if !steps.is_empty() && is_whole && Change::VERBS.iter().all(is_certain) {
             MayChange::Yes
-        } else if is_below || self.possible.named().iter().any(|(_, guard)| !guard.is_never()) {
+        } else if is_below || is_swapped || self.possible.named().iter().any(|(_, guard)| !guard.is_never()) {
             MayChange::Partly
         } else {
             MayChange::No
@@ -134,6 +167,14 @@ impl<'r> Answer<'r> {
         if is_protected {
             self.may_change = MayChange::No;
             self.notes.push("protected, since the objectSelector names this label: an update could else leave the rule".to_owned());
+        }
+        if !self.labels.is_empty() {
+            let labels = self.labels.iter().map(|label| format!("`{}`", harmless(label))).collect::<Vec<_>>().join(", ");
+            self.notes
+                .push(format!("protected labels, since the objectSelector names them: {labels}; an update could else leave the rule"));
+        }
+        if let Some(pairing) = &self.pairing {
+            self.notes.push(pairing.note());
         }
         if meets(steps, &["metadata", "finalizers"]) && !steps.is_empty() {
             self.may_change = self.may_change.max(MayChange::Partly);
@@ -154,10 +195,11 @@ impl<'r> Answer<'r> {
         }
     }
 
-    fn guard(&self, change: Change, bound: Bound) -> &crate::cli::rules::reach::Guard {
-        let permits = match bound {
-            Bound::Certain => &self.certain,
-            Bound::Possible => &self.possible,
+    fn guard(&self, change: Change, bound: Bound) -> &Guard {
+        let permits = match (bound, &self.pairing) {
+            (Bound::Possible, Some(pairing)) if change == Change::Modify => return &pairing.modify,
+            (Bound::Possible, _) => &self.possible,
+            (Bound::Certain, _) => &self.certain,
         };
         match change {
             Change::Set | Change::SetWithin => &permits.set,
@@ -184,11 +226,17 @@ impl<'r> Answer<'r> {
             if possible.is_never() || is_said || self.is_owned {
                 return;
             }
-            let cases = match (certain == possible, certain.is_never()) {
-                (true, _) => certain.to_string(),
-                (false, true) => format!("{possible}; only some of these locations"),
-                (false, false) => format!("{certain}; at some of these locations {possible}"),
+            let mut cases = match (&self.pairing, certain == possible, certain.is_never()) {
+                (_, true, _) => certain.to_string(),
+                (Some(pairing), ..) if pairing.is_exact => {
+                    pairing.cases(change, if change == Change::Modify { &self.possible.modify } else { possible })
+                }
+                (_, _, true) => format!("{possible}; only some of these locations"),
+                (_, _, false) => format!("{certain}; at some of these locations {possible}"),
             };
+            if !self.labels.is_empty() && !certain.is_never() {
+                cases += "; but not of the protected labels";
+            }
             match found.iter_mut().find(|(_, other)| *other == cases) {
                 Some((changes, _)) => changes.push(change.as_str()),
                 None => found.push((vec![change.as_str()], cases)),
@@ -229,7 +277,8 @@ fn for_requester(entry: &Entry, requester: Option<&Requester<'_>>) -> Option<Ent
     }
 }
 
-fn walk(entries: &[Entry], steps: &[Step], covers: fn(&Step, &Step) -> bool) -> Permits {
+/// What the entries permit at a location whose parents both objects have.
+pub(super) fn walk(entries: &[Entry], steps: &[Step], covers: fn(&Step, &Step) -> bool) -> Permits {
     let mut above = Above::default();
     let mut permits = Permits::default();
     for depth in 1..=steps.len() {
@@ -283,12 +332,26 @@ fn nearby(rule: &Rule, steps: &[Step]) -> Vec<String> {
     paths
 }
 
+fn is_at_or_below(path: &[Step], steps: &[Step]) -> bool {
+    path.len() >= steps.len() && path.iter().zip(steps).all(|(own, at)| own.meets(at))
+}
+
 fn is_below(steps: &[Step], names: &[&str]) -> bool {
     steps.len() >= names.len() && meets(steps, names) && steps.iter().zip(names).all(|(step, _)| matches!(step, Step::Name(_)))
 }
 
 fn meets(steps: &[Step], names: &[&str]) -> bool {
     steps.iter().zip(names).all(|(step, name)| step.meets(&Step::Name((*name).to_owned())))
+}
+
+/// What the rule's registration asks for besides the resource.
+fn only_where(rule: &Rule) -> Vec<String> {
+    let namespace = selector(rule.namespace_selector()).into_iter().map(|label| format!("the namespace has {label}"));
+    let object = selector(rule.object_selector()).into_iter().collect::<Vec<_>>().join(", ");
+    let object = (!object.is_empty()).then(|| format!("the object has, before or after, {object}"));
+    let conditions =
+        rule.conditions().iter().map(|condition| format!("{} ({})", one_line(&condition.expression), harmless(&condition.name)));
+    namespace.chain(object).chain(conditions).collect()
 }
 
 /// Requesters in words.

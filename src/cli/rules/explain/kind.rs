@@ -12,14 +12,25 @@ pub(super) struct Meant<'r> {
     pub(super) resources: Vec<String>,
 }
 
-/// The rule of that name alone, else all rules that speak of the kind: `job`, `jobs`, `Job`, `jobs.batch`, `job.v1.batch`, `jobs/scale`.
+/// All rules that speak of the kind: `job`, `jobs`, `Job`, `jobs.batch`, `job.v1.batch`, `jobs/scale`; if there is no such kind, the rule of
+/// that name alone. Of several kinds so called it is the one of the rule of that name.
 pub(super) fn find<'r>(rules: &'r RuleSet, text: &str) -> anyhow::Result<Meant<'r>> {
-    if let Some(rule) = rules.get(text) {
-        return Ok(Meant { rules: vec![rule], resources: resources(rule, |_| true).into_iter().collect() });
-    }
     let name = Name::of(text);
-    let speaking: Vec<(&Rule, BTreeSet<String>)> =
+    let mut speaking: Vec<(&Rule, BTreeSet<String>)> =
         rules.rules().map(|rule| (rule, resources(rule, |resource| name.means(resource)))).filter(|(_, named)| !named.is_empty()).collect();
+    if let Some(rule) = rules.get(text) {
+        // A wildcard means everything, so also what is no kind.
+        if speaking.iter().flat_map(|(_, named)| named).all(|resource| resource.starts_with('*')) {
+            return Ok(Meant { rules: vec![rule], resources: resources(rule, |_| true).into_iter().collect() });
+        }
+        let own = resources(rule, |resource| name.means(resource));
+        if !own.is_empty() {
+            for (_, named) in &mut speaking {
+                named.retain(|resource| own.contains(resource));
+            }
+            speaking.retain(|(_, named)| !named.is_empty());
+        }
+    }
     let all: BTreeSet<&String> = speaking.iter().flat_map(|(_, named)| named).collect();
     let common: Vec<String> = all
         .iter()

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::amounts::is_amount;
 use super::shape::{Shape, hollows, is_hollow, name_of};
 use crate::engine::{Equal, OWNED, Step, Verb, respelled};
 
@@ -15,6 +16,8 @@ pub(super) struct Change {
     pub(super) verb: Verb,
     /// None: it is a change of what is meant.
     pub(super) equal: Vec<(Vec<Step>, Equal)>,
+    /// What it would be another spelling of, if it were an amount.
+    pub(super) spelled: Option<Equal>,
     /// Whether the recording holds masks instead of the values.
     pub(super) is_masked: bool,
 }
@@ -22,15 +25,15 @@ pub(super) struct Change {
 /// How changes are looked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reading {
-    /// A map that appears is its keys that appear.
-    pub(super) maps_by_key: bool,
+    /// An object that appears or vanishes is what is in it that does.
+    pub(super) on_the_way: bool,
     /// Other spellings are looked for, and lists of named things.
     pub(super) equality: bool,
 }
 
-/// All changes of an update.
-pub(super) fn of(shape: &Shape, reading: Reading, old: &Value, new: &Value) -> Vec<Change> {
-    let mut walk = Walk { shape, reading, path: Vec::new(), found: Vec::new() };
+/// All changes of an update. What `is_any` of its map's keys, as the rule will have it, appears and vanishes as a whole.
+pub(super) fn of(shape: &Shape, reading: Reading, is_any: &dyn Fn(&[Step]) -> bool, old: &Value, new: &Value) -> Vec<Change> {
+    let mut walk = Walk { shape, reading, is_any, path: Vec::new(), is_inside: false, found: Vec::new() };
     walk.pair(Some(old), Some(new));
     walk.found
 }
@@ -38,7 +41,10 @@ pub(super) fn of(shape: &Shape, reading: Reading, old: &Value, new: &Value) -> V
 struct Walk<'s> {
     shape: &'s Shape,
     reading: Reading,
+    is_any: &'s dyn Fn(&[Step]) -> bool,
     path: Vec<Step>,
+    /// In an object that only one side has. What is empty there is meant to be there, not left out by another writer.
+    is_inside: bool,
     found: Vec<Change>,
 }
 
@@ -51,15 +57,28 @@ impl Walk<'_> {
             (Some(Value::Object(_)), Some(Value::Object(_))) => self.members(old, new),
             (Some(Value::Array(one)), Some(Value::Array(two))) => self.elements(one, two),
             (Some(_), Some(_)) => self.whole(Verb::Modify, old, new),
-            (None, Some(value)) | (Some(value), None) if self.is_by_key(value) => self.members(old, new),
+            (None, Some(value)) | (Some(value), None) if self.is_on_the_way(value) => {
+                let known = self.found.len();
+                let is_inside = std::mem::replace(&mut self.is_inside, true);
+                self.members(old, new);
+                self.is_inside = is_inside;
+                if self.found.len() == known {
+                    self.whole(if old.is_none() { Verb::Set } else { Verb::Clear }, old, new);
+                }
+            }
             (None, _) => self.whole(Verb::Set, old, new),
             (_, None) => self.whole(Verb::Clear, old, new),
         }
     }
 
-    fn is_by_key(&self, value: &Value) -> bool {
-        let has_keys = value.as_object().is_some_and(|members| !members.is_empty());
-        has_keys && self.reading.maps_by_key && self.shape.is_map(&self.path) && !(self.reading.equality && is_hollow(value))
+    /// Whether an object may appear and vanish with what is in it: only its members are entries then.
+    fn is_on_the_way(&self, value: &Value) -> bool {
+        let has_members = value.as_object().is_some_and(|members| !members.is_empty());
+        has_members && self.reading.on_the_way && !(self.is_any)(&self.path) && !self.is_left_out(value)
+    }
+
+    fn is_left_out(&self, value: &Value) -> bool {
+        self.reading.equality && !self.is_inside && is_hollow(value)
     }
 
     fn members(&mut self, old: Option<&Value>, new: Option<&Value>) {
@@ -120,36 +139,41 @@ impl Walk<'_> {
             self.path.pop();
             return;
         }
-        let equal = self.spelling(old, new);
+        let (equal, spelled) = self.spelling(old, new);
         self.path.pop();
-        self.found.push(Change {
-            path: self.path.clone(),
-            verb: Verb::Modify,
-            equal,
-            is_masked: is_masked(Some(old)) && is_masked(Some(new)),
-        });
+        let is_masked = is_masked(Some(old)) && is_masked(Some(new));
+        self.found.push(Change { path: self.path.clone(), verb: Verb::Modify, equal, spelled, is_masked });
     }
 
     fn whole(&mut self, verb: Verb, old: Option<&Value>, new: Option<&Value>) {
-        let equal = match (old, new) {
+        let (equal, spelled) = match (old, new) {
             (Some(old), Some(new)) => self.spelling(old, new),
-            (None, Some(value)) | (Some(value), None) if self.reading.equality && is_hollow(value) => {
+            (None, Some(value)) | (Some(value), None) if self.is_left_out(value) => {
                 let mut found = Vec::new();
                 hollows(&self.path, value, &mut found);
-                found.into_iter().map(|(path, value)| (path, Equal::AbsentAs(value))).collect()
+                (found.into_iter().map(|(path, value)| (path, Equal::AbsentAs(value))).collect(), None)
             }
-            _ => Vec::new(),
+            _ => (Vec::new(), None),
         };
-        self.found.push(Change { path: self.path.clone(), verb, equal, is_masked: is_masked(old) && is_masked(new) });
+        self.found.push(Change { path: self.path.clone(), verb, equal, spelled, is_masked: is_masked(old) && is_masked(new) });
     }
 
-    fn spelling(&self, old: &Value, new: &Value) -> Vec<(Vec<Step>, Equal)> {
-        let equal = respelled(old, new).filter(|_| self.reading.equality);
-        equal.map(|equal| (self.path.clone(), equal)).into_iter().collect()
+    /// Another spelling of one amount, or what would be one if the field were an amount, which nothing says.
+    fn spelling(&self, old: &Value, new: &Value) -> (Vec<(Vec<Step>, Equal)>, Option<Equal>) {
+        match respelled(old, new).filter(|_| self.reading.equality) {
+            Some(equal) if is_amount(&self.path, &equal) => (vec![(self.path.clone(), equal)], None),
+            spelled => (Vec::new(), spelled),
+        }
     }
 
     fn note(&mut self, verb: Verb, old: Option<&Value>, new: Option<&Value>) {
-        self.found.push(Change { path: self.path.clone(), verb, equal: Vec::new(), is_masked: is_masked(old) && is_masked(new) });
+        self.found.push(Change {
+            path: self.path.clone(),
+            verb,
+            equal: Vec::new(),
+            spelled: None,
+            is_masked: is_masked(old) && is_masked(new),
+        });
     }
 }
 
@@ -159,6 +183,7 @@ fn is_masked(value: Option<&Value>) -> bool {
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-fn is_owned(path: &[Step]) -> bool {
+/// Whether the API server writes it, so that it is never a change.
+pub(super) fn is_owned(path: &[Step]) -> bool {
     matches!(path, [Step::Name(metadata), Step::Name(field)] if metadata == "metadata" && OWNED.contains(&field.as_str()))
 }

@@ -49,6 +49,14 @@ fn entry(entry: &Entry, updates: &[Update]) -> String {
     if entry.is_masked {
         text += "    # the recording masks the values, so another spelling looks like a change here\n";
     }
+    let spelled = match entry.spelled {
+        Some(Equal::Quantity) => Some(("quantity", "as: Quantity")),
+        Some(Equal::Duration) => Some(("duration", "as: Duration")),
+        _ => None,
+    };
+    if let Some((what, meaning)) = spelled {
+        text += &format!("    # if it is a {what}, only its spelling changed: then `{meaning}` under equality instead\n");
+    }
     let path = quoted(&path(&entry.path));
     if entry.verbs() == Verbs::ALL && entry.by.is_empty() {
         return text + &format!("    - {path}\n");

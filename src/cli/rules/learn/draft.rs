@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Map, Value};
+
 use super::changes::{self, Change, Reading};
 use super::reviews::{Target, Update};
-use super::shape::{KEY, Shape};
+use super::shape::{KEY, Shape, name_of};
 use crate::engine::{Equal, Step, Verb, Verbs};
 
 /// The group of the kubelets.
@@ -28,6 +30,8 @@ pub(super) struct Entry {
     pub(super) reviews: BTreeSet<usize>,
     pub(super) users: BTreeSet<String>,
     pub(super) is_masked: bool,
+    /// The equality under which all of its changes would be none.
+    pub(super) spelled: Option<Equal>,
 }
 
 /// What would be an entry of `equality`.
@@ -76,19 +80,57 @@ impl Draft {
     /// Everything that the updates need, and perhaps more.
     pub(super) fn of(target: &Target, updates: &[Update], reading: Reading) -> Self {
         let shape = Shape::of(updates.iter().flat_map(|update| [&update.old, &update.new]));
-        let found: Vec<Vec<Change>> = updates.iter().map(|update| changes::of(&shape, reading, &update.old, &update.new)).collect();
-        let maps = Maps::of(&shape, target, found.iter().flatten());
+        let found = |maps: &Maps| -> Vec<Vec<Change>> {
+            updates.iter().map(|update| changes::of(&shape, reading, &|path| maps.is_any(path), &update.old, &update.new)).collect()
+        };
+        let (mut maps, mut changes) = (Maps::default(), found(&Maps::default()));
+        // Where all keys of a map are meant, each appears as a whole, so less is touched below it: settled from the root down.
+        loop {
+            let next = Maps::of(&shape, target, changes.iter().flatten());
+            if next == maps {
+                break;
+            }
+            changes = found(&next);
+            maps = next;
+        }
+        let found = changes;
         let chosen = Chosen::of(&maps, found.iter().flatten());
         let mut draft = Self::default();
         for (review, (update, changes)) in updates.iter().zip(&found).enumerate() {
             for change in changes {
                 draft.keys(&shape, reading, &maps, change, review);
-                draft.change(&maps, &chosen, change, review, update);
+                draft.change(&maps, &chosen, reading, change, review, update);
             }
         }
         draft.settle();
         draft.entries = by_requester(draft.entries);
         draft
+    }
+
+    /// The same with entries for the members of what appears or vanishes at an entry's locations in its place, for one verb.
+    pub(super) fn further_down(&self, index: usize, verb: Verb, updates: &[Update]) -> Option<Self> {
+        let entry = self.entries.get(index).filter(|entry| entry.verbs.contains(&verb))?;
+        let mut found = Vec::new();
+        for update in updates {
+            one_sided(&entry.path, Some(&update.old), Some(&update.new), &mut found);
+        }
+        // An empty one that appears is itself meant.
+        let is_empty = |value: &Value| value.as_object().is_none_or(Map::is_empty);
+        if found.iter().any(is_empty) {
+            return None;
+        }
+        let members: BTreeSet<String> = found.iter().filter_map(Value::as_object).flat_map(Map::keys).cloned().collect();
+        let below = members.into_iter().map(|name| Entry {
+            path: entry.path.iter().cloned().chain([Step::Name(name)]).collect(),
+            verbs: BTreeSet::from([verb]),
+            ..entry.clone()
+        });
+        let below: Vec<Entry> = below.filter(|entry| !changes::is_owned(&entry.path)).collect();
+        let mut draft = self.clone();
+        draft.entries.get_mut(index)?.verbs.remove(&verb);
+        draft.entries.retain(|entry| !entry.verbs.is_empty());
+        (!below.is_empty()).then(|| draft.entries.extend(below))?;
+        Some(draft)
     }
 
     /// The lists of named things that a change is in, or of.
@@ -112,26 +154,58 @@ impl Draft {
     }
 
     /// Another spelling becomes an equality, every other change an entry of its own requester and verb.
-    fn change(&mut self, maps: &Maps, chosen: &Chosen, change: &Change, review: usize, update: &Update) {
+    fn change(&mut self, maps: &Maps, chosen: &Chosen, reading: Reading, change: &Change, review: usize, update: &Update) {
         if !change.equal.is_empty() && change.equal.iter().all(|(path, equal)| chosen.has(&maps.general(path), equal)) {
             for (path, equal) in &change.equal {
                 self.declare(maps.general(path), equal.clone(), review);
             }
             return;
         }
-        self.entries.push(Entry {
-            path: maps.general(&change.path),
+        let leaves = leaves(maps, change).filter(|_| reading.on_the_way).unwrap_or_else(|| vec![&change.path]);
+        self.entries.extend(leaves.into_iter().map(|path| Entry {
+            path: maps.general(path),
             verbs: BTreeSet::from([change.verb]),
             by: Who::of(update).into_iter().collect(),
             reviews: BTreeSet::from([review]),
             users: BTreeSet::from([update.user.clone()]),
             is_masked: change.is_masked,
-        });
+            spelled: change.spelled.clone(),
+        }));
     }
 
     /// An order that does not depend on that of the reviews: keys of lists first, all by path.
     fn settle(&mut self) {
         self.equality.sort_by(|one, two| (rank(&one.equal), &one.path).cmp(&(rank(&two.equal), &two.path)));
+    }
+}
+
+/// Of an object with nothing but empty ones in it, these; none where it cannot appear or vanish with them.
+fn leaves<'c>(maps: &Maps, change: &'c Change) -> Option<Vec<&'c Vec<Step>>> {
+    let inner = || change.equal.iter().filter(|(_, equal)| matches!(equal, Equal::AbsentAs(_))).map(|(path, _)| path);
+    let leaves: Vec<_> = inner().filter(|path| !inner().any(|other| other.len() > path.len() && other.starts_with(path))).collect();
+    let is_on_the_way =
+        |path: &Vec<Step>| !(change.path.len()..path.len()).any(|length| path.get(..length).is_some_and(|above| maps.is_any(above)));
+    (!leaves.is_empty() && leaves.iter().all(|path| is_on_the_way(path))).then_some(leaves)
+}
+
+/// What only one side has where a path leads to.
+fn one_sided(path: &[Step], old: Option<&Value>, new: Option<&Value>, found: &mut Vec<Value>) {
+    let Some((step, rest)) = path.split_first() else {
+        if let (None, Some(value)) | (Some(value), None) = (old, new) {
+            found.push(value.clone());
+        }
+        return;
+    };
+    let members =
+        |value: Option<&Value>| value.and_then(Value::as_object).into_iter().flat_map(Map::keys).cloned().collect::<BTreeSet<_>>();
+    for name in members(old).union(&members(new)).filter(|name| Step::Name((*name).clone()).within(step)) {
+        let member = |value: Option<&'_ Value>| value.and_then(|value| value.get(name)).cloned();
+        one_sided(rest, member(old).as_ref(), member(new).as_ref(), found);
+    }
+    if let (Some(Value::Array(old)), Some(Value::Array(new)), false) = (old, new, step.is_member()) {
+        let pairs = |one: &Value| new.iter().filter(|two| name_of(one).is_some() && name_of(one) == name_of(two)).collect::<Vec<_>>();
+        let by_name = old.iter().flat_map(|one| pairs(one).into_iter().map(move |two| (one, two)));
+        old.iter().zip(new).chain(by_name).for_each(|(one, two)| one_sided(rest, Some(one), Some(two), found));
     }
 }
 
@@ -199,9 +273,11 @@ fn join(known: &mut Entry, entry: Entry) {
     known.reviews.extend(entry.reviews);
     known.users.extend(entry.users);
     known.is_masked |= entry.is_masked;
+    known.spelled = known.spelled.take().filter(|spelled| entry.spelled.as_ref() == Some(spelled));
 }
 
 /// Which keys were touched in each map.
+#[derive(Default, PartialEq)]
 struct Maps {
     keys: BTreeMap<Vec<Step>, Step>,
 }
@@ -230,6 +306,11 @@ impl Maps {
         };
         let keys = touched.into_iter().filter_map(|(map, keys)| general(&map, &keys).map(|step| (map, step))).collect();
         Self { keys }
+    }
+
+    /// Whether a location is one of a map of which all keys are meant, or those of a prefix.
+    fn is_any(&self, path: &[Step]) -> bool {
+        path.split_last().is_some_and(|(last, map)| last.is_member() && self.keys.contains_key(map))
     }
 
     /// The path with the steps into maps in which several keys were touched generalised; what is a map in one review may be a list in another.
