@@ -13,7 +13,7 @@ use super::ca_file::CaFile;
 use super::quantity::{address, bytes, duration, positive_duration};
 use super::rule_args::RuleArgs;
 use crate::cluster::certificates::{self, Subject};
-use crate::engine::RuleSet;
+use crate::engine::{RuleSet, admit};
 use crate::server::shutdown::{Leaving, Outcome};
 use crate::server::{BindError, Bound, Config, accept, body, log, record, shutdown, tls};
 
@@ -137,9 +137,9 @@ async fn serve(args: Args, rules: RuleSet) -> anyhow::Result<Outcome> {
     // Before anything is announced: who reads the announcement may send one.
     let signals = shutdown::signals().context("cannot catch signals")?;
     let (certificate, ca) = certificate(&args)?;
-    let summary = summary(&rules);
+    let (summary, to_try) = (summary(&rules), to_try(&rules));
     let bound = config(args, certificate).bind(rules).await.map_err(|error| with_option(&error))?;
-    announce(&bound, &summary, ca.as_ref());
+    announce(&bound, &summary, ca.as_ref(), &to_try);
     Ok(bound.serve(signals).await)
 }
 
@@ -215,28 +215,42 @@ fn summary(rules: &RuleSet) -> String {
 }
 
 /// Says where everything is, on standard output. Nobody need read it.
-fn announce(bound: &Bound, rules: &str, ca: Option<&CaFile>) {
+fn announce(bound: &Bound, rules: &str, ca: Option<&CaFile>, to_try: &ToTry) {
     let (address, ops) = (bound.address(), bound.ops_address());
     let mut text = format!(
         "fieldward {} serves {rules}\nreviews:    https://{address}/validate\noperations: http://{ops}/readyz, /livez, /metrics\n",
         env!("CARGO_PKG_VERSION")
     );
     if let Some(ca) = ca {
-        text += &first_steps(address, &ca.path().display().to_string());
+        text += &first_steps(address, &ca.path().display().to_string(), to_try);
     }
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-fn first_steps(address: SocketAddr, ca: &str) -> String {
+fn first_steps(address: SocketAddr, ca: &str, to_try: &ToTry) -> String {
     let reached = match address.ip() {
         ip if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
         _ => address,
     };
     let word = shell_word(ca);
+    let (what, body) = match to_try {
+        ToTry::Example => ("try it", format!("'{REVIEW}'")),
+        ToTry::OwnReview => ("try it with an AdmissionReview of a kind that a rule speaks of", "@review.json".to_owned()),
+    };
     format!(
-        "CA:         {ca}\n\ntry it:\n  curl --cacert {word} -H 'Content-Type: application/json' -d '{REVIEW}' https://{reached}/validate\n"
+        "CA:         {ca}\n\n{what}:\n  curl --cacert {word} -H 'Content-Type: application/json' -d {body} https://{reached}/validate\n"
     )
+}
+
+/// What there is to send to a server with certain rules.
+enum ToTry {
+    Example,
+    OwnReview,
+}
+
+fn to_try(rules: &RuleSet) -> ToTry {
+    if admit(rules, REVIEW.as_bytes()).judgement().is_some() { ToTry::Example } else { ToTry::OwnReview }
 }
 
 /// As one word for a shell.

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use libtest_mimic::Trial;
 
+use crate::corpus::root;
 use crate::support::certificates::{Authority, ecdsa, write};
 use crate::support::server::{Server, fieldward, refused};
 use crate::support::trial;
@@ -29,6 +30,9 @@ async fn all_is_made() {
     assert_eq!(std::fs::metadata(ca).unwrap().permissions().mode() & 0o777, 0o644);
     assert!(!std::fs::read_to_string(ca).unwrap().contains("PRIVATE"));
     assert!(server.to_try.as_ref().unwrap().contains(&server.url("/validate")));
+    // An example that no rule speaks of would be answered with 404.
+    let other = Server::start(&["--no-builtin-rules", "--rules", root().join("deploy/rules/cci/configmap.yaml").to_str().unwrap()]);
+    assert!(other.to_try.as_ref().unwrap().contains("-d @review.json "), "{:?}", other.to_try);
     assert_ne!(server.address.port(), 0);
     server.assert_serving().await;
 }
