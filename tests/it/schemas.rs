@@ -69,8 +69,6 @@ pub(crate) const OF_MXJOBS: [&str; 2] = ["mxjob", "kubeflow/mxjob"];
 const EXPECTED: &[(&str, &str, &str)] = &[
     ("volcano-job", "`spec.template` never permits anything", BOTH_READINGS),
     ("volcano-job", "`spec.replicas` never permits anything", BOTH_READINGS),
-    ("volcano/job-elastic", "`spec.template` never permits anything", BOTH_READINGS),
-    ("volcano/job-elastic", "`spec.replicas` never permits anything", BOTH_READINGS),
     ("mxjob", "`spec.activeDeadlineSeconds` never permits anything", OLDER_SHAPE),
     ("mxjob", "`spec.ttlSecondsAfterFinished` never permits anything", OLDER_SHAPE),
     ("mxjob", "`spec.cleanPodPolicy` never permits anything", OLDER_SHAPE),

@@ -30,7 +30,7 @@ async fn foreground_deletion_finishes(plane: Arc<ControlPlane>) {
     ward.api.delete(&path, &json!({"propagationPolicy": "Foreground"})).await.object();
     gone(&ward, &dependent).await;
     gone(&ward, &path).await;
-    asked_for_the_collector(&plane, &ward, "owner");
+    asked_for_the_collector(&plane, &ward, "owner").await;
 }
 
 async fn orphaning_finishes(plane: Arc<ControlPlane>) {
@@ -40,7 +40,7 @@ async fn orphaning_finishes(plane: Arc<ControlPlane>) {
     ward.api.delete(&path, &json!({"propagationPolicy": "Orphan"})).await.object();
     gone(&ward, &path).await;
     assert_eq!(ward.api.get(&dependent).await.object()["metadata"].get("ownerReferences"), None);
-    asked_for_the_collector(&plane, &ward, "owner");
+    asked_for_the_collector(&plane, &ward, "owner").await;
 }
 
 /// The collector takes the owner out of an object that only it may take it out of.
@@ -57,7 +57,7 @@ async fn a_guarded_dependent_is_orphaned(plane: Arc<ControlPlane>) {
     ward.api.delete(&owner, &json!({"propagationPolicy": "Orphan"})).await.object();
     gone(&ward, &owner).await;
     assert_eq!(ward.api.get(&path).await.object()["metadata"].get("ownerReferences"), None);
-    asked_for_the_collector(&plane, &ward, "dependent");
+    asked_for_the_collector(&plane, &ward, "dependent").await;
 }
 
 async fn namespace_deletion_finishes(plane: Arc<ControlPlane>) {
@@ -123,15 +123,17 @@ async fn gone(ward: &Ward, path: &str) {
     eventually(path, async || ward.api.get(path).await.code == 404).await;
 }
 
-/// Asserts that fieldward was asked about an update by the collector and allowed it: the trial would else show nothing.
-fn asked_for_the_collector(plane: &ControlPlane, ward: &Ward, name: &str) {
-    let decided = plane.audit_events().into_iter().filter(|event| {
-        let object = &event["objectRef"];
-        (&object["namespace"], &object["name"]) == (&json!(ward.namespace), &json!(name)) && event["user"]["username"] == COLLECTOR
-    });
-    let decisions: Vec<Value> = decided
-        .map(|event| event["annotations"]["volcano-job.fieldward.io/decision"].clone())
-        .filter(|decision| !decision.is_null())
-        .collect();
-    assert!(!decisions.is_empty() && decisions.iter().all(|decision| decision == "allow"), "{decisions:?}");
+/// Waits until fieldward was asked about an update by the collector, and asserts that it allowed it: the trial would else show nothing.
+/// An object is gone a moment before the API server writes the event of what removed it.
+async fn asked_for_the_collector(plane: &ControlPlane, ward: &Ward, name: &str) {
+    let decisions = || -> Vec<Value> {
+        let decided = plane.audit_events().into_iter().filter(|event| {
+            let object = &event["objectRef"];
+            (&object["namespace"], &object["name"]) == (&json!(ward.namespace), &json!(name)) && event["user"]["username"] == COLLECTOR
+        });
+        let decisions = decided.map(|event| event["annotations"]["volcano-job.fieldward.io/decision"].clone());
+        decisions.filter(|decision| !decision.is_null()).collect()
+    };
+    eventually("fieldward was asked for the collector", async || !decisions().is_empty()).await;
+    assert!(decisions().iter().all(|decision| decision == "allow"), "{:?}", decisions());
 }
