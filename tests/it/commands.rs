@@ -182,6 +182,7 @@ static COMMANDS: &[Line] = &[
     line("rules-lint-crd-names", "rules lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget-names.yaml"),
     line("rules-lint-crd-json", "rules lint -o json --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget-names.yaml"),
     line("rules-lint-crd-clean", "rules lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget-clean.yaml"),
+    line("rules-lint-crd-limits", "rules lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget-limits.yaml"),
     line("rules-lint-crd-folder", "rules lint --crd tests/control-plane/crds"),
     line("rules-lint-crd-of-others", "rules lint --crd tests/control-plane/crds/widget.yaml deploy/rules/cci/configmap.yaml"),
     line("rules-lint-no-crd", "rules lint --crd tests/golden/files/before.yaml"),

@@ -53,6 +53,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 #[derive(Serialize)]
 struct Report {
     rules: usize,
+    /// How many of the rules were held against the schema of a kind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<usize>,
     /// How many kinds the rules were held against.
     #[serde(skip_serializing_if = "Option::is_none")]
     schemas: Option<usize>,
@@ -90,10 +93,11 @@ impl Report {
         };
         let rules: Vec<&Rule> = sets.iter().flat_map(RuleSet::rules).collect();
         let catalogue = kinds::catalogue(kinds, &rules)?;
-        let schemas = catalogue.as_ref().map(|catalogue| catalogue.spoken_of(&rules));
-        let mut report = Self { rules: rules.len(), schemas, errors, warnings: Vec::new(), notes: Vec::new() };
+        let (schemas, held) = catalogue.as_ref().map(|catalogue| catalogue.held(&rules)).unzip();
+        let mut report = Self { rules: rules.len(), held, schemas, errors, warnings: Vec::new(), notes: Vec::new() };
         for rule in &rules {
-            report.add(rule, findings::of(rule));
+            let status_is_apart = catalogue.as_ref().is_some_and(|catalogue| schema::status_is_apart(rule, catalogue));
+            report.add(rule, findings::of(rule, status_is_apart));
             report.add(rule, catalogue.as_ref().map(|catalogue| schema::of(rule, &rules, catalogue)).unwrap_or_default());
         }
         Ok(report)
@@ -127,15 +131,22 @@ impl Report {
         for found in &self.notes {
             text += &found.line(&styled(ASIDE, "note"));
         }
-        if self.schemas == Some(0) && self.rules > 0 {
-            text +=
-                &format!("{}: no rule speaks of a kind whose schema was given, so no rule was held against one\n", styled(ASIDE, "note"));
-        }
         if is_clean {
-            let schemas = self.schemas.filter(|count| *count > 0).map(|count| format!(" held against {}", counted(count, "schema")));
-            text += &format!("{} {}{}, nothing found\n", styled(GOOD, "ok:"), counted(self.rules, "rule"), schemas.unwrap_or_default());
+            text += &format!("{} {}, nothing found\n", styled(GOOD, "ok:"), self.held_against());
         }
         text
+    }
+
+    /// `2 rules`, `2 rules held against 1 schema`, `2 rules, 1 of them held against 1 schema`.
+    fn held_against(&self) -> String {
+        let rules = counted(self.rules, "rule");
+        let schemas = counted(self.schemas.unwrap_or_default(), "schema");
+        match self.held {
+            None => rules,
+            Some(0) => format!("{rules}, none of them held against a schema"),
+            Some(held) if held == self.rules => format!("{rules} held against {schemas}"),
+            Some(held) => format!("{rules}, {held} of them held against {schemas}"),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use k8s_openapi::api::admissionregistration::v1 as api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
 use super::registration;
-use crate::engine::{Effect, Entry, Reason, Requesters, ResourceRule, Rule, harmless};
+use crate::engine::{Condition, Effect, Entry, Reason, Requesters, ResourceRule, Rule, harmless};
 
 use expression::{concatenated, nesting};
 use grants::{Grants, text, texts};
@@ -71,6 +71,16 @@ pub enum Unexportable {
         /// Its length.
         found: usize,
     },
+    /// A condition would not pass the API server's type checker.
+    #[error(
+        "the rule `{rule}` does not fit into a policy: the condition of `{path}` has a list or map with literals of several types, which Kubernetes' CEL refuses; put each into dyn(), as in [dyn(1), dyn('50%')]"
+    )]
+    Mixed {
+        /// Its name.
+        rule: String,
+        /// The path of the entry.
+        path: String,
+    },
     /// The rule comes out deeper than the API server takes.
     #[error(
         "the rule `{rule}` does not fit into a policy: expected at most {DEEPEST} levels of brackets in `{variable}`, found {found}; shorten its paths"
@@ -88,9 +98,12 @@ pub enum Unexportable {
 /// The policy of a rule, with its binding.
 ///
 /// # Errors
-/// A rule that is too large for a policy.
+/// A rule that is too large for a policy, or with a condition that the API server would not take.
 pub fn export(rule: &Rule) -> Result<Export, Unexportable> {
     let entries: Vec<&Entry> = rule.entries().chain(rule.lifecycle_entries()).collect();
+    if let Some(mixed) = entries.iter().find(|entry| entry.when.as_ref().is_some_and(Condition::mixes_types)) {
+        return Err(Unexportable::Mixed { rule: rule.name().to_string(), path: harmless(&mixed.path.to_string()) });
+    }
     let common = Common::new();
     let grants = Grants::of(&entries);
     let spine = Spine::of(Judge { grants: &grants, depth: 0 }, &Reach::root(rule, &entries, &common));

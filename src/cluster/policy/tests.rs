@@ -140,6 +140,19 @@ fn what_does_not_fit_is_refused() {
 }
 
 #[test]
+fn literals_of_several_types_are_refused_unless_dynamic() {
+    let exported = |when: &str| export(rules(&format!("  mutable: [{{path: spec.x, when: {when:?}}}]\n")).get("r").unwrap());
+    for mixed in ["oldValue in [1, '25%']", "{'a': 1, 'b': 'c'}[oldValue] == value", "[1, 2].exists(n, n in [value, 1, null])"] {
+        let refused = exported(mixed).unwrap_err();
+        assert!(matches!(&refused, Unexportable::Mixed { path, .. } if path == "spec.x"), "{refused}");
+    }
+    for fine in ["oldValue in [dyn(1), dyn('25%')]", "oldValue in [1, 2]", "oldValue in [value, 1]", "{'a': 1, 'b': 2}[oldValue] == value"]
+    {
+        assert!(exported(fine).is_ok(), "{fine}");
+    }
+}
+
+#[test]
 fn no_name_steers_a_tool() {
     let rules = rules("  mutable: [\"spec['is immutable'].x\", \"spec['immutable field'][*].x\", \"spec['a\\nb']\"]\n");
     let policy = export(rules.get("r").unwrap()).unwrap().policy.spec.unwrap();

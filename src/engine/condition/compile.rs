@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
+use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
 use super::meter::ENVIRONMENT;
 use super::reads::children;
@@ -69,11 +69,44 @@ pub(crate) fn compile(text: &str) -> Result<Condition, Fault> {
             return Err(Fault::start(format!("expected a condition, true or false, found {found}")));
         }
         let (reads, chains) = reads::of(expression);
-        let nodes = metered::nodes(expression);
+        let (nodes, is_mixed) = (metered::nodes(expression), is_mixed(expression));
         let expression = metered::rewrite(expression.clone());
         let depth = depth(&expression);
-        Ok(Condition { text: Arc::from(text), program: Arc::new(Program { expression, depth, nodes, patterns, reads, chains }) })
+        Ok(Condition { text: Arc::from(text), program: Arc::new(Program { expression, depth, nodes, patterns, reads, chains, is_mixed }) })
     })
+}
+
+/// Whether some list or map is written with literals of several types, which CEL without a type checker takes and Kubernetes' does not.
+fn is_mixed(expression: &IdedExpr) -> bool {
+    let mut waiting = vec![expression];
+    while let Some(expression) = waiting.pop() {
+        let is_mixed = match &expression.expr {
+            Expr::List(list) => differ(list.elements.iter()),
+            Expr::Map(map) => {
+                let entries = || {
+                    map.entries.iter().filter_map(|entry| match &entry.expr {
+                        EntryExpr::MapEntry(entry) => Some(entry),
+                        EntryExpr::StructField(_) => None,
+                    })
+                };
+                differ(entries().map(|entry| &entry.key)) || differ(entries().map(|entry| &entry.value))
+            }
+            _ => false,
+        };
+        if is_mixed {
+            return true;
+        }
+        children(expression, &mut |child| waiting.push(child));
+    }
+    false
+}
+
+fn differ<'e>(members: impl Iterator<Item = &'e IdedExpr>) -> bool {
+    let mut types = members.filter_map(|member| match &member.expr {
+        Expr::Literal(literal) => Some(std::mem::discriminant(literal)),
+        _ => None,
+    });
+    types.next().is_some_and(|first| types.any(|other| other != first))
 }
 
 /// What an expression reads, if it is CEL and nests no deeper than a condition; the names in it are somebody else's.

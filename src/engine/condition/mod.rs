@@ -57,6 +57,8 @@ struct Program {
     reads: Reads,
     /// Every chain of members that is read.
     chains: Vec<Read>,
+    /// Whether a list or map in it mixes types.
+    is_mixed: bool,
 }
 
 impl Condition {
@@ -76,6 +78,11 @@ impl Condition {
     /// What it reads: each variable with the members named on the way.
     pub fn reads(&self) -> &[Read] {
         &self.program.chains
+    }
+
+    /// Whether it has a list or map with literals of several types, which Kubernetes' CEL refuses unless each is in `dyn()`.
+    pub fn mixes_types(&self) -> bool {
+        self.program.is_mixed
     }
 
     /// Whether it is about the value at a location, so that the entry may be there at one and not at another.

@@ -72,7 +72,7 @@ fn place(read: &Read, own: Option<&Entry>) -> Option<Vec<Step>> {
     Some(steps)
 }
 
-fn is_for_all(by: Option<&Requesters>) -> bool {
+pub(super) fn is_for_all(by: Option<&Requesters>) -> bool {
     by.is_none_or(|by| {
         by.groups.iter().any(|group| EVERYBODY.contains(&group.as_str())) || by.users.iter().any(|user| user == "system:anonymous")
     })

@@ -1,7 +1,9 @@
 //! What is doubtful in a rule: kept to what is certainly so, whatever the objects look like.
 
-use super::conditions;
-use crate::engine::{Effect, Entry, FailurePolicy, Path, Reason, Rule, Step, Verbs, harmless};
+use std::collections::BTreeSet;
+
+use super::conditions::{self, is_for_all};
+use crate::engine::{Effect, Entry, Equality, FailurePolicy, Path, Reason, Rule, Step, Verbs, harmless};
 
 /// The annotation in which client-side apply keeps the whole object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -29,8 +31,8 @@ pub(super) fn finding(message: impl Into<String>, fix: impl Into<String>) -> Fin
     Finding { severity: Severity::Doubtful, message: message.into(), fix: fix.into() }
 }
 
-/// Everything that is doubtful in a rule.
-pub(super) fn of(rule: &Rule) -> Vec<Finding> {
+/// Everything that is doubtful in a rule. Of a status that is known to be a subresource's affair, the schema's findings speak.
+pub(super) fn of(rule: &Rule, status_is_apart: bool) -> Vec<Finding> {
     let entries: Vec<&Entry> = rule.entries().collect();
     let mut found = Vec::new();
     found.extend(no_source(rule));
@@ -40,7 +42,8 @@ pub(super) fn of(rule: &Rule) -> Vec<Finding> {
     found.extend(no_annotations(rule, &entries));
     for (index, entry) in entries.iter().enumerate() {
         found.extend(whole_object(entry).or_else(|| never_changes(entry)).or_else(|| own_bookkeeping(entry)));
-        found.extend(status_for_everybody(rule, entry));
+        found.extend(status_for_everybody(rule, entry).filter(|_| !status_is_apart));
+        found.extend(key_of_a_list(rule, entry));
         found.extend(guarded_label(rule, entry));
         found.extend(shadowed(index, &entries));
     }
@@ -94,16 +97,36 @@ fn invites_deletion(rule: &Rule) -> Option<Finding> {
     })
 }
 
-/// Client-side apply writes an annotation on every update.
+/// Client-side apply writes an annotation on every update: it sets it on what others created, and modifies it from then on.
 fn no_annotations(rule: &Rule, entries: &[&Entry]) -> Option<Finding> {
     let is_main = rule.resources().iter().flat_map(|resource| &resource.resources).any(|resource| !resource.contains('/'));
     let target = [Step::Name("metadata".to_owned()), Step::Name("annotations".to_owned()), Step::Name(LAST_APPLIED.to_owned())];
     let reached = |entry: &&Entry| target.get(..entry.path.steps().len()).is_some_and(|start| covers(entry.path.steps(), start));
-    (is_main && rule.actions().effect == Effect::Deny && !entries.iter().any(reached)).then(|| {
-        finding(
+    if !is_main || rule.actions().effect != Effect::Deny {
+        return None;
+    }
+    let reaching: Vec<&Entry> = entries.iter().copied().filter(reached).collect();
+    let for_everybody = reaching.iter().filter(|entry| is_for_all(entry.by.as_ref()) && entry.when.is_none());
+    let verbs: BTreeSet<&str> = for_everybody.flat_map(|entry| entry.verbs.names()).collect();
+    let missing = match (verbs.contains("Set"), verbs.contains("Modify")) {
+        (true, true) => return None,
+        (false, true) => "set",
+        (true, false) => "modify",
+        (false, false) => "set and modify",
+    };
+    let fix = format!("list `metadata.annotations`, or `metadata.annotations['{LAST_APPLIED}']` alone");
+    Some(match reaching.first() {
+        None => finding(
             "no entry reaches `metadata.annotations`, so every client-side `kubectl apply` is refused (it writes an annotation)",
-            format!("list `metadata.annotations`, or `metadata.annotations['{LAST_APPLIED}']` alone"),
-        )
+            fix,
+        ),
+        Some(entry) => finding(
+            format!(
+                "`{}` does not let everybody {missing} the annotation that client-side `kubectl apply` writes on every update, so it is refused",
+                shown(&entry.path)
+            ),
+            format!("{fix}, without `by`, `allow` and `when`"),
+        ),
     })
 }
 
@@ -119,20 +142,33 @@ fn is_prefix_of_all(steps: &[Step]) -> bool {
     matches!(steps, [Step::Prefix(prefix)] if prefix.is_empty())
 }
 
-/// What no update can change, or what is never taken for a change.
+/// What no update can change.
 fn never_changes(entry: &Entry) -> Option<Finding> {
-    let refused = match entry.path.steps() {
-        [Step::Name(field), ..] if field == "apiVersion" || field == "kind" => true,
-        [Step::Name(metadata), Step::Name(field), ..] if metadata == "metadata" => matches!(field.as_str(), "name" | "namespace"),
-        _ => false,
-    };
-    refused.then(|| {
+    is_fixed(entry.path.steps()).then(|| {
         finding(format!("`{}` never permits anything: the API server itself refuses to change it", shown(&entry.path)), "remove the entry")
     })
 }
 
+fn is_fixed(steps: &[Step]) -> bool {
+    match steps {
+        [Step::Name(field), ..] if field == "apiVersion" || field == "kind" => true,
+        [Step::Name(metadata), Step::Name(field), ..] if metadata == "metadata" => matches!(field.as_str(), "name" | "namespace"),
+        _ => false,
+    }
+}
+
+/// What is never taken for a change.
 fn own_bookkeeping(entry: &Entry) -> Option<Finding> {
-    let owned = match entry.path.steps() {
+    is_bookkeeping(entry.path.steps()).then(|| {
+        finding(
+            format!("`{}` never permits anything: the API server writes it, so it is never a change", shown(&entry.path)),
+            "remove the entry",
+        )
+    })
+}
+
+fn is_bookkeeping(steps: &[Step]) -> bool {
+    match steps {
         [Step::Name(metadata), Step::Name(field), ..] if metadata == "metadata" => matches!(
             field.as_str(),
             "resourceVersion"
@@ -145,13 +181,28 @@ fn own_bookkeeping(entry: &Entry) -> Option<Finding> {
                 | "uid"
         ),
         _ => false,
-    };
-    owned.then(|| {
-        finding(
-            format!("`{}` never permits anything: the API server writes it, so it is never a change", shown(&entry.path)),
-            "remove the entry",
-        )
-    })
+    }
+}
+
+/// Whether no entry there ever permits anything, whatever the kind.
+pub(super) fn is_out_of_reach(steps: &[Step]) -> bool {
+    is_fixed(steps) || is_bookkeeping(steps)
+}
+
+/// The key by which the elements of a list pair: an element with another key is another element.
+fn key_of_a_list(rule: &Rule, entry: &Entry) -> Option<Finding> {
+    let [list @ .., Step::AnyElement | Step::Keyed { .. }, Step::Name(name)] = entry.path.steps() else { return None };
+    let keys = |equality: &&Equality| equality.key.as_ref() == Some(name) && covers(equality.path.steps(), list);
+    let declared = rule.equality().iter().find(keys)?;
+    Some(finding(
+        format!(
+            "`{}` permits nothing: elements of `{}` pair by `{}`, so one with another `{2}` is another element",
+            shown(&entry.path),
+            shown(&declared.path),
+            harmless(name)
+        ),
+        format!("remove the entry, or list `{}` with `allow: [AddItem, RemoveItem]` if elements may come and go", shown(&declared.path)),
+    ))
 }
 
 fn status_for_everybody(rule: &Rule, entry: &Entry) -> Option<Finding> {

@@ -57,8 +57,7 @@ fn unfit(schema: &Schema, element: Place, pairing: &Pairing, entry: &Equality, k
     match schema.shape(element) {
         Shape::Object(members) => match member(members, key) {
             None => {
-                let strings: Vec<String> =
-                    members.named.keys().filter(|name| is_text(schema, element, name)).take(4).map(|name| harmless(name)).collect();
+                let strings = strings(schema, element);
                 let others = if strings.is_empty() { String::new() } else { format!(" (strings there: {})", strings.join(", ")) };
                 Some(finding(
                     format!("`{path}` is keyed by `{shown_key}`, which its elements do not have, so they compare by position"),
@@ -98,6 +97,12 @@ fn member(members: &Members, name: &str) -> Option<Place> {
     members.named.get(name).copied().or(others)
 }
 
+/// Some of the strings that each element has.
+fn strings(schema: &Schema, element: Place) -> Vec<String> {
+    let Shape::Object(members) = schema.shape(element) else { return Vec::new() };
+    members.named.keys().filter(|name| is_text(schema, element, name)).take(4).map(|name| harmless(name)).collect()
+}
+
 fn is_text(schema: &Schema, element: Place, name: &str) -> bool {
     let Shape::Object(members) = schema.shape(element) else { return false };
     members.named.get(name).is_some_and(|place| matches!(schema.shape(*place), Shape::Scalar(Scalar::Text)))
@@ -117,6 +122,10 @@ fn undeclared(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
             let declared: Option<Vec<Declared<'_>>> = fitting.into_iter().map(pairing).collect();
             match declared.as_deref() {
                 Some([Declared::Key(key), rest @ ..]) if rest.iter().all(|other| matches!(other, Declared::Key(name) if name == key)) => {
+                    if matches!(below, [_, Step::Name(name)] if name == key) {
+                        found.push(is_the_key(entry, list, key));
+                        continue;
+                    }
                     found.push(finding(
                         format!(
                             "the schema pairs the elements of `{}` by `{}`, the rule by position: with an element added or removed before others, `{}` speaks of the wrong ones",
@@ -126,6 +135,11 @@ fn undeclared(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
                         ),
                         equality_line(list, &format!("key: {}", harmless(key))),
                     ));
+                }
+                Some([Declared::Other { keys, strings }, rest @ ..])
+                    if rest.iter().all(|other| matches!(other, Declared::Other { keys: others, .. } if others == keys)) =>
+                {
+                    found.push(of_other_keys(entry, list, keys, strings));
                 }
                 Some([Declared::Set, rest @ ..]) if rest.iter().all(|other| matches!(other, Declared::Set)) && below.len() <= 1 => {
                     found.push(finding(
@@ -143,9 +157,38 @@ fn undeclared(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
     found
 }
 
-/// What a schema declares that a rule can declare too.
+/// The key itself, which is changed by replacing the element.
+fn is_the_key(entry: &Entry, list: &[Step], key: &str) -> Finding {
+    finding(
+        format!("the schema pairs the elements of `{}` by `{}`: another `{1}` is another element", written(list), harmless(key)),
+        format!("remove `{}`, or list `{}` if elements may be replaced", shown(&entry.path), written(list)),
+    )
+}
+
+/// Keys of which a rule cannot speak: it pairs by one string.
+fn of_other_keys(entry: &Entry, list: &[Step], keys: &[String], strings: &[String]) -> Finding {
+    let together = |names: &[String], joint: &str| names.iter().map(|name| format!("`{}`", harmless(name))).collect::<Vec<_>>().join(joint);
+    let strings = if strings.is_empty() { String::new() } else { format!(" ({})", together(strings, " or ")) };
+    finding(
+        format!(
+            "the schema pairs the elements of `{}` by {}, which a rule cannot, and the rule by position: with an element added or removed before others, `{}` speaks of the wrong ones",
+            written(list),
+            together(keys, " and "),
+            shown(&entry.path)
+        ),
+        format!("declare as `key` a string that tells the elements apart{strings}, or let `{}` change as a whole", written(list)),
+    )
+}
+
+/// What a schema declares of a list.
 enum Declared<'s> {
+    /// A string that keys it.
     Key(&'s str),
+    /// Several keys together, or one that is no string; and the strings that its elements have.
+    Other {
+        keys: &'s [String],
+        strings: Vec<String>,
+    },
     Set,
 }
 
@@ -154,8 +197,7 @@ fn pairing(found: Found<'_>) -> Option<Declared<'_>> {
     match &elements.pairing {
         Pairing::Keys(keys) => match keys.as_slice() {
             [key] if is_text(found.schema, elements.each, key) => Some(Declared::Key(key)),
-            // Of several keys a rule cannot speak.
-            _ => None,
+            keys => Some(Declared::Other { keys, strings: strings(found.schema, elements.each) }),
         },
         Pairing::Membership => Some(Declared::Set),
         Pairing::Position => None,

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::resources::{has_status_apart, is_of_status};
 use super::target::{Lost, Target, places};
 use super::walk::{Misfit, Why, from, walk};
 use super::words::{what_scalar, written};
 use crate::cli::rules::lint::counted;
-use crate::cli::rules::lint::findings::{Finding, covers, finding, shown};
+use crate::cli::rules::lint::findings::{Finding, covers, finding, is_out_of_reach, shown};
 use crate::cluster::kinds::{Others, Place, Schema, Shape};
-use crate::engine::{Condition, Path, Rule, Step, harmless};
+use crate::engine::{Condition, Path, Read, Rule, Step, harmless};
 
 /// How many names are suggested, and how many are listed.
 const SUGGESTED: usize = 3;
@@ -25,8 +26,10 @@ enum Part {
 
 /// The paths of a rule that no object has.
 pub(super) fn of(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
+    // What is said of a status that is never asked about is said once.
+    let is_said = |path: &&Path| is_of_status(path.steps()) && targets.iter().any(|target| has_status_apart(rule, target));
     let parts = [
-        (Part::Mutable, rule.entries().map(|entry| &entry.path).collect()),
+        (Part::Mutable, rule.entries().map(|entry| &entry.path).filter(|path| !is_said(path)).collect()),
         (Part::Equality, rule.equality().iter().map(|entry| &entry.path).collect()),
         (Part::Sensitive, rule.sensitive().iter().collect()),
         (Part::Defaulted, rule.defaulted().iter().collect::<Vec<_>>()),
@@ -91,14 +94,16 @@ fn reason(target: &Target<'_>, steps: &[Step], misfit: &Misfit) -> String {
 }
 
 fn fix(schema: &Schema, steps: &[Step], misfit: &Misfit, listed: &[&Path]) -> String {
-    let meant = meant(schema, steps, misfit);
+    let mut meant = meant(schema, steps, misfit);
+    meant.retain(|steps| !is_out_of_reach(steps));
     let is_listed = |steps: &[Step]| {
         let covers = |path: &&Path| steps.get(..path.steps().len()).is_some_and(|start| covers(path.steps(), start));
         listed.iter().any(covers)
     };
     let names = |all: &[Vec<Step>]| all.iter().map(|steps| format!("`{}`", written(steps))).collect::<Vec<_>>().join(" or ");
     match meant.as_slice() {
-        [] => known(schema, misfit).map_or_else(|| "remove it".to_owned(), |known| format!("remove it, or name what there is: {known}")),
+        [] => known(schema, steps, misfit)
+            .map_or_else(|| "remove it".to_owned(), |known| format!("remove it, or name what there is: {known}")),
         [only] if is_listed(only) => format!("remove it: {} is listed already", names(&meant)),
         all => format!("did you mean {}?", names(all)),
     }
@@ -186,10 +191,13 @@ pub(super) fn below(schema: &Schema, place: Place) -> Vec<(Step, Place)> {
 }
 
 /// The names that there are.
-fn known(schema: &Schema, misfit: &Misfit) -> Option<String> {
+fn known(schema: &Schema, steps: &[Step], misfit: &Misfit) -> Option<String> {
     let Shape::Object(members) = schema.shape(misfit.from) else { return None };
-    let names: Vec<String> = members.named.keys().take(LISTED).map(|name| harmless(name)).collect();
-    let more = if members.named.len() > LISTED { ", …" } else { "" };
+    let before = steps.get(..misfit.at).unwrap_or_default();
+    let is_in_reach = |name: &&String| !is_out_of_reach(&[before, &[Step::Name((*name).clone())]].concat());
+    let mut names: Vec<String> = members.named.keys().filter(is_in_reach).map(|name| harmless(name)).collect();
+    let more = if names.len() > LISTED { ", …" } else { "" };
+    names.truncate(LISTED);
     (!names.is_empty()).then(|| format!("{}{more}", names.join(", ")))
 }
 
@@ -197,25 +205,34 @@ fn known(schema: &Schema, misfit: &Misfit) -> Option<String> {
 fn conditions(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
     let mut found = Vec::new();
     for entry in rule.entries() {
-        for read in entry.when.iter().flat_map(Condition::reads).filter(|read| matches!(read.variable.as_str(), "object" | "oldObject")) {
-            let steps: Vec<Step> = read.members.iter().cloned().map(Step::Name).collect();
-            let Err(Lost { target, misfit }) = places(targets, &steps) else { continue };
-            // How elements are selected is not known here.
-            if misfit.why == Why::Missing {
-                found.push(finding(
-                    format!(
-                        "the condition of `{}` reads `{}.{}`: {}",
-                        shown(&entry.path),
-                        read.variable,
-                        written(&steps),
-                        reason(target, &steps, &misfit)
-                    ),
-                    fix(target.schema, &steps, &misfit, &[]),
-                ));
-            }
+        for read in entry.when.iter().flat_map(Condition::reads) {
+            let what = format!("the condition of `{}`", shown(&entry.path));
+            found.extend(unfit(&what, read, entry.path.steps(), targets));
+        }
+    }
+    for condition in rule.conditions() {
+        let what = format!("the match condition `{}`", harmless(&condition.name));
+        for read in Condition::reads_of(&condition.expression).into_iter().flatten() {
+            found.extend(unfit(&what, &read, &[], targets));
         }
     }
     found
+}
+
+fn unfit(what: &str, read: &Read, own: &[Step], targets: &[Target<'_>]) -> Option<Finding> {
+    let start = match read.variable.as_str() {
+        "object" | "oldObject" => &[],
+        "value" | "oldValue" => own,
+        _ => return None,
+    };
+    let steps = [start, &read.members.iter().cloned().map(Step::Name).collect::<Vec<_>>()].concat();
+    let Lost { target, misfit } = places(targets, &steps).err()?;
+    // How elements are selected is not known here; and of a path that is wrong itself more is said elsewhere.
+    if misfit.at < start.len() || !matches!(misfit.why, Why::Missing | Why::Scalar(_)) {
+        return None;
+    }
+    let read = harmless(&[std::slice::from_ref(&read.variable), read.members.as_slice()].concat().join("."));
+    Some(finding(format!("{what} reads `{read}`: {}", reason(target, &steps, &misfit)), fix(target.schema, &steps, &misfit, &[])))
 }
 
 #[cfg(test)]

@@ -28,6 +28,11 @@ pub(super) fn of(rule: &Rule, rules: &[&Rule], catalogue: &Catalogue) -> Vec<Fin
     once(found)
 }
 
+/// Whether the status of what a rule speaks of is changed through its subresource alone.
+pub(super) fn status_is_apart(rule: &Rule, catalogue: &Catalogue) -> bool {
+    catalogue.targets(rule).iter().any(|target| resources::has_status_apart(rule, target))
+}
+
 /// Several versions of a kind often say the same.
 fn once(found: Vec<Finding>) -> Vec<Finding> {
     let mut seen = BTreeSet::new();

@@ -19,6 +19,7 @@ pub(super) fn of(rule: &Rule, rules: &[&Rule], catalogue: &Catalogue) -> Vec<Fin
             }
         }
     }
+    found.extend(unheld(rule, catalogue));
     for target in catalogue.targets(rule) {
         found.extend(untold(&target));
         found.extend(open_scale(rule, rules, &target));
@@ -57,6 +58,30 @@ fn unknown(named: &ResourceRule, catalogue: &Catalogue) -> Vec<Finding> {
         }
     }
     found
+}
+
+/// A rule of none of the kinds whose CRDs were given: the author should not take silence for assent.
+fn unheld(rule: &Rule, catalogue: &Catalogue) -> Option<Finding> {
+    let speaks = |kind: &Kind| rule.resources().iter().any(|named| names(named, kind));
+    if catalogue.source != Source::Files || catalogue.kinds.iter().any(speaks) {
+        return None;
+    }
+    let is_like_it = |kind: &&Kind| {
+        let means = |named: &ResourceRule| {
+            let by_resource = named.resources.iter().any(|resource| resource.split('/').next().is_some_and(|name| is_like(name, kind)));
+            by_resource && (named.kinds.is_empty() || named.kinds.contains(&kind.name))
+        };
+        rule.resources().iter().any(means)
+    };
+    let elsewhere = catalogue.kinds.iter().find(is_like_it);
+    Some(Finding {
+        severity: Severity::Aside,
+        message: "no schema that was given is of its kinds, so its paths were held against none".to_owned(),
+        fix: elsewhere.map_or_else(
+            || "give the CRD of its kind, or hold it against a cluster with `--live`".to_owned(),
+            |kind| format!("write `apiGroups: [{}]` if the {} of that group is meant", kind.group, kind.name),
+        ),
+    })
 }
 
 /// Another name of the resource than its plural.
@@ -184,11 +209,10 @@ fn reaches(entry: &Entry, steps: &[Step]) -> bool {
 
 /// Entries for a status that never differs in updates of the object itself.
 fn status_apart(rule: &Rule, target: &Target<'_>) -> Vec<Finding> {
-    if !target.status_is_apart() || rule.resources().iter().any(|named| asks_for(named, &target.kind.plural, "status")) {
+    if !has_status_apart(rule, target) {
         return Vec::new();
     }
-    let of_status = |entry: &&Entry| matches!(entry.path.steps(), [Step::Name(status), ..] if status == "status");
-    let found = rule.entries().filter(of_status).map(|entry| {
+    let found = rule.entries().filter(|entry| is_of_status(entry.path.steps())).map(|entry| {
         finding(
             format!(
                 "`{}` never permits anything: {} has the status subresource, and an update of the object itself leaves its status as it was",
@@ -199,6 +223,15 @@ fn status_apart(rule: &Rule, target: &Target<'_>) -> Vec<Finding> {
         )
     });
     found.collect()
+}
+
+pub(super) fn is_of_status(steps: &[Step]) -> bool {
+    matches!(steps, [Step::Name(status), ..] if status == "status")
+}
+
+/// Whether a rule is asked about objects whose status differs in none of the updates that it is asked about.
+pub(super) fn has_status_apart(rule: &Rule, target: &Target<'_>) -> bool {
+    target.status_is_apart() && !rule.resources().iter().any(|named| asks_for(named, &target.kind.plural, "status"))
 }
 
 /// A selector of namespaces, for what is in none.

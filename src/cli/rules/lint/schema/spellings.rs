@@ -8,7 +8,7 @@ use super::target::Target;
 use super::walk::walk;
 use super::words::written;
 use crate::cli::rules::lint::counted;
-use crate::cli::rules::lint::findings::{Finding, covers, finding, is_bare};
+use crate::cli::rules::lint::findings::{Finding, Severity, covers, finding, is_bare};
 use crate::cluster::kinds::{Pairing, Place, Scalar, Schema, Shape};
 use crate::engine::{Entry, Meaning, Rule, Step};
 
@@ -16,6 +16,7 @@ use crate::engine::{Entry, Meaning, Rule, Step};
 pub(super) fn of(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
     let kinds = [
         (Scalar::Quantity, Meaning::Quantity, "Quantity", "quantities", "1000m as 1"),
+        (Scalar::IntegerOrText, Meaning::Quantity, "Quantity", "integers or strings", "1000m as 1"),
         (Scalar::Duration, Meaning::Duration, "Duration", "durations", "60s as 1m0s"),
     ];
     let mut found = Vec::new();
@@ -34,16 +35,36 @@ pub(super) fn of(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
             let enters = |set: &&[Step]| path.len() > set.len() + 1 && path.iter().zip(*set).all(|(one, two)| one.meets(two));
             !sets.iter().any(enters) && targets.iter().all(|target| reaches_only(target.schema, path, scalar))
         };
+        if scalar == Scalar::IntegerOrText {
+            exact.retain(|steps| holds_amounts(steps));
+        }
         for (path, fields) in grouped(exact, &fits) {
             let which =
                 if fields == 1 { format!("`{}`", written(&path)) } else { format!("`{}` ({})", written(&path), counted(fields, "field")) };
-            found.push(finding(
-                format!("{nouns} at {which} are compared exactly, so an update that respells one ({example}) is a violation"),
-                equality_line(&path, &format!("as: {name}")),
-            ));
+            let fix = equality_line(&path, &format!("as: {name}"));
+            found.push(match scalar {
+                // The schema says no more than that, and a port is that too.
+                Scalar::IntegerOrText => Finding {
+                    severity: Severity::Aside,
+                    message: format!(
+                        "{nouns} at {which} are compared exactly; if they are quantities, respelling one ({example}) is a violation"
+                    ),
+                    fix,
+                },
+                _ => finding(
+                    format!("{nouns} at {which} are compared exactly, so an update that respells one ({example}) is a violation"),
+                    fix,
+                ),
+            });
         }
     }
     found
+}
+
+/// Whether amounts of resources stand there, whatever their names.
+fn holds_amounts(steps: &[Step]) -> bool {
+    let is_of_amounts = |step: &Step| matches!(step, Step::Name(name) if matches!(name.as_str(), "limits" | "requests" | "capacity" | "allocatable" | "hard"));
+    matches!(steps, [.., holder, Step::AnyMember | Step::Name(_)] if is_of_amounts(holder))
 }
 
 /// Looks for the places of one kind that not everybody may change at will.

@@ -49,9 +49,13 @@ impl Catalogue {
         Self { kinds, source, scale: Schema::of_objects(Some(&scale), &nothing), unknown: Schema::of_objects(None, &nothing) }
     }
 
-    /// The kinds of which at least one rule speaks.
-    pub(in crate::cli::rules::lint) fn spoken_of(&self, rules: &[&Rule]) -> usize {
-        self.kinds.iter().filter(|kind| rules.iter().any(|rule| rule.resources().iter().any(|named| names(named, kind)))).count()
+    /// How many kinds a rule was held against at all, and how many of the rules were.
+    pub(in crate::cli::rules::lint) fn held(&self, rules: &[&Rule]) -> (usize, usize) {
+        let speaks = |rule: &&Rule, kind: &Kind| rule.resources().iter().any(|named| names(named, kind));
+        (
+            self.kinds.iter().filter(|kind| rules.iter().any(|rule| speaks(rule, kind))).count(),
+            rules.iter().filter(|rule| self.kinds.iter().any(|kind| speaks(rule, kind))).count(),
+        )
     }
 
     /// Everything that a rule speaks of and that is served.
