@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
@@ -13,9 +14,9 @@ use super::ca_file::CaFile;
 use super::quantity::{address, bytes, duration, positive_duration};
 use super::rule_args::RuleArgs;
 use crate::cluster::certificates::{self, Subject};
-use crate::engine::{RuleSet, admit};
+use crate::engine::{RuleSet, admit, harmless};
 use crate::server::shutdown::{Leaving, Outcome};
-use crate::server::{BindError, Bound, Config, accept, body, log, record, shutdown, tls};
+use crate::server::{BindError, Bound, Config, accept, body, log, record, reload, shutdown, tls};
 
 /// For a clean start that did not end cleanly: requests in flight were cut.
 const CUT: u8 = 1;
@@ -39,6 +40,9 @@ pub struct Args {
 
     #[command(flatten)]
     rules: RuleArgs,
+    /// How often the rule files are looked at for a change
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_RULES_RELOAD_INTERVAL", default_value = "2s", value_parser = positive_duration)]
+    rules_reload_interval: Duration,
 
     /// Certificate chain, PEM; without it, a CA and a certificate are made at start
     #[arg(long, value_name = "FILE", env = "FIELDWARD_TLS_CERT", requires = "tls_key", help_heading = "TLS")]
@@ -151,6 +155,16 @@ fn load_rules(args: &Args) -> anyhow::Result<RuleSet> {
     Ok(rules)
 }
 
+/// What is compiled in does not change.
+fn reloading(rules: &RuleArgs, every: Duration) -> Option<reload::Source> {
+    if rules.paths.is_empty() {
+        return None;
+    }
+    let files = rules.clone();
+    let read = move || files.documents().map_err(|error| harmless(&format!("{error:#}")));
+    Some(reload::Source { builtin: rules.builtin(), read: Arc::new(read), every })
+}
+
 fn certificate(args: &Args) -> anyhow::Result<(tls::Source, Option<CaFile>)> {
     if let (Some(chain), Some(key)) = (&args.tls_cert, &args.tls_key) {
         let (chain, key) = (chain.clone(), key.clone());
@@ -177,6 +191,7 @@ fn config(args: Args, certificate: tls::Source) -> Config {
         ops_listen: args.ops_listen,
         certificate,
         client_ca: args.tls_client_ca,
+        rules: reloading(&args.rules, args.rules_reload_interval),
         reload_every: args.tls_reload_interval,
         limits: accept::Limits {
             handshake: args.handshake_timeout,

@@ -14,6 +14,7 @@ use super::accept::{self, Limits, Transport};
 use super::metrics::Metrics;
 use super::ops::{self, Ops};
 use super::record::{RecordError, Recorder};
+use super::reload;
 use super::routes;
 use super::rules::Rules;
 use super::shutdown::{self, Outcome, Phase, Signal};
@@ -115,10 +116,13 @@ impl Bound {
 
     /// Serves until the first signal has been obeyed, or a second one has come.
     pub async fn serve(self, mut signals: mpsc::Receiver<Signal>) -> Outcome {
-        let Config { limits, bodies, leaving, reload_every, .. } = self.config;
+        let Config { limits, bodies, leaving, rules, reload_every, .. } = self.config;
         let (phase, watching) = watch::channel(Phase::Serving);
         let mut background = JoinSet::new();
         background.spawn(tls::watch(Arc::clone(&self.tls), reload_every));
+        if let Some(source) = rules {
+            background.spawn(reload::watch(source, Arc::clone(&self.rules)));
+        }
         let ops = ops::router(Ops {
             rules: Arc::clone(&self.rules),
             metrics: Arc::clone(&self.metrics),

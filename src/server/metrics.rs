@@ -5,7 +5,7 @@ use std::time::Duration;
 use prometheus::{Encoder, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 use super::record::Recorded;
-use super::rules::InForce;
+use super::rules::Rules;
 use crate::engine::Reply;
 
 /// The content type of the rendered metrics.
@@ -23,6 +23,7 @@ pub struct Metrics {
     recordings: IntCounterVec,
     rules: IntGauge,
     rules_since: Gauge,
+    rules_accepted: IntGauge,
     certificate_expiry: IntGauge,
 }
 
@@ -63,6 +64,10 @@ impl Metrics {
             )?,
             rules: IntGauge::new("fieldward_rules", "Rules in force.")?,
             rules_since: Gauge::new("fieldward_rules_last_reload_success_timestamp_seconds", "When the rules in force were loaded.")?,
+            rules_accepted: IntGauge::new(
+                "fieldward_rules_last_reload_successful",
+                "Whether the rules that were read last are in force: 1, or 0 if they were refused and older ones stay.",
+            )?,
             certificate_expiry: IntGauge::new(
                 "fieldward_tls_certificate_expiry_timestamp_seconds",
                 "When the certificate in force expires.",
@@ -106,9 +111,11 @@ impl Metrics {
     }
 
     /// All metrics as text, with what is in force now.
-    pub(super) fn render(&self, rules: &InForce, certificate_expires_at: i64) -> Vec<u8> {
-        self.rules.set(i64::try_from(rules.all().len()).unwrap_or(i64::MAX));
-        self.rules_since.set(rules.since());
+    pub(super) fn render(&self, rules: &Rules, certificate_expires_at: i64) -> Vec<u8> {
+        let in_force = rules.current();
+        self.rules.set(i64::try_from(in_force.all().len()).unwrap_or(i64::MAX));
+        self.rules_since.set(in_force.since());
+        self.rules_accepted.set(i64::from(rules.refusal().is_none()));
         self.certificate_expiry.set(certificate_expires_at);
         self.text()
     }
@@ -134,6 +141,7 @@ impl Metrics {
         self.registry.register(Box::new(self.recordings.clone()))?;
         self.registry.register(Box::new(self.rules.clone()))?;
         self.registry.register(Box::new(self.rules_since.clone()))?;
+        self.registry.register(Box::new(self.rules_accepted.clone()))?;
         self.registry.register(Box::new(self.certificate_expiry.clone()))?;
         #[cfg(target_os = "linux")]
         self.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;

@@ -12,6 +12,7 @@ pub mod log;
 pub mod metrics;
 mod ops;
 pub mod record;
+pub mod reload;
 mod routes;
 pub mod rules;
 pub mod shutdown;
@@ -34,6 +35,8 @@ pub struct Config {
     pub certificate: tls::Source,
     /// PEM file of the CAs that a client's certificate must come from, if clients must have one.
     pub client_ca: Option<PathBuf>,
+    /// Where the rules are read from again, if they may change.
+    pub rules: Option<reload::Source>,
     /// How often the certificate files are read again.
     pub reload_every: Duration,
     /// What one connection may take.

@@ -37,7 +37,7 @@ pub(super) fn router(ops: Ops) -> Router {
 
 async fn livez(RawQuery(query): RawQuery) -> Response {
     // That this answer comes is the check.
-    report("livez", &[("ping", Ok(()))], verbose(query.as_deref()))
+    report("livez", &[("ping", Ok(None))], verbose(query.as_deref()))
 }
 
 async fn readyz(State(ops): State<Arc<Ops>>, RawQuery(query): RawQuery) -> Response {
@@ -45,22 +45,35 @@ async fn readyz(State(ops): State<Arc<Ops>>, RawQuery(query): RawQuery) -> Respo
 }
 
 async fn scrape(State(ops): State<Arc<Ops>>) -> Response {
-    let text = ops.metrics.render(&ops.rules.current(), ops.tls.expires_at());
+    let text = ops.metrics.render(&ops.rules, ops.tls.expires_at());
     ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response()
 }
 
-type Check = (&'static str, Result<(), &'static str>);
+/// A check's name, and what is wrong or what there is to say though nothing is.
+type Check = (&'static str, Result<Option<String>, &'static str>);
 
 impl Ops {
     fn checks(&self, now: SystemTime) -> [Check; 3] {
         let expires_at = u64::try_from(self.tls.expires_at()).unwrap_or(0);
         let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         [
-            // A server without rules is never built: that a set is there at all is what makes it ready.
-            ("rules", Ok(())),
-            ("certificate", (now <= expires_at).then_some(()).ok_or("the certificate has expired")),
-            ("shutdown", (*self.phase.borrow() == Phase::Serving).then_some(()).ok_or("the server is shutting down")),
+            // A server without rules is never built: that a set is there at all is what makes it ready. Newer ones that are refused do not
+            // take it away: all replicas would read them, and none be left.
+            ("rules", Ok(Some(self.rules()))),
+            ("certificate", (now <= expires_at).then_some(None).ok_or("the certificate has expired")),
+            ("shutdown", (*self.phase.borrow() == Phase::Serving).then_some(None).ok_or("the server is shutting down")),
         ]
+    }
+}
+
+impl Ops {
+    fn rules(&self) -> String {
+        let current = self.rules.current();
+        let in_force = format!("{} in force, digest {}", current.all().len(), current.all().digest());
+        match self.rules.refusal() {
+            None => in_force,
+            Some(reason) => format!("{in_force}; what was read last is refused: {}", reason.replace('\n', "; ")),
+        }
     }
 }
 
@@ -74,7 +87,8 @@ fn report(probe: &str, checks: &[Check], verbose: bool) -> Response {
     for (name, outcome) in checks {
         // Writing to a string cannot fail.
         let _ = match outcome {
-            Ok(()) => writeln!(text, "[+]{name} ok"),
+            Ok(None) => writeln!(text, "[+]{name} ok"),
+            Ok(Some(more)) => writeln!(text, "[+]{name} ok: {more}"),
             Err(reason) => writeln!(text, "[-]{name} failed: {reason}"),
         };
     }

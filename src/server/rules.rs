@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::engine::RuleSet;
 
 /// The rules in force; a review is judged by those that were when its body had come.
 #[derive(Debug)]
-pub struct Rules(ArcSwap<InForce>);
+pub struct Rules {
+    in_force: ArcSwap<InForce>,
+    /// Why what was read last is not in force.
+    refusal: ArcSwapOption<String>,
+}
 
 /// One set of rules, and since when it is in force.
 #[derive(Debug)]
@@ -23,17 +27,32 @@ pub struct InForce {
 impl Rules {
     /// Puts the first set in force.
     pub fn new(rules: RuleSet, now: SystemTime) -> Self {
-        Self(ArcSwap::from_pointee(InForce::new(rules, now)))
+        Self { in_force: ArcSwap::from_pointee(InForce::new(rules, now)), refusal: ArcSwapOption::empty() }
     }
 
     /// Puts another set in force; reviews that are being judged are not disturbed.
     pub fn replace(&self, rules: RuleSet, now: SystemTime) {
-        self.0.store(Arc::new(InForce::new(rules, now)));
+        self.in_force.store(Arc::new(InForce::new(rules, now)));
     }
 
     /// What is in force.
     pub fn current(&self) -> Arc<InForce> {
-        self.0.load_full()
+        self.in_force.load_full()
+    }
+
+    /// Says that what was read last is in force.
+    pub fn accept(&self) {
+        self.refusal.store(None);
+    }
+
+    /// Says why what was read last is not in force.
+    pub fn refuse(&self, reason: String) {
+        self.refusal.store(Some(Arc::new(reason)));
+    }
+
+    /// Why what was read last is not in force; none if it is.
+    pub fn refusal(&self) -> Option<Arc<String>> {
+        self.refusal.load_full()
     }
 }
 

@@ -6,6 +6,7 @@ mod leaving;
 mod operations;
 mod protocols;
 mod recording;
+mod reloading;
 mod spending;
 mod starting;
 
@@ -20,6 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         leaving::trials(),
         starting::trials(),
         recording::trials(),
+        reloading::trials(),
         spending::trials(),
     ]
     .into_iter()

@@ -38,7 +38,8 @@ impl Mount {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
-    fn publish(&self, files: &[(&str, &[u8])]) {
+    /// Other content of all files, at once.
+    pub(crate) fn publish(&self, files: &[(&str, &[u8])]) {
         let data = self.folder.path().join("..data");
         let before = fs::read_link(&data).ok();
         let version = format!("..{}", self.versions.fetch_add(1, Ordering::Relaxed));

@@ -1,0 +1,221 @@
+//! The rules, read again while the server runs: a set is taken whole or not at all, and what was in force stays otherwise.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest, Sha256};
+
+use super::rules::Rules;
+use crate::engine::{Builtin, Document, RuleSet, harmless};
+
+/// What reads the files: their texts, or why they cannot be read.
+pub type Read = dyn Fn() -> Result<Vec<Document>, String> + Send + Sync;
+
+/// Characters of a reason that are kept: there is one for each thing that is wrong.
+const LONGEST: usize = 4096;
+
+/// Where rules come from.
+#[derive(Clone)]
+pub struct Source {
+    /// Whether the rules compiled in are wanted too.
+    pub builtin: Builtin,
+    /// Reads the others.
+    pub read: Arc<Read>,
+    /// How often they are read.
+    pub every: Duration,
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Source").field("builtin", &self.builtin).field("every", &self.every).finish_non_exhaustive()
+    }
+}
+
+/// SHA-256 over the texts, with their names.
+type Fingerprint = [u8; 32];
+
+/// What was read last.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The texts in force, once they were read.
+    taken: Option<Fingerprint>,
+    /// What was refused last, so that it is said once: the texts, or why they cannot be read.
+    refused: Option<Result<Fingerprint, String>>,
+}
+
+/// Reloads for ever. What is in force was read before.
+pub(super) async fn watch(source: Source, rules: Arc<Rules>) {
+    let mut seen = Seen::default();
+    loop {
+        tokio::time::sleep(source.every).await;
+        let (source, rules) = (source.clone(), Arc::clone(&rules));
+        // Reading may block for long on a network file system, and many rules take long to load.
+        let turn = tokio::task::spawn_blocking(move || {
+            seen.turn(&source, &rules, SystemTime::now());
+            seen
+        });
+        match turn.await {
+            Ok(after) => seen = after,
+            Err(error) => {
+                tracing::error!(%error, "rules not reloaded; the last good ones stay in force");
+                seen = Seen::default();
+            }
+        }
+    }
+}
+
+impl Seen {
+    /// Reads once, and takes what changed if all of it can be used.
+    fn turn(&mut self, source: &Source, rules: &Rules, now: SystemTime) {
+        let documents = match (source.read)() {
+            Ok(documents) => documents,
+            Err(reason) => return self.refuse(rules, Err(reason.clone()), &reason),
+        };
+        let fingerprint = fingerprint(&documents);
+        if self.taken == Some(fingerprint) {
+            if self.refused.take().is_some() {
+                tracing::info!(digest = rules.current().all().digest(), "the rules in the files are those in force again");
+                rules.accept();
+            }
+            return;
+        }
+        if self.refused.as_ref() == Some(&Ok(fingerprint)) {
+            return;
+        }
+        match load(source.builtin, &documents) {
+            Err(reason) => self.refuse(rules, Ok(fingerprint), &reason),
+            // A mounted ConfigMap may change while it is read, and half of one version with half of another may load. Of two readings one
+            // after the other only what did not change is the same.
+            Ok(_) if (source.read)().map(|documents| self::fingerprint(&documents)) != Ok(fingerprint) => {}
+            Ok(set) => {
+                let before = rules.current();
+                // The first turn usually finds what was in force from the start.
+                if set.digest() != before.all().digest() {
+                    tracing::info!(rules = set.len(), digest = set.digest(), "rules reloaded");
+                    rules.replace(set, now);
+                }
+                rules.accept();
+                *self = Self { taken: Some(fingerprint), refused: None };
+            }
+        }
+    }
+
+    fn refuse(&mut self, rules: &Rules, what: Result<Fingerprint, String>, reason: &str) {
+        let what = Some(what);
+        if self.refused != what {
+            tracing::error!(error = reason, "rules not reloaded; the last good ones stay in force");
+            rules.refuse(reason.to_owned());
+            self.refused = what;
+        }
+    }
+}
+
+fn load(builtin: Builtin, documents: &[Document]) -> Result<RuleSet, String> {
+    let set = RuleSet::load(builtin, documents).map_err(|errors| cut(&harmless(&errors.to_string())))?;
+    if set.is_empty() { Err("there is no rule left; a server without rules would judge nothing".to_owned()) } else { Ok(set) }
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST).and_then(|(end, _)| text.get(..end)) {
+        Some(kept) => format!("{kept} …"),
+        None => text.to_owned(),
+    }
+}
+
+fn fingerprint(documents: &[Document]) -> Fingerprint {
+    let mut hasher = Sha256::new();
+    for part in documents.iter().flat_map(|document| [&document.origin, &document.text]) {
+        hasher.update(part.len().to_le_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+
+    fn rule(name: &str, path: &str) -> String {
+        format!(
+            "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: {name}}}\nspec:\n  matchConstraints:\n    resourceRules: \
+             [{{apiGroups: [a], apiVersions: [v1], resources: [bs]}}]\n  mutable: [{path}]\n"
+        )
+    }
+
+    /// Readings that come one after the other; the last comes for ever.
+    fn readings(texts: &[Result<&[String], &str>]) -> Source {
+        let all: Vec<Result<Vec<Document>, String>> = texts
+            .iter()
+            .map(|reading| match reading {
+                Ok(texts) => Ok(texts.iter().map(|text| Document { origin: "rules.yaml".to_owned(), text: text.clone() }).collect()),
+                Err(reason) => Err((*reason).to_owned()),
+            })
+            .collect();
+        let next = Mutex::new(0);
+        let read = move || {
+            let mut next = next.lock().unwrap();
+            let reading = all.get(*next).or(all.last()).unwrap().clone();
+            *next += 1;
+            reading
+        };
+        Source { builtin: Builtin::Left, read: Arc::new(read), every: Duration::ZERO }
+    }
+
+    fn rules(text: &str) -> Rules {
+        Rules::new(load(Builtin::Left, &[Document { origin: "rules.yaml".to_owned(), text: text.to_owned() }]).unwrap(), NOW)
+    }
+
+    fn names(rules: &Rules) -> String {
+        rules.current().all().names().collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_set_is_taken_whole_or_not_at_all() {
+        let (one, two, broken) = (rule("one", "spec.a"), rule("two", "spec.b"), rule("three", "spec..c"));
+        let rules = rules(&one);
+        let mut seen = Seen::default();
+        let mut turn = |reading: Result<&[String], &str>| {
+            seen.turn(&readings(&[reading]), &rules, NOW + Duration::from_secs(9));
+            (names(&rules), rules.refusal().is_some())
+        };
+        assert_eq!(turn(Ok(std::slice::from_ref(&one))), ("one".to_owned(), false));
+        assert_eq!(rules.current().since().to_string(), "0", "what is in force already is not put in force anew");
+        assert_eq!(turn(Ok(&[two.clone(), broken.clone()])), ("one".to_owned(), true));
+        assert!(rules.refusal().unwrap().contains("rules.yaml:7:18: in path `spec..c`"), "{:?}", rules.refusal());
+        assert_eq!(turn(Ok(&[])), ("one".to_owned(), true));
+        assert!(rules.refusal().unwrap().contains("no rule left"), "{:?}", rules.refusal());
+        assert_eq!(turn(Err("cannot read")), ("one".to_owned(), true));
+        assert_eq!(rules.refusal().unwrap().as_str(), "cannot read");
+        assert_eq!(turn(Ok(&[two, one.clone()])), ("one two".to_owned(), false));
+        assert_eq!(rules.current().since().to_string(), "9");
+        assert_eq!(turn(Ok(&[broken])), ("one two".to_owned(), true));
+        assert_eq!(turn(Ok(&[rule("two", "spec.b"), one])), ("one two".to_owned(), false), "taken back, it is refused no more");
+    }
+
+    #[test]
+    fn what_changes_while_it_is_read_is_read_again() {
+        let (one, two) = (rule("one", "spec.a"), rule("two", "spec.b"));
+        let rules = rules(&one);
+        let mixed = [rule("one", "spec.b")];
+        let source = readings(&[Ok(&mixed), Ok(std::slice::from_ref(&two))]);
+        let mut seen = Seen::default();
+        seen.turn(&source, &rules, NOW);
+        assert_eq!(names(&rules), "one");
+        let current = rules.current();
+        assert_eq!(current.all().rules().next().unwrap().entries().next().unwrap().path.to_string(), "spec.a");
+        seen.turn(&source, &rules, NOW);
+        assert_eq!(names(&rules), "two");
+    }
+
+    #[test]
+    fn a_reason_is_not_longer_than_a_page() {
+        assert_eq!(cut("short"), "short");
+        let long = cut(&"ä".repeat(LONGEST + 1));
+        assert_eq!((long.chars().count(), long.ends_with(" …")), (LONGEST + 2, true));
+    }
+}
