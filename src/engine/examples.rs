@@ -231,6 +231,40 @@ fn declared_equalities_hold() {
 }
 
 #[test]
+fn an_object_counts_as_left_out_if_it_equals_the_value_that_does() {
+    let rule =
+        "mutable: []\nequality: [{path: t, absentAs: {a: 1}}, {path: t.b, absentAs: x}, {path: s, absentAs: {}}, {path: s.u, absentAs: 0}]";
+    for (one, two, field) in [
+        (json!({}), json!({"t": {"a": 1}}), None),
+        (json!({}), json!({"t": {"a": 1.0, "b": "x"}}), None),
+        (json!({}), json!({"t": {"a": 1, "b": "y"}}), Some("t")),
+        (json!({}), json!({"t": {"a": 2}}), Some("t")),
+        (json!({}), json!({"t": {}}), Some("t")),
+        (json!({}), json!({"t": []}), Some("t")),
+        (json!({}), json!({"t": 1}), Some("t")),
+        (json!({}), json!({"s": {"u": 0}}), None),
+        (json!({}), json!({"s": {"u": 1}}), Some("s")),
+        (json!({}), json!({"s": []}), Some("s")),
+        (json!({}), json!({"s": 0}), Some("s")),
+    ] {
+        expect(rule, one.clone(), two.clone(), &field.map(|field| format!("{field} Set")).iter().map(String::as_str).collect::<Vec<_>>());
+        expect(rule, two, one, &field.map(|field| format!("{field} Clear")).iter().map(String::as_str).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn what_is_permitted_is_told_by_its_kind_too() {
+    let rules = rules("mutable: [spec]\nequality: [{path: spec.tasks, key: name}]");
+    let task = |name: &str, size: u64| json!({"name": name, "size": size});
+    let old = json!({"spec": {"a": 1, "b": 1, "tasks": [task("x", 1), task("y", 1)]}});
+    let new = json!({"spec": {"a": 2, "c": {}, "tasks": [task("y", 2), task("x", 1)]}});
+    let reply = judge(&rules, ADMIN, &old, &new);
+    let told: Vec<String> =
+        reply.judgement().unwrap().changes.iter().map(|change| format!("{} {}", change.field, change.kind.as_str())).collect();
+    assert_eq!(told, ["spec.a Modify", "spec.b Clear", "spec.c Set", "spec.tasks Reorder", "spec.tasks[name=y].size Modify"]);
+}
+
+#[test]
 fn of_several_declarations_the_first_counts() {
     let quantity_first = "mutable: []\nequality: [{path: x.a, as: Quantity}, {path: x.*, as: Duration}]";
     expect(quantity_first, json!({"x": {"a": "1000m", "b": "60s"}}), json!({"x": {"a": "1", "b": "1m"}}), &[]);
@@ -406,6 +440,7 @@ fn an_error_repeats_nothing_of_the_body() {
         let reply = admit(&rules("mutable: []"), body.as_bytes());
         assert_eq!(reply.status(), 400);
         assert!(reply.message().len() < 300 && !reply.message().contains("sss"), "{}", reply.message());
+        assert!(reply.message().contains(" at line 1 column "), "{}", reply.message());
     }
 }
 

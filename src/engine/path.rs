@@ -361,6 +361,13 @@ mod tests {
     }
 
     #[test]
+    fn a_path_lies_within_one_that_selects_as_much_or_more() {
+        let within = |narrow: &str, wide: &str| Path::parse(narrow).unwrap().within(Path::parse(wide).unwrap().steps());
+        assert!(within("spec.a", "spec.a") && within("spec.a", "spec.*") && within("spec[name=x].b", "spec[*].b"));
+        assert!(!within("spec.*", "spec.a") && !within("spec.a", "spec") && !within("spec", "spec.a"));
+    }
+
+    #[test]
     fn containment_and_intersection_go_step_by_step() {
         let (any, prefix, long) = (Step::AnyMember, Step::Prefix("ab".into()), Step::Prefix("abc".into()));
         assert!(name("abc").within(&prefix) && name("abc").within(&any) && long.within(&prefix) && prefix.within(&any));

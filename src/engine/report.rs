@@ -93,7 +93,7 @@ fn together<'f, 'a>(several: &[&'f Found<'a>]) -> (Vec<Listed<'f, 'a>>, usize) {
     for (found, (identity, finding)) in several.iter().flat_map(|found| found.identified().map(|finding| (*found, finding))) {
         match known.entry(identity) {
             Entry::Vacant(slot) => drop(slot.insert((found, finding))),
-            Entry::Occupied(mut slot) if finding.standing == Standing::Violation && slot.get().1.standing == Standing::Permitted => {
+            Entry::Occupied(mut slot) if finding.standing == Standing::Violation => {
                 slot.insert((found, finding));
             }
             Entry::Occupied(_) => {}

@@ -116,8 +116,38 @@ impl<'t> Declared<'t> {
             (Value::Array(one_list), Value::Array(two_list)) => {
                 one_list.is_empty() == two_list.is_empty() && value::normal(tree, reached, one) == value::normal(tree, reached, two)
             }
-            (Value::Object(_) | Value::Array(_), _) | (_, Value::Object(_) | Value::Array(_)) => false,
+            // A mark that stands for a container is no scalar's.
             _ => self.shown(one) == self.shown(two),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_two_values_are_the_same_as_is_told() {
+        let table = [
+            (json!("1000m"), json!("1"), Some(Equal::Quantity)),
+            (json!("1000m"), json!(1), Some(Equal::Quantity)),
+            (json!("60s"), json!("1m0s"), Some(Equal::Duration)),
+            (json!("1000m"), json!("2"), None),
+            (json!("60s"), json!("61s"), None),
+            (json!("a"), json!("b"), None),
+            (json!(true), json!(false), None),
+            // Alike without any meaning.
+            (json!("1"), json!("1"), None),
+            (json!(1), json!(1.0), None),
+            (json!({}), json!({"a": 1}), None),
+            (json!([]), json!([1]), None),
+            (json!({}), json!([]), None),
+        ];
+        for (one, two, expected) in table {
+            assert_eq!(respelled(&one, &two), expected, "{one} {two}");
+            assert_eq!(respelled(&two, &one), expected, "{two} {one}");
         }
     }
 }

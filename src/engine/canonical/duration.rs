@@ -71,10 +71,9 @@ fn unit(name: &str) -> Option<u64> {
 fn fraction_of(digits: &str, unit: u64) -> u64 {
     let (mut value, mut scale) = (0u64, 1f64);
     for digit in digits.bytes().map(|byte| u64::from(byte - b'0')) {
-        if value > (LIMIT - 1) / 10 || value * 10 + digit > LIMIT {
-            break;
-        }
-        value = value * 10 + digit;
+        let longer = value.checked_mul(10).and_then(|value| value.checked_add(digit)).filter(|value| *value <= LIMIT);
+        let Some(longer) = longer else { break };
+        value = longer;
         scale *= 10.0;
     }
     (value as f64 * (unit as f64 / scale)) as u64

@@ -117,9 +117,6 @@ impl Decimal {
 
     fn round_up_to_nano(&mut self) {
         let Ok(excess) = usize::try_from(-9 - self.exponent) else { return };
-        if excess == 0 || self.digits.is_empty() {
-            return;
-        }
         let keep = self.digits.len().saturating_sub(excess);
         let lost = self.digits.drain(keep..).any(|digit| digit != 0);
         self.exponent = -9;
@@ -187,11 +184,26 @@ mod tests {
             &["0.5Mi", "512Ki"],
             &["1.25n", "2n"],
             &["0.1Ki", "102.4"],
-            &["9223372036854775807", "8Ei", "9Ei", "99999999999999999999Ei", "9223372036854775807.5Ki"],
+            &[
+                "9223372036854775807",
+                "8Ei",
+                "9Ei",
+                "99999999999999999999Ei",
+                "9223372036854775807.5Ki",
+                "9007199254740991.9990234375Ki",
+                "9007199254740991.99951171875Ki",
+            ],
             &["9223372036854775808", "9223372036854775.808k"],
             &["1e21", "1000000000000000000000"],
             &["1e2000000000", "10e1999999999"],
             &["12u", "0.012m", "12000n"],
+            &["5M", "5000k", "5e6"],
+            &["3T", "3000G"],
+            &["9.5n", "10n"],
+            &["99.1n", "100n"],
+            &["31"],
+            &["-31"],
+            &["9223372036854775806.5", "9007199254740991.99853515625Ki"],
         ];
         for (index, class) in classes.iter().enumerate() {
             let first = class.first().and_then(|text| spell(text));

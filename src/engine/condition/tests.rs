@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::compile;
+use super::{Condition, Read, Unread, compile};
 use crate::engine::admit::admit_within;
 use crate::engine::review::Way;
 use crate::engine::{Builtin, Document, Reply, RuleSet, admit, admit_at_once};
@@ -330,6 +330,8 @@ fn deep_objects_are_no_matter_unless_they_are_read() {
         admit(&rule("spec.x", when), body.as_bytes())
     };
     assert_eq!(reply("oldObject.spec.a && has(oldObject.status)").allowed(), Some(true));
+    // Nor if the request is read, in which they stand.
+    assert_eq!(reply("request.operation == 'UPDATE'").allowed(), Some(true));
     let refused = reply("oldObject.status == object.status");
     assert_eq!(refused.allowed(), Some(false));
     assert_eq!(refused.condition_failures()[0].reason, "more than 128 levels of nesting in what it reads");
@@ -365,4 +367,16 @@ fn failures_show_no_value() {
         assert_eq!(reply.condition_failures().len(), 1, "{when}");
         assert!(!format!("{:?}", reply.condition_failures()).contains("hunter2"), "{when}");
     }
+}
+
+#[test]
+fn what_a_condition_reads_is_told() {
+    let told = |reads: &[Read]| reads.iter().map(|read| format!("{}.{}", read.variable, read.members.join("."))).collect::<Vec<_>>();
+    let rules = rule("spec.x", "oldObject.spec.a && value == request.userInfo.username");
+    let entry = rules.rules().next().unwrap().entries().next().unwrap();
+    let condition = entry.when.as_ref().unwrap();
+    assert_eq!(told(condition.reads()), ["oldObject.spec.a", "request.userInfo.username", "value."]);
+    assert_eq!(told(&Condition::reads_of("object.spec.b == authorizer.x").unwrap()), ["object.spec.b"]);
+    assert!(matches!(Condition::reads_of("object."), Err(Unread::Fault(_))));
+    assert!(condition.depends_on_the_value() && !condition.mixes_types());
 }

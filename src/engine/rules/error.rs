@@ -88,7 +88,7 @@ pub(super) fn yaml_error(origin: &str, error: &serde_saphyr::Error) -> RuleError
         other if other.starts_with("cannot deserialize null") => "expected text, found nothing",
         other => other.split(", set DuplicateKeyPolicy").next().unwrap_or_default(),
     };
-    let advice = if message.contains("anchor or alias") || message.contains("flow") {
+    let advice = if message.contains("anchor") || message.contains("flow") {
         " (a path with `*` or `[` stands in quotes within `{}` and `[]`)"
     } else {
         ""

@@ -2,8 +2,10 @@
 
 use super::{
     Actions, Builtin, Document, Effect, FailurePolicy, LabelSelector, MatchCondition, Reason, Requesters, ResourceRule, Rule, RuleSet,
-    SelectorExpression, Verb,
+    SelectorExpression, Verb, Verbs,
 };
+
+use crate::engine::Path;
 
 const WHOLE: &str = "\
 apiVersion: fieldward.io/v1alpha1
@@ -64,7 +66,47 @@ fn every_part_is_there() {
     assert_eq!(rule.conditions(), [grown]);
     assert_eq!(rule.actions(), Actions { effect: Effect::Warn, audit: true });
     assert_eq!((rule.failure_policy(), rule.reason()), (FailurePolicy::Ignore, Reason::Invalid));
-    assert_eq!(rule.exempt, Requesters { users: texts(["root"]), ..Requesters::default() });
+    assert_eq!(rule.exempt(), &Requesters { users: texts(["root"]), ..Requesters::default() });
+    assert!(rule.lifecycle_entries().all(|entry| !entry.is_documented()) && rule.lifecycle_entries().count() > 0);
+}
+
+#[test]
+fn equality_secrecy_and_defaults_are_told() {
+    let head = WHOLE.split("spec:\n").next().unwrap().replace("annotations: {", "annotations: {fieldward.io/defaulted: 'spec.b, spec.c', ");
+    let rules = loaded(&format!(
+        "{head}spec:\n  matchConstraints:\n    resourceRules: [{{apiGroups: [a], apiVersions: [v1], resources: [bs]}}]\n  mutable: [spec.a]\n  \
+         sensitive: [spec.t]\n  equality: [{{path: spec.a, as: Quantity}}, {{path: spec.b, key: name}}, {{path: spec.c, absentAs: 1}}]\n"
+    ));
+    let rule = only(&rules);
+    let paths = |paths: &[Path]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!((paths(rule.sensitive()), paths(rule.defaulted())), (texts(["spec.t"]), texts(["spec.b", "spec.c"])));
+    let equality: Vec<String> = rule.equality().iter().map(|equality| equality.path.to_string()).collect();
+    assert_eq!(equality, ["spec.a", "spec.b", "spec.c"]);
+    assert_eq!(rule.declarations().count(), 3);
+}
+
+#[test]
+fn an_error_says_where_and_what() {
+    let document = Document { origin: "widget.yaml".to_owned(), text: WHOLE.replace("spec.b", "spec..b") };
+    let errors = RuleSet::load(Builtin::Left, &[document]).unwrap_err();
+    let told: Vec<(&str, u64, &str)> = errors.into_iter().map(|error| (error.origin(), error.place().0, error.message())).collect();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].0, "widget.yaml");
+    assert!(told[0].2.contains("spec..b"), "{told:?}");
+    // A star begins an alias in YAML, where nothing quotes it; a bracket does not.
+    let refused = |mutable: &str| {
+        let text = WHOLE.replace("mutable: [spec.a,", &format!("mutable: [{mutable},"));
+        RuleSet::load(Builtin::Left, &[Document { origin: "widget.yaml".to_owned(), text }]).unwrap_err().to_string()
+    };
+    assert!(refused("*.x").contains("stands in quotes"), "{}", refused("*.x"));
+    assert!(refused("spec.a[*].b").contains("stands in quotes"), "{}", refused("spec.a[*].b"));
+    assert!(!refused("1: 2: 3").contains("stands in quotes"), "{}", refused("1: 2: 3"));
+}
+
+#[test]
+fn a_verb_that_is_added_twice_is_there() {
+    let twice = Verbs::default().with(Verb::Set).with(Verb::Set);
+    assert!(twice.has(Verb::Set) && !twice.has(Verb::Modify));
 }
 
 #[test]
