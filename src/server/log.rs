@@ -1,6 +1,7 @@
 //! What is written down: one line per denial, to stderr. Paths and names, never values.
 
-use std::io::IsTerminal;
+use std::io::{self, BufWriter, IsTerminal, Stderr, Write};
+use std::time::Duration;
 
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -31,6 +32,28 @@ pub enum LogError {
 /// Lines that wait for a stderr that takes none; further ones are dropped. A reader that has stopped must not stop verdicts.
 const WAITING_LINES: usize = 4096;
 
+/// How long the writing thread lets lines gather after it has written some. Under load that is one call and no waking for many lines; a line
+/// that comes alone is written at once.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Bytes of lines that are written with one call.
+const BATCH: usize = 64 * 1024;
+
+/// Writes what has gathered, then pauses: the thread asks for a flush when no line waits any more.
+struct Batches(BufWriter<Stderr>);
+
+impl Write for Batches {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()?;
+        std::thread::sleep(PAUSE);
+        Ok(())
+    }
+}
+
 /// Sends log lines to stderr from now on, panics included (where, not with which values), through a thread of its own. What waits
 /// is written when the guard is dropped.
 ///
@@ -38,11 +61,14 @@ const WAITING_LINES: usize = 4096;
 /// A filter that is none, or a second call.
 pub fn init(format: Format, filter: &str) -> Result<WorkerGuard, LogError> {
     let level = EnvFilter::try_new(filter).map_err(|_| LogError::Filter(filter.to_owned()))?;
-    let (stderr, guard) = NonBlockingBuilder::default().buffered_lines_limit(WAITING_LINES).lossy(true).finish(std::io::stderr());
+    let (stderr, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(WAITING_LINES)
+        .lossy(true)
+        .finish(Batches(BufWriter::with_capacity(BATCH, io::stderr())));
     let lines = tracing_subscriber::fmt().with_env_filter(level).with_writer(stderr);
     match format {
         Format::Text => {
-            let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+            let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
             lines.with_ansi(colour).with_target(false).finish().try_init()
         }
         Format::Json => lines.json().flatten_event(true).with_current_span(false).finish().try_init(),
