@@ -232,8 +232,7 @@ fn declared_equalities_hold() {
 
 #[test]
 fn an_object_counts_as_left_out_if_it_equals_the_value_that_does() {
-    let rule =
-        "mutable: []\nequality: [{path: t, absentAs: {a: 1}}, {path: t.b, absentAs: x}, {path: s, absentAs: {}}, {path: s.u, absentAs: 0}]";
+    let rule = "mutable: []\nequality: [{path: t, absentAs: {a: 1}}, {path: t.b, absentAs: x}, {path: s, absentAs: {}}, {path: s.u, absentAs: 0}, {path: r, absentAs: {l: [1, 2]}}, {path: r.l, as: Set}]";
     for (one, two, field) in [
         (json!({}), json!({"t": {"a": 1}}), None),
         (json!({}), json!({"t": {"a": 1.0, "b": "x"}}), None),
@@ -242,6 +241,8 @@ fn an_object_counts_as_left_out_if_it_equals_the_value_that_does() {
         (json!({}), json!({"t": {}}), Some("t")),
         (json!({}), json!({"t": []}), Some("t")),
         (json!({}), json!({"t": 1}), Some("t")),
+        (json!({}), json!({"r": {"l": [2, 1.0, 1]}}), None),
+        (json!({}), json!({"r": {"l": [2]}}), Some("r")),
         (json!({}), json!({"s": {"u": 0}}), None),
         (json!({}), json!({"s": {"u": 1}}), Some("s")),
         (json!({}), json!({"s": []}), Some("s")),
@@ -249,6 +250,23 @@ fn an_object_counts_as_left_out_if_it_equals_the_value_that_does() {
     ] {
         expect(rule, one.clone(), two.clone(), &field.map(|field| format!("{field} Set")).iter().map(String::as_str).collect::<Vec<_>>());
         expect(rule, two, one, &field.map(|field| format!("{field} Clear")).iter().map(String::as_str).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn an_entry_about_values_leads_on_the_way_where_it_holds_below() {
+    let rule = "mutable: [{path: 'a.l[*].x', when: value == 1}, {path: b.c.x, when: value == 0}, {path: b.c.y, when: value == 0}]\nequality: [{path: b.c.x, absentAs: 0}]";
+    for (new, field) in [
+        // A list is none that may appear.
+        (json!({"a": {"l": [{"x": 1}]}}), Some("a")),
+        (json!({"a": {"m": 1}}), Some("a")),
+        // What counts as left out is not there.
+        (json!({"b": {"c": {"x": 0}}}), Some("b")),
+        (json!({"b": {"c": {"y": 1}}}), Some("b")),
+        (json!({"b": {"c": {"y": 0}}}), None),
+        (json!({"b": {"c": {"y": 0, "x": 0}}}), None),
+    ] {
+        expect(rule, json!({}), new.clone(), &field.map(|field| format!("{field} Set")).iter().map(String::as_str).collect::<Vec<_>>());
     }
 }
 

@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::declared::Declared;
-use super::pairing;
-use super::{Reached, Tree, elements};
+use super::{Reached, Tree};
 use crate::engine::condition::{Grants, Presence, Sent};
 use crate::engine::rules::Mark;
 
@@ -55,22 +54,7 @@ impl<'a> Below<'_, '_, 'a> {
                 };
                 self.is_at(&self.tree.member(reached, key), member, sent)
             }),
-            Value::Array(list) => {
-                let declared = Declared::of(self.tree, reached);
-                let key = declared.key.filter(|key| !declared.is_set() && pairing::keys_are_unique(list, key));
-                elements(Some(value)).iter().any(|element| {
-                    let below = match key.and_then(|key| Some((key, pairing::key_of(element, key)?))) {
-                        Some((key, name)) => self.tree.keyed_element(reached, key, name),
-                        None => self.tree.element(reached),
-                    };
-                    // The list is on one side only, so nothing pairs with its elements.
-                    let sent = match self.side {
-                        Side::Old => Sent { old: Some(element), new: None },
-                        Side::New => Sent { old: None, new: Some(element) },
-                    };
-                    self.is_at(&below, element, sent)
-                })
-            }
+            // What is below a list that appears or vanishes opens nothing: an entry at the list or above it would have to permit the list.
             _ => false,
         }
     }

@@ -151,6 +151,12 @@ fn what_is_not_there_is_refused_at_load() {
         ("request.kind.resource == 'widgets'", "`request.kind` has no member `resource`; expected group, version, kind"),
         ("1", "expected a condition, true or false, found a number"),
         ("'yes'", "expected a condition, true or false, found a text"),
+        ("string(oldObject.a)", "expected a condition, true or false, found a text"),
+        ("null", "expected a condition, true or false, found null"),
+        ("b'yes'", "expected a condition, true or false, found bytes"),
+        ("[oldObject.a]", "expected a condition, true or false, found a list"),
+        ("{'a': oldObject.a}", "expected a condition, true or false, found a map"),
+        ("oldObject.a * 2", "expected a condition, true or false, found a number"),
         ("oldObject.a + 1", "expected a condition, true or false, found a sum"),
         ("oldObject.?a", "expected a condition, true or false, found an optional value; `.orValue(false)` makes one of it"),
     ];
@@ -158,6 +164,12 @@ fn what_is_not_there_is_refused_at_load() {
     assert_eq!(found, table.map(|(when, message)| (when, message.to_owned())));
     let long = format!("oldObject.a == '{}'", "a".repeat(4096));
     assert_eq!(compile(&long).map(drop).map_err(|fault| fault.message), Err("expected at most 4096 bytes, found 4113".to_owned()));
+    let longest = format!("oldObject.a == '{}'", "a".repeat(4096 - 17));
+    assert!(longest.len() == 4096 && compile(&longest).is_ok());
+    let deep = |levels: usize| format!("oldObject{} == 1", ".a".repeat(levels - 2));
+    assert!(compile(&deep(48)).is_ok() && Condition::reads_of(&deep(48)).is_ok_and(|reads| reads.len() == 1));
+    assert!(compile(&deep(49)).is_err());
+    assert_eq!(Condition::reads_of(&deep(49)), Err(Unread::Deep));
     for deep in [
         format!("{}true{}", "(".repeat(1000), ")".repeat(1000)),
         format!("{}true{}", "!(".repeat(200), ")".repeat(200)),

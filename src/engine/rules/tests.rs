@@ -104,6 +104,18 @@ fn an_error_says_where_and_what() {
 }
 
 #[test]
+fn a_set_tells_its_names_and_its_digest() {
+    let (none, one) = (RuleSet::default(), loaded(WHOLE));
+    let builtin = RuleSet::load(Builtin::Included, &[]).unwrap();
+    assert_eq!((none.len(), none.is_empty(), one.len(), one.is_empty(), builtin.len()), (0, true, 1, false, 2));
+    assert_eq!((one.names().collect::<Vec<_>>(), builtin.names().collect::<Vec<_>>()), (vec!["widget"], vec!["mxjob", "volcano-job"]));
+    let changed = loaded(&WHOLE.replace("spec.a,", "spec.c,"));
+    assert!([&one, &changed].iter().all(|set| set.digest().len() == 64 && set.digest().bytes().all(|byte| byte.is_ascii_hexdigit())));
+    assert_ne!(one.digest(), changed.digest());
+    assert_eq!(one.digest(), loaded(WHOLE).digest());
+}
+
+#[test]
 fn a_verb_that_is_added_twice_is_there() {
     let twice = Verbs::default().with(Verb::Set).with(Verb::Set);
     assert!(twice.has(Verb::Set) && !twice.has(Verb::Modify));
