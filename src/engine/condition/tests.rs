@@ -392,3 +392,80 @@ fn what_a_condition_reads_is_told() {
     assert!(matches!(Condition::reads_of("object."), Err(Unread::Fault(_))));
     assert!(condition.depends_on_the_value() && !condition.mixes_types());
 }
+
+/// The least budget with which a condition can be decided.
+fn price(when: &str) -> u64 {
+    let object = |x: u64| {
+        let text = "a".repeat(64);
+        let map = json!({"a": 1, "b": text, &text: [1, 2]});
+        json!({"spec": {"x": x, "list": [1, 2, 3, 4], "text": text, "map": map, "deep": {"er": [[1], {"a": 1}]}, "yes": true}})
+    };
+    let review = review(&object(1), &object(2));
+    let rules = rule("spec.x", when);
+    let is_enough = |budget: u64| {
+        let reply = admit_within(budget, &rules, review.as_bytes(), Way::Fast);
+        assert!(reasons(&reply).iter().all(|reason| reason.1 == "too much to evaluate"), "{when}: {:?}", reasons(&reply));
+        reply.condition_failures().is_empty()
+    };
+    let (mut least, mut most) = (0, 10_000);
+    assert!(is_enough(most), "{when}");
+    while most - least > 1 {
+        let middle = least.midpoint(most);
+        if is_enough(middle) { most = middle } else { least = middle }
+    }
+    most
+}
+
+/// What is charged decides which conditions are too dear, so a charge that changes is seen.
+#[test]
+fn each_step_has_its_price() {
+    let table = [
+        // Literals and the way to a member.
+        ("true", 6),
+        ("oldObject.spec.yes", 11),
+        ("1 == 1", 8),
+        // What operators look at: one, a sixteenth of a text, each element, two more for each member of a map.
+        ("oldObject.spec.x == 1", 14),
+        ("1 == oldObject.spec.x", 14),
+        ("oldObject.spec.x == value || true", 18),
+        ("oldObject.spec.text == 'a' || true", 20),
+        ("bytes(oldObject.spec.text) == b'a' || true", 26),
+        ("oldObject.spec.list == [] || true", 25),
+        ("oldObject.spec.map == {} || true", 37),
+        ("oldObject.spec.deep == {} || true", 31),
+        ("!(oldObject.spec.yes && false)", 14),
+        ("oldObject.spec.yes ? true : false", 14),
+        // What is looked up by a key.
+        ("oldObject.spec.map[oldObject.spec.text] == [1, 2]", 36),
+        ("oldObject.spec.list[oldObject.spec.x] == 2", 24),
+        ("oldObject.spec.?text.hasValue()", 25),
+        ("oldObject.spec.map[?oldObject.spec.text].hasValue()", 35),
+        ("optional.of(oldObject.spec.text).hasValue()", 25),
+        ("optional.none().hasValue() || true", 11),
+        // What is made.
+        ("[oldObject.spec.text] == [] || true", 28),
+        ("[?oldObject.spec.?text] == [] || true", 36),
+        ("{'a': oldObject.spec.text} == {} || true", 31),
+        ("{oldObject.spec.text: 1} == {} || true", 27),
+        ("{?'a': oldObject.spec.?text} == {} || true", 39),
+        ("oldObject.spec.text.split('a') == [] || true", 153),
+        ("oldObject.spec.text.startsWith('a')", 18),
+        ("size(oldObject.spec.text) == 64", 20),
+        // Patterns, each of its own weight.
+        ("oldObject.spec.text.matches('a')", 173),
+        ("oldObject.spec.text.matches('[a-z]{60}')", 333),
+        ("oldObject.spec.text.matches('a') && oldObject.spec.text.matches('aa')", 339),
+        // Each turn of a loop: its element, and the nodes of its body.
+        ("oldObject.spec.list.all(n, true)", 44),
+        ("oldObject.spec.list.all(n, n > 0)", 58),
+        ("oldObject.spec.list.exists(n, n == 4)", 59),
+        ("oldObject.spec.list.exists_one(n, n == 4)", 75),
+        ("oldObject.spec.list.map(n, n + 1).size() == 4", 75),
+        ("oldObject.spec.list.map(n, n > 2, n + 1).size() == 2", 98),
+        ("oldObject.spec.list.filter(n, n > 2).size() == 2", 86),
+        ("oldObject.spec.map.all(k, k != '')", 71),
+        ("oldObject.?spec.optMap(s, s.yes).orValue(false)", 318),
+    ];
+    let found = table.map(|(when, _)| (when, price(when)));
+    assert_eq!(found, table);
+}
