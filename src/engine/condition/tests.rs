@@ -135,6 +135,9 @@ fn what_is_not_there_is_refused_at_load() {
         ("oldObject.a.all(i, x, x > i)", "`all` with 3 arguments is not supported: loops have one variable"),
         ("cel.bind(x, 1, x == 1)", "undeclared name `cel`; expected oldObject, object, oldValue, value or request"),
         ("oldObject.a.all(value, value > 0)", "`value` is what conditions see; expected another name for the variable of a loop"),
+        ("oldObject.a.all(int, int > 0)", "`int` is what conditions see; expected another name for the variable of a loop"),
+        ("oldObject.a.all(optional, optional > 0)", "`optional` is what conditions see; expected another name for the variable of a loop"),
+        ("matches(oldObject.a, 'b')", "unknown function `matches`; expected it on a text, as `x.matches('…')`"),
         ("oldObject.a.matches(oldObject.b)", "expected the pattern of `matches` as a text, found an expression"),
         ("oldObject.a.matches('(')", "expected a regular expression: unclosed group"),
         ("oldObject.a.matches('((a{100}){100}){100}')", "expected a smaller pattern: matching this one costs too much"),
@@ -384,10 +387,10 @@ fn failures_show_no_value() {
 #[test]
 fn what_a_condition_reads_is_told() {
     let told = |reads: &[Read]| reads.iter().map(|read| format!("{}.{}", read.variable, read.members.join("."))).collect::<Vec<_>>();
-    let rules = rule("spec.x", "oldObject.spec.a && value == request.userInfo.username");
+    let rules = rule("spec.x", "oldObject.spec.a && value == request.userInfo.username && oldObject['spec'].b == 'c'");
     let entry = rules.rules().next().unwrap().entries().next().unwrap();
     let condition = entry.when.as_ref().unwrap();
-    assert_eq!(told(condition.reads()), ["oldObject.spec.a", "request.userInfo.username", "value."]);
+    assert_eq!(told(condition.reads()), ["oldObject.spec.a", "oldObject.spec.b", "request.userInfo.username", "value."]);
     assert_eq!(told(&Condition::reads_of("object.spec.b == authorizer.x").unwrap()), ["object.spec.b"]);
     assert!(matches!(Condition::reads_of("object."), Err(Unread::Fault(_))));
     assert!(condition.depends_on_the_value() && !condition.mixes_types());

@@ -382,3 +382,30 @@ impl<'t> Inside<'_, 't> {
         self.outline.text.as_bytes().get(self.at).copied()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn a_string_is_plain_up_to_what_ends_it_or_must_be_looked_at() {
+        let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+        for filler in [b'a', b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xff] {
+            for length in [0, 7, 8, 9, 16, 23] {
+                assert_eq!(plain(&vec![filler; length]), length, "{filler} {length}");
+                for at in 0..length {
+                    for byte in 0..=u8::MAX {
+                        let mut bytes = vec![filler; length];
+                        bytes[at] = byte;
+                        let expected = bytes.iter().position(|byte| ends(byte)).unwrap_or(length);
+                        assert_eq!(plain(&bytes), expected, "{filler} {length} {at} {byte}");
+                        // Of two the first counts.
+                        bytes.push(b'"');
+                        bytes.push(byte);
+                        assert_eq!(plain(&bytes), expected, "{filler} {length} {at} {byte}");
+                    }
+                }
+            }
+        }
+    }
+}
