@@ -419,6 +419,22 @@ fn price(when: &str) -> u64 {
     most
 }
 
+#[test]
+fn so_many_levels_are_converted_and_no_more() {
+    // In lists, in maps, and in maps of which only a member is read.
+    let nested = |open: &str, close: &str, levels: usize| {
+        serde_json::from_str::<Value>(&format!("{}1{}", open.repeat(levels), close.repeat(levels)))
+    };
+    for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
+        // The object, `spec` and `deep` are three levels above the first of these.
+        for (levels, holds) in [(126, true), (127, false)] {
+            let object = |x: u64| json!({"spec": {"x": x, "deep": nested(open, close, levels).unwrap()}});
+            let reply = ask("spec.x", "oldObject.spec.deep == object.spec.deep", &object(1), &object(2));
+            assert_eq!((reply.allowed(), reply.condition_failures().len()), (Some(holds), usize::from(!holds)), "{open} {levels}");
+        }
+    }
+}
+
 /// What is charged decides which conditions are too dear, so a charge that changes is seen.
 #[test]
 fn each_step_has_its_price() {

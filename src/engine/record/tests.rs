@@ -122,6 +122,13 @@ fn a_secret_keeps_its_shape_and_none_of_its_values() {
 }
 
 #[test]
+fn only_a_secret_keeps_its_data_as_base64() {
+    let (data, _) =
+        objects(&rules("  sensitive: [data]"), "Vault", &json!({"data": {"a": "aHVudGVyMg=="}}), &json!({"data": {"a": "Yg=="}}));
+    assert_eq!(data, json!({"data": {"a": "masked-2"}}));
+}
+
+#[test]
 fn sensitive_paths_are_followed_into_lists_and_maps_whatever_their_keys() {
     let rules =
         rules("  equality: [{path: spec.pins, key: id}]\n  sensitive: ['spec.users[*].password', \"spec.pins[id='a'].pin\", spec.map.*]");

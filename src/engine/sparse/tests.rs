@@ -75,6 +75,10 @@ fn what_is_judged_as_a_whole_is_built_whole() {
         ("  mutable: [spec.a]\n  equality: [{path: spec, as: Set}]\n", r#"{"spec":[1,{"a":{}}]}"#, r#"{"spec":[1,{"a":{},"b":1}]}"#),
         (KEYED, r#"{"spec":{"l":[{"name":"a"},{"name":"b"}]}}"#, r#"{"spec":{"l":[{"name":"b"},{"name":"a"}]}}"#),
         (KEYED, r#"{"spec":{"l":[{"name":"a"},{"name":"b"}]}}"#, r#"{"spec":{"l":[{"name":"a"},{"name":"a","v":1}]}}"#),
+        // A key that one side repeats keys neither, wherever it stands.
+        (KEYED, r#"{"spec":{"l":[{"name":"a"},{"name":"b"}]}}"#, r#"{"spec":{"l":[{"name":"a"},{"name":"a"},{"name":"b"}]}}"#),
+        (KEYED, r#"{"spec":{"l":[{"name":"a"},{"name":"a"},{"name":"b"}]}}"#, r#"{"spec":{"l":[{"name":"b"}]}}"#),
+        (KEYED, r#"{"spec":{"l":[{"name":"b"}]}}"#, r#"{"spec":{"l":[{"name":"b"},{"name":"a"},{"name":"a"}]}}"#),
         (KEYED, r#"{"spec":{"l":[{"name":"a"},{"name":1}]}}"#, r#"{"spec":{"l":[{"name":"a"},{"name":2}]}}"#),
         (KEYED, r#"{"spec":{"l":[{"name":"a","name":"b"},{"name":"b"}]}}"#, r#"{"spec":{"l":[{"name":"b"}]}}"#),
         (BARE, r#"{"metadata":{"labels":{"a":"1","b":"2"}}}"#, r#"{"metadata":{"labels":{"a":"1","b":"3"}}}"#),
