@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::canonical::{Extent, Sheet};
 use super::condition::{BUDGET, Conditions, Grants, Inputs};
 use super::review::{Review, Way};
-use super::{Builtin, Document, Reply, Rule, RuleSet, admit, admit_plainly, diff, verdict};
+use super::{Builtin, Change, Document, Reply, Rule, RuleSet, Shown, admit, admit_plainly, diff, verdict};
 
 const ADMIN: &str = "admin";
 const COLLECTOR: &str = "system:serviceaccount:kube-system:generic-garbage-collector";
@@ -268,6 +268,32 @@ fn an_entry_about_values_leads_on_the_way_where_it_holds_below() {
     ] {
         expect(rule, json!({}), new.clone(), &field.map(|field| format!("{field} Set")).iter().map(String::as_str).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn of_a_value_as_much_is_shown_as_has_room() {
+    let shown = |value: Value| {
+        let reply = judge(&rules("mutable: []"), ADMIN, &json!({}), &json!({"b": value}));
+        match reply.judgement().unwrap().changes.as_slice() {
+            [Change { new: Some(Shown::Value(value)), .. }] => value.to_string(),
+            others => panic!("{others:?}"),
+        }
+    };
+    // Sixteen levels, and scalars at the end of them.
+    let nested = |open: &str, close: &str, levels: usize, end: &str| format!("{}{end}{}", open.repeat(levels), close.repeat(levels));
+    for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
+        let value = |levels: usize, end: &str| serde_json::from_str::<Value>(&nested(open, close, levels, end)).unwrap();
+        assert_eq!(shown(value(16, "1")), nested(open, close, 16, "1"));
+        assert_eq!(shown(value(16, "{}")), nested(open, close, 16, r#""…""#));
+        assert_eq!(shown(value(16, "[]")), nested(open, close, 16, r#""…""#));
+        assert_eq!(shown(value(20, "1")), nested(open, close, 16, r#""…""#));
+    }
+    // About a kilobyte: the lists of lists that come after it are counted, not shown.
+    let long = shown(json!([["a".repeat(2_000), "b", {"c": 1}], {"d": 1}, 1]));
+    assert!(long.starts_with(r#"[["aaa"#) && long.ends_with(r#"a…","… 2 more"],"… 2 more"]"#), "{long}");
+    assert!((1_000..1_100).contains(&long.chars().count()), "{}", long.chars().count());
+    let keys = shown(json!({"a".repeat(2_000): {"c": 1}, "b": 1}));
+    assert!(keys.ends_with(r#"…":"…","…":"1 more"}"#), "{keys}");
 }
 
 #[test]

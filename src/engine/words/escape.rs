@@ -85,6 +85,15 @@ mod tests {
     use super::{cut, cut_bytes, defused, harmless};
 
     #[test]
+    fn bytes_are_cut_between_letters() {
+        assert_eq!(
+            (cut_bytes("éééé", 8), cut_bytes("ééééé", 9), cut_bytes("éééé", 6), cut_bytes("aaaa", 3)),
+            ("éééé".to_owned(), "ééé…".to_owned(), "é…".to_owned(), "…".to_owned())
+        );
+        assert_eq!((cut("éé", 2), cut("ééé", 2)), ("éé".to_owned(), "é…".to_owned()));
+    }
+
+    #[test]
     fn nothing_that_a_terminal_acts_on_is_left() {
         assert_eq!(
             harmless("a\u{1b}[31mred\u{1b}[0m\r\nb\tc\u{7f}\u{9b}\u{202e}d\u{2028}é"),

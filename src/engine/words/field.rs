@@ -41,8 +41,19 @@ fn bracketed(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::render;
+    use super::{LONGEST, render};
     use crate::engine::canonical::Segment;
+
+    #[test]
+    fn a_path_that_is_cut_says_so() {
+        for over in [0, 1] {
+            let (long, short) = ("a".repeat(LONGEST - 1 + over), "b".to_owned());
+            let shown = render([(&Segment::Member(&long), false), (&Segment::Member(&short), false)].into_iter());
+            assert!(shown.len() == LONGEST && shown.ends_with('…'), "{over}");
+        }
+        let exact = "a".repeat(LONGEST);
+        assert_eq!(render([(&Segment::Member(&exact), false)].into_iter()), exact);
+    }
 
     #[test]
     fn every_segment_has_its_notation() {

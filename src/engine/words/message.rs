@@ -227,7 +227,35 @@ fn with_article(kind: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::with_article;
+    use serde_json::json;
+
+    use super::{MOST_BYTES, Part, denial, with_article};
+    use crate::engine::verdict::ChangeKind;
+    use crate::engine::words::{Change, Piece, Shown};
+
+    fn change(field: &str) -> Change {
+        let value = |value: u8| Some(Shown::Value(json!(value)));
+        Change { field: field.to_owned(), kind: ChangeKind::Modify, violates: true, old: value(1), new: value(2), defaulted: false }
+    }
+
+    #[test]
+    fn of_many_changes_as_many_are_named_as_leave_room_for_the_list() {
+        let changes: Vec<Change> = (0..1_000).map(|number| change(&format!("spec.field-{number:04}"))).collect();
+        let changes: Vec<&Change> = changes.iter().collect();
+        let list = (0..60).map(|number| format!("spec.mutable-{number:02}")).collect::<Vec<_>>().join(", ");
+        let text = denial("Job", &[Part { rule: "r", mutable: list.as_str().into() }], &changes, 1_000);
+        let named = text.lines().filter(|line| line.contains(" → ")).count();
+        assert!(text.len() <= MOST_BYTES && text.len() > MOST_BYTES - 60, "{}", text.len());
+        assert!(text.ends_with(&format!("\n  and {} more\nmay be updated: {list}", 1_000 - named)), "{text}");
+    }
+
+    #[test]
+    fn a_change_is_told_in_pieces() {
+        let piece = |piece: &Piece| match piece {
+            Piece::Words(text) | Piece::Old(text) | Piece::New(text) => text.clone(),
+        };
+        assert_eq!(change("spec.a").pieces("Job").iter().map(piece).collect::<String>(), "1 → 2");
+    }
 
     #[test]
     fn kinds_get_their_article() {
