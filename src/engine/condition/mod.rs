@@ -12,6 +12,7 @@ mod meter;
 mod metered;
 mod names;
 mod reads;
+mod regular;
 #[cfg(test)]
 mod tests;
 mod value;

@@ -4,6 +4,7 @@ use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 
 use super::meter::Pattern;
 use super::reads::{children, read};
+use super::regular;
 
 /// What a condition sees.
 pub(super) const VARIABLES: [&str; 5] = ["oldObject", "object", "oldValue", "value", "request"];
@@ -151,7 +152,11 @@ impl<'e> Check<'e> {
         let Expr::Literal(LiteralValue::String(text)) = &pattern.expr else {
             return self.refuse(pattern, "expected the pattern of `matches` as a text, found an expression".to_owned());
         };
-        match Pattern::new(text.inner()) {
+        let translated = match regular::translated(text.inner()) {
+            Ok(translated) => translated,
+            Err(reason) => return self.refuse(pattern, format!("expected a regular expression: {reason}")),
+        };
+        match Pattern::new(&translated) {
             Ok(pattern) => self.patterns.push(pattern),
             Err(regex::Error::CompiledTooBig(_)) => {
                 self.refuse(pattern, "expected a smaller pattern: matching this one costs too much".to_owned());
