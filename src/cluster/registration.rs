@@ -94,6 +94,9 @@ impl CaBundle {
     }
 }
 
+/// Characters of a rule's name of which a webhook's can still be made.
+pub const LONGEST_NAME: usize = 253 - ".fieldward.io".len();
+
 /// By what the API server trusts the webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
@@ -109,7 +112,9 @@ pub enum Trust {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegistrationError {
     /// Of a rule's name no webhook name can be made.
-    #[error("expected a rule name of at most 240 characters, found `{0}`; its webhook is called NAME.fieldward.io, in at most 253")]
+    #[error(
+        "expected a rule name of at most {LONGEST_NAME} characters, found `{0}`; its webhook is called NAME.fieldward.io, in at most 253"
+    )]
     Name(String),
     /// Not an address.
     #[error("expected an address as `https://host:port/path`, found `{0}`; the API server takes https without user, query and fragment")]

@@ -67,6 +67,7 @@ static COMMANDS: &[Line] = &[
     // Kubernetes itself lets anybody change the state on which its own rules depend, and lint says so.
     line("rules-lint-kubernetes", "rules lint deploy/rules/kubernetes"),
     line("rules-lint-conditions", "rules lint tests/golden/files/conditional.yaml"),
+    line("rules-lint-roundabout", "rules lint tests/golden/files/roundabout.yaml"),
     line("rules-lint-opened", "rules lint tests/golden/files/opened.yaml"),
     line("check-exempt", "check --rules tests/cases/actions/exempt/rules.yaml tests/cases/actions/exempt/exempt-group.yaml"),
     line("check-two-rules", "check --rules tests/cases/actions/two-rules/rules.yaml tests/cases/actions/two-rules/all-must-allow.yaml"),

@@ -16,6 +16,9 @@ const LONGEST: usize = 4096;
 /// Levels of an expression, at most: the library evaluates by recursion.
 const DEEPEST: usize = 48;
 
+/// What conditions of rules and of policies see, and those of a registration do not.
+const OF_OTHERS: [&str; 6] = ["oldValue", "value", "self", "variables", "params", "namespaceObject"];
+
 /// The stack on which an expression is parsed: the parser's own limit of recursion is generous, and without optimisation a level takes much.
 const STACK: usize = 128 * 1024 * 1024;
 
@@ -117,6 +120,32 @@ pub(super) fn reads(text: &str) -> Result<Vec<Read>, Unread> {
             return Err(Unread::Deep);
         }
         Ok(reads::of(program.expression()).1)
+    })
+}
+
+/// Why the API server would refuse an expression in a registration, as far as that is known here; none if it is not CEL either.
+pub(super) fn refused(text: &str) -> Option<String> {
+    stacker::grow(STACK, || {
+        let program = parse(text).ok()?;
+        let expression = program.expression();
+        if depth(expression) > DEEPEST {
+            return None;
+        }
+        if let Some(found) = never_a_bool(expression) {
+            return Some(format!("is {found}, not true or false"));
+        }
+        let (mut names, mut bound) = (Vec::new(), Vec::new());
+        let mut waiting = vec![expression];
+        while let Some(expression) = waiting.pop() {
+            match &expression.expr {
+                Expr::Ident(name) => names.push(name),
+                Expr::Comprehension(each) => bound.push(&each.iter_var),
+                _ => {}
+            }
+            children(expression, &mut |child| waiting.push(child));
+        }
+        let unknown = names.into_iter().find(|name| OF_OTHERS.contains(&name.as_str()) && !bound.contains(name))?;
+        Some(format!("reads `{unknown}`, which a match condition does not see"))
     })
 }
 

@@ -76,6 +76,11 @@ impl Condition {
         compile::reads(expression)
     }
 
+    /// Why the API server would refuse any CEL expression as a match condition, in words that follow its name; none if nothing is known.
+    pub fn refused_in_registration(expression: &str) -> Option<String> {
+        compile::refused(expression)
+    }
+
     /// What it reads: each variable with the members named on the way.
     pub fn reads(&self) -> &[Read] {
         &self.program.chains

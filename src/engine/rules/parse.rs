@@ -165,6 +165,16 @@ impl Parser<'_> {
                 format!("expected a name of the rule's own, found `{}`: `{OWN_CONDITIONS}` is fieldward's", harmless(&name.value));
             self.refuse(name.referenced, message);
         }
+        for name in raw.iter().map(|condition| &condition.name).filter(|name| !name.value.trim().is_empty() && !is_qualified(&name.value)) {
+            let message = format!("expected a name such as `example.com/only-new` or `only-new`, found `{}`", harmless(&name.value));
+            self.refuse(name.referenced, message);
+        }
+        for (index, condition) in raw.iter().enumerate() {
+            if raw.iter().take(index).any(|other| other.name.value == condition.name.value) {
+                let message = format!("expected a name of its own, found `{}` once more", harmless(&condition.name.value));
+                self.refuse(condition.name.referenced, message);
+            }
+        }
         // The API server reads the expression, which may be CEL that is not understood here: that is for lint to say.
         raw.into_iter().map(|condition| MatchCondition { name: condition.name.value, expression: condition.expression.value }).collect()
     }
@@ -366,6 +376,17 @@ fn is_resource(text: &str) -> bool {
 }
 
 /// RFC 1123, as Kubernetes names objects.
+/// What Kubernetes calls a qualified name: letters, digits, `-`, `_` and `.`, after a DNS subdomain and a slash if it has one.
+fn is_qualified(text: &str) -> bool {
+    let (prefix, name) = text.split_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
+    let is_end = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_alphanumeric());
+    prefix.is_none_or(is_dns_subdomain)
+        && name.len() <= 63
+        && is_end(name.chars().next())
+        && is_end(name.chars().next_back())
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.'))
+}
+
 fn is_dns_subdomain(text: &str) -> bool {
     let label = |label: &str| {
         let ends = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());

@@ -155,7 +155,10 @@ impl Draft {
 
     /// Another spelling becomes an equality, every other change an entry of its own requester and verb.
     fn change(&mut self, maps: &Maps, chosen: &Chosen, reading: Reading, change: &Change, review: usize, update: &Update) {
-        if !change.equal.is_empty() && change.equal.iter().all(|(path, equal)| chosen.has(&maps.general(path), equal)) {
+        // What only a controller leaves out or fills in is its own affair: an equality would be everybody's.
+        let by = Who::of(update);
+        let is_their_own = by.is_some() && change.equal.iter().any(|(_, equal)| matches!(equal, Equal::AbsentAs(_)));
+        if !change.equal.is_empty() && !is_their_own && change.equal.iter().all(|(path, equal)| chosen.has(&maps.general(path), equal)) {
             for (path, equal) in &change.equal {
                 self.declare(maps.general(path), equal.clone(), review);
             }
@@ -165,7 +168,7 @@ impl Draft {
         self.entries.extend(leaves.into_iter().map(|path| Entry {
             path: maps.general(path),
             verbs: BTreeSet::from([change.verb]),
-            by: Who::of(update).into_iter().collect(),
+            by: by.clone().into_iter().collect(),
             reviews: BTreeSet::from([review]),
             users: BTreeSet::from([update.user.clone()]),
             is_masked: change.is_masked,

@@ -1,6 +1,6 @@
 //! Conditions that a requester could bring about, change by change.
 
-use super::findings::{Finding, finding, shown};
+use super::findings::{Finding, Severity, finding, shown};
 use crate::engine::{Condition, Entry, MatchCondition, Read, Requesters, Rule, Step, harmless};
 
 /// Groups that are no narrower than everybody who may update the object.
@@ -11,17 +11,25 @@ pub(super) fn of(rule: &Rule, entries: &[&Entry]) -> Vec<Finding> {
     let mut found = Vec::new();
     for entry in entries {
         let Some(condition) = &entry.when else { continue };
-        found.extend(opened(condition.reads(), entries, &format!("the condition of `{}`", shown(&entry.path)), Some(entry)));
+        found.extend(opened(rule, condition.reads(), entries, &format!("the condition of `{}`", shown(&entry.path)), Some(entry)));
+        found.extend(never_holds(entry, condition));
         found.extend(state_of_the_new(entry, condition));
     }
     for condition in rule.conditions() {
-        found.extend(of_registration(condition, entries));
+        found.extend(of_registration(rule, condition, entries));
     }
     found
 }
 
-fn of_registration(condition: &MatchCondition, entries: &[&Entry]) -> Vec<Finding> {
+fn of_registration(rule: &Rule, condition: &MatchCondition, entries: &[&Entry]) -> Vec<Finding> {
     let what = format!("the match condition `{}`", harmless(&condition.name));
+    if let Some(reason) = Condition::refused_in_registration(&condition.expression) {
+        return vec![Finding {
+            severity: Severity::Wrong,
+            message: format!("{what} {}: the API server refuses the registration", harmless(&reason)),
+            fix: "write a condition on object, oldObject, request and authorizer".to_owned(),
+        }];
+    }
     let reads = match Condition::reads_of(&condition.expression) {
         Ok(reads) => reads,
         Err(unread) => {
@@ -30,7 +38,7 @@ fn of_registration(condition: &MatchCondition, entries: &[&Entry]) -> Vec<Findin
             return vec![finding(format!("{what} is {}", harmless(&unread.to_string())), fix)];
         }
     };
-    let mut found = opened(&reads, entries, &what, None);
+    let mut found = opened(rule, &reads, entries, &what, None);
     found.extend(reads.iter().filter_map(Read::of_nothing).map(|unseen| {
         finding(format!("{what} reads what there is not: {}", harmless(&unseen)), "remove it: the API server refuses the registration")
     }));
@@ -38,14 +46,17 @@ fn of_registration(condition: &MatchCondition, entries: &[&Entry]) -> Vec<Findin
 }
 
 /// State that a condition reads and that the same rule lets anyone change: first the state is changed, then the rest.
-fn opened(reads: &[Read], entries: &[&Entry], what: &str, own: Option<&Entry>) -> Vec<Finding> {
+fn opened(rule: &Rule, reads: &[Read], entries: &[&Entry], what: &str, own: Option<&Entry>) -> Vec<Finding> {
     let mut found = Vec::new();
     for read in reads {
-        let Some(place) = place(read, own) else { continue };
+        let Some(place) = place(read, own).filter(|place| !is_protected(rule, place)) else { continue };
         // A condition on what the entry itself is about says which changes of it may be made.
         let is_own = |entry: &Entry| {
             let is_about_it = own.filter(|_| matches!(read.variable.as_str(), "oldValue" | "value"));
-            is_about_it.is_some_and(|own| std::ptr::eq(own, entry) || (own.path.steps() == entry.path.steps() && read.members.is_empty()))
+            // Another entry for the same location says which other changes; but what it lets anybody write without more is state by then.
+            let says_more = read.variable == "value" || entry.when.is_some();
+            let is_beside = |own: &Entry| own.path.steps() == entry.path.steps() && read.members.is_empty() && says_more;
+            is_about_it.is_some_and(|own| std::ptr::eq(own, entry) || is_beside(own))
         };
         let opens = |entry: &&Entry| is_for_all(entry.by.as_ref()) && meets(entry.path.steps(), &place) && !is_own(entry);
         let opening = || entries.iter().copied().filter(opens);
@@ -59,6 +70,19 @@ fn opened(reads: &[Read], entries: &[&Entry], what: &str, own: Option<&Entry>) -
         ));
     }
     found
+}
+
+/// Whether it is a label that the objectSelector names, which nobody changes.
+fn is_protected(rule: &Rule, place: &[Step]) -> bool {
+    let [Step::Name(metadata), Step::Name(labels), Step::Name(label), ..] = place else { return false };
+    metadata == "metadata" && labels == "labels" && rule.protected_labels().any(|protected| protected == label)
+}
+
+/// A condition that is `false` whatever the objects are.
+fn never_holds(entry: &Entry, condition: &Condition) -> Option<Finding> {
+    (condition.text().trim() == "false").then(|| {
+        finding(format!("`{}` never permits anything: its condition is `false`", shown(&entry.path)), "remove the entry, or the condition")
+    })
 }
 
 /// Where in the objects a condition reads; none if it reads the request.

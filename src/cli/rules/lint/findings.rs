@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::conditions::{self, is_for_all};
+use crate::cluster::registration::LONGEST_NAME;
 use crate::engine::{Effect, Entry, Equality, FailurePolicy, Path, Reason, Rule, Step, Verbs, harmless};
 
 /// The annotation in which client-side apply keeps the whole object.
@@ -47,8 +48,51 @@ pub(super) fn of(rule: &Rule, status_is_apart: bool) -> Vec<Finding> {
         found.extend(guarded_label(rule, entry));
         found.extend(shadowed(index, &entries));
     }
+    for index in 0..rule.equality().len() {
+        found.extend(equality_shadowed(index, rule.equality()));
+    }
+    found.extend(exempts_everybody(rule));
+    found.extend(long_name(rule));
     found.extend(conditions::of(rule, &entries));
     found
+}
+
+/// A declaration that an earlier one takes the place of: of several at one location the first counts.
+fn equality_shadowed(index: usize, equality: &[Equality]) -> Option<Finding> {
+    let (before, entry) = (equality.get(..index)?, equality.get(index)?);
+    let says_the_same = |other: &&Equality| {
+        (entry.meaning.is_none() || other.meaning.is_some())
+            && (entry.key.is_none() || other.key.is_some())
+            && (entry.absent_as.is_none() || other.absent_as.is_some())
+            && covers(other.path.steps(), entry.path.steps())
+    };
+    before.iter().find(says_the_same).map(|first| {
+        finding(
+            format!(
+                "`{}` in `equality` says nothing: of several declarations for one location the first counts, `{}`",
+                shown(&entry.path),
+                shown(&first.path)
+            ),
+            "remove it, or move it before the other",
+        )
+    })
+}
+
+fn exempts_everybody(rule: &Rule) -> Option<Finding> {
+    let exempt = rule.exempt();
+    let names_any = !(exempt.users.is_empty() && exempt.groups.is_empty() && exempt.service_accounts.is_empty());
+    (names_any && is_for_all(Some(exempt))).then(|| {
+        finding("`exempt` names everybody, so the rule refuses nothing", "name who may change anything, such as a group for emergencies")
+    })
+}
+
+/// A name that no webhook can be called by.
+fn long_name(rule: &Rule) -> Option<Finding> {
+    (rule.name().as_str().len() > LONGEST_NAME).then(|| Finding {
+        severity: Severity::Wrong,
+        message: format!("the name has more than {LONGEST_NAME} characters, so no webhook can be registered under it"),
+        fix: "choose a shorter one".to_owned(),
+    })
 }
 
 fn no_source(rule: &Rule) -> Option<Finding> {
