@@ -145,6 +145,10 @@ static COMMANDS: &[Line] = &[
     line("rules-explain-kind", "rules explain job.v1alpha1.batch.volcano.sh"),
     line("rules-explain-requester", "rules explain mxjob status --user system:serviceaccount:kubeflow:mxnet-operator"),
     line("rules-explain-other-requester", "rules explain mxjob status --user alice --group staff"),
+    line(
+        "rules-explain-exempt",
+        "rules explain widget spec.phase --user bob --group system:authenticated --no-builtin-rules --rules tests/golden/files/roundabout.yaml",
+    ),
     line("rules-explain-owned", "rules explain volcano-job metadata.generation"),
     line("rules-explain-finalizers", "rules explain job metadata.finalizers"),
     line("rules-explain-warns", "rules explain configmaps data[0] --rules tests/golden/files/clean.yaml"),

@@ -37,6 +37,7 @@ pub(super) fn review(rules: &RuleSet, old: &Path, new: &Path, requester: &Reques
             "namespace": metadata("namespace"),
             "operation": "UPDATE",
             "userInfo": {"username": requester.user, "groups": requester.groups},
+            "dryRun": false,
             "object": new.object,
             "oldObject": old.object,
         }

@@ -129,8 +129,14 @@ fn answer_text(answer: &Answer<'_>, is_path: bool, own: Option<String>) -> Strin
     let own = own.map(|own| format!(": {own}")).unwrap_or_default();
     let mut text = format!("rule {} ({}){own}{}\n", rule.name(), harmless(rule.origin()), consequence(rule.actions().effect));
     text.extend(answer.only_where.iter().map(|cases| format!("  only where {cases}\n")));
+    // Of somebody exempt entries say nothing.
+    if answer.is_exempt {
+        text.extend(answer.notes.iter().map(|note| format!("  {note}\n")));
+        return text;
+    }
     if is_path {
         for (changes, cases) in answer.permitted() {
+            let cases = if answer.is_narrowed && cases == "everybody" { "this requester".to_owned() } else { cases };
             let changes = if changes.len() == 5 { "every change".to_owned() } else { changes.join(", ") };
             text += &format!("  {} {changes}: {cases}\n", styled(GOOD, "✓"));
         }
@@ -144,7 +150,7 @@ fn answer_text(answer: &Answer<'_>, is_path: bool, own: Option<String>) -> Strin
         text += &format!("  {}\n", related_text(related, rule.origin()));
     }
     if answer.entries.is_empty() && !answer.is_owned() {
-        text += "  no entry leads there\n";
+        text += if answer.is_narrowed { "  no entry leads there for this requester\n" } else { "  no entry leads there\n" };
     }
     text.extend(answer.compared.iter().map(|compared| format!("  compared: {compared}\n")));
     text.extend(answer.notes.iter().map(|note| format!("  {note}\n")));

@@ -397,7 +397,7 @@ mod tests {
                     for byte in 0..=u8::MAX {
                         let mut bytes = vec![filler; length];
                         bytes[at] = byte;
-                        let expected = bytes.iter().position(|byte| ends(byte)).unwrap_or(length);
+                        let expected = bytes.iter().position(ends).unwrap_or(length);
                         assert_eq!(plain(&bytes), expected, "{filler} {length} {at} {byte}");
                         // Of two the first counts.
                         bytes.push(b'"');

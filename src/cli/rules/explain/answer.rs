@@ -25,6 +25,10 @@ pub(super) struct Answer<'r> {
     pub(super) only_where: Vec<String>,
     /// Whether the API server writes it, so that entries say nothing.
     is_owned: bool,
+    /// Whether somebody is asked about who may change anything.
+    pub(super) is_exempt: bool,
+    /// Whether one requester is asked about.
+    pub(super) is_narrowed: bool,
     /// Why that is so for other reasons than entries.
     pub(super) notes: Vec<String>,
     /// What is permitted at all the locations meant.
@@ -119,14 +123,20 @@ impl<'r> Answer<'r> {
         if let Some(pairing) = &pairing {
             certain = pairing.certain();
         }
-        let mut related: Vec<Related> = entries.iter().filter_map(|entry| Related::of(entry, steps)).collect();
+        let all = || rule.entries().chain(rule.lifecycle_entries());
+        let is_theirs = |entry: &Entry| for_requester(entry, requester).is_some();
+        let mut related: Vec<Related> = all().filter(|entry| is_theirs(entry)).filter_map(|entry| Related::of(entry, steps)).collect();
+        let for_others = all().filter(|entry| entry.line.is_some() && !is_theirs(entry)).filter_map(|entry| Related::of(entry, steps));
+        let for_others: Vec<String> = for_others.map(|related| for_others_text(&related.entry)).collect();
         related.sort_by_key(|related| related.relation);
         let mut answer = Self {
             rule,
             may_change: MayChange::No,
             only_where: only_where(rule),
             is_owned,
-            notes: Vec::new(),
+            is_exempt: requester.is_some_and(|requester| rule.exempt().contains(requester.user, requester.groups)),
+            is_narrowed: requester.is_some(),
+            notes: for_others,
             certain,
             possible: permits(Step::meets),
             pairing,
@@ -187,7 +197,7 @@ impl<'r> Answer<'r> {
             self.notes.push("sensitive: its values are never shown".to_owned());
         }
         let exempt = self.rule.exempt();
-        if requester.is_some_and(|requester| exempt.contains(requester.user, requester.groups)) {
+        if self.is_exempt {
             self.may_change = MayChange::Yes;
             self.notes.push("this requester is exempt and may change anything, which is recorded".to_owned());
         } else if requester.is_none() && *exempt != crate::engine::Requesters::default() {
@@ -265,6 +275,12 @@ impl<'r> Answer<'r> {
             .map(Change::as_str)
             .collect()
     }
+}
+
+/// An entry that leads there, but not for the requester.
+fn for_others_text(entry: &Entry) -> String {
+    let by = entry.by.as_ref().map(who).unwrap_or_default();
+    format!("for others: {} for {by}", harmless(&entry.path.to_string()))
 }
 
 /// An entry as this requester has it; none if it is somebody else's.
