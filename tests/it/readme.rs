@@ -50,7 +50,22 @@ pub(crate) fn trials() -> Vec<Trial> {
 async fn options() {
     let help = |command: &str| String::from_utf8(fieldward().args(command.split(' ')).arg("--help").output().unwrap().stdout).unwrap();
     let known = ["serve", "manifests", "check", "rules lint", "rules export"].map(help).concat();
-    let of_other_programs = ["--release", "--locked", "--force", "--bench", "--path", "--test", "--nocapture", "--server-side", "--write"];
+    let of_other_programs = [
+        "--release",
+        "--locked",
+        "--force",
+        "--bench",
+        "--path",
+        "--test",
+        "--lib",
+        "--nocapture",
+        "--server-side",
+        "--write",
+        "--shard",
+        "--skip",
+        "--sanitizer",
+        "--ignore-filename-regex",
+    ];
     let readme = readme();
     let words = readme.split(|letter: char| !(letter.is_ascii_lowercase() || letter == '-'));
     for option in words.filter(|word| word.starts_with("--") && word.contains(char::is_alphabetic)) {
