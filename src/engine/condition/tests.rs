@@ -395,6 +395,13 @@ fn what_a_condition_reads_is_told() {
     assert_eq!(told(&Condition::reads_of("object.spec.b == authorizer.x").unwrap()), ["object.spec.b"]);
     assert!(matches!(Condition::reads_of("object."), Err(Unread::Fault(_))));
     assert!(condition.depends_on_the_value() && !condition.mixes_types());
+    for (when, is_mixed) in
+        [("value in [1, 'a']", true), ("{1: 'a', 'b': 'c'} == value", true), ("value in [1, 2]", false), ("value in [dyn(1), 'a']", false)]
+    {
+        let rules = rule("spec.x", when);
+        let condition = rules.rules().next().unwrap().entries().next().unwrap().when.clone().unwrap();
+        assert_eq!(condition.mixes_types(), is_mixed, "{when}");
+    }
 }
 
 /// The least budget with which a condition can be decided.

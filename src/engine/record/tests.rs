@@ -203,7 +203,8 @@ fn what_no_rule_speaks_of_is_masked_altogether() {
     for (from, to) in [("vaults", "tokens"), ("\"resource\":{", "\"resources\":{")] {
         let body =
             update("Vault", "null", r#"{"kind":"Vault","spec":{"token":"hunter2","n":42}}"#).replace("UPDATE", "CREATE").replace(from, to);
-        let document = recorded(&rules(""), &body).document;
+        let Recording { name, document, .. } = recorded(&rules(""), &body);
+        assert!(name.starts_with("allow-"), "{name}");
         assert!(document.contains("\"kind\": \"masked-1\"") && document.contains("\"n\": \"masked-3\""), "{document}");
         assert!(!document.contains("hunter2") && !document.contains("42"), "{document}");
     }
