@@ -15,8 +15,9 @@ use super::quantity::{address, bytes, duration, positive_duration};
 use super::rule_args::RuleArgs;
 use crate::cluster::certificates::{self, Subject};
 use crate::engine::{RuleSet, admit, harmless};
+use crate::server::reload::{self, Fingerprint};
 use crate::server::shutdown::{Leaving, Outcome};
-use crate::server::{BindError, Bound, Config, accept, body, log, record, reload, shutdown, tls};
+use crate::server::{BindError, Bound, Config, accept, body, log, record, shutdown, tls};
 
 /// For a clean start that did not end cleanly: requests in flight were cut.
 const CUT: u8 = 1;
@@ -125,9 +126,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         LogFormat::Json => log::Format::Json,
     };
     let _written_at_the_end = log::init(format, &args.log_level).context("--log-level")?;
-    let rules = load_rules(&args)?;
+    let (rules, files) = load_rules(&args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let outcome = runtime.block_on(serve(args, rules));
+    let outcome = runtime.block_on(serve(args, rules, files));
     // A review that is still being judged must not hold up the end.
     runtime.shutdown_background();
     Ok(match outcome? {
@@ -137,32 +138,34 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-async fn serve(args: Args, rules: RuleSet) -> anyhow::Result<Outcome> {
+async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result<Outcome> {
     // Before anything is announced: who reads the announcement may send one.
     let signals = shutdown::signals().context("cannot catch signals")?;
     let (certificate, ca) = certificate(&args)?;
     let (summary, to_try) = (summary(&rules), to_try(&rules));
-    let bound = config(args, certificate).bind(rules).await.map_err(|error| with_option(&error))?;
+    let bound = config(args, certificate, files).bind(rules).await.map_err(|error| with_option(&error))?;
     announce(&bound, &summary, ca.as_ref(), &to_try);
     Ok(bound.serve(signals).await)
 }
 
-fn load_rules(args: &Args) -> anyhow::Result<RuleSet> {
-    let rules = args.rules.load()?;
+/// The rules, and by what to see that their files have changed.
+fn load_rules(args: &Args) -> anyhow::Result<(RuleSet, Fingerprint)> {
+    let documents = args.rules.documents()?;
+    let rules = RuleSet::load(args.rules.builtin(), &documents)?;
     if rules.is_empty() {
         bail!("there is no rule to serve; add some with --rules PATH or drop --no-builtin-rules");
     }
-    Ok(rules)
+    Ok((rules, Fingerprint::of(&documents)))
 }
 
 /// What is compiled in does not change.
-fn reloading(rules: &RuleArgs, every: Duration) -> Option<reload::Source> {
+fn reloading(rules: &RuleArgs, started_with: Fingerprint, every: Duration) -> Option<reload::Source> {
     if rules.paths.is_empty() {
         return None;
     }
     let files = rules.clone();
     let read = move || files.documents().map_err(|error| harmless(&format!("{error:#}")));
-    Some(reload::Source { builtin: rules.builtin(), read: Arc::new(read), every })
+    Some(reload::Source { builtin: rules.builtin(), started_with, read: Arc::new(read), every })
 }
 
 fn certificate(args: &Args) -> anyhow::Result<(tls::Source, Option<CaFile>)> {
@@ -185,13 +188,13 @@ fn certificate(args: &Args) -> anyhow::Result<(tls::Source, Option<CaFile>)> {
     Ok((source, Some(ca)))
 }
 
-fn config(args: Args, certificate: tls::Source) -> Config {
+fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
     Config {
         listen: args.listen,
         ops_listen: args.ops_listen,
         certificate,
         client_ca: args.tls_client_ca,
-        rules: reloading(&args.rules, args.rules_reload_interval),
+        rules: reloading(&args.rules, files, args.rules_reload_interval),
         reload_every: args.tls_reload_interval,
         limits: accept::Limits {
             handshake: args.handshake_timeout,

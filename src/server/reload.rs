@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
 
@@ -15,14 +15,22 @@ pub type Read = dyn Fn() -> Result<Vec<Document>, String> + Send + Sync;
 /// Characters of a reason that are kept: there is one for each thing that is wrong.
 const LONGEST: usize = 4096;
 
+/// Reading takes one part in so many of the time, so that ten thousand files, which take a tenth of a second, cost little;
+const REST: u32 = 50;
+
+/// but a change is never seen later than this.
+const LONGEST_REST: Duration = Duration::from_secs(10);
+
 /// Where rules come from.
 #[derive(Clone)]
 pub struct Source {
     /// Whether the rules compiled in are wanted too.
     pub builtin: Builtin,
+    /// The texts of the others that are in force from the start.
+    pub started_with: Fingerprint,
     /// Reads the others.
     pub read: Arc<Read>,
-    /// How often they are read.
+    /// How often they are read, unless that takes long.
     pub every: Duration,
 }
 
@@ -32,36 +40,41 @@ impl fmt::Debug for Source {
     }
 }
 
-/// SHA-256 over the texts, with their names.
-type Fingerprint = [u8; 32];
+/// SHA-256 over the texts of rules, with their names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint([u8; 32]);
 
 /// What was read last.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Seen {
-    /// The texts in force, once they were read.
-    taken: Option<Fingerprint>,
+    /// The texts in force.
+    taken: Fingerprint,
     /// What was refused last, so that it is said once: the texts, or why they cannot be read.
     refused: Option<Result<Fingerprint, String>>,
 }
 
 /// Reloads for ever. What is in force was read before.
 pub(super) async fn watch(source: Source, rules: Arc<Rules>) {
-    let mut seen = Seen::default();
+    let mut seen = Seen { taken: source.started_with, refused: None };
+    let every = source.every;
+    let mut rest = every;
     loop {
-        tokio::time::sleep(source.every).await;
+        tokio::time::sleep(rest).await;
         let (source, rules) = (source.clone(), Arc::clone(&rules));
         // Reading may block for long on a network file system, and many rules take long to load.
+        let taken = seen.taken;
         let turn = tokio::task::spawn_blocking(move || {
+            let started = Instant::now();
             seen.turn(&source, &rules, SystemTime::now());
-            seen
+            (seen, started.elapsed())
         });
-        match turn.await {
-            Ok(after) => seen = after,
+        (seen, rest) = match turn.await {
+            Ok((seen, took)) => (seen, every.max((took * REST).min(LONGEST_REST))),
             Err(error) => {
                 tracing::error!(%error, "rules not reloaded; the last good ones stay in force");
-                seen = Seen::default();
+                (Seen { taken, refused: None }, every)
             }
-        }
+        };
     }
 }
 
@@ -72,8 +85,8 @@ impl Seen {
             Ok(documents) => documents,
             Err(reason) => return self.refuse(rules, Err(reason.clone()), &reason),
         };
-        let fingerprint = fingerprint(&documents);
-        if self.taken == Some(fingerprint) {
+        let fingerprint = Fingerprint::of(&documents);
+        if self.taken == fingerprint {
             if self.refused.take().is_some() {
                 tracing::info!(digest = rules.current().all().digest(), "the rules in the files are those in force again");
                 rules.accept();
@@ -87,16 +100,12 @@ impl Seen {
             Err(reason) => self.refuse(rules, Ok(fingerprint), &reason),
             // A mounted ConfigMap may change while it is read, and half of one version with half of another may load. Of two readings one
             // after the other only what did not change is the same.
-            Ok(_) if (source.read)().map(|documents| self::fingerprint(&documents)) != Ok(fingerprint) => {}
+            Ok(_) if (source.read)().map(|documents| Fingerprint::of(&documents)) != Ok(fingerprint) => {}
             Ok(set) => {
-                let before = rules.current();
-                // The first turn usually finds what was in force from the start.
-                if set.digest() != before.all().digest() {
-                    tracing::info!(rules = set.len(), digest = set.digest(), "rules reloaded");
-                    rules.replace(set, now);
-                }
+                tracing::info!(rules = set.len(), digest = set.digest(), "rules reloaded");
+                rules.replace(set, now);
                 rules.accept();
-                *self = Self { taken: Some(fingerprint), refused: None };
+                *self = Self { taken: fingerprint, refused: None };
             }
         }
     }
@@ -123,13 +132,16 @@ fn cut(text: &str) -> String {
     }
 }
 
-fn fingerprint(documents: &[Document]) -> Fingerprint {
-    let mut hasher = Sha256::new();
-    for part in documents.iter().flat_map(|document| [&document.origin, &document.text]) {
-        hasher.update(part.len().to_le_bytes());
-        hasher.update(part);
+impl Fingerprint {
+    /// Of these texts.
+    pub fn of(documents: &[Document]) -> Self {
+        let mut hasher = Sha256::new();
+        for part in documents.iter().flat_map(|document| [&document.origin, &document.text]) {
+            hasher.update(part.len().to_le_bytes());
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
     }
-    hasher.finalize().into()
 }
 
 #[cfg(test)]
@@ -163,11 +175,13 @@ mod tests {
             *next += 1;
             reading
         };
-        Source { builtin: Builtin::Left, read: Arc::new(read), every: Duration::ZERO }
+        Source { builtin: Builtin::Left, started_with: Fingerprint::of(&[]), read: Arc::new(read), every: Duration::ZERO }
     }
 
-    fn rules(text: &str) -> Rules {
-        Rules::new(load(Builtin::Left, &[Document { origin: "rules.yaml".to_owned(), text: text.to_owned() }]).unwrap(), NOW)
+    /// These in force from the start.
+    fn started(text: &str) -> (Rules, Seen) {
+        let documents = [Document { origin: "rules.yaml".to_owned(), text: text.to_owned() }];
+        (Rules::new(load(Builtin::Left, &documents).unwrap(), NOW), Seen { taken: Fingerprint::of(&documents), refused: None })
     }
 
     fn names(rules: &Rules) -> String {
@@ -177,8 +191,7 @@ mod tests {
     #[test]
     fn a_set_is_taken_whole_or_not_at_all() {
         let (one, two, broken) = (rule("one", "spec.a"), rule("two", "spec.b"), rule("three", "spec..c"));
-        let rules = rules(&one);
-        let mut seen = Seen::default();
+        let (rules, mut seen) = started(&one);
         let mut turn = |reading: Result<&[String], &str>| {
             seen.turn(&readings(&[reading]), &rules, NOW + Duration::from_secs(9));
             (names(&rules), rules.refusal().is_some())
@@ -200,10 +213,9 @@ mod tests {
     #[test]
     fn what_changes_while_it_is_read_is_read_again() {
         let (one, two) = (rule("one", "spec.a"), rule("two", "spec.b"));
-        let rules = rules(&one);
+        let (rules, mut seen) = started(&one);
         let mixed = [rule("one", "spec.b")];
         let source = readings(&[Ok(&mixed), Ok(std::slice::from_ref(&two))]);
-        let mut seen = Seen::default();
         seen.turn(&source, &rules, NOW);
         assert_eq!(names(&rules), "one");
         let current = rules.current();
