@@ -129,6 +129,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn scalars_are_alike_by_value() {
+        let table = [
+            (json!("a"), json!("a"), true),
+            (json!("a"), json!("b"), false),
+            (json!(1), json!(1), true),
+            (json!(1), json!(2), false),
+            (json!(null), json!(null), true),
+        ];
+        for (old, new, are_alike) in table {
+            assert_eq!(Declared::default().alike(Some(&old), Some(&new)), are_alike, "{old} {new}");
+        }
+        assert!(!Declared::default().alike(Some(&json!(null)), None));
+    }
+
+    #[test]
     fn what_two_values_are_the_same_as_is_told() {
         let table = [
             (json!("1000m"), json!("1"), Some(Equal::Quantity)),

@@ -192,6 +192,7 @@ mod tests {
                 "9223372036854775807.5Ki",
                 "9007199254740991.9990234375Ki",
                 "9007199254740991.99951171875Ki",
+                "9007199254740991.9991319444443359375Ki",
             ],
             &["9223372036854775808", "9223372036854775.808k"],
             &["1e21", "1000000000000000000000"],
@@ -214,6 +215,13 @@ mod tests {
             for other in classes.iter().skip(index + 1).filter_map(|other| other.first()) {
                 assert_ne!(spell(other), first, "{other}");
             }
+        }
+    }
+
+    #[test]
+    fn the_spelling_is_the_number_itself() {
+        for (text, spelling) in [("12", "12e0"), ("-120m", "-12e-2"), ("1Ki", "1024e0"), ("0", "0")] {
+            assert_eq!(spell(text).as_deref(), Some(spelling), "{text}");
         }
     }
 

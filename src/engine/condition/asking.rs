@@ -15,10 +15,10 @@ use super::{Condition, Failure, metered};
 use crate::engine::review::Review;
 
 /// The stack that values of up to [`super::value::DEEPEST`] levels may need, converted, copied, compared and dropped.
-const STACK: usize = 1024 * 1024;
+const STACK: usize = 1 << 20;
 
 /// The stack that a level of the rewritten expression may need, in an unoptimised build.
-const STACK_PER_LEVEL: usize = 64 * 1024;
+const STACK_PER_LEVEL: usize = 1 << 16;
 
 /// What an evaluation costs before it looks at anything: setting it up.
 const SET_UP: u64 = 4;

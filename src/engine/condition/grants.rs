@@ -9,7 +9,7 @@ use super::{Condition, ConditionFailure, Failure, MOST_LOCATIONS};
 use crate::engine::rules::{Entry, Rule};
 
 /// The stack that judging takes beside the conditions that it asks.
-const STACK: usize = 1024 * 1024;
+const STACK: usize = 1 << 20;
 
 /// All conditions of a review, each text once whatever rules and entries have it.
 ///
@@ -40,7 +40,11 @@ impl<'a, 'i: 'a> Conditions<'a, 'i> {
 
     /// Judges on a stack that is large enough for all of them, so that no evaluation needs one of its own.
     pub(crate) fn on_a_stack<T>(&self, judge: impl FnOnce() -> T) -> T {
-        if self.asking.is_empty() { judge() } else { stacker::maybe_grow(self.stack + STACK, self.stack + STACK, judge) }
+        if self.asking.is_empty() {
+            return judge();
+        }
+        let stack = self.stack.saturating_add(STACK);
+        stacker::maybe_grow(stack, stack, judge)
     }
 }
 

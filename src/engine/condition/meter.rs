@@ -65,7 +65,7 @@ impl Meter {
         Self(Arc::new(AtomicU64::new(budget)))
     }
 
-    /// Takes so much; false if there is not so much left. What is spent stays spent.
+    /// Takes so much; false if nothing is left after that. What is spent stays spent.
     pub(super) fn pay(&self, amount: u64) -> bool {
         let left = self.0.load(Ordering::Relaxed);
         self.0.store(left.saturating_sub(amount), Ordering::Relaxed);
@@ -238,4 +238,16 @@ fn matches<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
         return Err(spent());
     }
     Ok(CowVal::owned(CelBool::from(pattern.regex.is_match(text.inner()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Meter;
+
+    #[test]
+    fn who_takes_all_that_is_left_has_spent_too_much() {
+        for (amount, is_paid) in [(4, true), (5, false), (6, false)] {
+            assert_eq!(Meter::new(5).pay(amount), is_paid, "{amount}");
+        }
+    }
 }

@@ -80,6 +80,7 @@ fn what_policies_write_works() {
         "'app' in oldObject.metadata.labels",
         "oldObject.metadata.labels['example.com/tier'] == 'gold'",
         "oldObject.spec.image.matches('^registry/.*:v[0-9]+$')",
+        "oldObject.spec.image.matches('^registry/') && !oldObject.spec.image.matches('v2') && oldObject.spec.image.matches('v1$')",
         "oldObject.spec.image.startsWith('registry/') && oldObject.spec.image.endsWith(':v1') && oldObject.spec.image.contains('/a')",
         "oldObject.spec.?suspend.orValue(false)",
         "!oldObject.?missing.?deep.hasValue()",
@@ -499,11 +500,14 @@ fn each_step_has_its_price() {
 
 #[test]
 fn what_no_registration_takes_is_told() {
+    let deep = |levels: usize| vec!["1"; levels].join(" + ");
     let table = [
         ("variables.x == 1", Some("reads `variables`, which a match condition does not see")),
         ("object.a == oldValue", Some("reads `oldValue`, which a match condition does not see")),
         ("1", Some("is a number, not true or false")),
         ("object.a.all(value, value > 0)", None),
+        (&deep(48), Some("is a sum, not true or false")),
+        (&deep(49), None),
         ("object.a == 1 && authorizer.group('').resource('pods').check('get').allowed()", None),
         ("quantity(object.a).isGreaterThan(quantity('1'))", None),
         ("object.", None),

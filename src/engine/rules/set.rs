@@ -88,7 +88,7 @@ impl RuleSet {
 
     /// The set that holds only the rule of that name, under the digest of the whole; none if there is no such rule.
     pub fn only(&self, name: &str) -> Option<Self> {
-        let (name, rule) = self.rules.by_name.iter().find(|(candidate, _)| candidate.as_str() == name)?;
+        let (name, rule) = self.rules.by_name.get_key_value(name)?;
         let rules = Arc::new(Rules::from(BTreeMap::from([(name.clone(), Arc::clone(rule))])));
         Some(Self { rules, whole: Arc::clone(&self.whole), digest: Arc::clone(&self.digest) })
     }

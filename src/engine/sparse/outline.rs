@@ -385,7 +385,25 @@ impl<'t> Inside<'_, 't> {
 
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use super::{Scanner, plain};
+
+    /// Nothing but the time that it takes depends on this.
+    #[test]
+    fn what_is_equal_to_a_model_is_told() {
+        let text = r#"[{"a":[1]},{"a":[1]},{"a":[2]}]"#;
+        let mut scanner = Scanner::new(text).expect("short");
+        scanner.value(0, &mut (0..0)).expect("JSON");
+        let spans: Vec<_> = (0..scanner.found()).map(|number| scanner.span(number).expect("found")).collect();
+        let [_, first, _, second, _, third, _] = spans[..] else { panic!("{spans:?}") };
+        scanner.at = first.start as usize;
+        assert!(scanner.is_next(first) && scanner.is_next(second) && !scanner.is_next(third));
+        scanner.at = third.start as usize;
+        assert!(scanner.is_next(third) && !scanner.is_next(first));
+        // At the end there is no room for it.
+        scanner.at = text.len() - 2;
+        assert!(!scanner.is_next(first));
+        assert!(scanner.span(scanner.found()).is_none());
+    }
 
     #[test]
     fn a_string_is_plain_up_to_what_ends_it_or_must_be_looked_at() {

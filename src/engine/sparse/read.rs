@@ -90,3 +90,15 @@ fn ordinary(name: &str) -> Ordinary<&str> {
 fn models_in(other: Option<(Node<'_>, Models)>) -> Models {
     other.map_or(0..0, |(_, containers)| containers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Scanner, models_in};
+
+    #[test]
+    fn the_models_are_the_containers_of_the_other_object() {
+        let mut scanner = Scanner::new("{}").expect("short");
+        let node = scanner.value(0, &mut (0..0)).expect("JSON");
+        assert_eq!((models_in(Some((node, 3..7))), models_in(None)), (3..7, 0..0));
+    }
+}

@@ -51,6 +51,16 @@ fn what_both_have_is_left_out() {
                 {"spec": {"l": [{"name": "n", "v": [1]}, {"name": "b", "v": [2]}]}},
             ]),
         ),
+        // Names that mean something of the object itself mean nothing of an element, however deep its list is.
+        (
+            BARE,
+            r#"{"l":[{"labels":{"a":[1],"b":1}}],"s":{"l":[{"labels":{"a":[1],"b":1}}]}}"#,
+            r#"{"l":[{"labels":{"a":[1],"b":2}}],"s":{"l":[{"labels":{"a":[1],"b":2}}]}}"#,
+            json!([
+                {"l": [{"labels": {"b": 1}}], "s": {"l": [{"labels": {"b": 1}}]}},
+                {"l": [{"labels": {"b": 2}}], "s": {"l": [{"labels": {"b": 2}}]}},
+            ]),
+        ),
         // What the API server owns is never a change; the mark of deletion stays.
         (
             BARE,

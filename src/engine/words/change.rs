@@ -135,7 +135,7 @@ pub(crate) fn window(old: &str, new: &str, most: usize) -> (String, String) {
     let same = old.chars().zip(new.chars()).take_while(|(one, two)| one == two).count();
     let skip = same.saturating_sub(most / 4);
     let part = |text: &str| {
-        let rest: String = text.chars().skip(skip).take(most + 1).collect();
+        let rest: String = text.chars().skip(skip).take(most).collect();
         let rest = cut(&rest, most - 1);
         if skip > 0 { format!("…{rest}") } else { rest }
     };
@@ -191,7 +191,7 @@ impl Clip<'_> {
                 break;
             }
             let name = cut(key, self.left.max(1));
-            self.left = self.left.saturating_sub(name.chars().count() + 2);
+            self.left = self.left.saturating_sub(name.chars().count()).saturating_sub(2);
             kept.insert(name, self.value(member, &self.secrets.member(place, key), depth + 1));
         }
         kept

@@ -229,7 +229,7 @@ fn with_article(kind: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::{MOST_BYTES, Part, denial, with_article};
+    use super::{MOST_BYTES, Part, VALUE, Warning, audit_fields, denial, warnings, with_article};
     use crate::engine::verdict::ChangeKind;
     use crate::engine::words::{Change, Piece, Shown};
 
@@ -247,6 +247,57 @@ mod tests {
         let named = text.lines().filter(|line| line.contains(" → ")).count();
         assert!(text.len() <= MOST_BYTES && text.len() > MOST_BYTES - 60, "{}", text.len());
         assert!(text.ends_with(&format!("\n  and {} more\nmay be updated: {list}", 1_000 - named)), "{text}");
+    }
+
+    #[test]
+    fn the_room_for_changes_is_used_to_the_last_byte() {
+        // The first field grows by a byte at a time, so that one of the texts fills the room exactly.
+        let length = |first: usize| {
+            let changes = [change(&"f".repeat(first)), change("g")];
+            let changes: Vec<&Change> = changes.iter().take(1).chain(changes.iter().skip(1).cycle().take(1_000)).collect();
+            let text = denial("Job", &[Part { rule: "r", mutable: "spec.a".into() }], &changes, 1_234_567);
+            text.find("\n  and ").expect("not all have room")
+        };
+        let room = MOST_BYTES - "\nmay be updated: spec.a".len() - "\n  and 1234567 more".len();
+        assert_eq!((1..40).map(length).max(), Some(room));
+    }
+
+    #[test]
+    fn the_annotation_names_fields_as_long_as_all_of_one_fits() {
+        let most = MOST_BYTES - 32;
+        let table = [(vec![most], 1), (vec![most + 1], 0), (vec![1, most - 3], 2), (vec![1, most - 2], 1), (vec![2, most - 4, 1], 2)];
+        for (lengths, shown) in table {
+            let fields: Vec<String> = lengths.iter().map(|length| "f".repeat(*length)).collect();
+            let text = audit_fields(&fields, fields.len());
+            assert_eq!(text.split(", ").filter(|field| field.starts_with('f')).count(), shown, "{lengths:?}");
+            assert_eq!(text.ends_with(" more"), shown < fields.len(), "{lengths:?}");
+        }
+    }
+
+    #[test]
+    fn warnings_leave_room_to_say_how_many_more_there_are() {
+        // Each line is a warning of 100 characters but for the headline, which grows by one at a time.
+        let change = change(&"f".repeat(100 - ": 1 → 2".chars().count()));
+        let characters = |name: usize| {
+            let warning = Warning { rule: &"r".repeat(name), changes: vec![&change; 100], total: 1_234_567 };
+            let texts = warnings("Job", &[warning]);
+            assert_eq!(texts.last(), Some(&format!("and {} more", 1_234_567 - (texts.len() - 2))));
+            texts.iter().rev().skip(1).map(|text| text.chars().count()).sum::<usize>()
+        };
+        assert_eq!((1..=100).map(characters).max(), Some(MOST_BYTES - "and 1234567 more".len()));
+    }
+
+    #[test]
+    fn a_string_of_escapes_is_shown_as_far_as_any_other() {
+        let text = json!("\u{1}".repeat(VALUE - 2));
+        let set = Change {
+            kind: ChangeKind::Modify,
+            old: Some(Shown::Value(json!("a"))),
+            new: Some(Shown::Value(text.clone())),
+            ..change("spec.a")
+        };
+        let [_, _, Piece::New(new)] = &set.pieces("Job")[..] else { panic!("{set:?}") };
+        assert_eq!(*new, text.to_string());
     }
 
     #[test]

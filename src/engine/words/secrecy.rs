@@ -107,3 +107,20 @@ impl Place {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Secrets;
+
+    #[test]
+    fn of_two_places_that_are_one_element_either_hides_it() {
+        let secrets = Secrets::default().and_data();
+        let (shown, hidden) = (secrets.root(), secrets.member(&secrets.root(), "data"));
+        for (one, two, is_hidden) in [(&shown, &shown, false), (&shown, &hidden, true), (&hidden, &shown, true)] {
+            let both = one.clone().and(two.clone());
+            assert_eq!((both.is_hidden(), secrets.element(&both, Some(&json!({}))).is_hidden()), (is_hidden, is_hidden));
+        }
+    }
+}
