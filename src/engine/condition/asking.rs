@@ -15,10 +15,10 @@ use super::{Condition, Failure, metered};
 use crate::engine::review::Review;
 
 /// The stack that values of up to [`super::value::DEEPEST`] levels may need, converted, copied, compared and dropped.
-const STACK: usize = 1 << 20;
+const STACK: usize = 1_048_576;
 
 /// The stack that a level of the rewritten expression may need, in an unoptimised build.
-const STACK_PER_LEVEL: usize = 1 << 16;
+const STACK_PER_LEVEL: usize = 65_536;
 
 /// What an evaluation costs before it looks at anything: setting it up.
 const SET_UP: u64 = 4;

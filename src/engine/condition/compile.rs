@@ -20,7 +20,7 @@ const DEEPEST: usize = 48;
 const OF_OTHERS: [&str; 6] = ["oldValue", "value", "self", "variables", "params", "namespaceObject"];
 
 /// The stack on which an expression is parsed: the parser's own limit of recursion is generous, and without optimisation a level takes much.
-const STACK: usize = 1 << 27;
+const STACK: usize = 134_217_728;
 
 /// What is wrong with an expression.
 #[derive(Debug, PartialEq, Eq)]

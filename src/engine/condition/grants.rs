@@ -9,7 +9,7 @@ use super::{Condition, ConditionFailure, Failure, MOST_LOCATIONS};
 use crate::engine::rules::{Entry, Rule};
 
 /// The stack that judging takes beside the conditions that it asks.
-const STACK: usize = 1 << 20;
+const STACK: usize = 1_048_576;
 
 /// All conditions of a review, each text once whatever rules and entries have it.
 ///

@@ -215,6 +215,7 @@ mod tests {
             (r"^[]a]+$", "]a", true),
             (r"^a{2,3}$", "aaa", true),
             (r"^(?:a{10}){100}$", "a", false),
+            (r"^a{40}b{40}$", "ab", false),
             (r"(?s)^a.b$", "a\nb", true),
             (r"(?m)^b$", "a\nb", true),
             (r"^(?P<n>a)(?<m>b)$", "ab", true),
