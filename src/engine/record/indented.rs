@@ -82,3 +82,28 @@ impl Indented {
         if self.text.len() + wanted > self.most { Err(TooLarge) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Indented, TooLarge};
+
+    #[test]
+    fn a_text_may_be_as_large_as_was_said() {
+        let written = |most: usize| {
+            let mut out = Indented::new(1, most);
+            out.open("{")?;
+            out.key("\"a\"")?;
+            out.open("[")?;
+            out.element()?;
+            out.scalar("1")?;
+            out.element()?;
+            out.scalar("2")?;
+            out.close("]")?;
+            out.close("}")?;
+            Ok(out.into_text())
+        };
+        let whole = "{\n    \"a\": [\n      1,\n      2\n    ]\n  }";
+        assert_eq!(written(whole.len()), Ok(whole.to_owned()));
+        assert_eq!(written(whole.len() - 1), Err(TooLarge));
+    }
+}
