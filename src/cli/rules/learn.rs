@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::cli::documents::STDIN;
 use crate::cli::output::{self, Format};
-use crate::engine::{Verb, harmless};
+use crate::engine::harmless;
 use changes::Reading;
 use draft::Draft;
 use reviews::{Found, Given, Target, Update};
@@ -93,12 +93,8 @@ impl Learned {
                 }
                 offer(&draft);
             }
-            for verb in [Verb::Set, Verb::Clear] {
-                if let Some(draft) = self.draft.further_down(index, verb, &self.updates) {
-                    offer(&draft);
-                }
-            }
         }
+        self.draft.deeper(&self.updates).for_each(|draft| offer(&draft));
         smaller
     }
 }

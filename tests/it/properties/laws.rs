@@ -50,13 +50,19 @@ impl Strategy for Chains {
         case.rule.mutable.retain(|entry| !keyed(entry));
         case.rule.equality.retain(|entry| !entry.path.0.iter().any(|step| matches!(step, crate::oracle::rule::Step::Keyed { .. })));
         for side in [&mut case.old, &mut case.new] {
-            side["metadata"].as_object_mut().into_iter().for_each(|metadata| drop(metadata.remove("deletionTimestamp")));
+            not_deleted(side);
         }
         let mut dice = Dice(runner.rng());
         let mut last = if dice.percent(20) { case.old.clone() } else { case.new.clone() };
         wild::edit_near(&mut dice, &case.rule, &mut last, 1);
+        not_deleted(&mut last);
         Ok(Fixed((case, last)))
     }
+}
+
+/// While an object is being deleted its finalizers go, and do not come back.
+fn not_deleted(object: &mut Value) {
+    object["metadata"].as_object_mut().into_iter().for_each(|metadata| drop(metadata.remove("deletionTimestamp")));
 }
 
 /// A value that does not shrink.

@@ -36,9 +36,11 @@ impl Strategy for Spelled {
         let mut review = door::review(&case.old, &case.new, &case.user).to_string();
         let mut dice = Dice(runner.rng());
         let (style, habits) = (u64::try_from(dice.below(1 << 20)).unwrap(), *dice.pick(&[3, 30, 300]));
+        // To a condition a number is of the type that it is written as; any other value is one value.
+        let asks_for_types = case.rule.mutable.iter().filter_map(|entry| entry.when.as_ref()).any(|when| when.contains("== int"));
         for (field, side) in [("object", &case.new), ("oldObject", &case.old)] {
             let mut text = String::new();
-            Writer { dice: &mut dice, style, habits }.write(side, &mut text);
+            Writer { dice: &mut dice, style, habits, keeps_numbers: asks_for_types }.write(side, &mut text);
             review = review.replace(&format!("\"{field}\":{side}"), &format!("\"{field}\":{text}"));
         }
         Ok(Fixed((case, Body(review.into_bytes()))))
@@ -51,6 +53,7 @@ struct Writer<'d, 'r> {
     style: u64,
     /// One value in so many is written in an odd way.
     habits: u64,
+    keeps_numbers: bool,
 }
 
 impl Writer<'_, '_> {
@@ -84,7 +87,7 @@ impl Writer<'_, '_> {
                 *text += &format!("[{}]", printed.join(self.comma(value)));
             }
             Value::String(string) if self.odd(value, "string").is_some() => *text += &escaped(string),
-            Value::Number(number) => match self.odd(value, "number") {
+            Value::Number(number) if !self.keeps_numbers => match self.odd(value, "number") {
                 Some(0..2) if !number.is_f64() && number.as_i64().is_some_and(|number| number.unsigned_abs() < 1 << 50) => {
                     *text += &format!("{number}.0");
                 }

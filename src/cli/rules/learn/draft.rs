@@ -107,8 +107,13 @@ impl Draft {
         draft
     }
 
-    /// The same with entries for the members of what appears or vanishes at an entry's locations in its place, for one verb.
-    pub(super) fn further_down(&self, index: usize, verb: Verb, updates: &[Update]) -> Option<Self> {
+    /// The same with one entry each, for one verb, replaced by entries for the members of what appears or vanishes at its locations.
+    pub(super) fn deeper<'d>(&'d self, updates: &'d [Update]) -> impl Iterator<Item = Self> + use<'d> {
+        (0..self.entries.len())
+            .flat_map(move |index| [Verb::Set, Verb::Clear].into_iter().filter_map(move |verb| self.further_down(index, verb, updates)))
+    }
+
+    fn further_down(&self, index: usize, verb: Verb, updates: &[Update]) -> Option<Self> {
         let entry = self.entries.get(index).filter(|entry| entry.verbs.contains(&verb))?;
         let mut found = Vec::new();
         for update in updates {
@@ -130,6 +135,7 @@ impl Draft {
         draft.entries.get_mut(index)?.verbs.remove(&verb);
         draft.entries.retain(|entry| !entry.verbs.is_empty());
         (!below.is_empty()).then(|| draft.entries.extend(below))?;
+        draft.settle();
         Some(draft)
     }
 

@@ -1,5 +1,7 @@
 //! Whether a draft lets every update through that it was learned from, and the smallest part of it that does.
 
+use std::collections::BTreeSet;
+
 use super::document;
 use super::draft::Draft;
 use super::reviews::{Target, Update};
@@ -11,9 +13,22 @@ pub(super) fn refused<'u>(target: &Target, draft: &Draft, updates: &'u [Update])
     Ok(updates.iter().find(|update| !is_allowed(&rules, update)))
 }
 
+/// The smallest part of a draft: without what is not needed, and with the members named instead of what appears or vanishes around them
+/// where that does.
+pub(super) fn shrunk(target: &Target, draft: Draft, updates: &[Update]) -> Draft {
+    let mut draft = pruned(target, draft, updates);
+    let trial = Trial { target, updates };
+    // Each turn goes a step down, so there is an end to it.
+    loop {
+        let deeper = draft.deeper(updates).find(|deeper| trial.holds(deeper, &BTreeSet::new()));
+        let Some(deeper) = deeper else { return draft };
+        draft = pruned(target, deeper, updates);
+    }
+}
+
 /// Leaves out what is not needed: equalities first, then entries, then verbs and requesters. One pass is enough, since what a smaller rule
 /// could do without, a larger one could too.
-pub(super) fn shrunk(target: &Target, mut draft: Draft, updates: &[Update]) -> Draft {
+fn pruned(target: &Target, mut draft: Draft, updates: &[Update]) -> Draft {
     let trial = Trial { target, updates };
     for index in (0..draft.equality.len()).rev() {
         // By position the entries would be wrong as soon as an element is inserted.
@@ -80,7 +95,7 @@ struct Trial<'t> {
 
 impl Trial<'_> {
     /// Whether all updates go through; those that are likely not to are asked first.
-    fn holds(&self, draft: &Draft, suspects: &std::collections::BTreeSet<usize>) -> bool {
+    fn holds(&self, draft: &Draft, suspects: &BTreeSet<usize>) -> bool {
         let Ok(rules) = load(&document::write(self.target, draft, self.updates)) else { return false };
         let suspects = suspects.iter().filter_map(|index| self.updates.get(*index));
         suspects.chain(self.updates).all(|update| is_allowed(&rules, update))
