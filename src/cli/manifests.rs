@@ -10,6 +10,7 @@ use super::documents;
 use super::output;
 use super::rule_args::RuleArgs;
 use crate::cluster::registration::{self, BaseUrl, CaBundle, Endpoint, Trust};
+use crate::cluster::update_rule;
 use crate::cluster::workload::Workload;
 use crate::engine::{Builtin, RuleSet};
 
@@ -22,6 +23,9 @@ pub struct Args {
     /// The ValidatingWebhookConfiguration's name
     #[arg(long, value_name = "NAME", default_value = "fieldward", value_parser = dns_label)]
     name: String,
+    /// Print the CustomResourceDefinition of UpdateRule instead, for rules as objects
+    #[arg(long, exclusive = true)]
+    crd: bool,
     /// The service that the API server asks; also the name of what runs the webhook
     #[arg(long, value_name = "NAME", default_value = "fieldward", value_parser = dns_label, help_heading = "In the cluster")]
     service_name: String,
@@ -53,6 +57,10 @@ pub struct Args {
 /// # Errors
 /// Rules or a CA bundle that cannot be used.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.crd {
+        output::print(&document(&update_rule::definition())?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let rules = args.rules.load()?;
     if rules.is_empty() {
         bail!("there is no rule to register; give one by --rules, or leave out --no-builtin-rules");
@@ -81,7 +89,7 @@ fn trust(args: &Args) -> anyhow::Result<Trust> {
     if dns_label(namespace).is_err() || name.is_empty() || name.split('.').any(|label| dns_label(label).is_err()) {
         bail!("expected a Certificate as NAME or NAMESPACE/NAME, found `{}`", crate::engine::harmless(certificate));
     }
-    Ok(Trust::CertManager(format!("{namespace}/{name}")))
+    Ok(Trust::CertManager { certificate: format!("{namespace}/{name}"), bundle: None })
 }
 
 fn workload_of(args: &Args, rules: &RuleSet) -> Workload {
@@ -113,7 +121,7 @@ fn document(object: &impl Serialize) -> anyhow::Result<String> {
 }
 
 /// RFC 1123: what names of services and namespaces must be.
-fn dns_label(text: &str) -> Result<String, String> {
+pub(super) fn dns_label(text: &str) -> Result<String, String> {
     let ends = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     let fits = text.len() <= 63
         && ends(text.bytes().next())

@@ -1,5 +1,7 @@
 //! `fieldward serve`.
 
+mod cluster;
+
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -60,6 +62,9 @@ pub struct Args {
     /// Where to write the CA that is made at start; by default a temporary folder
     #[arg(long, value_name = "FILE", env = "FIELDWARD_CA_OUT", conflicts_with = "tls_cert", help_heading = "TLS")]
     ca_out: Option<PathBuf>,
+
+    #[command(flatten)]
+    cluster: cluster::Args,
 
     /// How long a TLS handshake may take
     #[arg(long, value_name = "TIME", env = "FIELDWARD_HANDSHAKE_TIMEOUT", default_value = "10s", value_parser = positive_duration, help_heading = "Limits")]
@@ -141,8 +146,21 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result<Outcome> {
     // Before anything is announced: who reads the announcement may send one.
     let signals = shutdown::signals().context("cannot catch signals")?;
-    let (certificate, ca) = certificate(&args)?;
     let (summary, to_try) = (summary(&rules), to_try(&rules));
+    if args.cluster.is_wanted() {
+        let part = cluster::Part::start(&args.cluster, &args.rules, args.tls_cert.is_some()).await?;
+        let certificate = match part.certificate() {
+            Some(kept) => kept,
+            None => certificate(&args)?.0,
+        };
+        let config = part.add_to(config(args, certificate, files));
+        let bound = config.bind(rules).await.map_err(|error| with_option(&error))?;
+        announce(&bound, &summary, None, &to_try);
+        // Ended with the runtime.
+        tokio::spawn(part.run(&bound));
+        return Ok(bound.serve(signals).await);
+    }
+    let (certificate, ca) = certificate(&args)?;
     let bound = config(args, certificate, files).bind(rules).await.map_err(|error| with_option(&error))?;
     announce(&bound, &summary, ca.as_ref(), &to_try);
     Ok(bound.serve(signals).await)
@@ -152,7 +170,7 @@ async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result
 fn load_rules(args: &Args) -> anyhow::Result<(RuleSet, Fingerprint)> {
     let documents = args.rules.documents()?;
     let rules = RuleSet::load(args.rules.builtin(), &documents)?;
-    if rules.is_empty() {
+    if rules.is_empty() && !args.cluster.is_wanted() {
         bail!("there is no rule to serve; add some with --rules PATH or drop --no-builtin-rules");
     }
     Ok((rules, Fingerprint::of(&documents)))
@@ -165,7 +183,7 @@ fn reloading(rules: &RuleArgs, started_with: Fingerprint, every: Duration) -> Op
     }
     let files = rules.clone();
     let read = move || files.documents().map_err(|error| harmless(&format!("{error:#}")));
-    Some(reload::Source { builtin: rules.builtin(), started_with, read: Arc::new(read), every })
+    Some(reload::Source { builtin: rules.builtin(), started_with, read: Arc::new(read), every, changed: Arc::default(), may_be_empty: false })
 }
 
 fn certificate(args: &Args) -> anyhow::Result<(tls::Source, Option<CaFile>)> {
@@ -209,6 +227,7 @@ fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
             most_bytes: args.record_max_size,
         }),
         leaving: Leaving { delay: args.shutdown_delay, timeout: args.shutdown_timeout },
+        readiness: Vec::new(),
     }
 }
 

@@ -54,14 +54,62 @@ pub enum IssueError {
 /// # Errors
 /// No subject, or a DNS name that is not ASCII.
 pub fn issue(subjects: &[Subject], now: SystemTime, lifetime: Duration) -> Result<Issued, IssueError> {
-    let first = subjects.first().ok_or(IssueError::NoName)?;
-    let validity = (OffsetDateTime::from(now - SKEW), OffsetDateTime::from(now + lifetime));
-    let ca_key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-    let ca_params = ca(validity);
-    let ca = ca_params.self_signed(&ca_key)?;
-    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-    let certificate = leaf(first, subjects, validity)?.signed_by(&key, &Issuer::from_params(&ca_params, &ca_key))?;
-    Ok(Issued { ca: ca.pem(), certificate: certificate.pem(), key: key.serialize_pem() })
+    let authority = Authority::new(now, lifetime)?;
+    let (certificate, key) = authority.certificate(subjects, now, lifetime)?;
+    Ok(Issued { ca: authority.pem, certificate, key })
+}
+
+/// A CA that can issue.
+pub struct Authority {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Authority").finish_non_exhaustive()
+    }
+}
+
+impl Authority {
+    /// Makes one, valid from five minutes before `now` for `lifetime` after it.
+    ///
+    /// # Errors
+    /// The library's own failure.
+    pub fn new(now: SystemTime, lifetime: Duration) -> Result<Self, IssueError> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let params = ca(validity(now, lifetime));
+        Ok(Self { pem: params.self_signed(&key)?.pem(), issuer: Issuer::new(params, key) })
+    }
+
+    /// One that was made before, of its certificate and key in PEM.
+    ///
+    /// # Errors
+    /// What is no certificate of a CA, or no key.
+    pub fn of(certificate: &str, key: &str) -> Result<Self, IssueError> {
+        let issuer = Issuer::from_ca_cert_pem(certificate, KeyPair::from_pem(key)?)?;
+        Ok(Self { pem: certificate.to_owned(), issuer })
+    }
+
+    /// Issues a server's certificate: itself and its key, PEM.
+    ///
+    /// # Errors
+    /// No subject, or a DNS name that is not ASCII.
+    pub fn certificate(&self, subjects: &[Subject], now: SystemTime, lifetime: Duration) -> Result<(String, String), IssueError> {
+        let first = subjects.first().ok_or(IssueError::NoName)?;
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let certificate = leaf(first, subjects, validity(now, lifetime))?.signed_by(&key, &self.issuer)?;
+        Ok((certificate.pem(), key.serialize_pem()))
+    }
+
+    /// Its certificate and its key, PEM.
+    pub fn into_pem(self) -> (String, String) {
+        (self.pem, self.issuer.key().serialize_pem())
+    }
+}
+
+fn validity(now: SystemTime, lifetime: Duration) -> (OffsetDateTime, OffsetDateTime) {
+    (OffsetDateTime::from(now - SKEW.min(lifetime / 10)), OffsetDateTime::from(now + lifetime))
 }
 
 fn ca(validity: (OffsetDateTime, OffsetDateTime)) -> CertificateParams {

@@ -66,6 +66,11 @@ impl Cluster {
         Ok(Self { client, address })
     }
 
+    /// What asks it.
+    pub fn into_client(self) -> kube::Client {
+        self.client
+    }
+
     /// Its address.
     pub fn address(&self) -> &str {
         &self.address

@@ -2,7 +2,12 @@
 
 pub mod certificates;
 pub mod client;
+pub mod control;
+pub mod keeping;
 pub mod kinds;
+pub mod objects;
 pub mod policy;
 pub mod registration;
+pub mod status;
+pub mod update_rule;
 pub mod workload;

@@ -1,12 +1,14 @@
 //! The registration of the webhook: which updates the API server must ask about, and where. Pure values.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1 as api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::engine::{FailurePolicy, LabelSelector, Rule, RuleSet};
+use crate::engine::{FailurePolicy, LabelSelector, Rule, RuleSet, SelectionKey};
 
 /// The label that every namespace has, with its name.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
@@ -19,6 +21,12 @@ const DOMAIN: &str = "fieldward.io";
 
 /// How long the API server waits, in seconds; a verdict takes milliseconds.
 const TIMEOUT: i32 = 5;
+
+/// Bytes of webhooks that one configuration may hold: etcd takes objects of 1.5 MB, and who owns which field takes as much again.
+const LARGEST: usize = 500 * 1024;
+
+/// Configurations that there may be: a role has to name each.
+pub const MOST_CONFIGURATIONS: usize = 8;
 
 /// Where the API server reaches the webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +73,15 @@ impl BaseUrl {
         }
         Ok(Self(text.trim_end_matches('/').to_owned()))
     }
+
+    /// The name or address in it, without brackets and port.
+    pub fn host(&self) -> &str {
+        let host = self.0.strip_prefix("https://").unwrap_or_default().split('/').next().unwrap_or_default();
+        match host.strip_prefix('[').and_then(|host| host.split_once(']')) {
+            Some((address, _)) => address,
+            None => host.split(':').next().unwrap_or_default(),
+        }
+    }
 }
 
 /// PEM certificates by which the API server checks the webhook's.
@@ -92,6 +109,11 @@ impl CaBundle {
         }
         Ok(Self(pem))
     }
+
+    /// As text; PEM is ASCII.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0).into_owned()
+    }
 }
 
 /// Characters of a rule's name of which a webhook's can still be made.
@@ -104,8 +126,23 @@ pub enum Trust {
     Elsewhere,
     /// By these.
     Bundle(CaBundle),
-    /// By what cert-manager writes into the registration: the CA of the Certificate `namespace/name`.
-    CertManager(String),
+    /// By what cert-manager writes into the registration.
+    CertManager {
+        /// The Certificate whose CA it is, as `namespace/name`.
+        certificate: String,
+        /// What it has written already, or is known to write: never to be taken away.
+        bundle: Option<CaBundle>,
+    },
+}
+
+impl Trust {
+    fn bundle(&self) -> Option<&CaBundle> {
+        match self {
+            Self::Bundle(bundle) => Some(bundle),
+            Self::CertManager { bundle, .. } => bundle.as_ref(),
+            Self::Elsewhere => None,
+        }
+    }
 }
 
 /// Why there is no registration.
@@ -116,6 +153,11 @@ pub enum RegistrationError {
         "expected a rule name of at most {LONGEST_NAME} characters, found `{0}`; its webhook is called NAME.fieldward.io, in at most 253"
     )]
     Name(String),
+    /// More webhooks than there is room for.
+    #[error(
+        "expected webhooks that fit into {MOST_CONFIGURATIONS} configurations, found enough for {0}; let rules have the same selectors and conditions"
+    )]
+    TooMany(usize),
     /// Not an address.
     #[error("expected an address as `https://host:port/path`, found `{0}`; the API server takes https without user, query and fragment")]
     Url(String),
@@ -134,20 +176,94 @@ pub fn configuration(
     endpoint: &Endpoint,
     trust: &Trust,
 ) -> Result<api::ValidatingWebhookConfiguration, RegistrationError> {
+    Ok(api::ValidatingWebhookConfiguration {
+        metadata: metadata(name, trust),
+        webhooks: Some(rules.rules().map(|rule| webhook(rule, endpoint, trust)).collect::<Result<_, _>>()?),
+    })
+}
+
+/// The registrations of a rule set, as the process itself keeps them: rules share a webhook where it says the same of them but for their
+/// resources, and webhooks are spread over configurations `NAME`, `NAME-2` and so on, each small enough for etcd.
+///
+/// # Errors
+/// A rule whose name is too long for a webhook, or more than fits into [`MOST_CONFIGURATIONS`].
+pub fn configurations(
+    rules: &RuleSet,
+    name: &str,
+    endpoint: &Endpoint,
+    trust: &Trust,
+) -> Result<Vec<api::ValidatingWebhookConfiguration>, RegistrationError> {
+    let mut parts: Vec<(usize, Vec<api::ValidatingWebhook>)> = Vec::new();
+    for (key, rules) in rules.selections() {
+        let webhook = shared(&key, &rules, endpoint, trust)?;
+        // Strings and numbers only.
+        let size = serde_json::to_string(&webhook).map_or(0, |text| text.len());
+        match parts.last_mut() {
+            Some((sum, webhooks)) if *sum + size <= LARGEST => {
+                *sum += size;
+                webhooks.push(webhook);
+            }
+            _ => parts.push((size, vec![webhook])),
+        }
+    }
+    if parts.len() > MOST_CONFIGURATIONS {
+        return Err(RegistrationError::TooMany(parts.len()));
+    }
+    let part = |(number, (_, webhooks))| api::ValidatingWebhookConfiguration {
+        webhooks: Some(webhooks),
+        metadata: metadata(&numbered(name, number), trust),
+    };
+    Ok((1..).zip(parts).map(part).collect())
+}
+
+/// The name of a configuration among several, counted from 1.
+pub fn numbered(name: &str, number: usize) -> String {
+    if number == 1 { name.to_owned() } else { format!("{name}-{number}") }
+}
+
+fn metadata(name: &str, trust: &Trust) -> meta::ObjectMeta {
     let annotations = match trust {
-        Trust::CertManager(certificate) => Some([("cert-manager.io/inject-ca-from".to_owned(), certificate.clone())].into_iter().collect()),
+        Trust::CertManager { certificate, .. } => Some([("cert-manager.io/inject-ca-from".to_owned(), certificate.clone())].into_iter().collect()),
         Trust::Elsewhere | Trust::Bundle(_) => None,
     };
     let labels = [("app.kubernetes.io/name".to_owned(), "fieldward".to_owned())];
-    Ok(api::ValidatingWebhookConfiguration {
-        metadata: meta::ObjectMeta {
-            name: Some(name.to_owned()),
-            labels: Some(labels.into_iter().collect()),
-            annotations,
-            ..meta::ObjectMeta::default()
-        },
-        webhooks: Some(rules.rules().map(|rule| webhook(rule, endpoint, trust)).collect::<Result<_, _>>()?),
-    })
+    meta::ObjectMeta {
+        name: Some(name.to_owned()),
+        labels: Some(labels.into_iter().collect()),
+        annotations,
+        ..meta::ObjectMeta::default()
+    }
+}
+
+/// One webhook for all of them: it is called after the rule if there is but one, else after what they have in common.
+fn shared(key: &SelectionKey, rules: &RuleSet, endpoint: &Endpoint, trust: &Trust) -> Result<api::ValidatingWebhook, RegistrationError> {
+    let mut rules = rules.rules();
+    let Some(first) = rules.next() else { return Err(RegistrationError::TooMany(0)) };
+    let mut webhook = webhook(first, endpoint, trust)?;
+    for rule in rules {
+        webhook.name = format!("selected-{key}.{DOMAIN}");
+        webhook.client_config = client(&format!("selected/{key}"), endpoint, trust);
+        webhook.rules.get_or_insert_default().extend(rule.resources().iter().map(operations));
+    }
+    if let Some(rules) = &mut webhook.rules {
+        merge(rules);
+    }
+    Ok(webhook)
+}
+
+/// Resources of one group and version stand together; nothing stands twice.
+fn merge(rules: &mut Vec<api::RuleWithOperations>) {
+    let mut merged: BTreeMap<(Option<Vec<String>>, Option<Vec<String>>), BTreeSet<String>> = BTreeMap::new();
+    for rule in rules.drain(..) {
+        merged.entry((rule.api_groups, rule.api_versions)).or_default().extend(rule.resources.unwrap_or_default());
+    }
+    rules.extend(merged.into_iter().map(|((api_groups, api_versions), resources)| api::RuleWithOperations {
+        api_groups,
+        api_versions,
+        resources: Some(resources.into_iter().collect()),
+        operations: Some(vec!["UPDATE".to_owned()]),
+        scope: None,
+    }));
 }
 
 fn webhook(rule: &Rule, endpoint: &Endpoint, trust: &Trust) -> Result<api::ValidatingWebhook, RegistrationError> {
@@ -161,7 +277,7 @@ fn webhook(rule: &Rule, endpoint: &Endpoint, trust: &Trust) -> Result<api::Valid
         .map(|condition| api::MatchCondition { name: condition.name.clone(), expression: condition.expression.clone() });
     Ok(api::ValidatingWebhook {
         name,
-        client_config: client(rule, endpoint, trust),
+        client_config: client(rule.name().as_str(), endpoint, trust),
         rules: Some(rule.resources().iter().map(operations).collect()),
         admission_review_versions: vec!["v1".to_owned()],
         side_effects: "None".to_owned(),
@@ -180,12 +296,10 @@ fn webhook(rule: &Rule, endpoint: &Endpoint, trust: &Trust) -> Result<api::Valid
     })
 }
 
-fn client(rule: &Rule, endpoint: &Endpoint, trust: &Trust) -> api::WebhookClientConfig {
-    let ca_bundle = match trust {
-        Trust::Bundle(CaBundle(pem)) => Some(ByteString(pem.clone())),
-        Trust::Elsewhere | Trust::CertManager(_) => None,
-    };
-    let path = format!("/validate/{}", rule.name());
+/// Where those are judged that stand under `/validate/` at `address`.
+fn client(address: &str, endpoint: &Endpoint, trust: &Trust) -> api::WebhookClientConfig {
+    let ca_bundle = trust.bundle().map(|CaBundle(pem)| ByteString(pem.clone()));
+    let path = format!("/validate/{address}");
     match endpoint {
         Endpoint::Url(BaseUrl(url)) => api::WebhookClientConfig { ca_bundle, url: Some(format!("{url}{path}")), service: None },
         Endpoint::Service { name, namespace, port } => api::WebhookClientConfig {

@@ -34,7 +34,8 @@ pub use record::{Recording, Unrecorded, record};
 pub use reply::{Decision, Judgement, Reply, RuleOutcome, Subject};
 pub use rules::{
     Actions, Builtin, Declaration, Document, Effect, Entry, Equal, Equality, FailurePolicy, LabelSelector, MatchCondition, Meaning, OWNED,
-    Reason, Requesters, ResourceRule, Rule, RuleError, RuleErrors, RuleName, RuleSet, SelectorExpression, Verb, Verbs,
+    Reason, Requesters, ResourceRule, Rule, RuleError, RuleErrors, RuleName, RuleSet, SelectionKey, SelectorExpression,
+    SpecSchema, Verb, Verbs,
 };
 pub use verdict::ChangeKind;
 pub use words::{Change, Piece, Shown, harmless};

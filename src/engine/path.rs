@@ -50,6 +50,22 @@ impl Step {
     }
 }
 
+/// A segment without quotes.
+macro_rules! bare {
+    () => {
+        "[A-Za-z_][A-Za-z0-9_-]*"
+    };
+}
+
+/// `[*]`, a quoted key, or an element by its key, whose value is no prefix.
+macro_rules! bracket {
+    () => {
+        concat!(
+            r"\[(?:\*|'(?:[^']|'')*'|", bare!(), "=(?:", bare!(), r"|'(?:(?:[^']|'')*(?:[^'*]|''|\*\*))?'))\]"
+        )
+    };
+}
+
 /// A parsed path: at least one step, and the text it was parsed from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
@@ -58,6 +74,11 @@ pub struct Path {
 }
 
 impl Path {
+    /// The same language as a regular expression (RE2), for those who cannot ask [`Path::parse`].
+    pub const PATTERN: &'static str = concat!(
+        "^(?:", bare!(), r"|\*|", bracket!(), r")(?:\.(?:", bare!(), r"|\*)|", bracket!(), ")*$"
+    );
+
     /// Parses a path.
     ///
     /// # Errors

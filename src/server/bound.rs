@@ -114,9 +114,14 @@ impl Bound {
         Arc::clone(&self.rules)
     }
 
+    /// The certificate chain that is shown, PEM, from now on.
+    pub fn certificate(&self) -> watch::Receiver<Vec<u8>> {
+        self.tls.shown()
+    }
+
     /// Serves until the first signal has been obeyed, or a second one has come.
     pub async fn serve(self, mut signals: mpsc::Receiver<Signal>) -> Outcome {
-        let Config { limits, bodies, leaving, rules, reload_every, .. } = self.config;
+        let Config { limits, bodies, leaving, rules, reload_every, readiness, .. } = self.config;
         let (phase, watching) = watch::channel(Phase::Serving);
         let mut background = JoinSet::new();
         background.spawn(tls::watch(Arc::clone(&self.tls), reload_every));
@@ -128,6 +133,7 @@ impl Bound {
             metrics: Arc::clone(&self.metrics),
             tls: Arc::clone(&self.tls),
             phase: watching.clone(),
+            others: readiness,
         });
         // The operations port has a phase of its own: it answers until the very end.
         let (_ops_phase, ops_watching) = watch::channel(Phase::Serving);

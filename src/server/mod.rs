@@ -22,6 +22,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 pub use bound::{BindError, Bound};
 
 /// Everything that a server is told before it has its addresses.
@@ -47,4 +49,15 @@ pub struct Config {
     pub recording: Option<record::Recording>,
     /// How the server leaves.
     pub leaving: shutdown::Leaving,
+    /// What else must hold for it to be ready.
+    pub readiness: Vec<ReadyCheck>,
+}
+
+/// Something that must hold for a server to be ready, looked at from elsewhere.
+#[derive(Debug, Clone)]
+pub struct ReadyCheck {
+    /// Its name in `/readyz`.
+    pub name: &'static str,
+    /// What there is to say; or why it does not hold.
+    pub state: watch::Receiver<Result<String, String>>,
 }

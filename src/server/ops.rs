@@ -12,6 +12,7 @@ use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
 use tokio::sync::watch;
 
+use super::ReadyCheck;
 use super::metrics::{self, Metrics};
 use super::rules::Rules;
 use super::shutdown::Phase;
@@ -23,6 +24,7 @@ pub(super) struct Ops {
     pub(super) metrics: Arc<Metrics>,
     pub(super) tls: Arc<Tls>,
     pub(super) phase: watch::Receiver<Phase>,
+    pub(super) others: Vec<ReadyCheck>,
 }
 
 /// The routes of the operations port.
@@ -50,19 +52,22 @@ async fn scrape(State(ops): State<Arc<Ops>>) -> Response {
 }
 
 /// A check's name, and what is wrong or what there is to say though nothing is.
-type Check = (&'static str, Result<Option<String>, &'static str>);
+type Check = (&'static str, Result<Option<String>, String>);
 
 impl Ops {
-    fn checks(&self, now: SystemTime) -> [Check; 3] {
+    fn checks(&self, now: SystemTime) -> Vec<Check> {
         let expires_at = u64::try_from(self.tls.expires_at()).unwrap_or(0);
         let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        [
+        let fails = |reason: &str| reason.to_owned();
+        let own = [
             // A server without rules is never built: that a set is there at all is what makes it ready. Newer ones that are refused do not
             // take it away: all replicas would read them, and none be left.
             ("rules", Ok(Some(self.rules()))),
-            ("certificate", (now <= expires_at).then_some(None).ok_or("the certificate has expired")),
-            ("shutdown", (*self.phase.borrow() == Phase::Serving).then_some(None).ok_or("the server is shutting down")),
-        ]
+            ("certificate", (now <= expires_at).then_some(None).ok_or_else(|| fails("the certificate has expired"))),
+            ("shutdown", (*self.phase.borrow() == Phase::Serving).then_some(None).ok_or_else(|| fails("the server is shutting down"))),
+        ];
+        let others = self.others.iter().map(|check| (check.name, check.state.borrow().clone().map(Some)));
+        own.into_iter().chain(others).collect()
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
 
 use super::rules::Rules;
 use crate::engine::{Builtin, Document, RuleSet, harmless};
@@ -19,7 +20,7 @@ const LONGEST: usize = 4096;
 const REST: u32 = 50;
 
 /// but a change is never seen later than this.
-const LONGEST_REST: Duration = Duration::from_secs(10);
+pub const LONGEST_REST: Duration = Duration::from_secs(10);
 
 /// Where rules come from.
 #[derive(Clone)]
@@ -32,6 +33,10 @@ pub struct Source {
     pub read: Arc<Read>,
     /// How often they are read, unless that takes long.
     pub every: Duration,
+    /// Told when something is known to have changed.
+    pub changed: Arc<Notify>,
+    /// Whether a set without rules is one: more may come from elsewhere.
+    pub may_be_empty: bool,
 }
 
 impl fmt::Debug for Source {
@@ -59,7 +64,10 @@ pub(super) async fn watch(source: Source, rules: Arc<Rules>) {
     let every = source.every;
     let mut rest = every;
     loop {
-        tokio::time::sleep(rest).await;
+        tokio::select! {
+            () = tokio::time::sleep(rest) => {}
+            () = source.changed.notified() => {}
+        }
         let (source, rules) = (source.clone(), Arc::clone(&rules));
         // Reading may block for long on a network file system, and many rules take long to load.
         let taken = seen.taken;
@@ -96,7 +104,7 @@ impl Seen {
         if self.refused.as_ref() == Some(&Ok(fingerprint)) {
             return;
         }
-        match load(source.builtin, &documents) {
+        match source.load(&documents) {
             Err(reason) => self.refuse(rules, Ok(fingerprint), &reason),
             // A mounted ConfigMap may change while it is read, and half of one version with half of another may load. Of two readings one
             // after the other only what did not change is the same.
@@ -120,9 +128,14 @@ impl Seen {
     }
 }
 
-fn load(builtin: Builtin, documents: &[Document]) -> Result<RuleSet, String> {
-    let set = RuleSet::load(builtin, documents).map_err(|errors| cut(&harmless(&errors.to_string())))?;
-    if set.is_empty() { Err("there is no rule left; a server without rules would judge nothing".to_owned()) } else { Ok(set) }
+impl Source {
+    fn load(&self, documents: &[Document]) -> Result<RuleSet, String> {
+        let set = RuleSet::load(self.builtin, documents).map_err(|errors| cut(&harmless(&errors.to_string())))?;
+        if set.is_empty() && !self.may_be_empty {
+            return Err("there is no rule left; a server without rules would judge nothing".to_owned());
+        }
+        Ok(set)
+    }
 }
 
 fn cut(text: &str) -> String {
@@ -175,13 +188,20 @@ mod tests {
             *next += 1;
             reading
         };
-        Source { builtin: Builtin::Left, started_with: Fingerprint::of(&[]), read: Arc::new(read), every: Duration::ZERO }
+        Source {
+            builtin: Builtin::Left,
+            started_with: Fingerprint::of(&[]),
+            read: Arc::new(read),
+            every: Duration::ZERO,
+            changed: Arc::default(),
+            may_be_empty: false,
+        }
     }
 
     /// These in force from the start.
     fn started(text: &str) -> (Rules, Seen) {
         let documents = [Document { origin: "rules.yaml".to_owned(), text: text.to_owned() }];
-        (Rules::new(load(Builtin::Left, &documents).unwrap(), NOW), Seen { taken: Fingerprint::of(&documents), refused: None })
+        (Rules::new(RuleSet::load(Builtin::Left, &documents).unwrap(), NOW), Seen { taken: Fingerprint::of(&documents), refused: None })
     }
 
     fn names(rules: &Rules) -> String {

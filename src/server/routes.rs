@@ -1,4 +1,4 @@
-//! `POST /validate` and `POST /validate/NAME`.
+//! `POST /validate`, `POST /validate/NAME`, and `POST /validate/selected/KEY` for rules that share a webhook.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,16 +13,19 @@ use bytes::Bytes;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{StatusCode, Version};
 
-use super::body::{self, Reader, Received};
+use super::body::{self, Reader, Received, Share};
 use super::judge::{Bench, guarded};
 use super::log;
 use super::metrics::Metrics;
 use super::record::Recorder;
-use super::rules::{InForce, Rules};
-use crate::engine::{self, Reply, RuleSet};
+use super::rules::{Asked, InForce, Rules};
+use crate::engine::{self, Reply};
 
 /// How many rules a 404 names; the response must not grow with the rule set.
 const NAMED: usize = 16;
+
+/// The code of the engine's reply where no rule speaks of what changes.
+const NO_RULE: u16 = 404;
 
 /// The routes of the webhook.
 pub(super) fn router(rules: Arc<Rules>, metrics: Arc<Metrics>, bodies: body::Limits, recorder: Option<Arc<Recorder>>) -> Router {
@@ -30,6 +33,7 @@ pub(super) fn router(rules: Arc<Rules>, metrics: Arc<Metrics>, bodies: body::Lim
     Router::new()
         .route("/validate", post(by_kind).fallback(not_post))
         .route("/validate/{name}", post(by_name).fallback(not_post))
+        .route("/validate/selected/{key}", post(by_selection).fallback(not_post))
         .fallback(no_path)
         .with_state(app)
 }
@@ -43,16 +47,20 @@ struct App {
 }
 
 async fn by_kind(State(app): State<Arc<App>>, request: Request) -> Response {
-    let rules = app.rules.current().all().clone();
-    app.review(rules, request).await
+    app.review(Asked::All, request).await
 }
 
 async fn by_name(State(app): State<Arc<App>>, name: Result<Path<String>, PathRejection>, request: Request) -> Response {
-    let in_force = app.rules.current();
-    match name.ok().and_then(|Path(name)| in_force.single(&name).cloned()) {
-        Some(rules) => app.review(rules, request).await,
-        None => app.refuse(request, StatusCode::NOT_FOUND, no_rule(&in_force)).await,
-    }
+    app.review(Asked::Rule(&text(name)), request).await
+}
+
+async fn by_selection(State(app): State<Arc<App>>, key: Result<Path<String>, PathRejection>, request: Request) -> Response {
+    app.review(Asked::Selection(&text(key)), request).await
+}
+
+/// What is not text names nothing.
+fn text(segment: Result<Path<String>, PathRejection>) -> String {
+    segment.map(|Path(text)| text).unwrap_or_default()
 }
 
 async fn not_post(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -68,7 +76,12 @@ async fn no_path(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 impl App {
-    async fn review(&self, rules: RuleSet, request: Request) -> Response {
+    async fn review(&self, asked: Asked<'_>, request: Request) -> Response {
+        let in_force = self.rules.current();
+        let mut candidates = in_force.asked(asked).into_iter();
+        let Some(rules) = candidates.next() else {
+            return self.refuse(request, StatusCode::NOT_FOUND, no_rule(&in_force)).await;
+        };
         if !is_json(request.headers()) {
             let sentence = "expected Content-Type application/json";
             return self.refuse(request, StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence).await;
@@ -80,8 +93,16 @@ impl App {
         let reply = match received {
             Received::Whole(bytes, share) => {
                 let bytes = Bytes::from(bytes);
-                to_record = self.recorder.as_ref().map(|recorder| (recorder, rules.clone(), bytes.clone()));
-                self.bench.judge(rules, bytes, share).await
+                let mut judged_by = rules.clone();
+                let mut reply = self.bench.judge(rules, bytes.clone(), share).await;
+                while reply.as_ref().and_then(Reply::error_code) == Some(NO_RULE)
+                    && let Some(departed) = candidates.next()
+                {
+                    judged_by = departed.clone();
+                    reply = self.bench.judge(departed, bytes.clone(), Share::default()).await;
+                }
+                to_record = self.recorder.as_ref().map(|recorder| (recorder, judged_by, bytes));
+                reply
             }
             Received::Oversized(prefix) => {
                 let cap = self.reader.cap();

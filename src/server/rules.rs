@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::sync::watch;
 
 use crate::engine::RuleSet;
+
+/// How long a rule that has left is still there for reviews that no other rule speaks of: the registration is changed elsewhere and
+/// later, and to refuse all updates of a kind until then would be an outage. Another replica takes over changing it within half of that.
+const LINGERING: Duration = Duration::from_secs(30);
 
 /// The rules in force; a review is judged by those that were when its body had come.
 #[derive(Debug)]
@@ -14,25 +19,60 @@ pub struct Rules {
     in_force: ArcSwap<InForce>,
     /// Why what was read last is not in force.
     refusal: ArcSwapOption<String>,
+    /// For those who must know when others are in force.
+    followed: watch::Sender<RuleSet>,
 }
 
 /// One set of rules, and since when it is in force.
 #[derive(Debug)]
 pub struct InForce {
+    addressed: Addressed,
+    since: SystemTime,
+    /// Rules that have left or changed, the latest first, each with when it did.
+    departed: Vec<(Instant, Arc<Addressed>)>,
+}
+
+/// A set, and the parts of it that have an address of their own.
+#[derive(Debug)]
+struct Addressed {
     all: RuleSet,
     single: BTreeMap<String, RuleSet>,
-    since: SystemTime,
+    selected: BTreeMap<String, RuleSet>,
+}
+
+/// Whom a review asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked<'a> {
+    /// All rules.
+    All,
+    /// The rule of that name.
+    Rule(&'a str),
+    /// The rules of which a registration says the same, by its key.
+    Selection(&'a str),
 }
 
 impl Rules {
     /// Puts the first set in force.
     pub fn new(rules: RuleSet, now: SystemTime) -> Self {
-        Self { in_force: ArcSwap::from_pointee(InForce::new(rules, now)), refusal: ArcSwapOption::empty() }
+        let followed = watch::Sender::new(rules.clone());
+        let in_force = InForce { addressed: Addressed::new(rules), since: now, departed: Vec::new() };
+        Self { in_force: ArcSwap::from_pointee(in_force), refusal: ArcSwapOption::empty(), followed }
     }
 
     /// Puts another set in force; reviews that are being judged are not disturbed.
     pub fn replace(&self, rules: RuleSet, now: SystemTime) {
-        self.in_force.store(Arc::new(InForce::new(rules, now)));
+        let before = self.current();
+        let departed = before.addressed.all.without(&rules);
+        let lingering = before.departed.iter().filter(|(at, _)| at.elapsed() < LINGERING).cloned();
+        let departed = (!departed.is_empty()).then(|| (Instant::now(), Arc::new(Addressed::new(departed)))).into_iter().chain(lingering);
+        let in_force = InForce { departed: departed.collect(), addressed: Addressed::new(rules.clone()), since: now };
+        self.in_force.store(Arc::new(in_force));
+        self.followed.send_replace(rules);
+    }
+
+    /// What is in force, from now on.
+    pub fn follow(&self) -> watch::Receiver<RuleSet> {
+        self.followed.subscribe()
     }
 
     /// What is in force.
@@ -57,23 +97,35 @@ impl Rules {
 }
 
 impl InForce {
-    fn new(all: RuleSet, since: SystemTime) -> Self {
-        let single = all.names().filter_map(|name| Some((name.to_owned(), all.only(name)?))).collect();
-        Self { all, single, since }
-    }
-
     /// All rules.
     pub fn all(&self) -> &RuleSet {
-        &self.all
+        &self.addressed.all
     }
 
-    /// The rule of that name alone.
-    pub fn single(&self, name: &str) -> Option<&RuleSet> {
-        self.single.get(name)
+    /// The rules that are asked: first those in force, then those that have left a moment ago, the latest first.
+    pub(super) fn asked(&self, asked: Asked<'_>) -> Vec<RuleSet> {
+        let departed = self.departed.iter().filter(|(at, _)| at.elapsed() < LINGERING).map(|(_, departed)| &**departed);
+        std::iter::once(&self.addressed).chain(departed).filter_map(|addressed| addressed.asked(asked).cloned()).collect()
     }
 
     /// Since when, in seconds since 1970.
     pub fn since(&self) -> f64 {
         self.since.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+    }
+}
+
+impl Addressed {
+    fn new(all: RuleSet) -> Self {
+        let single = all.names().filter_map(|name| Some((name.to_owned(), all.only(name)?))).collect();
+        let selected = all.selections().into_iter().map(|(key, rules)| (key.to_string(), rules)).collect();
+        Self { all, single, selected }
+    }
+
+    fn asked(&self, asked: Asked<'_>) -> Option<&RuleSet> {
+        match asked {
+            Asked::All => Some(&self.all),
+            Asked::Rule(name) => self.single.get(name),
+            Asked::Selection(key) => self.selected.get(key),
+        }
     }
 }

@@ -17,6 +17,7 @@ use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 pub use error::TlsError;
@@ -39,6 +40,8 @@ pub enum Source {
         /// The private key.
         key: String,
     },
+    /// PEM texts that somebody else keeps, and changes while this process serves: the chain and the private key.
+    Kept(Arc<ArcSwap<(String, String)>>),
 }
 
 /// The TLS side of a server. What it shows and accepts can change while it serves.
@@ -49,6 +52,8 @@ pub struct Tls {
     resolver: Arc<Resolver>,
     config: ArcSwap<ServerConfig>,
     loaded: Mutex<Fingerprint>,
+    /// The chain in force, PEM.
+    shown: watch::Sender<Vec<u8>>,
 }
 
 /// SHA-256 over everything that was read.
@@ -63,7 +68,14 @@ impl Tls {
         let material = Material::read(&source, client_ca.as_ref())?;
         let resolver = Arc::new(Resolver(ArcSwap::from_pointee(material.pair(now)?)));
         let config = material.config(&resolver)?;
-        Ok(Self { source, client_ca, resolver, config: ArcSwap::from_pointee(config), loaded: Mutex::new(material.fingerprint()) })
+        let loaded = Mutex::new(material.fingerprint());
+        let shown = watch::Sender::new(material.chain.bytes);
+        Ok(Self { source, client_ca, resolver, config: ArcSwap::from_pointee(config), loaded, shown })
+    }
+
+    /// The certificate chain that is shown, PEM, from now on.
+    pub fn shown(&self) -> watch::Receiver<Vec<u8>> {
+        self.shown.subscribe()
     }
 
     /// What accepts a connection with what is in force now.
@@ -95,6 +107,7 @@ impl Tls {
         // A new configuration has a new session cache too: nobody resumes what another client CA had let in.
         self.config.store(Arc::new(config));
         *loaded = fingerprint;
+        self.shown.send_replace(material.chain.bytes);
         Ok(Reload::Taken)
     }
 }
@@ -160,6 +173,10 @@ impl Material {
     fn read(source: &Source, client_ca: Option<&PathBuf>) -> Result<Self, TlsError> {
         let (chain, key) = match source {
             Source::Files { chain, key } => (Blob::read(chain)?, Blob::read(key)?),
+            Source::Kept(pair) => {
+                let pair = pair.load();
+                (Blob::made("the certificate kept", &pair.0), Blob::made("the key kept", &pair.1))
+            }
             Source::Made { chain, key } => (Blob::made("the certificate made", chain), Blob::made("the key made", key)),
         };
         let client_ca = client_ca.map(|path| Blob::read(path)).transpose()?;

@@ -11,11 +11,13 @@ pub enum Builtin {
     Left,
 }
 
-/// What [`super::Rule::origin`] says of a rule compiled in.
-pub(super) const ORIGIN: &str = "built-in";
+impl Builtin {
+    /// What [`super::Rule::origin`] says of a rule compiled in.
+    pub const ORIGIN: &str = "built-in";
+}
 
 /// Their documents, the files of `deploy/rules/`.
 pub(super) fn documents() -> [Document; 2] {
     [include_str!("../../../deploy/rules/volcano-job.yaml"), include_str!("../../../deploy/rules/mxjob.yaml")]
-        .map(|text| Document { origin: ORIGIN.to_owned(), text: text.to_owned() })
+        .map(|text| Document { origin: Builtin::ORIGIN.to_owned(), text: text.to_owned() })
 }

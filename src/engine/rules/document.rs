@@ -1,11 +1,14 @@
-//! The rule document as YAML has it: private shapes with positions, nothing checked beyond shape.
+//! The rule document as YAML has it: private shapes with positions, nothing checked beyond shape. The schema of the CRD is made of the same.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
 use std::fmt;
+
+use super::schema;
 
 pub(super) type Texts = Vec<Spanned<String>>;
 
@@ -45,69 +48,112 @@ pub(super) struct RawMetadata {
     _owner_references: IgnoredAny,
 }
 
-#[derive(Deserialize)]
+/// Which fields of a kind an update may change, and what follows when it changes others.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct RawSpec {
+    /// The objects that the rule speaks of.
     pub(super) match_constraints: RawMatch,
+    /// CEL conditions that the API server evaluates before it asks: only if all hold is the update judged by this rule.
     #[serde(default)]
+    #[schemars(schema_with = "schema::conditions")]
     pub(super) match_conditions: Vec<RawCondition>,
+    /// What follows when another field changes: Deny, or Warn, or Audit; Audit goes with either.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(schema_with = "schema::actions")]
     pub(super) validation_actions: Option<Spanned<Texts>>,
+    /// What the API server does when the webhook cannot be asked: Fail refuses the update, Ignore lets it through.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(schema_with = "schema::failure_policy")]
     pub(super) failure_policy: Option<Spanned<String>>,
+    /// The reason of a denial: Forbidden (403), or Invalid (422), which some tools take as leave to delete and create anew.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(schema_with = "schema::reason")]
     pub(super) reason: Option<Spanned<String>>,
+    /// The fields that may change, each with all below it: a path, or a path with how (allow), when (a CEL condition) and by whom.
+    #[schemars(schema_with = "schema::entries")]
     pub(super) mutable: Vec<RawEntry>,
+    /// Which values are equal although they are written differently, and by which member the elements of a list pair.
     #[serde(default)]
+    #[schemars(schema_with = "schema::equalities")]
     pub(super) equality: Vec<Spanned<RawEquality>>,
+    /// Fields whose values no message shows.
     #[serde(default)]
+    #[schemars(schema_with = "schema::paths")]
     pub(super) sensitive: Texts,
+    /// Requesters whose updates are allowed all the same, and recorded.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<RawRequesters>")]
     pub(super) exempt: Option<Spanned<RawRequesters>>,
 }
 
-#[derive(Deserialize)]
+/// As in a ValidatingWebhookConfiguration.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct RawMatch {
+    /// Groups, versions and resources.
+    #[schemars(schema_with = "schema::resource_rules")]
     pub(super) resource_rules: Spanned<Vec<Spanned<RawResource>>>,
+    /// Only objects in namespaces with these labels.
     #[serde(default, deserialize_with = "given")]
     pub(super) namespace_selector: Option<RawSelector>,
+    /// Only objects with these labels, which the rule then protects from change.
     #[serde(default, deserialize_with = "given")]
     pub(super) object_selector: Option<RawSelector>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct RawResource {
+    /// API groups; "" is the core group, "*" is all.
+    #[schemars(schema_with = "schema::given_texts")]
     pub(super) api_groups: Spanned<Texts>,
+    /// API versions; "*" is all.
+    #[schemars(schema_with = "schema::given_texts")]
     pub(super) api_versions: Spanned<Texts>,
+    /// Resources as "jobs", "jobs/scale", "*" or "*/*".
+    #[schemars(schema_with = "schema::given_texts")]
     pub(super) resources: Spanned<Texts>,
+    /// Kinds, where the resource has several.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(schema_with = "schema::given_texts")]
     pub(super) kinds: Option<Spanned<Texts>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct RawSelector {
+    /// Labels with their values.
     #[serde(default)]
     pub(super) match_labels: BTreeMap<String, String>,
+    /// Expressions over labels.
     #[serde(default)]
+    #[schemars(length(max = 64))]
     pub(super) match_expressions: Vec<RawExpression>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("x-kubernetes-validations" = schema::values_where_taken()))]
 pub(super) struct RawExpression {
+    /// The label.
     pub(super) key: String,
+    /// In, NotIn, Exists or DoesNotExist.
+    #[schemars(schema_with = "schema::operator")]
     pub(super) operator: Spanned<String>,
+    /// The values of In and NotIn.
     #[serde(default)]
     pub(super) values: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawCondition {
+    /// A qualified name.
+    #[schemars(schema_with = "schema::given_text")]
     pub(super) name: Spanned<String>,
+    /// CEL over object, oldObject, request and authorizer.
+    #[schemars(schema_with = "schema::given_text")]
     pub(super) expression: Spanned<String>,
 }
 
@@ -119,39 +165,63 @@ pub(super) struct RawEntry {
     pub(super) by: Option<Spanned<RawRequesters>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RawLongEntry {
+pub(super) struct RawLongEntry {
+    /// The field.
+    #[schemars(schema_with = "schema::path")]
     path: Spanned<String>,
+    /// The kinds of change; all, if left out.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(schema_with = "schema::verbs")]
     allow: Option<Spanned<Texts>>,
+    /// A CEL condition over object, oldObject, value, oldValue and request.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(schema_with = "schema::optional_text")]
     when: Option<Spanned<String>>,
+    /// Who may; everybody who may update the object, if left out.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(with = "Option<RawRequesters>")]
     by: Option<Spanned<RawRequesters>>,
 }
 
-#[derive(Deserialize)]
+/// One of the three at least.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-validations" = schema::somebody()))]
 pub(super) struct RawRequesters {
+    /// User names.
     #[serde(default)]
+    #[schemars(schema_with = "schema::texts")]
     pub(super) users: Texts,
+    /// Group names.
     #[serde(default)]
+    #[schemars(schema_with = "schema::texts")]
     pub(super) groups: Texts,
+    /// Service accounts as namespace/name.
     #[serde(default)]
+    #[schemars(schema_with = "schema::service_accounts")]
     pub(super) service_accounts: Texts,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[schemars(extend("minProperties" = 2))]
 pub(super) struct RawEquality {
+    /// The field, or the list.
+    #[schemars(schema_with = "schema::path")]
     pub(super) path: Spanned<String>,
+    /// What the values mean: Quantity, Duration, or Set for a list without order.
     #[serde(default, rename = "as", deserialize_with = "given")]
+    #[schemars(schema_with = "schema::meaning")]
     pub(super) spelled_as: Option<Spanned<String>>,
-    /// `null` is a value here.
+    /// The value that left out counts as; `null` is a value here.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(schema_with = "schema::any_value")]
     pub(super) absent_as: Option<Value>,
+    /// The member by which the elements of the list pair.
     #[serde(default, deserialize_with = "given")]
+    #[schemars(schema_with = "schema::optional_text")]
     pub(super) key: Option<Spanned<String>>,
 }
 

@@ -8,6 +8,8 @@ mod error;
 mod marks;
 mod parse;
 mod resources;
+mod schema;
+mod selection;
 mod set;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,8 @@ pub use error::{RuleError, RuleErrors};
 pub use marks::OWNED;
 pub use resources::ResourceRule;
 pub(super) use resources::Target;
+pub use schema::SpecSchema;
+pub use selection::SelectionKey;
 pub use set::{Document, RuleSet};
 
 /// The name of a rule: a DNS subdomain, as for every object of Kubernetes.

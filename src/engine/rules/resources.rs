@@ -36,6 +36,15 @@ impl ResourceRule {
             && self.resources.iter().any(|pattern| names(pattern, target))
             && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == target.kind))
     }
+
+    /// Whether there can be a target that both speak of.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        let pair = |one: &[String], two: &[String], meet: fn(&str, &str) -> bool| one.iter().any(|a| two.iter().any(|b| meet(a, b)));
+        pair(&self.api_groups, &other.api_groups, meet)
+            && pair(&self.api_versions, &other.api_versions, meet)
+            && pair(&self.resources, &other.resources, patterns_meet)
+            && (self.kinds.is_empty() || other.kinds.is_empty() || pair(&self.kinds, &other.kinds, |a, b| a == b))
+    }
 }
 
 fn lists(patterns: &[String], value: &str) -> bool {
@@ -50,6 +59,17 @@ pub(super) fn named(pattern: &str) -> &str {
     pattern.split_once('/').map_or(pattern, |(resource, _)| resource)
 }
 
+fn meet(one: &str, two: &str) -> bool {
+    one == ANY || two == ANY || one == two
+}
+
+/// Without a subresource a pattern means the resource itself.
+fn patterns_meet(one: &str, two: &str) -> bool {
+    let split = |pattern: &str| pattern.split_once('/').map_or((pattern.to_owned(), String::new()), |(a, b)| (a.to_owned(), b.to_owned()));
+    let ((resource, subresource), (other, other_subresource)) = (split(one), split(two));
+    meet(&resource, &other) && meet(&subresource, &other_subresource)
+}
+
 fn names(pattern: &str, target: &Target<'_>) -> bool {
     let (resource, subresource) = pattern.split_once('/').unwrap_or((pattern, ""));
     let subresource_fits = subresource == ANY || subresource == target.subresource;
@@ -59,7 +79,25 @@ fn names(pattern: &str, target: &Target<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::Target;
-    use super::names;
+    use super::{names, patterns_meet};
+
+    #[test]
+    fn patterns_meet_where_a_target_fits_both() {
+        let table = [
+            ("jobs", "jobs", true),
+            ("jobs", "pods", false),
+            ("jobs", "*", true),
+            ("jobs", "jobs/*", true),
+            ("jobs", "jobs/scale", false),
+            ("*", "jobs/scale", false),
+            ("*/*", "jobs/scale", true),
+            ("*/scale", "jobs/*", true),
+            ("*/scale", "jobs/status", false),
+        ];
+        for (one, two, expected) in table {
+            assert_eq!((patterns_meet(one, two), patterns_meet(two, one)), (expected, expected), "{one} {two}");
+        }
+    }
 
     #[test]
     fn a_subresource_is_named_or_not_meant() {

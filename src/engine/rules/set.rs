@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::error::{RuleError, RuleErrors};
-use super::{Builtin, Rule, RuleName, Target, builtin};
+use super::{Builtin, Rule, RuleName, SelectionKey, Target, builtin};
 use super::{parse, resources};
 
 /// One file of rules: YAML, several documents separated by `---`.
@@ -89,8 +89,27 @@ impl RuleSet {
     /// The set that holds only the rule of that name, under the digest of the whole; none if there is no such rule.
     pub fn only(&self, name: &str) -> Option<Self> {
         let (name, rule) = self.rules.by_name.get_key_value(name)?;
-        let rules = Arc::new(Rules::from(BTreeMap::from([(name.clone(), Arc::clone(rule))])));
-        Some(Self { rules, whole: Arc::clone(&self.whole), digest: Arc::clone(&self.digest) })
+        Some(self.part(BTreeMap::from([(name.clone(), Arc::clone(rule))])))
+    }
+
+    /// The rules that `others` lacks or has in other words, under the digest of the whole.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        let is_there = |rule: &Rule| others.rules.by_name.get(&rule.name).is_some_and(|other| other.text == rule.text);
+        self.part(self.rules.by_name.iter().filter(|(_, rule)| !is_there(rule)).map(|(name, rule)| (name.clone(), Arc::clone(rule))).collect())
+    }
+
+    /// The rules by what a registration says of them besides their resources, each set under the digest of the whole.
+    pub fn selections(&self) -> BTreeMap<SelectionKey, Self> {
+        let mut selections: BTreeMap<SelectionKey, BTreeMap<RuleName, Arc<Rule>>> = BTreeMap::new();
+        for (name, rule) in &self.rules.by_name {
+            selections.entry(rule.selection()).or_default().insert(name.clone(), Arc::clone(rule));
+        }
+        selections.into_iter().map(|(key, rules)| (key, self.part(rules))).collect()
+    }
+
+    fn part(&self, rules: BTreeMap<RuleName, Arc<Rule>>) -> Self {
+        Self { rules: Arc::new(Rules::from(rules)), whole: Arc::clone(&self.whole), digest: Arc::clone(&self.digest) }
     }
 
     /// All rules, of a set that holds only one of them too.

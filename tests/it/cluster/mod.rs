@@ -25,6 +25,7 @@ mod policies;
 mod process;
 mod recorded;
 mod shapes;
+mod unattended;
 mod users;
 mod versions;
 mod ward;
@@ -62,6 +63,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         policies::trials(),
         recorded::trials(),
         shapes::trials(),
+        unattended::trials(),
         users::trials(),
         versions::trials(),
     ]

@@ -189,7 +189,7 @@ fn without_options(mut command: Command) -> Command {
 }
 
 fn args_name_a_certificate(command: &Command) -> bool {
-    command.get_args().any(|arg| arg.to_string_lossy().starts_with("--tls-cert"))
+    command.get_args().any(|arg| arg.to_string_lossy().starts_with("--tls-cert") || arg == "--cluster")
 }
 
 fn collect(mut stderr: impl Read + Send + 'static) -> Arc<Mutex<String>> {

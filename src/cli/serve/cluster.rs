@@ -1,0 +1,346 @@
+//! `fieldward serve --cluster`: rules as objects, and the registration and certificates that the process keeps by itself.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, bail};
+use arc_swap::ArcSwap;
+use clap::builder::BoolishValueParser;
+use tokio::sync::{Notify, watch};
+
+use crate::cli::documents;
+use crate::cli::manifests::dns_label;
+use crate::cli::quantity::positive_duration;
+use crate::cli::rule_args::RuleArgs;
+use crate::cluster::certificates::{self, Subject};
+use crate::cluster::client::Access;
+use crate::cluster::control::{Certificates, Control, Followed, Made, Settings};
+use crate::cluster::keeping::{self, Lifetimes};
+use crate::cluster::objects::{Resolved, RuleObject};
+use crate::cluster::registration::{BaseUrl, CaBundle, Endpoint, Trust};
+use crate::engine::{Document, RuleSet, harmless};
+use crate::server::reload::Fingerprint;
+use crate::server::{Bound, Config, ReadyCheck, reload, tls};
+
+/// How often it is looked whether the certificate kept has changed: in memory, so it costs nothing.
+const LOOKING: Duration = Duration::from_secs(1);
+
+/// How long the certificate is valid that is shown until the cluster's is there; nothing trusts it.
+const UNTIL_THEN: Duration = Duration::from_secs(24 * 3600);
+
+/// The options of `fieldward serve` in a cluster.
+// A Service of that name puts FIELDWARD_PORT and FIELDWARD_SERVICE_* into every pod's environment: no option may be called so.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "In a cluster")]
+pub(super) struct Args {
+    /// Follow the UpdateRules of the cluster, and keep the webhook registered for all rules
+    #[arg(long, env = "FIELDWARD_CLUSTER", value_parser = BoolishValueParser::new())]
+    cluster: bool,
+    /// The cluster, if not that of `KUBECONFIG`, ~/.kube/config or the pod's service account
+    #[arg(long, value_name = "FILE", requires = "cluster")]
+    kubeconfig: Option<PathBuf>,
+    /// The name of the ValidatingWebhookConfigurations (NAME, NAME-2 and so on) and of the Lease
+    #[arg(long, value_name = "NAME", env = "FIELDWARD_REGISTRATION", default_value = "fieldward", value_parser = dns_label)]
+    registration: String,
+    /// The service that the API server asks
+    #[arg(long, value_name = "NAME", default_value = "fieldward", value_parser = dns_label)]
+    service_name: String,
+    /// The service's namespace, and that of the Secret and the Lease
+    #[arg(long, value_name = "NAME", default_value = "fieldward", value_parser = dns_label)]
+    service_namespace: String,
+    /// The service's port
+    #[arg(long, value_name = "PORT", default_value_t = 443, value_parser = clap::value_parser!(u16).range(1..))]
+    service_port: u16,
+    /// Have the API server ask at this https address instead
+    #[arg(long, value_name = "URL", value_parser = BaseUrl::parse, conflicts_with_all = ["service_name", "service_port"])]
+    url: Option<BaseUrl>,
+    /// Keep a CA and a certificate in this Secret, and renew them
+    #[arg(long, value_name = "NAME", env = "FIELDWARD_TLS_SECRET", requires = "cluster", conflicts_with_all = ["tls_cert", "ca_bundle", "inject_ca_from"], value_parser = dns_label)]
+    tls_secret: Option<String>,
+    /// PEM file of the CAs that the certificate of --tls-cert comes from
+    #[arg(long, value_name = "FILE", env = "FIELDWARD_CA_BUNDLE", requires = "cluster")]
+    ca_bundle: Option<PathBuf>,
+    /// Have cert-manager fill in the CA of this Certificate, NAMESPACE/NAME
+    #[arg(long, value_name = "CERTIFICATE", env = "FIELDWARD_INJECT_CA_FROM", requires = "cluster")]
+    inject_ca_from: Option<String>,
+    /// How long a CA in the Secret is valid; it is replaced after two thirds
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_CA_LIFETIME", default_value = "43800h", value_parser = positive_duration)]
+    ca_lifetime: Duration,
+    /// How long a certificate in the Secret is valid; it is replaced after two thirds
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_CERTIFICATE_LIFETIME", default_value = "2160h", value_parser = positive_duration)]
+    certificate_lifetime: Duration,
+    /// How long a new CA is registered before it issues: every API server must have heard of it
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_CA_SETTLING", default_value = "5m", value_parser = positive_duration)]
+    ca_settling: Duration,
+    /// Which replica this is; the pod's name
+    #[arg(long, value_name = "NAME", env = "HOSTNAME", default_value = "fieldward")]
+    replica: String,
+}
+
+impl Args {
+    pub(super) fn is_wanted(&self) -> bool {
+        self.cluster
+    }
+
+    fn settings(&self, has_certificate: bool) -> anyhow::Result<Settings> {
+        let endpoint = match &self.url {
+            Some(url) => Endpoint::Url(url.clone()),
+            None => {
+                Endpoint::Service { name: self.service_name.clone(), namespace: self.service_namespace.clone(), port: self.service_port }
+            }
+        };
+        Ok(Settings {
+            name: self.registration.clone(),
+            namespace: self.service_namespace.clone(),
+            identity: self.replica.clone(),
+            certificates: self.certificates(&endpoint, has_certificate)?,
+            endpoint,
+        })
+    }
+
+    fn certificates(&self, endpoint: &Endpoint, has_certificate: bool) -> anyhow::Result<Certificates> {
+        if let Some(secret) = &self.tls_secret {
+            let lifetimes =
+                Lifetimes { authority: self.ca_lifetime, certificate: self.certificate_lifetime, settling: self.ca_settling };
+            return Ok(Certificates::Kept { secret: secret.clone(), subjects: subjects(endpoint), lifetimes });
+        }
+        if !has_certificate {
+            bail!("expected --tls-secret NAME, or --tls-cert and --tls-key, beside --cluster: a certificate that is made at each start nobody trusts");
+        }
+        let bundle = match &self.ca_bundle {
+            Some(path) => Some(CaBundle::parse(documents::read(path)?).with_context(|| documents::name_of(path))?),
+            None => None,
+        };
+        Ok(Certificates::Given(match (&self.inject_ca_from, bundle) {
+            (Some(certificate), bundle) => Trust::CertManager { certificate: certificate.clone(), bundle },
+            (None, Some(bundle)) => Trust::Bundle(bundle),
+            (None, None) => Trust::Elsewhere,
+        }))
+    }
+}
+
+/// The names that the API server knows the webhook by.
+fn subjects(endpoint: &Endpoint) -> Vec<Subject> {
+    match endpoint {
+        Endpoint::Service { name, namespace, .. } => {
+            ["svc", "svc.cluster.local"].map(|end| Subject::Dns(format!("{name}.{namespace}.{end}"))).to_vec()
+        }
+        Endpoint::Url(url) => vec![match url.host().parse::<IpAddr>() {
+            Ok(address) => Subject::Ip(address),
+            Err(_) => Subject::Dns(url.host().to_owned()),
+        }],
+    }
+}
+
+/// The cluster's part in a server.
+pub(super) struct Part {
+    control: Control,
+    followed: Followed,
+    kept: Option<Arc<ArcSwap<(String, String)>>>,
+    resolved: watch::Receiver<Arc<Resolved>>,
+    reading: Arc<Reading>,
+    changed: Arc<Notify>,
+    is_synced: watch::Sender<Result<String, String>>,
+    is_trusted: watch::Sender<Result<String, String>>,
+}
+
+/// Reads files and objects together.
+struct Reading {
+    files: RuleArgs,
+    objects: watch::Receiver<Option<Arc<Vec<RuleObject>>>>,
+    resolved: watch::Sender<Arc<Resolved>>,
+    /// What was resolved last, and of what.
+    last: Mutex<Option<Last>>,
+}
+
+struct Last {
+    files: Fingerprint,
+    objects: Arc<Vec<RuleObject>>,
+}
+
+impl Reading {
+    fn read(&self) -> Result<Vec<Document>, String> {
+        let mut documents = self.files.documents().map_err(|error| harmless(&format!("{error:#}")))?;
+        // Before they were listed nothing is known of them, and nothing of them is in force.
+        let Some(objects) = self.objects.borrow().clone() else { return Ok(documents) };
+        let files = Fingerprint::of(&documents);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref().is_none_or(|last| last.files != files || !Arc::ptr_eq(&last.objects, &objects)) {
+            let before = self.resolved.borrow().clone();
+            let resolved =
+                Resolved::new(self.files.builtin(), &documents, &objects, &before).map_err(|errors| harmless(&errors.to_string()))?;
+            self.resolved.send_replace(Arc::new(resolved));
+            *last = Some(Last { files, objects });
+        }
+        documents.extend(self.resolved.borrow().documents.iter().cloned());
+        Ok(documents)
+    }
+}
+
+impl Part {
+    /// Begins to follow the cluster.
+    ///
+    /// # Errors
+    /// Options that do not go together, or no cluster to ask.
+    pub(super) async fn start(args: &Args, files: &RuleArgs, has_certificate: bool) -> anyhow::Result<Self> {
+        let settings = args.settings(has_certificate)?;
+        let kept = match &settings.certificates {
+            Certificates::Given(_) => None,
+            Certificates::Kept { subjects, .. } => {
+                let issued = certificates::issue(subjects, SystemTime::now(), UNTIL_THEN)?;
+                Some(Arc::new(ArcSwap::from_pointee((issued.certificate, issued.key))))
+            }
+        };
+        let access = Access { kubeconfig: args.kubeconfig.clone(), context: None };
+        let control = Control::start(&access, settings).await?;
+        let followed = control.followed();
+        let (sender, resolved) = watch::channel(Arc::default());
+        let reading = Reading { files: files.clone(), objects: followed.rules.clone(), resolved: sender, last: Mutex::new(None) };
+        let waiting = || watch::Sender::new(Err("the cluster has not answered yet".to_owned()));
+        Ok(Self {
+            control,
+            followed,
+            kept,
+            resolved,
+            reading: Arc::new(reading),
+            changed: Arc::default(),
+            is_synced: waiting(),
+            is_trusted: waiting(),
+        })
+    }
+
+    /// The certificate that the cluster keeps, if it does.
+    pub(super) fn certificate(&self) -> Option<tls::Source> {
+        self.kept.clone().map(tls::Source::Kept)
+    }
+
+    pub(super) fn add_to(&self, mut config: Config) -> Config {
+        let reading = Arc::clone(&self.reading);
+        let files = config.rules.take();
+        config.rules = Some(reload::Source {
+            builtin: self.reading.files.builtin(),
+            started_with: files.as_ref().map_or_else(|| Fingerprint::of(&[]), |files| files.started_with),
+            every: files.map_or(reload::LONGEST_REST, |files| files.every),
+            read: Arc::new(move || reading.read()),
+            changed: Arc::clone(&self.changed),
+            may_be_empty: true,
+        });
+        if self.kept.is_some() {
+            config.reload_every = LOOKING;
+        }
+        config.readiness = vec![
+            ReadyCheck { name: "cluster-rules", state: self.is_synced.subscribe() },
+            ReadyCheck { name: "registration", state: self.is_trusted.subscribe() },
+        ];
+        config
+    }
+
+    /// What goes on beside serving, for ever.
+    pub(super) fn run(self, bound: &Bound) -> impl Future<Output = ()> + use<> {
+        let rules = bound.rules().follow();
+        let shown = bound.certificate();
+        let made = Made { rules: rules.clone(), resolved: self.resolved.clone() };
+        let Self { control, followed, kept, resolved, changed, is_synced, is_trusted, .. } = self;
+        async move {
+            tokio::join!(
+                control.run(made),
+                notify(followed.rules.clone(), changed),
+                show(followed.certificates.clone(), kept),
+                synced(followed.rules.clone(), resolved, rules, is_synced),
+                trusted(followed, shown, is_trusted),
+            );
+        }
+    }
+}
+
+/// Tells the reader of rules of changes.
+async fn notify<T>(mut objects: watch::Receiver<T>, changed: Arc<Notify>) {
+    while objects.changed().await.is_ok() {
+        changed.notify_one();
+    }
+}
+
+/// Shows the certificate that the cluster keeps.
+async fn show(mut certificates: watch::Receiver<Option<Arc<keeping::Kept>>>, kept: Option<Arc<ArcSwap<(String, String)>>>) {
+    let Some(kept) = kept else { return };
+    loop {
+        if let Some(certificates) = &*certificates.borrow_and_update() {
+            let (chain, key) = certificates.pair();
+            kept.store(Arc::new((chain.to_owned(), key.to_owned())));
+        }
+        if certificates.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Ready once the objects that were there at the start are in force.
+async fn synced(
+    mut objects: watch::Receiver<Option<Arc<Vec<RuleObject>>>>,
+    mut resolved: watch::Receiver<Arc<Resolved>>,
+    mut rules: watch::Receiver<RuleSet>,
+    state: watch::Sender<Result<String, String>>,
+) {
+    loop {
+        let listed = objects.borrow_and_update().clone();
+        let verdicts = resolved.borrow_and_update().clone();
+        let in_force = rules.borrow_and_update().clone();
+        if let Some(listed) = listed {
+            let is_known = listed.iter().all(|object| verdicts.verdicts.contains_key(&object.name));
+            let waiting = verdicts.documents.iter().filter(|document| !Resolved::has_taken(document, &in_force)).count();
+            if is_known && waiting == 0 {
+                let _ = state.send_replace(Ok(format!("{} UpdateRules followed", listed.len())));
+            }
+        }
+        let changed = tokio::select! {
+            changed = objects.changed() => changed,
+            changed = resolved.changed() => changed,
+            changed = rules.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}
+
+/// Ready while what is shown is what the registration trusts; before there is one, once there is a certificate to register.
+async fn trusted(mut followed: Followed, mut shown: watch::Receiver<Vec<u8>>, state: watch::Sender<Result<String, String>>) {
+    loop {
+        let shows = String::from_utf8_lossy(&shown.borrow_and_update()).into_owned();
+        let kept = followed.certificates.borrow_and_update().clone();
+        let registrations = followed.registrations.borrow_and_update().clone();
+        let verdict = match registrations {
+            None => Err("the cluster has not answered yet".to_owned()),
+            Some(registrations) => {
+                let webhooks = registrations.values().flat_map(|one| one.webhooks.iter().flatten());
+                let bundles: Vec<String> = webhooks
+                    .filter_map(|webhook| webhook.client_config.ca_bundle.as_ref())
+                    .map(|bundle| String::from_utf8_lossy(&bundle.0).into_owned())
+                    .collect();
+                let own = kept.map(|kept| kept.bundle());
+                if !bundles.iter().chain(&own).all(|bundle| keeping::is_trusted(&shows, bundle)) {
+                    Err("the registration does not trust the certificate that is shown".to_owned())
+                } else if bundles.is_empty() {
+                    Ok("nothing registered yet".to_owned())
+                } else {
+                    Ok("the certificate that is shown is trusted".to_owned())
+                }
+            }
+        };
+        state.send_if_modified(|before| {
+            let differs = *before != verdict;
+            *before = verdict;
+            differs
+        });
+        let changed = tokio::select! {
+            changed = shown.changed() => changed,
+            changed = followed.registrations.changed() => changed,
+            Ok(()) = followed.certificates.changed() => Ok(()),
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What a process does in the cluster by itself: it follows the rules there, keeps the registration and the certificates, and says what
+//! became of each rule. Any number of replicas follow; the one that holds the lease writes.
+
+mod follow;
+mod lead;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use kube::api::{Api, ApiResource, DynamicObject};
+use kube::runtime::watcher;
+use kube_lease_manager::LeaseManagerBuilder;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::certificates::Subject;
+use super::client::{Access, ClusterError, Cluster};
+use super::keeping::{Kept, Lifetimes};
+use super::objects::{Resolved, RuleObject};
+use super::registration::{Endpoint, Trust, numbered};
+use super::update_rule::UpdateRule;
+use crate::engine::RuleSet;
+
+/// Who owns the fields that this process writes.
+pub const FIELD_MANAGER: &str = "fieldward";
+
+/// How long a lease holds without being renewed, and how long before its end it is: another replica takes over within the first.
+const LEASE: Duration = Duration::from_secs(15);
+const RENEWAL: Duration = Duration::from_secs(5);
+
+/// What a process is told of its place in the cluster.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The name of the configurations that it keeps, of the lease, and of itself.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Which replica it is.
+    pub identity: String,
+    /// Where the API server reaches it.
+    pub endpoint: Endpoint,
+    /// By what the API server trusts it.
+    pub certificates: Certificates,
+}
+
+/// Whose certificates there are.
+#[derive(Debug, Clone)]
+pub enum Certificates {
+    /// Its own, in a Secret.
+    Kept {
+        /// The Secret's name.
+        secret: String,
+        /// What the certificate is for.
+        subjects: Vec<Subject>,
+        /// How long they are valid.
+        lifetimes: Lifetimes,
+    },
+    /// Somebody else's: what to trust is given, or filled in by somebody else.
+    Given(Trust),
+}
+
+/// What the process follows in the cluster.
+#[derive(Debug, Clone)]
+pub struct Followed {
+    /// The rules; none until they were listed once.
+    pub rules: watch::Receiver<Option<Arc<Vec<RuleObject>>>>,
+    /// The certificates; none until there are some.
+    pub certificates: watch::Receiver<Option<Arc<Kept>>>,
+    /// The registrations by name; none until they were listed once.
+    pub registrations: watch::Receiver<Option<Arc<Registrations>>>,
+}
+
+/// The registrations of this process, by name.
+pub type Registrations = BTreeMap<String, ValidatingWebhookConfiguration>;
+
+/// What the process has made of it.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// The rules in force.
+    pub rules: watch::Receiver<RuleSet>,
+    /// What is said of the objects.
+    pub resolved: watch::Receiver<Arc<Resolved>>,
+}
+
+/// A connection to the cluster, and what goes on over it.
+pub struct Control {
+    client: Client,
+    settings: Settings,
+    tasks: JoinSet<()>,
+    followed: Followed,
+    secret: watch::Receiver<Option<Arc<Option<Secret>>>>,
+}
+
+impl Control {
+    /// Begins to follow.
+    ///
+    /// # Errors
+    /// No cluster to ask.
+    pub async fn start(access: &Access, settings: Settings) -> Result<Self, ClusterError> {
+        let client = Cluster::find(access).await?.into_client();
+        let mut tasks = JoinSet::new();
+        let (rules_sender, rules) = watch::channel(None);
+        let (secret_sender, secret) = watch::channel(None);
+        let (kept_sender, certificates) = watch::channel(None);
+        let (registrations_sender, registrations) = watch::channel(None);
+
+        let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::erase::<UpdateRule>(&()));
+        tasks.spawn(follow::all("UpdateRules", api, watcher::Config::default(), move |objects| {
+            let objects: Vec<RuleObject> = objects.values().map(RuleObject::of).collect();
+            rules_sender.send_if_modified(|known| {
+                let differs = known.as_ref().is_none_or(|known: &Arc<Vec<RuleObject>>| **known != objects);
+                *known = Some(Arc::new(objects));
+                differs
+            });
+        }));
+
+        let api: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
+        let own = watcher::Config::default().labels("app.kubernetes.io/name=fieldward");
+        let name = settings.name.clone();
+        tasks.spawn(follow::all("ValidatingWebhookConfigurations", api, own, move |all| {
+            let is_own = |found: &str| (1..=super::registration::MOST_CONFIGURATIONS).any(|number| numbered(&name, number) == found);
+            let own: Registrations = all.iter().filter(|(found, _)| is_own(found)).map(|(name, found)| (name.clone(), found.clone())).collect();
+            registrations_sender.send_replace(Some(Arc::new(own)));
+        }));
+
+        if let Certificates::Kept { secret, .. } = &settings.certificates {
+            let api: Api<Secret> = Api::namespaced(client.clone(), &settings.namespace);
+            let one = watcher::Config::default().fields(&format!("metadata.name={secret}"));
+            tasks.spawn(follow::all("the Secret of the certificates", api, one, move |found| {
+                let secret = found.values().next().cloned();
+                match secret.as_ref().map(Kept::of) {
+                    Some(Ok(kept)) => drop(kept_sender.send_replace(Some(Arc::new(kept)))),
+                    // What was read before goes on being shown.
+                    Some(Err(error)) => tracing::error!(%error, "the certificates in the Secret cannot be used"),
+                    None => {}
+                }
+                secret_sender.send_replace(Some(Arc::new(secret)));
+            }));
+        }
+        Ok(Self { client, settings, tasks, followed: Followed { rules, certificates, registrations }, secret })
+    }
+
+    /// What is followed.
+    pub fn followed(&self) -> Followed {
+        self.followed.clone()
+    }
+
+    /// Follows on, and writes while it holds the lease; for ever.
+    pub async fn run(mut self, made: Made) {
+        let lead = lead::Lead::new(self.client.clone(), self.settings.clone(), self.followed.clone(), self.secret.clone(), made);
+        self.tasks.spawn(hold(self.client.clone(), self.settings.clone(), lead));
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a task of the cluster ended");
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Control").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// Asks for the lease for ever, and leads while it holds it.
+async fn hold(client: Client, settings: Settings, mut lead: lead::Lead) {
+    loop {
+        let manager = LeaseManagerBuilder::new(client.clone(), settings.name.as_str())
+            .with_namespace(settings.namespace.as_str())
+            .with_identity(settings.identity.as_str())
+            .with_duration(LEASE.as_secs())
+            .with_grace(RENEWAL.as_secs())
+            .build()
+            .await;
+        match manager {
+            Ok(manager) => {
+                let (mut holds, task) = manager.watch().await;
+                lead.while_held(&mut holds).await;
+                drop(holds);
+                if let Ok(Err(error)) = task.await {
+                    tracing::warn!(%error, "the lease is lost");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "no lease can be asked for"),
+        }
+        tokio::time::sleep(RENEWAL).await;
+    }
+}

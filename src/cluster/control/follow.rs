@@ -1,0 +1,51 @@
+//! Objects of one kind, as they are now.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::pin::pin;
+
+use futures_util::StreamExt;
+use kube::api::Api;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+/// Follows for ever. `tell` gets all objects by name, first when they have been listed, then after each change.
+pub(super) async fn all<K>(what: &'static str, api: Api<K>, config: watcher::Config, mut tell: impl FnMut(&BTreeMap<String, K>))
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let mut events = pin!(watcher(api, config).default_backoff());
+    let (mut objects, mut listed) = (BTreeMap::new(), BTreeMap::new());
+    let mut complained = None;
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(watcher::Event::Init) => listed = BTreeMap::new(),
+            Ok(watcher::Event::InitApply(object)) => {
+                listed.insert(object.name_any(), object);
+            }
+            Ok(watcher::Event::InitDone) => {
+                objects = std::mem::take(&mut listed);
+                if complained.take().is_some() {
+                    tracing::info!(what, "followed again");
+                }
+                tell(&objects);
+            }
+            Ok(watcher::Event::Apply(object)) => {
+                objects.insert(object.name_any(), object);
+                tell(&objects);
+            }
+            Ok(watcher::Event::Delete(object)) => {
+                objects.remove(&object.name_any());
+                tell(&objects);
+            }
+            Err(error) => {
+                let complaint = error.to_string();
+                if complained.as_ref() != Some(&complaint) {
+                    tracing::warn!(what, error = complaint, "cannot be followed; what is known goes on");
+                    complained = Some(complaint);
+                }
+            }
+        }
+    }
+}

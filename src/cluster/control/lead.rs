@@ -1,0 +1,304 @@
+//! What the replica that holds the lease writes: the Secret of the certificates, the registrations, the status of each rule.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::{Certificates, FIELD_MANAGER, Followed, Made, Registrations, Settings};
+use crate::cluster::keeping::{self, Change, Due, Kept, Lifetimes};
+use crate::cluster::registration::{self, CaBundle, Trust};
+use crate::cluster::status::{self, Registered};
+use crate::cluster::update_rule::UpdateRule;
+use crate::engine::RuleSet;
+
+/// What comes in quick succession is answered once; meanwhile the other replicas hear of it too.
+const GATHERING: Duration = Duration::from_millis(500);
+
+/// How long to wait after something failed, at first and at most.
+const RETRY: Duration = Duration::from_secs(1);
+const RETRY_AT_MOST: Duration = Duration::from_secs(30);
+
+/// Everything is looked at again after that time, whatever is heard.
+const AGAIN: Duration = Duration::from_secs(10 * 60);
+
+/// The replica's part while it holds the lease.
+pub(super) struct Lead {
+    client: Client,
+    settings: Settings,
+    followed: Followed,
+    secret: watch::Receiver<Option<Arc<Option<Secret>>>>,
+    made: Made,
+    /// The bundle that the registrations have, and since when.
+    trusted: Option<(String, SystemTime)>,
+    complaint: Option<String>,
+}
+
+/// Why a turn was not finished; the next one tries again.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+impl Lead {
+    pub(super) fn new(
+        client: Client,
+        settings: Settings,
+        followed: Followed,
+        secret: watch::Receiver<Option<Arc<Option<Secret>>>>,
+        made: Made,
+    ) -> Self {
+        Self { client, settings, followed, secret, made, trusted: None, complaint: None }
+    }
+
+    /// Writes whenever something changes, until the lease's task ends.
+    pub(super) async fn while_held(&mut self, holds: &mut watch::Receiver<bool>) {
+        let mut retry = RETRY;
+        let mut wake = Instant::now();
+        loop {
+            let leads = *holds.borrow_and_update();
+            tokio::select! {
+                changed = holds.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    if *holds.borrow() {
+                        tracing::info!(lease = self.settings.name, "leading: this replica keeps the registration");
+                        // Another replica may have written since.
+                        self.trusted = None;
+                    }
+                    wake = Instant::now();
+                    continue;
+                }
+                heard = self.hear(), if leads => {
+                    if heard.is_err() {
+                        return;
+                    }
+                    tokio::time::sleep(GATHERING).await;
+                }
+                () = tokio::time::sleep_until(wake), if leads => {}
+            }
+            if !*holds.borrow() {
+                continue;
+            }
+            match self.turn().await {
+                Ok(next) => {
+                    if self.complaint.take().is_some() {
+                        tracing::info!("the registration is kept again");
+                    }
+                    retry = RETRY;
+                    wake = Instant::now() + next.min(AGAIN);
+                }
+                Err(error) => {
+                    let complaint = error.to_string();
+                    if self.complaint.as_ref() != Some(&complaint) {
+                        tracing::error!(error = complaint, "the registration is not as it should be; trying again");
+                        self.complaint = Some(complaint);
+                    }
+                    wake = Instant::now() + retry;
+                    retry = (retry * 2).min(RETRY_AT_MOST);
+                }
+            }
+        }
+    }
+
+    /// Waits for anything that a turn looks at.
+    async fn hear(&mut self) -> Result<(), watch::error::RecvError> {
+        tokio::select! {
+            changed = self.followed.rules.changed() => changed,
+            changed = self.followed.registrations.changed() => changed,
+            changed = self.made.rules.changed() => changed,
+            changed = self.made.resolved.changed() => changed,
+            // Without a Secret to follow there is nobody who could send.
+            Ok(()) = self.secret.changed() => Ok(()),
+        }
+    }
+
+    /// Brings the cluster to what it should be; says after how long to look again.
+    async fn turn(&mut self) -> Result<Duration, Failure> {
+        let Some(registrations) = self.followed.registrations.borrow_and_update().clone() else { return Ok(RETRY) };
+        if self.followed.rules.borrow_and_update().is_none() {
+            return Ok(RETRY);
+        }
+        let (trust, next) = match self.settings.certificates.clone() {
+            Certificates::Given(trust) => (given(trust, &registrations), AGAIN),
+            Certificates::Kept { secret, subjects, lifetimes } => {
+                let Some(known) = self.secret.borrow_and_update().clone() else { return Ok(RETRY) };
+                let (bundle, next) = self.certificates(&secret, &subjects, lifetimes, known.as_ref().as_ref(), &registrations).await?;
+                // What is new altogether no replica shows yet.
+                let Some(bundle) = bundle else { return Ok(next) };
+                (Trust::Bundle(bundle), next)
+            }
+        };
+        let rules = self.made.rules.borrow_and_update().clone();
+        let registered = self.register(&rules, &trust, &registrations).await;
+        let bundle = match &trust {
+            Trust::Bundle(bundle) => Some(bundle.text()),
+            _ => None,
+        };
+        if registered.is_ok() && self.trusted.as_ref().map(|(known, _)| known) != bundle.as_ref() {
+            self.trusted = bundle.map(|bundle| (bundle, SystemTime::now()));
+        }
+        self.tell(&rules, registered.as_ref().map_err(ToString::to_string)).await?;
+        registered.map(|()| next)
+    }
+
+    /// Keeps the Secret; what to trust, and when there is something to do again.
+    async fn certificates(
+        &self,
+        name: &str,
+        subjects: &[crate::cluster::certificates::Subject],
+        lifetimes: Lifetimes,
+        known: Option<&Secret>,
+        registrations: &Registrations,
+    ) -> Result<(Option<CaBundle>, Duration), Failure> {
+        let now = SystemTime::now();
+        let kept = known.and_then(|secret| Kept::of(secret).ok()).or_else(|| self.followed.certificates.borrow().as_deref().cloned());
+        let (kept, change) = match kept {
+            // Deleted or broken by hand, it is written anew as it was: what replicas show stays trusted.
+            Some(kept) if known.is_none_or(|secret| Kept::of(secret).is_err()) => (kept, "as they were"),
+            Some(kept) => {
+                let bundle = kept.bundle();
+                let since = self.trusted.as_ref().filter(|(trusted, _)| *trusted == bundle).map(|(_, since)| *since);
+                match kept.due(subjects, now, since, lifetimes)? {
+                    Due::Nothing(until) => {
+                        let rest = until.duration_since(now).unwrap_or_default().max(Duration::from_millis(200));
+                        return Ok((Some(CaBundle::parse(bundle.into_bytes())?), rest));
+                    }
+                    Due::Change(kept, change) => (*kept, words(change)),
+                }
+            }
+            None => {
+                let kept = Kept::new(subjects, trusted_before(registrations), now, lifetimes)?;
+                self.write(name, &kept, known).await?;
+                tracing::info!(secret = name, "certificates made");
+                return Ok((None, RETRY));
+            }
+        };
+        self.write(name, &kept, known).await?;
+        tracing::info!(secret = name, change, "certificates written");
+        // The Secret's own change wakes the next turn.
+        Ok((Some(CaBundle::parse(kept.bundle().into_bytes())?), RETRY))
+    }
+
+    async fn write(&self, name: &str, kept: &Kept, known: Option<&Secret>) -> Result<(), kube::Error> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.settings.namespace);
+        let labels = BTreeMap::from([("app.kubernetes.io/name".to_owned(), "fieldward".to_owned())]);
+        let mut secret = kept.secret(name, &self.settings.namespace, labels);
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        match known {
+            None => drop(api.create(&params, &secret).await?),
+            Some(known) => {
+                // If somebody was faster, the next turn sees what they wrote.
+                secret.metadata.resource_version.clone_from(&known.metadata.resource_version);
+                drop(api.replace(name, &params, &secret).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies what is to be registered and deletes what is too many.
+    async fn register(&self, rules: &RuleSet, trust: &Trust, there: &Registrations) -> Result<(), Failure> {
+        let wanted = registration::configurations(rules, &self.settings.name, &self.settings.endpoint, trust)?;
+        let api: Api<ValidatingWebhookConfiguration> = Api::all(self.client.clone());
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        if moves(&wanted, there) {
+            // First where it comes to, with all that is there still, then without what has gone: nothing is unregistered in between.
+            for configuration in &wanted {
+                let mut with_old = configuration.clone();
+                keep_old(&mut with_old, there);
+                api.patch(name_of(configuration), &params, &Patch::Apply(&with_old)).await?;
+            }
+        }
+        for configuration in &wanted {
+            api.patch(name_of(configuration), &params, &Patch::Apply(configuration)).await?;
+        }
+        let names: BTreeSet<&str> = wanted.iter().map(name_of).collect();
+        for name in there.keys().filter(|name| !names.contains(name.as_str())) {
+            match api.delete(name, &DeleteParams::default()).await {
+                Ok(_) => tracing::info!(configuration = name.as_str(), "registration removed"),
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the status of each rule that has another one.
+    async fn tell(&mut self, in_force: &RuleSet, registered: Result<&(), String>) -> Result<(), Failure> {
+        let objects = self.followed.rules.borrow().clone().unwrap_or_default();
+        let resolved = self.made.resolved.borrow_and_update().clone();
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &ApiResource::erase::<UpdateRule>(&()));
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        for object in objects.iter() {
+            // What is not resolved yet is told in the turn after it is.
+            let Some(verdict) = resolved.verdicts.get(&object.name).filter(|verdict| verdict.generation == object.generation) else { continue };
+            let registered = match &registered {
+                Err(error) => Registered::Failed(error.clone()),
+                Ok(()) if resolved.is_in_force(&object.name, in_force) => Registered::Under(self.settings.name.clone()),
+                Ok(()) => Registered::NotYet,
+            };
+            let Some(status) = status::of(object, verdict, &registered, SystemTime::now()) else { continue };
+            let patch = json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule", "metadata": {"name": object.name}, "status": status});
+            match api.patch_status(&object.name, &params, &Patch::Apply(&patch)).await {
+                Ok(_) => {}
+                // Deleted meanwhile.
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn words(change: Change) -> &'static str {
+    match change {
+        Change::Authority => "a new CA, trusted beside the one before",
+        Change::Certificate => "a new certificate",
+        Change::Bundle => "without a CA that has expired",
+    }
+}
+
+/// The CAs that the registrations name: certificates of theirs may still be shown.
+fn trusted_before(registrations: &Registrations) -> Vec<String> {
+    let webhooks = registrations.values().flat_map(|one| one.webhooks.iter().flatten());
+    let bundles = webhooks.filter_map(|webhook| String::from_utf8(webhook.client_config.ca_bundle.clone()?.0).ok());
+    let all: BTreeSet<String> = bundles.flat_map(|bundle| keeping::certificates(&bundle).unwrap_or_default()).collect();
+    all.into_iter().collect()
+}
+
+fn name_of(configuration: &ValidatingWebhookConfiguration) -> &str {
+    configuration.metadata.name.as_deref().unwrap_or_default()
+}
+
+/// Whether a webhook that is there goes to another configuration.
+fn moves(wanted: &[ValidatingWebhookConfiguration], there: &Registrations) -> bool {
+    let place = |webhook: &str| {
+        there.iter().find(|(_, one)| one.webhooks.iter().flatten().any(|other| other.name == webhook)).map(|(name, _)| name.as_str())
+    };
+    wanted.iter().any(|one| one.webhooks.iter().flatten().any(|webhook| place(&webhook.name).is_some_and(|place| place != name_of(one))))
+}
+
+fn keep_old(configuration: &mut ValidatingWebhookConfiguration, there: &Registrations) {
+    let Some(old) = there.get(name_of(configuration)) else { return };
+    let webhooks = configuration.webhooks.get_or_insert_default();
+    for webhook in old.webhooks.iter().flatten() {
+        if !webhooks.iter().any(|wanted| wanted.name == webhook.name) {
+            webhooks.push(webhook.clone());
+        }
+    }
+}
+
+/// What somebody else fills in is never taken away: what is there stays, also in a webhook that is new.
+fn given(trust: Trust, registrations: &Registrations) -> Trust {
+    let webhooks = registrations.values().flat_map(|one| one.webhooks.iter().flatten());
+    let there = webhooks.filter_map(|webhook| webhook.client_config.ca_bundle.as_ref()).find(|bundle| !bundle.0.is_empty());
+    match (trust, there.and_then(|bundle| CaBundle::parse(bundle.0.clone()).ok())) {
+        (Trust::CertManager { certificate, bundle }, there) => Trust::CertManager { certificate, bundle: there.or(bundle) },
+        (trust, _) => trust,
+    }
+}

@@ -1,0 +1,87 @@
+//! `UpdateRule`, a rule as an object of the cluster: the definition of the resource, and what its status says.
+
+use std::borrow::Cow;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, CustomResourceExt};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::engine::SpecSchema;
+
+/// The spec of a rule, as it came: the engine alone reads it.
+#[derive(Debug, Clone, Serialize, Deserialize, CustomResource)]
+#[kube(
+    group = "fieldward.io",
+    version = "v1alpha1",
+    kind = "UpdateRule",
+    plural = "updaterules",
+    shortname = "ur",
+    status = "UpdateRuleStatus",
+    doc = "Which fields of a kind an update may change; fieldward refuses all other changes."
+)]
+#[kube(printcolumn(name = "Kind", type_ = "string", json_path = ".status.kinds", description = "What the rule speaks of"))]
+#[kube(printcolumn(
+    name = "Mutable",
+    type_ = "integer",
+    json_path = ".status.mutable",
+    description = "How many entries of fields that may change there are"
+))]
+#[kube(printcolumn(
+    name = "Actions",
+    type_ = "string",
+    json_path = ".spec.validationActions",
+    description = "What follows when another field changes"
+))]
+#[kube(printcolumn(
+    name = "Ready",
+    type_ = "string",
+    json_path = ".status.ready",
+    description = "Whether the rule is in force and the API server asks about its objects"
+))]
+#[kube(printcolumn(name = "Reason", type_ = "string", json_path = ".status.reason", description = "Why it is not ready", priority = "1"))]
+#[kube(printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"))]
+#[serde(transparent)]
+pub struct UpdateRuleSpec(pub Value);
+
+impl JsonSchema for UpdateRuleSpec {
+    fn schema_name() -> Cow<'static, str> {
+        SpecSchema::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        SpecSchema::json_schema(generator)
+    }
+}
+
+/// What became of a rule.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateRuleStatus {
+    /// The generation that this speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// What the rule speaks of: its kinds, or resources where it names none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub kinds: String,
+    /// How many entries of fields that may change there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mutable: Option<i64>,
+    /// Whether it is in force and the API server asks about its objects: True or False.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ready: String,
+    /// Why it is not ready.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Accepted, Registered and Conflicting.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+}
+
+/// The definition of the resource, as a cluster takes it.
+pub fn definition() -> CustomResourceDefinition {
+    UpdateRule::crd()
+}

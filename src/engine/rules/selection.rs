@@ -1,0 +1,76 @@
+//! Which rules a registration can name together: those of which it says the same but for their resources.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::{FailurePolicy, LabelSelector, Rule};
+
+/// Names what a registration says of a rule besides its resources: selectors, match conditions and failure policy.
+///
+/// Sixteen hexadecimal digits; the same for the same, whichever process asks.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SelectionKey(String);
+
+impl SelectionKey {
+    /// The key as text, fit for an address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SelectionKey {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl Rule {
+    /// What a registration says of it besides its resources.
+    pub fn selection(&self) -> SelectionKey {
+        let mut hash = Hash(Sha256::new());
+        hash.selector(&self.namespace_selector);
+        hash.selector(&self.object_selector);
+        hash.number(self.conditions.len());
+        for condition in &self.conditions {
+            hash.text(&condition.name);
+            hash.text(&condition.expression);
+        }
+        hash.number(usize::from(self.failure_policy == FailurePolicy::Ignore));
+        SelectionKey(hash.0.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Whether there can be an update that both speak of, as far as their resources go.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.resources.iter().any(|one| other.resources.iter().any(|two| one.overlaps(two)))
+    }
+}
+
+/// Each part with its length, so that no end can be read as the next beginning.
+struct Hash(Sha256);
+
+impl Hash {
+    fn number(&mut self, number: usize) {
+        self.0.update((number as u64).to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len());
+        self.0.update(text.as_bytes());
+    }
+
+    fn selector(&mut self, selector: &LabelSelector) {
+        self.number(selector.match_labels.len());
+        for (key, value) in &selector.match_labels {
+            self.text(key);
+            self.text(value);
+        }
+        self.number(selector.match_expressions.len());
+        for expression in &selector.match_expressions {
+            self.text(&expression.key);
+            self.text(&expression.operator);
+            self.number(expression.values.len());
+            expression.values.iter().for_each(|value| self.text(value));
+        }
+    }
+}

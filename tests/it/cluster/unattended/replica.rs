@@ -1,0 +1,111 @@
+//! A replica as the cluster runs it, but for the pod: the same options, the same account.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::cluster::assets::Assets;
+use crate::cluster::control_plane::ControlPlane;
+use crate::cluster::eventually;
+use crate::cluster::objects::{define, define_kinds};
+use crate::corpus::root;
+use crate::support::server::Server;
+
+/// The namespace that the replicas work in.
+pub(super) const NAMESPACE: &str = "fieldward";
+
+/// A control plane with the definition of UpdateRule, the account and its permissions.
+pub(super) struct Site {
+    pub(super) plane: Arc<ControlPlane>,
+    folder: TempDir,
+}
+
+impl Site {
+    pub(super) async fn new(assets: &Assets) -> Self {
+        let plane = ControlPlane::start(assets).await;
+        define_kinds(&plane).await;
+        let crd = std::fs::read_to_string(root().join("deploy/crd.yaml")).unwrap();
+        define(&plane, &crd, "/apis/fieldward.io/v1alpha1/updaterules").await;
+        let api = plane.api();
+        api.create("/api/v1/namespaces", &json!({"metadata": {"name": NAMESPACE}})).await.object();
+        let account = json!({"metadata": {"name": "fieldward"}});
+        api.create(&format!("/api/v1/namespaces/{NAMESPACE}/serviceaccounts"), &account).await.object();
+        grant(&plane).await;
+        Self { plane, folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// The kubeconfig of the service account.
+    pub(super) async fn kubeconfig(&self) -> PathBuf {
+        let path = self.folder.path().join("kubeconfig");
+        let asked = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 36000}});
+        let tokens = format!("/api/v1/namespaces/{NAMESPACE}/serviceaccounts/fieldward/token");
+        let token = self.plane.api().create(&tokens, &asked).await.object();
+        let admin = std::fs::read_to_string(self.plane.admin_kubeconfig()).unwrap();
+        let own = admin.replace("admin-token", token["status"]["token"].as_str().unwrap());
+        std::fs::write(&path, own).unwrap();
+        path
+    }
+
+    /// A replica, at an address that it keeps.
+    pub(super) async fn replica(&self, name: &str, at: SocketAddr, options: &[&str]) -> Server {
+        let (kubeconfig, listen, url) = (self.kubeconfig().await, at.to_string(), format!("https://{at}"));
+        let own = [
+            "serve", "--ops-listen=127.0.0.1:0", "--shutdown-delay=1s", "--cluster", "--tls-secret=fieldward-tls",
+            "--kubeconfig", kubeconfig.to_str().unwrap(), "--listen", &listen, "--url", &url, "--replica", name,
+        ];
+        Server::start_as(&[&own, options].concat())
+    }
+
+    /// Applies a rule of `kubectl`'s user.
+    pub(super) fn apply(&self, rule: &str) -> super::super::kubectl::Output {
+        self.plane.kubectl().run_with(&["apply", "-f", "-"], rule)
+    }
+
+    /// The conditions of a rule by type, each as `Status Reason Message`, and whether it is ready.
+    pub(super) async fn status(&self, name: &str) -> Value {
+        let rule = self.plane.api().get(&format!("/apis/fieldward.io/v1alpha1/updaterules/{name}")).await;
+        rule.body["status"].clone()
+    }
+
+    pub(super) async fn ready(&self, name: &str) {
+        eventually("the rule is ready", async || {
+            let rule = self.plane.api().get(&format!("/apis/fieldward.io/v1alpha1/updaterules/{name}")).await.body;
+            rule["status"]["ready"] == "True" && rule["status"]["observedGeneration"] == rule["metadata"]["generation"]
+        })
+        .await;
+    }
+}
+
+/// A free address.
+pub(super) fn address() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+}
+
+async fn grant(plane: &ControlPlane) {
+    let _: &Path = Path::new("");
+    let names: Vec<String> = (1..=8).map(|number| if number == 1 { "fieldward".to_owned() } else { format!("fieldward-{number}") }).collect();
+    let cluster_role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "fieldward"}, "rules": [
+        {"apiGroups": ["fieldward.io"], "resources": ["updaterules"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": ["fieldward.io"], "resources": ["updaterules/status"], "verbs": ["patch"]},
+        {"apiGroups": ["admissionregistration.k8s.io"], "resources": ["validatingwebhookconfigurations"], "verbs": ["list", "watch", "create"]},
+        {"apiGroups": ["admissionregistration.k8s.io"], "resources": ["validatingwebhookconfigurations"], "resourceNames": names, "verbs": ["get", "patch", "delete"]},
+    ]});
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "fieldward", "namespace": NAMESPACE}, "rules": [
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["fieldward-tls"], "verbs": ["get", "list", "watch", "update"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": ["fieldward"], "verbs": ["get", "patch", "update"]},
+    ]});
+    let subjects = json!([{"kind": "ServiceAccount", "name": "fieldward", "namespace": NAMESPACE}]);
+    let binding = |kind: &str, of: &str, namespace: Value| {
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": {"name": "fieldward", "namespace": namespace},
+               "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": of, "name": "fieldward"}, "subjects": subjects})
+    };
+    let cluster_binding = binding("ClusterRoleBinding", "ClusterRole", Value::Null);
+    let role_binding = binding("RoleBinding", "Role", json!(NAMESPACE));
+    let all = json!({"apiVersion": "v1", "kind": "List", "items": [cluster_role, role, cluster_binding, role_binding]});
+    plane.kubectl().run_with(&["apply", "-f", "-"], &all.to_string()).ok();
+}
