@@ -12,6 +12,7 @@ pub mod rule_sources;
 pub mod rules;
 pub mod serve;
 pub mod test;
+pub mod uninstall;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,8 @@ enum Command {
     Manifests(Box<manifests::Args>),
     /// Run the webhook; without options: built-in rules, a certificate of its own, 127.0.0.1:8443
     Serve(Box<serve::Args>),
+    /// Remove from a cluster what `serve --cluster` made there by itself
+    Uninstall(uninstall::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -53,6 +56,7 @@ impl Cli {
             Command::Rules(args) => rules::run(&args),
             Command::Manifests(args) => manifests::run(&args),
             Command::Serve(args) => serve::run(*args),
+            Command::Uninstall(args) => uninstall::run(&args),
             Command::Completions(args) => completions::run(&args),
         }
     }

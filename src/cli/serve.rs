@@ -183,7 +183,14 @@ fn reloading(rules: &RuleArgs, started_with: Fingerprint, every: Duration) -> Op
     }
     let files = rules.clone();
     let read = move || files.documents().map_err(|error| harmless(&format!("{error:#}")));
-    Some(reload::Source { builtin: rules.builtin(), started_with, read: Arc::new(read), every, changed: Arc::default(), may_be_empty: false })
+    Some(reload::Source {
+        builtin: rules.builtin(),
+        started_with,
+        read: Arc::new(read),
+        every,
+        changed: Arc::default(),
+        may_be_empty: false,
+    })
 }
 
 fn certificate(args: &Args) -> anyhow::Result<(tls::Source, Option<CaFile>)> {
@@ -226,6 +233,7 @@ fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
             most_files: args.record_max_files as usize,
             most_bytes: args.record_max_size,
         }),
+        denials: None,
         leaving: Leaving { delay: args.shutdown_delay, timeout: args.shutdown_timeout },
         readiness: Vec::new(),
     }

@@ -14,16 +14,17 @@ use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::watcher;
 use kube_lease_manager::LeaseManagerBuilder;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::certificates::Subject;
-use super::client::{Access, ClusterError, Cluster};
+use super::client::{Access, Cluster, ClusterError};
+use super::events;
 use super::keeping::{Kept, Lifetimes};
 use super::objects::{Resolved, RuleObject};
-use super::registration::{Endpoint, Trust, numbered};
+use super::registration::{Endpoint, LABEL, Trust, numbered};
 use super::update_rule::UpdateRule;
-use crate::engine::RuleSet;
+use crate::engine::{Denial, RuleSet};
 
 /// Who owns the fields that this process writes.
 pub const FIELD_MANAGER: &str = "fieldward";
@@ -43,6 +44,8 @@ pub struct Settings {
     pub identity: String,
     /// Where the API server reaches it.
     pub endpoint: Endpoint,
+    /// Whether an Event is written for each denial.
+    pub writes_events: bool,
     /// By what the API server trusts it.
     pub certificates: Certificates,
 }
@@ -119,11 +122,12 @@ impl Control {
         }));
 
         let api: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
-        let own = watcher::Config::default().labels("app.kubernetes.io/name=fieldward");
+        let own = watcher::Config::default().labels(&format!("{}={}", LABEL.0, LABEL.1));
         let name = settings.name.clone();
         tasks.spawn(follow::all("ValidatingWebhookConfigurations", api, own, move |all| {
             let is_own = |found: &str| (1..=super::registration::MOST_CONFIGURATIONS).any(|number| numbered(&name, number) == found);
-            let own: Registrations = all.iter().filter(|(found, _)| is_own(found)).map(|(name, found)| (name.clone(), found.clone())).collect();
+            let own: Registrations =
+                all.iter().filter(|(found, _)| is_own(found)).map(|(name, found)| (name.clone(), found.clone())).collect();
             registrations_sender.send_replace(Some(Arc::new(own)));
         }));
 
@@ -150,7 +154,10 @@ impl Control {
     }
 
     /// Follows on, and writes while it holds the lease; for ever.
-    pub async fn run(mut self, made: Made) {
+    pub async fn run(mut self, made: Made, denials: Option<mpsc::Receiver<Denial>>) {
+        if let Some(denials) = denials {
+            self.tasks.spawn(events::tell(self.client.clone(), self.settings.identity.clone(), denials));
+        }
         let lead = lead::Lead::new(self.client.clone(), self.settings.clone(), self.followed.clone(), self.secret.clone(), made);
         self.tasks.spawn(hold(self.client.clone(), self.settings.clone(), lead));
         while let Some(ended) = self.tasks.join_next().await {

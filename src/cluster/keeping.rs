@@ -114,7 +114,12 @@ impl Kept {
 
     /// The Secret that holds it.
     pub fn secret(&self, name: &str, namespace: &str, labels: BTreeMap<String, String>) -> Secret {
-        let members = [(BUNDLE, self.bundle()), (AUTHORITY_KEY, self.authority_key.clone()), (CERTIFICATE, self.certificate.clone()), (KEY, self.key.clone())];
+        let members = [
+            (BUNDLE, self.bundle()),
+            (AUTHORITY_KEY, self.authority_key.clone()),
+            (CERTIFICATE, self.certificate.clone()),
+            (KEY, self.key.clone()),
+        ];
         Secret {
             metadata: ObjectMeta {
                 name: Some(name.to_owned()),
@@ -142,7 +147,13 @@ impl Kept {
     ///
     /// # Errors
     /// A CA key that cannot sign, or subjects that cannot be certified.
-    pub fn due(&self, subjects: &[Subject], now: SystemTime, trusted_since: Option<SystemTime>, lifetimes: Lifetimes) -> Result<Due, IssueError> {
+    pub fn due(
+        &self,
+        subjects: &[Subject],
+        now: SystemTime,
+        trusted_since: Option<SystemTime>,
+        lifetimes: Lifetimes,
+    ) -> Result<Due, IssueError> {
         let valid: Vec<String> = self.bundle.iter().filter(|ca| validity(ca).is_some_and(|(_, end)| now < end)).cloned().collect();
         let Some(newest) = valid.first() else {
             return Ok(Due::Change(Box::new(Self::new(subjects, Vec::new(), now, lifetimes)?), Change::Certificate));
@@ -202,7 +213,9 @@ fn validity(pem: &str) -> Option<(SystemTime, SystemTime)> {
 fn comes_from(certificate: &str, ca: &str) -> bool {
     let parse = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).ok();
     let (Some(certificate), Some(ca)) = (parse(certificate), parse(ca)) else { return false };
-    let (Ok((_, certificate)), Ok((_, ca))) = (X509Certificate::from_der(&certificate), X509Certificate::from_der(&ca)) else { return false };
+    let (Ok((_, certificate)), Ok((_, ca))) = (X509Certificate::from_der(&certificate), X509Certificate::from_der(&ca)) else {
+        return false;
+    };
     let key_of = |certificate: &X509Certificate<'_>| {
         certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
             x509_parser::extensions::ParsedExtension::AuthorityKeyIdentifier(identifier) => {

@@ -3,11 +3,13 @@
 pub mod certificates;
 pub mod client;
 pub mod control;
+mod events;
 pub mod keeping;
 pub mod kinds;
 pub mod objects;
 pub mod policy;
 pub mod registration;
+pub mod removal;
 pub mod status;
 pub mod update_rule;
 pub mod workload;

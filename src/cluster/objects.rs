@@ -170,7 +170,12 @@ impl Resolved {
                     Some((*generation, text.clone(), rules))
                 });
                 let Some((generation, text, rules)) = last else {
-                    let none = Verdict { generation: object.generation, outcome: Outcome::Refused { reason, stays: None }, kinds: String::new(), mutable: None };
+                    let none = Verdict {
+                        generation: object.generation,
+                        outcome: Outcome::Refused { reason, stays: None },
+                        kinds: String::new(),
+                        mutable: None,
+                    };
                     return (None, none);
                 };
                 self.good.insert(identity, (generation, text));

@@ -16,6 +16,9 @@ const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 /// Namespaces that must work while the webhook does not: nothing in them is asked about.
 const SPARED: [&str; 2] = ["kube-system", "kube-node-lease"];
 
+/// The label by which it is known whose something is.
+pub(super) const LABEL: (&str, &str) = ("app.kubernetes.io/name", "fieldward");
+
 /// What rule names become webhook names with: a webhook's name has at least three labels.
 const DOMAIN: &str = "fieldward.io";
 
@@ -216,6 +219,13 @@ pub fn configurations(
     Ok((1..).zip(parts).map(part).collect())
 }
 
+/// The same for a webhook that writes Events: what is only tried must leave none.
+pub fn with_events(configurations: &mut [api::ValidatingWebhookConfiguration]) {
+    for webhook in configurations.iter_mut().flat_map(|configuration| configuration.webhooks.iter_mut().flatten()) {
+        "NoneOnDryRun".clone_into(&mut webhook.side_effects);
+    }
+}
+
 /// The name of a configuration among several, counted from 1.
 pub fn numbered(name: &str, number: usize) -> String {
     if number == 1 { name.to_owned() } else { format!("{name}-{number}") }
@@ -223,16 +233,13 @@ pub fn numbered(name: &str, number: usize) -> String {
 
 fn metadata(name: &str, trust: &Trust) -> meta::ObjectMeta {
     let annotations = match trust {
-        Trust::CertManager { certificate, .. } => Some([("cert-manager.io/inject-ca-from".to_owned(), certificate.clone())].into_iter().collect()),
+        Trust::CertManager { certificate, .. } => {
+            Some([("cert-manager.io/inject-ca-from".to_owned(), certificate.clone())].into_iter().collect())
+        }
         Trust::Elsewhere | Trust::Bundle(_) => None,
     };
-    let labels = [("app.kubernetes.io/name".to_owned(), "fieldward".to_owned())];
-    meta::ObjectMeta {
-        name: Some(name.to_owned()),
-        labels: Some(labels.into_iter().collect()),
-        annotations,
-        ..meta::ObjectMeta::default()
-    }
+    let labels = [(LABEL.0.to_owned(), LABEL.1.to_owned())];
+    meta::ObjectMeta { name: Some(name.to_owned()), labels: Some(labels.into_iter().collect()), annotations, ..meta::ObjectMeta::default() }
 }
 
 /// One webhook for all of them: it is called after the rule if there is but one, else after what they have in common.

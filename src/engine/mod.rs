@@ -17,6 +17,7 @@ mod examples;
 mod path;
 mod pattern;
 mod record;
+mod regarding;
 mod reply;
 mod report;
 mod review;
@@ -31,11 +32,13 @@ pub use case::{Case, CaseDocument, Expect, NotACase};
 pub use condition::{Condition, ConditionFailure, Read, Unread};
 pub use path::{Path, PathError, Step};
 pub use record::{Recording, Unrecorded, record};
+pub use regarding::{Denial, Regarding};
 pub use reply::{Decision, Judgement, Reply, RuleOutcome, Subject};
 pub use rules::{
     Actions, Builtin, Declaration, Document, Effect, Entry, Equal, Equality, FailurePolicy, LabelSelector, MatchCondition, Meaning, OWNED,
-    Reason, Requesters, ResourceRule, Rule, RuleError, RuleErrors, RuleName, RuleSet, SelectionKey, SelectorExpression,
-    SpecSchema, Verb, Verbs,
+    Reason, Requesters, ResourceRule, Rule, RuleError, RuleErrors, RuleName, RuleSet, SelectionKey, SelectorExpression, SpecSchema, Verb,
+    Verbs,
 };
 pub use verdict::ChangeKind;
+pub(crate) use words::cut_bytes;
 pub use words::{Change, Piece, Shown, harmless};

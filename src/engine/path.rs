@@ -60,9 +60,7 @@ macro_rules! bare {
 /// `[*]`, a quoted key, or an element by its key, whose value is no prefix.
 macro_rules! bracket {
     () => {
-        concat!(
-            r"\[(?:\*|'(?:[^']|'')*'|", bare!(), "=(?:", bare!(), r"|'(?:(?:[^']|'')*(?:[^'*]|''|\*\*))?'))\]"
-        )
+        concat!(r"\[(?:\*|'(?:[^']|'')*'|", bare!(), "=(?:", bare!(), r"|'(?:(?:[^']|'')*(?:[^'*]|''|\*\*))?'))\]")
     };
 }
 
@@ -75,9 +73,7 @@ pub struct Path {
 
 impl Path {
     /// The same language as a regular expression (RE2), for those who cannot ask [`Path::parse`].
-    pub const PATTERN: &'static str = concat!(
-        "^(?:", bare!(), r"|\*|", bracket!(), r")(?:\.(?:", bare!(), r"|\*)|", bracket!(), ")*$"
-    );
+    pub const PATTERN: &'static str = concat!("^(?:", bare!(), r"|\*|", bracket!(), r")(?:\.(?:", bare!(), r"|\*)|", bracket!(), ")*$");
 
     /// Parses a path.
     ///

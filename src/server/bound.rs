@@ -139,7 +139,7 @@ impl Bound {
         let (_ops_phase, ops_watching) = watch::channel(Phase::Serving);
         let ops_limits = Limits { connections: OPS_CONNECTIONS, ..limits };
         background.spawn(accept::serve(self.ops_listener, Transport::Plain, ops_limits, ops, ops_watching));
-        let reviews = routes::router(self.rules, self.metrics, bodies, self.recorder.clone());
+        let reviews = routes::router(self.rules, self.metrics, bodies, self.recorder.clone(), self.config.denials.clone());
         let serving = accept::serve(self.listener, Transport::Tls(self.tls), limits, reviews, watching);
         let mut serving = JoinSet::from_iter([serving]);
 

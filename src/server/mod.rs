@@ -6,6 +6,7 @@ pub mod accept;
 pub mod body;
 mod bound;
 mod connection;
+pub mod denials;
 mod head;
 mod judge;
 pub mod log;
@@ -47,6 +48,8 @@ pub struct Config {
     pub bodies: body::Limits,
     /// Where reviews are recorded, if they are.
     pub recording: Option<record::Recording>,
+    /// Who is told of denials besides their users.
+    pub denials: Option<denials::Denials>,
     /// How the server leaves.
     pub leaving: shutdown::Leaving,
     /// What else must hold for it to be ready.

@@ -14,6 +14,7 @@ use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{StatusCode, Version};
 
 use super::body::{self, Reader, Received, Share};
+use super::denials::Denials;
 use super::judge::{Bench, guarded};
 use super::log;
 use super::metrics::Metrics;
@@ -28,8 +29,14 @@ const NAMED: usize = 16;
 const NO_RULE: u16 = 404;
 
 /// The routes of the webhook.
-pub(super) fn router(rules: Arc<Rules>, metrics: Arc<Metrics>, bodies: body::Limits, recorder: Option<Arc<Recorder>>) -> Router {
-    let app = Arc::new(App { rules, metrics, reader: Reader::new(bodies), bench: Bench::new(), recorder });
+pub(super) fn router(
+    rules: Arc<Rules>,
+    metrics: Arc<Metrics>,
+    bodies: body::Limits,
+    recorder: Option<Arc<Recorder>>,
+    denials: Option<Denials>,
+) -> Router {
+    let app = Arc::new(App { rules, metrics, reader: Reader::new(bodies), bench: Bench::new(), recorder, denials });
     Router::new()
         .route("/validate", post(by_kind).fallback(not_post))
         .route("/validate/{name}", post(by_name).fallback(not_post))
@@ -44,6 +51,7 @@ struct App {
     reader: Reader,
     bench: Bench,
     recorder: Option<Arc<Recorder>>,
+    denials: Option<Denials>,
 }
 
 async fn by_kind(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -89,7 +97,7 @@ impl App {
         let version = request.version();
         let received = self.reader.read(request.into_body()).await;
         let started = Instant::now();
-        let mut to_record = None;
+        let (mut to_record, mut to_tell) = (None, None);
         let reply = match received {
             Received::Whole(bytes, share) => {
                 let bytes = Bytes::from(bytes);
@@ -101,6 +109,7 @@ impl App {
                     judged_by = departed.clone();
                     reply = self.bench.judge(departed, bytes.clone(), Share::default()).await;
                 }
+                to_tell = self.denials.as_ref().map(|denials| (denials, bytes.clone()));
                 to_record = self.recorder.as_ref().map(|recorder| (recorder, judged_by, bytes));
                 reply
             }
@@ -120,6 +129,9 @@ impl App {
             Some(reply) => {
                 self.metrics.observe(&reply, started.elapsed());
                 log::reply(&reply);
+                if let Some((denials, bytes)) = to_tell {
+                    denials.offer(&reply, &bytes);
+                }
                 if let Some((recorder, rules, bytes)) = to_record.filter(|_| reply.allowed().is_some()) {
                     recorder.offer(&rules, bytes);
                 }

@@ -125,7 +125,7 @@ fn the_registration_comes_back_equal() {
         (url, Trust::Elsewhere, vec!["--url", "https://example.com:8443/base/"]),
         (
             service,
-            Trust::CertManager("b/c".to_owned()),
+            Trust::CertManager { certificate: "b/c".to_owned(), bundle: None },
             vec!["--service-name", "a", "--service-namespace", "b", "--service-port", "9443", "--cert-manager", "c"],
         ),
     ];

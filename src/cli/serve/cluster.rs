@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use clap::builder::BoolishValueParser;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::cli::documents;
 use crate::cli::manifests::dns_label;
@@ -20,7 +20,8 @@ use crate::cluster::control::{Certificates, Control, Followed, Made, Settings};
 use crate::cluster::keeping::{self, Lifetimes};
 use crate::cluster::objects::{Resolved, RuleObject};
 use crate::cluster::registration::{BaseUrl, CaBundle, Endpoint, Trust};
-use crate::engine::{Document, RuleSet, harmless};
+use crate::engine::{Denial, Document, RuleSet, harmless};
+use crate::server::denials::Denials;
 use crate::server::reload::Fingerprint;
 use crate::server::{Bound, Config, ReadyCheck, reload, tls};
 
@@ -34,6 +35,7 @@ const UNTIL_THEN: Duration = Duration::from_secs(24 * 3600);
 // A Service of that name puts FIELDWARD_PORT and FIELDWARD_SERVICE_* into every pod's environment: no option may be called so.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "In a cluster")]
+#[group(skip)]
 pub(super) struct Args {
     /// Follow the UpdateRules of the cluster, and keep the webhook registered for all rules
     #[arg(long, env = "FIELDWARD_CLUSTER", value_parser = BoolishValueParser::new())]
@@ -74,6 +76,9 @@ pub(super) struct Args {
     /// How long a new CA is registered before it issues: every API server must have heard of it
     #[arg(long, value_name = "TIME", env = "FIELDWARD_CA_SETTLING", default_value = "5m", value_parser = positive_duration)]
     ca_settling: Duration,
+    /// Also write an Event on the object of each denial, a few a second at most
+    #[arg(long, env = "FIELDWARD_EVENTS", requires = "cluster", value_parser = BoolishValueParser::new())]
+    events: bool,
     /// Which replica this is; the pod's name
     #[arg(long, value_name = "NAME", env = "HOSTNAME", default_value = "fieldward")]
     replica: String,
@@ -95,6 +100,7 @@ impl Args {
             name: self.registration.clone(),
             namespace: self.service_namespace.clone(),
             identity: self.replica.clone(),
+            writes_events: self.events,
             certificates: self.certificates(&endpoint, has_certificate)?,
             endpoint,
         })
@@ -102,12 +108,13 @@ impl Args {
 
     fn certificates(&self, endpoint: &Endpoint, has_certificate: bool) -> anyhow::Result<Certificates> {
         if let Some(secret) = &self.tls_secret {
-            let lifetimes =
-                Lifetimes { authority: self.ca_lifetime, certificate: self.certificate_lifetime, settling: self.ca_settling };
+            let lifetimes = Lifetimes { authority: self.ca_lifetime, certificate: self.certificate_lifetime, settling: self.ca_settling };
             return Ok(Certificates::Kept { secret: secret.clone(), subjects: subjects(endpoint), lifetimes });
         }
         if !has_certificate {
-            bail!("expected --tls-secret NAME, or --tls-cert and --tls-key, beside --cluster: a certificate that is made at each start nobody trusts");
+            bail!(
+                "expected --tls-secret NAME, or --tls-cert and --tls-key, beside --cluster: a certificate that is made at each start nobody trusts"
+            );
         }
         let bundle = match &self.ca_bundle {
             Some(path) => Some(CaBundle::parse(documents::read(path)?).with_context(|| documents::name_of(path))?),
@@ -144,6 +151,7 @@ pub(super) struct Part {
     changed: Arc<Notify>,
     is_synced: watch::Sender<Result<String, String>>,
     is_trusted: watch::Sender<Result<String, String>>,
+    denials: Option<(Denials, mpsc::Receiver<Denial>)>,
 }
 
 /// Reads files and objects together.
@@ -208,6 +216,7 @@ impl Part {
             changed: Arc::default(),
             is_synced: waiting(),
             is_trusted: waiting(),
+            denials: args.events.then(Denials::channel),
         })
     }
 
@@ -230,6 +239,7 @@ impl Part {
         if self.kept.is_some() {
             config.reload_every = LOOKING;
         }
+        config.denials = self.denials.as_ref().map(|(denials, _)| denials.clone());
         config.readiness = vec![
             ReadyCheck { name: "cluster-rules", state: self.is_synced.subscribe() },
             ReadyCheck { name: "registration", state: self.is_trusted.subscribe() },
@@ -242,10 +252,10 @@ impl Part {
         let rules = bound.rules().follow();
         let shown = bound.certificate();
         let made = Made { rules: rules.clone(), resolved: self.resolved.clone() };
-        let Self { control, followed, kept, resolved, changed, is_synced, is_trusted, .. } = self;
+        let Self { control, followed, kept, resolved, changed, is_synced, is_trusted, denials, .. } = self;
         async move {
             tokio::join!(
-                control.run(made),
+                control.run(made, denials.map(|(_, receiver)| receiver)),
                 notify(followed.rules.clone(), changed),
                 show(followed.certificates.clone(), kept),
                 synced(followed.rules.clone(), resolved, rules, is_synced),

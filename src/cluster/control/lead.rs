@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::{Certificates, FIELD_MANAGER, Followed, Made, Registrations, Settings};
 use crate::cluster::keeping::{self, Change, Due, Kept, Lifetimes};
-use crate::cluster::registration::{self, CaBundle, Trust};
+use crate::cluster::registration::{self, CaBundle, LABEL, Trust};
 use crate::cluster::status::{self, Registered};
 use crate::cluster::update_rule::UpdateRule;
 use crate::engine::RuleSet;
@@ -187,7 +187,7 @@ impl Lead {
 
     async fn write(&self, name: &str, kept: &Kept, known: Option<&Secret>) -> Result<(), kube::Error> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.settings.namespace);
-        let labels = BTreeMap::from([("app.kubernetes.io/name".to_owned(), "fieldward".to_owned())]);
+        let labels = BTreeMap::from([(LABEL.0.to_owned(), LABEL.1.to_owned())]);
         let mut secret = kept.secret(name, &self.settings.namespace, labels);
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         match known {
@@ -203,7 +203,10 @@ impl Lead {
 
     /// Applies what is to be registered and deletes what is too many.
     async fn register(&self, rules: &RuleSet, trust: &Trust, there: &Registrations) -> Result<(), Failure> {
-        let wanted = registration::configurations(rules, &self.settings.name, &self.settings.endpoint, trust)?;
+        let mut wanted = registration::configurations(rules, &self.settings.name, &self.settings.endpoint, trust)?;
+        if self.settings.writes_events {
+            registration::with_events(&mut wanted);
+        }
         let api: Api<ValidatingWebhookConfiguration> = Api::all(self.client.clone());
         let params = PatchParams::apply(FIELD_MANAGER).force();
         if moves(&wanted, there) {
@@ -236,14 +239,17 @@ impl Lead {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         for object in objects.iter() {
             // What is not resolved yet is told in the turn after it is.
-            let Some(verdict) = resolved.verdicts.get(&object.name).filter(|verdict| verdict.generation == object.generation) else { continue };
+            let Some(verdict) = resolved.verdicts.get(&object.name).filter(|verdict| verdict.generation == object.generation) else {
+                continue;
+            };
             let registered = match &registered {
                 Err(error) => Registered::Failed(error.clone()),
                 Ok(()) if resolved.is_in_force(&object.name, in_force) => Registered::Under(self.settings.name.clone()),
                 Ok(()) => Registered::NotYet,
             };
             let Some(status) = status::of(object, verdict, &registered, SystemTime::now()) else { continue };
-            let patch = json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule", "metadata": {"name": object.name}, "status": status});
+            let patch =
+                json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule", "metadata": {"name": object.name}, "status": status});
             match api.patch_status(&object.name, &params, &Patch::Apply(&patch)).await {
                 Ok(_) => {}
                 // Deleted meanwhile.

@@ -15,13 +15,13 @@ use super::document::{RawCondition, RawEquality, RawLongEntry, RawResource, RawS
 use crate::engine::path::Path;
 
 /// Elements that a list may have in an object: the API server wants to know what checking them may cost.
-const MOST: usize = 1024;
+const MOST: usize = 512;
 
 /// The same of what a registration holds.
 const MOST_REGISTERED: usize = 64;
 
 /// Characters that a path may have in an object, for the same reason.
-const LONGEST_PATH: usize = 1024;
+const LONGEST_PATH: usize = 512;
 
 /// What a message says instead of the pattern of a path.
 const PATH_EXPECTED: &str = "expected a path such as spec.tasks[*].replicas, metadata.labels or metadata.annotations['example.com/*']";

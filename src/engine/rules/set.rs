@@ -96,7 +96,9 @@ impl RuleSet {
     #[must_use]
     pub fn without(&self, others: &Self) -> Self {
         let is_there = |rule: &Rule| others.rules.by_name.get(&rule.name).is_some_and(|other| other.text == rule.text);
-        self.part(self.rules.by_name.iter().filter(|(_, rule)| !is_there(rule)).map(|(name, rule)| (name.clone(), Arc::clone(rule))).collect())
+        self.part(
+            self.rules.by_name.iter().filter(|(_, rule)| !is_there(rule)).map(|(name, rule)| (name.clone(), Arc::clone(rule))).collect(),
+        )
     }
 
     /// The rules by what a registration says of them besides their resources, each set under the digest of the whole.

@@ -9,7 +9,7 @@ mod secrecy;
 pub(crate) use change::describe;
 pub use change::{Change, Shown};
 pub use escape::harmless;
-pub(crate) use escape::{cut, defused};
+pub(crate) use escape::{cut, cut_bytes, defused};
 pub use message::Piece;
 pub(crate) use message::{Part, Warning, audit_fields, cause_text, denial, mutable_text, warnings};
 pub(crate) use secrecy::{Place, Secrets};

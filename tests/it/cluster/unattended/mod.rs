@@ -6,10 +6,8 @@ mod rules;
 
 use libtest_mimic::Trial;
 
-use super::{alone, alone_with_controllers};
+use super::alone;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![
-        alone("unattended::a_rule_is_created_changed_and_deleted", rules::created_changed_and_deleted),
-    ]
+    vec![alone("unattended::a_rule_is_created_changed_and_deleted", rules::created_changed_and_deleted)]
 }

@@ -1,7 +1,7 @@
 //! A replica as the cluster runs it, but for the pod: the same options, the same account.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use crate::cluster::assets::Assets;
 use crate::cluster::control_plane::ControlPlane;
 use crate::cluster::eventually;
+use crate::cluster::kubectl::Printed;
 use crate::cluster::objects::{define, define_kinds};
 use crate::corpus::root;
 use crate::support::server::Server;
@@ -53,14 +54,25 @@ impl Site {
     pub(super) async fn replica(&self, name: &str, at: SocketAddr, options: &[&str]) -> Server {
         let (kubeconfig, listen, url) = (self.kubeconfig().await, at.to_string(), format!("https://{at}"));
         let own = [
-            "serve", "--ops-listen=127.0.0.1:0", "--shutdown-delay=1s", "--cluster", "--tls-secret=fieldward-tls",
-            "--kubeconfig", kubeconfig.to_str().unwrap(), "--listen", &listen, "--url", &url, "--replica", name,
+            "serve",
+            "--ops-listen=127.0.0.1:0",
+            "--shutdown-delay=1s",
+            "--cluster",
+            "--tls-secret=fieldward-tls",
+            "--kubeconfig",
+            kubeconfig.to_str().unwrap(),
+            "--listen",
+            &listen,
+            "--url",
+            &url,
+            "--replica",
+            name,
         ];
         Server::start_as(&[&own, options].concat())
     }
 
     /// Applies a rule of `kubectl`'s user.
-    pub(super) fn apply(&self, rule: &str) -> super::super::kubectl::Output {
+    pub(super) fn apply(&self, rule: &str) -> Printed {
         self.plane.kubectl().run_with(&["apply", "-f", "-"], rule)
     }
 
@@ -85,8 +97,8 @@ pub(super) fn address() -> SocketAddr {
 }
 
 async fn grant(plane: &ControlPlane) {
-    let _: &Path = Path::new("");
-    let names: Vec<String> = (1..=8).map(|number| if number == 1 { "fieldward".to_owned() } else { format!("fieldward-{number}") }).collect();
+    let names: Vec<String> =
+        (1..=8).map(|number| if number == 1 { "fieldward".to_owned() } else { format!("fieldward-{number}") }).collect();
     let cluster_role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "fieldward"}, "rules": [
         {"apiGroups": ["fieldward.io"], "resources": ["updaterules"], "verbs": ["get", "list", "watch"]},
         {"apiGroups": ["fieldward.io"], "resources": ["updaterules/status"], "verbs": ["patch"]},

@@ -1,0 +1,155 @@
+//! Denials as Events on the objects: tools that apply manifests tend to swallow what the API server answers them.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use k8s_openapi::jiff::Timestamp;
+use kube::Client;
+use kube::api::{Api, PostParams};
+use tokio::sync::mpsc;
+
+use crate::engine::{Denial, cut_bytes};
+
+/// Who reports.
+const CONTROLLER: &str = "fieldward.io/webhook";
+
+/// Bytes of a note, at most: what the API server takes.
+const NOTE: usize = 1024;
+
+/// The same denial of the same object is told again after this time.
+const AGAIN: Duration = Duration::from_secs(5 * 60);
+
+/// All Events together, in a second, and as many at once.
+const A_SECOND: NonZeroU32 = NonZeroU32::new(5).unwrap();
+const AT_ONCE: NonZeroU32 = NonZeroU32::new(50).unwrap();
+
+/// Denials that are remembered before those that may be told again are forgotten.
+const REMEMBERED: usize = 4096;
+
+/// Writes an Event for each denial, as far as the limits let, until no more can come.
+pub(super) async fn tell(client: Client, replica: String, mut denials: mpsc::Receiver<Denial>) {
+    let limits = Limits::new();
+    let mut complained = None;
+    while let Some(denial) = denials.recv().await {
+        if !limits.let_through(&denial) {
+            continue;
+        }
+        let event = event(&denial, &replica, Timestamp::now());
+        let api: Api<Event> = Api::namespaced(client.clone(), event.metadata.namespace.as_deref().unwrap_or_default());
+        match api.create(&PostParams::default(), &event).await {
+            Ok(_) => complained = None,
+            Err(error) => {
+                let complaint = error.to_string();
+                if complained.as_ref() != Some(&complaint) {
+                    tracing::warn!(error = complaint, "an Event of a denial could not be written");
+                    complained = Some(complaint);
+                }
+            }
+        }
+    }
+}
+
+struct Limits {
+    same: DefaultKeyedRateLimiter<(String, String)>,
+    all: DefaultDirectRateLimiter,
+}
+
+impl Limits {
+    fn new() -> Self {
+        // A period that is not zero.
+        let same = Quota::with_period(AGAIN).unwrap_or_else(|| Quota::per_hour(NonZeroU32::MIN));
+        Self { same: RateLimiter::keyed(same), all: RateLimiter::direct(Quota::per_second(A_SECOND).allow_burst(AT_ONCE)) }
+    }
+
+    fn let_through(&self, denial: &Denial) -> bool {
+        if self.same.len() >= REMEMBERED {
+            self.same.retain_recent();
+            self.same.shrink_to_fit();
+        }
+        let regarding = &denial.regarding;
+        let object = format!("{}/{}/{}/{}", regarding.api_version, regarding.kind, regarding.namespace, regarding.name);
+        // A flood of different denials is not remembered, only kept out.
+        self.same.len() < REMEMBERED && self.same.check_key(&(object, denial.message.clone())).is_ok() && self.all.check().is_ok()
+    }
+}
+
+/// Where cluster-scoped objects have their Events.
+const OF_THE_CLUSTER: &str = "default";
+
+fn event(denial: &Denial, replica: &str, now: Timestamp) -> Event {
+    let regarding = &denial.regarding;
+    let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let namespace = filled(&regarding.namespace);
+    Event {
+        metadata: ObjectMeta {
+            namespace: namespace.clone().or_else(|| Some(OF_THE_CLUSTER.to_owned())),
+            generate_name: Some("fieldward-".to_owned()),
+            ..ObjectMeta::default()
+        },
+        regarding: Some(ObjectReference {
+            api_version: filled(&regarding.api_version),
+            kind: filled(&regarding.kind),
+            namespace,
+            name: filled(&regarding.name),
+            uid: filled(&regarding.uid),
+            ..ObjectReference::default()
+        }),
+        type_: Some("Warning".to_owned()),
+        reason: Some("UpdateDenied".to_owned()),
+        action: Some("Update".to_owned()),
+        note: Some(cut_bytes(&denial.message, NOTE)),
+        event_time: Some(MicroTime(now)),
+        reporting_controller: Some(CONTROLLER.to_owned()),
+        reporting_instance: Some(replica.to_owned()),
+        ..Event::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Regarding;
+
+    fn denial(name: &str, message: &str) -> Denial {
+        let text = |text: &str| text.to_owned();
+        let regarding = Regarding {
+            api_version: text("g/v1"),
+            kind: text("K"),
+            namespace: text("n"),
+            name: text(name),
+            uid: text("u"),
+            is_dry_run: false,
+        };
+        Denial { regarding, message: text(message) }
+    }
+
+    #[test]
+    fn the_same_is_told_once_and_all_together_not_too_often() {
+        let limits = Limits::new();
+        assert!(limits.let_through(&denial("a", "x")));
+        assert!(!limits.let_through(&denial("a", "x")));
+        assert!(limits.let_through(&denial("a", "y")) && limits.let_through(&denial("b", "x")));
+        let more = (0..1_000).filter(|number| limits.let_through(&denial("c", &number.to_string()))).count();
+        assert!((40..100).contains(&more), "{more}");
+    }
+
+    #[test]
+    fn a_flood_is_not_remembered() {
+        let limits = Limits::new();
+        for number in 0..2 * REMEMBERED {
+            limits.let_through(&denial("c", &number.to_string()));
+        }
+        assert!(limits.same.len() <= REMEMBERED, "{}", limits.same.len());
+    }
+
+    #[test]
+    fn a_long_message_is_cut_to_what_the_api_server_takes() {
+        let note = |length: usize| event(&denial("a", &"é".repeat(length)), "r", Timestamp::UNIX_EPOCH).note.unwrap_or_default();
+        assert_eq!(note(NOTE / 2), "é".repeat(NOTE / 2));
+        assert!(note(NOTE).len() <= NOTE && note(NOTE).ends_with('…'));
+    }
+}

@@ -1,0 +1,130 @@
+//! What is told of a denial elsewhere: of which object, and why.
+
+use serde::Deserialize;
+
+use super::Reply;
+
+/// A denial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// The object.
+    pub regarding: Regarding,
+    /// What its user was told.
+    pub message: String,
+}
+
+impl Denial {
+    /// Of what was replied to a review; none if it was allowed, is a trial, or does not tell of which object it is.
+    pub fn of(reply: &Reply, review: &[u8]) -> Option<Self> {
+        if reply.allowed() != Some(false) {
+            return None;
+        }
+        let regarding = Regarding::of(review).filter(|regarding| !regarding.is_dry_run)?;
+        Some(Self { regarding, message: reply.message().to_owned() })
+    }
+}
+
+/// The object of a review, as references to objects name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Regarding {
+    /// `group/version` of the kind that was asked for.
+    pub api_version: String,
+    /// The kind that was asked for.
+    pub kind: String,
+    /// Empty for a cluster-scoped object.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its `metadata.uid`, empty if it has none.
+    pub uid: String,
+    /// Whether nothing may follow from the request.
+    pub is_dry_run: bool,
+}
+
+#[derive(Deserialize)]
+struct Review {
+    request: Request,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    kind: Kind,
+    #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    dry_run: Option<bool>,
+    #[serde(default)]
+    old_object: Option<Object>,
+}
+
+#[derive(Deserialize)]
+struct Kind {
+    #[serde(default)]
+    group: String,
+    version: String,
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct Object {
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+#[derive(Default, Deserialize)]
+struct Metadata {
+    #[serde(default)]
+    uid: String,
+}
+
+impl Regarding {
+    fn of(review: &[u8]) -> Option<Self> {
+        let Review { request } = serde_json::from_slice(review).ok()?;
+        let Kind { group, version, kind } = request.kind;
+        Some(Self {
+            api_version: if group.is_empty() { version } else { format!("{group}/{version}") },
+            kind,
+            namespace: request.namespace,
+            name: request.name,
+            uid: request.old_object.map(|object| object.metadata.uid).unwrap_or_default(),
+            is_dry_run: request.dry_run == Some(true),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Regarding;
+
+    #[test]
+    fn an_object_is_named_as_it_was_asked_for() {
+        let told = |request: &str| Regarding::of(format!(r#"{{"request":{request}}}"#).as_bytes());
+        let whole = r#"{"kind":{"group":"g","version":"v1","kind":"K"},"namespace":"n","name":"o","dryRun":true,
+            "oldObject":{"metadata":{"uid":"u","name":"o"},"spec":{}},"object":{"metadata":{"uid":"other"}}}"#;
+        let text = |text: &str| text.to_owned();
+        let expected = Regarding {
+            api_version: text("g/v1"),
+            kind: text("K"),
+            namespace: text("n"),
+            name: text("o"),
+            uid: text("u"),
+            is_dry_run: true,
+        };
+        assert_eq!(told(whole), Some(expected));
+        let least = Regarding {
+            api_version: text("v1"),
+            kind: text("K"),
+            namespace: String::new(),
+            name: String::new(),
+            uid: String::new(),
+            is_dry_run: false,
+        };
+        assert_eq!(told(r#"{"kind":{"version":"v1","kind":"K"},"dryRun":null,"oldObject":null}"#), Some(least));
+        for broken in ["{}", "null", r#"{"kind":{"version":"v1"}}"#] {
+            assert_eq!(told(broken), None, "{broken}");
+        }
+    }
+}
