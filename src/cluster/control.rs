@@ -70,7 +70,7 @@ pub enum Certificates {
 #[derive(Debug, Clone)]
 pub struct Followed {
     /// The rules; none until they were listed once.
-    pub rules: watch::Receiver<Option<Arc<Vec<RuleObject>>>>,
+    pub rules: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
     /// The certificates; none until there are some.
     pub certificates: watch::Receiver<Option<Arc<Kept>>>,
     /// The registrations by name; none until they were listed once.
@@ -112,19 +112,26 @@ impl Control {
         let (registrations_sender, registrations) = watch::channel(None);
 
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::erase::<UpdateRule>(&()));
-        tasks.spawn(follow::all("UpdateRules", api, watcher::Config::default(), move |objects| {
-            let objects: Vec<RuleObject> = objects.values().map(RuleObject::of).collect();
+        let keep = |object: DynamicObject| Arc::new(RuleObject::of(&object));
+        tasks.spawn(follow::all("UpdateRules", api, watcher::Config::default(), keep, move |objects| {
+            let objects: Vec<Arc<RuleObject>> = objects.values().cloned().collect();
             rules_sender.send_if_modified(|known| {
-                let differs = known.as_ref().is_none_or(|known: &Arc<Vec<RuleObject>>| **known != objects);
-                *known = Some(Arc::new(objects));
+                let differs = known.as_ref().is_none_or(|known: &Arc<Vec<Arc<RuleObject>>>| **known != objects);
+                if differs {
+                    *known = Some(Arc::new(objects));
+                }
                 differs
             });
         }));
 
+        let without_history = |mut object: ValidatingWebhookConfiguration| {
+            object.metadata.managed_fields = None;
+            object
+        };
         let api: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
         let own = watcher::Config::default().labels(&format!("{}={}", LABEL.0, LABEL.1));
         let name = settings.name.clone();
-        tasks.spawn(follow::all("ValidatingWebhookConfigurations", api, own, move |all| {
+        tasks.spawn(follow::all("ValidatingWebhookConfigurations", api, own, without_history, move |all| {
             let is_own = |found: &str| (1..=super::registration::MOST_CONFIGURATIONS).any(|number| numbered(&name, number) == found);
             let own: Registrations =
                 all.iter().filter(|(found, _)| is_own(found)).map(|(name, found)| (name.clone(), found.clone())).collect();
@@ -134,16 +141,22 @@ impl Control {
         if let Certificates::Kept { secret, .. } = &settings.certificates {
             let api: Api<Secret> = Api::namespaced(client.clone(), &settings.namespace);
             let one = watcher::Config::default().fields(&format!("metadata.name={secret}"));
-            tasks.spawn(follow::all("the Secret of the certificates", api, one, move |found| {
-                let secret = found.values().next().cloned();
-                match secret.as_ref().map(Kept::of) {
-                    Some(Ok(kept)) => drop(kept_sender.send_replace(Some(Arc::new(kept)))),
-                    // What was read before goes on being shown.
-                    Some(Err(error)) => tracing::error!(%error, "the certificates in the Secret cannot be used"),
-                    None => {}
-                }
-                secret_sender.send_replace(Some(Arc::new(secret)));
-            }));
+            tasks.spawn(follow::all(
+                "the Secret of the certificates",
+                api,
+                one,
+                |secret: Secret| secret,
+                move |found| {
+                    let secret = found.values().next().cloned();
+                    match secret.as_ref().map(Kept::of) {
+                        Some(Ok(kept)) => drop(kept_sender.send_replace(Some(Arc::new(kept)))),
+                        // What was read before goes on being shown.
+                        Some(Err(error)) => tracing::error!(%error, "the certificates in the Secret cannot be used"),
+                        None => {}
+                    }
+                    secret_sender.send_replace(Some(Arc::new(secret)));
+                },
+            ));
         }
         Ok(Self { client, settings, tasks, followed: Followed { rules, certificates, registrations }, secret })
     }

@@ -12,6 +12,7 @@ use kube::Client;
 use kube::api::{Api, PostParams};
 use tokio::sync::mpsc;
 
+use super::control::FIELD_MANAGER;
 use crate::engine::{Denial, cut_bytes};
 
 /// Who reports.
@@ -34,13 +35,14 @@ const REMEMBERED: usize = 4096;
 pub(super) async fn tell(client: Client, replica: String, mut denials: mpsc::Receiver<Denial>) {
     let limits = Limits::new();
     let mut complained = None;
+    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     while let Some(denial) = denials.recv().await {
         if !limits.let_through(&denial) {
             continue;
         }
         let event = event(&denial, &replica, Timestamp::now());
         let api: Api<Event> = Api::namespaced(client.clone(), event.metadata.namespace.as_deref().unwrap_or_default());
-        match api.create(&PostParams::default(), &event).await {
+        match api.create(&params, &event).await {
             Ok(_) => complained = None,
             Err(error) => {
                 let complaint = error.to_string();

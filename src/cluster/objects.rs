@@ -1,6 +1,7 @@
 //! Rules as objects of the cluster: which of them are in force beside those from files, and why the others are not. Pure values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
@@ -59,6 +60,11 @@ impl RuleObject {
         }
     }
 
+    /// Whether both say the same, whatever is said of them.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        (&self.name, &self.uid, self.generation, &self.text) == (&other.name, &other.uid, other.generation, &other.text)
+    }
+
     fn document(&self) -> Document {
         Document { origin: format!("{OBJECT}{}", self.name), text: self.text.clone() }
     }
@@ -103,8 +109,20 @@ pub struct Resolved {
     pub documents: Vec<Document>,
     /// By name.
     pub verdicts: BTreeMap<String, Verdict>,
-    /// The last good texts, by name and uid, with their generations.
-    good: BTreeMap<(String, String), (i64, String)>,
+    /// What each object was found to say, by name.
+    known: BTreeMap<String, Arc<Known>>,
+    /// Where the document of an object stands, by name.
+    places: BTreeMap<String, usize>,
+}
+
+/// What an object says.
+#[derive(Debug)]
+struct Known {
+    object: Arc<RuleObject>,
+    /// The last generation that is a rule.
+    good: Option<(i64, RuleSet)>,
+    /// Why the newest is none, if it is none.
+    reason: Option<String>,
 }
 
 impl Resolved {
@@ -112,40 +130,43 @@ impl Resolved {
     ///
     /// # Errors
     /// The files' own, as [`RuleSet::load`] has them.
-    pub fn new(builtin: Builtin, files: &[Document], objects: &[RuleObject], before: &Self) -> Result<Self, RuleErrors> {
+    pub fn new(builtin: Builtin, files: &[Document], objects: &[Arc<RuleObject>], before: &Self) -> Result<Self, RuleErrors> {
         let from_files = RuleSet::load(Builtin::Left, files)?;
         let compiled_in = RuleSet::load(builtin, &[])?;
-        let mut resolved = Self::default();
         // What replaces a rule compiled in takes its place, which is that of the oldest.
-        let mut by_age: Vec<&RuleObject> = objects.iter().collect();
+        let mut by_age: Vec<&Arc<RuleObject>> = objects.iter().collect();
         by_age.sort_by_key(|object| (compiled_in.get(&object.name).is_none(), &object.created, &object.name));
-        let mut parsed: Vec<(&RuleObject, RuleSet)> = Vec::new();
-        for object in by_age {
-            let (rules, verdict) = resolved.parse(object, before);
-            parsed.extend(rules.map(|rules| (object, rules)));
-            resolved.verdicts.insert(object.name.clone(), verdict);
-        }
-        let is_replaced = |name: &str| from_files.get(name).is_some() || parsed.iter().any(|(object, _)| object.name == name);
+        let known: Vec<Arc<Known>> = by_age.into_iter().map(|object| Known::of(object, before)).collect();
+        let names: BTreeSet<&str> = known.iter().filter(|known| known.good.is_some()).map(|known| known.object.name.as_str()).collect();
+        let is_replaced = |name: &str| from_files.get(name).is_some() || names.contains(name);
         let kept = compiled_in.rules().filter(|rule| !is_replaced(rule.name().as_str()));
-        let mut holding: Vec<Holding<'_>> = from_files.rules().chain(kept).map(Holding::of).collect();
-        for (object, rule) in parsed.iter().flat_map(|(object, rules)| rules.rules().map(move |rule| (object, rule))) {
-            let holds = Holding::of(rule);
-            if let Some(reason) = holding.iter().find_map(|other| other.holds_against(&holds)) {
-                if let Some(verdict) = resolved.verdicts.get_mut(&object.name) {
-                    verdict.outcome = Outcome::Contended { reason };
-                }
-                continue;
-            }
-            resolved.documents.push(Document { origin: rule.origin().to_owned(), text: rule.text().to_owned() });
-            holding.push(holds);
+        let mut holding = Holding::default();
+        for rule in from_files.rules().chain(kept) {
+            holding.add(rule);
         }
+        let mut resolved = Self::default();
+        for known in &known {
+            let name = &known.object.name;
+            let mut verdict = known.verdict();
+            if let Some(rule) = known.good.as_ref().and_then(|(_, rules)| rules.rules().next()) {
+                match holding.against(rule) {
+                    Some(reason) => verdict.outcome = Outcome::Contended { reason },
+                    None => {
+                        holding.add(rule);
+                        resolved.places.insert(name.clone(), resolved.documents.len());
+                        resolved.documents.push(Document { origin: rule.origin().to_owned(), text: rule.text().to_owned() });
+                    }
+                }
+            }
+            resolved.verdicts.insert(name.clone(), verdict);
+        }
+        resolved.known = known.iter().map(|known| (known.object.name.clone(), Arc::clone(known))).collect();
         Ok(resolved)
     }
 
     /// Whether the rule of that object is among those in force, as it was resolved.
     pub fn is_in_force(&self, name: &str, rules: &RuleSet) -> bool {
-        let origin = format!("{OBJECT}{name}");
-        self.documents.iter().any(|document| document.origin == origin && Self::has_taken(document, rules))
+        self.places.get(name).and_then(|place| self.documents.get(*place)).is_some_and(|document| Self::has_taken(document, rules))
     }
 
     /// Whether the rule of one of the documents is among those in force.
@@ -153,46 +174,34 @@ impl Resolved {
         let rule = document.origin.strip_prefix(OBJECT).and_then(|name| rules.get(name));
         rule.is_some_and(|rule| rule.text() == document.text)
     }
-
-    /// The rule of an object, or the last good one, with what is said of it as far as it alone goes.
-    fn parse(&mut self, object: &RuleObject, before: &Self) -> (Option<RuleSet>, Verdict) {
-        let identity = (object.name.clone(), object.uid.clone());
-        match RuleSet::load(Builtin::Left, &[object.document()]) {
-            Ok(rules) => {
-                let verdict = verdict(object, &rules, Outcome::InForce);
-                self.good.insert(identity, (object.generation, object.text.clone()));
-                (Some(rules), verdict)
-            }
-            Err(errors) => {
-                let reason = in_object(&errors, &object.text);
-                let last = before.good.get(&identity).and_then(|(generation, text)| {
-                    let rules = RuleSet::load(Builtin::Left, &[Document { text: text.clone(), ..object.document() }]).ok()?;
-                    Some((*generation, text.clone(), rules))
-                });
-                let Some((generation, text, rules)) = last else {
-                    let none = Verdict {
-                        generation: object.generation,
-                        outcome: Outcome::Refused { reason, stays: None },
-                        kinds: String::new(),
-                        mutable: None,
-                    };
-                    return (None, none);
-                };
-                self.good.insert(identity, (generation, text));
-                let verdict = verdict(object, &rules, Outcome::Refused { reason, stays: Some(generation) });
-                (Some(rules), verdict)
-            }
-        }
-    }
 }
 
-fn verdict(object: &RuleObject, rules: &RuleSet, outcome: Outcome) -> Verdict {
-    let rule = rules.rules().next();
-    Verdict {
-        generation: object.generation,
-        outcome,
-        kinds: rule.map(kinds).unwrap_or_default(),
-        mutable: rule.and_then(|rule| i64::try_from(rule.entries().count()).ok()),
+impl Known {
+    /// What is known of an object that says what it said before is that.
+    fn of(object: &Arc<RuleObject>, before: &Resolved) -> Arc<Self> {
+        let last = before.known.get(&object.name).filter(|last| last.object.uid == object.uid);
+        if let Some(last) = last.filter(|last| last.object.generation == object.generation && last.object.text == object.text) {
+            return Arc::clone(last);
+        }
+        let (good, reason) = match RuleSet::load(Builtin::Left, &[object.document()]) {
+            Ok(rules) => (Some((object.generation, rules)), None),
+            Err(errors) => (last.and_then(|last| last.good.clone()), Some(in_object(&errors, &object.text))),
+        };
+        Arc::new(Self { object: Arc::clone(object), good, reason })
+    }
+
+    fn verdict(&self) -> Verdict {
+        let rule = self.good.as_ref().and_then(|(_, rules)| rules.rules().next());
+        let outcome = match &self.reason {
+            None => Outcome::InForce,
+            Some(reason) => Outcome::Refused { reason: reason.clone(), stays: self.good.as_ref().map(|(generation, _)| *generation) },
+        };
+        Verdict {
+            generation: self.object.generation,
+            outcome,
+            kinds: rule.map(kinds).unwrap_or_default(),
+            mutable: rule.and_then(|rule| i64::try_from(rule.entries().count()).ok()),
+        }
     }
 }
 
@@ -205,33 +214,39 @@ fn kinds(rule: &Rule) -> String {
     names.join(",")
 }
 
-/// A rule that is in force whatever comes after it.
+/// The rules that are in force whatever comes after them.
+#[derive(Default)]
 struct Holding<'r> {
-    rule: &'r Rule,
-    selection: SelectionKey,
+    by_name: BTreeMap<&'r str, &'r Rule>,
+    by_selection: BTreeMap<SelectionKey, Vec<&'r Rule>>,
 }
 
 impl<'r> Holding<'r> {
-    fn of(rule: &'r Rule) -> Self {
-        Self { rule, selection: rule.selection() }
+    fn add(&mut self, rule: &'r Rule) {
+        self.by_name.insert(rule.name().as_str(), rule);
+        self.by_selection.entry(rule.selection()).or_default().push(rule);
     }
 
-    /// Why another one cannot be in force beside it, if it cannot.
-    fn holds_against(&self, other: &Self) -> Option<String> {
-        let who = match self.rule.origin() {
-            Builtin::ORIGIN => format!("the built-in rule {}", self.rule.name()),
-            origin if origin.starts_with(OBJECT) => format!("the older UpdateRule {}", self.rule.name()),
-            file => format!("the rule {} of {file}", self.rule.name()),
-        };
-        if self.rule.name() == other.rule.name() {
-            return Some(format!("{who} has this name; give the object another one"));
+    /// Why another one cannot be in force beside these, if it cannot.
+    fn against(&self, other: &Rule) -> Option<String> {
+        if let Some(rule) = self.by_name.get(other.name().as_str()) {
+            return Some(format!("{} has this name; give the object another one", who(rule)));
         }
-        let contends = self.selection == other.selection && self.rule.overlaps(other.rule);
-        let advice = match self.rule.origin() {
+        let equal = self.by_selection.get(&other.selection())?;
+        let rule = equal.iter().find(|rule| rule.overlaps(other))?;
+        let advice = match rule.origin() {
             Builtin::ORIGIN => "name the object as the built-in rule to replace it, or serve with --no-builtin-rules",
             _ => "list what may change in one of the two, or give them other selectors",
         };
-        contends.then(|| format!("{who} holds for the same updates with the same selectors; {advice}"))
+        Some(format!("{} holds for the same updates with the same selectors; {advice}", who(rule)))
+    }
+}
+
+fn who(rule: &Rule) -> String {
+    match rule.origin() {
+        Builtin::ORIGIN => format!("the built-in rule {}", rule.name()),
+        origin if origin.starts_with(OBJECT) => format!("the older UpdateRule {}", rule.name()),
+        file => format!("the rule {} of {file}", rule.name()),
     }
 }
 

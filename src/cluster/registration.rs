@@ -226,6 +226,45 @@ pub fn with_events(configurations: &mut [api::ValidatingWebhookConfiguration]) {
     }
 }
 
+/// What the webhooks of a configuration have to be changed to, if what the API server has is not what was applied: others may have added
+/// webhooks, or selectors and conditions that were left out. A bundle that was left out is somebody else's and stays.
+pub fn correction(
+    applied: &api::ValidatingWebhookConfiguration,
+    found: &api::ValidatingWebhookConfiguration,
+) -> Option<Vec<api::ValidatingWebhook>> {
+    let webhooks = |configuration: &api::ValidatingWebhookConfiguration| configuration.webhooks.clone().unwrap_or_default();
+    let found = webhooks(found);
+    let bundle_of =
+        |name: &str| found.iter().find(|webhook| webhook.name == name).and_then(|webhook| webhook.client_config.ca_bundle.clone());
+    let mut wanted = webhooks(applied);
+    for webhook in &mut wanted {
+        if webhook.client_config.ca_bundle.is_none() {
+            webhook.client_config.ca_bundle = bundle_of(&webhook.name);
+        }
+    }
+    let is_same = wanted.len() == found.len() && wanted.iter().all(|one| found.iter().any(|two| stored(one) == stored(two)));
+    (!is_same).then_some(wanted)
+}
+
+/// As the API server stores it: with its defaults.
+fn stored(webhook: &api::ValidatingWebhook) -> api::ValidatingWebhook {
+    let mut webhook = webhook.clone();
+    for selector in [&mut webhook.namespace_selector, &mut webhook.object_selector] {
+        let selector = selector.get_or_insert_default();
+        selector.match_expressions.take_if(|expressions| expressions.is_empty());
+        selector.match_labels.take_if(|labels| labels.is_empty());
+    }
+    webhook.match_conditions.take_if(|conditions| conditions.is_empty());
+    webhook.client_config.ca_bundle.take_if(|bundle| bundle.0.is_empty());
+    for rule in webhook.rules.iter_mut().flatten() {
+        rule.scope.get_or_insert_with(|| "*".to_owned());
+    }
+    if let Some(service) = &mut webhook.client_config.service {
+        service.port.get_or_insert(443);
+    }
+    webhook
+}
+
 /// The name of a configuration among several, counted from 1.
 pub fn numbered(name: &str, number: usize) -> String {
     if number == 1 { name.to_owned() } else { format!("{name}-{number}") }

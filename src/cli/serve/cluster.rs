@@ -157,7 +157,7 @@ pub(super) struct Part {
 /// Reads files and objects together.
 struct Reading {
     files: RuleArgs,
-    objects: watch::Receiver<Option<Arc<Vec<RuleObject>>>>,
+    objects: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
     resolved: watch::Sender<Arc<Resolved>>,
     /// What was resolved last, and of what.
     last: Mutex<Option<Last>>,
@@ -165,7 +165,7 @@ struct Reading {
 
 struct Last {
     files: Fingerprint,
-    objects: Arc<Vec<RuleObject>>,
+    objects: Arc<Vec<Arc<RuleObject>>>,
 }
 
 impl Reading {
@@ -175,7 +175,7 @@ impl Reading {
         let Some(objects) = self.objects.borrow().clone() else { return Ok(documents) };
         let files = Fingerprint::of(&documents);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.as_ref().is_none_or(|last| last.files != files || !Arc::ptr_eq(&last.objects, &objects)) {
+        if last.as_ref().is_none_or(|last| last.files != files || !say_the_same(&last.objects, &objects)) {
             let before = self.resolved.borrow().clone();
             let resolved =
                 Resolved::new(self.files.builtin(), &documents, &objects, &before).map_err(|errors| harmless(&errors.to_string()))?;
@@ -185,6 +185,11 @@ impl Reading {
         documents.extend(self.resolved.borrow().documents.iter().cloned());
         Ok(documents)
     }
+}
+
+/// Whether nothing but what is said of the objects differs.
+fn say_the_same(one: &[Arc<RuleObject>], other: &[Arc<RuleObject>]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.says_the_same(other))
 }
 
 impl Part {
@@ -288,7 +293,7 @@ async fn show(mut certificates: watch::Receiver<Option<Arc<keeping::Kept>>>, kep
 
 /// Ready once the objects that were there at the start are in force.
 async fn synced(
-    mut objects: watch::Receiver<Option<Arc<Vec<RuleObject>>>>,
+    mut objects: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
     mut resolved: watch::Receiver<Arc<Resolved>>,
     mut rules: watch::Receiver<RuleSet>,
     state: watch::Sender<Result<String, String>>,

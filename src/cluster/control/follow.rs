@@ -10,9 +10,14 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
-/// Follows for ever. `tell` gets all objects by name, first when they have been listed, then after each change.
-pub(super) async fn all<K>(what: &'static str, api: Api<K>, config: watcher::Config, mut tell: impl FnMut(&BTreeMap<String, K>))
-where
+/// Follows for ever. `tell` gets what is kept of all objects, by name, first when they have been listed, then after each change.
+pub(super) async fn all<K, T>(
+    what: &'static str,
+    api: Api<K>,
+    config: watcher::Config,
+    keep: impl Fn(K) -> T,
+    mut tell: impl FnMut(&BTreeMap<String, T>),
+) where
     K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
 {
     let mut events = pin!(watcher(api, config).default_backoff());
@@ -22,7 +27,7 @@ where
         match event {
             Ok(watcher::Event::Init) => listed = BTreeMap::new(),
             Ok(watcher::Event::InitApply(object)) => {
-                listed.insert(object.name_any(), object);
+                listed.insert(object.name_any(), keep(object));
             }
             Ok(watcher::Event::InitDone) => {
                 objects = std::mem::take(&mut listed);
@@ -32,7 +37,7 @@ where
                 tell(&objects);
             }
             Ok(watcher::Event::Apply(object)) => {
-                objects.insert(object.name_any(), object);
+                objects.insert(object.name_any(), keep(object));
                 tell(&objects);
             }
             Ok(watcher::Event::Delete(object)) => {

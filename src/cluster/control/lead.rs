@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
@@ -25,6 +26,9 @@ const GATHERING: Duration = Duration::from_millis(500);
 /// How long to wait after something failed, at first and at most.
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_AT_MOST: Duration = Duration::from_secs(30);
+
+/// Status requests under way at once.
+const AT_ONCE: usize = 8;
 
 /// Everything is looked at again after that time, whatever is heard.
 const AGAIN: Duration = Duration::from_secs(10 * 60);
@@ -218,7 +222,19 @@ impl Lead {
             }
         }
         for configuration in &wanted {
-            api.patch(name_of(configuration), &params, &Patch::Apply(configuration)).await?;
+            let found = api.patch(name_of(configuration), &params, &Patch::Apply(configuration)).await?;
+            if let Some(webhooks) = registration::correction(configuration, &found) {
+                // What others own, too, only a change of the whole takes away. Of an older one nothing is made: the next turn sees it.
+                let version = &found.metadata.resource_version;
+                let change = json!({"metadata": {"resourceVersion": version}, "webhooks": webhooks});
+                api.patch(
+                    name_of(configuration),
+                    &PatchParams { field_manager: params.field_manager.clone(), ..PatchParams::default() },
+                    &Patch::Merge(&change),
+                )
+                .await?;
+                tracing::warn!(configuration = name_of(configuration), "the registration was changed by somebody else and is corrected");
+            }
         }
         let names: BTreeSet<&str> = wanted.iter().map(name_of).collect();
         for name in there.keys().filter(|name| !names.contains(name.as_str())) {
@@ -237,6 +253,7 @@ impl Lead {
         let resolved = self.made.resolved.borrow_and_update().clone();
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &ApiResource::erase::<UpdateRule>(&()));
         let params = PatchParams::apply(FIELD_MANAGER).force();
+        let mut due = Vec::new();
         for object in objects.iter() {
             // What is not resolved yet is told in the turn after it is.
             let Some(verdict) = resolved.verdicts.get(&object.name).filter(|verdict| verdict.generation == object.generation) else {
@@ -250,13 +267,20 @@ impl Lead {
             let Some(status) = status::of(object, verdict, &registered, SystemTime::now()) else { continue };
             let patch =
                 json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule", "metadata": {"name": object.name}, "status": status});
-            match api.patch_status(&object.name, &params, &Patch::Apply(&patch)).await {
-                Ok(_) => {}
-                // Deleted meanwhile.
-                Err(kube::Error::Api(status)) if status.code == 404 => {}
-                Err(error) => return Err(error.into()),
-            }
+            due.push((object.name.clone(), patch));
         }
+        let writing = due.into_iter().map(|(name, patch)| {
+            let (api, params) = (&api, &params);
+            async move {
+                match api.patch_status(&name, params, &Patch::Apply(&patch)).await {
+                    Ok(_) => Ok(()),
+                    // Deleted meanwhile.
+                    Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+                    Err(error) => Err(error),
+                }
+            }
+        });
+        stream::iter(writing).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         Ok(())
     }
 }

@@ -1,6 +1,8 @@
 //! `fieldward serve --cluster`: it follows the rules of the cluster and keeps registration and certificates, with the permissions of its
 //! own service account and no others.
 
+mod certificates;
+mod registration;
 mod replica;
 mod rules;
 
@@ -9,5 +11,19 @@ use libtest_mimic::Trial;
 use super::alone;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![alone("unattended::a_rule_is_created_changed_and_deleted", rules::created_changed_and_deleted)]
+    vec![
+        alone("unattended::leaf_and_ca_are_replaced_under_load", certificates::rotated),
+        alone("unattended::a_thousand_rules_are_registered", registration::a_thousand_rules),
+        alone("unattended::a_secret_that_is_lost_comes_back", certificates::secret_lost),
+        alone("unattended::a_rule_is_created_changed_and_deleted", rules::created_changed_and_deleted),
+        alone("unattended::a_rule_audits_warns_and_denies", rules::each_level),
+        alone("unattended::a_bad_rule_is_refused_by_the_api_server", rules::refused_by_the_api_server),
+        alone("unattended::what_no_schema_refuses_is_said_in_the_status", rules::refused_in_the_status),
+        alone("unattended::of_conflicting_rules_the_older_holds", rules::conflicting),
+        alone("unattended::files_and_objects_hold_together", rules::beside_files),
+        alone("unattended::what_others_do_to_the_registration_is_undone", registration::drift),
+        alone("unattended::system_namespaces_are_spared", registration::spared_namespaces),
+        alone("unattended::denials_are_told_by_events", registration::events),
+        alone("unattended::nothing_is_left_after_uninstalling", registration::uninstalled),
+    ]
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::cluster::api::Api;
 use crate::cluster::assets::Assets;
 use crate::cluster::control_plane::ControlPlane;
 use crate::cluster::eventually;
@@ -17,6 +18,17 @@ use crate::support::server::Server;
 
 /// The namespace that the replicas work in.
 pub(super) const NAMESPACE: &str = "fieldward";
+
+/// Widgets in the namespace of the trials.
+pub(super) const WIDGETS: &str = "/apis/example.com/v1/namespaces/default/widgets";
+
+const RULES: &str = "/apis/fieldward.io/v1alpha1/updaterules";
+
+/// The registrations that there are.
+pub(super) async fn registrations(api: &Api) -> Vec<Value> {
+    let all = api.get("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations").await.object();
+    all["items"].as_array().unwrap().clone()
+}
 
 /// A control plane with the definition of UpdateRule, the account and its permissions.
 pub(super) struct Site {
@@ -76,15 +88,28 @@ impl Site {
         self.plane.kubectl().run_with(&["apply", "-f", "-"], rule)
     }
 
-    /// The conditions of a rule by type, each as `Status Reason Message`, and whether it is ready.
-    pub(super) async fn status(&self, name: &str) -> Value {
-        let rule = self.plane.api().get(&format!("/apis/fieldward.io/v1alpha1/updaterules/{name}")).await;
-        rule.body["status"].clone()
+    /// Reason and message of a condition of a rule.
+    pub(super) async fn said(&self, name: &str, condition: &str) -> String {
+        let rule = self.plane.api().get(&format!("{RULES}/{name}")).await.object();
+        let conditions = rule["status"]["conditions"].as_array().unwrap();
+        let found = conditions.iter().find(|found| found["type"] == condition).unwrap();
+        format!("{} {}", found["reason"].as_str().unwrap(), found["message"].as_str().unwrap())
+    }
+
+    /// Waits until a condition of a rule's newest generation is that.
+    pub(super) async fn condition(&self, name: &str, condition: &str, status: &str) {
+        eventually("the condition is told", async || {
+            let rule = self.plane.api().get(&format!("{RULES}/{name}")).await.body;
+            let conditions = rule["status"]["conditions"].as_array().cloned().unwrap_or_default();
+            let is = |found: &Value| found["type"] == condition && found["status"] == status;
+            rule["status"]["observedGeneration"] == rule["metadata"]["generation"] && conditions.iter().any(is)
+        })
+        .await;
     }
 
     pub(super) async fn ready(&self, name: &str) {
         eventually("the rule is ready", async || {
-            let rule = self.plane.api().get(&format!("/apis/fieldward.io/v1alpha1/updaterules/{name}")).await.body;
+            let rule = self.plane.api().get(&format!("{RULES}/{name}")).await.body;
             rule["status"]["ready"] == "True" && rule["status"]["observedGeneration"] == rule["metadata"]["generation"]
         })
         .await;
@@ -102,6 +127,7 @@ async fn grant(plane: &ControlPlane) {
     let cluster_role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "fieldward"}, "rules": [
         {"apiGroups": ["fieldward.io"], "resources": ["updaterules"], "verbs": ["get", "list", "watch"]},
         {"apiGroups": ["fieldward.io"], "resources": ["updaterules/status"], "verbs": ["patch"]},
+        {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
         {"apiGroups": ["admissionregistration.k8s.io"], "resources": ["validatingwebhookconfigurations"], "verbs": ["list", "watch", "create"]},
         {"apiGroups": ["admissionregistration.k8s.io"], "resources": ["validatingwebhookconfigurations"], "resourceNames": names, "verbs": ["get", "patch", "delete"]},
     ]});

@@ -1,0 +1,101 @@
+//! Certificates that are kept and renewed, without a moment in which an update could not be judged.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::replica::{NAMESPACE, Site, address};
+use crate::cluster::api::Api;
+use crate::cluster::assets::Assets;
+use crate::cluster::load::Load;
+use crate::cluster::objects::volcano_job;
+use crate::cluster::ward::Probe;
+use crate::cluster::{THEIRS, eventually};
+use crate::corpus::root;
+use crate::support::base64;
+
+/// How long things are valid: as short as whole seconds allow with room for both to be replaced.
+pub(super) const SHORT: [&str; 3] = ["--ca-lifetime=36s", "--certificate-lifetime=12s", "--ca-settling=3s"];
+
+/// How to see that the rule for Volcano jobs is in force.
+pub(super) fn probe() -> Probe {
+    Probe {
+        collection: "/apis/batch.volcano.sh/v1alpha1/namespaces/default/jobs".to_owned(),
+        object: volcano_job("probe"),
+        forbidden: json!({"spec": {"queue": "probed"}}),
+    }
+}
+
+/// What the Secret has had so far.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) authorities: BTreeSet<String>,
+    pub(super) certificates: BTreeSet<String>,
+    pub(super) most_trusted: usize,
+    pub(super) newest_trusted: usize,
+}
+
+impl Seen {
+    pub(super) async fn look(&mut self, api: &Api) {
+        let secret = api.get(&format!("/api/v1/namespaces/{NAMESPACE}/secrets/fieldward-tls")).await.object();
+        let member = |name: &str| String::from_utf8(base64::decode(secret["data"][name].as_str().unwrap())).unwrap();
+        let bundle = member("ca.crt");
+        let trusted: Vec<&str> = bundle.split_inclusive("-----END CERTIFICATE-----\n").collect();
+        self.newest_trusted = trusted.len();
+        self.most_trusted = self.most_trusted.max(trusted.len());
+        self.authorities.extend(trusted.into_iter().map(str::to_owned));
+        self.certificates.insert(member("tls.crt"));
+    }
+}
+
+/// Leaf and CA are replaced again and again while updates go on.
+pub(super) async fn rotated(assets: Assets) {
+    let site = Site::new(&assets).await;
+    let rule = root().join("deploy/rules/volcano-job.yaml");
+    let options = ["--no-builtin-rules", "--rules", rule.to_str().unwrap()];
+    let replica = site.replica("a", address(), &[&options[..], &SHORT].concat()).await;
+    let api = site.plane.api();
+    probe().refused_with(&api, 403).await;
+    let load = Load::start(&api, "default", 3).await;
+    load.served(10).await;
+    let (started, mut seen) = (Instant::now(), Seen::default());
+    // The first CA has come and gone, and certificates of two more have been shown.
+    while seen.authorities.len() < 3 || seen.certificates.len() < 6 || seen.newest_trusted > 2 {
+        seen.look(&api).await;
+        let (_, ready) = replica.ops("/readyz?verbose").await.unwrap();
+        assert!(ready.contains("[+]registration ok: the certificate that is shown is trusted"), "{ready}");
+        assert!(started.elapsed() < THEIRS, "{seen:?}\n{}", replica.log());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    load.served(10).await;
+    let sum = load.stop(&site.plane).await;
+    sum.assert_none_lost();
+    eprintln!(
+        "unattended: {} CAs and {} certificates in {:.0?}, at most {} trusted at once: {sum}",
+        seen.authorities.len(),
+        seen.certificates.len(),
+        started.elapsed(),
+        seen.most_trusted
+    );
+}
+
+/// A Secret that is deleted or broken by hand comes back as it was, and nothing is lost.
+pub(super) async fn secret_lost(assets: Assets) {
+    let site = Site::new(&assets).await;
+    let rule = root().join("deploy/rules/volcano-job.yaml");
+    let _replica = site.replica("a", address(), &["--no-builtin-rules", "--rules", rule.to_str().unwrap()]).await;
+    let api = site.plane.api();
+    probe().refused_with(&api, 403).await;
+    let load = Load::start(&api, "default", 2).await;
+    load.served(5).await;
+    let path = format!("/api/v1/namespaces/{NAMESPACE}/secrets/fieldward-tls");
+    let kept = api.get(&path).await.object()["data"].clone();
+    api.delete(&path, &serde_json::Value::Null).await.object();
+    eventually("what was deleted comes back", async || api.get(&path).await.body["data"] == kept).await;
+    let broken = json!({"data": {"tls.crt": base64::encode(b"broken")}});
+    api.patch(&path, crate::cluster::api::MERGE_PATCH, &broken).await.object();
+    eventually("what was broken is mended", async || api.get(&path).await.body["data"] == kept).await;
+    load.served(5).await;
+    load.stop(&site.plane).await.assert_none_lost();
+}
