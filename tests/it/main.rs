@@ -3,6 +3,7 @@
 
 mod architecture;
 mod certificates;
+mod chart;
 mod cluster;
 mod commands;
 mod corpus;
@@ -28,6 +29,7 @@ fn main() {
     let trials = [
         architecture::trials(),
         certificates::trials(),
+        chart::trials(),
         commands::trials(),
         doors::trials(),
         manifests::trials(),

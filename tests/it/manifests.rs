@@ -19,16 +19,17 @@ use crate::golden;
 use crate::support::certificates;
 use crate::support::server::fieldward;
 
-/// How deploy/kustomize/fieldward.yaml is made.
+/// With rules in files and a certificate of cert-manager's, as things were before the process could register itself.
 const BASE: [&str; 3] = ["manifests", "--cert-manager", "fieldward/fieldward-tls"];
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let trials: [(&str, fn()); 6] = [
+    let trials: [(&str, fn()); 7] = [
         ("every_document_is_of_a_known_kind", every_document_is_of_a_known_kind),
         ("the_registration_comes_back_equal", the_registration_comes_back_equal),
         ("a_bundle_comes_back_equal", a_bundle_comes_back_equal),
         ("a_name_too_long_is_refused", a_name_too_long_is_refused),
-        ("the_base_is_what_the_command_prints", the_base_is_what_the_command_prints),
+        ("all_that_is_printed_is_as_it_was", all_that_is_printed_is_as_it_was),
+        ("the_definition_is_what_the_command_prints", the_definition_is_what_the_command_prints),
         ("the_base_names_what_kustomize_takes", the_base_names_what_kustomize_takes),
     ];
     let trial = |(name, test): (&str, fn())| {
@@ -189,12 +190,12 @@ fn a_name_too_long_is_refused() {
     assert!(error.to_string().starts_with("expected a rule name of at most 240 characters"), "{error}");
 }
 
-fn the_base_is_what_the_command_prints() {
-    let header = format!(
-        "# Made by `fieldward {}`; a test compares it.\n# FIELDWARD_BLESS=1 cargo test --test it -- the_base_is_what makes it anew.\n",
-        BASE.join(" ")
-    );
-    golden::compare(&root().join("deploy/kustomize/fieldward.yaml"), &(header + &print(&BASE)));
+fn all_that_is_printed_is_as_it_was() {
+    golden::compare(&root().join("tests/golden/manifests/base.yaml"), &print(&BASE));
+}
+
+fn the_definition_is_what_the_command_prints() {
+    golden::compare(&root().join("deploy/crd.yaml"), &print(&["manifests", "--crd"]));
 }
 
 /// Files within the folder, and folders with a kustomization from anywhere.

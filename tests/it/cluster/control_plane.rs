@@ -30,7 +30,7 @@ const AUDIT: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [Req
 const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,\
                            deployment-controller,replicaset-controller,endpointslice-controller,job-controller,statefulset-controller,\
                            cronjob-controller,persistentvolume-binder-controller,persistentvolumeclaim-protection-controller,\
-                           validatingadmissionpolicy-status-controller";
+                           validatingadmissionpolicy-status-controller,resourcequota-controller";
 
 /// Where the cluster's own address is; nothing else needs to be told apart.
 const SERVICE_RANGE: &str = "10.96.0.0/16";

@@ -12,11 +12,12 @@ mod deploy;
 mod documented;
 mod etcd;
 mod failing;
-mod kubectl;
+pub(crate) mod kubectl;
 mod kubernetes;
 mod lifecycle;
 mod lint;
 mod load;
+mod network;
 mod newcomer;
 mod node;
 mod objects;
@@ -34,11 +35,12 @@ use std::future::Future;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use libtest_mimic::{Completion, Trial};
+use libtest_mimic::Trial;
 
 use assets::{Assets, Lacking, assets};
 use control_plane::ControlPlane;
 
+use crate::support::go::completion;
 use crate::support::until_within;
 
 /// Longer than the API server and the controllers take for anything, on a machine that does much else.
@@ -148,11 +150,7 @@ where
 type Outcome = Result<(), Lacking>;
 
 fn on_cluster(name: &str, case: impl FnOnce(Assets) -> Outcome + Send + 'static) -> Trial {
-    Trial::ignorable_test(format!("cluster::{name}"), move || match assets().and_then(case) {
-        Ok(()) => Ok(Completion::Completed),
-        Err(Lacking(what)) if std::env::var("CI").is_ok_and(|ci| ci == "true") => Err(what.into()),
-        Err(Lacking(what)) => Ok(Completion::ignored_with(what)),
-    })
+    Trial::ignorable_test(format!("cluster::{name}"), move || completion(assets().and_then(case)))
 }
 
 /// Asks again and again until the API server or a controller has done what it must.

@@ -1,7 +1,7 @@
-//! What a scheduler and a kubelet do for the pods of one namespace: the real program with its own arguments, its Secret mounted, its
-//! readiness reported, its end by SIGTERM. Nothing of images, users or limits.
+//! What a scheduler and a kubelet do for the pods of one namespace: the real program with its own arguments, its Secret mounted, the token of
+//! its account, its readiness reported, its end by SIGTERM. Nothing of images, users or limits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,11 +10,15 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::api::{Api, MERGE_PATCH};
+use super::control_plane::{ADMIN, ControlPlane};
 use crate::support::base64;
 use crate::support::mount::Mount;
-use crate::support::server::Server;
+use crate::support::server::{Server, fieldward};
 
 const NAME: &str = "node";
+
+/// Where a pod has its account's token, which it gets otherwise here.
+const TOKENS: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// How often the node looks for what has changed.
 const EVERY: Duration = Duration::from_millis(50);
@@ -30,9 +34,10 @@ pub(crate) struct Node {
 
 impl Node {
     /// Starts it; the pods' addresses come from this function.
-    pub(crate) fn start(api: &Api, namespace: &str, address: fn(u8) -> String) -> Self {
+    pub(crate) fn start(plane: &ControlPlane, namespace: &str, address: fn(u8) -> String) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let kubelet = Kubelet { api: api.clone(), namespace: format!("/api/v1/namespaces/{namespace}"), address, started: 0 };
+        let kubeconfig = std::fs::read_to_string(plane.admin_kubeconfig()).unwrap();
+        let kubelet = Kubelet { api: plane.api(), kubeconfig, namespace: format!("/api/v1/namespaces/{namespace}"), address, started: 0 };
         Self { running: tokio::spawn(kubelet.run(Arc::clone(&stop))), stop }
     }
 
@@ -45,6 +50,8 @@ impl Node {
 
 struct Kubelet {
     api: Api,
+    /// The administrator's, of which a pod gets one with its account's token.
+    kubeconfig: String,
     namespace: String,
     address: fn(u8) -> String,
     started: u8,
@@ -64,7 +71,7 @@ impl Kubelet {
     async fn run(mut self, stop: Arc<AtomicBool>) -> Ended {
         // Whoever writes endpoints wants to know the node of each.
         self.api.create("/api/v1/nodes", &json!({"metadata": {"name": NAME}})).await.object();
-        let (mut containers, mut ended) = (BTreeMap::new(), Ended::new());
+        let (mut containers, mut ended, mut done) = (BTreeMap::new(), Ended::new(), BTreeSet::new());
         while !stop.load(Ordering::Relaxed) {
             let pods = self.api.get(&format!("{}/pods", self.namespace)).await.object();
             for pod in pods["items"].as_array().unwrap() {
@@ -76,8 +83,10 @@ impl Kubelet {
                         let code = containers.remove(name).and_then(|mut container: Container| container.server.status()?.code());
                         ended.insert(name.to_owned(), code);
                     }
-                } else {
+                } else if pod["spec"]["restartPolicy"] != "Never" {
                     containers.insert(name.to_owned(), self.run_container(pod).await);
+                } else if done.insert(name.to_owned()) {
+                    ended.insert(name.to_owned(), self.run_to_the_end(pod).await);
                 }
             }
             tokio::time::sleep(EVERY).await;
@@ -97,7 +106,14 @@ impl Kubelet {
         let container = &pod["spec"]["containers"][0];
         let mut arguments: Vec<String> = serde_json::from_value(container["args"].clone()).unwrap();
         let mut mounts = Vec::new();
-        for volume in container["volumeMounts"].as_array().unwrap() {
+        if arguments.iter().any(|argument| argument == "--cluster") {
+            let mount = self.token(pod).await;
+            arguments.push(format!("--kubeconfig={}", mount.path("kubeconfig")));
+            arguments.push(format!("--replica={}", pod["metadata"]["name"].as_str().unwrap()));
+            mounts.push(mount);
+        }
+        let own = |volume: &&Value| volume["mountPath"] != TOKENS;
+        for volume in container["volumeMounts"].as_array().into_iter().flatten().filter(own) {
             let mount = self.mount(pod, &volume["name"]).await;
             let (inside, here) = (format!("={}/", volume["mountPath"].as_str().unwrap()), format!("={}", mount.path("")));
             arguments = arguments.iter().map(|argument| argument.replace(&inside, &here)).collect();
@@ -107,6 +123,31 @@ impl Kubelet {
         let start = move || Server::start_as(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
         let server = tokio::task::spawn_blocking(start).await.unwrap();
         Container { server, address, _mounts: mounts, probed: None, ready: None, leaving: None }
+    }
+
+    /// Runs a pod that ends by itself, and reports how.
+    async fn run_to_the_end(&self, pod: &Value) -> Option<i32> {
+        let arguments: Vec<String> = serde_json::from_value(pod["spec"]["containers"][0]["args"].clone()).unwrap();
+        let mount = self.token(pod).await;
+        let mut command = fieldward();
+        command.args(arguments).arg(format!("--kubeconfig={}", mount.path("kubeconfig")));
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        for text in [output.stdout, output.stderr] {
+            eprint!("{}", String::from_utf8(text).unwrap());
+        }
+        let phase = if output.status.success() { "Succeeded" } else { "Failed" };
+        let path = format!("{}/pods/{}/status", self.namespace, pod["metadata"]["name"].as_str().unwrap());
+        self.api.patch(&path, MERGE_PATCH, &json!({"status": {"phase": phase}})).await.object();
+        output.status.code()
+    }
+
+    /// A kubeconfig of the pod's account.
+    async fn token(&self, pod: &Value) -> Mount {
+        let account = pod["spec"]["serviceAccountName"].as_str().unwrap();
+        let asked = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 36000}});
+        let token = self.api.create(&format!("{}/serviceaccounts/{account}/token", self.namespace), &asked).await.object();
+        let text = self.kubeconfig.replace(ADMIN, token["status"]["token"].as_str().unwrap());
+        Mount::new(&[("kubeconfig", text.as_bytes())])
     }
 
     /// The files of a Secret.

@@ -2,6 +2,7 @@
 
 pub(crate) mod base64;
 pub(crate) mod certificates;
+pub(crate) mod go;
 pub(crate) mod mount;
 pub(crate) mod raw;
 pub(crate) mod server;

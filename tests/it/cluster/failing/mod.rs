@@ -2,7 +2,6 @@
 
 mod idle;
 mod killed;
-mod namespace;
 mod restarted;
 mod swapped;
 

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use super::namespace::{address, isolated};
 use crate::cluster::api::Api;
 use crate::cluster::assets::Assets;
 use crate::cluster::control_plane::{ControlPlane, Controllers};
 use crate::cluster::eventually;
 use crate::cluster::load::Load;
+use crate::cluster::network::{TO_ENDPOINTS, address, isolated};
 use crate::cluster::node::Node;
 use crate::cluster::objects::{define_kinds, volcano_job};
 use crate::cluster::ward::Probe;
@@ -22,9 +22,6 @@ pub(super) fn trials() -> Vec<Trial> {
     vec![isolated("failing::a_rolling_restart_under_load_loses_no_update", restarted)]
 }
 
-/// The API server calls an endpoint of the Service that is ready, one for each connection, and needs no kube-proxy.
-const TO_ENDPOINTS: &str = "--enable-aggregator-routing=true";
-
 /// That a pod leaves is known this late, as it may be in a large cluster: until then connections are opened to it.
 const LATE_ENDPOINTS: &str = "--endpointslice-updates-batch-period=4s";
 
@@ -34,7 +31,7 @@ async fn restarted(assets: Assets) {
     define_kinds(&plane).await;
     install(&plane).await;
     let api = plane.api();
-    let node = Node::start(&api, "fieldward", address);
+    let node = Node::start(&plane, "fieldward", address);
     eventually("both replicas are in service", async || ready_endpoints(&api).await == 2).await;
     let probe = Probe {
         collection: "/apis/batch.volcano.sh/v1alpha1/namespaces/default/jobs".to_owned(),

@@ -10,6 +10,9 @@ use crate::cluster::assets::{Assets, Lacking};
 use crate::cluster::process::Process;
 use crate::cluster::{on_cluster, within_time};
 
+/// With this option the API server calls an endpoint of a Service that is ready, one for each connection, and needs no kube-proxy.
+pub(crate) const TO_ENDPOINTS: &str = "--enable-aggregator-routing=true";
+
 /// Tells the trial that it is inside.
 const INSIDE: &str = "FIELDWARD_TEST_NETNS";
 
@@ -17,19 +20,33 @@ const INSIDE: &str = "FIELDWARD_TEST_NETNS";
 const ADDRESSES: &str = "10.77.0.1/24";
 
 /// The address of a pod.
-pub(super) fn address(pod: u8) -> String {
+pub(crate) fn address(pod: u8) -> String {
     format!("10.77.0.{pod}")
 }
 
 /// A trial in a network namespace.
-pub(super) fn isolated<F>(name: &'static str, case: fn(Assets) -> F) -> Trial
+pub(crate) fn isolated<F>(name: &'static str, case: fn(Assets) -> F) -> Trial
 where
+    F: Future<Output = ()> + 'static,
+{
+    isolated_with(name, || Ok(()), move |assets, ()| case(assets))
+}
+
+/// The same for one that needs something else besides.
+pub(crate) fn isolated_with<T, F>(
+    name: &'static str,
+    find: fn() -> Result<T, Lacking>,
+    case: impl FnOnce(Assets, T) -> F + Send + 'static,
+) -> Trial
+where
+    T: 'static,
     F: Future<Output = ()> + 'static,
 {
     on_cluster(name, move |assets| {
         assets.controller_manager()?;
+        let found = find()?;
         if std::env::var_os(INSIDE).is_some() {
-            within_time(case(assets));
+            within_time(case(assets, found));
         } else {
             within_time(again(name, unshare()?));
         }

@@ -1,0 +1,137 @@
+//! The alerts and the dashboard.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use super::programs::{CHART, DEFAULT, Tool, documents};
+use super::trial;
+use crate::corpus::root;
+use crate::golden;
+use crate::support;
+use crate::support::go::Lacking;
+use crate::support::server::{Server, post};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial("the_alerts_are_a_file_too", the_alerts_are_a_file_too),
+        trial("the_alerts_fire_when_they_should", the_alerts_fire_when_they_should),
+        trial("the_dashboard_asks_what_can_be_asked", the_dashboard_asks_what_can_be_asked),
+        Trial::test("chart::each_alert_is_tested_and_explained", || {
+            each_alert_is_tested_and_explained();
+            Ok(())
+        }),
+        support::trial("chart::all_metrics_that_are_asked_for_are_served", all_metrics_that_are_asked_for_are_served),
+    ]
+}
+
+const ALERTS: &str = "deploy/alerts.yaml";
+const SERIES: &str = "tests/chart/alerts.yaml";
+const DASHBOARD: &str = "dashboards/fieldward.json";
+
+const MADE: &str = "# Made of deploy/chart with its default values, for a Prometheus without the operator; a test compares it.\n\
+                    # FIELDWARD_BLESS=1 cargo test --test it -- chart:: makes it anew.\n";
+
+fn the_alerts_are_a_file_too() -> Result<(), Lacking> {
+    let text = DEFAULT.render(&Tool::helm()?, &["--set", "alerts.enabled=true", "--show-only", "templates/alerts.yaml"]);
+    let (_, spec) = text.split_once("\nspec:\n").unwrap();
+    let groups: String = spec.lines().map(|line| format!("{}\n", line.strip_prefix("  ").unwrap())).collect();
+    golden::compare(&root().join(ALERTS), &format!("{MADE}{groups}"));
+    Ok(())
+}
+
+fn the_alerts_fire_when_they_should() -> Result<(), Lacking> {
+    let promtool = Tool::promtool()?;
+    let checked = promtool.run(&["check", "rules", "--lint=all", "--lint-fatal", ALERTS]);
+    assert!(checked.is_success, "{checked:?}");
+    let tested = promtool.run(&["test", "rules", SERIES]);
+    assert!(tested.is_success, "{}{}", tested.out, tested.err);
+
+    // Each alert that fires somewhat later, or at another value, is found out.
+    let (alerts, series) = (read(ALERTS), read(SERIES));
+    let folder = tempfile::tempdir().unwrap();
+    let changed = folder.path().join("alerts.yaml");
+    let test = folder.path().join("series.yaml");
+    fs::write(&test, series.replace("../../deploy/alerts.yaml", changed.to_str().unwrap())).unwrap();
+    for (from, to) in [
+        ("7 * 86400", "6 * 86400"),
+        ("< 86400", "< 43200"),
+        ("> 0.05", "> 0.2"),
+        ("> 0.5\n", "> 0.9\n"),
+        ("last_reload_successful) == 0", "last_reload_successful) == 1"),
+        ("!= min", "== min"),
+        ("[15m])) > 0", "[15m])) > 4"),
+        ("absent(fieldward_build_info)", "absent(fieldward_rules)"),
+    ] {
+        assert!(alerts.contains(from), "{from}");
+        fs::write(&changed, alerts.replacen(from, to, 1)).unwrap();
+        let tested = promtool.run(&["test", "rules", test.to_str().unwrap()]);
+        assert!(!tested.is_success, "`{to}` instead of `{from}` makes no difference");
+    }
+    Ok(())
+}
+
+/// Its queries as rules, with what Grafana puts in for its variables.
+fn the_dashboard_asks_what_can_be_asked() -> Result<(), Lacking> {
+    let queries = queries();
+    let rules: Vec<Value> = queries
+        .iter()
+        .enumerate()
+        .map(|(number, query)| {
+            let query = query.replace("$__rate_interval", "2m").replace("$namespace", ".*");
+            assert!(!query.contains('$'), "{query}");
+            json!({"record": format!("query:{number}"), "expr": query})
+        })
+        .collect();
+    assert!(rules.len() > 10);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.json");
+    fs::write(&file, json!({"groups": [{"name": "dashboard", "rules": rules}]}).to_string()).unwrap();
+    let checked = Tool::promtool()?.run(&["check", "rules", file.to_str().unwrap()]);
+    assert!(checked.is_success, "{checked:?}");
+    Ok(())
+}
+
+fn each_alert_is_tested_and_explained() {
+    let (series, readme) = (read(SERIES), fs::read_to_string(root().join(CHART).join("README.md")).unwrap());
+    let rules = documents(&read(ALERTS)).remove(0)["groups"][0]["rules"].as_array().unwrap().clone();
+    assert!(rules.len() >= 8);
+    for rule in rules {
+        let name = rule["alert"].as_str().unwrap();
+        assert!(series.contains(&format!("alertname=\"{name}\"")), "{SERIES} never has {name} fire");
+        // As GitHub names the sections of a page.
+        assert!(readme.contains(&format!("\n### Alert {name}\n")), "README.md says nothing on {name}");
+        let page = rule["annotations"]["runbook_url"].as_str().unwrap();
+        assert_eq!(page, format!("{CHART}/README.md#alert-{}", name.to_lowercase()));
+    }
+}
+
+async fn all_metrics_that_are_asked_for_are_served() {
+    let server = Server::start(&[]);
+    let client = server.client();
+    let case: Value = serde_json::from_str(&read("tests/cases/volcano-job/vj-mixed.json")).unwrap();
+    post(&client, &server.url("/validate"), case["review"].to_string()).await;
+    post(&client, &server.url("/validate"), "{").await;
+    let (_, served) = server.ops("/metrics").await.unwrap();
+    let served: BTreeSet<&str> = served.lines().filter_map(|line| line.split([' ', '{']).next()).filter(|name| *name != "#").collect();
+    let asked = queries().join(" ") + &read(ALERTS) + &read(SERIES);
+    let words = asked.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+    let asked: BTreeSet<&str> = words.filter(|word| word.starts_with("fieldward_") || word.starts_with("process_")).collect();
+    assert!(asked.len() > 10, "{asked:?}");
+    assert!(asked.is_subset(&served), "nobody serves {:?}", asked.difference(&served));
+}
+
+/// What the panels of the dashboard ask for, and its variables.
+fn queries() -> Vec<String> {
+    let dashboard: Value = serde_json::from_str(&read(&format!("{CHART}/{DASHBOARD}"))).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().unwrap());
+    targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect()
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
