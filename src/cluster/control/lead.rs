@@ -199,6 +199,8 @@ impl Lead {
             Some(known) => {
                 // If somebody was faster, the next turn sees what they wrote.
                 secret.metadata.resource_version.clone_from(&known.metadata.resource_version);
+                // One that was made by somebody else keeps its type, which cannot change.
+                secret.type_.clone_from(&known.type_);
                 drop(api.replace(name, &params, &secret).await?);
             }
         }

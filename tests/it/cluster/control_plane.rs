@@ -25,7 +25,8 @@ const CONTROLLER_MANAGER: &str = "controller-manager-token";
 const TOKENS: &str = "admin-token,admin,1,system:masters\ncontroller-manager-token,system:kube-controller-manager,2\n";
 
 /// Every request of a writer, with what admission annotated.
-const AUDIT: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n  verbs: [create, update, patch, delete]\n";
+const AUDIT: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n  verbs: [create, update, patch, delete]\n\
+    - level: Metadata\n  userGroups: [\"system:serviceaccounts:fieldward\"]\n";
 
 const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,\
                            deployment-controller,replicaset-controller,endpointslice-controller,job-controller,statefulset-controller,\

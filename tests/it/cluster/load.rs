@@ -187,7 +187,7 @@ impl Job {
             Ok(answer) => answer,
             Err(error) => return self.strange.push(format!("no answer: {error:?}")),
         };
-        let denied = answer.code == 403 && answer.message().contains("\"volcano-job.fieldward.io\" denied the request: ");
+        let denied = answer.code == 403 && answer.message().contains(".fieldward.io\" denied the request: ");
         let unasked = is_unasked(&answer);
         match permitted {
             true if answer.is_ok() => self.stored.push(counter),
@@ -204,5 +204,5 @@ impl Job {
 
 /// Whether the API server refused because it could not ask the webhook.
 fn is_unasked(answer: &Answer) -> bool {
-    answer.code == 500 && answer.message().contains("failed calling webhook \"volcano-job.fieldward.io\"")
+    answer.code == 500 && answer.message().contains("failed calling webhook") && answer.message().contains(".fieldward.io\"")
 }

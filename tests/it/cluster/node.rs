@@ -2,8 +2,8 @@
 //! its account, its readiness reported, its end by SIGTERM. Nothing of images, users or limits.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -26,9 +26,16 @@ const EVERY: Duration = Duration::from_millis(50);
 /// Pods by their names, and the exit codes of those that have ended; none after SIGKILL.
 type Ended = BTreeMap<String, Option<i32>>;
 
+/// How long a process that has ended by itself stays so: as long as a kubelet may take.
+const RESTART: Duration = Duration::from_secs(20);
+
+/// The processes of the pods that run.
+type Processes = Arc<Mutex<BTreeMap<String, u32>>>;
+
 /// A node that runs a namespace's pods until it is stopped.
 pub(crate) struct Node {
     stop: Arc<AtomicBool>,
+    processes: Processes,
     running: JoinHandle<Ended>,
 }
 
@@ -37,8 +44,15 @@ impl Node {
     pub(crate) fn start(plane: &ControlPlane, namespace: &str, address: fn(u8) -> String) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let kubeconfig = std::fs::read_to_string(plane.admin_kubeconfig()).unwrap();
-        let kubelet = Kubelet { api: plane.api(), kubeconfig, namespace: format!("/api/v1/namespaces/{namespace}"), address, started: 0 };
-        Self { running: tokio::spawn(kubelet.run(Arc::clone(&stop))), stop }
+        let (namespace, processes) = (format!("/api/v1/namespaces/{namespace}"), Processes::default());
+        let kubelet = Kubelet { api: plane.api(), kubeconfig, namespace, address, started: 0, processes: Arc::clone(&processes) };
+        Self { running: tokio::spawn(kubelet.run(Arc::clone(&stop))), stop, processes }
+    }
+
+    /// Ends a pod's process without warning; it is started again some time later.
+    pub(crate) fn kill(&self, pod: &str) {
+        let process = self.processes.lock().unwrap()[pod].to_string();
+        assert!(std::process::Command::new("kill").args(["-KILL", &process]).status().unwrap().success());
     }
 
     /// How the pods that have ended did so; those that run are killed.
@@ -55,6 +69,7 @@ struct Kubelet {
     namespace: String,
     address: fn(u8) -> String,
     started: u8,
+    processes: Processes,
 }
 
 /// A container that runs.
@@ -65,13 +80,14 @@ struct Container {
     probed: Option<Instant>,
     ready: Option<bool>,
     leaving: Option<Instant>,
+    died: Option<Instant>,
 }
 
 impl Kubelet {
     async fn run(mut self, stop: Arc<AtomicBool>) -> Ended {
         // Whoever writes endpoints wants to know the node of each.
         self.api.create("/api/v1/nodes", &json!({"metadata": {"name": NAME}})).await.object();
-        let (mut containers, mut ended, mut done) = (BTreeMap::new(), Ended::new(), BTreeSet::new());
+        let (mut containers, mut ended, mut done) = (BTreeMap::<String, Container>::new(), Ended::new(), BTreeSet::new());
         while !stop.load(Ordering::Relaxed) {
             let pods = self.api.get(&format!("{}/pods", self.namespace)).await.object();
             for pod in pods["items"].as_array().unwrap() {
@@ -79,12 +95,22 @@ impl Kubelet {
                 if pod["spec"]["nodeName"].is_null() {
                     self.bind(name).await;
                 } else if let Some(container) = containers.get_mut(name) {
-                    if self.follow(pod, container).await {
+                    if pod["metadata"]["deletionTimestamp"].is_null() && container.server.status().is_some() {
+                        let died = *container.died.get_or_insert_with(Instant::now);
+                        if container.ready.replace(false) != Some(false) {
+                            self.report(pod, &container.address, false).await;
+                        }
+                        if died.elapsed() > RESTART {
+                            *container = self.run_container(pod, container.address.clone()).await;
+                        }
+                    } else if self.follow(pod, container).await {
                         let code = containers.remove(name).and_then(|mut container: Container| container.server.status()?.code());
                         ended.insert(name.to_owned(), code);
                     }
                 } else if pod["spec"]["restartPolicy"] != "Never" {
-                    containers.insert(name.to_owned(), self.run_container(pod).await);
+                    self.started += 1;
+                    let address = (self.address)(9 + self.started);
+                    containers.insert(name.to_owned(), self.run_container(pod, address).await);
                 } else if done.insert(name.to_owned()) {
                     ended.insert(name.to_owned(), self.run_to_the_end(pod).await);
                 }
@@ -100,9 +126,7 @@ impl Kubelet {
     }
 
     /// Starts the pod's container: its arguments are its own, with the pod's address and the mounts where they are here.
-    async fn run_container(&mut self, pod: &Value) -> Container {
-        self.started += 1;
-        let address = (self.address)(9 + self.started);
+    async fn run_container(&self, pod: &Value, address: String) -> Container {
         let container = &pod["spec"]["containers"][0];
         let mut arguments: Vec<String> = serde_json::from_value(container["args"].clone()).unwrap();
         let mut mounts = Vec::new();
@@ -122,7 +146,8 @@ impl Kubelet {
         arguments = arguments.iter().map(|argument| argument.replace("=0.0.0.0:", &format!("={address}:"))).collect();
         let start = move || Server::start_as(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
         let server = tokio::task::spawn_blocking(start).await.unwrap();
-        Container { server, address, _mounts: mounts, probed: None, ready: None, leaving: None }
+        self.processes.lock().unwrap().insert(pod["metadata"]["name"].as_str().unwrap().to_owned(), server.id());
+        Container { server, address, _mounts: mounts, probed: None, ready: None, leaving: None, died: None }
     }
 
     /// Runs a pod that ends by itself, and reports how.
@@ -190,10 +215,15 @@ impl Kubelet {
             container.probed = Some(Instant::now());
             let ready = container.server.ops(probe["httpGet"]["path"].as_str().unwrap()).await.is_some_and(|(status, _)| status == 200);
             if container.ready.replace(ready) != Some(ready) {
-                self.api.patch(&format!("{path}/status"), MERGE_PATCH, &status(&container.address, ready)).await.object();
+                self.report(pod, &container.address, ready).await;
             }
         }
         false
+    }
+
+    async fn report(&self, pod: &Value, address: &str, ready: bool) {
+        let path = format!("{}/pods/{}/status", self.namespace, pod["metadata"]["name"].as_str().unwrap());
+        self.api.patch(&path, MERGE_PATCH, &status(address, ready)).await.object();
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod idle;
 mod killed;
-mod restarted;
+pub(crate) mod restarted;
 mod swapped;
 
 use std::collections::BTreeSet;

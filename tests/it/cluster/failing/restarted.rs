@@ -60,7 +60,7 @@ async fn restarted(assets: Assets) {
 }
 
 /// Applies what `fieldward manifests` prints, as it is, and makes the Secret that it names.
-async fn install(plane: &ControlPlane) {
+pub(crate) async fn install(plane: &ControlPlane) {
     let (authority, key, folder) = (Authority::new(), ecdsa(), tempfile::tempdir().unwrap());
     let ca = write(folder.path(), "webhook-ca.pem", &authority.pem);
     let printed = fieldward().args(["manifests", "--ca-bundle", &ca]).output().unwrap();
@@ -73,20 +73,20 @@ async fn install(plane: &ControlPlane) {
     plane.api().create("/api/v1/namespaces/fieldward/secrets", &secret).await.object();
 }
 
-async fn ready_endpoints(api: &Api) -> usize {
+pub(crate) async fn ready_endpoints(api: &Api) -> usize {
     let slices = api.get("/apis/discovery.k8s.io/v1/namespaces/fieldward/endpointslices").await.object();
     let endpoints = slices["items"].as_array().unwrap().iter().flat_map(|slice| slice["endpoints"].as_array().cloned().unwrap_or_default());
     endpoints.filter(|endpoint| endpoint["conditions"]["ready"] == true).count()
 }
 
-async fn pods(api: &Api) -> BTreeSet<String> {
+pub(crate) async fn pods(api: &Api) -> BTreeSet<String> {
     let pods = api.get("/api/v1/namespaces/fieldward/pods").await.object();
     let names = pods["items"].as_array().unwrap().iter().map(|pod| &pod["metadata"]["name"]);
     names.map(|name: &Value| name.as_str().unwrap().to_owned()).collect()
 }
 
 /// Runs kubectl in fieldward's namespace, while the load goes on.
-async fn in_namespace(plane: &Arc<ControlPlane>, args: &[&str]) {
+pub(crate) async fn in_namespace(plane: &Arc<ControlPlane>, args: &[&str]) {
     let kubectl = plane.kubectl();
     let args: Vec<String> = ["-n", "fieldward"].iter().chain(args).map(|arg| (*arg).to_owned()).collect();
     let run = move || kubectl.run(&args.iter().map(String::as_str).collect::<Vec<_>>()).ok();

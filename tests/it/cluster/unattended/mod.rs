@@ -4,14 +4,20 @@
 mod certificates;
 mod registration;
 mod replica;
+mod replicas;
 mod rules;
 
 use libtest_mimic::Trial;
 
 use super::alone;
+use super::network::isolated;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
+        isolated("unattended::two_replicas_are_upgraded_from_manifests_under_load", replicas::upgraded),
+        isolated("unattended::two_replicas_renew_leaf_and_ca_under_load", replicas::rotated_together),
+        isolated("unattended::a_leader_that_is_killed_is_followed", replicas::leader_killed),
+        isolated("unattended::roles_permit_what_is_asked_for_and_nothing_else", replicas::permitted),
         alone("unattended::leaf_and_ca_are_replaced_under_load", certificates::rotated),
         alone("unattended::a_thousand_rules_are_registered", registration::a_thousand_rules),
         alone("unattended::a_secret_that_is_lost_comes_back", certificates::secret_lost),

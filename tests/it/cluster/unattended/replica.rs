@@ -125,17 +125,17 @@ async fn grant(plane: &ControlPlane) {
     let names: Vec<String> =
         (1..=8).map(|number| if number == 1 { "fieldward".to_owned() } else { format!("fieldward-{number}") }).collect();
     let cluster_role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "fieldward"}, "rules": [
-        {"apiGroups": ["fieldward.io"], "resources": ["updaterules"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": ["fieldward.io"], "resources": ["updaterules"], "verbs": ["list", "watch"]},
         {"apiGroups": ["fieldward.io"], "resources": ["updaterules/status"], "verbs": ["patch"]},
         {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
         {"apiGroups": ["admissionregistration.k8s.io"], "resources": ["validatingwebhookconfigurations"], "verbs": ["list", "watch", "create"]},
-        {"apiGroups": ["admissionregistration.k8s.io"], "resources": ["validatingwebhookconfigurations"], "resourceNames": names, "verbs": ["get", "patch", "delete"]},
+        {"apiGroups": ["admissionregistration.k8s.io"], "resources": ["validatingwebhookconfigurations"], "resourceNames": names, "verbs": ["patch", "delete"]},
     ]});
     let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "fieldward", "namespace": NAMESPACE}, "rules": [
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
-        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["fieldward-tls"], "verbs": ["get", "list", "watch", "update"]},
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["fieldward-tls"], "verbs": ["list", "watch", "update"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
-        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": ["fieldward"], "verbs": ["get", "patch", "update"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": ["fieldward"], "verbs": ["get", "patch"]},
     ]});
     let subjects = json!([{"kind": "ServiceAccount", "name": "fieldward", "namespace": NAMESPACE}]);
     let binding = |kind: &str, of: &str, namespace: Value| {
