@@ -16,6 +16,9 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::certificates::{Authority, IssueError, Subject};
 
+/// The annotation on the Secret by which somebody wants a new `certificate` or `ca` now.
+pub const RENEW: &str = "fieldward.io/renew";
+
 /// The members of the Secret, in cert-manager's names where it has one.
 const CERTIFICATE: &str = "tls.crt";
 const KEY: &str = "tls.key";
@@ -161,10 +164,7 @@ impl Kept {
         let (ca_from, ca_until) = validity(newest).unwrap_or((UNIX_EPOCH, UNIX_EPOCH));
         let ca_due = two_thirds(ca_from, ca_until);
         if ca_due <= now {
-            let authority = Authority::new(now, lifetimes.authority)?;
-            let (own, authority_key) = authority.into_pem();
-            let changed = Self { bundle: std::iter::once(own).chain(valid).collect(), authority_key, ..self.clone() };
-            return Ok(Due::Change(Box::new(changed), Change::Authority));
+            return Ok(Due::Change(Box::new(self.with_authority(valid, now, lifetimes)?), Change::Authority));
         }
         let (from, until) = validity(&self.certificate).unwrap_or((UNIX_EPOCH, UNIX_EPOCH));
         let leaf_due = two_thirds(from, until);
@@ -172,16 +172,46 @@ impl Kept {
         let settled = trusted_since.map(|since| since + lifetimes.settling);
         let may_issue = is_of_newest || settled.is_some_and(|settled| settled <= now) || until <= now;
         if (leaf_due <= now || !is_of_newest) && may_issue {
-            let authority = Authority::of(newest, &self.authority_key)?;
-            let lifetime = lifetimes.certificate.min(ca_until.duration_since(now).unwrap_or_default());
-            let (certificate, key) = authority.certificate(subjects, now, lifetime)?;
-            return Ok(Due::Change(Box::new(Self { bundle: valid, certificate, key, ..self.clone() }), Change::Certificate));
+            return Ok(Due::Change(Box::new(self.with_certificate(valid, subjects, now, lifetimes)?), Change::Certificate));
         }
         if valid.len() < self.bundle.len() {
             return Ok(Due::Change(Box::new(Self { bundle: valid, ..self.clone() }), Change::Bundle));
         }
         let waiting = if is_of_newest { leaf_due } else { settled.unwrap_or(now + lifetimes.settling) };
         Ok(Due::Nothing(waiting.min(ca_due)))
+    }
+
+    /// What to keep instead if somebody wants a new one before it is due; none if a new certificate is on its way already.
+    ///
+    /// # Errors
+    /// As [`Kept::due`].
+    pub fn renewed(&self, what: Change, subjects: &[Subject], now: SystemTime, lifetimes: Lifetimes) -> Result<Option<Self>, IssueError> {
+        let is_of_newest = self.bundle.first().is_some_and(|newest| comes_from(&self.certificate, newest));
+        match what {
+            Change::Authority => self.with_authority(self.bundle.clone(), now, lifetimes).map(Some),
+            Change::Certificate if is_of_newest => self.with_certificate(self.bundle.clone(), subjects, now, lifetimes).map(Some),
+            Change::Certificate | Change::Bundle => Ok(None),
+        }
+    }
+
+    fn with_authority(&self, trusted: Vec<String>, now: SystemTime, lifetimes: Lifetimes) -> Result<Self, IssueError> {
+        let (own, authority_key) = Authority::new(now, lifetimes.authority)?.into_pem();
+        Ok(Self { bundle: std::iter::once(own).chain(trusted).collect(), authority_key, ..self.clone() })
+    }
+
+    /// A certificate of the newest CA, which it does not outlive.
+    fn with_certificate(
+        &self,
+        bundle: Vec<String>,
+        subjects: &[Subject],
+        now: SystemTime,
+        lifetimes: Lifetimes,
+    ) -> Result<Self, IssueError> {
+        let newest = bundle.first().map(String::as_str).unwrap_or_default();
+        let (_, until) = validity(newest).unwrap_or((UNIX_EPOCH, UNIX_EPOCH));
+        let lifetime = lifetimes.certificate.min(until.duration_since(now).unwrap_or_default());
+        let (certificate, key) = Authority::of(newest, &self.authority_key)?.certificate(subjects, now, lifetime)?;
+        Ok(Self { bundle, certificate, key, ..self.clone() })
     }
 }
 
@@ -229,4 +259,120 @@ fn comes_from(certificate: &str, ca: &str) -> bool {
         _ => None,
     });
     certificate.issuer() == ca.subject() && own_key.is_some() && key_of(&certificate) == own_key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIFETIMES: Lifetimes =
+        Lifetimes { authority: Duration::from_hours(300), certificate: Duration::from_hours(30), settling: Duration::from_mins(5) };
+
+    fn subjects() -> Vec<Subject> {
+        vec![Subject::Dns("fieldward.fieldward.svc".to_owned())]
+    }
+
+    fn due(kept: &Kept, now: SystemTime, since: Option<SystemTime>) -> Due {
+        kept.due(&subjects(), now, since, LIFETIMES).expect("keys that sign")
+    }
+
+    fn changed(kept: &Kept, now: SystemTime, since: Option<SystemTime>) -> (Kept, Change) {
+        match due(kept, now, since) {
+            Due::Change(kept, change) => (*kept, change),
+            Due::Nothing(until) => panic!("nothing before {until:?}"),
+        }
+    }
+
+    fn rests(kept: &Kept, now: SystemTime, since: Option<SystemTime>) -> SystemTime {
+        match due(kept, now, since) {
+            Due::Nothing(until) => until,
+            Due::Change(_, change) => panic!("{change:?}"),
+        }
+    }
+
+    fn whole_seconds() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+    }
+
+    #[test]
+    fn a_certificate_is_replaced_after_two_thirds_of_its_life_and_a_ca_before_it_is_needed() {
+        let start = whole_seconds();
+        let first = Kept::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
+        let leaf_due = rests(&first, start, Some(start));
+        let (from, until) = validity(&first.certificate).expect("a certificate");
+        assert_eq!(leaf_due, two_thirds(from, until));
+
+        let (second, change) = changed(&first, leaf_due, Some(start));
+        assert_eq!((change, &second.bundle), (Change::Certificate, &first.bundle));
+        assert!(second.certificate != first.certificate && is_trusted(&second.certificate, &second.bundle()));
+
+        // A new CA issues nothing until it has been trusted for a while; what is shown stays trusted throughout.
+        let (ca_from, ca_until) = validity(&first.bundle[0]).expect("a CA");
+        let ca_due = two_thirds(ca_from, ca_until);
+        let (both, change) = changed(&second, ca_due, Some(start));
+        assert_eq!((change, both.bundle.len(), &both.certificate), (Change::Authority, 2, &second.certificate));
+        assert!(is_trusted(&both.certificate, &both.bundle()) && both.authority_key != second.authority_key);
+        rests(&both, ca_due, None);
+        assert_eq!(rests(&both, ca_due, Some(ca_due)), ca_due + LIFETIMES.settling);
+        let settled = ca_due + LIFETIMES.settling;
+        let (third, change) = changed(&both, settled, Some(ca_due));
+        assert_eq!((change, &third.bundle), (Change::Certificate, &both.bundle));
+        assert!(comes_from(&third.certificate, &both.bundle[0]) && !comes_from(&third.certificate, &both.bundle[1]));
+
+        // The old CA leaves when nothing of it can be valid any more.
+        let (fourth, _) = changed(&third, ca_until - Duration::from_secs(1), Some(ca_due));
+        assert_eq!(fourth.bundle.len(), 2);
+        let (fifth, change) = changed(&fourth, ca_until, Some(ca_due));
+        assert_eq!((change, fifth.bundle), (Change::Bundle, vec![both.bundle[0].clone()]));
+    }
+
+    #[test]
+    fn what_is_wanted_now_is_made_now_unless_it_is_on_its_way() {
+        let start = whole_seconds();
+        let kept = Kept::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
+        let renewed = |kept: &Kept, what: Change| kept.renewed(what, &subjects(), start, LIFETIMES).expect("keys that sign");
+        let certificate = renewed(&kept, Change::Certificate).expect("a certificate");
+        assert!(certificate.bundle == kept.bundle && certificate.certificate != kept.certificate);
+        let authority = renewed(&kept, Change::Authority).expect("a CA");
+        assert!(authority.bundle.len() == 2 && authority.certificate == kept.certificate);
+        assert_eq!(renewed(&authority, Change::Certificate), None, "the new CA is not trusted yet");
+    }
+
+    #[test]
+    fn no_certificate_outlives_its_ca() {
+        let start = whole_seconds();
+        let long = Lifetimes { certificate: LIFETIMES.authority * 2, ..LIFETIMES };
+        let kept = Kept::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
+        let (_, ca_until) = validity(&kept.bundle[0]).expect("a CA");
+        let later = rests(&kept, start, Some(start));
+        let Ok(Due::Change(renewed, Change::Certificate)) = kept.due(&subjects(), later, Some(start), long) else { panic!("due") };
+        assert!(validity(&renewed.certificate).expect("a certificate").1 <= ca_until);
+    }
+
+    #[test]
+    fn when_all_has_expired_all_is_made_anew() {
+        let start = whole_seconds();
+        let kept = Kept::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
+        let late = start + LIFETIMES.authority * 2;
+        let (anew, change) = changed(&kept, late, Some(start));
+        assert_eq!((change, anew.bundle.len()), (Change::Certificate, 1));
+        assert!(anew.bundle != kept.bundle && is_trusted(&anew.certificate, &anew.bundle()));
+        rests(&anew, late, None);
+    }
+
+    #[test]
+    fn a_secret_says_what_was_kept_or_what_is_wrong_with_it() {
+        let kept = Kept::new(&subjects(), Vec::new(), whole_seconds(), LIFETIMES).expect("a CA");
+        let secret = kept.secret("s", "n", BTreeMap::new());
+        assert_eq!(Kept::of(&secret), Ok(kept));
+        for name in [CERTIFICATE, KEY, BUNDLE, AUTHORITY_KEY] {
+            let mut lacking = secret.clone();
+            lacking.data.as_mut().map(|data| data.remove(name));
+            assert_eq!(Kept::of(&lacking), Err(Unusable::Missing(name)));
+            let mut broken = secret.clone();
+            broken.data.as_mut().map(|data| data.insert(name.to_owned(), ByteString(b"broken".to_vec())));
+            assert!(matches!(Kept::of(&broken), Err(Unusable::Unreadable(found, _)) if found == name), "{name}");
+        }
+        assert_eq!(format!("{:?}", Kept::of(&secret)), "Ok(Kept { .. })", "keys are not shown");
+    }
 }

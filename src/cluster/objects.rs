@@ -265,3 +265,87 @@ fn in_object(errors: &RuleErrors, text: &str) -> String {
     }
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(name: &str, created: &str, generation: i64, mutable: &Value) -> Arc<RuleObject> {
+        let object = json!({
+            "apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule",
+            "metadata": {"name": name, "uid": format!("uid-of-{name}"), "generation": generation, "creationTimestamp": created,
+                         "annotations": {"fieldward.io/source": "here", "other": "thing"}},
+            "spec": {
+                "matchConstraints": {"resourceRules": [{"apiGroups": ["example.com"], "apiVersions": ["v1"], "resources": ["widgets"]}]},
+                "mutable": mutable,
+            },
+        });
+        let object: DynamicObject = serde_json::from_value(object).expect("an object");
+        Arc::new(RuleObject::of(&object))
+    }
+
+    fn resolved(objects: &[Arc<RuleObject>], before: &Resolved) -> Resolved {
+        Resolved::new(Builtin::Left, &[], objects, before).expect("no files")
+    }
+
+    fn held_by(resolved: &Resolved) -> Vec<&str> {
+        resolved.documents.iter().map(|document| document.origin.as_str()).collect()
+    }
+
+    const OLD: &str = "2026-01-01T00:00:00Z";
+    const NEW: &str = "2026-01-02T00:00:00Z";
+
+    #[test]
+    fn the_older_of_two_holds_and_then_the_other() {
+        let (old, new) = (object("b", OLD, 1, &json!(["spec.a"])), object("a", NEW, 1, &json!(["spec.b"])));
+        let both = resolved(&[Arc::clone(&new), Arc::clone(&old)], &Resolved::default());
+        assert_eq!(held_by(&both), ["updaterules/b"]);
+        assert!(matches!(&both.verdicts["a"].outcome, Outcome::Contended { reason } if reason.starts_with("the older UpdateRule b holds")));
+        assert_eq!(
+            (&both.verdicts["b"].outcome, both.verdicts["b"].kinds.as_str(), both.verdicts["b"].mutable),
+            (&Outcome::InForce, "widgets", Some(1))
+        );
+        assert_eq!(held_by(&resolved(&[new], &both)), ["updaterules/a"]);
+    }
+
+    #[test]
+    fn what_a_file_says_holds_before_any_object() {
+        let text = object("file", OLD, 1, &json!(["spec.a"])).text.clone();
+        let file = Document { origin: "file.yaml".to_owned(), text };
+        let found = Resolved::new(Builtin::Left, &[file], &[object("a", OLD, 1, &json!([]))], &Resolved::default()).expect("a rule");
+        assert!(
+            matches!(&found.verdicts["a"].outcome, Outcome::Contended { reason } if reason.starts_with("the rule file of file.yaml holds"))
+        );
+        assert!(found.documents.is_empty());
+    }
+
+    #[test]
+    fn the_last_good_generation_stays_until_there_is_a_better_one() {
+        let good = resolved(&[object("a", OLD, 1, &json!(["spec.a"]))], &Resolved::default());
+        let broken = resolved(&[object("a", OLD, 2, &json!(["spec..a"]))], &good);
+        assert_eq!(broken.documents, good.documents);
+        let Outcome::Refused { reason, stays: Some(1) } = &broken.verdicts["a"].outcome else { panic!("{broken:?}") };
+        assert!(reason.contains("\"spec..a\": in path `spec..a`"), "{reason}");
+        let still = resolved(&[object("a", OLD, 3, &json!([3]))], &broken);
+        assert_eq!(still.documents, good.documents);
+        let better = resolved(&[object("a", OLD, 4, &json!(["spec.b"]))], &still);
+        assert!(better.documents != good.documents && better.verdicts["a"].outcome == Outcome::InForce);
+        // An object that only has its name is another one.
+        let mut other = RuleObject::clone(&object("a", NEW, 1, &json!([3])));
+        other.uid = "other".to_owned();
+        assert!(resolved(&[Arc::new(other)], &good).documents.is_empty());
+    }
+
+    #[test]
+    fn an_object_named_as_a_built_in_rule_replaces_it() {
+        let own = object("mxjob", NEW, 1, &json!(["spec.a"]));
+        let found = Resolved::new(Builtin::Included, &[], &[own], &Resolved::default()).expect("no files");
+        assert_eq!((held_by(&found), &found.verdicts["mxjob"].outcome), (vec!["updaterules/mxjob"], &Outcome::InForce));
+    }
+
+    #[test]
+    fn of_the_annotations_only_its_own_are_part_of_the_rule() {
+        let text = &object("a", OLD, 1, &json!([])).text;
+        assert!(text.contains("\"fieldward.io/source\": \"here\"") && !text.contains("other"), "{text}");
+    }
+}

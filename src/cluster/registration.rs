@@ -404,7 +404,84 @@ pub(super) fn selector(selector: &LabelSelector) -> Option<meta::LabelSelector> 
 
 #[cfg(test)]
 mod tests {
-    use super::{BaseUrl, CaBundle};
+    use k8s_openapi::ByteString;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
+
+    use super::{BaseUrl, CaBundle, Endpoint, Trust, api, configurations, correction, with_events};
+    use crate::engine::{Builtin, Document, RuleSet};
+
+    /// The registration of rules for widgets that differ in this.
+    fn registered(differing: &[&str]) -> Vec<api::ValidatingWebhookConfiguration> {
+        let rule = |(number, more): (usize, &&str)| Document {
+            origin: "rule.yaml".to_owned(),
+            text: format!(
+                "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: rule-{number}}}\nspec:\n  matchConstraints:\n    resourceRules: \
+                 [{{apiGroups: [example.com], apiVersions: [v1], resources: [widgets{number}]}}]\n{more}  mutable: [spec.a]\n"
+            ),
+        };
+        let documents: Vec<Document> = differing.iter().enumerate().map(rule).collect();
+        let rules = RuleSet::load(Builtin::Left, &documents).expect("rules");
+        let endpoint = Endpoint::Service { name: "s".to_owned(), namespace: "n".to_owned(), port: 443 };
+        configurations(&rules, "fieldward", &endpoint, &Trust::Elsewhere).expect("few")
+    }
+
+    fn webhooks(configurations: &[api::ValidatingWebhookConfiguration]) -> Vec<&api::ValidatingWebhook> {
+        configurations.iter().flat_map(|configuration| configuration.webhooks.iter().flatten()).collect()
+    }
+
+    #[test]
+    fn rules_share_a_webhook_where_they_say_the_same_but_of_what() {
+        let ignore = "  failurePolicy: Ignore\n";
+        let condition = "  matchConditions: [{name: a, expression: 'true'}]\n";
+        let selector = "    objectSelector: {matchLabels: {a: b}}\n";
+        let found = registered(&["", "", ignore, condition, selector, "    namespaceSelector: {matchLabels: {a: b}}\n", ignore]);
+        let mut resources: Vec<Vec<String>> = webhooks(&found)
+            .into_iter()
+            .map(|webhook| webhook.rules.iter().flatten().flat_map(|rule| rule.resources.clone().unwrap_or_default()).collect())
+            .collect();
+        resources.sort();
+        assert_eq!(
+            resources,
+            [vec!["widgets0", "widgets1"], vec!["widgets2", "widgets6"], vec!["widgets3"], vec!["widgets4"], vec!["widgets5"]]
+        );
+        for webhook in webhooks(&found) {
+            let path = webhook.client_config.service.as_ref().and_then(|service| service.path.as_deref()).unwrap_or_default();
+            let shared =
+                webhook.name.strip_prefix("selected-").map(|rest| format!("/validate/selected/{}", rest.trim_end_matches(".fieldward.io")));
+            let own = format!("/validate/{}", webhook.name.trim_end_matches(".fieldward.io"));
+            assert_eq!(path, shared.unwrap_or(own));
+        }
+    }
+
+    #[test]
+    fn what_the_api_server_fills_in_is_nothing_to_correct() {
+        let applied = registered(&[""]).remove(0);
+        let mut stored = applied.clone();
+        for webhook in stored.webhooks.iter_mut().flatten() {
+            webhook.object_selector = Some(meta::LabelSelector { match_labels: Some(Default::default()), ..Default::default() });
+            webhook.match_conditions = Some(Vec::new());
+            webhook.client_config.ca_bundle = Some(ByteString(b"of somebody else".to_vec()));
+            webhook.rules.iter_mut().flatten().for_each(|rule| rule.scope = Some("*".to_owned()));
+        }
+        assert_eq!(correction(&applied, &stored), None);
+        let mut changed = stored.clone();
+        for webhook in changed.webhooks.iter_mut().flatten() {
+            webhook.failure_policy = Some("Ignore".to_owned());
+        }
+        let corrected = correction(&applied, &changed).expect("a correction");
+        let bundle = corrected.first().and_then(|webhook| webhook.client_config.ca_bundle.clone());
+        assert_eq!(bundle, Some(ByteString(b"of somebody else".to_vec())), "what was not applied is not taken away");
+        let mut more = stored;
+        more.webhooks.iter_mut().for_each(|webhooks| webhooks.extend(webhooks.clone()));
+        assert!(correction(&applied, &more).is_some());
+    }
+
+    #[test]
+    fn who_writes_events_says_so() {
+        let mut found = registered(&["", "  failurePolicy: Ignore\n"]);
+        with_events(&mut found);
+        assert!(webhooks(&found).iter().all(|webhook| webhook.side_effects == "NoneOnDryRun"));
+    }
 
     #[test]
     fn an_address_is_what_the_api_server_takes() {

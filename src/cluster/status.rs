@@ -82,3 +82,59 @@ impl State {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn object(status: Value) -> RuleObject {
+        let text = String::new;
+        RuleObject { name: "r".to_owned(), uid: text(), generation: 2, created: text(), text: text(), status }
+    }
+
+    fn told(outcome: Outcome, registered: &Registered) -> Value {
+        let verdict = Verdict { generation: 2, outcome, kinds: "Widget".to_owned(), mutable: Some(3) };
+        json!(of(&object(Value::Null), &verdict, registered, UNIX_EPOCH).expect("another one"))
+    }
+
+    #[test]
+    fn a_rule_is_ready_when_nothing_stands_in_the_way() {
+        let under = Registered::Under("fieldward".to_owned());
+        let reason = || "why".to_owned();
+        let table = [
+            (Outcome::InForce, &under, "True", Value::Null, ["True", "False", "True"]),
+            (Outcome::InForce, &Registered::NotYet, "False", json!("Pending"), ["True", "False", "False"]),
+            (Outcome::InForce, &Registered::Failed(reason()), "False", json!("Failed"), ["True", "False", "False"]),
+            (Outcome::Contended { reason: reason() }, &under, "False", json!("HeldByAnother"), ["True", "True", "False"]),
+            (Outcome::Refused { reason: reason(), stays: None }, &under, "False", json!("Invalid"), ["False", "False", "False"]),
+            (Outcome::Refused { reason: reason(), stays: Some(1) }, &under, "False", json!("Invalid"), ["False", "False", "True"]),
+        ];
+        for (outcome, registered, ready, why, conditions) in table {
+            let status = told(outcome.clone(), registered);
+            assert_eq!((&status["ready"], &status["reason"]), (&json!(ready), &why), "{outcome:?}");
+            let found: Vec<(&str, &str)> = status["conditions"]
+                .as_array()
+                .expect("conditions")
+                .iter()
+                .map(|condition| (condition["type"].as_str().unwrap_or_default(), condition["status"].as_str().unwrap_or_default()))
+                .collect();
+            let [accepted, conflicting, asked] = conditions;
+            assert_eq!(found, [("Accepted", accepted), ("Conflicting", conflicting), ("Registered", asked)], "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn what_has_not_changed_keeps_its_time_and_is_not_written_again() {
+        let before = told(Outcome::InForce, &Registered::NotYet);
+        let verdict = Verdict { generation: 2, outcome: Outcome::InForce, kinds: "Widget".to_owned(), mutable: Some(3) };
+        let later = UNIX_EPOCH + Duration::from_secs(60);
+        assert_eq!(of(&object(before.clone()), &verdict, &Registered::NotYet, later), None);
+        let after = json!(of(&object(before), &verdict, &Registered::Under("fieldward".to_owned()), later));
+        let since = |index: usize| after["conditions"][index]["lastTransitionTime"].clone();
+        assert_eq!((since(0), since(2)), (json!("1970-01-01T00:00:00Z"), json!("1970-01-01T00:01:00Z")));
+    }
+}

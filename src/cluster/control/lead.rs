@@ -166,6 +166,14 @@ impl Lead {
             // Deleted or broken by hand, it is written anew as it was: what replicas show stays trusted.
             Some(kept) if known.is_none_or(|secret| Kept::of(secret).is_err()) => (kept, "as they were"),
             Some(kept) => {
+                if let Some(change) = known.and_then(wanted)
+                    && let Some(kept) = kept.renewed(change, subjects, now, lifetimes)?
+                {
+                    // The annotation is gone with what is written.
+                    self.write(name, &kept, known).await?;
+                    tracing::info!(secret = name, change = words(change), "certificates written, as the annotation wants");
+                    return Ok((Some(CaBundle::parse(kept.bundle().into_bytes())?), RETRY));
+                }
                 let bundle = kept.bundle();
                 let since = self.trusted.as_ref().filter(|(trusted, _)| *trusted == bundle).map(|(_, since)| *since);
                 match kept.due(subjects, now, since, lifetimes)? {
@@ -284,6 +292,15 @@ impl Lead {
         });
         stream::iter(writing).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         Ok(())
+    }
+}
+
+/// What somebody wants to be renewed before it is due.
+fn wanted(secret: &Secret) -> Option<Change> {
+    match secret.metadata.annotations.as_ref()?.get(keeping::RENEW)?.as_str() {
+        "ca" => Some(Change::Authority),
+        "certificate" => Some(Change::Certificate),
+        _ => None,
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Builtin, Rule, RuleName, SelectionKey, Target, builtin};
 use super::{parse, resources};
 
 /// One file of rules: YAML, several documents separated by `---`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
     /// What errors call it: a file name, usually.
     pub origin: String,

@@ -6,7 +6,7 @@ use super::door;
 use super::{Run, wild, world};
 use crate::oracle::rule::{Entry, Reading, Rule, User};
 use crate::oracle::{self, notation, render};
-use fieldward::engine::{Builtin, Document, RuleSet};
+use fieldward::engine::{Builtin, Document, Path, RuleSet};
 use libtest_mimic::Failed;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -14,6 +14,7 @@ use proptest::test_runner::{TestCaseError, TestRunner};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Old = new is allowed, whatever the rule.
 pub(super) fn an_update_that_changes_nothing_is_allowed(run: Run) -> Result<(), Failed> {
@@ -98,6 +99,21 @@ pub(super) fn bare_entries_are_symmetric_and_transitive(run: Run) -> Result<(), 
         }
         Ok(())
     })
+}
+
+/// What the API server takes for a path is what the parser takes.
+pub(super) fn the_pattern_of_paths_is_their_grammar(run: Run) -> Result<(), Failed> {
+    let parts = r"([ab_.*0é -]|\n|\[|\]|'|''|=|\.a|\[\*\]|\['a.b'\]|\[a=b\]|\[a='b(\*){0,3}'\]|\[a='(''|c|\*)*'\]){0,9}";
+    let pattern = regex::Regex::new(Path::PATTERN).unwrap();
+    let valid = AtomicUsize::new(0);
+    run.each(&parts, |text: String| {
+        let is_path = Path::parse(&text).is_ok();
+        valid.fetch_add(usize::from(is_path), Ordering::Relaxed);
+        prop_assert_eq!(pattern.is_match(&text), is_path, "{:?}", text);
+        Ok(())
+    })?;
+    let valid = valid.into_inner();
+    if valid * 20 < run.cases { Err(format!("only {valid} were paths").into()) } else { Ok(()) }
 }
 
 /// json-patch's patch from old to new, applied to old, gives new.

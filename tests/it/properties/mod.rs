@@ -59,6 +59,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("properties::explanations_are_true", move || explained::explanations_are_true(run.part(6))),
         Trial::test("properties::differences_are_complete", move || differing::differences_are_complete(run.part(6))),
         Trial::test("properties::a_learned_rule_is_the_smallest", move || learned::a_learned_rule_is_the_smallest(run.part(40))),
+        Trial::test("properties::the_pattern_of_paths_is_their_grammar", move || laws::the_pattern_of_paths_is_their_grammar(run)),
         Trial::test("properties::every_body_is_answered", move || laws::every_body_is_answered(run.part(10))),
     ];
     trials.extend(sentences::table().into_iter().map(|sentence| {

@@ -80,11 +80,11 @@ pub(super) async fn rotated(assets: Assets) {
     );
 }
 
-/// A Secret that is deleted or broken by hand comes back as it was, and nothing is lost.
+/// A Secret that is deleted or broken by hand comes back as it was, one that is to be renewed by hand is, and nothing is lost.
 pub(super) async fn secret_lost(assets: Assets) {
     let site = Site::new(&assets).await;
     let rule = root().join("deploy/rules/volcano-job.yaml");
-    let _replica = site.replica("a", address(), &["--no-builtin-rules", "--rules", rule.to_str().unwrap()]).await;
+    let _replica = site.replica("a", address(), &["--no-builtin-rules", "--rules", rule.to_str().unwrap(), "--ca-settling=2s"]).await;
     let api = site.plane.api();
     probe().refused_with(&api, 403).await;
     let load = Load::start(&api, "default", 2).await;
@@ -96,6 +96,17 @@ pub(super) async fn secret_lost(assets: Assets) {
     let broken = json!({"data": {"tls.crt": base64::encode(b"broken")}});
     api.patch(&path, crate::cluster::api::MERGE_PATCH, &broken).await.object();
     eventually("what was broken is mended", async || api.get(&path).await.body["data"] == kept).await;
+    let renewed = async |what: &str| {
+        let annotation = format!("fieldward.io/renew={what}");
+        site.plane.kubectl().run(&["-n", NAMESPACE, "annotate", "secret", "fieldward-tls", &annotation]).ok();
+        eventually("the annotation is heard", async || api.get(&path).await.body["metadata"]["annotations"].is_null()).await;
+        api.get(&path).await.object()["data"].clone()
+    };
+    let certificate = renewed("certificate").await;
+    assert!(certificate["tls.crt"] != kept["tls.crt"] && certificate["ca.crt"] == kept["ca.crt"]);
+    let authority = renewed("ca").await;
+    assert!(authority["tls.crt"] == certificate["tls.crt"] && authority["ca.crt"] != kept["ca.crt"]);
+    eventually("the new CA issues", async || api.get(&path).await.body["data"]["tls.crt"] != authority["tls.crt"]).await;
     load.served(5).await;
     load.stop(&site.plane).await.assert_none_lost();
 }

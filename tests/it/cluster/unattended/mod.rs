@@ -16,6 +16,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         isolated("unattended::two_replicas_are_upgraded_from_manifests_under_load", replicas::upgraded),
         isolated("unattended::two_replicas_renew_leaf_and_ca_under_load", replicas::rotated_together),
+        isolated("unattended::the_way_out_stays_open", replicas::out_of_the_way),
         isolated("unattended::a_leader_that_is_killed_is_followed", replicas::leader_killed),
         isolated("unattended::roles_permit_what_is_asked_for_and_nothing_else", replicas::permitted),
         alone("unattended::leaf_and_ca_are_replaced_under_load", certificates::rotated),

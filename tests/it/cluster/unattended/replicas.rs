@@ -15,7 +15,7 @@ use crate::cluster::failing::restarted::{in_namespace, install, pods, ready_endp
 use crate::cluster::load::Load;
 use crate::cluster::network::{TO_ENDPOINTS, address};
 use crate::cluster::node::Node;
-use crate::cluster::objects::{define_kinds, widget, widget_rule};
+use crate::cluster::objects::{define_kinds, volcano_job, widget, widget_rule};
 use crate::cluster::{THEIRS, eventually};
 use crate::corpus::root;
 
@@ -141,6 +141,30 @@ pub(super) async fn upgraded(assets: Assets) {
 
 fn names_of_webhooks(configuration: &Value) -> Vec<String> {
     configuration["webhooks"].as_array().into_iter().flatten().map(|webhook| webhook["name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The command with which README opens the gate does so for good, while the replicas run; applying the base again closes it.
+pub(super) async fn out_of_the_way(assets: Assets) {
+    let plane = plane(&assets).await;
+    let api = plane.api();
+    apply_base(&plane).await;
+    let node = Node::start(&plane, "fieldward", address);
+    both_in_service(&api).await;
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let command = readme.split("| It stands in the way | `kubectl ").nth(1).unwrap().split('`').next().unwrap();
+    let args: Vec<&str> = command.split(' ').collect();
+    in_namespace(&plane, &args).await;
+    let job = "/apis/batch.volcano.sh/v1alpha1/namespaces/default/jobs";
+    api.create(job, &volcano_job("open")).await.object();
+    for color in 0..40 {
+        let queue = json!({"spec": {"queue": format!("queue-{color}")}});
+        eventually("the gate is open", async || api.patch(&format!("{job}/open"), MERGE_PATCH, &queue).await.is_ok()).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(api.get(CONFIGURATIONS).await.object()["items"], json!([]), "nobody registers again");
+    }
+    apply_base(&plane).await;
+    probe().refused_with(&api, 403).await;
+    node.stop().await;
 }
 
 /// A permission: group, resource with subresource, verb; and the name, where the role says one.
