@@ -220,6 +220,7 @@ fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
         certificate,
         client_ca: args.tls_client_ca,
         rules: reloading(&args.rules, files, args.rules_reload_interval),
+        lingering: Duration::ZERO,
         reload_every: args.tls_reload_interval,
         limits: accept::Limits {
             handshake: args.handshake_timeout,

@@ -309,6 +309,7 @@ mod tests {
         // A new CA issues nothing until it has been trusted for a while; what is shown stays trusted throughout.
         let (ca_from, ca_until) = validity(&first.bundle[0]).expect("a CA");
         let ca_due = two_thirds(ca_from, ca_until);
+        let (second, _) = changed(&second, ca_due - Duration::from_hours(1), Some(start));
         let (both, change) = changed(&second, ca_due, Some(start));
         assert_eq!((change, both.bundle.len(), &both.certificate), (Change::Authority, 2, &second.certificate));
         assert!(is_trusted(&both.certificate, &both.bundle()) && both.authority_key != second.authority_key);

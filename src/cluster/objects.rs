@@ -149,13 +149,12 @@ impl Resolved {
             let name = &known.object.name;
             let mut verdict = known.verdict();
             if let Some(rule) = known.good.as_ref().and_then(|(_, rules)| rules.rules().next()) {
-                match holding.against(rule) {
-                    Some(reason) => verdict.outcome = Outcome::Contended { reason },
-                    None => {
-                        holding.add(rule);
-                        resolved.places.insert(name.clone(), resolved.documents.len());
-                        resolved.documents.push(Document { origin: rule.origin().to_owned(), text: rule.text().to_owned() });
-                    }
+                if let Some(reason) = holding.against(rule) {
+                    verdict.outcome = Outcome::Contended { reason };
+                } else {
+                    holding.add(rule);
+                    resolved.places.insert(name.clone(), resolved.documents.len());
+                    resolved.documents.push(Document { origin: rule.origin().to_owned(), text: rule.text().to_owned() });
                 }
             }
             resolved.verdicts.insert(name.clone(), verdict);
@@ -206,10 +205,10 @@ impl Known {
 }
 
 fn kinds(rule: &Rule) -> String {
-    let named = |resource: &crate::engine::ResourceRule| {
+    let of = |resource: &crate::engine::ResourceRule| {
         if resource.kinds.is_empty() { resource.resources.clone() } else { resource.kinds.clone() }
     };
-    let mut names: Vec<String> = rule.resources().iter().flat_map(named).collect();
+    let mut names: Vec<String> = rule.resources().iter().flat_map(of).collect();
     names.dedup();
     names.join(",")
 }

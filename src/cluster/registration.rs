@@ -299,7 +299,8 @@ fn shared(key: &SelectionKey, rules: &RuleSet, endpoint: &Endpoint, trust: &Trus
 
 /// Resources of one group and version stand together; nothing stands twice.
 fn merge(rules: &mut Vec<api::RuleWithOperations>) {
-    let mut merged: BTreeMap<(Option<Vec<String>>, Option<Vec<String>>), BTreeSet<String>> = BTreeMap::new();
+    type Texts = Option<Vec<String>>;
+    let mut merged: BTreeMap<(Texts, Texts), BTreeSet<String>> = BTreeMap::new();
     for rule in rules.drain(..) {
         merged.entry((rule.api_groups, rule.api_versions)).or_default().extend(rule.resources.unwrap_or_default());
     }
@@ -404,6 +405,8 @@ pub(super) fn selector(selector: &LabelSelector) -> Option<meta::LabelSelector> 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use k8s_openapi::ByteString;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
@@ -458,7 +461,7 @@ mod tests {
         let applied = registered(&[""]).remove(0);
         let mut stored = applied.clone();
         for webhook in stored.webhooks.iter_mut().flatten() {
-            webhook.object_selector = Some(meta::LabelSelector { match_labels: Some(Default::default()), ..Default::default() });
+            webhook.object_selector = Some(meta::LabelSelector { match_labels: Some(BTreeMap::default()), ..Default::default() });
             webhook.match_conditions = Some(Vec::new());
             webhook.client_config.ca_bundle = Some(ByteString(b"of somebody else".to_vec()));
             webhook.rules.iter_mut().flatten().for_each(|rule| rule.scope = Some("*".to_owned()));

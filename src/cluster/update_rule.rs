@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::engine::SpecSchema;
 
 /// The spec of a rule, as it came: the engine alone reads it.
+#[expect(clippy::duplicated_attributes, reason = "each column has its own")]
 #[derive(Debug, Clone, Serialize, Deserialize, CustomResource)]
 #[kube(
     group = "fieldward.io",

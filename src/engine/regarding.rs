@@ -65,7 +65,8 @@ struct Kind {
     #[serde(default)]
     group: String,
     version: String,
-    kind: String,
+    #[serde(rename = "kind")]
+    name: String,
 }
 
 #[derive(Deserialize)]
@@ -83,7 +84,7 @@ struct Metadata {
 impl Regarding {
     fn of(review: &[u8]) -> Option<Self> {
         let Review { request } = serde_json::from_slice(review).ok()?;
-        let Kind { group, version, kind } = request.kind;
+        let Kind { group, version, name: kind } = request.kind;
         Some(Self {
             api_version: if group.is_empty() { version } else { format!("{group}/{version}") },
             kind,

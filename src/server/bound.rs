@@ -82,7 +82,7 @@ impl Config {
         let (ops_listener, ops_address) =
             listen(ops_address).await.map_err(|source| BindError::OpsListen { address: ops_address, source })?;
         let metrics = Arc::new(Metrics::new()?);
-        let recording = self.recording.take();
+        let (recording, lingering) = (self.recording.take(), self.lingering);
         let recorder = recording.map(|recording| Recorder::start(recording, Arc::clone(&metrics))).transpose()?.map(Arc::new);
         Ok(Bound {
             config: self,
@@ -91,7 +91,7 @@ impl Config {
             ops_listener,
             ops_address,
             tls: Arc::new(tls),
-            rules: Arc::new(Rules::new(rules, now)),
+            rules: Arc::new(Rules::new(rules, now, lingering)),
             metrics,
             recorder,
         })

@@ -40,6 +40,8 @@ pub struct Config {
     pub client_ca: Option<PathBuf>,
     /// Where the rules are read from again, if they may change.
     pub rules: Option<reload::Source>,
+    /// How long rules that have left still answer reviews that nothing newer speaks of.
+    pub lingering: Duration,
     /// How often the certificate files are read again.
     pub reload_every: Duration,
     /// What one connection may take.

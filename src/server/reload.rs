@@ -201,7 +201,10 @@ mod tests {
     /// These in force from the start.
     fn started(text: &str) -> (Rules, Seen) {
         let documents = [Document { origin: "rules.yaml".to_owned(), text: text.to_owned() }];
-        (Rules::new(RuleSet::load(Builtin::Left, &documents).unwrap(), NOW), Seen { taken: Fingerprint::of(&documents), refused: None })
+        (
+            Rules::new(RuleSet::load(Builtin::Left, &documents).unwrap(), NOW, Duration::ZERO),
+            Seen { taken: Fingerprint::of(&documents), refused: None },
+        )
     }
 
     fn names(rules: &Rules) -> String {

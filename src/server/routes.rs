@@ -12,6 +12,8 @@ use axum::routing::post;
 use bytes::Bytes;
 use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{StatusCode, Version};
+use tokio::sync::Semaphore;
+use tokio::time::timeout_at;
 
 use super::body::{self, Reader, Received, Share};
 use super::denials::Denials;
@@ -20,10 +22,13 @@ use super::log;
 use super::metrics::Metrics;
 use super::record::Recorder;
 use super::rules::{Asked, InForce, Rules};
-use crate::engine::{self, Reply};
+use crate::engine::{self, Reply, RuleSet};
 
 /// How many rules a 404 names; the response must not grow with the rule set.
 const NAMED: usize = 16;
+
+/// How many reviews may wait at once for a rule to come.
+const WAITING: usize = 64;
 
 /// The code of the engine's reply where no rule speaks of what changes.
 const NO_RULE: u16 = 404;
@@ -36,7 +41,15 @@ pub(super) fn router(
     recorder: Option<Arc<Recorder>>,
     denials: Option<Denials>,
 ) -> Router {
-    let app = Arc::new(App { rules, metrics, reader: Reader::new(bodies), bench: Bench::new(), recorder, denials });
+    let app = Arc::new(App {
+        rules,
+        metrics,
+        reader: Reader::new(bodies),
+        bench: Bench::new(),
+        recorder,
+        denials,
+        waiting: Semaphore::new(WAITING),
+    });
     Router::new()
         .route("/validate", post(by_kind).fallback(not_post))
         .route("/validate/{name}", post(by_name).fallback(not_post))
@@ -52,6 +65,8 @@ struct App {
     bench: Bench,
     recorder: Option<Arc<Recorder>>,
     denials: Option<Denials>,
+    /// Places for reviews that wait for a rule to come.
+    waiting: Semaphore,
 }
 
 async fn by_kind(State(app): State<Arc<App>>, request: Request) -> Response {
@@ -86,10 +101,9 @@ async fn no_path(State(app): State<Arc<App>>, request: Request) -> Response {
 impl App {
     async fn review(&self, asked: Asked<'_>, request: Request) -> Response {
         let in_force = self.rules.current();
-        let mut candidates = in_force.asked(asked).into_iter();
-        let Some(rules) = candidates.next() else {
+        if in_force.asked(asked).is_empty() && self.rules.patience().is_zero() {
             return self.refuse(request, StatusCode::NOT_FOUND, no_rule(&in_force)).await;
-        };
+        }
         if !is_json(request.headers()) {
             let sentence = "expected Content-Type application/json";
             return self.refuse(request, StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence).await;
@@ -101,14 +115,9 @@ impl App {
         let reply = match received {
             Received::Whole(bytes, share) => {
                 let bytes = Bytes::from(bytes);
-                let mut judged_by = rules.clone();
-                let mut reply = self.bench.judge(rules, bytes.clone(), share).await;
-                while reply.as_ref().and_then(Reply::error_code) == Some(NO_RULE)
-                    && let Some(departed) = candidates.next()
-                {
-                    judged_by = departed.clone();
-                    reply = self.bench.judge(departed, bytes.clone(), Share::default()).await;
-                }
+                let Some((judged_by, reply)) = self.judged(asked, &bytes, share).await else {
+                    return self.fail(StatusCode::NOT_FOUND, no_rule(&self.rules.current()));
+                };
                 to_tell = self.denials.as_ref().map(|denials| (denials, bytes.clone()));
                 to_record = self.recorder.as_ref().map(|recorder| (recorder, judged_by, bytes));
                 reply
@@ -138,6 +147,28 @@ impl App {
                 respond(reply)
             }
             None => self.fail(StatusCode::INTERNAL_SERVER_ERROR, "judging this review failed; the server's log says where"),
+        }
+    }
+
+    /// The reply, and the rules that gave it; none if there are no such rules. What is registered and what is in force change one after the
+    /// other, so where no rule speaks of the review, those are asked that have left a moment ago, and then those that come in a moment.
+    async fn judged(&self, asked: Asked<'_>, bytes: &Bytes, share: Share) -> Option<(RuleSet, Option<Reply>)> {
+        let (mut share, mut found, mut waiting) = (share, None, None);
+        let mut newer = self.rules.follow();
+        let until = tokio::time::Instant::now() + self.rules.patience();
+        loop {
+            for rules in self.rules.current().asked(asked) {
+                let reply = self.bench.judge(rules.clone(), bytes.clone(), std::mem::take(&mut share)).await;
+                let speaks = reply.as_ref().and_then(Reply::error_code) != Some(NO_RULE);
+                found = Some((rules, reply));
+                if speaks {
+                    return found;
+                }
+            }
+            waiting = waiting.or_else(|| self.waiting.try_acquire().ok());
+            if waiting.is_none() || !matches!(timeout_at(until, newer.changed()).await, Ok(Ok(()))) {
+                return found;
+            }
         }
     }
 

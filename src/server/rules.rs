@@ -9,9 +9,8 @@ use tokio::sync::watch;
 
 use crate::engine::RuleSet;
 
-/// How long a rule that has left is still there for reviews that no other rule speaks of: the registration is changed elsewhere and
-/// later, and to refuse all updates of a kind until then would be an outage. Another replica takes over changing it within half of that.
-const LINGERING: Duration = Duration::from_secs(30);
+/// How long a rule may come after its registration: other replicas hear of it at their own time. The API server waits longer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The rules in force; a review is judged by those that were when its body had come.
 #[derive(Debug)]
@@ -21,6 +20,7 @@ pub struct Rules {
     refusal: ArcSwapOption<String>,
     /// For those who must know when others are in force.
     followed: watch::Sender<RuleSet>,
+    lingering: Duration,
 }
 
 /// One set of rules, and since when it is in force.
@@ -30,6 +30,7 @@ pub struct InForce {
     since: SystemTime,
     /// Rules that have left or changed, the latest first, each with when it did.
     departed: Vec<(Instant, Arc<Addressed>)>,
+    lingering: Duration,
 }
 
 /// A set, and the parts of it that have an address of their own.
@@ -52,20 +53,21 @@ pub(super) enum Asked<'a> {
 }
 
 impl Rules {
-    /// Puts the first set in force.
-    pub fn new(rules: RuleSet, now: SystemTime) -> Self {
+    /// Puts the first set in force. Rules that leave stay so long for reviews that nothing newer speaks of.
+    pub fn new(rules: RuleSet, now: SystemTime, lingering: Duration) -> Self {
         let followed = watch::Sender::new(rules.clone());
-        let in_force = InForce { addressed: Addressed::new(rules), since: now, departed: Vec::new() };
-        Self { in_force: ArcSwap::from_pointee(in_force), refusal: ArcSwapOption::empty(), followed }
+        let in_force = InForce { addressed: Addressed::new(rules), since: now, departed: Vec::new(), lingering };
+        Self { in_force: ArcSwap::from_pointee(in_force), refusal: ArcSwapOption::empty(), followed, lingering }
     }
 
     /// Puts another set in force; reviews that are being judged are not disturbed.
     pub fn replace(&self, rules: RuleSet, now: SystemTime) {
         let before = self.current();
         let departed = before.addressed.all.without(&rules);
-        let lingering = before.departed.iter().filter(|(at, _)| at.elapsed() < LINGERING).cloned();
+        let lingering = before.departed.iter().filter(|(at, _)| at.elapsed() < self.lingering).cloned();
         let departed = (!departed.is_empty()).then(|| (Instant::now(), Arc::new(Addressed::new(departed)))).into_iter().chain(lingering);
-        let in_force = InForce { departed: departed.collect(), addressed: Addressed::new(rules.clone()), since: now };
+        let in_force =
+            InForce { departed: departed.collect(), addressed: Addressed::new(rules.clone()), since: now, lingering: self.lingering };
         self.in_force.store(Arc::new(in_force));
         self.followed.send_replace(rules);
     }
@@ -73,6 +75,11 @@ impl Rules {
     /// What is in force, from now on.
     pub fn follow(&self) -> watch::Receiver<RuleSet> {
         self.followed.subscribe()
+    }
+
+    /// How long a review that no rule speaks of may wait for one that comes late: no time, if none lingers either.
+    pub(super) fn patience(&self) -> Duration {
+        PATIENCE.min(self.lingering)
     }
 
     /// What is in force.
@@ -104,7 +111,7 @@ impl InForce {
 
     /// The rules that are asked: first those in force, then those that have left a moment ago, the latest first.
     pub(super) fn asked(&self, asked: Asked<'_>) -> Vec<RuleSet> {
-        let departed = self.departed.iter().filter(|(at, _)| at.elapsed() < LINGERING).map(|(_, departed)| &**departed);
+        let departed = self.departed.iter().filter(|(at, _)| at.elapsed() < self.lingering).map(|(_, departed)| &**departed);
         std::iter::once(&self.addressed).chain(departed).filter_map(|addressed| addressed.asked(asked).cloned()).collect()
     }
 

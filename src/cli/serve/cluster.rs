@@ -25,6 +25,10 @@ use crate::server::denials::Denials;
 use crate::server::reload::Fingerprint;
 use crate::server::{Bound, Config, ReadyCheck, reload, tls};
 
+/// How long a rule that has left is still there for reviews that no other rule speaks of: the registration is changed elsewhere and
+/// later, and to refuse all updates of a kind until then would be an outage. Another replica takes over changing it within half of that.
+const LINGERING: Duration = Duration::from_secs(30);
+
 /// How often it is looked whether the certificate kept has changed: in memory, so it costs nothing.
 const LOOKING: Duration = Duration::from_secs(1);
 
@@ -41,7 +45,7 @@ pub(super) struct Args {
     #[arg(long, env = "FIELDWARD_CLUSTER", value_parser = BoolishValueParser::new())]
     cluster: bool,
     /// The cluster, if not that of `KUBECONFIG`, ~/.kube/config or the pod's service account
-    #[arg(long, value_name = "FILE", requires = "cluster")]
+    #[arg(long, value_name = "FILE", env = "FIELDWARD_KUBECONFIG", requires = "cluster")]
     kubeconfig: Option<PathBuf>,
     /// The name of the ValidatingWebhookConfigurations (NAME, NAME-2 and so on) and of the Lease
     #[arg(long, value_name = "NAME", env = "FIELDWARD_REGISTRATION", default_value = "fieldward", value_parser = dns_label)]
@@ -56,7 +60,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "PORT", default_value_t = 443, value_parser = clap::value_parser!(u16).range(1..))]
     service_port: u16,
     /// Have the API server ask at this https address instead
-    #[arg(long, value_name = "URL", value_parser = BaseUrl::parse, conflicts_with_all = ["service_name", "service_port"])]
+    #[arg(long, value_name = "URL", env = "FIELDWARD_URL", value_parser = BaseUrl::parse, conflicts_with_all = ["service_name", "service_port"])]
     url: Option<BaseUrl>,
     /// Keep a CA and a certificate in this Secret, and renew them
     #[arg(long, value_name = "NAME", env = "FIELDWARD_TLS_SECRET", requires = "cluster", conflicts_with_all = ["tls_cert", "ca_bundle", "inject_ca_from"], value_parser = dns_label)]
@@ -79,9 +83,9 @@ pub(super) struct Args {
     /// Also write an Event on the object of each denial, a few a second at most
     #[arg(long, env = "FIELDWARD_EVENTS", requires = "cluster", value_parser = BoolishValueParser::new())]
     events: bool,
-    /// Which replica this is; the pod's name
-    #[arg(long, value_name = "NAME", env = "HOSTNAME", default_value = "fieldward")]
-    replica: String,
+    /// Which replica this is, if not the host's name, which in a pod is the pod's
+    #[arg(long, value_name = "NAME", env = "FIELDWARD_REPLICA")]
+    replica: Option<String>,
 }
 
 impl Args {
@@ -99,11 +103,19 @@ impl Args {
         Ok(Settings {
             name: self.registration.clone(),
             namespace: self.service_namespace.clone(),
-            identity: self.replica.clone(),
+            identity: self.identity()?,
             writes_events: self.events,
             certificates: self.certificates(&endpoint, has_certificate)?,
             endpoint,
         })
+    }
+
+    /// No two replicas may have the same: both would lead.
+    fn identity(&self) -> anyhow::Result<String> {
+        match &self.replica {
+            Some(name) => Ok(name.clone()),
+            None => Ok(hostname::get().context("no name of this host; give one with --replica")?.to_string_lossy().into_owned()),
+        }
     }
 
     fn certificates(&self, endpoint: &Endpoint, has_certificate: bool) -> anyhow::Result<Certificates> {
@@ -241,6 +253,7 @@ impl Part {
             changed: Arc::clone(&self.changed),
             may_be_empty: true,
         });
+        config.lingering = LINGERING;
         if self.kept.is_some() {
             config.reload_every = LOOKING;
         }
@@ -258,13 +271,14 @@ impl Part {
         let shown = bound.certificate();
         let made = Made { rules: rules.clone(), resolved: self.resolved.clone() };
         let Self { control, followed, kept, resolved, changed, is_synced, is_trusted, denials, .. } = self;
+        let keeps = kept.is_some();
         async move {
             tokio::join!(
                 control.run(made, denials.map(|(_, receiver)| receiver)),
                 notify(followed.rules.clone(), changed),
                 show(followed.certificates.clone(), kept),
                 synced(followed.rules.clone(), resolved, rules, is_synced),
-                trusted(followed, shown, is_trusted),
+                trusted(followed, keeps, shown, is_trusted),
             );
         }
     }
@@ -321,21 +335,23 @@ async fn synced(
 }
 
 /// Ready while what is shown is what the registration trusts; before there is one, once there is a certificate to register.
-async fn trusted(mut followed: Followed, mut shown: watch::Receiver<Vec<u8>>, state: watch::Sender<Result<String, String>>) {
+async fn trusted(mut followed: Followed, keeps: bool, mut shown: watch::Receiver<Vec<u8>>, state: watch::Sender<Result<String, String>>) {
     loop {
-        let shows = String::from_utf8_lossy(&shown.borrow_and_update()).into_owned();
+        let own = String::from_utf8_lossy(&shown.borrow_and_update()).into_owned();
         let kept = followed.certificates.borrow_and_update().clone();
         let registrations = followed.registrations.borrow_and_update().clone();
         let verdict = match registrations {
             None => Err("the cluster has not answered yet".to_owned()),
+            // What is shown until then nobody will ever trust.
+            Some(_) if keeps && kept.is_none() => Err("there is no certificate in the cluster yet".to_owned()),
             Some(registrations) => {
                 let webhooks = registrations.values().flat_map(|one| one.webhooks.iter().flatten());
                 let bundles: Vec<String> = webhooks
                     .filter_map(|webhook| webhook.client_config.ca_bundle.as_ref())
                     .map(|bundle| String::from_utf8_lossy(&bundle.0).into_owned())
                     .collect();
-                let own = kept.map(|kept| kept.bundle());
-                if !bundles.iter().chain(&own).all(|bundle| keeping::is_trusted(&shows, bundle)) {
+                let to_come = kept.map(|kept| kept.bundle());
+                if !bundles.iter().chain(&to_come).all(|bundle| keeping::is_trusted(&own, bundle)) {
                     Err("the registration does not trust the certificate that is shown".to_owned())
                 } else if bundles.is_empty() {
                     Ok("nothing registered yet".to_owned())

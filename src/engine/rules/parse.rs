@@ -375,7 +375,6 @@ fn is_resource(text: &str) -> bool {
     part(resource) && part(subresource)
 }
 
-/// RFC 1123, as Kubernetes names objects.
 /// What Kubernetes calls a qualified name: letters, digits, `-`, `_` and `.`, after a DNS subdomain and a slash if it has one.
 fn is_qualified(text: &str) -> bool {
     let (prefix, name) = text.split_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
@@ -387,6 +386,7 @@ fn is_qualified(text: &str) -> bool {
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.'))
 }
 
+/// RFC 1123, as Kubernetes names objects.
 fn is_dns_subdomain(text: &str) -> bool {
     let label = |label: &str| {
         let ends = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());

@@ -115,18 +115,18 @@ async fn all_metrics_that_are_asked_for_are_served() {
     let case: Value = serde_json::from_str(&read("tests/cases/volcano-job/vj-mixed.json")).unwrap();
     post(&client, &server.url("/validate"), case["review"].to_string()).await;
     post(&client, &server.url("/validate"), "{").await;
-    let (_, served) = server.ops("/metrics").await.unwrap();
-    let served: BTreeSet<&str> = served.lines().filter_map(|line| line.split([' ', '{']).next()).filter(|name| *name != "#").collect();
-    let asked = queries().join(" ") + &read(ALERTS) + &read(SERIES);
-    let words = asked.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+    let (_, metrics) = server.ops("/metrics").await.unwrap();
+    let provided: BTreeSet<&str> = metrics.lines().filter_map(|line| line.split([' ', '{']).next()).filter(|name| *name != "#").collect();
+    let text = queries().join(" ") + &read(ALERTS) + &read(SERIES);
+    let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
     let asked: BTreeSet<&str> = words.filter(|word| word.starts_with("fieldward_") || word.starts_with("process_")).collect();
     assert!(asked.len() > 10, "{asked:?}");
-    assert!(asked.is_subset(&served), "nobody serves {:?}", asked.difference(&served));
+    assert!(asked.is_subset(&provided), "nobody serves {:?}", asked.difference(&provided));
 }
 
 /// What the panels of the dashboard ask for, and its variables.
 fn queries() -> Vec<String> {
-    let dashboard: Value = serde_json::from_str(&read(&format!("{CHART}/{DASHBOARD}"))).unwrap();
+    let dashboard: Value = serde_json::from_str(&read(format!("{CHART}/{DASHBOARD}"))).unwrap();
     let panels = dashboard["panels"].as_array().unwrap().iter();
     let targets = panels.flat_map(|panel| panel["targets"].as_array().unwrap());
     targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect()

@@ -114,6 +114,13 @@ async fn helm_takes_away_all(assets: Assets, helm: Tool) {
     run(&helm, &plane, &["install", "guard", CHART, "--set", "registration=gate,events=true"]).await;
     eventually("updates are judged", async || is_refused_by_the_rule(&api).await).await;
     both_are_ready(&api, "guards").await;
+    // A replica that has just heard of the certificate shows it within a second.
+    eventually("the update is refused", async || {
+        let refused = api.patch(&format!("{JOBS}/demo"), MERGE_PATCH, &json!({"spec": {"queue": "gold"}})).await;
+        assert!(!refused.is_ok());
+        refused.code == 403
+    })
+    .await;
     eventually("the denial is told", async || {
         let events = api.get("/apis/events.k8s.io/v1/namespaces/default/events").await.object();
         events["items"].as_array().unwrap().iter().any(|event| event["reason"] == "UpdateDenied")
@@ -190,11 +197,8 @@ async fn pods_of_every_rendering_are_admitted(assets: Assets, helm: Tool) {
 
 /// That the API server asks fieldward, reaches it through its Service, and trusts its certificate.
 async fn is_refused_by_the_rule(api: &Api) -> bool {
-    let answer = api.patch(&format!("{JOBS}/demo"), MERGE_PATCH, &json!({"spec": {"queue": "gold"}})).await;
-    if answer.is_ok() {
-        // Nobody is registered yet; what was changed is changed back.
-        api.patch(&format!("{JOBS}/demo"), MERGE_PATCH, &json!({"spec": {"queue": "default"}})).await;
-    }
+    // Nothing is stored while nobody is registered yet.
+    let answer = api.patch(&format!("{JOBS}/demo?dryRun=All"), MERGE_PATCH, &json!({"spec": {"queue": "gold"}})).await;
     answer.code == 403 && answer.fields() == ["spec.queue"]
 }
 

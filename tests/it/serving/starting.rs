@@ -172,6 +172,10 @@ async fn environment() {
     for option in serve.get_arguments().filter(|option| !["help", "version"].contains(&option.get_id().as_str())) {
         let variable = option.get_env().unwrap_or_default().to_str().unwrap();
         let long = option.get_long().unwrap();
+        if long.starts_with("service-") {
+            assert_eq!(variable, "", "a Service named fieldward gives such a name to what is something else");
+            continue;
+        }
         assert_eq!(variable, format!("FIELDWARD_{}", long.to_uppercase().replace('-', "_")));
         assert!(!variable.starts_with("FIELDWARD_PORT") && !variable.starts_with("FIELDWARD_SERVICE"));
     }

@@ -23,6 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         alone("unattended::a_thousand_rules_are_registered", registration::a_thousand_rules),
         alone("unattended::a_secret_that_is_lost_comes_back", certificates::secret_lost),
         alone("unattended::a_rule_is_created_changed_and_deleted", rules::created_changed_and_deleted),
+        alone("unattended::a_review_waits_for_its_rule", rules::late),
         alone("unattended::a_rule_audits_warns_and_denies", rules::each_level),
         alone("unattended::a_bad_rule_is_refused_by_the_api_server", rules::refused_by_the_api_server),
         alone("unattended::what_no_schema_refuses_is_said_in_the_status", rules::refused_in_the_status),

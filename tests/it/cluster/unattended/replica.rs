@@ -46,7 +46,7 @@ impl Site {
         api.create("/api/v1/namespaces", &json!({"metadata": {"name": NAMESPACE}})).await.object();
         let account = json!({"metadata": {"name": "fieldward"}});
         api.create(&format!("/api/v1/namespaces/{NAMESPACE}/serviceaccounts"), &account).await.object();
-        grant(&plane).await;
+        grant(&plane);
         Self { plane, folder: tempfile::tempdir().unwrap() }
     }
 
@@ -121,7 +121,7 @@ pub(super) fn address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
 
-async fn grant(plane: &ControlPlane) {
+fn grant(plane: &ControlPlane) {
     let names: Vec<String> =
         (1..=8).map(|number| if number == 1 { "fieldward".to_owned() } else { format!("fieldward-{number}") }).collect();
     let cluster_role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "fieldward"}, "rules": [

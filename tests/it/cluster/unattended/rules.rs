@@ -9,6 +9,7 @@ use crate::cluster::api::{Api, MERGE_PATCH};
 use crate::cluster::assets::Assets;
 use crate::cluster::eventually;
 use crate::cluster::objects::{widget, widget_rule};
+use crate::support::server::post;
 
 /// Whether the object may get that color; nothing is stored.
 async fn may_be(api: &Api, color: &str) -> bool {
@@ -48,6 +49,27 @@ pub(super) async fn created_changed_and_deleted(assets: Assets) {
     eventually("nothing is registered", async || registrations(&api).await.is_empty()).await;
     assert!(may_be(&api, "green").await);
     eprintln!("unattended: a rule is enforced {enforced:.2?} after it was created");
+}
+
+/// A review that comes before its rule has come to this replica waits for it.
+pub(super) async fn late(assets: Assets) {
+    let site = Site::new(&assets).await;
+    let replica = site.replica("a", address(), &["--no-builtin-rules"]).await;
+    let client = reqwest::Client::builder().danger_accept_invalid_certs(true).build().unwrap();
+    let (old, mut new) = (widget("w"), widget("w"));
+    new["spec"]["color"] = json!("blue");
+    let kind = json!({"group": "example.com", "version": "v1", "kind": "Widget"});
+    let resource = json!({"group": "example.com", "version": "v1", "resource": "widgets"});
+    let request = json!({"uid": "u", "operation": "UPDATE", "kind": kind, "resource": resource, "name": "w", "namespace": "default",
+                         "userInfo": {"username": "alice"}, "object": new, "oldObject": old});
+    let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}).to_string();
+    let url = replica.url("/validate/widget");
+    let asked = tokio::spawn(async move { post(&client, &url, review).await });
+    let rule = widget_rule("[widgets]", "[metadata.labels]");
+    let kubectl = site.plane.kubectl();
+    tokio::task::spawn_blocking(move || kubectl.run_with(&["apply", "-f", "-"], &rule).ok()).await.unwrap();
+    let (status, answer) = asked.await.unwrap();
+    assert!(status == 200 && answer.contains("spec.color"), "{status} {answer}");
 }
 
 /// From Audit over Warn to Deny with one field.
