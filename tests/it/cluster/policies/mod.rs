@@ -17,7 +17,7 @@ use serde_json::Value;
 use compared::Part;
 
 use super::control_plane::ControlPlane;
-use super::{THEIRS, shared, shared_with_controllers};
+use super::{LONGEST, shared, shared_with_controllers};
 use crate::support::server::fieldward;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -40,10 +40,11 @@ async fn at_last<F: Future<Output = bool>>(mut ask: impl FnMut() -> F) {
     }
 }
 
-/// Applies policies, again where the API server had no time to compile one within a request.
+/// Applies policies, again where the API server had no time to compile one within a request. It compiles one after another, those of all
+/// trials, so this may take most of a trial's time.
 async fn take(plane: &ControlPlane, policies: &str) {
     let mut last = String::new();
-    let taken = tokio::time::timeout(THEIRS, async {
+    let taken = tokio::time::timeout(LONGEST * 3 / 4, async {
         loop {
             let applied = plane.kubectl().run_with(&["apply", "-f", "-"], policies);
             if applied.code == 0 {
