@@ -10,8 +10,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use rustls::pki_types::CertificateDer;
+use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use webpki::{EndEntityCert, KeyUsage};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::certificates::{Authority, IssueError, Subject};
@@ -215,9 +217,15 @@ impl Kept {
     }
 }
 
-/// Whether a certificate verifies against one of a bundle's CAs, by name and key identifier.
-pub fn is_trusted(certificate: &str, bundle: &str) -> bool {
-    certificates(bundle).is_some_and(|bundle| bundle.iter().any(|ca| comes_from(certificate, ca)))
+/// Whether who trusts a bundle's CAs takes the certificate that a PEM chain begins with, whatever server it is for.
+pub fn is_trusted(chain: &str, bundle: &str, now: SystemTime) -> bool {
+    let all = |pem: &str| CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>().unwrap_or_default();
+    let (chain, bundle) = (all(chain), all(bundle));
+    let anchors: Vec<_> = bundle.iter().filter_map(|ca| webpki::anchor_from_trusted_cert(ca).ok()).collect();
+    let Some((first, between)) = chain.split_first() else { return false };
+    let (Ok(first), Ok(now)) = (EndEntityCert::try_from(first), now.duration_since(UNIX_EPOCH)) else { return false };
+    let (now, algorithms) = (UnixTime::since_unix_epoch(now), default_provider().signature_verification_algorithms.all);
+    first.verify_for_usage(algorithms, &anchors, between, now, KeyUsage::server_auth(), None, None).is_ok()
 }
 
 /// Each certificate of a PEM text, as PEM.
@@ -304,7 +312,7 @@ mod tests {
 
         let (second, change) = changed(&first, leaf_due, Some(start));
         assert_eq!((change, &second.bundle), (Change::Certificate, &first.bundle));
-        assert!(second.certificate != first.certificate && is_trusted(&second.certificate, &second.bundle()));
+        assert!(second.certificate != first.certificate && is_trusted(&second.certificate, &second.bundle(), leaf_due));
 
         // A new CA issues nothing until it has been trusted for a while; what is shown stays trusted throughout.
         let (ca_from, ca_until) = validity(&first.bundle[0]).expect("a CA");
@@ -312,7 +320,7 @@ mod tests {
         let (second, _) = changed(&second, ca_due - Duration::from_hours(1), Some(start));
         let (both, change) = changed(&second, ca_due, Some(start));
         assert_eq!((change, both.bundle.len(), &both.certificate), (Change::Authority, 2, &second.certificate));
-        assert!(is_trusted(&both.certificate, &both.bundle()) && both.authority_key != second.authority_key);
+        assert!(is_trusted(&both.certificate, &both.bundle(), ca_due) && both.authority_key != second.authority_key);
         rests(&both, ca_due, None);
         assert_eq!(rests(&both, ca_due, Some(ca_due)), ca_due + LIFETIMES.settling);
         let settled = ca_due + LIFETIMES.settling;
@@ -340,6 +348,31 @@ mod tests {
     }
 
     #[test]
+    fn a_chain_is_trusted_by_the_ca_that_it_leads_to() {
+        let start = whole_seconds();
+        let (one, other) = [(); 2].map(|()| Kept::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA")).into();
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, "root");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let root = params.self_signed(&key).expect("a root").pem();
+        let issuer = rcgen::Issuer::new(params.clone(), key);
+        params.distinguished_name.push(rcgen::DnType::CommonName, "between");
+        let between_key = rcgen::KeyPair::generate().expect("a key");
+        let between = params.signed_by(&between_key, &issuer).expect("a CA").pem();
+        let leaf_key = rcgen::KeyPair::generate().expect("a key");
+        let mut leaf = rcgen::CertificateParams::new(["s".to_owned()]).expect("a name");
+        leaf.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+        let leaf = leaf.signed_by(&leaf_key, &rcgen::Issuer::new(params, between_key)).expect("a certificate").pem();
+        assert!(is_trusted(&format!("{leaf}{between}"), &root, start));
+        assert!(is_trusted(&leaf, &between, start));
+        assert!(!is_trusted(&leaf, &root, start), "who shows it leaves out what is between");
+        assert!(is_trusted(&one.certificate, &format!("{}{}", other.bundle(), one.bundle()), start));
+        assert!(!is_trusted(&one.certificate, &other.bundle(), start));
+        assert!(!is_trusted("", &root, start) && !is_trusted(&leaf, "", start));
+    }
+
+    #[test]
     fn no_certificate_outlives_its_ca() {
         let start = whole_seconds();
         let long = Lifetimes { certificate: LIFETIMES.authority * 2, ..LIFETIMES };
@@ -357,7 +390,7 @@ mod tests {
         let late = start + LIFETIMES.authority * 2;
         let (anew, change) = changed(&kept, late, Some(start));
         assert_eq!((change, anew.bundle.len()), (Change::Certificate, 1));
-        assert!(anew.bundle != kept.bundle && is_trusted(&anew.certificate, &anew.bundle()));
+        assert!(anew.bundle != kept.bundle && is_trusted(&anew.certificate, &anew.bundle(), late));
         rests(&anew, late, None);
     }
 

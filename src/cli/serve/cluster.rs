@@ -351,7 +351,7 @@ async fn trusted(mut followed: Followed, keeps: bool, mut shown: watch::Receiver
                     .map(|bundle| String::from_utf8_lossy(&bundle.0).into_owned())
                     .collect();
                 let to_come = kept.map(|kept| kept.bundle());
-                if !bundles.iter().chain(&to_come).all(|bundle| keeping::is_trusted(&own, bundle)) {
+                if !bundles.iter().chain(&to_come).all(|bundle| keeping::is_trusted(&own, bundle, SystemTime::now())) {
                     Err("the registration does not trust the certificate that is shown".to_owned())
                 } else if bundles.is_empty() {
                     Ok("nothing registered yet".to_owned())

@@ -5,15 +5,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::replica::{NAMESPACE, Site, address};
-use crate::cluster::api::Api;
+use super::replica::{NAMESPACE, Site, WIDGETS, address};
+use crate::cluster::api::{Api, JSON_PATCH, MERGE_PATCH};
 use crate::cluster::assets::Assets;
 use crate::cluster::load::Load;
-use crate::cluster::objects::volcano_job;
+use crate::cluster::objects::{volcano_job, widget, widget_rule};
 use crate::cluster::ward::Probe;
 use crate::cluster::{THEIRS, eventually};
 use crate::corpus::root;
 use crate::support::base64;
+use crate::support::certificates::{Authority, ecdsa, write};
 
 /// How long things are valid: as short as whole seconds allow with room for both to be replaced.
 pub(super) const SHORT: [&str; 3] = ["--ca-lifetime=36s", "--certificate-lifetime=12s", "--ca-settling=3s"];
@@ -80,6 +81,40 @@ pub(super) async fn rotated(assets: Assets) {
     );
 }
 
+/// What somebody else fills in as cert-manager does is never taken away, and new webhooks have it from their first moment.
+pub(super) async fn injected(assets: Assets) {
+    let (site, folder, authority, key) = (Site::new(&assets).await, tempfile::tempdir().unwrap(), Authority::new(), ecdsa());
+    let chain = write(folder.path(), "tls.crt", &authority.server(&key));
+    let key = write(folder.path(), "tls.key", &key.serialize_pem());
+    let options = ["--no-builtin-rules", "--tls-cert", &chain, "--tls-key", &key, "--inject-ca-from=fieldward/fieldward-tls"];
+    let replica = site.replica_with("a", address(), &options).await;
+    let api = site.plane.api();
+    let rule = widget_rule("[widgets]", "[metadata.labels]");
+    site.apply(&rule).ok();
+    site.ready("widget").await;
+    let path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/fieldward";
+    let configuration = api.get(path).await.object();
+    assert_eq!(configuration["metadata"]["annotations"]["cert-manager.io/inject-ca-from"], "fieldward/fieldward-tls");
+    assert!(configuration["webhooks"][0]["clientConfig"]["caBundle"].is_null());
+    let bundle = base64::encode(authority.pem.as_bytes());
+    let filled = json!([{"op": "add", "path": "/webhooks/0/clientConfig/caBundle", "value": bundle}]);
+    api.patch(path, JSON_PATCH, &filled).await.object();
+    eventually("it is ready", async || replica.ops("/readyz").await.is_some_and(|(status, _)| status == 200)).await;
+    site.apply(
+        &rule
+            .replace("name: widget\n", "name: other\n")
+            .replace("[widgets]", "[gadgets]")
+            .replace("  mutable:", "  failurePolicy: Ignore\n  mutable:"),
+    )
+    .ok();
+    site.ready("other").await;
+    let webhooks = api.get(path).await.object()["webhooks"].as_array().unwrap().clone();
+    assert_eq!(webhooks.iter().map(|webhook| &webhook["clientConfig"]["caBundle"]).collect::<Vec<_>>(), [&json!(bundle), &json!(bundle)]);
+    api.create(WIDGETS, &widget("probe")).await.object();
+    let painted = json!({"spec": {"color": "blue"}});
+    eventually("it is enforced", async || api.patch(&format!("{WIDGETS}/probe?dryRun=All"), MERGE_PATCH, &painted).await.code == 403).await;
+}
+
 /// A Secret that is deleted or broken by hand comes back as it was, one that is to be renewed by hand is, and nothing is lost.
 pub(super) async fn secret_lost(assets: Assets) {
     let site = Site::new(&assets).await;
@@ -94,7 +129,7 @@ pub(super) async fn secret_lost(assets: Assets) {
     api.delete(&path, &serde_json::Value::Null).await.object();
     eventually("what was deleted comes back", async || api.get(&path).await.body["data"] == kept).await;
     let broken = json!({"data": {"tls.crt": base64::encode(b"broken")}});
-    api.patch(&path, crate::cluster::api::MERGE_PATCH, &broken).await.object();
+    api.patch(&path, MERGE_PATCH, &broken).await.object();
     eventually("what was broken is mended", async || api.get(&path).await.body["data"] == kept).await;
     let renewed = async |what: &str| {
         let annotation = format!("fieldward.io/renew={what}");

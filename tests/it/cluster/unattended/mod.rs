@@ -22,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         alone("unattended::leaf_and_ca_are_replaced_under_load", certificates::rotated),
         alone("unattended::a_thousand_rules_are_registered", registration::a_thousand_rules),
         alone("unattended::a_secret_that_is_lost_comes_back", certificates::secret_lost),
+        alone("unattended::what_cert_manager_fills_in_stays", certificates::injected),
         alone("unattended::a_rule_is_created_changed_and_deleted", rules::created_changed_and_deleted),
         alone("unattended::a_review_waits_for_its_rule", rules::late),
         alone("unattended::a_rule_audits_warns_and_denies", rules::each_level),

@@ -64,13 +64,17 @@ impl Site {
 
     /// A replica, at an address that it keeps.
     pub(super) async fn replica(&self, name: &str, at: SocketAddr, options: &[&str]) -> Server {
+        self.replica_with(name, at, &[&["--tls-secret=fieldward-tls"], options].concat()).await
+    }
+
+    /// The same with a certificate that the options name.
+    pub(super) async fn replica_with(&self, name: &str, at: SocketAddr, options: &[&str]) -> Server {
         let (kubeconfig, listen, url) = (self.kubeconfig().await, at.to_string(), format!("https://{at}"));
         let own = [
             "serve",
             "--ops-listen=127.0.0.1:0",
             "--shutdown-delay=1s",
             "--cluster",
-            "--tls-secret=fieldward-tls",
             "--kubeconfig",
             kubeconfig.to_str().unwrap(),
             "--listen",
