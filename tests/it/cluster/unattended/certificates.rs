@@ -73,7 +73,7 @@ pub(super) async fn rotated(assets: Assets) {
     let sum = load.stop(&site.plane).await;
     sum.assert_none_lost();
     eprintln!(
-        "unattended: {} CAs and {} certificates in {:.0?}, at most {} trusted at once: {sum}",
+        "cluster: {} CAs and {} certificates in {:.0?}, at most {} trusted at once: {sum}",
         seen.authorities.len(),
         seen.certificates.len(),
         started.elapsed(),

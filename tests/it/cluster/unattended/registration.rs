@@ -25,7 +25,7 @@ pub(super) async fn drift(assets: Assets) {
     api.delete(CONFIGURATION, &Value::Null).await.object();
     let deleted = Instant::now();
     eventually("what was deleted by hand comes back", async || is(&api, &kept).await).await;
-    eprintln!("unattended: a registration deleted by hand is back after {:.2?}", deleted.elapsed());
+    eprintln!("cluster: a registration deleted by hand is back after {:.2?}", deleted.elapsed());
 
     let webhook = |field: &str, value: Value| {
         let mut changed = kept.clone();
@@ -120,7 +120,7 @@ pub(super) async fn a_thousand_rules(assets: Assets) {
     assert_eq!(shared.len(), 1);
     assert_eq!(shared[0]["webhooks"].as_array().unwrap().len(), 1, "they share a webhook");
     eprintln!(
-        "unattended: {RULES} rules were created in {made:.1?} and ready {waited:.1?} later; {} bytes of registration; resident {idle} KiB without and {} KiB with them",
+        "cluster: {RULES} rules were created in {made:.1?} and ready {waited:.1?} later; {} bytes of registration; resident {idle} KiB without and {} KiB with them",
         shared[0].to_string().len(),
         resident(replica.id()),
     );
@@ -140,7 +140,7 @@ pub(super) async fn a_thousand_rules(assets: Assets) {
     let largest = spread.iter().map(|one| one.to_string().len()).max().unwrap();
     assert!(largest < 1_500_000, "etcd takes no more: {largest}");
     eprintln!(
-        "unattended: with a selector each they need {} configurations, the largest of {largest} bytes, {:.1?} after the first change; resident {} KiB",
+        "cluster: with a selector each they need {} configurations, the largest of {largest} bytes, {:.1?} after the first change; resident {} KiB",
         spread.len(),
         changed.elapsed(),
         resident(replica.id()),

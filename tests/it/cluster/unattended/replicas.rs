@@ -82,7 +82,7 @@ pub(super) async fn leader_killed(assets: Assets) {
     load.served(10).await;
     let sum = load.stop(&plane).await;
     node.stop().await;
-    eprintln!("unattended: leader killed, a new rule is enforced {taken_over:.1?} later: {sum}");
+    eprintln!("cluster: leader killed, a new rule is enforced {taken_over:.1?} later: {sum}");
 }
 
 /// Leaf and CA are replaced while two replicas judge, one of which leads.
@@ -106,7 +106,7 @@ pub(super) async fn rotated_together(assets: Assets) {
     sum.assert_none_lost();
     node.stop().await;
     eprintln!(
-        "unattended: two replicas, {} CAs and {} certificates in {:.0?}: {sum}",
+        "cluster: two replicas, {} CAs and {} certificates in {:.0?}: {sum}",
         seen.authorities.len(),
         seen.certificates.len(),
         started.elapsed()
@@ -139,7 +139,7 @@ pub(super) async fn upgraded(assets: Assets) {
     sum.assert_none_lost();
     assert!(before.is_disjoint(&pods(&api).await), "all are replaced");
     node.stop().await;
-    eprintln!("unattended: upgraded from manifests to the base under load: {sum}");
+    eprintln!("cluster: upgraded from manifests to the base under load: {sum}");
 }
 
 fn names_of_webhooks(configuration: &Value) -> Vec<String> {
@@ -228,7 +228,7 @@ pub(super) async fn permitted(assets: Assets) {
     let used_at_all: BTreeSet<Permission> = used.keys().filter(|(_, resource, _)| !resource.is_empty()).cloned().collect();
     assert_eq!(used_at_all, permitted, "what is asked for, and what the base permits");
     let requests: usize = used.values().sum();
-    eprintln!("unattended: {requests} requests of the account, none refused, by {} permissions, none unused: {used:#?}", permitted.len());
+    eprintln!("cluster: {requests} requests of the account, none refused, by {} permissions, none unused: {used:#?}", permitted.len());
 }
 
 fn permissions(role: &Value) -> Vec<Permission> {

@@ -48,7 +48,7 @@ pub(super) async fn created_changed_and_deleted(assets: Assets) {
     site.plane.kubectl().run(&["delete", "ur", "widget"]).ok();
     eventually("nothing is registered", async || registrations(&api).await.is_empty()).await;
     assert!(may_be(&api, "green").await);
-    eprintln!("unattended: a rule is enforced {enforced:.2?} after it was created");
+    eprintln!("cluster: a rule is enforced {enforced:.2?} after it was created");
 }
 
 /// A review that comes before its rule has come to this replica waits for it.
