@@ -124,7 +124,7 @@ impl Judged {
         let mutable = |found: &Found<'_>| {
             let is_named = found.rule.entries().any(|entry| entry.by.is_some() && is_granted(entry, review));
             let text = if is_named {
-                words::mutable_text(found.rule.entries().filter(|entry| is_granted(entry, review))).into()
+                words::mutable_text(found.rule.present_entries().filter(|entry| is_granted(entry, review))).into()
             } else {
                 Arc::clone(&found.rule.for_everybody)
             };

@@ -182,7 +182,8 @@ fn related_text(related: &Related, origin: &str) -> String {
     let verbs = (entry.verbs != Verbs::ALL).then(|| entry.verbs.names().collect::<Vec<_>>().join(", "));
     let by = entry.by.as_ref().map(|by| format!("for {}", answer::who(by)));
     let when = entry.when.as_ref().map(|when| format!("when {}", harmless(&when.text().split_whitespace().collect::<Vec<_>>().join(" "))));
-    let parts: Vec<String> = verbs.into_iter().chain(by).chain(when).collect();
+    let absent = entry.is_absent.then(|| "documented, but the kind has no such field (fieldward.io/absent)".to_owned());
+    let parts: Vec<String> = verbs.into_iter().chain(by).chain(when).chain(absent).collect();
     let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join("; ")) };
     format!("{relation} {} ({place}){parts}", harmless(&entry.path.to_string()))
 }
@@ -235,6 +236,9 @@ struct JsonEntry {
     by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     when: Option<String>,
+    /// Whether the kind lacks the field.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    absent: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<u64>,
 }
@@ -247,6 +251,7 @@ impl<'r> JsonAnswer<'r> {
             allow: related.entry.verbs.names().collect(),
             by: related.entry.by.as_ref().map(answer::who),
             when: related.entry.when.as_ref().map(|when| when.text().to_owned()),
+            absent: related.entry.is_absent,
             line: related.entry.line,
         };
         Self {

@@ -225,7 +225,7 @@ fn label(key: &str) -> String {
 
 fn validation(rule: &Rule) -> api::Validation {
     let name = rule.name();
-    let mutable: Vec<String> = rule.entries().map(|entry| entry.path.to_string()).collect();
+    let mutable: Vec<String> = rule.present_entries().map(|entry| entry.path.to_string()).collect();
     let mutable = harmless(&mutable.join(", "));
     let may = if mutable.len() <= LISTED && !mutable.is_empty() { format!("; may be updated: {mutable}") } else { String::new() };
     let before = format!("changes outside the fields that may be updated (rule {name}): ");

@@ -31,7 +31,8 @@ pub(super) fn lifecycle_entries() -> impl Iterator<Item = Entry> {
     };
     ["metadata.finalizers", "metadata.ownerReferences"].into_iter().filter_map(move |text| {
         let path = Path::parse(text).ok()?;
-        Some(Entry { path, verbs: Verbs::ALL, by: Some(controllers.clone()), when: None, line: None, origin: EntryOrigin::Lifecycle })
+        let by = Some(controllers.clone());
+        Some(Entry { path, verbs: Verbs::ALL, by, when: None, is_absent: false, line: None, origin: EntryOrigin::Lifecycle })
     })
 }
 

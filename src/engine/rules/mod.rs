@@ -142,6 +142,11 @@ impl Rule {
         self.entries.iter().filter(|entry| entry.is_documented())
     }
 
+    /// Those whose field the kind has: all but the ones that `fieldward.io/absent` marks.
+    pub fn present_entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries().filter(|entry| !entry.is_absent)
+    }
+
     /// The entries that every rule has, whatever its document lists: what Kubernetes' own controllers must be able to write.
     pub fn lifecycle_entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| !entry.is_documented())
@@ -196,6 +201,8 @@ pub struct Entry {
     pub by: Option<Requesters>,
     /// What must hold, else the entry is not there.
     pub when: Option<Condition>,
+    /// Whether the kind lacks the field although its documentation lists it (annotation `fieldward.io/absent`).
+    pub is_absent: bool,
     /// The line of the file where it stands, counted from 1; none for those that every rule has.
     pub line: Option<u64>,
     pub(super) origin: EntryOrigin,
@@ -287,7 +294,7 @@ impl Verbs {
     }
 }
 
-/// A list of requesters: users, groups and service accounts.
+/// A list of requesters: users, groups and service accounts. It reads `user a or service accounts b/c, b/d`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Requesters {
     /// User names.
@@ -305,6 +312,18 @@ impl Requesters {
         self.users.iter().any(|name| name == user)
             || self.groups.iter().any(|name| groups.contains(name))
             || account.is_some_and(|account| self.service_accounts.iter().any(|listed| listed.split_once('/') == Some(account)))
+    }
+}
+
+impl fmt::Display for Requesters {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lists = [("user", &self.users), ("group", &self.groups), ("service account", &self.service_accounts)];
+        for (index, (what, names)) in lists.into_iter().filter(|(_, names)| !names.is_empty()).enumerate() {
+            let before = if index == 0 { "" } else { " or " };
+            let plural = if names.len() == 1 { "" } else { "s" };
+            write!(out, "{before}{what}{plural} {}", names.join(", "))?;
+        }
+        Ok(())
     }
 }
 

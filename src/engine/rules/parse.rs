@@ -15,6 +15,9 @@ use crate::engine::words::{harmless, mutable_text};
 /// How the names of the conditions begin that fieldward itself writes into a registration or a policy.
 const OWN_CONDITIONS: &str = "fieldward.io/";
 
+/// The annotation that lists documented paths which the kind lacks.
+const ABSENT: &str = "fieldward.io/absent";
+
 /// A parsed path of the document, and where it stands.
 pub(super) struct Placed {
     pub(super) path: Path,
@@ -57,6 +60,7 @@ impl Parser<'_> {
             self.choice(&raw.metadata.name, "a lower-case DNS subdomain", |text| is_dns_subdomain(text).then(|| RuleName(text.into())));
         let source = raw.metadata.annotations.get("fieldward.io/source").map(|text| text.value.clone());
         let defaulted = raw.metadata.annotations.get("fieldward.io/defaulted").map(|text| self.path_list(text)).unwrap_or_default();
+        let absent = raw.metadata.annotations.get(ABSENT).map(|text| self.path_list(text)).unwrap_or_default();
         let spec = raw.spec;
 
         let resources = self.resources(spec.match_constraints.resource_rules);
@@ -68,7 +72,8 @@ impl Parser<'_> {
             spec.failure_policy.and_then(|text| self.choice(&text, "`Fail` or `Ignore`", failure_policy)).unwrap_or(FailurePolicy::Fail);
         let reason = spec.reason.and_then(|text| self.choice(&text, "`Forbidden` or `Invalid`", reason)).unwrap_or(Reason::Forbidden);
         let exempt = spec.exempt.map(|requesters| self.requesters("exempt", requesters)).unwrap_or_default();
-        let mutable: Vec<(Placed, Entry)> = spec.mutable.into_iter().filter_map(|entry| self.entry(entry)).collect();
+        let mut mutable: Vec<(Placed, Entry)> = spec.mutable.into_iter().filter_map(|entry| self.entry(entry)).collect();
+        self.mark_absent(&absent, &mut mutable);
         let equality: Vec<PlacedEquality> = spec.equality.into_iter().filter_map(|entry| self.equality(entry)).collect();
         let sensitive: Vec<Placed> = spec.sensitive.iter().filter_map(|text| self.path(text)).collect();
 
@@ -80,7 +85,7 @@ impl Parser<'_> {
         let mut entries: Vec<Entry> = mutable.into_iter().map(|(_, entry)| entry).collect();
         entries.extend(checks::lifecycle_entries());
         let tree = marks::tree(&entries, &equality, &defaulted);
-        let for_everybody = mutable_text(entries.iter().filter(|entry| entry.by.is_none())).into();
+        let for_everybody = mutable_text(entries.iter().filter(|entry| entry.by.is_none() && !entry.is_absent)).into();
         let equality = equality.into_iter().map(PlacedEquality::declared).collect();
         Ok(Rule {
             name,
@@ -214,7 +219,8 @@ impl Parser<'_> {
         let verbs = raw.allow.map_or(Verbs::ALL, |allow| self.verbs(&allow));
         let by = raw.by.map(|by| self.requesters("by", by));
         let placed = self.path(&raw.path)?;
-        let entry = Entry { path: placed.path.clone(), verbs, by, when, line: Some(placed.at.line()), origin: EntryOrigin::Document };
+        let (path, line) = (placed.path.clone(), Some(placed.at.line()));
+        let entry = Entry { path, verbs, by, when, is_absent: false, line, origin: EntryOrigin::Document };
         Some((placed, entry))
     }
 
@@ -268,6 +274,21 @@ impl Parser<'_> {
             self.refuse(key.referenced, "expected the name of a member, found an empty text");
         }
         Some(PlacedEquality { placed, meaning, absent_as: raw.absent_as, key: raw.key.map(|key| key.value) })
+    }
+
+    /// Marks the entries of these paths, each of which `mutable` must list.
+    fn mark_absent(&mut self, absent: &[Placed], mutable: &mut [(Placed, Entry)]) {
+        for Placed { path, at } in absent {
+            let mut is_listed = false;
+            for (_, entry) in mutable.iter_mut().filter(|(_, entry)| entry.path == *path) {
+                entry.is_absent = true;
+                is_listed = true;
+            }
+            if !is_listed {
+                let path = harmless(&path.to_string());
+                self.refuse(*at, format!("expected in `{ABSENT}` only paths that `mutable` lists, found `{path}`"));
+            }
+        }
     }
 
     fn path_list(&mut self, raw: &Spanned<String>) -> Vec<Placed> {

@@ -3,7 +3,7 @@
 use super::pairing::Pairing;
 use crate::cli::rules::diff::{one_line, selector, words};
 use crate::cli::rules::reach::{Above, Change, Guard, Own, Permits};
-use crate::engine::{Entry, Equal, OWNED, Rule, Step, harmless};
+use crate::engine::{Entry, Equal, OWNED, Requesters, Rule, Step, harmless};
 
 /// Whether something may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -200,7 +200,7 @@ impl<'r> Answer<'r> {
         if self.is_exempt {
             self.may_change = MayChange::Yes;
             self.notes.push("this requester is exempt and may change anything, which is recorded".to_owned());
-        } else if requester.is_none() && *exempt != crate::engine::Requesters::default() {
+        } else if requester.is_none() && *exempt != Requesters::default() {
             self.notes.push(format!("exempt, so they may change anything: {}", who(exempt)));
         }
     }
@@ -337,9 +337,9 @@ fn compared(rule: &Rule, steps: &[Step]) -> Vec<String> {
 /// The entries that have most of the way in common; all of them if none has any.
 fn nearby(rule: &Rule, steps: &[Step]) -> Vec<String> {
     let common = |entry: &&Entry| entry.path.steps().iter().zip(steps).take_while(|(own, at)| own.meets(at)).count();
-    let most = rule.entries().map(|entry| common(&entry)).max().unwrap_or_default();
+    let most = rule.present_entries().map(|entry| common(&entry)).max().unwrap_or_default();
     let mut paths: Vec<String> = Vec::new();
-    for entry in rule.entries().filter(|entry| common(entry) == most) {
+    for entry in rule.present_entries().filter(|entry| common(entry) == most) {
         let path = harmless(&entry.path.to_string());
         if !paths.contains(&path) {
             paths.push(path);
@@ -371,8 +371,6 @@ fn only_where(rule: &Rule) -> Vec<String> {
 }
 
 /// Requesters in words.
-pub(super) fn who(by: &crate::engine::Requesters) -> String {
-    let lists = [("users", &by.users), ("groups", &by.groups), ("service accounts", &by.service_accounts)];
-    let given = lists.into_iter().filter(|(_, names)| !names.is_empty());
-    harmless(&given.map(|(what, names)| format!("{what} {}", names.join(", "))).collect::<Vec<_>>().join("; "))
+pub(super) fn who(by: &Requesters) -> String {
+    harmless(&by.to_string())
 }

@@ -29,7 +29,7 @@ pub(super) fn of(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
     // What is said of a status that is never asked about is said once.
     let is_said = |path: &&Path| is_of_status(path.steps()) && targets.iter().any(|target| has_status_apart(rule, target));
     let parts = [
-        (Part::Mutable, rule.entries().map(|entry| &entry.path).filter(|path| !is_said(path)).collect()),
+        (Part::Mutable, rule.present_entries().map(|entry| &entry.path).filter(|path| !is_said(path)).collect()),
         (Part::Equality, rule.equality().iter().map(|entry| &entry.path).collect()),
         (Part::Sensitive, rule.sensitive().iter().collect()),
         (Part::Defaulted, rule.defaulted().iter().collect::<Vec<_>>()),
@@ -61,7 +61,7 @@ fn of_part(part: Part, paths: &[&Path], targets: &[Target<'_>]) -> Vec<Finding> 
             format!("`{}` (and {} there)", shown(path), counted(others, "other path"))
         };
         let message = format!("{which} {}: {}", part.consequence(others), reason(target, path.steps(), &misfit));
-        finding(message, fix(target.schema, path.steps(), &misfit, paths))
+        finding(message, part.mend(others, fix(target.schema, path.steps(), &misfit, paths)))
     });
     told.collect()
 }
@@ -75,6 +75,15 @@ impl Part {
             (Self::Equality, _) => "in `equality` say nothing",
             (Self::Sensitive, _) => "in `sensitive` hides nothing",
             (Self::Defaulted, _) => "in `fieldward.io/defaulted` says nothing",
+        }
+    }
+
+    /// What to do. A documented field that the kind lacks may stay, if the rule says so.
+    fn mend(self, others: usize, fix: String) -> String {
+        let them = if others == 0 { "it" } else { "them" };
+        match self {
+            Self::Mutable => format!("if the documentation of the kind lists {them}, add {them} to `fieldward.io/absent`; if not, {fix}"),
+            Self::Equality | Self::Sensitive | Self::Defaulted => fix,
         }
     }
 }

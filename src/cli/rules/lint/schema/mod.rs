@@ -1,5 +1,6 @@
 //! What a rule says that the schema of its kind contradicts.
 
+mod absent;
 mod lists;
 mod missing;
 mod resources;
@@ -21,6 +22,7 @@ pub(super) fn of(rule: &Rule, rules: &[&Rule], catalogue: &Catalogue) -> Vec<Fin
     let mut found = resources::of(rule, rules, catalogue);
     if !targets.is_empty() {
         found.extend(missing::of(rule, &targets));
+        found.extend(absent::of(rule, &targets));
         found.extend(types::of(rule, &targets));
         found.extend(lists::of(rule, &targets));
         found.extend(spellings::of(rule, &targets));
