@@ -6,6 +6,7 @@ mod certificates;
 mod chart;
 mod cluster;
 mod commands;
+mod controllers;
 mod corpus;
 mod doors;
 mod golden;
@@ -19,14 +20,31 @@ mod rule_errors;
 mod schemas;
 mod serving;
 mod support;
+mod tier;
 
-use libtest_mimic::Arguments;
+use libtest_mimic::{Arguments, Trial};
+
+use tier::Tier;
 
 fn main() {
     let mut arguments = Arguments::from_args();
     // Most cases wait for a server, not for a processor.
     arguments.test_threads = arguments.test_threads.or(Some(8));
-    let trials = [
+    let trials = match Tier::from_environment() {
+        Ok(Tier::Default) => default_trials(),
+        Ok(Tier::Controllers) => controllers::trials(),
+        Err(error) => {
+            eprintln!("error: {error}");
+            std::process::exit(2);
+        }
+    };
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    cluster::finish();
+    conclusion.exit();
+}
+
+fn default_trials() -> Vec<Trial> {
+    [
         architecture::trials(),
         certificates::trials(),
         chart::trials(),
@@ -43,8 +61,8 @@ fn main() {
         cluster::trials(),
         // Last, since these take all processors.
         properties::trials(),
-    ];
-    let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
-    cluster::finish();
-    conclusion.exit();
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

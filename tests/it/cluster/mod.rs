@@ -3,11 +3,11 @@
 //! The programs are those of `KUBEBUILDER_ASSETS`, or are built once from the pins in tests/control-plane. Where there is neither, the
 //! trials here are ignored with the reason, and fail under `CI=true`.
 
-mod api;
-mod assets;
+pub(crate) mod api;
+pub(crate) mod assets;
 mod audit;
 mod clients;
-mod control_plane;
+pub(crate) mod control_plane;
 mod deploy;
 mod documented;
 mod etcd;
@@ -20,16 +20,16 @@ mod load;
 mod network;
 mod newcomer;
 mod node;
-mod objects;
+pub(crate) mod objects;
 mod packs;
 mod policies;
-mod process;
+pub(crate) mod process;
 mod recorded;
 mod shapes;
 mod unattended;
 mod users;
 mod versions;
-mod ward;
+pub(crate) mod ward;
 
 use std::future::Future;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -154,14 +154,14 @@ fn on_cluster(name: &str, case: impl FnOnce(Assets) -> Outcome + Send + 'static)
 }
 
 /// Asks again and again until the API server or a controller has done what it must.
-async fn eventually<F>(what: &str, ask: impl FnMut() -> F)
+pub(crate) async fn eventually<F>(what: &str, ask: impl FnMut() -> F)
 where
     F: Future<Output = bool>,
 {
     until_within(THEIRS, what, ask).await;
 }
 
-fn within_time(case: impl Future<Output = ()>) {
+pub(crate) fn within_time(case: impl Future<Output = ()>) {
     let ended = runtime().block_on(async { tokio::time::timeout(LONGEST, case).await });
     assert!(ended.is_ok(), "it did not end in time");
 }

@@ -70,6 +70,43 @@ impl Pins {
         version.split_whitespace().next().unwrap().to_owned()
     }
 
+    /// The folder of a module that these pins select, in Go's module cache; fetched if it is not there.
+    pub(crate) fn folder_of(&self, module: &str) -> PathBuf {
+        let mut command = self.go();
+        let output = command.args(["list", "-m", "-f", "{{.Dir}}", module]).output().unwrap();
+        let folder = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        if !folder.is_empty() {
+            return folder.into();
+        }
+        assert!(self.go().args(["mod", "download", module]).status().unwrap().success(), "`go mod download {module}` failed");
+        self.folder_of(module)
+    }
+
+    /// The flag that builds these modules from copies with the files of our folder `added` beside their own; none for no modules.
+    pub(crate) fn modules_with(&self, completed: &[&str]) -> Option<String> {
+        let folder = self.home().with_file_name(format!("{}-modules", self.name));
+        let modfile = folder.join("go.mod");
+        fs::create_dir_all(&folder).unwrap();
+        for file in ["go.mod", "go.sum"] {
+            fs::copy(self.module().join(file), folder.join(file)).unwrap();
+        }
+        for module in completed {
+            let copy = folder.join(module);
+            copied(&self.folder_of(module), &copy);
+            copied(&self.module().join("added").join(module), &copy);
+            let replaced = format!("-replace={module}={}", copy.display());
+            assert!(self.go().args(["mod", "edit", &replaced]).arg(&modfile).status().unwrap().success(), "{replaced}");
+        }
+        (!completed.is_empty()).then(|| format!("-modfile={}", modfile.display()))
+    }
+
+    /// Go in the folder of these pins.
+    pub(crate) fn go(&self) -> Command {
+        let mut command = Command::new("go");
+        command.current_dir(self.module()).env("CGO_ENABLED", "0").env("GOWORK", "off").stdin(Stdio::null());
+        command
+    }
+
     /// Builds those of the programs that `missing` names, asked when nobody else is building: beside the place, and moved into it, so that a
     /// program which is there is whole.
     pub(crate) fn build(&self, missing: impl Fn() -> Vec<Program>, flags: &[&str]) {
@@ -89,8 +126,7 @@ impl Pins {
         }
         for (name, package) in missing {
             let partial = self.home().join(format!("{name}.partial"));
-            let mut command = Command::new("go");
-            command.current_dir(self.module()).env("CGO_ENABLED", "0").env("GOWORK", "off").stdin(Stdio::null());
+            let mut command = self.go();
             command.args(["build", "-v"]).args(flags).args(["-o", partial.to_str().unwrap(), package]);
             self.run(command, name, started);
             fs::rename(&partial, built.join(name)).unwrap();
@@ -147,5 +183,18 @@ impl Pins {
     /// Straight to the terminal: the harness keeps what a trial prints.
     fn say(&self, line: &str) {
         eprintln!("{}: {line}", self.name);
+    }
+}
+
+/// Copies the files of a folder; unlike those in Go's cache the copies can be written.
+fn copied(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (path, copy) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copied(&path, &copy);
+        } else {
+            fs::write(&copy, fs::read(&path).unwrap()).unwrap();
+        }
     }
 }
