@@ -26,7 +26,6 @@ require (
 	github.com/imdario/mergo v0.3.13 // indirect
 	github.com/josharian/intern v1.0.0 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
-	github.com/kubeflow/training-operator v1.8.1 // indirect
 	github.com/mailru/easyjson v0.7.7 // indirect
 	github.com/matttproud/golang_protobuf_extensions/v2 v2.0.0 // indirect
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
@@ -71,3 +70,10 @@ require (
 	sigs.k8s.io/yaml v1.4.0 // indirect
 	volcano.sh/apis v1.8.0 // indirect
 )
+
+require (
+	fieldward.io/tests/controllers/spellings v0.0.0
+	github.com/kubeflow/training-operator v1.8.1
+)
+
+replace fieldward.io/tests/controllers/spellings => ../spellings

@@ -1,0 +1,3 @@
+module fieldward.io/tests/controllers/spellings
+
+go 1.26.0
