@@ -72,8 +72,5 @@ require (
 )
 
 require (
-	fieldward.io/tests/controllers/spellings v0.0.0
 	github.com/kubeflow/training-operator v1.8.1
 )
-
-replace fieldward.io/tests/controllers/spellings => ../spellings

@@ -5,8 +5,11 @@
 mod kubelet;
 mod manifests;
 mod scene;
+mod serving;
 mod tally;
+mod training_operator;
 mod volcano;
+mod writes;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -18,7 +21,7 @@ use crate::cluster::within_time;
 use crate::support::go::{self, Lacking, Pins, Program, completion};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [volcano::trials()].into_iter().flatten().collect()
+    [volcano::trials(), training_operator::trials()].into_iter().flatten().collect()
 }
 
 /// The linker leaves out what only a debugger reads.

@@ -69,7 +69,7 @@ pub(crate) fn denials(scene: &Scene, guarded: Guarded, controller: &str) -> Vec<
         .collect()
 }
 
-fn requester(event: &Value) -> String {
+pub(crate) fn requester(event: &Value) -> String {
     let impersonated = &event["impersonatedUser"]["username"];
     let user = if impersonated.is_null() { &event["user"]["username"] } else { impersonated };
     user.as_str().unwrap_or_default().to_owned()

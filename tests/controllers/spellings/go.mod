@@ -1,3 +1,0 @@
-module fieldward.io/tests/controllers/spellings
-
-go 1.26.0
