@@ -132,7 +132,7 @@ impl Judged {
         };
         let all: Vec<&Found<'_>> = found.iter().collect();
         Self {
-            all: Report::of(&all, secrets),
+            all: Report::of(review, &all, secrets),
             outcomes: decided
                 .iter()
                 .map(|(found, decision)| RuleOutcome { rule: found.rule.name.clone(), decision: *decision, violations: found.violations() })
@@ -187,7 +187,7 @@ fn denial(
     if denying.is_empty() {
         return None;
     }
-    let report = Report::of(denying, secrets);
+    let report = Report::of(review, denying, secrets);
     let parts: Vec<Part<'_>> = denying.iter().map(|found| Part { rule: found.rule.name.as_str(), mutable: mutable(found).1 }).collect();
     let kind = harmless(review.kind());
     let (code, reason) =
@@ -203,7 +203,8 @@ fn denial(
 }
 
 fn warnings(review: &Review<'_>, warning: &[&Found<'_>], secrets: &Secrets) -> Vec<String> {
-    let reports: Vec<(&str, Report)> = warning.iter().map(|found| (found.rule.name.as_str(), Report::of(&[*found], secrets))).collect();
+    let reports: Vec<(&str, Report)> =
+        warning.iter().map(|found| (found.rule.name.as_str(), Report::of(review, &[*found], secrets))).collect();
     let warnings: Vec<Warning<'_>> =
         reports.iter().map(|(rule, report)| Warning { rule, changes: report.violations(), total: report.total }).collect();
     words::warnings(&harmless(review.kind()), &warnings)

@@ -3,7 +3,8 @@
 //! One door: [`admit()`]. Behind it, as data flows: [`path`](Path) and pattern (what a rule writes, and all of it as one
 //! tree), [`rules`](RuleSet) (documents and what they mean), review (the wire), condition (CEL: which
 //! entries are there), canonical (both objects in a form whose
-//! addresses never shift), diff (`json_patch`), verdict (from the root down), words (messages), [`reply`](Reply).
+//! addresses never shift), diff (`json_patch`), verdict (from the root down), ownership (whose
+//! value a refused change touches), words (messages), [`reply`](Reply).
 //!
 //! Beside it: [`case`](Case) (a review and what is expected of it) and [`record()`], which makes a case of a review.
 
@@ -14,6 +15,7 @@ mod condition;
 mod diff;
 #[cfg(test)]
 mod examples;
+mod ownership;
 mod path;
 mod pattern;
 mod record;

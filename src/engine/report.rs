@@ -6,6 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::canonical::{Location, Sheet};
 use super::condition::ConditionFailure;
+use super::ownership;
+use super::review::Review;
 use super::rules::Rule;
 use super::verdict::{ChangeKind, Finding, Standing};
 use super::words::{Change, Secrets, describe};
@@ -33,12 +35,14 @@ pub(super) struct Report {
 
 impl Report {
     /// What these rules found together. A change is a violation if any of them has it as one.
-    pub(super) fn of(found: &[&Found<'_>], secrets: &Secrets) -> Self {
+    pub(super) fn of(review: &Review<'_>, found: &[&Found<'_>], secrets: &Secrets) -> Self {
         let (listed, total) = match found {
             [one] => (first(one.findings.iter().map(|finding| (*one, *finding))), one.violations()),
             several => together(several),
         };
-        let changes = listed.into_iter().filter_map(|(found, finding)| describe(found.rule, secrets, &found.sheet, finding)).collect();
+        let notes = ownership::notes(review, secrets, &listed);
+        let described = listed.into_iter().zip(notes);
+        let changes = described.filter_map(|((found, finding), note)| describe(found.rule, secrets, &found.sheet, finding, note)).collect();
         Self { changes, total }
     }
 

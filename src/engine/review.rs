@@ -181,6 +181,17 @@ impl<'a> Review<'a> {
         parts.map(Value::Object)
     }
 
+    /// The field manager of the requester, if the request names one.
+    pub(super) fn field_manager(&self) -> Option<Cow<'a, str>> {
+        text(&self.request.members("options")?, "fieldManager").filter(|name| !name.is_empty())
+    }
+
+    /// The text of `metadata.managedFields` of the old object.
+    pub(super) fn managed_fields(&self) -> Option<&'a str> {
+        let object: Fields<'a> = serde_json::from_str(self.old_object?).ok()?;
+        object.members("metadata")?.get("managedFields")
+    }
+
     /// The texts of the new and of the old object.
     #[cfg(test)]
     pub(super) fn texts(&self) -> (Option<&'a str>, Option<&'a str>) {
@@ -300,7 +311,8 @@ fn parsed<'a, T: Deserialize<'a>>(fields: &Fields<'a>, name: &str) -> Option<T> 
     fields.get(name).and_then(|raw| serde_json::from_str(raw).ok())
 }
 
-fn text<'a>(fields: &Fields<'a>, name: &str) -> Option<Cow<'a, str>> {
+/// A member, if it is a string.
+pub(super) fn text<'a>(fields: &Fields<'a>, name: &str) -> Option<Cow<'a, str>> {
     parsed(fields, name).map(|Text(text)| text)
 }
 

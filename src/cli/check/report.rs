@@ -218,7 +218,8 @@ fn line(change: &Change, kind: &str) -> String {
             Piece::New(text) => styled(GOOD, text),
         })
         .collect();
-    format!("  {mark} {field}: {words}\n")
+    let note = change.note.as_ref().map(|note| styled(ASIDE, &format!("      {note}")) + "\n");
+    format!("  {mark} {field}: {words}\n{}", note.unwrap_or_default())
 }
 
 /// What to do with what is no review at all.

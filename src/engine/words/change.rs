@@ -6,7 +6,7 @@ use super::escape::{cut, defused, harmless};
 use super::field;
 use super::message::{Piece, pieces};
 use super::secrecy::{Place, Secrets};
-use crate::engine::canonical::{Location, Pairing, Segment, Sheet};
+use crate::engine::canonical::{Id, Location, Pairing, Segment, Sheet};
 use crate::engine::rules::{Mark, Rule};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
 
@@ -25,6 +25,8 @@ pub struct Change {
     pub new: Option<Shown>,
     /// Whether the field is usually filled by a default on creation.
     pub(crate) defaulted: bool,
+    /// Whose value it touches and how to keep it. Of the changes that touch values of one owner, the first says so.
+    pub note: Option<String>,
 }
 
 impl Change {
@@ -60,9 +62,24 @@ pub(crate) const HIDDEN: &str = "(not shown)";
 const LONGEST: usize = 1024;
 
 /// Writes a finding down.
-pub(crate) fn describe(rule: &Rule, secrets: &Secrets, sheet: &Sheet<'_>, finding: Finding) -> Option<Change> {
+pub(crate) fn describe(rule: &Rule, secrets: &Secrets, sheet: &Sheet<'_>, finding: Finding, note: Option<String>) -> Option<Change> {
     let location = sheet.get(finding.at)?;
-    let mut chain: Vec<&Location<'_>> = sheet.ancestry(finding.at).collect();
+    let (field, place) = locate(secrets, sheet, finding.at);
+    let (old, new) = match finding.kind {
+        ChangeKind::Reorder => order(secrets, &place, location),
+        _ => values(secrets, &place, location),
+    };
+    let defaulted = finding.kind == ChangeKind::Clear && rule.tree.marks(&location.reached).any(|mark| matches!(mark, Mark::Defaulted));
+    Some(Change { field, kind: finding.kind, violates: finding.standing == Standing::Violation, old, new, defaulted, note })
+}
+
+/// A location in dotted notation.
+pub(crate) fn field_of(secrets: &Secrets, sheet: &Sheet<'_>, at: Id) -> String {
+    locate(secrets, sheet, at).0
+}
+
+fn locate(secrets: &Secrets, sheet: &Sheet<'_>, at: Id) -> (String, Place) {
+    let mut chain: Vec<&Location<'_>> = sheet.ancestry(at).collect();
     chain.reverse();
     let mut place = secrets.root();
     let mut segments = Vec::with_capacity(chain.len());
@@ -70,19 +87,7 @@ pub(crate) fn describe(rule: &Rule, secrets: &Secrets, sheet: &Sheet<'_>, findin
         place = go(secrets, &place, step);
         segments.push((&step.segment, hides_key(secrets, &place, &step.segment)));
     }
-    let (old, new) = match finding.kind {
-        ChangeKind::Reorder => order(secrets, &place, location),
-        _ => values(secrets, &place, location),
-    };
-    let defaulted = finding.kind == ChangeKind::Clear && rule.tree.marks(&location.reached).any(|mark| matches!(mark, Mark::Defaulted));
-    Some(Change {
-        field: field::render(segments.into_iter()),
-        kind: finding.kind,
-        violates: finding.standing == Standing::Violation,
-        old,
-        new,
-        defaulted,
-    })
+    (field::render(segments.into_iter()), place)
 }
 
 fn go(secrets: &Secrets, from: &Place, to: &Location<'_>) -> Place {

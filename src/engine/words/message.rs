@@ -50,6 +50,8 @@ pub(crate) fn denial(kind: &str, parts: &[Part<'_>], changes: &[&Change], total:
         }
         text.push_str(&line);
         shown += 1;
+        let note = change.note.as_ref().map(|note| format!("\n    {note}"));
+        text.extend(note.filter(|note| text.len() + note.len() <= room));
     }
     if shown < total {
         text.push_str(&format!("\n  and {} more", total - shown));
@@ -80,13 +82,28 @@ pub(crate) fn mutable_text<'a>(entries: impl Iterator<Item = &'a Entry>) -> Stri
             None => paths.push((item, entry.verbs)),
         }
     }
-    let narrowed = |verbs: Verbs, when: Option<String>| {
-        let verbs = (verbs != Verbs::ALL).then(|| verbs.names().collect::<Vec<_>>().join(", "));
-        let parts: Vec<String> = verbs.into_iter().chain(when.map(|when| format!("when {when}"))).collect();
-        if parts.is_empty() { String::new() } else { format!(" ({})", parts.join("; ")) }
-    };
     let items: Vec<String> = paths.into_iter().map(|((path, when), verbs)| path + &narrowed(verbs, when)).collect();
     if items.is_empty() { "nothing".to_owned() } else { items.join(", ") }
+}
+
+/// To whom entries grant a field; none if there is no such entry.
+pub(crate) fn granted_text<'a>(entries: impl Iterator<Item = &'a Entry>) -> Option<String> {
+    let mut grants: Vec<String> = Vec::new();
+    for entry in entries {
+        let Some(by) = &entry.by else { continue };
+        let grant = harmless(&by.to_string()) + &narrowed(entry.verbs, entry.when.as_ref().map(condition_text));
+        if !grants.contains(&grant) {
+            grants.push(grant);
+        }
+    }
+    (!grants.is_empty()).then(|| format!("may be updated by {}", grants.join(" or by ")))
+}
+
+/// The verbs and the condition of an entry, if it has any, in parentheses.
+fn narrowed(verbs: Verbs, when: Option<String>) -> String {
+    let verbs = (verbs != Verbs::ALL).then(|| verbs.names().collect::<Vec<_>>().join(", "));
+    let parts: Vec<String> = verbs.into_iter().chain(when.map(|when| format!("when {when}"))).collect();
+    if parts.is_empty() { String::new() } else { format!(" ({})", parts.join("; ")) }
 }
 
 /// A condition on one line, shortened.
@@ -112,14 +129,21 @@ pub(crate) fn warnings(kind: &str, rules: &[Warning<'_>]) -> Vec<String> {
     let mut room = MOST_BYTES - "and 1234567 more".len();
     let mut left_out = 0;
     for warning in rules {
-        let lines = warning.changes.iter().map(|change| line(change, kind));
+        let note = |change: &Change| change.note.as_ref().map(|note| format!("{}: {note}", change.field));
+        let lines = warning.changes.iter().map(|change| (line(change, kind), note(change)));
         let mut shown = 0;
-        for (index, text) in std::iter::once(headline(warning)).chain(lines).enumerate() {
+        for (index, (text, note)) in std::iter::once((headline(warning), None)).chain(lines).enumerate() {
             let text = cut(&defused(&text), WARNING);
             let Some(rest) = room.checked_sub(text.chars().count()) else { break };
             room = rest;
             texts.push(text);
             shown = index;
+            if let Some(note) = note.map(|note| cut(&defused(&note), WARNING))
+                && let Some(rest) = room.checked_sub(note.chars().count())
+            {
+                room = rest;
+                texts.push(note);
+            }
         }
         left_out += warning.total - shown;
     }
@@ -235,7 +259,15 @@ mod tests {
 
     fn change(field: &str) -> Change {
         let value = |value: u8| Some(Shown::Value(json!(value)));
-        Change { field: field.to_owned(), kind: ChangeKind::Modify, violates: true, old: value(1), new: value(2), defaulted: false }
+        Change {
+            field: field.to_owned(),
+            kind: ChangeKind::Modify,
+            violates: true,
+            old: value(1),
+            new: value(2),
+            defaulted: false,
+            note: None,
+        }
     }
 
     #[test]

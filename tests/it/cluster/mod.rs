@@ -21,6 +21,7 @@ mod network;
 mod newcomer;
 mod node;
 pub(crate) mod objects;
+mod ownership;
 mod packs;
 mod policies;
 pub(crate) mod process;
@@ -61,6 +62,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         lifecycle::trials(),
         lint::trials(),
         newcomer::trials(),
+        ownership::trials(),
         packs::trials(),
         policies::trials(),
         recorded::trials(),
