@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -25,30 +25,24 @@ impl Server {
     /// The product, with its defaults but for the ports.
     pub(crate) fn fieldward(rules: &[&str]) -> anyhow::Result<Self> {
         let started = Instant::now();
-        let ports = ["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
-        let (mut server, announced) = Self::start(Command::new(binary()).args(ports).args(rules), "operations:")?;
-        let place = announced.trim().trim_start_matches("http://").split('/').next();
-        wait_until_ready(place.context("no address")?)?;
+        let (reviews, operations) = (free_address()?, free_address()?);
+        let ports = ["serve", "--listen", &reviews, "--ops-listen", &operations];
+        let process = Command::new(binary()).args(ports).args(rules).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let mut server = Self { process, url: format!("https://{reviews}/validate"), ready_after: Duration::ZERO };
+        wait_until_ready(&operations)?;
         server.ready_after = started.elapsed();
         Ok(server)
     }
 
+    /// A server that answers without reading; it prints where.
     pub(crate) fn noop() -> anyhow::Result<Self> {
-        Self::start(Command::new(std::env::current_exe()?).arg("noop"), "reviews:").map(|(server, _)| server)
-    }
-
-    /// Reads what it announces up to a line that begins so, and the rest of that line.
-    fn start(command: &mut Command, last: &str) -> anyhow::Result<(Self, String)> {
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut process = Command::new(std::env::current_exe()?).arg("noop").stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
         let output = process.stdout.take().context("no output")?;
         let mut server = Self { process, url: String::new(), ready_after: Duration::ZERO };
         for line in BufReader::new(output).lines() {
-            let line = line?;
-            if let Some(url) = line.strip_prefix("reviews:") {
+            if let Some(url) = line?.strip_prefix("reviews:") {
                 url.trim().clone_into(&mut server.url);
-            }
-            if let Some(rest) = line.strip_prefix(last) {
-                return Ok((server, rest.to_owned()));
+                return Ok(server);
             }
         }
         bail!("the server did not start")
@@ -116,11 +110,19 @@ pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_fieldward"))
 }
 
+/// A loopback address with a port that nobody listens on.
+fn free_address() -> anyhow::Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
+}
+
 fn wait_until_ready(address: &str) -> anyhow::Result<()> {
     let deadline = Instant::now() + Duration::from_secs(60);
     while Instant::now() < deadline {
         let mut answer = String::new();
-        let mut connection = TcpStream::connect(address)?;
+        let Ok(mut connection) = TcpStream::connect(address) else {
+            std::thread::sleep(Duration::from_millis(1));
+            continue;
+        };
         write!(connection, "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
         connection.read_to_string(&mut answer)?;
         if answer.starts_with("HTTP/1.1 200") {

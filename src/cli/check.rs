@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::documents::{self, STDIN};
+use super::exempt_args::ExemptArgs;
 use super::output::{self, Format};
 use super::rule_args::RuleArgs;
 use crate::engine::{self, RuleSet};
@@ -38,6 +39,8 @@ pub struct Args {
     groups: Vec<String>,
     #[command(flatten)]
     rules: RuleArgs,
+    #[command(flatten)]
+    exempt: ExemptArgs,
     /// How the verdict is printed
     #[arg(short, long, value_enum, default_value_t, env = "FIELDWARD_OUTPUT")]
     output: Format,
@@ -52,7 +55,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if inputs.filter(|path| path.as_os_str() == STDIN).count() > 1 {
         bail!("expected `{STDIN}` once, found it again; standard input can be read only once");
     }
-    let rules = args.rules.load()?;
+    let rules = args.exempt.apply(args.rules.load()?);
     let reports = match (&args.old, &args.new) {
         (Some(old), Some(new)) => {
             let requester = Requester { user: args.user.as_deref().unwrap_or_default(), groups: &args.groups };

@@ -4,6 +4,7 @@ pub mod ca_file;
 pub mod check;
 pub mod completions;
 pub mod documents;
+pub mod exempt_args;
 pub mod manifests;
 pub mod output;
 pub mod quantity;

@@ -2,7 +2,7 @@
 
 mod cluster;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +13,7 @@ use anyhow::{Context, bail};
 use clap::ValueEnum;
 
 use super::ca_file::CaFile;
+use super::exempt_args::ExemptArgs;
 use super::quantity::{address, bytes, duration, positive_duration};
 use super::rule_args::RuleArgs;
 use crate::cluster::certificates::{self, Subject};
@@ -46,6 +47,8 @@ pub struct Args {
     /// How often the rule files are looked at for a change
     #[arg(long, value_name = "TIME", env = "FIELDWARD_RULES_RELOAD_INTERVAL", default_value = "2s", value_parser = positive_duration)]
     rules_reload_interval: Duration,
+    #[command(flatten)]
+    exempt: ExemptArgs,
 
     /// Certificate chain, PEM; without it, a CA and a certificate are made at start
     #[arg(long, value_name = "FILE", env = "FIELDWARD_TLS_CERT", requires = "tls_key", help_heading = "TLS")]
@@ -146,30 +149,30 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result<Outcome> {
     // Before anything is announced: who reads the announcement may send one.
     let signals = shutdown::signals().context("cannot catch signals")?;
-    let (summary, to_try) = (summary(&rules), to_try(&rules));
+    let (names, to_try) = (rules.names().map(str::to_owned).collect::<Vec<_>>(), to_try(&rules));
     if args.cluster.is_wanted() {
-        let part = cluster::Part::start(&args.cluster, &args.rules, args.tls_cert.is_some()).await?;
+        let part = cluster::Part::start(&args.cluster, &args.rules, &args.exempt, args.tls_cert.is_some()).await?;
         let certificate = match part.certificate() {
             Some(kept) => kept,
             None => certificate(&args)?.0,
         };
         let config = part.add_to(config(args, certificate, files));
         let bound = config.bind(rules).await.map_err(|error| with_option(&error))?;
-        announce(&bound, &summary, None, &to_try);
+        announce(&bound, &names, None, &to_try);
         // Ended with the runtime.
         tokio::spawn(part.run(&bound));
         return Ok(bound.serve(signals).await);
     }
     let (certificate, ca) = certificate(&args)?;
     let bound = config(args, certificate, files).bind(rules).await.map_err(|error| with_option(&error))?;
-    announce(&bound, &summary, ca.as_ref(), &to_try);
+    announce(&bound, &names, ca.as_ref(), &to_try);
     Ok(bound.serve(signals).await)
 }
 
 /// The rules, and by what to see that their files have changed.
 fn load_rules(args: &Args) -> anyhow::Result<(RuleSet, Fingerprint)> {
     let documents = args.rules.documents()?;
-    let rules = RuleSet::load(args.rules.builtin(), &documents)?;
+    let rules = args.exempt.apply(RuleSet::load(args.rules.builtin(), &documents)?);
     if rules.is_empty() && !args.cluster.is_wanted() {
         bail!("there is no rule to serve; add some with --rules PATH or drop --no-builtin-rules");
     }
@@ -177,7 +180,7 @@ fn load_rules(args: &Args) -> anyhow::Result<(RuleSet, Fingerprint)> {
 }
 
 /// What is compiled in does not change.
-fn reloading(rules: &RuleArgs, started_with: Fingerprint, every: Duration) -> Option<reload::Source> {
+fn reloading(rules: &RuleArgs, exempt: &ExemptArgs, started_with: Fingerprint, every: Duration) -> Option<reload::Source> {
     if rules.paths.is_empty() {
         return None;
     }
@@ -185,6 +188,7 @@ fn reloading(rules: &RuleArgs, started_with: Fingerprint, every: Duration) -> Op
     let read = move || files.documents().map_err(|error| harmless(&format!("{error:#}")));
     Some(reload::Source {
         builtin: rules.builtin(),
+        exemptions: exempt.exemptions(),
         started_with,
         read: Arc::new(read),
         every,
@@ -219,7 +223,7 @@ fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
         ops_listen: args.ops_listen,
         certificate,
         client_ca: args.tls_client_ca,
-        rules: reloading(&args.rules, files, args.rules_reload_interval),
+        rules: reloading(&args.rules, &args.exempt, files, args.rules_reload_interval),
         lingering: Duration::ZERO,
         reload_every: args.tls_reload_interval,
         limits: accept::Limits {
@@ -251,42 +255,53 @@ fn with_option(error: &BindError) -> anyhow::Error {
     anyhow::anyhow!("{error}{option}")
 }
 
-fn summary(rules: &RuleSet) -> String {
-    let names: Vec<&str> = rules.names().collect();
-    match names.as_slice() {
+fn summary(rules: &[String]) -> String {
+    match rules {
         [] => "no rules".to_owned(),
         [name] => format!("1 rule: {name}"),
         names => format!("{} rules: {}", names.len(), names.join(", ")),
     }
 }
 
-/// Says where everything is, on standard output. Nobody need read it.
-fn announce(bound: &Bound, rules: &str, ca: Option<&CaFile>, to_try: &ToTry) {
-    let (address, ops) = (bound.address(), bound.ops_address());
+/// Says where everything is: in the log, and for people on standard output. Where that is no terminal, the log has the command to try too.
+fn announce(bound: &Bound, rules: &[String], ca: Option<&CaFile>, to_try: &ToTry) {
+    let address = bound.address();
+    let (reviews, operations) = (format!("https://{address}/validate"), format!("http://{}", bound.ops_address()));
+    let (version, ca) = (env!("CARGO_PKG_VERSION"), ca.map(|ca| ca.path().display().to_string()));
+    tracing::info!(version, rules = rules.join(","), reviews, operations, ca, "serving");
+    let command = ca.as_ref().map(|ca| command(address, ca, to_try));
+    if !io::stdout().is_terminal() {
+        if let Some(command) = command {
+            tracing::info!("try it: {command}");
+        }
+        return;
+    }
     let mut text = format!(
-        "fieldward {} serves {rules}\nreviews:    https://{address}/validate\noperations: http://{ops}/readyz, /livez, /metrics\n",
-        env!("CARGO_PKG_VERSION")
+        "fieldward {version} serves {}\nreviews:    {reviews}\noperations: {operations}/readyz, /livez, /metrics\n",
+        summary(rules)
     );
-    if let Some(ca) = ca {
-        text += &first_steps(address, &ca.path().display().to_string(), to_try);
+    if let (Some(ca), Some(command)) = (ca, command) {
+        let what = match to_try {
+            ToTry::Example => "try it",
+            ToTry::OwnReview => "try it with an AdmissionReview of a kind that a rule speaks of",
+        };
+        text += &format!("CA:         {ca}\n\n{what}:\n  {command}\n");
     }
     let mut out = io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-fn first_steps(address: SocketAddr, ca: &str, to_try: &ToTry) -> String {
+/// A command that sends the server a review.
+fn command(address: SocketAddr, ca: &str, to_try: &ToTry) -> String {
     let reached = match address.ip() {
         ip if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
         _ => address,
     };
-    let word = shell_word(ca);
-    let (what, body) = match to_try {
-        ToTry::Example => ("try it", format!("'{REVIEW}'")),
-        ToTry::OwnReview => ("try it with an AdmissionReview of a kind that a rule speaks of", "@review.json".to_owned()),
+    let body = match to_try {
+        ToTry::Example => format!("'{REVIEW}'"),
+        ToTry::OwnReview => "@review.json".to_owned(),
     };
-    format!(
-        "CA:         {ca}\n\n{what}:\n  curl --cacert {word} -H 'Content-Type: application/json' -d {body} https://{reached}/validate\n"
-    )
+    format!("curl --cacert {} -H 'Content-Type: application/json' -d {body} https://{reached}/validate", shell_word(ca))
 }
 
 /// What there is to send to a server with certain rules.

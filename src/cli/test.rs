@@ -6,6 +6,7 @@ mod suite;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::exempt_args::ExemptArgs;
 use super::output::{self, BAD, Format, GOOD, styled};
 use super::rule_args::RuleArgs;
 use case::{Got, Verdict, compare};
@@ -23,6 +24,8 @@ pub struct Args {
     paths: Vec<PathBuf>,
     #[command(flatten)]
     rules: RuleArgs,
+    #[command(flatten)]
+    exempt: ExemptArgs,
     /// How the outcome is printed
     #[arg(short, long, value_enum, default_value_t, env = "FIELDWARD_OUTPUT")]
     output: Format,
@@ -34,7 +37,7 @@ pub struct Args {
 /// Rules that cannot be read. Of a broken suite every other case is run.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     args.rules.load()?;
-    let Suite { tests, errors } = Suite::find(&args.paths, args.rules.builtin(), &args.rules.documents()?);
+    let Suite { tests, errors } = Suite::find(&args.paths, args.rules.builtin(), &args.rules.documents()?, &args.exempt);
     let outcomes: Vec<Outcome<'_>> = tests.iter().map(Outcome::of).collect();
     let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
     match args.output {

@@ -83,7 +83,7 @@ fn update(budget: u64, rules: &RuleSet, review: &Review<'_>) -> Reply {
         let conditions = Conditions::of(&matching, &inputs, budget);
         let judge = || matching.iter().map(|rule| judge(rule, &conditions, old, new)).collect::<Result<Vec<_>, _>>();
         let found = conditions.on_a_stack(judge)?;
-        Ok((Judged::of(review, &found, &secrets), conditions.ran_out()))
+        Ok((Judged::of(rules, review, &found, &secrets), conditions.ran_out()))
     });
     match judged {
         Ok((judged, ran_out)) => Reply { ran_out, ..respond(rules, review, judged) },
@@ -118,8 +118,8 @@ struct Judged {
 }
 
 impl Judged {
-    fn of(review: &Review<'_>, found: &[Found<'_>], secrets: &Secrets) -> Self {
-        let decided: Vec<(&Found<'_>, Decision)> = found.iter().map(|found| (found, decision(found, review))).collect();
+    fn of(rules: &RuleSet, review: &Review<'_>, found: &[Found<'_>], secrets: &Secrets) -> Self {
+        let decided: Vec<(&Found<'_>, Decision)> = found.iter().map(|found| (found, decision(rules, found, review))).collect();
         let of = |wanted: Decision| decided.iter().filter(|(_, decision)| *decision == wanted).map(|(found, _)| *found).collect::<Vec<_>>();
         let mutable = |found: &Found<'_>| {
             let is_named = found.rule.entries().any(|entry| entry.by.is_some() && is_granted(entry, review));
@@ -145,14 +145,16 @@ impl Judged {
     }
 }
 
-fn decision(found: &Found<'_>, review: &Review<'_>) -> Decision {
-    if found.violations() == 0 { Decision::Allow } else { consequence(found.rule, review) }
+fn decision(rules: &RuleSet, found: &Found<'_>, review: &Review<'_>) -> Decision {
+    if found.violations() == 0 { Decision::Allow } else { consequence(rules, found.rule, review) }
 }
 
 /// What follows from a violation, or from content that cannot be judged.
-fn consequence(rule: &Rule, review: &Review<'_>) -> Decision {
+fn consequence(rules: &RuleSet, rule: &Rule, review: &Review<'_>) -> Decision {
+    let is_exempt =
+        rule.exempt.contains(&review.user, &review.groups) || rules.exemptions().contains(&review.namespace, &review.user, &review.groups);
     match rule.actions.effect {
-        _ if rule.exempt.contains(&review.user, &review.groups) => Decision::Exempt,
+        _ if is_exempt => Decision::Exempt,
         Effect::Deny => Decision::Deny,
         Effect::Warn => Decision::Warn,
         Effect::Nothing => Decision::Audit,
@@ -213,8 +215,10 @@ fn warnings(review: &Review<'_>, warning: &[&Found<'_>], secrets: &Secrets) -> V
 /// A review whose content cannot be judged: what follows is what follows from a violation.
 fn unjudged(rules: &RuleSet, review: &Review<'_>, matching: &[&Rule], error: &Unjudgeable) -> Reply {
     let message = defused(&format!("the update cannot be judged: {error}"));
-    let decisions: Vec<RuleOutcome> =
-        matching.iter().map(|rule| RuleOutcome { rule: rule.name.clone(), decision: consequence(rule, review), violations: 0 }).collect();
+    let decisions: Vec<RuleOutcome> = matching
+        .iter()
+        .map(|rule| RuleOutcome { rule: rule.name.clone(), decision: consequence(rules, rule, review), violations: 0 })
+        .collect();
     let allowed = !decisions.is_empty() && decisions.iter().all(|outcome| outcome.decision != Decision::Deny);
     let warns = allowed && decisions.iter().any(|outcome| outcome.decision == Decision::Warn);
     let response = Response {

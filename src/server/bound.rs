@@ -143,8 +143,6 @@ impl Bound {
         let serving = accept::serve(self.listener, Transport::Tls(self.tls), limits, reviews, watching);
         let mut serving = JoinSet::from_iter([serving]);
 
-        tracing::info!(address = %self.address, operations = %self.ops_address, "serving");
-
         let first = shutdown::next(&mut signals).await;
         phase.send_replace(Phase::Leaving);
         let delay = match first {

@@ -1,4 +1,4 @@
-//! What is written down: one line per denial, to stderr. Paths and names, never values.
+//! The log, to stderr: one line for each decision other than to allow. Paths and names, never values.
 
 use std::io::{self, BufWriter, IsTerminal, Stderr, Write};
 use std::time::Duration;
@@ -82,7 +82,15 @@ pub fn init(format: Format, filter: &str) -> Result<WorkerGuard, LogError> {
     Ok(guard)
 }
 
-/// One line if a review was refused, or could not be judged although it is one, and one if conditions could not be decided.
+/// The decisions that are logged, and the message of each. Two rules can decide differently about one update.
+const LOGGED: [(Decision, &str); 4] = [
+    (Decision::Deny, "update denied"),
+    (Decision::Warn, "violation reported as a warning"),
+    (Decision::Audit, "violation recorded"),
+    (Decision::Exempt, "violation permitted by an exemption"),
+];
+
+/// Logs one line for each decision other than to allow, one if the review could not be judged, and one if conditions could not be decided.
 pub(super) fn reply(reply: &Reply) {
     conditions(reply);
     let Some(subject) = reply.subject() else {
@@ -91,11 +99,18 @@ pub(super) fn reply(reply: &Reply) {
         }
         return;
     };
-    let denying: Vec<&str> =
-        reply.rules().iter().filter(|outcome| outcome.decision == Decision::Deny).map(|outcome| outcome.rule.as_str()).collect();
-    if !denying.is_empty() {
+    let mut is_logged = false;
+    for (decision, message) in LOGGED {
+        let rules: Vec<&str> =
+            reply.rules().iter().filter(|outcome| outcome.decision == decision).map(|outcome| outcome.rule.as_str()).collect();
+        if rules.is_empty() {
+            continue;
+        }
+        is_logged = true;
+        let message = if reply.error_code().is_some() && decision != Decision::Deny { NOT_JUDGED } else { message };
         tracing::info!(
-            rule = denying.join(","),
+            decision = decision.as_str(),
+            rule = rules.join(","),
             kind = subject.kind,
             namespace = subject.namespace,
             name = subject.name,
@@ -103,9 +118,10 @@ pub(super) fn reply(reply: &Reply) {
             fields = reply.fields_text(),
             code = reply.error_code(),
             uid = subject.uid,
-            "update denied"
+            "{message}"
         );
-    } else if let Some(code) = reply.error_code() {
+    }
+    if let Some(code) = reply.error_code().filter(|_| !is_logged) {
         tracing::info!(
             code,
             kind = subject.kind,
@@ -113,10 +129,13 @@ pub(super) fn reply(reply: &Reply) {
             name = subject.name,
             user = subject.user,
             uid = subject.uid,
-            "review not judged"
+            "{NOT_JUDGED}"
         );
     }
 }
+
+/// The message for a review that could not be judged and is not denied.
+const NOT_JUDGED: &str = "review not judged";
 
 /// Conditions that could not be decided: one line for a review, however many there are.
 fn conditions(reply: &Reply) {

@@ -144,7 +144,7 @@ impl Metrics {
         self.registry.register(Box::new(self.rules_accepted.clone()))?;
         self.registry.register(Box::new(self.certificate_expiry.clone()))?;
         #[cfg(target_os = "linux")]
-        self.registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        self.registry.register(Box::new(super::process::ProcessCollector::new()?))?;
         Ok(())
     }
 }

@@ -12,6 +12,8 @@ mod judge;
 pub mod log;
 pub mod metrics;
 mod ops;
+#[cfg(target_os = "linux")]
+mod process;
 pub mod record;
 pub mod reload;
 mod routes;

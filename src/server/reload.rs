@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::rules::Rules;
-use crate::engine::{Builtin, Document, RuleSet, harmless};
+use crate::engine::{Builtin, Document, Exemptions, RuleSet, harmless};
 
 /// What reads the files: their texts, or why they cannot be read.
 pub type Read = dyn Fn() -> Result<Vec<Document>, String> + Send + Sync;
@@ -27,6 +27,8 @@ pub const LONGEST_REST: Duration = Duration::from_secs(10);
 pub struct Source {
     /// Whether the rules compiled in are wanted too.
     pub builtin: Builtin,
+    /// Exemptions that hold for all rules.
+    pub exemptions: Arc<Exemptions>,
     /// The texts of the others that are in force from the start.
     pub started_with: Fingerprint,
     /// Reads the others.
@@ -134,7 +136,7 @@ impl Source {
         if set.is_empty() && !self.may_be_empty {
             return Err("there is no rule left; a server without rules would judge nothing".to_owned());
         }
-        Ok(set)
+        Ok(set.exempting(Arc::clone(&self.exemptions)))
     }
 }
 
@@ -190,6 +192,7 @@ mod tests {
         };
         Source {
             builtin: Builtin::Left,
+            exemptions: Arc::default(),
             started_with: Fingerprint::of(&[]),
             read: Arc::new(read),
             every: Duration::ZERO,

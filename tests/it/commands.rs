@@ -70,6 +70,13 @@ static COMMANDS: &[Line] = &[
     line("rules-lint-roundabout", "rules lint tests/golden/files/roundabout.yaml"),
     line("rules-lint-opened", "rules lint tests/golden/files/opened.yaml"),
     line("check-exempt", "check --rules tests/cases/actions/exempt/rules.yaml tests/cases/actions/exempt/exempt-group.yaml"),
+    line("check-exempt-namespace", "check --exempt-namespace other,cci-gpu tests/cases/volcano-job/vj-mixed.json"),
+    Line {
+        environment: &[("FIELDWARD_EXEMPT_USER", "cn=a,ou=b\nalice")],
+        ..line("check-exempt-variable", "check --old tests/golden/files/unclaimed.yaml --new tests/golden/files/claimed.yaml --user alice")
+    },
+    line("check-exempt-nobody", "check --exempt-service-account fixer tests/cases/volcano-job/vj-mixed.json"),
+    line("test-exempt", "test --exempt-user alice tests/cases/actions/exempt"),
     line("check-two-rules", "check --rules tests/cases/actions/two-rules/rules.yaml tests/cases/actions/two-rules/all-must-allow.yaml"),
     line(
         "check-two-rules-json",

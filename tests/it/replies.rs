@@ -6,7 +6,7 @@ use std::process::Stdio;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use crate::support::server::{FREE_PORTS, Server, fieldward, post, trusting};
+use crate::support::server::{Announced, FREE_PORTS, Server, fieldward, post, trusting};
 use crate::support::trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -234,15 +234,19 @@ async fn metrics() {
 
 /// Denials write far more than a pipe holds.
 async fn unread_log() {
-    let mut server = fieldward().args(FREE_PORTS).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let lines: Vec<String> =
-        BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
-    let field = |name: &str| lines.iter().find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
-    let ca = std::fs::read_to_string(field("CA:")).unwrap();
+    let mut server = fieldward().args(FREE_PORTS).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(server.stderr.as_mut().unwrap());
+    let mut log = String::new();
+    let announced = Announced::read(&mut || {
+        stderr.read_line(&mut log).unwrap();
+        log.clone()
+    });
+    let ca = std::fs::read_to_string(announced.ca.unwrap()).unwrap();
     let client = trusting(&ca).build().unwrap();
+    let url = format!("https://{}/validate", announced.address);
     let review = with("name", json!("n".repeat(400)));
     for _ in 0..400 {
-        let (status, reply) = post(&client, &field("reviews:"), review.clone()).await;
+        let (status, reply) = post(&client, &url, review.clone()).await;
         assert_eq!((status, verdict(&reply).1), (200, Some(403)));
     }
     // Its stderr has been open and unread all the time.

@@ -1,6 +1,7 @@
 //! The server, over real sockets: what it speaks, what it bears, how it starts and leaves.
 
 mod bodies;
+mod decisions;
 mod hostile;
 mod leaving;
 mod operations;
@@ -16,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     [
         protocols::trials(),
         bodies::trials(),
+        decisions::trials(),
         hostile::trials(),
         operations::trials(),
         leaving::trials(),

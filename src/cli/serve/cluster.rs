@@ -11,6 +11,7 @@ use clap::builder::BoolishValueParser;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::cli::documents;
+use crate::cli::exempt_args::ExemptArgs;
 use crate::cli::manifests::dns_label;
 use crate::cli::quantity::positive_duration;
 use crate::cli::rule_args::RuleArgs;
@@ -20,7 +21,7 @@ use crate::cluster::control::{Certificates, Control, Followed, Made, Settings};
 use crate::cluster::keeping::{self, Lifetimes};
 use crate::cluster::objects::{Resolved, RuleObject};
 use crate::cluster::registration::{BaseUrl, CaBundle, Endpoint, Trust};
-use crate::engine::{Denial, Document, RuleSet, harmless};
+use crate::engine::{Denial, Document, Exemptions, RuleSet, harmless};
 use crate::server::denials::Denials;
 use crate::server::reload::Fingerprint;
 use crate::server::{Bound, Config, ReadyCheck, reload, tls};
@@ -160,6 +161,7 @@ pub(super) struct Part {
     kept: Option<Arc<ArcSwap<(String, String)>>>,
     resolved: watch::Receiver<Arc<Resolved>>,
     reading: Arc<Reading>,
+    exemptions: Arc<Exemptions>,
     changed: Arc<Notify>,
     is_synced: watch::Sender<Result<String, String>>,
     is_trusted: watch::Sender<Result<String, String>>,
@@ -209,7 +211,7 @@ impl Part {
     ///
     /// # Errors
     /// Options that do not go together, or no cluster to ask.
-    pub(super) async fn start(args: &Args, files: &RuleArgs, has_certificate: bool) -> anyhow::Result<Self> {
+    pub(super) async fn start(args: &Args, files: &RuleArgs, exempt: &ExemptArgs, has_certificate: bool) -> anyhow::Result<Self> {
         let settings = args.settings(has_certificate)?;
         let kept = match &settings.certificates {
             Certificates::Given(_) => None,
@@ -230,6 +232,7 @@ impl Part {
             kept,
             resolved,
             reading: Arc::new(reading),
+            exemptions: exempt.exemptions(),
             changed: Arc::default(),
             is_synced: waiting(),
             is_trusted: waiting(),
@@ -247,6 +250,7 @@ impl Part {
         let files = config.rules.take();
         config.rules = Some(reload::Source {
             builtin: self.reading.files.builtin(),
+            exemptions: Arc::clone(&self.exemptions),
             started_with: files.as_ref().map_or_else(|| Fingerprint::of(&[]), |files| files.started_with),
             every: files.map_or(reload::LONGEST_REST, |files| files.every),
             read: Arc::new(move || reading.read()),

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::case::{self, Case};
 use crate::cli::documents;
+use crate::cli::exempt_args::ExemptArgs;
 use crate::engine::{Builtin, Document, RuleSet, harmless};
 
 /// The cases of all paths, and what is broken.
@@ -24,8 +25,8 @@ pub(super) struct Test {
 
 impl Suite {
     /// Searches the paths; rules found in a folder are in force there and below, with those given.
-    pub(super) fn find(paths: &[PathBuf], builtin: Builtin, rules: &[Document]) -> Self {
-        let mut search = Search { builtin, suite: Self { tests: Vec::new(), errors: Vec::new() } };
+    pub(super) fn find(paths: &[PathBuf], builtin: Builtin, rules: &[Document], exempt: &ExemptArgs) -> Self {
+        let mut search = Search { builtin, exempt, suite: Self { tests: Vec::new(), errors: Vec::new() } };
         for path in paths {
             let before = search.suite.tests.len() + search.suite.errors.len();
             if path.is_dir() {
@@ -41,8 +42,9 @@ impl Suite {
     }
 }
 
-struct Search {
+struct Search<'a> {
     builtin: Builtin,
+    exempt: &'a ExemptArgs,
     suite: Suite,
 }
 
@@ -57,7 +59,7 @@ struct Head {
     kind: Option<String>,
 }
 
-impl Search {
+impl Search<'_> {
     fn folder(&mut self, folder: &Path, above: &[Document]) {
         let entries = match documents::entries(folder) {
             Ok(entries) => entries,
@@ -84,7 +86,7 @@ impl Search {
             return rules;
         }
         let set = match RuleSet::load(self.builtin, &rules) {
-            Ok(set) => set,
+            Ok(set) => self.exempt.apply(set),
             Err(errors) => {
                 self.suite.errors.extend(errors.iter().map(ToString::to_string));
                 return above.to_vec();

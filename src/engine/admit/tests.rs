@@ -1,9 +1,11 @@
 //! What goes over the wire, to the letter: everything that is no verdict of a single field's change.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{PREFIX, admit, refuse_oversized};
-use crate::engine::{Builtin, Decision, Document, Reply, RuleSet, Subject};
+use crate::engine::{Builtin, Decision, Document, Exemptions, Reply, Requesters, RuleSet, Subject};
 
 /// Rules for widgets, each with these lines under `spec`.
 fn rules(specs: &[&str]) -> RuleSet {
@@ -98,6 +100,58 @@ fn an_allowed_update_and_what_no_rule_speaks_of_are_told_apart() {
     let status = with("subResource", json!("status"));
     let sentence = "no rule speaks of widgets/status.v1.example.com (Widget), so nothing says what an update of it may change";
     expect_sentence(&ask(&rules, &status), 404, sentence);
+}
+
+#[test]
+fn an_exemption_from_all_rules_permits_and_reports_every_violation() {
+    let one = |name: &str| vec![name.to_owned()];
+    let exempt = |namespaces: &[&str], requesters: Requesters| Exemptions {
+        namespaces: namespaces.iter().map(|name| (*name).to_owned()).collect(),
+        requesters,
+    };
+    let requesters = Requesters::default;
+    let account = "system:serviceaccount:ops:fixer";
+    for (exemptions, user, is_exempt) in [
+        (exempt(&["n"], requesters()), "admin", true),
+        (exempt(&["other", "n"], requesters()), "admin", true),
+        (exempt(&["other", "N", ""], requesters()), "admin", false),
+        (exempt(&[], Requesters { users: one("admin"), ..requesters() }), "admin", true),
+        (exempt(&[], Requesters { users: one("adm"), ..requesters() }), "admin", false),
+        (exempt(&[], Requesters { groups: one("g"), ..requesters() }), "admin", true),
+        (exempt(&[], Requesters { groups: one("admin"), ..requesters() }), "admin", false),
+        (exempt(&[], Requesters { service_accounts: one("ops/fixer"), ..requesters() }), account, true),
+        (exempt(&[], Requesters { service_accounts: one("ops/other"), ..requesters() }), account, false),
+        (exempt(&[], requesters()), "admin", false),
+    ] {
+        let all = rules(&["", "  validationActions: [Warn]"]).exempting(Arc::new(exemptions.clone()));
+        let review = with("userInfo", json!({"username": user, "groups": ["g"]}));
+        for rules in [all.clone(), all.only("widget-0").unwrap_or_default()] {
+            let reply = ask(&rules, &review);
+            let decisions: Vec<Decision> = reply.rules().iter().map(|outcome| outcome.decision).collect();
+            if is_exempt {
+                assert_eq!(reply.allowed(), Some(true), "{exemptions:?}");
+                assert!(decisions.iter().all(|decision| *decision == Decision::Exempt), "{exemptions:?}: {decisions:?}");
+                assert!(body(&reply).pointer("/response/warnings").is_none(), "{exemptions:?}");
+            } else {
+                assert_eq!((reply.allowed(), decisions.first()), (Some(false), Some(&Decision::Deny)), "{exemptions:?}");
+            }
+            assert_eq!((reply.fields_text().as_str(), reply.rules().first().map(|outcome| outcome.violations)), ("spec.b", Some(1)));
+        }
+        let mut permitted = review.clone();
+        if let Some(object) = permitted.pointer_mut("/request/object") {
+            *object = json!({"metadata": {"name": "w"}, "spec": {"a": 2, "b": 1}});
+        }
+        assert_eq!(
+            ask(&all, &permitted).rules().first().map(|outcome| outcome.decision),
+            Some(Decision::Allow),
+            "only a violation uses it"
+        );
+        let mut unjudgeable = review;
+        if let Some(operation) = unjudgeable.pointer_mut("/request/operation") {
+            *operation = json!("PATCH");
+        }
+        assert_eq!(ask(&all, &unjudgeable).allowed(), Some(is_exempt), "{exemptions:?}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::error::{RuleError, RuleErrors};
-use super::{Builtin, Rule, RuleName, SelectionKey, Target, builtin};
+use super::{Builtin, Exemptions, Rule, RuleName, SelectionKey, Target, builtin};
 use super::{parse, resources};
 
 /// One file of rules: YAML, several documents separated by `---`.
@@ -25,6 +25,7 @@ pub struct RuleSet {
     /// All rules, also of a set that holds only one of them.
     whole: Arc<Rules>,
     digest: Arc<str>,
+    exemptions: Arc<Exemptions>,
 }
 
 /// Rules by name, and by the resources that they name, so that a review asks few of many.
@@ -83,7 +84,18 @@ impl RuleSet {
             return Err(RuleErrors(errors));
         }
         let (digest, rules) = (digest(&rules), Arc::new(Rules::from(rules)));
-        Ok(Self { digest, whole: Arc::clone(&rules), rules })
+        Ok(Self { digest, whole: Arc::clone(&rules), rules, exemptions: Arc::default() })
+    }
+
+    /// The same rules with exemptions that hold for all of them.
+    #[must_use]
+    pub fn exempting(self, exemptions: Arc<Exemptions>) -> Self {
+        Self { exemptions, ..self }
+    }
+
+    /// The exemptions that hold for all rules.
+    pub(in crate::engine) fn exemptions(&self) -> &Exemptions {
+        &self.exemptions
     }
 
     /// The set that holds only the rule of that name, under the digest of the whole; none if there is no such rule.
@@ -111,12 +123,12 @@ impl RuleSet {
     }
 
     fn part(&self, rules: BTreeMap<RuleName, Arc<Rule>>) -> Self {
-        Self { rules: Arc::new(Rules::from(rules)), whole: Arc::clone(&self.whole), digest: Arc::clone(&self.digest) }
+        Self { rules: Arc::new(Rules::from(rules)), ..self.clone() }
     }
 
     /// All rules, of a set that holds only one of them too.
     pub(in crate::engine) fn whole(&self) -> Self {
-        Self { rules: Arc::clone(&self.whole), whole: Arc::clone(&self.whole), digest: Arc::clone(&self.digest) }
+        Self { rules: Arc::clone(&self.whole), ..self.clone() }
     }
 
     /// The rules that speak of a target, by name.

@@ -70,6 +70,12 @@ async fn metrics() {
         assert!(text.contains(&format!("\n{line}")), "{line}\n{text}");
     }
     assert!(!text.contains("a-name-of-the-clients"), "{text}");
+    until("processor time has fractions", async || {
+        let text = server.ops("/metrics").await.unwrap().1;
+        let line = text.lines().find(|line| line.starts_with("process_cpu_seconds_total ")).unwrap();
+        line.split(' ').nth(1).unwrap().parse::<f64>().unwrap().fract() > 0.0
+    })
+    .await;
     let known = [
         "fieldward_reviews_total",
         "fieldward_review_duration_seconds",

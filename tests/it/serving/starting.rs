@@ -1,19 +1,23 @@
 //! Configurations that cannot be used: one line that says what and where, exit code 2.
 
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use libtest_mimic::Trial;
 
 use crate::corpus::root;
 use crate::support::certificates::{Authority, ecdsa, write};
-use crate::support::server::{Server, fieldward, refused};
+use crate::support::server::{FREE_PORTS, Server, fieldward, refused};
 use crate::support::trial;
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
         trial("serving::without_options_all_is_made", all_is_made),
+        trial("serving::on_a_terminal_it_prints_what_to_try", on_a_terminal),
+        trial("serving::the_log_says_where_it_serves", start_is_logged),
         trial("serving::the_ca_goes_where_it_is_sent", ca_out),
         trial("serving::a_taken_port_is_refused", taken),
         trial("serving::unusable_certificates_are_refused", certificates),
@@ -35,6 +39,60 @@ async fn all_is_made() {
     assert!(other.to_try.as_ref().unwrap().contains("-d @review.json "), "{:?}", other.to_try);
     assert_ne!(server.address.port(), 0);
     server.assert_serving().await;
+}
+
+/// util-linux's `script` gives a program a terminal.
+async fn on_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem").display().to_string();
+    let command = format!("{} {} --ca-out {ca} 2>/dev/null", env!("CARGO_BIN_EXE_fieldward"), FREE_PORTS.join(" "));
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &format!("exec {command}"), "/dev/null"]);
+    let mut script = script.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(script.stdout.take().unwrap()).lines().map(|line| line.unwrap().trim_end().to_owned());
+    let mut printed = Vec::new();
+    for line in lines {
+        let is_last = line.starts_with("  curl ");
+        printed.push(line);
+        if is_last {
+            break;
+        }
+    }
+    // Without its terminal, the server ends too.
+    script.kill().unwrap();
+    script.wait().unwrap();
+    let [first, reviews, operations, ca_line, empty, what, command] = printed.as_slice() else { panic!("{printed:?}") };
+    assert_eq!(first, concat!("fieldward ", env!("CARGO_PKG_VERSION"), " serves 2 rules: mxjob, volcano-job"));
+    assert!(reviews.starts_with("reviews:    https://127.0.0.1:") && reviews.ends_with("/validate"), "{reviews}");
+    assert!(operations.starts_with("operations: http://127.0.0.1:") && operations.ends_with("/readyz, /livez, /metrics"), "{operations}");
+    assert_eq!((ca_line, empty.as_str(), what.as_str()), (&format!("CA:         {ca}"), "", "try it:"));
+    assert!(command.starts_with(&format!("  curl --cacert {ca} -H 'Content-Type: application/json' -d '{{")), "{command}");
+}
+
+/// Without a terminal nothing is printed, and the log says the same in its format.
+async fn start_is_logged() {
+    for format in ["text", "json"] {
+        let mut command = fieldward();
+        command.args(FREE_PORTS).args(["--log-format", format]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut server = command.spawn().unwrap();
+        let mut log = BufReader::new(server.stderr.take().unwrap());
+        let mut text = String::new();
+        while !text.contains("try it: curl ") {
+            assert_ne!(log.read_line(&mut text).unwrap(), 0, "{text}");
+        }
+        server.kill().unwrap();
+        server.wait().unwrap();
+        let mut printed = String::new();
+        server.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
+        assert_eq!(printed, "", "{format}");
+        let serving = text.lines().find(|line| line.contains("serving")).unwrap();
+        for part in [env!("CARGO_PKG_VERSION"), "mxjob,volcano-job", "https://127.0.0.1:", "http://127.0.0.1:", "/ca.pem"] {
+            assert!(serving.contains(part), "{part}: {serving}");
+        }
+        if format == "json" {
+            assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{text}");
+        }
+    }
 }
 
 async fn ca_out() {

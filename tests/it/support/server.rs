@@ -1,6 +1,6 @@
 //! The real binary, started on free ports and ended with the handle.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -18,9 +18,54 @@ pub(crate) struct Server {
     pub(crate) ops: SocketAddr,
     /// Where the CA was written, if the server made one.
     pub(crate) ca: Option<PathBuf>,
-    /// The command that it printed, if any.
+    /// The command that it logged, if any.
     pub(crate) to_try: Option<String>,
     log: Arc<Mutex<String>>,
+}
+
+/// What a server logs when it starts, in either format.
+pub(crate) struct Announced {
+    pub(crate) address: SocketAddr,
+    pub(crate) ops: SocketAddr,
+    pub(crate) ca: Option<PathBuf>,
+    pub(crate) to_try: Option<String>,
+}
+
+impl Announced {
+    /// Reads it from the log so far, asked for again and again until all of it is there.
+    pub(crate) fn read(log: &mut dyn FnMut() -> String) -> Self {
+        let started = Instant::now();
+        loop {
+            if let Some(announced) = Self::of(&log()) {
+                return announced;
+            }
+            assert!(started.elapsed() < PATIENCE, "it does not say that it serves");
+        }
+    }
+
+    fn of(log: &str) -> Option<Self> {
+        // A line that is not whole yet has no end.
+        let lines = || log.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+        let serving = lines().find(|line| line.contains("serving") && line.contains("reviews"))?;
+        let field = |name: &str| {
+            let (_, rest) = serving.split_once(&format!("{name}=\"")).or_else(|| serving.split_once(&format!("\"{name}\":\"")))?;
+            rest.split('"').next()
+        };
+        let address = field("reviews")?.strip_prefix("https://")?.strip_suffix("/validate")?.parse().unwrap();
+        let ops = field("operations")?.strip_prefix("http://")?.parse().unwrap();
+        let ca = field("ca").map(PathBuf::from);
+        let to_try = lines().find(|line| line.contains("try it: "));
+        if ca.is_some() && to_try.is_none() {
+            return None;
+        }
+        Some(Self { address, ops, ca, to_try: to_try.map(|line| message(line).split_once("try it: ").unwrap().1.to_owned()) })
+    }
+}
+
+/// The message of a line; with the text format, it is at the end of the whole line.
+fn message(line: &str) -> String {
+    let json = serde_json::from_str::<serde_json::Value>(line).ok();
+    json.and_then(|json| json["message"].as_str().map(str::to_owned)).unwrap_or_else(|| line.to_owned())
 }
 
 /// `fieldward`, without options from this process's environment.
@@ -64,28 +109,16 @@ impl Server {
     }
 
     fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = collect(child.stderr.take().unwrap());
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut announced = Vec::new();
-        for line in &mut lines {
-            let line = line.unwrap();
-            let last = line.trim_start().starts_with("curl ") || (line.starts_with("operations:") && args_name_a_certificate(&command));
-            announced.push(line);
-            if last {
-                break;
-            }
-        }
-        // A server that cannot write any more must not be what is tested.
-        std::thread::spawn(move || lines.for_each(drop));
-        let field = |name: &str| announced.iter().find_map(|line| line.strip_prefix(name)).map(str::trim);
-        let Some(address) = field("reviews:") else {
-            panic!("it did not start: {announced:?} {}", log.lock().unwrap());
-        };
-        let address = address.strip_prefix("https://").unwrap().strip_suffix("/validate").unwrap().parse().unwrap();
-        let ops = field("operations:").unwrap().strip_prefix("http://").unwrap().split('/').next().unwrap().parse().unwrap();
-        let ca = field("CA:").map(PathBuf::from);
-        let to_try = field("  curl ").map(|rest| format!("curl {rest}"));
+        let announced = Announced::read(&mut || {
+            let has_ended = child.try_wait().unwrap().is_some();
+            let text = log.lock().unwrap().clone();
+            assert!(!has_ended || text.contains("serving"), "it did not start: {text}");
+            std::thread::sleep(Duration::from_millis(5));
+            text
+        });
+        let Announced { address, ops, ca, to_try } = announced;
         Self { child, address, ops, ca, to_try, log }
     }
 
@@ -186,10 +219,6 @@ fn without_options(mut command: Command) -> Command {
         }
     }
     command
-}
-
-fn args_name_a_certificate(command: &Command) -> bool {
-    command.get_args().any(|arg| arg.to_string_lossy().starts_with("--tls-cert") || arg == "--cluster")
 }
 
 fn collect(mut stderr: impl Read + Send + 'static) -> Arc<Mutex<String>> {
