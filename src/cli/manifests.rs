@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::documents;
 use super::output;
 use super::rule_args::RuleArgs;
-use crate::cluster::registration::{self, BaseUrl, CaBundle, Endpoint, Trust};
+use crate::cluster::placement::{MOST_CONFIGURATIONS, Registrations, place};
+use crate::cluster::registration::{self, BaseUrl, CaBundle, Endpoint, SideEffects, Trust};
 use crate::cluster::update_rule;
 use crate::cluster::workload::Workload;
 use crate::engine::{Builtin, RuleSet};
@@ -20,7 +21,7 @@ use crate::engine::{Builtin, RuleSet};
 pub struct Args {
     #[command(flatten)]
     rules: RuleArgs,
-    /// The ValidatingWebhookConfiguration's name
+    /// The name of the ValidatingWebhookConfiguration
     #[arg(long, value_name = "NAME", default_value = "fieldward", value_parser = dns_label)]
     name: String,
     /// Print the CustomResourceDefinition of UpdateRule instead, for rules as objects
@@ -69,12 +70,19 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(url) => Endpoint::Url(url.clone()),
         None => Endpoint::Service { name: args.service_name.clone(), namespace: args.service_namespace.clone(), port: args.service_port },
     };
-    let registration = registration::configuration(&rules, &args.name, &endpoint, &trust(args)?)?;
+    let trust = trust(args)?;
+    let webhook = |rule| registration::webhook(rule, &endpoint, &trust, SideEffects::None);
+    let placement = place(rules.rules().map(webhook).collect::<Result<_, _>>()?, &args.name, &trust, &Registrations::default());
+    if let Some(webhook) = placement.unplaced.first() {
+        bail!("expected rules that fit into {MOST_CONFIGURATIONS} configurations, found no room for {} and those after it", webhook.name);
+    }
     let mut text = String::new();
     if args.url.is_none() {
         text = workload(&workload_of(args, &rules))?;
     }
-    text += &document(&registration)?;
+    for configuration in &placement.configurations {
+        text += &document(configuration)?;
+    }
     output::print(&text)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::io;
 use std::path::PathBuf;
 
 use hyper::Request;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use rustls::{CertificateError, OtherError};
 use serde_json::Value;
 
+use super::api_error::{certificate_fault, chain};
 use super::kinds::{Group, GroupVersion};
 
 /// How an API server is found.
@@ -126,82 +125,8 @@ impl Cluster {
     fn failed(&self, what: &str, error: &(dyn Error + 'static)) -> ClusterError {
         let reason = match error.downcast_ref() {
             Some(kube::Error::Api(status)) => format!("{} ({})", status.message, status.code),
-            _ => distrust(error).map_or_else(|| chain(error), str::to_owned),
+            _ => certificate_fault(error).map_or_else(|| chain(error), str::to_owned),
         };
         ClusterError::Asked { what: what.to_owned(), server: self.address.clone(), reason }
-    }
-}
-
-/// Why the server's certificate is not taken, if that is it.
-fn distrust(error: &(dyn Error + 'static)) -> Option<&'static str> {
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        if let Some(rustls::Error::InvalidCertificate(fault)) = cause.downcast_ref() {
-            return in_words(fault);
-        }
-        // An I/O error does not count what it wraps among its causes.
-        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = wrapped.map(|error| error as &(dyn Error + 'static)).or_else(|| cause.source());
-    }
-    None
-}
-
-fn in_words(fault: &CertificateError) -> Option<&'static str> {
-    Some(match fault {
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "its certificate comes from none of the CAs that the kubeconfig names (certificate-authority-data)"
-        }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate has expired",
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "its certificate is not valid yet: compare the clocks"
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "its certificate is for another name; write that as the server, or as tls-server-name in the kubeconfig"
-        }
-        CertificateError::Other(OtherError(other)) if other.to_string() == "CaUsedAsEndEntity" => {
-            "it shows the certificate of a CA as its own; give it one that the CA has signed"
-        }
-        _ => return None,
-    })
-}
-
-/// An error with what brought it about, on one line; what is said twice is said once.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text += &format!(": {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-
-    #[test]
-    fn a_certificate_that_is_not_taken_is_told_in_words() {
-        let table = [
-            (CertificateError::UnknownIssuer, Some("none of the CAs")),
-            (CertificateError::Expired, Some("expired")),
-            (CertificateError::NotValidYet, Some("the clocks")),
-            (CertificateError::NotValidForName, Some("another name")),
-            (CertificateError::Other(OtherError(Arc::new(io::Error::other("CaUsedAsEndEntity")))), Some("of a CA")),
-            (CertificateError::Revoked, None),
-        ];
-        for (fault, expected) in table {
-            // As the layers of a client wrap it.
-            let error = io::Error::other(io::Error::other(rustls::Error::InvalidCertificate(fault)));
-            let words = distrust(&error);
-            assert_eq!(words.is_some(), expected.is_some(), "{words:?}");
-            assert!(words.unwrap_or_default().contains(expected.unwrap_or_default()), "{words:?}");
-        }
-        assert_eq!(distrust(&io::Error::other("reset")), None);
     }
 }

@@ -3,8 +3,11 @@
 
 mod follow;
 mod lead;
+mod registrar;
+mod report;
+mod state;
 
-use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,21 +16,30 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::watcher;
-use kube_lease_manager::LeaseManagerBuilder;
+use kube_lease_manager::{LeaseManager, LeaseManagerBuilder, LeaseManagerError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::api_error::{ApiError, Once};
 use super::certificates::Subject;
 use super::client::{Access, Cluster, ClusterError};
 use super::events;
 use super::keeping::{Kept, Lifetimes};
 use super::objects::{Resolved, RuleObject};
-use super::registration::{Endpoint, LABEL, Trust, numbered};
+use super::placement::{MOST_CONFIGURATIONS, Registrations, numbered};
+use super::registration::{Endpoint, LABEL, Trust};
 use super::update_rule::UpdateRule;
 use crate::engine::{Denial, RuleSet};
+pub use state::RegistrationState;
 
 /// Who owns the fields that this process writes.
 pub const FIELD_MANAGER: &str = "fieldward";
+
+/// Requests under way at once.
+const AT_ONCE: usize = 8;
+
+/// Everything is looked at again after this time, whatever is heard.
+const AGAIN: Duration = Duration::from_secs(10 * 60);
 
 /// How long a lease holds without being renewed, and how long before its end it is: another replica takes over within the first.
 const LEASE: Duration = Duration::from_secs(15);
@@ -77,9 +89,6 @@ pub struct Followed {
     pub registrations: watch::Receiver<Option<Arc<Registrations>>>,
 }
 
-/// The registrations of this process, by name.
-pub type Registrations = BTreeMap<String, ValidatingWebhookConfiguration>;
-
 /// What the process has made of it.
 #[derive(Debug, Clone)]
 pub struct Made {
@@ -96,6 +105,7 @@ pub struct Control {
     tasks: JoinSet<()>,
     followed: Followed,
     secret: watch::Receiver<Option<Arc<Option<Secret>>>>,
+    state: watch::Sender<RegistrationState>,
 }
 
 impl Control {
@@ -132,7 +142,7 @@ impl Control {
         let own = watcher::Config::default().labels(&format!("{}={}", LABEL.0, LABEL.1));
         let name = settings.name.clone();
         tasks.spawn(follow::all("ValidatingWebhookConfigurations", api, own, without_history, move |all| {
-            let is_own = |found: &str| (1..=super::registration::MOST_CONFIGURATIONS).any(|number| numbered(&name, number) == found);
+            let is_own = |found: &str| (1..=MOST_CONFIGURATIONS).any(|number| numbered(&name, number) == found);
             let own: Registrations =
                 all.iter().filter(|(found, _)| is_own(found)).map(|(name, found)| (name.clone(), found.clone())).collect();
             registrations_sender.send_replace(Some(Arc::new(own)));
@@ -158,7 +168,8 @@ impl Control {
                 },
             ));
         }
-        Ok(Self { client, settings, tasks, followed: Followed { rules, certificates, registrations }, secret })
+        let followed = Followed { rules, certificates, registrations };
+        Ok(Self { client, settings, tasks, followed, secret, state: watch::Sender::default() })
     }
 
     /// What is followed.
@@ -166,13 +177,18 @@ impl Control {
         self.followed.clone()
     }
 
+    /// The registration as this replica leaves it while it holds the lease.
+    pub fn registration(&self) -> watch::Receiver<RegistrationState> {
+        self.state.subscribe()
+    }
+
     /// Follows on, and writes while it holds the lease; for ever.
     pub async fn run(mut self, made: Made, denials: Option<mpsc::Receiver<Denial>>) {
         if let Some(denials) = denials {
             self.tasks.spawn(events::tell(self.client.clone(), self.settings.identity.clone(), denials));
         }
-        let lead = lead::Lead::new(self.client.clone(), self.settings.clone(), self.followed.clone(), self.secret.clone(), made);
-        self.tasks.spawn(hold(self.client.clone(), self.settings.clone(), lead));
+        let lead = lead::Lead::new(self.client.clone(), self.settings.clone(), self.followed, self.secret, made, self.state);
+        self.tasks.spawn(hold(self.client, self.settings, lead));
         while let Some(ended) = self.tasks.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "a task of the cluster ended");
@@ -189,6 +205,7 @@ impl std::fmt::Debug for Control {
 
 /// Asks for the lease for ever, and leads while it holds it.
 async fn hold(client: Client, settings: Settings, mut lead: lead::Lead) {
+    let mut complaint = Once::default();
     loop {
         let manager = LeaseManagerBuilder::new(client.clone(), settings.name.as_str())
             .with_namespace(settings.namespace.as_str())
@@ -199,15 +216,56 @@ async fn hold(client: Client, settings: Settings, mut lead: lead::Lead) {
             .await;
         match manager {
             Ok(manager) => {
-                let (mut holds, task) = manager.watch().await;
-                lead.while_held(&mut holds).await;
-                drop(holds);
-                if let Ok(Err(error)) = task.await {
-                    tracing::warn!(%error, "the lease is lost");
-                }
+                let (sender, mut holds) = watch::channel(false);
+                tokio::join!(renew(manager, sender, &mut complaint), async {
+                    lead.while_held(&mut holds).await;
+                    drop(holds);
+                });
             }
-            Err(error) => tracing::warn!(%error, "no lease can be asked for"),
+            Err(error) => warn_of_lease(&mut complaint, &error),
         }
         tokio::time::sleep(RENEWAL).await;
+    }
+}
+
+/// Keeps asking for the lease and renewing it, and says whether it is held, until nobody listens.
+async fn renew(manager: LeaseManager, holds: watch::Sender<bool>, complaint: &mut Once) {
+    while let Some(changed) = next_change(&manager, &holds, complaint).await {
+        match changed {
+            Ok(is_held) => drop(holds.send_replace(is_held)),
+            Err(error) => {
+                warn_of_lease(complaint, &error);
+                tokio::time::sleep(RENEWAL).await;
+            }
+        }
+    }
+    // Another replica need not wait until it expires.
+    if let Err(error) = manager.release().await {
+        warn_of_lease(complaint, &error);
+    }
+}
+
+/// The next change of the lease's holder; none if nobody listens any more.
+async fn next_change(manager: &LeaseManager, holds: &watch::Sender<bool>, complaint: &mut Once) -> Option<Result<bool, LeaseManagerError>> {
+    let mut changed = pin!(manager.changed());
+    loop {
+        tokio::select! {
+            () = holds.closed() => return None,
+            changed = &mut changed => return Some(changed),
+            // Every error would have come by now.
+            () = tokio::time::sleep(LEASE) => if complaint.recovered() {
+                tracing::info!("lease recovered");
+            },
+        }
+    }
+}
+
+fn warn_of_lease(complaint: &mut Once, error: &LeaseManagerError) {
+    let error = match error {
+        LeaseManagerError::KubeError(error) => ApiError::from(error),
+        other => ApiError::other(other),
+    };
+    if complaint.is_new(&error) {
+        tracing::warn!(%error, "cannot renew the lease; retrying");
     }
 }

@@ -12,6 +12,7 @@ use kube::Client;
 use kube::api::{Api, PostParams};
 use tokio::sync::mpsc;
 
+use super::api_error::{ApiError, Once};
 use super::control::FIELD_MANAGER;
 use crate::engine::{Denial, cut_bytes};
 
@@ -34,7 +35,7 @@ const REMEMBERED: usize = 4096;
 /// Writes an Event for each denial, as far as the limits let, until no more can come.
 pub(super) async fn tell(client: Client, replica: String, mut denials: mpsc::Receiver<Denial>) {
     let limits = Limits::new();
-    let mut complained = None;
+    let mut complaint = Once::default();
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     while let Some(denial) = denials.recv().await {
         if !limits.let_through(&denial) {
@@ -43,12 +44,11 @@ pub(super) async fn tell(client: Client, replica: String, mut denials: mpsc::Rec
         let event = event(&denial, &replica, Timestamp::now());
         let api: Api<Event> = Api::namespaced(client.clone(), event.metadata.namespace.as_deref().unwrap_or_default());
         match api.create(&params, &event).await {
-            Ok(_) => complained = None,
+            Ok(_) => drop(complaint.recovered()),
             Err(error) => {
-                let complaint = error.to_string();
-                if complained.as_ref() != Some(&complaint) {
-                    tracing::warn!(error = complaint, "an Event of a denial could not be written");
-                    complained = Some(complaint);
+                let error = ApiError::from(error);
+                if complaint.is_new(&error) {
+                    tracing::warn!(%error, "cannot write the Event of a denial");
                 }
             }
         }

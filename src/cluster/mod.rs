@@ -1,5 +1,6 @@
 //! What Kubernetes must be told: registration, certificates, policies; and what it says: the kinds that it serves.
 
+pub mod api_error;
 pub mod certificates;
 pub mod client;
 pub mod control;
@@ -7,8 +8,10 @@ mod events;
 pub mod keeping;
 pub mod kinds;
 pub mod objects;
+pub mod placement;
 pub mod policy;
 pub mod registration;
+pub mod rejection;
 pub mod removal;
 pub mod status;
 pub mod update_rule;

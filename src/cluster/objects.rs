@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kube::api::DynamicObject;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::status::{REGISTERED, REJECTED};
+use super::update_rule::{LastGood, UpdateRuleStatus};
 use crate::engine::{Builtin, Document, Rule, RuleErrors, RuleSet, SelectionKey};
 
 /// What the annotations begin with that say something of a rule.
@@ -28,7 +31,7 @@ pub struct RuleObject {
     /// What the rule says, as a file would: pretty JSON.
     pub text: String,
     /// Its status, as it is.
-    pub status: Value,
+    pub status: UpdateRuleStatus,
 }
 
 impl RuleObject {
@@ -55,18 +58,46 @@ impl RuleObject {
             created: metadata.creation_timestamp.as_ref().map(|time| time.0.to_string()).unwrap_or_default(),
             // A value that was read as JSON can be written as JSON.
             text: serde_json::to_string_pretty(&document).unwrap_or_default(),
-            status: object.data.get("status").cloned().unwrap_or_default(),
+            status: object.data.get("status").and_then(|status| UpdateRuleStatus::deserialize(status).ok()).unwrap_or_default(),
             name,
         }
     }
 
-    /// Whether both say the same, whatever is said of them.
+    /// Whether both say the same, whatever is said of them, and the same generation stands in for what they say.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        (&self.name, &self.uid, self.generation, &self.text) == (&other.name, &other.uid, other.generation, &other.text)
+        let all = |object: &Self| (object.is_rejected(), object.last_good().cloned());
+        self.is_same_generation(other) && self.name == other.name && all(self) == all(other)
     }
 
-    fn document(&self) -> Document {
-        Document { origin: format!("{OBJECT}{}", self.name), text: self.text.clone() }
+    fn is_same_generation(&self, other: &Self) -> bool {
+        (&self.uid, self.generation, &self.text) == (&other.uid, other.generation, &other.text)
+    }
+
+    /// Whether the API server rejects the webhook of this generation, as its status says.
+    fn is_rejected(&self) -> bool {
+        self.status.conditions.iter().any(|condition| {
+            condition.type_ == REGISTERED && condition.reason == REJECTED && condition.observed_generation == Some(self.generation)
+        })
+    }
+
+    /// The generation that the status keeps, if it is an older one.
+    fn last_good(&self) -> Option<&LastGood> {
+        self.status.last_good.as_ref().filter(|last| last.generation != self.generation)
+    }
+
+    fn document(&self, text: String) -> Document {
+        Document { origin: format!("{OBJECT}{}", self.name), text }
+    }
+
+    /// The generation that the status keeps, as a rule, if it is one still.
+    fn kept(&self) -> Option<(i64, RuleSet)> {
+        let last = self.last_good()?;
+        // In the form that a text has which comes from the API server.
+        let value: Value = serde_json::from_str(&last.rule).ok()?;
+        let document = self.document(serde_json::to_string_pretty(&value).ok()?);
+        let rules = RuleSet::load(Builtin::Left, &[document]).ok()?;
+        rules.get(&self.name)?;
+        Some((last.generation, rules))
     }
 }
 
@@ -79,6 +110,11 @@ pub enum Outcome {
     Refused {
         /// Why, with place.
         reason: String,
+        /// The last good generation.
+        stays: Option<i64>,
+    },
+    /// The API server rejects its webhook; `stays` is the generation before it that goes on, if there is one.
+    Rejected {
         /// The last good generation.
         stays: Option<i64>,
     },
@@ -119,10 +155,10 @@ pub struct Resolved {
 #[derive(Debug)]
 struct Known {
     object: Arc<RuleObject>,
-    /// The last generation that is a rule.
-    good: Option<(i64, RuleSet)>,
-    /// Why the newest is none, if it is none.
-    reason: Option<String>,
+    /// The newest generation as a rule, or why it is none.
+    newest: Result<RuleSet, String>,
+    /// The last good generation before it.
+    before: Option<(i64, RuleSet)>,
 }
 
 impl Resolved {
@@ -137,7 +173,7 @@ impl Resolved {
         let mut by_age: Vec<&Arc<RuleObject>> = objects.iter().collect();
         by_age.sort_by_key(|object| (compiled_in.get(&object.name).is_none(), &object.created, &object.name));
         let known: Vec<Arc<Known>> = by_age.into_iter().map(|object| Known::of(object, before)).collect();
-        let names: BTreeSet<&str> = known.iter().filter(|known| known.good.is_some()).map(|known| known.object.name.as_str()).collect();
+        let names: BTreeSet<&str> = known.iter().filter(|known| known.good().is_some()).map(|known| known.object.name.as_str()).collect();
         let is_replaced = |name: &str| from_files.get(name).is_some() || names.contains(name);
         let kept = compiled_in.rules().filter(|rule| !is_replaced(rule.name().as_str()));
         let mut holding = Holding::default();
@@ -148,7 +184,7 @@ impl Resolved {
         for known in &known {
             let name = &known.object.name;
             let mut verdict = known.verdict();
-            if let Some(rule) = known.good.as_ref().and_then(|(_, rules)| rules.rules().next()) {
+            if let Some((_, rule)) = known.rule() {
                 if let Some(reason) = holding.against(rule) {
                     verdict.outcome = Outcome::Contended { reason };
                 } else {
@@ -161,6 +197,17 @@ impl Resolved {
         }
         resolved.known = known.iter().map(|known| (known.object.name.clone(), Arc::clone(known))).collect();
         Ok(resolved)
+    }
+
+    /// The newest generations that the API server rejected: they are not in force.
+    pub fn rejected(&self) -> impl Iterator<Item = &Rule> {
+        let rejected = self.known.values().filter(|known| known.object.is_rejected());
+        rejected.filter_map(|known| known.newest.as_ref().ok()?.rules().next())
+    }
+
+    /// The last good generation of an object, and its rule.
+    pub fn good(&self, name: &str) -> Option<(i64, &Rule)> {
+        self.known.get(name)?.rule()
     }
 
     /// Whether the rule of that object is among those in force, as it was resolved.
@@ -177,24 +224,50 @@ impl Resolved {
 
 impl Known {
     /// What is known of an object that says what it said before is that.
-    fn of(object: &Arc<RuleObject>, before: &Resolved) -> Arc<Self> {
-        let last = before.known.get(&object.name).filter(|last| last.object.uid == object.uid);
-        if let Some(last) = last.filter(|last| last.object.generation == object.generation && last.object.text == object.text) {
+    fn of(object: &Arc<RuleObject>, resolved: &Resolved) -> Arc<Self> {
+        let last = resolved.known.get(&object.name).filter(|last| last.object.uid == object.uid);
+        if let Some(last) = last.filter(|last| last.object.says_the_same(object)) {
             return Arc::clone(last);
         }
-        let (good, reason) = match RuleSet::load(Builtin::Left, &[object.document()]) {
-            Ok(rules) => (Some((object.generation, rules)), None),
-            Err(errors) => (last.and_then(|last| last.good.clone()), Some(in_object(&errors, &object.text))),
+        let same = last.filter(|last| last.object.is_same_generation(object));
+        let newest = same.map_or_else(
+            || {
+                let loaded = RuleSet::load(Builtin::Left, &[object.document(object.text.clone())]);
+                loaded.map_err(|errors| in_object(&errors, &object.text))
+            },
+            |same| same.newest.clone(),
+        );
+        let remembered = || match (last, same) {
+            (_, Some(same)) => same.before.clone(),
+            (Some(last), None) => last.good().map(|(generation, rules)| (generation, rules.clone())),
+            (None, None) => None,
         };
-        Arc::new(Self { object: Arc::clone(object), good, reason })
+        // All replicas read the same status, whatever each of them has seen.
+        let before = object.kept().or_else(remembered);
+        Arc::new(Self { object: Arc::clone(object), newest, before })
+    }
+
+    /// The generation that is to be in force.
+    fn good(&self) -> Option<(i64, &RuleSet)> {
+        match &self.newest {
+            Ok(rules) if !self.object.is_rejected() => Some((self.object.generation, rules)),
+            Ok(_) | Err(_) => self.before.as_ref().map(|(generation, rules)| (*generation, rules)),
+        }
+    }
+
+    fn rule(&self) -> Option<(i64, &Rule)> {
+        let (generation, rules) = self.good()?;
+        Some((generation, rules.rules().next()?))
     }
 
     fn verdict(&self) -> Verdict {
-        let rule = self.good.as_ref().and_then(|(_, rules)| rules.rules().next());
-        let outcome = match &self.reason {
-            None => Outcome::InForce,
-            Some(reason) => Outcome::Refused { reason: reason.clone(), stays: self.good.as_ref().map(|(generation, _)| *generation) },
+        let stays = self.before.as_ref().map(|(generation, _)| *generation);
+        let outcome = match &self.newest {
+            Ok(_) if self.object.is_rejected() => Outcome::Rejected { stays },
+            Ok(_) => Outcome::InForce,
+            Err(reason) => Outcome::Refused { reason: reason.clone(), stays },
         };
+        let rule = self.good().map(|(_, rules)| rules).or(self.newest.as_ref().ok()).and_then(|rules| rules.rules().next());
         Verdict {
             generation: self.object.generation,
             outcome,
@@ -333,6 +406,50 @@ mod tests {
         let mut other = RuleObject::clone(&object("a", NEW, 1, &json!([3])));
         other.uid = "other".to_owned();
         assert!(resolved(&[Arc::new(other)], &good).documents.is_empty());
+    }
+
+    /// The same object with a status that keeps a generation, and perhaps says that the API server rejects the newest.
+    fn with_status(object: &RuleObject, kept: Option<&RuleObject>, is_rejected: bool) -> Arc<RuleObject> {
+        let mut object = object.clone();
+        object.status.last_good = kept.map(|kept| LastGood { generation: kept.generation, rule: kept.text.clone() });
+        if is_rejected {
+            let condition = json!({"type": REGISTERED, "status": "False", "reason": REJECTED, "message": "", "lastTransitionTime": OLD,
+                                   "observedGeneration": object.generation});
+            object.status.conditions = vec![serde_json::from_value(condition).expect("a condition")];
+        }
+        Arc::new(object)
+    }
+
+    #[test]
+    fn the_last_good_generation_is_read_from_the_status_after_a_restart() {
+        let first = object("a", OLD, 1, &json!(["spec.a"]));
+        let broken = object("a", OLD, 2, &json!(["spec..a"]));
+        let restarted = resolved(&[with_status(&broken, Some(&first), false)], &Resolved::default());
+        assert_eq!(restarted.documents, resolved(&[first], &Resolved::default()).documents, "as it was, byte by byte");
+        assert!(matches!(&restarted.verdicts["a"].outcome, Outcome::Refused { stays: Some(1), .. }));
+        let never = resolved(&[broken], &Resolved::default());
+        assert!(matches!(&never.verdicts["a"].outcome, Outcome::Refused { stays: None, .. }) && never.documents.is_empty());
+    }
+
+    #[test]
+    fn what_the_api_server_rejects_is_not_in_force() {
+        let (first, second) = (object("a", OLD, 1, &json!(["spec.a"])), object("a", OLD, 2, &json!(["spec.b"])));
+        let in_force = resolved(&[Arc::clone(&second)], &resolved(&[Arc::clone(&first)], &Resolved::default()));
+        assert_eq!(in_force.verdicts["a"].outcome, Outcome::InForce);
+        // Whether the replica has seen the generation before or only reads of it.
+        for before in [&in_force, &Resolved::default()] {
+            let rejected = resolved(&[with_status(&second, Some(&first), true)], before);
+            assert_eq!(rejected.verdicts["a"].outcome, Outcome::Rejected { stays: Some(1) });
+            assert_eq!(rejected.documents, resolved(&[Arc::clone(&first)], &Resolved::default()).documents);
+            let texts: Vec<&str> = rejected.rejected().map(Rule::text).collect();
+            assert_eq!(texts.iter().map(|text| text.trim_end()).collect::<Vec<_>>(), [second.text.as_str()], "it is tried again");
+            let taken = resolved(&[with_status(&second, Some(&first), false)], &rejected);
+            assert_eq!((taken.documents, taken.verdicts["a"].outcome.clone()), (in_force.documents.clone(), Outcome::InForce));
+        }
+        // A rule that never was registered holds no other back.
+        let younger = object("b", NEW, 1, &json!(["spec.c"]));
+        let never = resolved(&[with_status(&first, None, true), younger], &Resolved::default());
+        assert_eq!((held_by(&never), &never.verdicts["a"].outcome), (vec!["updaterules/b"], &Outcome::Rejected { stays: None }));
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! The registration of the webhook: which updates the API server must ask about, and where. Pure values.
+//! The registration of the rules: one webhook per rule, spread over configurations that fit into etcd. Pure values.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1 as api;
@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::engine::{FailurePolicy, LabelSelector, Rule, RuleSet, SelectionKey};
+use crate::engine::{FailurePolicy, LabelSelector, Rule};
 
 /// The label that every namespace has, with its name.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
@@ -24,12 +24,6 @@ const DOMAIN: &str = "fieldward.io";
 
 /// How long the API server waits, in seconds; a verdict takes milliseconds.
 const TIMEOUT: i32 = 5;
-
-/// Bytes of webhooks that one configuration may hold: etcd takes objects of 1.5 MB, and who owns which field takes as much again.
-const LARGEST: usize = 500 * 1024;
-
-/// Configurations that there may be: a role has to name each.
-pub const MOST_CONFIGURATIONS: usize = 8;
 
 /// Where the API server reaches the webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +116,24 @@ impl CaBundle {
 /// Characters of a rule's name of which a webhook's can still be made.
 pub const LONGEST_NAME: usize = 253 - ".fieldward.io".len();
 
+/// What judging a review does besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SideEffects {
+    /// Nothing.
+    None,
+    /// It writes Events, except for a dry run.
+    Events,
+}
+
+impl SideEffects {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "None",
+            Self::Events => "NoneOnDryRun",
+        }
+    }
+}
+
 /// By what the API server trusts the webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
@@ -156,11 +168,6 @@ pub enum RegistrationError {
         "expected a rule name of at most {LONGEST_NAME} characters, found `{0}`; its webhook is called NAME.fieldward.io, in at most 253"
     )]
     Name(String),
-    /// More webhooks than there is room for.
-    #[error(
-        "expected webhooks that fit into {MOST_CONFIGURATIONS} configurations, found enough for {0}; let rules have the same selectors and conditions"
-    )]
-    TooMany(usize),
     /// Not an address.
     #[error("expected an address as `https://host:port/path`, found `{0}`; the API server takes https without user, query and fragment")]
     Url(String),
@@ -169,81 +176,45 @@ pub enum RegistrationError {
     Bundle(String),
 }
 
-/// The registration of a rule set: one webhook per rule.
-///
-/// # Errors
-/// A rule whose name is too long for a webhook.
-pub fn configuration(
-    rules: &RuleSet,
-    name: &str,
-    endpoint: &Endpoint,
-    trust: &Trust,
-) -> Result<api::ValidatingWebhookConfiguration, RegistrationError> {
-    Ok(api::ValidatingWebhookConfiguration {
-        metadata: metadata(name, trust),
-        webhooks: Some(rules.rules().map(|rule| webhook(rule, endpoint, trust)).collect::<Result<_, _>>()?),
-    })
-}
-
-/// The registrations of a rule set, as the process itself keeps them: rules share a webhook where it says the same of them but for their
-/// resources, and webhooks are spread over configurations `NAME`, `NAME-2` and so on, each small enough for etcd.
-///
-/// # Errors
-/// A rule whose name is too long for a webhook, or more than fits into [`MOST_CONFIGURATIONS`].
-pub fn configurations(
-    rules: &RuleSet,
-    name: &str,
-    endpoint: &Endpoint,
-    trust: &Trust,
-) -> Result<Vec<api::ValidatingWebhookConfiguration>, RegistrationError> {
-    let mut parts: Vec<(usize, Vec<api::ValidatingWebhook>)> = Vec::new();
-    for (key, rules) in rules.selections() {
-        let webhook = shared(&key, &rules, endpoint, trust)?;
-        // Strings and numbers only.
-        let size = serde_json::to_string(&webhook).map_or(0, |text| text.len());
-        match parts.last_mut() {
-            Some((sum, webhooks)) if *sum + size <= LARGEST => {
-                *sum += size;
-                webhooks.push(webhook);
-            }
-            _ => parts.push((size, vec![webhook])),
-        }
-    }
-    if parts.len() > MOST_CONFIGURATIONS {
-        return Err(RegistrationError::TooMany(parts.len()));
-    }
-    let part = |(number, (_, webhooks))| api::ValidatingWebhookConfiguration {
-        webhooks: Some(webhooks),
-        metadata: metadata(&numbered(name, number), trust),
-    };
-    Ok((1..).zip(parts).map(part).collect())
-}
-
-/// The same for a webhook that writes Events: what is only tried must leave none.
-pub fn with_events(configurations: &mut [api::ValidatingWebhookConfiguration]) {
-    for webhook in configurations.iter_mut().flat_map(|configuration| configuration.webhooks.iter_mut().flatten()) {
-        "NoneOnDryRun".clone_into(&mut webhook.side_effects);
-    }
-}
-
 /// What the webhooks of a configuration have to be changed to, if what the API server has is not what was applied: others may have added
 /// webhooks, or selectors and conditions that were left out. A bundle that was left out is somebody else's and stays.
 pub fn correction(
     applied: &api::ValidatingWebhookConfiguration,
     found: &api::ValidatingWebhookConfiguration,
 ) -> Option<Vec<api::ValidatingWebhook>> {
-    let webhooks = |configuration: &api::ValidatingWebhookConfiguration| configuration.webhooks.clone().unwrap_or_default();
-    let found = webhooks(found);
-    let bundle_of =
-        |name: &str| found.iter().find(|webhook| webhook.name == name).and_then(|webhook| webhook.client_config.ca_bundle.clone());
-    let mut wanted = webhooks(applied);
+    let there: BTreeMap<&str, &api::ValidatingWebhook> = webhooks(found).map(|webhook| (webhook.name.as_str(), webhook)).collect();
+    let mut wanted: Vec<api::ValidatingWebhook> = webhooks(applied).cloned().collect();
     for webhook in &mut wanted {
         if webhook.client_config.ca_bundle.is_none() {
-            webhook.client_config.ca_bundle = bundle_of(&webhook.name);
+            webhook.client_config.ca_bundle = there.get(webhook.name.as_str()).and_then(|there| there.client_config.ca_bundle.clone());
         }
     }
-    let is_same = wanted.len() == found.len() && wanted.iter().all(|one| found.iter().any(|two| stored(one) == stored(two)));
-    (!is_same).then_some(wanted)
+    let is_there =
+        |webhook: &api::ValidatingWebhook| there.get(webhook.name.as_str()).is_some_and(|there| stored(webhook) == stored(there));
+    (wanted.len() != webhooks(found).count() || !wanted.iter().all(is_there)).then_some(wanted)
+}
+
+/// Whether a configuration is as it would be after it was applied.
+pub fn is_applied(wanted: &api::ValidatingWebhookConfiguration, found: &api::ValidatingWebhookConfiguration) -> bool {
+    let has = |wanted: &Option<BTreeMap<String, String>>, found: &Option<BTreeMap<String, String>>| {
+        wanted.iter().flatten().all(|(key, value)| found.as_ref().and_then(|found| found.get(key)) == Some(value))
+    };
+    let (to_have, has_now) = (&wanted.metadata, &found.metadata);
+    has(&to_have.labels, &has_now.labels) && has(&to_have.annotations, &has_now.annotations) && correction(wanted, found).is_none()
+}
+
+/// Whether two webhooks ask for the same updates in the same way, whatever certificates they trust.
+pub fn asks_the_same(one: &api::ValidatingWebhook, other: &api::ValidatingWebhook) -> bool {
+    let without_bundle = |webhook: &api::ValidatingWebhook| {
+        let mut webhook = stored(webhook);
+        webhook.client_config.ca_bundle = None;
+        webhook
+    };
+    one.name == other.name && without_bundle(one) == without_bundle(other)
+}
+
+fn webhooks(configuration: &api::ValidatingWebhookConfiguration) -> impl Iterator<Item = &api::ValidatingWebhook> {
+    configuration.webhooks.iter().flatten()
 }
 
 /// As the API server stores it: with its defaults.
@@ -265,12 +236,8 @@ fn stored(webhook: &api::ValidatingWebhook) -> api::ValidatingWebhook {
     webhook
 }
 
-/// The name of a configuration among several, counted from 1.
-pub fn numbered(name: &str, number: usize) -> String {
-    if number == 1 { name.to_owned() } else { format!("{name}-{number}") }
-}
-
-fn metadata(name: &str, trust: &Trust) -> meta::ObjectMeta {
+/// The metadata of a configuration.
+pub(super) fn metadata(name: &str, trust: &Trust) -> meta::ObjectMeta {
     let annotations = match trust {
         Trust::CertManager { certificate, .. } => {
             Some([("cert-manager.io/inject-ca-from".to_owned(), certificate.clone())].into_iter().collect())
@@ -281,40 +248,17 @@ fn metadata(name: &str, trust: &Trust) -> meta::ObjectMeta {
     meta::ObjectMeta { name: Some(name.to_owned()), labels: Some(labels.into_iter().collect()), annotations, ..meta::ObjectMeta::default() }
 }
 
-/// One webhook for all of them: it is called after the rule if there is but one, else after what they have in common.
-fn shared(key: &SelectionKey, rules: &RuleSet, endpoint: &Endpoint, trust: &Trust) -> Result<api::ValidatingWebhook, RegistrationError> {
-    let mut rules = rules.rules();
-    let Some(first) = rules.next() else { return Err(RegistrationError::TooMany(0)) };
-    let mut webhook = webhook(first, endpoint, trust)?;
-    for rule in rules {
-        webhook.name = format!("selected-{key}.{DOMAIN}");
-        webhook.client_config = client(&format!("selected/{key}"), endpoint, trust);
-        webhook.rules.get_or_insert_default().extend(rule.resources().iter().map(operations));
-    }
-    if let Some(rules) = &mut webhook.rules {
-        merge(rules);
-    }
-    Ok(webhook)
-}
-
-/// Resources of one group and version stand together; nothing stands twice.
-fn merge(rules: &mut Vec<api::RuleWithOperations>) {
-    type Texts = Option<Vec<String>>;
-    let mut merged: BTreeMap<(Texts, Texts), BTreeSet<String>> = BTreeMap::new();
-    for rule in rules.drain(..) {
-        merged.entry((rule.api_groups, rule.api_versions)).or_default().extend(rule.resources.unwrap_or_default());
-    }
-    rules.extend(merged.into_iter().map(|((api_groups, api_versions), resources)| api::RuleWithOperations {
-        api_groups,
-        api_versions,
-        resources: Some(resources.into_iter().collect()),
-        operations: Some(vec!["UPDATE".to_owned()]),
-        scope: None,
-    }));
-}
-
-fn webhook(rule: &Rule, endpoint: &Endpoint, trust: &Trust) -> Result<api::ValidatingWebhook, RegistrationError> {
-    let name = format!("{}.{DOMAIN}", rule.name());
+/// The webhook of a rule: `RULE.fieldward.io`, which asks at `/validate/RULE`.
+///
+/// # Errors
+/// A rule whose name is too long for a webhook.
+pub fn webhook(
+    rule: &Rule,
+    endpoint: &Endpoint,
+    trust: &Trust,
+    side_effects: SideEffects,
+) -> Result<api::ValidatingWebhook, RegistrationError> {
+    let name = webhook_name(rule.name().as_str());
     if name.len() > 253 {
         return Err(RegistrationError::Name(rule.name().to_string()));
     }
@@ -327,7 +271,7 @@ fn webhook(rule: &Rule, endpoint: &Endpoint, trust: &Trust) -> Result<api::Valid
         client_config: client(rule.name().as_str(), endpoint, trust),
         rules: Some(rule.resources().iter().map(operations).collect()),
         admission_review_versions: vec!["v1".to_owned()],
-        side_effects: "None".to_owned(),
+        side_effects: side_effects.as_str().to_owned(),
         match_policy: Some("Equivalent".to_owned()),
         timeout_seconds: Some(TIMEOUT),
         failure_policy: Some(
@@ -343,10 +287,15 @@ fn webhook(rule: &Rule, endpoint: &Endpoint, trust: &Trust) -> Result<api::Valid
     })
 }
 
-/// Where those are judged that stand under `/validate/` at `address`.
-fn client(address: &str, endpoint: &Endpoint, trust: &Trust) -> api::WebhookClientConfig {
+/// The name of a rule's webhook.
+pub fn webhook_name(rule: &str) -> String {
+    format!("{rule}.{DOMAIN}")
+}
+
+/// Where the reviews of a rule are judged.
+fn client(rule: &str, endpoint: &Endpoint, trust: &Trust) -> api::WebhookClientConfig {
     let ca_bundle = trust.bundle().map(|CaBundle(pem)| ByteString(pem.clone()));
-    let path = format!("/validate/{address}");
+    let path = format!("/validate/{rule}");
     match endpoint {
         Endpoint::Url(BaseUrl(url)) => api::WebhookClientConfig { ca_bundle, url: Some(format!("{url}{path}")), service: None },
         Endpoint::Service { name, namespace, port } => api::WebhookClientConfig {
@@ -410,55 +359,23 @@ mod tests {
     use k8s_openapi::ByteString;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
-    use super::{BaseUrl, CaBundle, Endpoint, Trust, api, configurations, correction, with_events};
+    use super::{BaseUrl, CaBundle, Endpoint, SideEffects, Trust, api, correction, webhook};
     use crate::engine::{Builtin, Document, RuleSet};
 
-    /// The registration of rules for widgets that differ in this.
-    fn registered(differing: &[&str]) -> Vec<api::ValidatingWebhookConfiguration> {
-        let rule = |(number, more): (usize, &&str)| Document {
-            origin: "rule.yaml".to_owned(),
-            text: format!(
-                "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: rule-{number}}}\nspec:\n  matchConstraints:\n    resourceRules: \
-                 [{{apiGroups: [example.com], apiVersions: [v1], resources: [widgets{number}]}}]\n{more}  mutable: [spec.a]\n"
-            ),
-        };
-        let documents: Vec<Document> = differing.iter().enumerate().map(rule).collect();
-        let rules = RuleSet::load(Builtin::Left, &documents).expect("rules");
+    /// A configuration with the webhook of a rule for widgets.
+    fn registered() -> api::ValidatingWebhookConfiguration {
+        let text = "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {name: widget}\nspec:\n  matchConstraints:\n    resourceRules: \
+                    [{apiGroups: [example.com], apiVersions: [v1], resources: [widgets]}]\n  mutable: [spec.a]\n";
+        let document = Document { origin: "rule.yaml".to_owned(), text: text.to_owned() };
+        let rules = RuleSet::load(Builtin::Left, &[document]).expect("a rule");
         let endpoint = Endpoint::Service { name: "s".to_owned(), namespace: "n".to_owned(), port: 443 };
-        configurations(&rules, "fieldward", &endpoint, &Trust::Elsewhere).expect("few")
-    }
-
-    fn webhooks(configurations: &[api::ValidatingWebhookConfiguration]) -> Vec<&api::ValidatingWebhook> {
-        configurations.iter().flat_map(|configuration| configuration.webhooks.iter().flatten()).collect()
-    }
-
-    #[test]
-    fn rules_share_a_webhook_where_they_say_the_same_but_of_what() {
-        let ignore = "  failurePolicy: Ignore\n";
-        let condition = "  matchConditions: [{name: a, expression: 'true'}]\n";
-        let selector = "    objectSelector: {matchLabels: {a: b}}\n";
-        let found = registered(&["", "", ignore, condition, selector, "    namespaceSelector: {matchLabels: {a: b}}\n", ignore]);
-        let mut resources: Vec<Vec<String>> = webhooks(&found)
-            .into_iter()
-            .map(|webhook| webhook.rules.iter().flatten().flat_map(|rule| rule.resources.clone().unwrap_or_default()).collect())
-            .collect();
-        resources.sort();
-        assert_eq!(
-            resources,
-            [vec!["widgets0", "widgets1"], vec!["widgets2", "widgets6"], vec!["widgets3"], vec!["widgets4"], vec!["widgets5"]]
-        );
-        for webhook in webhooks(&found) {
-            let path = webhook.client_config.service.as_ref().and_then(|service| service.path.as_deref()).unwrap_or_default();
-            let shared =
-                webhook.name.strip_prefix("selected-").map(|rest| format!("/validate/selected/{}", rest.trim_end_matches(".fieldward.io")));
-            let own = format!("/validate/{}", webhook.name.trim_end_matches(".fieldward.io"));
-            assert_eq!(path, shared.unwrap_or(own));
-        }
+        let webhooks = rules.rules().map(|rule| webhook(rule, &endpoint, &Trust::Elsewhere, SideEffects::None).expect("a webhook"));
+        api::ValidatingWebhookConfiguration { webhooks: Some(webhooks.collect()), ..Default::default() }
     }
 
     #[test]
     fn what_the_api_server_fills_in_is_nothing_to_correct() {
-        let applied = registered(&[""]).remove(0);
+        let applied = registered();
         let mut stored = applied.clone();
         for webhook in stored.webhooks.iter_mut().flatten() {
             webhook.object_selector = Some(meta::LabelSelector { match_labels: Some(BTreeMap::default()), ..Default::default() });
@@ -477,13 +394,6 @@ mod tests {
         let mut more = stored;
         more.webhooks.iter_mut().for_each(|webhooks| webhooks.extend(webhooks.clone()));
         assert!(correction(&applied, &more).is_some());
-    }
-
-    #[test]
-    fn who_writes_events_says_so() {
-        let mut found = registered(&["", "  failurePolicy: Ignore\n"]);
-        with_events(&mut found);
-        assert!(webhooks(&found).iter().all(|webhook| webhook.side_effects == "NoneOnDryRun"));
     }
 
     #[test]

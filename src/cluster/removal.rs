@@ -8,8 +8,10 @@ use kube::api::{Api, DeleteParams, Preconditions};
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
+use super::api_error::ApiError;
 use super::client::{Access, Cluster, ClusterError};
-use super::registration::{LABEL, MOST_CONFIGURATIONS, numbered};
+use super::placement::{MOST_CONFIGURATIONS, numbered};
+use super::registration::LABEL;
 
 /// What to remove.
 #[derive(Debug, Clone)]
@@ -83,7 +85,7 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
 {
     let what = format!("{} {name}", K::kind(&()));
-    let refused = |error: kube::Error| RemovalError::Refused { what: what.clone(), reason: error.to_string() };
+    let refused = |error: kube::Error| RemovalError::Refused { what: what.clone(), reason: ApiError::from(error).to_string() };
     let Some(found) = api.get_opt(name).await.map_err(refused)? else { return Ok(()) };
     if own == Own::Labelled && found.labels().get(LABEL.0).is_none_or(|value| value != LABEL.1) {
         tell(&what, Removed::Foreign);

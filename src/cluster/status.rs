@@ -4,56 +4,154 @@ use std::time::SystemTime;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::objects::{Outcome, RuleObject, Verdict};
-use super::update_rule::UpdateRuleStatus;
+use super::update_rule::{LastGood, UpdateRuleStatus};
+use crate::engine::Rule;
+
+/// The condition that says whether the API server asks about a rule's objects.
+pub(super) const REGISTERED: &str = "Registered";
+
+/// Its reason where the API server rejects the webhook of the rule.
+pub(super) const REJECTED: &str = "Rejected";
+
+/// The condition that says whether the served schema lacks what the rule names.
+const SCHEMA_WARNING: &str = "SchemaWarning";
+
+/// Bytes of a rule that is kept in the status at most.
+const KEPT: usize = 64 * 1024;
 
 /// Whether the API server asks about a rule's objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Registered {
-    /// It does, by the configurations of that name.
+    /// It does, by the configuration of that name.
     Under(String),
     /// The rule is not in force in this replica yet, or will not be.
     NotYet,
-    /// The registration could not be written.
+    /// The registration could not be written; it is tried again.
     Failed(String),
+    /// The API server rejects the webhook of the rule.
+    Rejected(String),
 }
 
-/// The status that an object should have, none if it has it already.
-pub fn of(object: &RuleObject, verdict: &Verdict, registered: &Registered, now: SystemTime) -> Option<UpdateRuleStatus> {
-    let before = UpdateRuleStatus::deserialize(&object.status).unwrap_or_default();
-    let accepted = match &verdict.outcome {
-        Outcome::Refused { reason, stays: None } => state(false, "Invalid", reason.clone()),
-        Outcome::Refused { reason, stays: Some(generation) } => {
-            state(false, "Invalid", format!("generation {generation} stays in force: {reason}"))
-        }
-        Outcome::InForce | Outcome::Contended { .. } => state(true, "Valid", String::new()),
-    };
-    let conflicting = match &verdict.outcome {
-        Outcome::Contended { reason } => state(true, "HeldByAnother", reason.clone()),
-        _ => state(false, "NoConflict", String::new()),
-    };
-    let asked = match (&verdict.outcome, registered) {
-        (Outcome::Contended { .. } | Outcome::Refused { stays: None, .. }, _) => state(false, "NotInForce", String::new()),
-        (_, Registered::Under(name)) => state(true, "Registered", format!("by ValidatingWebhookConfiguration {name}")),
-        (_, Registered::NotYet) => state(false, "Pending", String::new()),
-        (_, Registered::Failed(reason)) => state(false, "Failed", reason.clone()),
-    };
+/// What the served schema says of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SchemaFit {
+    /// It was not asked yet.
+    Unknown,
+    /// It has everything that the rule names.
+    Fits,
+    /// It lacks a kind or paths.
+    Lacks(String),
+}
+
+/// The status that an object should have, none if it has it already. `good` is the last good generation and its rule.
+pub fn of(
+    object: &RuleObject,
+    verdict: &Verdict,
+    good: Option<(i64, &Rule)>,
+    registered: &Registered,
+    schema: &SchemaFit,
+    now: SystemTime,
+) -> Option<UpdateRuleStatus> {
+    let before = &object.status;
+    let (accepted, conflicting) = (accepted(verdict, good, before), conflicting(verdict));
+    let asked = asked(verdict, registered);
     let is_ready = accepted.holds && !conflicting.holds && asked.holds;
     let why = [(!accepted.holds, accepted.reason), (conflicting.holds, conflicting.reason), (!asked.holds, asked.reason)];
+    let condition = |(name, state): (&str, State)| state.condition(name, verdict.generation, before, now);
+    let known = [("Accepted", accepted), ("Conflicting", conflicting), (REGISTERED, asked)].map(condition);
     let status = UpdateRuleStatus {
         observed_generation: Some(verdict.generation),
         kinds: verdict.kinds.clone(),
         mutable: verdict.mutable,
         ready: if is_ready { "True" } else { "False" }.to_owned(),
         reason: why.into_iter().find(|(is_why, _)| *is_why).map(|(_, reason)| reason.to_owned()).unwrap_or_default(),
-        conditions: [("Accepted", accepted), ("Conflicting", conflicting), ("Registered", asked)]
-            .into_iter()
-            .map(|(name, state)| state.condition(name, verdict.generation, &before, now))
-            .collect(),
+        enforced_generation: enforced(verdict, good, registered),
+        last_good: last_good(verdict, good, registered, before),
+        conditions: known.into_iter().chain(warning(schema, verdict, before, now)).collect(),
     };
-    (status != before).then_some(status)
+    (status != *before).then_some(status)
+}
+
+fn accepted(verdict: &Verdict, good: Option<(i64, &Rule)>, before: &UpdateRuleStatus) -> State {
+    match &verdict.outcome {
+        Outcome::Refused { reason, stays: Some(generation) } => {
+            state(false, "Invalid", format!("generation {generation} stays in force: {reason}"))
+        }
+        Outcome::Refused { reason, stays: None } => match &before.last_good {
+            Some(last) => state(false, "Invalid", format!("generation {}, which was accepted, is no longer: {reason}", last.generation)),
+            None => state(false, "NeverAccepted", reason.clone()),
+        },
+        _ if good.is_some_and(|(_, rule)| kept(rule).is_none()) => state(
+            true,
+            "Valid",
+            format!(
+                "the rule is larger than {} KiB, so it does not survive a restart of all replicas once a newer one is invalid",
+                KEPT / 1024
+            ),
+        ),
+        _ => state(true, "Valid", String::new()),
+    }
+}
+
+fn conflicting(verdict: &Verdict) -> State {
+    match &verdict.outcome {
+        Outcome::Contended { reason } => state(true, "HeldByAnother", reason.clone()),
+        _ => state(false, "NoConflict", String::new()),
+    }
+}
+
+fn asked(verdict: &Verdict, registered: &Registered) -> State {
+    match (&verdict.outcome, registered) {
+        (Outcome::Contended { .. } | Outcome::Refused { stays: None, .. }, _) => state(false, "NotInForce", String::new()),
+        (Outcome::Rejected { stays: Some(generation) }, Registered::Rejected(sentence)) => {
+            state(false, REJECTED, format!("generation {generation} stays in force: {sentence}"))
+        }
+        (_, Registered::Rejected(sentence)) => state(false, REJECTED, sentence.clone()),
+        (_, Registered::Under(name)) => state(true, "Registered", format!("by ValidatingWebhookConfiguration {name}")),
+        (_, Registered::NotYet) => state(false, "Pending", String::new()),
+        (_, Registered::Failed(sentence)) => state(false, "Failed", sentence.clone()),
+    }
+}
+
+/// What was said of the schema stays until it is asked again.
+fn warning(schema: &SchemaFit, verdict: &Verdict, before: &UpdateRuleStatus, now: SystemTime) -> Option<Condition> {
+    let last = before.conditions.iter().find(|condition| condition.type_ == SCHEMA_WARNING);
+    let state = match schema {
+        SchemaFit::Unknown => return last.cloned(),
+        SchemaFit::Fits => state(false, "Fits", String::new()),
+        SchemaFit::Lacks(what) => state(true, "NotInSchema", what.clone()),
+    };
+    Some(state.condition(SCHEMA_WARNING, verdict.generation, before, now))
+}
+
+/// The generation of the rule in force that the API server asks for, or will.
+fn enforced(verdict: &Verdict, good: Option<(i64, &Rule)>, registered: &Registered) -> Option<i64> {
+    match (&verdict.outcome, registered) {
+        (Outcome::Contended { .. }, _) | (Outcome::InForce | Outcome::Refused { .. }, Registered::Rejected(_)) => None,
+        _ => good.map(|(generation, _)| generation),
+    }
+}
+
+/// A generation replaces the one before it once it is registered: until then the API server may reject it. One that is held by another rule
+/// is not registered, and would not be enforced either if it was an older one.
+fn last_good(verdict: &Verdict, good: Option<(i64, &Rule)>, registered: &Registered, before: &UpdateRuleStatus) -> Option<LastGood> {
+    let is_settled = matches!(registered, Registered::Under(_)) || matches!(verdict.outcome, Outcome::Contended { .. });
+    let is_rejected = matches!((&verdict.outcome, registered), (Outcome::InForce | Outcome::Refused { .. }, Registered::Rejected(_)));
+    match good {
+        Some((generation, rule)) if is_settled || (before.last_good.is_none() && !is_rejected) => {
+            kept(rule).map(|rule| LastGood { generation, rule })
+        }
+        _ => before.last_good.clone(),
+    }
+}
+
+/// The rule as it is kept; none if it is too large.
+fn kept(rule: &Rule) -> Option<String> {
+    let value: Value = serde_json::from_str(rule.text()).ok()?;
+    Some(value.to_string()).filter(|text| text.len() <= KEPT)
 }
 
 struct State {
@@ -87,54 +185,133 @@ impl State {
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
+    use crate::engine::{Builtin, Document, RuleSet};
 
-    fn object(status: Value) -> RuleObject {
+    fn object(status: UpdateRuleStatus) -> RuleObject {
         let text = String::new;
         RuleObject { name: "r".to_owned(), uid: text(), generation: 2, created: text(), text: text(), status }
     }
 
-    fn told(outcome: Outcome, registered: &Registered) -> Value {
-        let verdict = Verdict { generation: 2, outcome, kinds: "Widget".to_owned(), mutable: Some(3) };
-        json!(of(&object(Value::Null), &verdict, registered, UNIX_EPOCH).expect("another one"))
+    fn rules(paths: usize) -> RuleSet {
+        let resources = json!([{"apiGroups": ["example.com"], "apiVersions": ["v1"], "resources": ["widgets"]}]);
+        let mutable: Vec<String> = (0..paths).map(|number| format!("spec.field{number}")).collect();
+        let text = json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule", "metadata": {"name": "r"},
+                          "spec": {"matchConstraints": {"resourceRules": resources}, "mutable": mutable}});
+        RuleSet::load(Builtin::Left, &[Document { origin: "r".to_owned(), text: text.to_string() }]).expect("a rule")
+    }
+
+    fn verdict(outcome: Outcome) -> Verdict {
+        Verdict { generation: 2, outcome, kinds: "Widget".to_owned(), mutable: Some(3) }
+    }
+
+    /// The status after one that is empty; the good generation is the one that the outcome names.
+    fn told(outcome: Outcome, registered: &Registered) -> UpdateRuleStatus {
+        after(UpdateRuleStatus::default(), outcome, registered).expect("another one")
+    }
+
+    fn after(before: UpdateRuleStatus, outcome: Outcome, registered: &Registered) -> Option<UpdateRuleStatus> {
+        let generation = match outcome {
+            Outcome::Refused { stays, .. } | Outcome::Rejected { stays } => stays,
+            Outcome::InForce | Outcome::Contended { .. } => Some(2),
+        };
+        let rules = rules(1);
+        let good = generation.zip(rules.rules().next());
+        of(&object(before), &verdict(outcome), good, registered, &SchemaFit::Unknown, UNIX_EPOCH + Duration::from_secs(60))
+    }
+
+    fn under() -> Registered {
+        Registered::Under("fieldward".to_owned())
+    }
+
+    fn rejected() -> Registered {
+        Registered::Rejected("no".to_owned())
+    }
+
+    fn refused(stays: Option<i64>) -> Outcome {
+        Outcome::Refused { reason: "why".to_owned(), stays }
     }
 
     #[test]
-    fn a_rule_is_ready_when_nothing_stands_in_the_way() {
-        let under = Registered::Under("fieldward".to_owned());
-        let reason = || "why".to_owned();
+    fn a_rule_is_ready_when_it_is_accepted_registered_and_alone() {
+        let contended = || Outcome::Contended { reason: "why".to_owned() };
         let table = [
-            (Outcome::InForce, &under, "True", Value::Null, ["True", "False", "True"]),
-            (Outcome::InForce, &Registered::NotYet, "False", json!("Pending"), ["True", "False", "False"]),
-            (Outcome::InForce, &Registered::Failed(reason()), "False", json!("Failed"), ["True", "False", "False"]),
-            (Outcome::Contended { reason: reason() }, &under, "False", json!("HeldByAnother"), ["True", "True", "False"]),
-            (Outcome::Refused { reason: reason(), stays: None }, &under, "False", json!("Invalid"), ["False", "False", "False"]),
-            (Outcome::Refused { reason: reason(), stays: Some(1) }, &under, "False", json!("Invalid"), ["False", "False", "True"]),
+            (Outcome::InForce, under(), "True", "", ["True", "False", "True"], Some(2)),
+            (Outcome::InForce, Registered::NotYet, "False", "Pending", ["True", "False", "False"], Some(2)),
+            (Outcome::InForce, Registered::Failed("why".to_owned()), "False", "Failed", ["True", "False", "False"], Some(2)),
+            (Outcome::InForce, rejected(), "False", "Rejected", ["True", "False", "False"], None),
+            (Outcome::Rejected { stays: None }, rejected(), "False", "Rejected", ["True", "False", "False"], None),
+            (Outcome::Rejected { stays: Some(1) }, rejected(), "False", "Rejected", ["True", "False", "False"], Some(1)),
+            (contended(), under(), "False", "HeldByAnother", ["True", "True", "False"], None),
+            (refused(None), under(), "False", "NeverAccepted", ["False", "False", "False"], None),
+            (refused(Some(1)), under(), "False", "Invalid", ["False", "False", "True"], Some(1)),
         ];
-        for (outcome, registered, ready, why, conditions) in table {
-            let status = told(outcome.clone(), registered);
-            assert_eq!((&status["ready"], &status["reason"]), (&json!(ready), &why), "{outcome:?}");
-            let found: Vec<(&str, &str)> = status["conditions"]
-                .as_array()
-                .expect("conditions")
-                .iter()
-                .map(|condition| (condition["type"].as_str().unwrap_or_default(), condition["status"].as_str().unwrap_or_default()))
-                .collect();
+        for (outcome, registered, ready, why, conditions, enforced) in table {
+            let status = told(outcome.clone(), &registered);
+            assert_eq!((status.ready.as_str(), status.reason.as_str()), (ready, why), "{outcome:?}");
+            assert_eq!(status.enforced_generation, enforced, "{outcome:?}");
+            let found: Vec<(&str, &str)> = status.conditions.iter().map(|one| (one.type_.as_str(), one.status.as_str())).collect();
             let [accepted, conflicting, asked] = conditions;
             assert_eq!(found, [("Accepted", accepted), ("Conflicting", conflicting), ("Registered", asked)], "{outcome:?}");
         }
     }
 
     #[test]
+    fn a_generation_is_kept_once_it_is_registered() {
+        let kept = |status: UpdateRuleStatus| status.last_good.map(|last| last.generation);
+        let first = UpdateRuleStatus { last_good: Some(LastGood { generation: 1, rule: "{}".to_owned() }), ..Default::default() };
+        let table = [
+            (Outcome::InForce, under(), Some(2), Some(2)),
+            (Outcome::InForce, Registered::NotYet, Some(2), Some(1)),
+            (Outcome::InForce, rejected(), None, Some(1)),
+            (Outcome::Rejected { stays: Some(1) }, rejected(), Some(1), Some(1)),
+            (Outcome::Contended { reason: String::new() }, Registered::NotYet, Some(2), Some(2)),
+            (refused(None), Registered::NotYet, None, Some(1)),
+        ];
+        for (outcome, registered, from_nothing, from_first) in table {
+            assert_eq!(kept(told(outcome.clone(), &registered)), from_nothing, "{outcome:?}");
+            assert_eq!(after(first.clone(), outcome.clone(), &registered).and_then(kept), from_first, "{outcome:?}");
+        }
+        let lost = after(first, refused(None), &Registered::NotYet).expect("another one");
+        assert_eq!(lost.conditions[0].message, "generation 1, which was accepted, is no longer: why");
+    }
+
+    #[test]
+    fn a_rule_that_is_too_large_is_not_kept_and_the_status_says_so() {
+        let rules = rules(6_000);
+        let good = Some(2).zip(rules.rules().next());
+        let status = of(&object(UpdateRuleStatus::default()), &verdict(Outcome::InForce), good, &under(), &SchemaFit::Unknown, UNIX_EPOCH);
+        let status = status.expect("another one");
+        assert_eq!((status.last_good, status.ready.as_str()), (None, "True"));
+        assert!(status.conditions[0].message.starts_with("the rule is larger than 64 KiB"), "{:?}", status.conditions[0]);
+    }
+
+    #[test]
     fn what_has_not_changed_keeps_its_time_and_is_not_written_again() {
-        let before = told(Outcome::InForce, &Registered::NotYet);
-        let verdict = Verdict { generation: 2, outcome: Outcome::InForce, kinds: "Widget".to_owned(), mutable: Some(3) };
-        let later = UNIX_EPOCH + Duration::from_secs(60);
-        assert_eq!(of(&object(before.clone()), &verdict, &Registered::NotYet, later), None);
-        let after = json!(of(&object(before), &verdict, &Registered::Under("fieldward".to_owned()), later));
+        let told = |before: UpdateRuleStatus, registered: &Registered, second: u64| {
+            let rules = rules(1);
+            let good = Some(2).zip(rules.rules().next());
+            let now = UNIX_EPOCH + Duration::from_secs(second);
+            of(&object(before), &verdict(Outcome::InForce), good, registered, &SchemaFit::Unknown, now)
+        };
+        let before = told(UpdateRuleStatus::default(), &Registered::NotYet, 0).expect("another one");
+        assert_eq!(told(before.clone(), &Registered::NotYet, 60), None);
+        let after = json!(told(before, &under(), 60));
         let since = |index: usize| after["conditions"][index]["lastTransitionTime"].clone();
         assert_eq!((since(0), since(2)), (json!("1970-01-01T00:00:00Z"), json!("1970-01-01T00:01:00Z")));
+    }
+
+    #[test]
+    fn what_the_schema_lacks_is_a_condition() {
+        let told = |before: UpdateRuleStatus, schema: SchemaFit| {
+            let status = of(&object(before), &verdict(Outcome::InForce), None, &under(), &schema, UNIX_EPOCH).expect("another one");
+            let found = status.conditions.iter().find(|condition| condition.type_ == SCHEMA_WARNING);
+            found.map(|condition| format!("{} {} {}", condition.status, condition.reason, condition.message))
+        };
+        assert_eq!(told(UpdateRuleStatus::default(), SchemaFit::Unknown), None);
+        assert_eq!(told(UpdateRuleStatus::default(), SchemaFit::Fits).as_deref(), Some("False Fits "));
+        assert_eq!(told(UpdateRuleStatus::default(), SchemaFit::Lacks("no".to_owned())).as_deref(), Some("True NotInSchema no"));
     }
 }

@@ -76,10 +76,26 @@ pub struct UpdateRuleStatus {
     /// Why it is not ready.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
-    /// Accepted, Registered and Conflicting.
+    /// The generation that is in force; none if no generation is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enforced_generation: Option<i64>,
+    /// The last generation that was accepted and registered. It stays in force while a newer one is not accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_good: Option<LastGood>,
+    /// What holds of the rule, and since when.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+}
+
+/// A generation of a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LastGood {
+    /// Which one.
+    pub generation: i64,
+    /// The rule as JSON.
+    pub rule: String,
 }
 
 /// The definition of the resource, as a cluster takes it.

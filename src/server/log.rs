@@ -54,13 +54,17 @@ impl Write for Batches {
     }
 }
 
+/// The libraries of the client log every failed attempt with debug output. Our own lines report each error once.
+const QUIET: &str = "kube_client=off,kube_runtime=off,kube_lease_manager=off";
+
 /// Sends log lines to stderr from now on, panics included (where, not with which values), through a thread of its own. What waits
 /// is written when the guard is dropped.
 ///
 /// # Errors
 /// A filter that is none, or a second call.
 pub fn init(format: Format, filter: &str) -> Result<WorkerGuard, LogError> {
-    let level = EnvFilter::try_new(filter).map_err(|_| LogError::Filter(filter.to_owned()))?;
+    EnvFilter::try_new(filter).map_err(|_| LogError::Filter(filter.to_owned()))?;
+    let level = EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|_| LogError::Filter(filter.to_owned()))?;
     let (stderr, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(WAITING_LINES)
         .lossy(true)

@@ -1,4 +1,4 @@
-//! `POST /validate`, `POST /validate/NAME`, and `POST /validate/selected/KEY` for rules that share a webhook.
+//! `POST /validate` and `POST /validate/NAME`.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -53,7 +53,6 @@ pub(super) fn router(
     Router::new()
         .route("/validate", post(by_kind).fallback(not_post))
         .route("/validate/{name}", post(by_name).fallback(not_post))
-        .route("/validate/selected/{key}", post(by_selection).fallback(not_post))
         .fallback(no_path)
         .with_state(app)
 }
@@ -75,10 +74,6 @@ async fn by_kind(State(app): State<Arc<App>>, request: Request) -> Response {
 
 async fn by_name(State(app): State<Arc<App>>, name: Result<Path<String>, PathRejection>, request: Request) -> Response {
     app.review(Asked::Rule(&text(name)), request).await
-}
-
-async fn by_selection(State(app): State<Arc<App>>, key: Result<Path<String>, PathRejection>, request: Request) -> Response {
-    app.review(Asked::Selection(&text(key)), request).await
 }
 
 /// What is not text names nothing.

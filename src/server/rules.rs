@@ -38,7 +38,6 @@ pub struct InForce {
 struct Addressed {
     all: RuleSet,
     single: BTreeMap<String, RuleSet>,
-    selected: BTreeMap<String, RuleSet>,
 }
 
 /// Whom a review asks.
@@ -48,8 +47,6 @@ pub(super) enum Asked<'a> {
     All,
     /// The rule of that name.
     Rule(&'a str),
-    /// The rules of which a registration says the same, by its key.
-    Selection(&'a str),
 }
 
 impl Rules {
@@ -124,15 +121,13 @@ impl InForce {
 impl Addressed {
     fn new(all: RuleSet) -> Self {
         let single = all.names().filter_map(|name| Some((name.to_owned(), all.only(name)?))).collect();
-        let selected = all.selections().into_iter().map(|(key, rules)| (key.to_string(), rules)).collect();
-        Self { all, single, selected }
+        Self { all, single }
     }
 
     fn asked(&self, asked: Asked<'_>) -> Option<&RuleSet> {
         match asked {
             Asked::All => Some(&self.all),
             Asked::Rule(name) => self.single.get(name),
-            Asked::Selection(key) => self.selected.get(key),
         }
     }
 }

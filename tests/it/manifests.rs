@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use fieldward::cluster::registration::{BaseUrl, CaBundle, Endpoint, Trust, configuration};
+use fieldward::cluster::placement::{Registrations, place};
+use fieldward::cluster::registration::{BaseUrl, CaBundle, Endpoint, SideEffects, Trust, webhook};
 use fieldward::engine::{Builtin, Document, RuleSet};
 use k8s_openapi::Resource;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
@@ -134,7 +135,8 @@ fn the_registration_comes_back_equal() {
         let args: Vec<&str> = ["manifests", "--name", "guard", "--rules", file].into_iter().chain(options).collect();
         let found = documents(&print(&args)).pop().unwrap();
         let found: ValidatingWebhookConfiguration = serde_json::from_value(found).unwrap();
-        let expected = configuration(&awkward(), "guard", &endpoint, &trust).unwrap();
+        let webhooks = awkward().rules().map(|rule| webhook(rule, &endpoint, &trust, SideEffects::None).unwrap()).collect();
+        let expected = place(webhooks, "guard", &trust, &Registrations::default()).configurations.pop().unwrap();
         assert_eq!(found, expected);
         holds(&found, &endpoint);
     }
@@ -184,9 +186,9 @@ fn a_name_too_long_is_refused() {
         RuleSet::load(Builtin::Left, &[Document { origin: "long.yaml".to_owned(), text }]).unwrap()
     };
     let endpoint = Endpoint::Url(BaseUrl::parse("https://example.com").unwrap());
-    let fits = configuration(&rules(&name[..240]), "x", &endpoint, &Trust::Elsewhere).unwrap();
-    assert_eq!(fits.webhooks.unwrap()[0].name.len(), 253);
-    let error = configuration(&rules(&name), "x", &endpoint, &Trust::Elsewhere).unwrap_err();
+    let named = |name: &str| webhook(rules(name).rules().next().unwrap(), &endpoint, &Trust::Elsewhere, SideEffects::None);
+    assert_eq!(named(&name[..240]).unwrap().name.len(), 253);
+    let error = named(&name).unwrap_err();
     assert!(error.to_string().starts_with("expected a rule name of at most 240 characters"), "{error}");
 }
 

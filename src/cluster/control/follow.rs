@@ -10,6 +10,8 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
+use crate::cluster::api_error::{ApiError, Once};
+
 /// Follows for ever. `tell` gets what is kept of all objects, by name, first when they have been listed, then after each change.
 pub(super) async fn all<K, T>(
     what: &'static str,
@@ -22,8 +24,11 @@ pub(super) async fn all<K, T>(
 {
     let mut events = pin!(watcher(api, config).default_backoff());
     let (mut objects, mut listed) = (BTreeMap::new(), BTreeMap::new());
-    let mut complained = None;
+    let mut complaint = Once::default();
     while let Some(event) = events.next().await {
+        if event.is_ok() && complaint.recovered() {
+            tracing::info!(what, "watch recovered");
+        }
         match event {
             Ok(watcher::Event::Init) => listed = BTreeMap::new(),
             Ok(watcher::Event::InitApply(object)) => {
@@ -31,9 +36,6 @@ pub(super) async fn all<K, T>(
             }
             Ok(watcher::Event::InitDone) => {
                 objects = std::mem::take(&mut listed);
-                if complained.take().is_some() {
-                    tracing::info!(what, "followed again");
-                }
                 tell(&objects);
             }
             Ok(watcher::Event::Apply(object)) => {
@@ -45,10 +47,9 @@ pub(super) async fn all<K, T>(
                 tell(&objects);
             }
             Err(error) => {
-                let complaint = error.to_string();
-                if complained.as_ref() != Some(&complaint) {
-                    tracing::warn!(what, error = complaint, "cannot be followed; what is known goes on");
-                    complained = Some(complaint);
+                let error = ApiError::from(&error);
+                if complaint.is_new(&error) {
+                    tracing::warn!(what, %error, "watch failed; continuing with the last known state");
                 }
             }
         }

@@ -1,22 +1,27 @@
 //! What the replica that holds the lease writes: the Secret of the certificates, the registrations, the status of each rule.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
-use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+use futures_util::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::{Certificates, FIELD_MANAGER, Followed, Made, Registrations, Settings};
+use super::registrar::Registrar;
+use super::report::{Report, Webhooks};
+use super::{AGAIN, AT_ONCE, Certificates, FIELD_MANAGER, Followed, Made, RegistrationState, Settings};
+use crate::cluster::api_error::{ApiError, Once};
 use crate::cluster::keeping::{self, Change, Due, Kept, Lifetimes};
-use crate::cluster::registration::{self, CaBundle, LABEL, Trust};
-use crate::cluster::status::{self, Registered};
+use crate::cluster::objects::Resolved;
+use crate::cluster::placement::Registrations;
+use crate::cluster::registration::{self, CaBundle, LABEL, SideEffects, Trust};
+use crate::cluster::status::{self, SchemaFit};
 use crate::cluster::update_rule::UpdateRule;
 use crate::engine::RuleSet;
 
@@ -27,12 +32,6 @@ const GATHERING: Duration = Duration::from_millis(500);
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_AT_MOST: Duration = Duration::from_secs(30);
 
-/// Status requests under way at once.
-const AT_ONCE: usize = 8;
-
-/// Everything is looked at again after that time, whatever is heard.
-const AGAIN: Duration = Duration::from_secs(10 * 60);
-
 /// The replica's part while it holds the lease.
 pub(super) struct Lead {
     client: Client,
@@ -42,11 +41,10 @@ pub(super) struct Lead {
     made: Made,
     /// The bundle that the registrations have, and since when.
     trusted: Option<(String, SystemTime)>,
-    complaint: Option<String>,
+    registrar: Registrar,
+    state: watch::Sender<RegistrationState>,
+    complaint: Once,
 }
-
-/// Why a turn was not finished; the next one tries again.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl Lead {
     pub(super) fn new(
@@ -55,8 +53,10 @@ impl Lead {
         followed: Followed,
         secret: watch::Receiver<Option<Arc<Option<Secret>>>>,
         made: Made,
+        state: watch::Sender<RegistrationState>,
     ) -> Self {
-        Self { client, settings, followed, secret, made, trusted: None, complaint: None }
+        let registrar = Registrar::new(client.clone(), &settings.name);
+        Self { client, settings, followed, secret, made, trusted: None, registrar, state, complaint: Once::default() }
     }
 
     /// Writes whenever something changes, until the lease's task ends.
@@ -74,6 +74,7 @@ impl Lead {
                         tracing::info!(lease = self.settings.name, "leading: this replica keeps the registration");
                         // Another replica may have written since.
                         self.trusted = None;
+                        self.registrar.take_over();
                     }
                     wake = Instant::now();
                     continue;
@@ -91,18 +92,20 @@ impl Lead {
             }
             match self.turn().await {
                 Ok(next) => {
-                    if self.complaint.take().is_some() {
-                        tracing::info!("the registration is kept again");
+                    if self.complaint.recovered() {
+                        tracing::info!("registration recovered");
                     }
                     retry = RETRY;
                     wake = Instant::now() + next.min(AGAIN);
                 }
                 Err(error) => {
-                    let complaint = error.to_string();
-                    if self.complaint.as_ref() != Some(&complaint) {
-                        tracing::error!(error = complaint, "the registration is not as it should be; trying again");
-                        self.complaint = Some(complaint);
+                    if self.complaint.is_new(&error) {
+                        tracing::error!(%error, "cannot keep the registration; retrying");
                     }
+                    self.state.send_modify(|state| {
+                        state.in_sync_since = None;
+                        state.last_error = Some((SystemTime::now(), error));
+                    });
                     wake = Instant::now() + retry;
                     retry = (retry * 2).min(RETRY_AT_MOST);
                 }
@@ -123,7 +126,7 @@ impl Lead {
     }
 
     /// Brings the cluster to what it should be; says after how long to look again.
-    async fn turn(&mut self) -> Result<Duration, Failure> {
+    async fn turn(&mut self) -> Result<Duration, ApiError> {
         let Some(registrations) = self.followed.registrations.borrow_and_update().clone() else { return Ok(RETRY) };
         if self.followed.rules.borrow_and_update().is_none() {
             return Ok(RETRY);
@@ -139,16 +142,35 @@ impl Lead {
             }
         };
         let rules = self.made.rules.borrow_and_update().clone();
-        let registered = self.register(&rules, &trust, &registrations).await;
+        let resolved = self.made.resolved.borrow_and_update().clone();
+        let report = self.register(&rules, &resolved, &trust, &registrations).await;
         let bundle = match &trust {
             Trust::Bundle(bundle) => Some(bundle.text()),
             _ => None,
         };
-        if registered.is_ok() && self.trusted.as_ref().map(|(known, _)| known) != bundle.as_ref() {
+        if report.error.is_none() && self.trusted.as_ref().map(|(known, _)| known) != bundle.as_ref() {
             self.trusted = bundle.map(|bundle| (bundle, SystemTime::now()));
         }
-        self.tell(&rules, registered.as_ref().map_err(ToString::to_string)).await?;
-        registered.map(|()| next)
+        self.state.send_modify(|state| *state = report.state(state, SystemTime::now()));
+        self.tell(&rules, &resolved, &report).await?;
+        report.error.map_or(Ok(next), Err)
+    }
+
+    /// Registers the rules in force, and tries again what the API server rejected.
+    async fn register(&mut self, rules: &RuleSet, resolved: &Resolved, trust: &Trust, there: &Registrations) -> Report {
+        let side_effects = if self.settings.writes_events { SideEffects::Events } else { SideEffects::None };
+        let (mut wanted, mut candidates, mut unfit) = (Webhooks::new(), Webhooks::new(), BTreeMap::new());
+        let rules = rules.rules().map(|rule| (true, rule)).chain(resolved.rejected().map(|rule| (false, rule)));
+        for (is_wanted, rule) in rules {
+            let name = rule.name().to_string();
+            match registration::webhook(rule, &self.settings.endpoint, trust, side_effects) {
+                Ok(webhook) => drop(if is_wanted { &mut wanted } else { &mut candidates }.insert(name, webhook)),
+                Err(error) => drop(unfit.insert(name, error.to_string())),
+            }
+        }
+        let all = |webhooks: &Webhooks| webhooks.values().cloned().collect::<Vec<_>>();
+        let outcome = self.registrar.register(&all(&wanted), &all(&candidates), trust, there).await;
+        Report::of(&wanted, &candidates, unfit, &outcome, &self.registrar)
     }
 
     /// Keeps the Secret; what to trust, and when there is something to do again.
@@ -159,7 +181,7 @@ impl Lead {
         lifetimes: Lifetimes,
         known: Option<&Secret>,
         registrations: &Registrations,
-    ) -> Result<(Option<CaBundle>, Duration), Failure> {
+    ) -> Result<(Option<CaBundle>, Duration), ApiError> {
         let now = SystemTime::now();
         let kept = known.and_then(|secret| Kept::of(secret).ok()).or_else(|| self.followed.certificates.borrow().as_deref().cloned());
         let (kept, change) = match kept {
@@ -167,25 +189,25 @@ impl Lead {
             Some(kept) if known.is_none_or(|secret| Kept::of(secret).is_err()) => (kept, "as they were"),
             Some(kept) => {
                 if let Some(change) = known.and_then(wanted)
-                    && let Some(kept) = kept.renewed(change, subjects, now, lifetimes)?
+                    && let Some(kept) = kept.renewed(change, subjects, now, lifetimes).map_err(other)?
                 {
                     // The annotation is gone with what is written.
                     self.write(name, &kept, known).await?;
                     tracing::info!(secret = name, change = words(change), "certificates written, as the annotation wants");
-                    return Ok((Some(CaBundle::parse(kept.bundle().into_bytes())?), RETRY));
+                    return Ok((Some(CaBundle::parse(kept.bundle().into_bytes()).map_err(other)?), RETRY));
                 }
                 let bundle = kept.bundle();
                 let since = self.trusted.as_ref().filter(|(trusted, _)| *trusted == bundle).map(|(_, since)| *since);
-                match kept.due(subjects, now, since, lifetimes)? {
+                match kept.due(subjects, now, since, lifetimes).map_err(other)? {
                     Due::Nothing(until) => {
                         let rest = until.duration_since(now).unwrap_or_default().max(Duration::from_millis(200));
-                        return Ok((Some(CaBundle::parse(bundle.into_bytes())?), rest));
+                        return Ok((Some(CaBundle::parse(bundle.into_bytes()).map_err(other)?), rest));
                     }
                     Due::Change(kept, change) => (*kept, words(change)),
                 }
             }
             None => {
-                let kept = Kept::new(subjects, trusted_before(registrations), now, lifetimes)?;
+                let kept = Kept::new(subjects, trusted_before(registrations), now, lifetimes).map_err(other)?;
                 self.write(name, &kept, known).await?;
                 tracing::info!(secret = name, "certificates made");
                 return Ok((None, RETRY));
@@ -194,10 +216,10 @@ impl Lead {
         self.write(name, &kept, known).await?;
         tracing::info!(secret = name, change, "certificates written");
         // The Secret's own change wakes the next turn.
-        Ok((Some(CaBundle::parse(kept.bundle().into_bytes())?), RETRY))
+        Ok((Some(CaBundle::parse(kept.bundle().into_bytes()).map_err(other)?), RETRY))
     }
 
-    async fn write(&self, name: &str, kept: &Kept, known: Option<&Secret>) -> Result<(), kube::Error> {
+    async fn write(&self, name: &str, kept: &Kept, known: Option<&Secret>) -> Result<(), ApiError> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.settings.namespace);
         let labels = BTreeMap::from([(LABEL.0.to_owned(), LABEL.1.to_owned())]);
         let mut secret = kept.secret(name, &self.settings.namespace, labels);
@@ -215,52 +237,9 @@ impl Lead {
         Ok(())
     }
 
-    /// Applies what is to be registered and deletes what is too many.
-    async fn register(&self, rules: &RuleSet, trust: &Trust, there: &Registrations) -> Result<(), Failure> {
-        let mut wanted = registration::configurations(rules, &self.settings.name, &self.settings.endpoint, trust)?;
-        if self.settings.writes_events {
-            registration::with_events(&mut wanted);
-        }
-        let api: Api<ValidatingWebhookConfiguration> = Api::all(self.client.clone());
-        let params = PatchParams::apply(FIELD_MANAGER).force();
-        if moves(&wanted, there) {
-            // First where it comes to, with all that is there still, then without what has gone: nothing is unregistered in between.
-            for configuration in &wanted {
-                let mut with_old = configuration.clone();
-                keep_old(&mut with_old, there);
-                api.patch(name_of(configuration), &params, &Patch::Apply(&with_old)).await?;
-            }
-        }
-        for configuration in &wanted {
-            let found = api.patch(name_of(configuration), &params, &Patch::Apply(configuration)).await?;
-            if let Some(webhooks) = registration::correction(configuration, &found) {
-                // What others own, too, only a change of the whole takes away. Of an older one nothing is made: the next turn sees it.
-                let version = &found.metadata.resource_version;
-                let change = json!({"metadata": {"resourceVersion": version}, "webhooks": webhooks});
-                api.patch(
-                    name_of(configuration),
-                    &PatchParams { field_manager: params.field_manager.clone(), ..PatchParams::default() },
-                    &Patch::Merge(&change),
-                )
-                .await?;
-                tracing::warn!(configuration = name_of(configuration), "the registration was changed by somebody else and is corrected");
-            }
-        }
-        let names: BTreeSet<&str> = wanted.iter().map(name_of).collect();
-        for name in there.keys().filter(|name| !names.contains(name.as_str())) {
-            match api.delete(name, &DeleteParams::default()).await {
-                Ok(_) => tracing::info!(configuration = name.as_str(), "registration removed"),
-                Err(kube::Error::Api(status)) if status.code == 404 => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
-
     /// Writes the status of each rule that has another one.
-    async fn tell(&mut self, in_force: &RuleSet, registered: Result<&(), String>) -> Result<(), Failure> {
+    async fn tell(&self, in_force: &RuleSet, resolved: &Resolved, report: &Report) -> Result<(), ApiError> {
         let objects = self.followed.rules.borrow().clone().unwrap_or_default();
-        let resolved = self.made.resolved.borrow_and_update().clone();
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &ApiResource::erase::<UpdateRule>(&()));
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let mut due = Vec::new();
@@ -269,12 +248,9 @@ impl Lead {
             let Some(verdict) = resolved.verdicts.get(&object.name).filter(|verdict| verdict.generation == object.generation) else {
                 continue;
             };
-            let registered = match &registered {
-                Err(error) => Registered::Failed(error.clone()),
-                Ok(()) if resolved.is_in_force(&object.name, in_force) => Registered::Under(self.settings.name.clone()),
-                Ok(()) => Registered::NotYet,
-            };
-            let Some(status) = status::of(object, verdict, &registered, SystemTime::now()) else { continue };
+            let Some(registered) = report.registered(&object.name, &verdict.outcome, resolved, in_force) else { continue };
+            let (good, schema) = (resolved.good(&object.name), SchemaFit::Unknown);
+            let Some(status) = status::of(object, verdict, good, &registered, &schema, SystemTime::now()) else { continue };
             let patch =
                 json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule", "metadata": {"name": object.name}, "status": status});
             due.push((object.name.clone(), patch));
@@ -286,13 +262,19 @@ impl Lead {
                     Ok(_) => Ok(()),
                     // Deleted meanwhile.
                     Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-                    Err(error) => Err(error),
+                    Err(error) => Err(ApiError::from(error)),
                 }
             }
         });
-        stream::iter(writing).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-        Ok(())
+        // One status that cannot be written does not keep the others from being written.
+        let failed: Vec<ApiError> =
+            stream::iter(writing).buffer_unordered(AT_ONCE).filter_map(|result| ready(result.err())).collect().await;
+        failed.into_iter().next().map_or(Ok(()), Err)
     }
+}
+
+fn other<E: std::fmt::Display>(error: E) -> ApiError {
+    ApiError::other(&error)
 }
 
 /// What somebody wants to be renewed before it is due.
@@ -318,28 +300,6 @@ fn trusted_before(registrations: &Registrations) -> Vec<String> {
     let bundles = webhooks.filter_map(|webhook| String::from_utf8(webhook.client_config.ca_bundle.clone()?.0).ok());
     let all: BTreeSet<String> = bundles.flat_map(|bundle| keeping::certificates(&bundle).unwrap_or_default()).collect();
     all.into_iter().collect()
-}
-
-fn name_of(configuration: &ValidatingWebhookConfiguration) -> &str {
-    configuration.metadata.name.as_deref().unwrap_or_default()
-}
-
-/// Whether a webhook that is there goes to another configuration.
-fn moves(wanted: &[ValidatingWebhookConfiguration], there: &Registrations) -> bool {
-    let place = |webhook: &str| {
-        there.iter().find(|(_, one)| one.webhooks.iter().flatten().any(|other| other.name == webhook)).map(|(name, _)| name.as_str())
-    };
-    wanted.iter().any(|one| one.webhooks.iter().flatten().any(|webhook| place(&webhook.name).is_some_and(|place| place != name_of(one))))
-}
-
-fn keep_old(configuration: &mut ValidatingWebhookConfiguration, there: &Registrations) {
-    let Some(old) = there.get(name_of(configuration)) else { return };
-    let webhooks = configuration.webhooks.get_or_insert_default();
-    for webhook in old.webhooks.iter().flatten() {
-        if !webhooks.iter().any(|wanted| wanted.name == webhook.name) {
-            webhooks.push(webhook.clone());
-        }
-    }
 }
 
 /// What somebody else fills in is never taken away: what is there stays, also in a webhook that is new.

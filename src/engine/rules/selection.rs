@@ -1,29 +1,12 @@
-//! Which rules a registration can name together: those of which it says the same but for their resources.
-
-use std::fmt;
+//! Which rules are registered for the same updates as far as their selectors go: of two such rules for one resource only one can hold.
 
 use sha2::{Digest, Sha256};
 
 use super::{FailurePolicy, LabelSelector, Rule};
 
 /// Names what a registration says of a rule besides its resources: selectors, match conditions and failure policy.
-///
-/// Sixteen hexadecimal digits; the same for the same, whichever process asks.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SelectionKey(String);
-
-impl SelectionKey {
-    /// The key as text, fit for an address.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for SelectionKey {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
-    }
-}
+pub struct SelectionKey([u8; 32]);
 
 impl Rule {
     /// What a registration says of it besides its resources.
@@ -37,7 +20,7 @@ impl Rule {
             hash.text(&condition.expression);
         }
         hash.number(usize::from(self.failure_policy == FailurePolicy::Ignore));
-        SelectionKey(hash.0.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+        SelectionKey(hash.0.finalize().into())
     }
 
     /// Whether there can be an update that both speak of, as far as their resources go.

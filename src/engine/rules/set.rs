@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::error::{RuleError, RuleErrors};
-use super::{Builtin, Exemptions, Rule, RuleName, SelectionKey, Target, builtin};
+use super::{Builtin, Exemptions, Rule, RuleName, Target, builtin};
 use super::{parse, resources};
 
 /// One file of rules: YAML, several documents separated by `---`.
@@ -111,15 +111,6 @@ impl RuleSet {
         self.part(
             self.rules.by_name.iter().filter(|(_, rule)| !is_there(rule)).map(|(name, rule)| (name.clone(), Arc::clone(rule))).collect(),
         )
-    }
-
-    /// The rules by what a registration says of them besides their resources, each set under the digest of the whole.
-    pub fn selections(&self) -> BTreeMap<SelectionKey, Self> {
-        let mut selections: BTreeMap<SelectionKey, BTreeMap<RuleName, Arc<Rule>>> = BTreeMap::new();
-        for (name, rule) in &self.rules.by_name {
-            selections.entry(rule.selection()).or_default().insert(name.clone(), Arc::clone(rule));
-        }
-        selections.into_iter().map(|(key, rules)| (key, self.part(rules))).collect()
     }
 
     fn part(&self, rules: BTreeMap<RuleName, Arc<Rule>>) -> Self {

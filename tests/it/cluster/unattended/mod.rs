@@ -3,6 +3,7 @@
 
 mod certificates;
 mod registration;
+mod rejected;
 mod replica;
 mod replicas;
 mod rules;
@@ -28,6 +29,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         alone("unattended::a_rule_audits_warns_and_denies", rules::each_level),
         alone("unattended::a_bad_rule_is_refused_by_the_api_server", rules::refused_by_the_api_server),
         alone("unattended::what_no_schema_refuses_is_said_in_the_status", rules::refused_in_the_status),
+        alone("unattended::rules_that_the_api_server_rejects_do_not_affect_others", rejected::beside_good_rules),
+        alone("unattended::a_rejected_generation_leaves_the_one_before_in_force", rejected::older_generation_stays),
+        alone("unattended::the_last_good_generation_survives_a_restart", rejected::restarted),
         alone("unattended::of_conflicting_rules_the_older_holds", rules::conflicting),
         alone("unattended::files_and_objects_hold_together", rules::beside_files),
         alone("unattended::what_others_do_to_the_registration_is_undone", registration::drift),

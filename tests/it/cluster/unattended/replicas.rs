@@ -129,9 +129,12 @@ pub(super) async fn upgraded(assets: Assets) {
         in_namespace(&plane, &["wait", "--for=delete", &format!("pod/{pod}"), "--timeout=150s"]).await;
     }
     eventually("only what the replicas keep is registered", async || {
+        let secret = api.get("/api/v1/namespaces/fieldward/secrets/fieldward-tls").await.object();
         let all = api.get(CONFIGURATIONS).await.object();
-        let webhooks: Vec<String> = all["items"].as_array().unwrap().iter().flat_map(names_of_webhooks).collect();
-        webhooks.len() == 1 && webhooks[0].starts_with("selected-")
+        let webhooks: Vec<&Value> = all["items"].as_array().unwrap().iter().flat_map(|one| one["webhooks"].as_array().unwrap()).collect();
+        let is_kept = |webhook: &&Value| webhook["clientConfig"]["caBundle"] == secret["data"]["ca.crt"];
+        let names: BTreeSet<&str> = webhooks.iter().map(|webhook| webhook["name"].as_str().unwrap()).collect();
+        webhooks.iter().all(is_kept) && names == BTreeSet::from(["mxjob.fieldward.io", "volcano-job.fieldward.io"])
     })
     .await;
     load.served(10).await;
@@ -140,10 +143,6 @@ pub(super) async fn upgraded(assets: Assets) {
     assert!(before.is_disjoint(&pods(&api).await), "all are replaced");
     node.stop().await;
     eprintln!("cluster: upgraded from manifests to the base under load: {sum}");
-}
-
-fn names_of_webhooks(configuration: &Value) -> Vec<String> {
-    configuration["webhooks"].as_array().into_iter().flatten().map(|webhook| webhook["name"].as_str().unwrap().to_owned()).collect()
 }
 
 /// The command with which README opens the gate does so for good, while the replicas run; applying the base again closes it.

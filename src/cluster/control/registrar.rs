@@ -1,0 +1,306 @@
+//! Registers webhooks so that one which the API server rejects never stops the others.
+//!
+//! The API server rejects a whole configuration for the fault of one webhook. When it does, the registrar tries the webhooks that the error
+//! names alone, by a dry run that creates a configuration with nothing else. It leaves out a webhook that is rejected alone, or keeps the
+//! form in which it is registered already. Only a verdict on the content counts: a timeout or a missing permission says nothing of a rule.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt, stream};
+use k8s_openapi::api::admissionregistration::v1::{ValidatingWebhook, ValidatingWebhookConfiguration};
+use kube::Client;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::core::Status;
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{AGAIN, AT_ONCE, FIELD_MANAGER};
+use crate::cluster::api_error::ApiError;
+use crate::cluster::placement::{Placement, Registrations, place};
+use crate::cluster::registration::{LABEL, Trust, asks_the_same, correction, is_applied};
+use crate::cluster::rejection;
+
+/// Forms of one webhook whose verdicts are remembered.
+const FORMS: usize = 4;
+
+/// Registers webhooks and remembers which of them the API server rejects.
+pub(super) struct Registrar {
+    api: Api<ValidatingWebhookConfiguration>,
+    name: String,
+    /// The webhooks that were tried alone, by name, the latest last.
+    tried: BTreeMap<String, Vec<Tried>>,
+    /// When all configurations were applied, whatever they were like.
+    applied: Option<Instant>,
+}
+
+struct Tried {
+    webhook: ValidatingWebhook,
+    verdict: Verdict,
+    at: Instant,
+}
+
+/// What the API server says of a webhook that was tried alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It accepts it.
+    Accepted,
+    /// It rejects it, for a reason in one sentence.
+    Rejected(String),
+}
+
+/// How it went.
+pub(super) struct Registered {
+    /// The configurations as they are now, as far as is known.
+    pub(super) there: Registrations,
+    /// The webhooks that no configuration has room for.
+    pub(super) unplaced: BTreeSet<String>,
+    /// The first error, if not everything is as it should be.
+    pub(super) error: Option<ApiError>,
+}
+
+/// A configuration that the API server did not take.
+struct Failure {
+    sent: Vec<ValidatingWebhook>,
+    error: kube::Error,
+}
+
+impl Registrar {
+    pub(super) fn new(client: Client, name: &str) -> Self {
+        Self { api: Api::all(client), name: name.to_owned(), tried: BTreeMap::new(), applied: None }
+    }
+
+    /// Forgets when configurations were applied: another replica may have written since.
+    pub(super) fn take_over(&mut self) {
+        self.applied = None;
+    }
+
+    /// What the API server says of a webhook; none if it was not asked.
+    pub(super) fn verdict(&self, webhook: &ValidatingWebhook) -> Option<&Verdict> {
+        self.known(webhook).map(|tried| &tried.verdict)
+    }
+
+    fn known(&self, webhook: &ValidatingWebhook) -> Option<&Tried> {
+        self.tried.get(&webhook.name)?.iter().find(|tried| asks_the_same(&tried.webhook, webhook))
+    }
+
+    fn rejects(&self, webhook: &ValidatingWebhook) -> bool {
+        matches!(self.verdict(webhook), Some(Verdict::Rejected(_)))
+    }
+
+    /// Registers what is wanted and deletes configurations that are left over. `candidates` are webhooks that were rejected and are not
+    /// wanted therefore; they are only tried again.
+    pub(super) async fn register(
+        &mut self,
+        wanted: &[ValidatingWebhook],
+        candidates: &[ValidatingWebhook],
+        trust: &Trust,
+        there: &Registrations,
+    ) -> Registered {
+        let names: BTreeSet<&str> = wanted.iter().chain(candidates).map(|webhook| webhook.name.as_str()).collect();
+        self.tried.retain(|name, _| names.contains(name.as_str()));
+        let stale = |webhook: &&ValidatingWebhook| self.rejects(webhook) && self.is_stale(webhook);
+        let to_try: Vec<ValidatingWebhook> =
+            wanted.iter().filter(stale).chain(candidates.iter().filter(|webhook| self.is_stale(webhook))).cloned().collect();
+        let mut error = self.try_alone(&to_try).await.err();
+        let mut there = there.clone();
+        let is_due = self.applied.is_none_or(|applied| applied.elapsed() >= AGAIN);
+        loop {
+            let Placement { configurations, unplaced } = place(self.registrable(wanted, &there), &self.name, trust, &there);
+            let failures = self.apply(&configurations, is_due, &mut there).await;
+            if failures.is_empty() {
+                self.applied = if is_due { Some(Instant::now()) } else { self.applied };
+                error = error.or(self.delete_others(&configurations, &mut there).await.err());
+                let unplaced = unplaced.into_iter().map(|webhook| webhook.name).collect();
+                return Registered { there, unplaced, error };
+            }
+            let mut has_found = false;
+            for failure in &failures {
+                match self.culprits(failure, &there).await {
+                    Ok(found) => has_found |= found,
+                    Err(failed) => error = error.or(Some(failed)),
+                }
+            }
+            if !has_found {
+                let first = failures.first().map(|failure| ApiError::from(&failure.error));
+                let unplaced = unplaced.into_iter().map(|webhook| webhook.name).collect();
+                return Registered { there, unplaced, error: first.or(error) };
+            }
+        }
+    }
+
+    /// What is wanted, but for what is rejected: that stays in the form in which it is registered, if it is.
+    fn registrable(&self, wanted: &[ValidatingWebhook], there: &Registrations) -> Vec<ValidatingWebhook> {
+        let registered = |name: &str| there.values().flat_map(|one| one.webhooks.iter().flatten()).find(|webhook| webhook.name == name);
+        let in_its_form = |webhook: &ValidatingWebhook| {
+            if !self.rejects(webhook) {
+                return Some(webhook.clone());
+            }
+            let before = registered(&webhook.name).filter(|before| !self.rejects(before))?;
+            Some(ValidatingWebhook { client_config: webhook.client_config.clone(), ..before.clone() })
+        };
+        wanted.iter().filter_map(in_its_form).collect()
+    }
+
+    /// Applies the configurations that are not as they should be, or all. Configurations do not depend on each other, unless webhooks move.
+    async fn apply(&self, wanted: &[ValidatingWebhookConfiguration], all: bool, there: &mut Registrations) -> Vec<Failure> {
+        let mut failures = Vec::new();
+        if moves(wanted, there) {
+            // First to where webhooks move, together with those that are to leave: nothing is unregistered in between.
+            for configuration in wanted {
+                let mut with_old = configuration.clone();
+                self.keep_old(&mut with_old, there);
+                failures.extend(self.apply_one(&with_old, there).await.err());
+            }
+            if !failures.is_empty() {
+                return failures;
+            }
+        }
+        for configuration in wanted {
+            let is_there = there.get(name_of(configuration)).is_some_and(|found| is_applied(configuration, found));
+            if all || !is_there {
+                failures.extend(self.apply_one(configuration, there).await.err());
+            }
+        }
+        failures
+    }
+
+    async fn apply_one(&self, wanted: &ValidatingWebhookConfiguration, there: &mut Registrations) -> Result<(), Failure> {
+        match self.write(wanted).await {
+            Ok(found) => {
+                there.insert(name_of(wanted).to_owned(), found);
+                Ok(())
+            }
+            Err(error) => Err(Failure { sent: wanted.webhooks.clone().unwrap_or_default(), error }),
+        }
+    }
+
+    async fn write(&self, wanted: &ValidatingWebhookConfiguration) -> kube::Result<ValidatingWebhookConfiguration> {
+        let name = name_of(wanted);
+        let found = self.api.patch(name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(wanted)).await?;
+        let Some(webhooks) = correction(wanted, &found) else { return Ok(found) };
+        // Only a change of the whole removes what others own, too. The version keeps it from being made of an older state.
+        let change = json!({"metadata": {"resourceVersion": found.metadata.resource_version}, "webhooks": webhooks});
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let corrected = self.api.patch(name, &params, &Patch::Merge(&change)).await?;
+        tracing::warn!(configuration = name, "somebody else changed the registration; corrected");
+        Ok(corrected)
+    }
+
+    fn keep_old(&self, configuration: &mut ValidatingWebhookConfiguration, there: &Registrations) {
+        let Some(old) = there.get(name_of(configuration)) else { return };
+        let webhooks = configuration.webhooks.get_or_insert_default();
+        let names: BTreeSet<String> = webhooks.iter().map(|webhook| webhook.name.clone()).collect();
+        webhooks.extend(old.webhooks.iter().flatten().filter(|old| !names.contains(&old.name) && !self.rejects(old)).cloned());
+    }
+
+    /// Deletes the configurations that no webhook is left for.
+    async fn delete_others(&self, wanted: &[ValidatingWebhookConfiguration], there: &mut Registrations) -> Result<(), ApiError> {
+        let names: BTreeSet<&str> = wanted.iter().map(name_of).collect();
+        let others: Vec<String> = there.keys().filter(|name| !names.contains(name.as_str())).cloned().collect();
+        for name in others {
+            match self.api.delete(&name, &DeleteParams::default()).await {
+                Ok(_) => tracing::info!(configuration = name, "registration removed"),
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(error) => return Err(error.into()),
+            }
+            there.remove(&name);
+        }
+        Ok(())
+    }
+
+    /// Finds the webhooks for which a configuration was rejected; says whether there are any. Those that the error names are tried first,
+    /// then those that are not registered as they are, then all.
+    async fn culprits(&mut self, failure: &Failure, there: &Registrations) -> Result<bool, ApiError> {
+        let kube::Error::Api(status) = &failure.error else { return Ok(false) };
+        if !is_verdict(status) {
+            return Ok(false);
+        }
+        let is_registered = |webhook: &ValidatingWebhook| {
+            there.values().flat_map(|one| one.webhooks.iter().flatten()).any(|other| asks_the_same(other, webhook))
+        };
+        let named: Vec<_> =
+            rejection::named_webhooks(status).into_iter().filter_map(|position| failure.sent.get(position).cloned()).collect();
+        let (registered, new): (Vec<_>, Vec<_>) = failure.sent.iter().cloned().partition(is_registered);
+        for mut suspects in [named, new, registered] {
+            suspects.retain(|webhook| !self.rejects(webhook));
+            self.try_alone(&suspects).await?;
+            if suspects.iter().any(|webhook| self.rejects(webhook)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Tries webhooks one by one, unless the verdict on them is known and recent.
+    async fn try_alone(&mut self, webhooks: &[ValidatingWebhook]) -> Result<(), ApiError> {
+        let unknown: Vec<ValidatingWebhook> = webhooks.iter().filter(|webhook| self.is_stale(webhook)).cloned().collect();
+        let api = &self.api;
+        let tries = unknown.into_iter().map(|webhook| async move {
+            let result = dry_run(api, &webhook).await;
+            (webhook, result)
+        });
+        let results: Vec<(ValidatingWebhook, Result<Verdict, ApiError>)> = stream::iter(tries).buffer_unordered(AT_ONCE).collect().await;
+        let mut failed = None;
+        for (webhook, result) in results {
+            match result {
+                Ok(verdict) => self.remember(webhook, verdict),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// A newer API server may know more, so a verdict does not hold for ever.
+    fn is_stale(&self, webhook: &ValidatingWebhook) -> bool {
+        self.known(webhook).is_none_or(|tried| tried.at.elapsed() >= AGAIN)
+    }
+
+    fn remember(&mut self, webhook: ValidatingWebhook, verdict: Verdict) {
+        if let Verdict::Rejected(reason) = &verdict
+            && self.verdict(&webhook) != Some(&verdict)
+        {
+            tracing::error!(webhook = webhook.name, reason, "the API server rejects a webhook; the others are registered without it");
+        }
+        let tried = self.tried.entry(webhook.name.clone()).or_default();
+        tried.retain(|other| !asks_the_same(&other.webhook, &webhook));
+        tried.push(Tried { webhook, verdict, at: Instant::now() });
+        let too_many = tried.len().saturating_sub(FORMS);
+        tried.drain(..too_many);
+    }
+}
+
+/// Creates a configuration with one webhook, without storing it; says why the API server rejects it, if it does.
+async fn dry_run(api: &Api<ValidatingWebhookConfiguration>, webhook: &ValidatingWebhook) -> Result<Verdict, ApiError> {
+    let mut configuration = ValidatingWebhookConfiguration { webhooks: Some(vec![webhook.clone()]), ..Default::default() };
+    configuration.metadata.generate_name = Some("fieldward-dry-run-".to_owned());
+    configuration.metadata.labels = Some(BTreeMap::from([(LABEL.0.to_owned(), LABEL.1.to_owned())]));
+    let params = PostParams { dry_run: true, field_manager: Some(FIELD_MANAGER.to_owned()) };
+    match api.create(&params, &configuration).await {
+        Ok(_) => Ok(Verdict::Accepted),
+        Err(kube::Error::Api(status)) => match rejection::sentence(&status) {
+            Some(sentence) => Ok(Verdict::Rejected(sentence)),
+            None => Err((&kube::Error::Api(status)).into()),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether an error is about the content of a request.
+fn is_verdict(status: &Status) -> bool {
+    matches!(status.code, 400 | 422)
+}
+
+fn name_of(configuration: &ValidatingWebhookConfiguration) -> &str {
+    configuration.metadata.name.as_deref().unwrap_or_default()
+}
+
+/// Whether a webhook that is there goes to another configuration.
+fn moves(wanted: &[ValidatingWebhookConfiguration], there: &Registrations) -> bool {
+    let names = |one: &ValidatingWebhookConfiguration| -> BTreeSet<String> {
+        one.webhooks.iter().flatten().map(|webhook| webhook.name.clone()).collect()
+    };
+    wanted.iter().any(|one| {
+        let wanted = names(one);
+        there.iter().filter(|(name, _)| *name != name_of(one)).any(|(_, other)| !names(other).is_disjoint(&wanted))
+    })
+}

@@ -1,0 +1,97 @@
+//! What became of each rule in a turn.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use k8s_openapi::api::admissionregistration::v1::ValidatingWebhook;
+
+use super::registrar::{Registered, Registrar, Verdict};
+use super::state::RegistrationState;
+use crate::cluster::api_error::ApiError;
+use crate::cluster::objects::{Outcome, Resolved};
+use crate::cluster::registration::asks_the_same;
+use crate::cluster::status;
+use crate::engine::RuleSet;
+
+/// Webhooks by the names of their rules.
+pub(super) type Webhooks = BTreeMap<String, ValidatingWebhook>;
+
+/// What became of each rule, by its name.
+pub(super) struct Report {
+    /// The configuration that registers the rule as it is in force.
+    registered: BTreeMap<String, String>,
+    /// Why the rule in force is not registered, and never will be as it is.
+    rejected: BTreeMap<String, String>,
+    /// What the API server says of a generation that it rejected before.
+    candidates: BTreeMap<String, Verdict>,
+    /// Why the others are not registered.
+    pub(super) error: Option<ApiError>,
+}
+
+impl Report {
+    /// `unfit` are rules of which no webhook can be made, with the reason.
+    pub(super) fn of(
+        wanted: &Webhooks,
+        candidates: &Webhooks,
+        unfit: BTreeMap<String, String>,
+        outcome: &Registered,
+        registrar: &Registrar,
+    ) -> Self {
+        let there: BTreeMap<&str, (&str, &ValidatingWebhook)> = outcome
+            .there
+            .iter()
+            .flat_map(|(name, one)| one.webhooks.iter().flatten().map(move |webhook| (webhook.name.as_str(), (name.as_str(), webhook))))
+            .collect();
+        let (mut registered, mut rejected) = (BTreeMap::new(), unfit);
+        for (rule, webhook) in wanted {
+            match there.get(webhook.name.as_str()) {
+                Some((name, found)) if asks_the_same(found, webhook) => {
+                    registered.insert(rule.clone(), (*name).to_owned());
+                }
+                _ if outcome.unplaced.contains(&webhook.name) => {
+                    rejected.insert(rule.clone(), "the configurations have no room for one more webhook; remove rules".to_owned());
+                }
+                _ => rejected.extend(registrar.verdict(webhook).and_then(reason).map(|reason| (rule.clone(), reason.to_owned()))),
+            }
+        }
+        let verdict = |(rule, webhook): (&String, &ValidatingWebhook)| Some((rule.clone(), registrar.verdict(webhook)?.clone()));
+        Self { registered, rejected, candidates: candidates.iter().filter_map(verdict).collect(), error: outcome.error.clone() }
+    }
+
+    /// What to say of the registration of an object's rule; nothing if it is not known.
+    pub(super) fn registered(&self, name: &str, outcome: &Outcome, resolved: &Resolved, in_force: &RuleSet) -> Option<status::Registered> {
+        if matches!(outcome, Outcome::Rejected { .. }) {
+            return match self.candidates.get(name)? {
+                Verdict::Rejected(reason) => Some(status::Registered::Rejected(reason.clone())),
+                Verdict::Accepted => Some(status::Registered::NotYet),
+            };
+        }
+        Some(if !resolved.is_in_force(name, in_force) {
+            status::Registered::NotYet
+        } else if let Some(configuration) = self.registered.get(name) {
+            status::Registered::Under(configuration.clone())
+        } else if let Some(sentence) = self.rejected.get(name) {
+            status::Registered::Rejected(sentence.clone())
+        } else {
+            self.error.as_ref().map_or(status::Registered::NotYet, |error| status::Registered::Failed(error.to_string()))
+        })
+    }
+
+    /// The state of the registration, after what it was before.
+    pub(super) fn state(&self, before: &RegistrationState, now: SystemTime) -> RegistrationState {
+        let refused = self.candidates.iter().filter_map(|(rule, verdict)| Some((rule.clone(), reason(verdict)?.to_owned())));
+        RegistrationState {
+            registered: self.registered.clone(),
+            rejected: self.rejected.clone().into_iter().chain(refused).collect(),
+            in_sync_since: if self.error.is_none() { before.in_sync_since.or(Some(now)) } else { None },
+            last_error: self.error.clone().map(|error| (now, error)).or_else(|| before.last_error.clone()),
+        }
+    }
+}
+
+fn reason(verdict: &Verdict) -> Option<&str> {
+    match verdict {
+        Verdict::Rejected(reason) => Some(reason),
+        Verdict::Accepted => None,
+    }
+}

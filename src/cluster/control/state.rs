@@ -1,0 +1,19 @@
+//! What is known of the registration, as one value that others follow.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use crate::cluster::api_error::ApiError;
+
+/// The registration as this replica left it after its last turn. Only the replica that holds the lease takes turns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RegistrationState {
+    /// The configuration that registers each rule as it is in force, by the name of the rule.
+    pub registered: BTreeMap<String, String>,
+    /// Why the API server rejects a rule, by its name, in one sentence.
+    pub rejected: BTreeMap<String, String>,
+    /// Since when everything that can be registered is registered; none while it is not.
+    pub in_sync_since: Option<SystemTime>,
+    /// The last error of the API server, and when it came.
+    pub last_error: Option<(SystemTime, ApiError)>,
+}
