@@ -2,8 +2,11 @@
 //!
 //! `FIELDWARD_TIER=controllers cargo test --locked --test it` runs these trials; tests/README.md says how long they take.
 
+mod jobset;
 mod kubelet;
+mod kueue;
 mod manifests;
+mod operator;
 mod scene;
 mod serving;
 mod tally;
@@ -21,7 +24,7 @@ use crate::cluster::within_time;
 use crate::support::go::{self, Lacking, Pins, Program, completion};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [volcano::trials(), training_operator::trials()].into_iter().flatten().collect()
+    [jobset::trials(), kueue::trials(), volcano::trials(), training_operator::trials()].into_iter().flatten().collect()
 }
 
 /// The linker leaves out what only a debugger reads.
@@ -59,9 +62,14 @@ impl Controller {
         self.pins.built().join(name)
     }
 
+    /// The folder of the controller's module.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.pins.folder_of(self.module)
+    }
+
     /// The text of a file in the controller's module.
     pub(crate) fn read(&self, path: impl AsRef<Path>) -> String {
-        let path = self.pins.folder_of(self.module).join(path);
+        let path = self.folder().join(path);
         std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 }

@@ -211,6 +211,8 @@ impl Kind {
         self.has(scene, &path, "Running").await;
         scene.user.patch(&path, MERGE_PATCH, &suspend).await.object();
         self.has(scene, &path, "Suspended").await;
+        // A pod that is still there when the job is resumed keeps the operator waiting for five minutes.
+        eventually("the pods go", async || !items(&scene.user, PODS).await.iter().any(|pod| of(pod, "suspended") && of_kind(pod, self.name))).await;
         scene.user.patch(&path, MERGE_PATCH, &resume).await.object();
         self.has(scene, &path, "Running").await;
         self.ends(scene, "suspended", Ending::Succeeded, "Succeeded").await;
@@ -304,8 +306,12 @@ impl Kind {
             "metadata": {"name": self.named(name)},
             "spec": {"runPolicy": run_policy, self.replica_specs: {self.first: replicas, "Worker": replicas}},
         });
-        if self.name == "MXJob" {
-            job["spec"]["jobMode"] = "MXTrain".into();
+        // Zero values, which typed clients leave out.
+        job["spec"]["runPolicy"]["schedulingPolicy"] = json!({"queue": "", "priorityClass": "", "minResources": {"memory": "1024Mi"}});
+        match self.name {
+            "MXJob" => job["spec"]["jobMode"] = "MXTrain".into(),
+            "TFJob" => job["spec"]["enableDynamicWorker"] = false.into(),
+            _ => {}
         }
         job
     }

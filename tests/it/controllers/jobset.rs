@@ -1,0 +1,181 @@
+//! JobSet 0.10: it writes the Jobs of a set, and of the set itself only status.
+
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use super::kubelet::Ending;
+use super::operator::Operator;
+use super::scene::{Account, Scene};
+use super::tally::Guarded;
+use super::writes::all_stored;
+use super::{Controller, trial};
+use crate::cluster::api::MERGE_PATCH;
+use crate::cluster::assets::Assets;
+use crate::cluster::eventually;
+use crate::support::go::Pins;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![trial("jobset::lifecycles", CONTROLLER, lifecycles)]
+}
+
+const CONTROLLER: Controller = Controller {
+    pins: Pins { folder: "controllers/jobset", name: "jobset", takes: "5 to 10 minutes" },
+    module: "sigs.k8s.io/jobset",
+    programs: &[("jobset", "sigs.k8s.io/jobset")],
+    completed: &[],
+};
+
+pub(crate) const JOBSET: Operator = Operator {
+    controller: CONTROLLER,
+    account: Account { namespace: "jobset-system", name: "jobset-controller-manager" },
+    api_version: "config.jobset.x-k8s.io/v1alpha1",
+    configuration: "",
+    options: &[],
+};
+
+const RULES: [&str; 5] = [
+    "deploy/rules/jobset/jobset.yaml",
+    "deploy/rules/kubernetes/job.yaml",
+    "deploy/rules/kubernetes/suspended-job.yaml",
+    "deploy/rules/kubernetes/pod.yaml",
+    "deploy/rules/kubernetes/gated-pod.yaml",
+];
+
+const SETS: &str = "/apis/jobset.x-k8s.io/v1alpha2/namespaces/sets/jobsets";
+
+async fn lifecycles(assets: Assets) {
+    let scene = Scene::start(&assets, &RULES).await;
+    let _controller = JOBSET.start(&scene).await;
+    scene.namespace("sets").await;
+    let probe = create(&scene, "probe", &json!({"suspend": true})).await;
+    scene.in_force(&probe, &json!({"spec": {"network": {"enableDNSHostnames": false}}})).await;
+    tokio::join!(succeeds(&scene), fails(&scene), restarts(&scene), is_suspended(&scene), expires(&scene), is_deleted(&scene));
+    // Left to the deletion of the namespace.
+    create(&scene, "running", &json!({})).await;
+    scene.plane.api().delete("/api/v1/namespaces/sets", &Value::Null).await.object();
+    eventually("the namespace goes", async || scene.user.get("/api/v1/namespaces/sets").await.code == 404).await;
+    let user = JOBSET.account.user();
+    let sets = all_stored(&scene, Guarded { group: "jobset.x-k8s.io", resource: "jobsets" }, &user);
+    assert!(sets.of_status > 0, "{sets:?}");
+    let jobs = all_stored(&scene, Guarded { group: "batch", resource: "jobs" }, &user);
+    assert!(jobs.updates[&user].seen > 0, "{jobs:?}");
+    let pods = all_stored(&scene, Guarded { group: "", resource: "pods" }, &user);
+    eprintln!("controllers: jobset: JobSet: {sets:?}\ncontrollers: jobset: Job: {jobs:?}\ncontrollers: jobset: Pod: {pods:?}");
+}
+
+async fn succeeds(scene: &Scene) {
+    let path = create(scene, "succeeds", &json!({})).await;
+    runs(scene, "succeeds").await;
+    for denied in [json!({"spec": {"successPolicy": {"operator": "Any"}}}), json!({"spec": {"failurePolicy": {"maxRestarts": 9}}})] {
+        let answer = scene.user.patch(&path, MERGE_PATCH, &denied).await;
+        assert_eq!(answer.code, 403, "{answer:?}");
+    }
+    scene.user.patch(&path, MERGE_PATCH, &json!({"metadata": {"labels": {"team": "a"}}})).await.object();
+    ends(scene, "succeeds", Ending::Succeeded, "Completed").await;
+}
+
+async fn fails(scene: &Scene) {
+    create(scene, "fails", &json!({})).await;
+    ends(scene, "fails", Ending::Failed(1), "Failed").await;
+}
+
+/// Its Jobs are made again once, as its policy says.
+async fn restarts(scene: &Scene) {
+    let path = create(scene, "restarts", &json!({"failurePolicy": {"maxRestarts": 1}})).await;
+    runs(scene, "restarts").await;
+    eventually("the set restarts", async || {
+        let restarted = scene.user.get(&path).await.body["status"]["restarts"] == 1;
+        if !restarted {
+            scene.kubelet.end("sets", |pod| of(pod, "restarts"), Ending::Failed(1)).await;
+        }
+        restarted
+    })
+    .await;
+    ends(scene, "restarts", Ending::Succeeded, "Completed").await;
+}
+
+/// The controller suspends and resumes the Jobs of the set, and directs their pods anew.
+async fn is_suspended(scene: &Scene) {
+    let path = create(scene, "suspended", &json!({"suspend": true})).await;
+    has(scene, &path, "Suspended").await;
+    let resume = json!({"spec": {"suspend": false}});
+    scene.user.patch(&path, MERGE_PATCH, &resume).await.object();
+    runs(scene, "suspended").await;
+    scene.user.patch(&path, MERGE_PATCH, &json!({"spec": {"suspend": true}})).await.object();
+    has(scene, &path, "Suspended").await;
+    let mut sets = scene.user.get(&path).await.object();
+    sets["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]["nodeSelector"] = json!({"kubernetes.io/hostname": "node"});
+    scene.user.patch(&path, MERGE_PATCH, &json!({"spec": {"replicatedJobs": sets["spec"]["replicatedJobs"]}})).await.object();
+    scene.user.patch(&path, MERGE_PATCH, &resume).await.object();
+    runs(scene, "suspended").await;
+    ends(scene, "suspended", Ending::Succeeded, "Completed").await;
+}
+
+async fn expires(scene: &Scene) {
+    let path = create(scene, "expires", &json!({"ttlSecondsAfterFinished": 2})).await;
+    ends(scene, "expires", Ending::Succeeded, "Completed").await;
+    eventually("the set goes", async || scene.user.get(&path).await.code == 404).await;
+}
+
+async fn is_deleted(scene: &Scene) {
+    let path = create(scene, "deleted", &json!({})).await;
+    runs(scene, "deleted").await;
+    scene.user.delete(&path, &json!({"propagationPolicy": "Foreground"})).await.object();
+    eventually("the set goes", async || scene.user.get(&path).await.code == 404).await;
+}
+
+/// Creates a set whose template has zero values spelled out, which typed clients leave out; its path.
+async fn create(scene: &Scene, name: &str, more: &Value) -> String {
+    let container = json!({
+        "name": "main",
+        "image": "main:1",
+        "args": [],
+        "env": [{"name": "A", "value": ""}],
+        "tty": false,
+        "resources": {"limits": {"memory": "1024Mi"}, "requests": {}},
+    });
+    let template = json!({"spec": {"restartPolicy": "Never", "hostNetwork": false, "volumes": [], "containers": [container]}});
+    let job = json!({"spec": {"parallelism": 1, "completions": 1, "backoffLimit": 0, "template": template}});
+    let mut set = json!({
+        "apiVersion": "jobset.x-k8s.io/v1alpha2",
+        "kind": "JobSet",
+        "metadata": {"name": name},
+        "spec": {"replicatedJobs": [{"name": "workers", "replicas": 2, "template": job}]},
+    });
+    set["spec"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    scene.user.create(SETS, &set).await.object();
+    format!("{SETS}/{name}")
+}
+
+async fn runs(scene: &Scene, name: &str) {
+    let path = "/api/v1/namespaces/sets/pods";
+    eventually(&format!("{name} runs"), async || {
+        let running = |pod: &&Value| of(pod, name) && pod["status"]["phase"] == "Running" && pod["metadata"]["deletionTimestamp"].is_null();
+        super::kubelet::items(&scene.user, path).await.iter().filter(running).count() == 2
+    })
+    .await;
+}
+
+async fn ends(scene: &Scene, name: &str, ending: Ending, condition: &str) {
+    let path = format!("{SETS}/{name}");
+    eventually(&format!("{name} is {condition}"), async || {
+        scene.kubelet.end("sets", |pod| of(pod, name), ending).await;
+        let set = scene.user.get(&path).await;
+        // A set may be over so soon that its time to live is, too.
+        set.code == 404 || is(&set.body, condition)
+    })
+    .await;
+}
+
+async fn has(scene: &Scene, path: &str, condition: &str) {
+    eventually(&format!("{path} is {condition}"), async || is(&scene.user.get(path).await.body, condition)).await;
+}
+
+fn is(set: &Value, condition: &str) -> bool {
+    let conditions = set["status"]["conditions"].as_array();
+    conditions.into_iter().flatten().any(|known| known["type"] == condition && known["status"] == "True")
+}
+
+fn of(pod: &Value, set: &str) -> bool {
+    pod["metadata"]["labels"]["jobset.sigs.k8s.io/jobset-name"] == set
+}
