@@ -5,11 +5,7 @@ use std::path::Path;
 
 /// Compares `found` with the file.
 pub(crate) fn compare(file: &Path, found: &str) {
-    let blessing = std::env::var_os("FIELDWARD_BLESS").is_some_and(|value| value == "1");
-    if blessing {
-        assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "FIELDWARD_BLESS=1 rewrites expectations: not where CI=true");
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(file, found).unwrap();
+    if renew(file, found) {
         return;
     }
     let expected = fs::read_to_string(file).unwrap_or_default();
@@ -24,4 +20,15 @@ pub(crate) fn compare(file: &Path, found: &str) {
             found.lines().nth(line)
         );
     }
+}
+
+/// Writes `found` to the file if expectations are to be rewritten; whether they are.
+pub(crate) fn renew(file: &Path, found: &str) -> bool {
+    let blessing = std::env::var_os("FIELDWARD_BLESS").is_some_and(|value| value == "1");
+    if blessing {
+        assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "FIELDWARD_BLESS=1 rewrites expectations: not where CI=true");
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, found).unwrap();
+    }
+    blessing
 }

@@ -19,6 +19,7 @@ mod replies;
 mod rule_errors;
 mod schemas;
 mod serving;
+mod spellings;
 mod support;
 mod tier;
 
@@ -58,6 +59,8 @@ fn default_trials() -> Vec<Trial> {
         rule_errors::trials(),
         schemas::trials(),
         serving::trials(),
+        spellings::trials(),
+        tier::trials(),
         cluster::trials(),
         // Last, since these take all processors.
         properties::trials(),

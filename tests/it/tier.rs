@@ -1,8 +1,11 @@
 //! Which trials a run covers: `FIELDWARD_TIER` selects those that need too long for every run.
 
 use std::env::{self, VarError};
+use std::process::Command;
 
-/// A part of the trials with a command of its own; tests/README.md lists them.
+use libtest_mimic::Trial;
+
+/// A part of the trials with a command of its own; README lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tier {
     /// What runs unless a tier is named.
@@ -29,4 +32,26 @@ impl Tier {
         let names = NAMED.map(|(known, _)| format!("`{known}`")).join(" or ");
         tier.ok_or_else(|| format!("FIELDWARD_TIER: expected {names}, found `{name}`"))
     }
+}
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![Trial::test("tier::the_environment_selects_it", || {
+        the_environment_selects_it();
+        Ok(())
+    })]
+}
+
+fn the_environment_selects_it() {
+    let listed = |tier: &str| {
+        let output = Command::new(env::current_exe().unwrap()).arg("--list").env("FIELDWARD_TIER", tier).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    for (name, _) in NAMED {
+        let (code, trials, _) = listed(name);
+        assert_eq!(code, Some(0));
+        assert!(!trials.is_empty() && trials.lines().all(|line| line.starts_with(name)), "{trials}");
+    }
+    let (code, trials, error) = listed("controler");
+    assert_eq!((code, trials.as_str()), (Some(2), ""));
+    assert_eq!(error, "error: FIELDWARD_TIER: expected `controllers`, found `controler`\n");
 }

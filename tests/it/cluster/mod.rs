@@ -25,7 +25,7 @@ mod ownership;
 mod packs;
 mod policies;
 pub(crate) mod process;
-mod recorded;
+pub(crate) mod recorded;
 mod shapes;
 mod unattended;
 mod users;

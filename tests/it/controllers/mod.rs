@@ -1,7 +1,8 @@
 //! Real controllers, which others wrote, next to `fieldward serve` in a real control plane: none of their writes may be denied.
 //!
-//! `FIELDWARD_TIER=controllers cargo test --locked --test it` runs these trials; tests/README.md says how long they take.
+//! `FIELDWARD_TIER=controllers cargo test --locked --test it` runs these trials; tests/controllers/README.md says how long they take.
 
+mod cases;
 mod jobset;
 mod kubelet;
 mod kueue;

@@ -47,7 +47,7 @@ async fn recording(folder: &Path, sent: &Sent) -> Value {
 }
 
 /// The review with what differs from one run to the next replaced: uids, times, resource versions.
-fn steady(review: &Value) -> Value {
+pub(crate) fn steady(review: &Value) -> Value {
     let mut review = review.clone();
     settle(&mut review, &mut BTreeMap::new());
     review

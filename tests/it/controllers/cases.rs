@@ -1,0 +1,98 @@
+//! The reviews that fieldward records while controllers work, as cases that all runs of the tests judge.
+//!
+//! `FIELDWARD_BLESS=1 FIELDWARD_TIER=controllers cargo test --locked --test it` renews the case files.
+
+use std::path::Path;
+
+use fieldward::engine::{Builtin, RuleSet, admit};
+use serde_json::{Value, json};
+
+use super::scene::{Scene, USER};
+use crate::cluster::recorded::taken::steady;
+use crate::corpus::{files, root};
+use crate::golden;
+use crate::support::until;
+
+/// A write that becomes a case.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kept {
+    /// The case's name.
+    pub(crate) name: &'static str,
+    /// The name of the object.
+    pub(crate) object: &'static str,
+    /// Of the service account that writes.
+    pub(crate) user: &'static str,
+    /// Whether a second case says that a user may not write the same.
+    pub(crate) twin: bool,
+}
+
+/// How many reviews were recorded. Only the user's are denied.
+pub(crate) fn judged_alike(recordings: &Path) -> usize {
+    let recorded = read(recordings);
+    for case in recorded.iter().filter(|case| case["expect"]["allowed"] == false) {
+        assert_eq!(case["review"]["request"]["userInfo"]["username"], USER, "{case}");
+    }
+    recorded.len()
+}
+
+/// Finds each kept write among the recordings, and writes it to tests/cases/FOLDER if the run is to renew the cases.
+pub(crate) async fn renew(scene: &Scene, folder: &str, resource: &str, kept: &[Kept]) {
+    let recordings = scene.recordings();
+    for kept in kept {
+        let find = || read(&recordings).into_iter().find(|case| kept.is(case, resource));
+        until(&format!("a recording of {}", kept.name), async || find().is_some()).await;
+        let review = cleaned(&find().unwrap()["review"]);
+        let file = |name: &str| root().join(format!("tests/cases/{folder}/{name}.json"));
+        write(&file(kept.name), kept.name, &review, true);
+        if kept.twin {
+            let name = format!("{}-by-a-user", kept.name);
+            let mut twin = review.clone();
+            twin["request"]["userInfo"] = json!({"username": USER, "groups": ["system:authenticated"]});
+            write(&file(&name), &name, &twin, false);
+        }
+    }
+}
+
+impl Kept {
+    fn is(&self, case: &Value, resource: &str) -> bool {
+        let request = &case["review"]["request"];
+        let user = request["userInfo"]["username"].as_str().unwrap_or_default();
+        let (of_object, of_user) = (request["oldObject"]["metadata"]["name"] == self.object, user.ends_with(&format!(":{}", self.user)));
+        of_object && of_user && request["resource"]["resource"] == resource && case["expect"]["allowed"] == true
+    }
+}
+
+fn read(recordings: &Path) -> Vec<Value> {
+    let texts = files(recordings, &["json"]).into_iter().filter_map(|file| std::fs::read_to_string(file).ok());
+    texts.filter_map(|text| serde_json::from_str(&text).ok()).collect()
+}
+
+/// The review without what differs from run to run and what no rule speaks of.
+fn cleaned(review: &Value) -> Value {
+    let mut review = steady(review);
+    for object in ["object", "oldObject"] {
+        if let Some(metadata) = review["request"][object]["metadata"].as_object_mut() {
+            metadata.remove("managedFields");
+        }
+        for volume in review["request"][object]["spec"]["volumes"].as_array_mut().into_iter().flatten() {
+            if volume["volumeClaimName"].as_str().is_some_and(|name| !name.is_empty()) {
+                volume["volumeClaimName"] = "job-volume-0123456789ab".into();
+            }
+        }
+    }
+    review
+}
+
+fn write(file: &Path, name: &str, review: &Value, allowed: bool) {
+    let rules = RuleSet::load(Builtin::Included, &[]).unwrap();
+    let reply = admit(&rules, review.to_string().as_bytes());
+    assert_eq!(reply.allowed(), Some(allowed), "{name}");
+    let case = json!({
+        "apiVersion": "fieldward.io/v1alpha1",
+        "kind": "UpdateCase",
+        "metadata": {"name": name},
+        "expect": {"allowed": allowed, "fields": reply.fields()},
+        "review": review,
+    });
+    golden::renew(file, &(serde_json::to_string_pretty(&case).unwrap() + "\n"));
+}
