@@ -130,17 +130,23 @@ impl Judged {
             };
             (found.rule.name.clone(), text)
         };
-        let all: Vec<&Found<'_>> = found.iter().collect();
+        let all = Report::of(review, &found.iter().collect::<Vec<_>>(), secrets);
+        let denying = of(Decision::Deny);
+        let status = match denying.len() {
+            0 => None,
+            count if count == found.len() => Some(denial(review, &denying, &all, mutable)),
+            _ => Some(denial(review, &denying, &Report::of(review, &denying, secrets), mutable)),
+        };
         Self {
-            all: Report::of(review, &all, secrets),
             outcomes: decided
                 .iter()
                 .map(|(found, decision)| RuleOutcome { rule: found.rule.name.clone(), decision: *decision, violations: found.violations() })
                 .collect(),
             mutable: found.iter().map(mutable).collect(),
             failures: found.iter().flat_map(|found| found.failures.iter().cloned()).collect(),
-            status: denial(review, &of(Decision::Deny), secrets, mutable),
+            status,
             warnings: warnings(review, &of(Decision::Warn), secrets),
+            all,
         }
     }
 }
@@ -179,17 +185,8 @@ fn respond(rules: &RuleSet, review: &Review<'_>, judged: Judged) -> Reply {
     reply
 }
 
-/// The refusal by all rules that deny, none if no rule does.
-fn denial(
-    review: &Review<'_>,
-    denying: &[&Found<'_>],
-    secrets: &Secrets,
-    mutable: impl Fn(&Found<'_>) -> (RuleName, Arc<str>),
-) -> Option<Status> {
-    if denying.is_empty() {
-        return None;
-    }
-    let report = Report::of(review, denying, secrets);
+/// The refusal by the rules that deny, with what they found together.
+fn denial(review: &Review<'_>, denying: &[&Found<'_>], report: &Report, mutable: impl Fn(&Found<'_>) -> (RuleName, Arc<str>)) -> Status {
     let parts: Vec<Part<'_>> = denying.iter().map(|found| Part { rule: found.rule.name.as_str(), mutable: mutable(found).1 }).collect();
     let kind = harmless(review.kind());
     let (code, reason) =
@@ -201,7 +198,7 @@ fn denial(
     });
     let mut status = failure(code, reason, words::denial(&kind, &parts, &report.violations(), report.total));
     status.details = Some(details(review, causes.collect()));
-    Some(status)
+    status
 }
 
 fn warnings(review: &Review<'_>, warning: &[&Found<'_>], secrets: &Secrets) -> Vec<String> {

@@ -188,6 +188,9 @@ impl<'a> Review<'a> {
 
     /// The text of `metadata.managedFields` of the old object.
     pub(super) fn managed_fields(&self) -> Option<&'a str> {
+        if let Some(found) = self.objects.as_ref().and_then(|objects| objects.old_text(&["metadata", "managedFields"])) {
+            return found;
+        }
         let object: Fields<'a> = serde_json::from_str(self.old_object?).ok()?;
         object.members("metadata")?.get("managedFields")
     }

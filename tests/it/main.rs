@@ -22,6 +22,7 @@ mod serving;
 mod spellings;
 mod support;
 mod tier;
+mod versions;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -34,6 +35,7 @@ fn main() {
     let trials = match Tier::from_environment() {
         Ok(Tier::Default) => default_trials(),
         Ok(Tier::Controllers) => controllers::trials(),
+        Ok(Tier::Versions) => versions::trials(),
         Err(error) => {
             eprintln!("error: {error}");
             std::process::exit(2);
@@ -61,6 +63,7 @@ fn default_trials() -> Vec<Trial> {
         serving::trials(),
         spellings::trials(),
         tier::trials(),
+        versions::checks(),
         cluster::trials(),
         // Last, since these take all processors.
         properties::trials(),

@@ -12,15 +12,20 @@ pub(crate) enum Tier {
     Default,
     /// Real controllers next to fieldward in a real control plane.
     Controllers,
+    /// The cluster trials on each supported version of Kubernetes.
+    Versions,
 }
 
+/// The variable that names a tier.
+pub(crate) const VARIABLE: &str = "FIELDWARD_TIER";
+
 /// The tiers by the names that `FIELDWARD_TIER` takes.
-const NAMED: [(&str, Tier); 1] = [("controllers", Tier::Controllers)];
+const NAMED: [(&str, Tier); 2] = [("controllers", Tier::Controllers), ("versions", Tier::Versions)];
 
 impl Tier {
     /// The tier that the environment names.
     pub(crate) fn from_environment() -> Result<Self, String> {
-        match env::var("FIELDWARD_TIER") {
+        match env::var(VARIABLE) {
             Err(VarError::NotPresent) => Ok(Self::Default),
             Ok(name) => Self::named(&name),
             Err(VarError::NotUnicode(name)) => Self::named(&name.to_string_lossy()),
@@ -30,7 +35,7 @@ impl Tier {
     fn named(name: &str) -> Result<Self, String> {
         let tier = NAMED.into_iter().find(|(known, _)| *known == name).map(|(_, tier)| tier);
         let names = NAMED.map(|(known, _)| format!("`{known}`")).join(" or ");
-        tier.ok_or_else(|| format!("FIELDWARD_TIER: expected {names}, found `{name}`"))
+        tier.ok_or_else(|| format!("{VARIABLE}: expected {names}, found `{name}`"))
     }
 }
 

@@ -71,7 +71,22 @@ impl<'t> Read<'t> {
     }
 }
 
-impl Objects<'_> {
+impl<'t> Objects<'t> {
+    /// The text that the old object has at these members; none inside if it has nothing there.
+    pub(in crate::engine) fn old_text(&self, path: &[&str]) -> Ordinary<Option<&'t str>> {
+        let mut at = self.old;
+        for step in path {
+            let mut next = None;
+            for (name, node) in at.into_iter().filter(Node::is_object).flat_map(|object| self.outline.members(object)) {
+                if ordinary(name)? == *step {
+                    next = Some(node);
+                }
+            }
+            at = next;
+        }
+        Some(at.map(|node| node.text))
+    }
+
     /// The old and the new object without what the verdict of these rules cannot depend on; none if they are best read whole.
     pub(in crate::engine) fn trees(&self, rules: &[&Rule]) -> Ordinary<(Value, Value)> {
         if rules.iter().flat_map(|rule| rule.entries()).any(|entry| entry.when.is_some()) {
@@ -93,7 +108,23 @@ fn models_in(other: Option<(Node<'_>, Models)>) -> Models {
 
 #[cfg(test)]
 mod tests {
-    use super::{Scanner, models_in};
+    use super::{Read, Scanner, models_in};
+
+    #[test]
+    fn a_member_of_the_old_object_is_found_as_the_plain_path_finds_it() {
+        let table = [
+            (r#"{"a":{"b":[1]},"metadata":{"x":2,"managedFields":[{}]}}"#, Some(Some("[{}]"))),
+            (r#"{"metadata":{"managedFields":1},"metadata":{"managedFields":2,"managedFields":3}}"#, Some(Some("3"))),
+            (r#"{"metadata":{"name":"x"},"managedFields":[]}"#, Some(None)),
+            (r#"{"metadata":"managedFields"}"#, Some(None)),
+            (r#"{"metadata":{"n\u0061me":"x","managedFields":[]}}"#, None),
+        ];
+        for (old, expected) in table {
+            let body = format!(r#"{{"request":{{"object":{{"a":1}},"oldObject":{old}}}}}"#);
+            let read = Read::of(body.as_bytes()).expect("an ordinary review");
+            assert_eq!(read.objects.old_text(&["metadata", "managedFields"]), expected, "{old}");
+        }
+    }
 
     #[test]
     fn the_models_are_the_containers_of_the_other_object() {

@@ -6,7 +6,8 @@ use std::sync::{LazyLock, Mutex};
 pub(crate) use crate::support::go::Lacking;
 use crate::support::go::{self, Pins, Program};
 
-const PINS: Pins = Pins { folder: "control-plane", name: "control-plane", takes: "10 to 20 minutes" };
+/// The version that is built by default.
+pub(crate) const PINS: Pins = Pins { folder: "control-plane", name: "control-plane", takes: "10 to 20 minutes" };
 
 const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 
@@ -56,7 +57,7 @@ fn find_or_build() -> Result<Assets, Lacking> {
         return Ok(assets);
     }
     if go::is_there() {
-        PINS.build(|| assets.missing(), &[&format!("-ldflags={}", linker_flags())]);
+        PINS.build(|| assets.missing(), &[&format!("-ldflags={}", linker_flags(&PINS))]);
         return Ok(assets);
     }
     let missing: Vec<&str> = assets.missing().iter().map(|(name, _)| *name).collect();
@@ -72,8 +73,8 @@ fn lacking(names: &[&str]) -> Lacking {
 }
 
 /// The version that a release build would say of itself.
-fn linker_flags() -> String {
-    let version = PINS.version_of("k8s.io/kubernetes");
+pub(crate) fn linker_flags(pins: &Pins) -> String {
+    let version = pins.version_of("k8s.io/kubernetes");
     let mut parts = version.trim_start_matches('v').split('.');
     let (major, minor) = (parts.next().unwrap(), parts.next().unwrap());
     let package = "k8s.io/component-base/version";
