@@ -4,7 +4,7 @@ pub mod diff;
 pub mod explain;
 mod export;
 pub mod learn;
-mod lint;
+pub(in crate::cli) mod lint;
 mod list;
 mod reach;
 mod show;

@@ -1,6 +1,6 @@
 //! An API server, asked for the kinds that it serves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::PathBuf;
 
@@ -39,6 +39,7 @@ pub enum ClusterError {
 }
 
 /// An API server.
+#[derive(Clone)]
 pub struct Cluster {
     client: kube::Client,
     address: String,
@@ -110,6 +111,17 @@ impl Cluster {
             group.versions.push(GroupVersion { name: version, resources, document });
         }
         Ok(group)
+    }
+
+    /// The addresses of the `OpenAPI` v3 documents by their paths, such as `apis/apps/v1`. An address changes with the document.
+    ///
+    /// # Errors
+    /// The list cannot be read.
+    pub async fn document_addresses(&self) -> Result<BTreeMap<String, String>, ClusterError> {
+        let documents = self.documents().await?;
+        let address = |document: &Value| Some(document.get("serverRelativeURL")?.as_str()?.to_owned());
+        let paths = documents.get("paths").and_then(Value::as_object).into_iter().flatten();
+        Ok(paths.filter_map(|(path, document)| Some((path.clone(), address(document)?))).collect())
     }
 
     /// Where the `OpenAPI` v3 documents are, each with its hash in the query.

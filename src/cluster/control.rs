@@ -5,6 +5,7 @@ mod follow;
 mod lead;
 mod registrar;
 mod report;
+mod schemas;
 mod state;
 
 use std::pin::pin;
@@ -30,6 +31,7 @@ use super::placement::{MOST_CONFIGURATIONS, Registrations, numbered};
 use super::registration::{Endpoint, LABEL, Trust};
 use super::update_rule::UpdateRule;
 use crate::engine::{Denial, RuleSet};
+pub use schemas::Lacking;
 pub use state::RegistrationState;
 
 /// Who owns the fields that this process writes.
@@ -100,12 +102,14 @@ pub struct Made {
 
 /// A connection to the cluster, and what goes on over it.
 pub struct Control {
+    cluster: Cluster,
     client: Client,
     settings: Settings,
     tasks: JoinSet<()>,
     followed: Followed,
     secret: watch::Receiver<Option<Arc<Option<Secret>>>>,
     state: watch::Sender<RegistrationState>,
+    leads: watch::Sender<bool>,
 }
 
 impl Control {
@@ -114,7 +118,8 @@ impl Control {
     /// # Errors
     /// No cluster to ask.
     pub async fn start(access: &Access, settings: Settings) -> Result<Self, ClusterError> {
-        let client = Cluster::find(access).await?.into_client();
+        let cluster = Cluster::find(access).await?;
+        let client = cluster.clone().into_client();
         let mut tasks = JoinSet::new();
         let (rules_sender, rules) = watch::channel(None);
         let (secret_sender, secret) = watch::channel(None);
@@ -169,7 +174,7 @@ impl Control {
             ));
         }
         let followed = Followed { rules, certificates, registrations };
-        Ok(Self { client, settings, tasks, followed, secret, state: watch::Sender::default() })
+        Ok(Self { cluster, client, settings, tasks, followed, secret, state: watch::Sender::default(), leads: watch::Sender::default() })
     }
 
     /// What is followed.
@@ -182,13 +187,21 @@ impl Control {
         self.state.subscribe()
     }
 
-    /// Follows on, and writes while it holds the lease; for ever.
-    pub async fn run(mut self, made: Made, denials: Option<mpsc::Receiver<Denial>>) {
+    /// Whether this replica holds the lease.
+    pub fn leads(&self) -> watch::Receiver<bool> {
+        self.leads.subscribe()
+    }
+
+    /// Follows on, and writes while it holds the lease; for ever. `lacking` says what the schemas lack of the rules.
+    pub async fn run(mut self, made: Made, denials: Option<mpsc::Receiver<Denial>>, lacking: Arc<Lacking>) {
         if let Some(denials) = denials {
             self.tasks.spawn(events::tell(self.client.clone(), self.settings.identity.clone(), denials));
         }
-        let lead = lead::Lead::new(self.client.clone(), self.settings.clone(), self.followed, self.secret, made, self.state);
-        self.tasks.spawn(hold(self.client, self.settings, lead));
+        let (sender, schemas) = watch::channel(Arc::default());
+        self.tasks.spawn(schemas::follow(self.cluster, made.rules.clone(), self.leads.subscribe(), lacking, sender));
+        let channels = lead::Channels { followed: self.followed, secret: self.secret, made, schemas, state: self.state };
+        let lead = lead::Lead::new(self.client.clone(), self.settings.clone(), channels);
+        self.tasks.spawn(hold(self.client, self.settings, lead, self.leads));
         while let Some(ended) = self.tasks.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "a task of the cluster ended");
@@ -204,7 +217,7 @@ impl std::fmt::Debug for Control {
 }
 
 /// Asks for the lease for ever, and leads while it holds it.
-async fn hold(client: Client, settings: Settings, mut lead: lead::Lead) {
+async fn hold(client: Client, settings: Settings, mut lead: lead::Lead, leads: watch::Sender<bool>) {
     let mut complaint = Once::default();
     loop {
         let manager = LeaseManagerBuilder::new(client.clone(), settings.name.as_str())
@@ -217,7 +230,7 @@ async fn hold(client: Client, settings: Settings, mut lead: lead::Lead) {
         match manager {
             Ok(manager) => {
                 let (sender, mut holds) = watch::channel(false);
-                tokio::join!(renew(manager, sender, &mut complaint), async {
+                tokio::join!(renew(manager, sender, &leads, &mut complaint), async {
                     lead.while_held(&mut holds).await;
                     drop(holds);
                 });
@@ -229,10 +242,13 @@ async fn hold(client: Client, settings: Settings, mut lead: lead::Lead) {
 }
 
 /// Keeps asking for the lease and renewing it, and says whether it is held, until nobody listens.
-async fn renew(manager: LeaseManager, holds: watch::Sender<bool>, complaint: &mut Once) {
+async fn renew(manager: LeaseManager, holds: watch::Sender<bool>, leads: &watch::Sender<bool>, complaint: &mut Once) {
     while let Some(changed) = next_change(&manager, &holds, complaint).await {
         match changed {
-            Ok(is_held) => drop(holds.send_replace(is_held)),
+            Ok(is_held) => {
+                holds.send_replace(is_held);
+                leads.send_replace(is_held);
+            }
             Err(error) => {
                 warn_of_lease(complaint, &error);
                 tokio::time::sleep(RENEWAL).await;

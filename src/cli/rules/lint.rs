@@ -15,6 +15,7 @@ use crate::cli::rule_args::RuleArgs;
 use crate::cli::rule_sources;
 use crate::engine::{Builtin, Document, Rule, RuleError, RuleSet, harmless};
 use findings::{Finding, Severity};
+pub(in crate::cli) use schema::lacking;
 
 /// The options of `fieldward rules lint`.
 #[derive(Debug, clap::Args)]

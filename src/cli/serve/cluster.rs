@@ -15,6 +15,7 @@ use crate::cli::exempt_args::ExemptArgs;
 use crate::cli::manifests::dns_label;
 use crate::cli::quantity::positive_duration;
 use crate::cli::rule_args::RuleArgs;
+use crate::cli::rules::lint;
 use crate::cluster::certificates::{self, Subject};
 use crate::cluster::client::Access;
 use crate::cluster::control::{Certificates, Control, Followed, Made, Settings};
@@ -278,7 +279,7 @@ impl Part {
         let keeps = kept.is_some();
         async move {
             tokio::join!(
-                control.run(made, denials.map(|(_, receiver)| receiver)),
+                control.run(made, denials.map(|(_, receiver)| receiver), Arc::new(lint::lacking)),
                 notify(followed.rules.clone(), changed),
                 show(followed.certificates.clone(), kept),
                 synced(followed.rules.clone(), resolved, rules, is_synced),

@@ -15,13 +15,14 @@ use tokio::time::Instant;
 
 use super::registrar::Registrar;
 use super::report::{Report, Webhooks};
+use super::schemas::Schemas;
 use super::{AGAIN, AT_ONCE, Certificates, FIELD_MANAGER, Followed, Made, RegistrationState, Settings};
 use crate::cluster::api_error::{ApiError, Once};
 use crate::cluster::keeping::{self, Change, Due, Kept, Lifetimes};
 use crate::cluster::objects::Resolved;
 use crate::cluster::placement::Registrations;
 use crate::cluster::registration::{self, CaBundle, LABEL, SideEffects, Trust};
-use crate::cluster::status::{self, SchemaFit};
+use crate::cluster::status;
 use crate::cluster::update_rule::UpdateRule;
 use crate::engine::RuleSet;
 
@@ -39,6 +40,7 @@ pub(super) struct Lead {
     followed: Followed,
     secret: watch::Receiver<Option<Arc<Option<Secret>>>>,
     made: Made,
+    schemas: watch::Receiver<Arc<Schemas>>,
     /// The bundle that the registrations have, and since when.
     trusted: Option<(String, SystemTime)>,
     registrar: Registrar,
@@ -46,17 +48,20 @@ pub(super) struct Lead {
     complaint: Once,
 }
 
+/// What it reads, and where it says what came of it.
+pub(super) struct Channels {
+    pub(super) followed: Followed,
+    pub(super) secret: watch::Receiver<Option<Arc<Option<Secret>>>>,
+    pub(super) made: Made,
+    pub(super) schemas: watch::Receiver<Arc<Schemas>>,
+    pub(super) state: watch::Sender<RegistrationState>,
+}
+
 impl Lead {
-    pub(super) fn new(
-        client: Client,
-        settings: Settings,
-        followed: Followed,
-        secret: watch::Receiver<Option<Arc<Option<Secret>>>>,
-        made: Made,
-        state: watch::Sender<RegistrationState>,
-    ) -> Self {
+    pub(super) fn new(client: Client, settings: Settings, channels: Channels) -> Self {
+        let Channels { followed, secret, made, schemas, state } = channels;
         let registrar = Registrar::new(client.clone(), &settings.name);
-        Self { client, settings, followed, secret, made, trusted: None, registrar, state, complaint: Once::default() }
+        Self { client, settings, followed, secret, made, schemas, trusted: None, registrar, state, complaint: Once::default() }
     }
 
     /// Writes whenever something changes, until the lease's task ends.
@@ -120,6 +125,7 @@ impl Lead {
             changed = self.followed.registrations.changed() => changed,
             changed = self.made.rules.changed() => changed,
             changed = self.made.resolved.changed() => changed,
+            Ok(()) = self.schemas.changed() => Ok(()),
             // Without a Secret to follow there is nobody who could send.
             Ok(()) = self.secret.changed() => Ok(()),
         }
@@ -238,10 +244,11 @@ impl Lead {
     }
 
     /// Writes the status of each rule that has another one.
-    async fn tell(&self, in_force: &RuleSet, resolved: &Resolved, report: &Report) -> Result<(), ApiError> {
+    async fn tell(&mut self, in_force: &RuleSet, resolved: &Resolved, report: &Report) -> Result<(), ApiError> {
         let objects = self.followed.rules.borrow().clone().unwrap_or_default();
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &ApiResource::erase::<UpdateRule>(&()));
         let params = PatchParams::apply(FIELD_MANAGER).force();
+        let schemas = self.schemas.borrow_and_update().clone();
         let mut due = Vec::new();
         for object in objects.iter() {
             // What is not resolved yet is told in the turn after it is.
@@ -249,7 +256,7 @@ impl Lead {
                 continue;
             };
             let Some(registered) = report.registered(&object.name, &verdict.outcome, resolved, in_force) else { continue };
-            let (good, schema) = (resolved.good(&object.name), SchemaFit::Unknown);
+            let (good, schema) = (resolved.good(&object.name), schemas.fit(&object.name, in_force));
             let Some(status) = status::of(object, verdict, good, &registered, &schema, SystemTime::now()) else { continue };
             let patch =
                 json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule", "metadata": {"name": object.name}, "status": status});

@@ -32,6 +32,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         alone("unattended::rules_that_the_api_server_rejects_do_not_affect_others", rejected::beside_good_rules),
         alone("unattended::a_rejected_generation_leaves_the_one_before_in_force", rejected::older_generation_stays),
         alone("unattended::the_last_good_generation_survives_a_restart", rejected::restarted),
+        alone("unattended::what_the_schema_lacks_is_a_condition", rules::warned_by_the_schema),
         alone("unattended::of_conflicting_rules_the_older_holds", rules::conflicting),
         alone("unattended::files_and_objects_hold_together", rules::beside_files),
         alone("unattended::what_others_do_to_the_registration_is_undone", registration::drift),

@@ -173,6 +173,24 @@ pub(super) async fn refused_in_the_status(assets: Assets) {
     site.ready("widget").await;
 }
 
+/// A rule whose kind or paths the served schema lacks says so, and is in force all the same.
+pub(super) async fn warned_by_the_schema(assets: Assets) {
+    let site = Site::new(&assets).await;
+    let _replica = site.replica("a", address(), &["--no-builtin-rules"]).await;
+    site.apply(&widget_rule("[widgets]", "[metadata.labels, spec.colour]")).ok();
+    site.apply(&named("unserved", "[metadata.labels]").replace("[widgets]", "[nothings]")).ok();
+    site.ready("widget").await;
+    site.condition("widget", "SchemaWarning", "True").await;
+    let told = site.said("widget", "SchemaWarning").await;
+    assert!(told.starts_with("NotInSchema `spec.colour` never permits anything") && told.len() < 1_100, "{told}");
+    site.condition("unserved", "SchemaWarning", "True").await;
+    let told = site.said("unserved", "SchemaWarning").await;
+    assert!(told.contains("does not serve `nothings.example.com`"), "{told}");
+    site.apply(&widget_rule("[widgets]", "[metadata.labels, spec.color]")).ok();
+    site.condition("widget", "SchemaWarning", "False").await;
+    site.ready("widget").await;
+}
+
 /// Of two rules for one kind with equal selectors the older holds; with different ones both do.
 pub(super) async fn conflicting(assets: Assets) {
     let site = Site::new(&assets).await;

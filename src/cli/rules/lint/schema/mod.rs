@@ -10,10 +10,11 @@ mod types;
 mod walk;
 mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::findings::Finding;
-use crate::engine::Rule;
+use crate::cluster::kinds::{self, Group};
+use crate::engine::{Rule, RuleSet, cut_bytes};
 pub(super) use target::{Catalogue, Source};
 
 /// Everything that the kinds contradict in a rule; `rules` are all rules that are in force together.
@@ -28,6 +29,24 @@ pub(super) fn of(rule: &Rule, rules: &[&Rule], catalogue: &Catalogue) -> Vec<Fin
         found.extend(spellings::of(rule, &targets));
     }
     once(found)
+}
+
+/// Bytes that are said of a rule at most.
+const LACKING: usize = 1024;
+
+/// What the API server at an address lacks of rules, by their names: kinds that it does not serve, paths that no object has.
+pub(in crate::cli) fn lacking(rules: &RuleSet, groups: &[Group], address: &str) -> BTreeMap<String, String> {
+    let catalogue = Catalogue::new(groups.iter().flat_map(kinds::kinds).collect(), Source::Cluster(address.to_owned()));
+    let of_rule = |rule: &Rule| {
+        let mut found: Vec<Finding> = rule.resources().iter().flat_map(|named| resources::unknown(named, &catalogue)).collect();
+        let targets = catalogue.targets(rule);
+        if !targets.is_empty() {
+            found.extend(missing::of(rule, &targets));
+        }
+        let messages: Vec<String> = once(found).into_iter().map(|finding| format!("{}; {}", finding.message, finding.fix)).collect();
+        (!messages.is_empty()).then(|| (rule.name().to_string(), cut_bytes(&messages.join("\n"), LACKING)))
+    };
+    rules.rules().filter_map(of_rule).collect()
 }
 
 /// Whether the status of what a rule speaks of is changed through its subresource alone.

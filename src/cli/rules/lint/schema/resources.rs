@@ -34,7 +34,7 @@ fn wrong(message: String, fix: String) -> Finding {
 }
 
 /// A resource that a cluster does not serve. Among CRDs nothing says which others there are.
-fn unknown(named: &ResourceRule, catalogue: &Catalogue) -> Vec<Finding> {
+pub(super) fn unknown(named: &ResourceRule, catalogue: &Catalogue) -> Vec<Finding> {
     let Source::Cluster(address) = &catalogue.source else { return Vec::new() };
     let mut found = Vec::new();
     for group in named.api_groups.iter().filter(|group| *group != "*") {

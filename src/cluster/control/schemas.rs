@@ -1,0 +1,124 @@
+//! Holds the rules against the schemas that the API server serves: a rule that names a kind or a path which does not exist says so.
+//!
+//! This only reads discovery and `OpenAPI` documents, which every authenticated account may, and never delays the registration.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::cluster::api_error::{ApiError, Once};
+use crate::cluster::client::{Cluster, ClusterError};
+use crate::cluster::kinds::Group;
+use crate::cluster::status::SchemaFit;
+use crate::engine::{Rule, RuleSet};
+
+/// How often the API server is asked whether its schemas have changed: one small request.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Rules that change in quick succession are looked at once.
+const GATHERING: Duration = Duration::from_secs(1);
+
+/// Says of rules, by name, what the API server at an address lacks, given the groups that they name.
+pub type Lacking = dyn Fn(&RuleSet, &[Group], &str) -> BTreeMap<String, String> + Send + Sync;
+
+/// What the schemas lack of certain rules.
+#[derive(Debug, Default)]
+pub(super) struct Schemas {
+    rules: RuleSet,
+    lacking: BTreeMap<String, String>,
+}
+
+impl Schemas {
+    /// What the schema says of a rule in force.
+    pub(super) fn fit(&self, name: &str, in_force: &RuleSet) -> SchemaFit {
+        match (self.rules.get(name), in_force.get(name)) {
+            (Some(checked), Some(rule)) if checked.text() == rule.text() && has_groups(rule) => {
+                self.lacking.get(name).map_or(SchemaFit::Fits, |what| SchemaFit::Lacks(what.clone()))
+            }
+            _ => SchemaFit::Unknown,
+        }
+    }
+}
+
+/// What the schemas were when the rules were held against them.
+type Seen = (String, BTreeMap<String, String>);
+
+/// Looks again and again, for ever, while this replica leads.
+pub(super) async fn follow(
+    cluster: Cluster,
+    mut rules: watch::Receiver<RuleSet>,
+    mut leads: watch::Receiver<bool>,
+    lacking: Arc<Lacking>,
+    schemas: watch::Sender<Arc<Schemas>>,
+) {
+    let (mut seen, mut complaint): (Option<Seen>, _) = (None, Once::default());
+    loop {
+        if *leads.borrow_and_update() {
+            let in_force = rules.borrow_and_update().clone();
+            match look(&cluster, &in_force, &mut seen).await {
+                Ok(groups) => {
+                    if complaint.recovered() {
+                        tracing::info!("schemas can be read again");
+                    }
+                    if let Some(groups) = groups {
+                        let (lacking, address) = (Arc::clone(&lacking), cluster.address().to_owned());
+                        let held = tokio::task::spawn_blocking(move || {
+                            let lacking = lacking(&in_force, &groups, &address);
+                            Arc::new(Schemas { rules: in_force, lacking })
+                        });
+                        match held.await {
+                            Ok(held) => drop(schemas.send_replace(held)),
+                            Err(error) => tracing::error!(%error, "cannot hold the rules against their schemas"),
+                        }
+                    }
+                }
+                Err(error) => {
+                    if complaint.is_new(&ApiError::other(&error)) {
+                        tracing::warn!(%error, "cannot read the schemas of the rules' kinds; retrying");
+                    }
+                }
+            }
+        }
+        let changed = tokio::select! {
+            () = tokio::time::sleep(EVERY) => Ok(()),
+            changed = rules.changed() => changed,
+            changed = leads.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+        tokio::time::sleep(GATHERING).await;
+    }
+}
+
+/// The groups that the rules name; none if neither rules nor schemas have changed.
+async fn look(cluster: &Cluster, rules: &RuleSet, seen: &mut Option<Seen>) -> Result<Option<Vec<Group>>, ClusterError> {
+    let wanted: BTreeSet<String> = rules
+        .rules()
+        .filter(|rule| has_groups(rule))
+        .flat_map(Rule::resources)
+        .flat_map(|named| named.api_groups.iter().cloned())
+        .collect();
+    let mut documents = cluster.document_addresses().await?;
+    documents.retain(|path, _| {
+        let mut parts = path.split('/');
+        match parts.next() {
+            Some("api") => wanted.contains(""),
+            _ => parts.next().is_some_and(|group| wanted.contains(group)),
+        }
+    });
+    let now = (rules.digest().to_owned(), documents);
+    if seen.as_ref() == Some(&now) {
+        return Ok(None);
+    }
+    let groups = cluster.groups(&wanted).await?;
+    *seen = Some(now);
+    Ok(Some(groups))
+}
+
+/// A rule of all groups would need all schemas.
+fn has_groups(rule: &Rule) -> bool {
+    rule.resources().iter().flat_map(|named| &named.api_groups).all(|group| group != "*")
+}
