@@ -1,6 +1,7 @@
 //! `fieldward serve`.
 
 mod cluster;
+mod readiness;
 
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -240,6 +241,7 @@ fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
         }),
         denials: None,
         leaving: Leaving { delay: args.shutdown_delay, timeout: args.shutdown_timeout },
+        metrics: prometheus::Registry::new(),
         readiness: Vec::new(),
     }
 }

@@ -2,6 +2,7 @@
 //! became of each rule. Any number of replicas follow; the one that holds the lease writes.
 
 mod follow;
+mod health;
 mod lead;
 mod registrar;
 mod report;
@@ -26,11 +27,13 @@ use super::certificates::Subject;
 use super::client::{Access, Cluster, ClusterError};
 use super::events;
 use super::keeping::{Kept, Lifetimes};
+use super::metrics::ClusterMetrics;
 use super::objects::{Resolved, RuleObject};
 use super::placement::{MOST_CONFIGURATIONS, Registrations, numbered};
 use super::registration::{Endpoint, LABEL, Trust};
 use super::update_rule::UpdateRule;
 use crate::engine::{Denial, RuleSet};
+use health::WatchErrors;
 pub use schemas::Lacking;
 pub use state::RegistrationState;
 
@@ -89,6 +92,10 @@ pub struct Followed {
     pub certificates: watch::Receiver<Option<Arc<Kept>>>,
     /// The registrations by name; none until they were listed once.
     pub registrations: watch::Receiver<Option<Arc<Registrations>>>,
+    /// The error of the watch of rules; none while it works.
+    pub rules_error: watch::Receiver<Option<ApiError>>,
+    /// The error of the watch of registrations; none while it works.
+    pub registrations_error: watch::Receiver<Option<ApiError>>,
 }
 
 /// What the process has made of it.
@@ -110,6 +117,7 @@ pub struct Control {
     secret: watch::Receiver<Option<Arc<Option<Secret>>>>,
     state: watch::Sender<RegistrationState>,
     leads: watch::Sender<bool>,
+    metrics: ClusterMetrics,
 }
 
 impl Control {
@@ -117,7 +125,7 @@ impl Control {
     ///
     /// # Errors
     /// No cluster to ask.
-    pub async fn start(access: &Access, settings: Settings) -> Result<Self, ClusterError> {
+    pub async fn start(access: &Access, settings: Settings, metrics: ClusterMetrics) -> Result<Self, ClusterError> {
         let cluster = Cluster::find(access).await?;
         let client = cluster.clone().into_client();
         let mut tasks = JoinSet::new();
@@ -125,10 +133,12 @@ impl Control {
         let (secret_sender, secret) = watch::channel(None);
         let (kept_sender, certificates) = watch::channel(None);
         let (registrations_sender, registrations) = watch::channel(None);
+        let [rules_errors, registrations_errors, secret_errors] = std::array::from_fn(|_| WatchErrors::new(&metrics));
+        let (rules_error, registrations_error) = (rules_errors.subscribe(), registrations_errors.subscribe());
 
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::erase::<UpdateRule>(&()));
         let keep = |object: DynamicObject| Arc::new(RuleObject::of(&object));
-        tasks.spawn(follow::all("UpdateRules", api, watcher::Config::default(), keep, move |objects| {
+        tasks.spawn(follow::all("UpdateRules", api, watcher::Config::default(), rules_errors, keep, move |objects| {
             let objects: Vec<Arc<RuleObject>> = objects.values().cloned().collect();
             rules_sender.send_if_modified(|known| {
                 let differs = known.as_ref().is_none_or(|known: &Arc<Vec<Arc<RuleObject>>>| **known != objects);
@@ -146,7 +156,7 @@ impl Control {
         let api: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
         let own = watcher::Config::default().labels(&format!("{}={}", LABEL.0, LABEL.1));
         let name = settings.name.clone();
-        tasks.spawn(follow::all("ValidatingWebhookConfigurations", api, own, without_history, move |all| {
+        tasks.spawn(follow::all("ValidatingWebhookConfigurations", api, own, registrations_errors, without_history, move |all| {
             let is_own = |found: &str| (1..=MOST_CONFIGURATIONS).any(|number| numbered(&name, number) == found);
             let own: Registrations =
                 all.iter().filter(|(found, _)| is_own(found)).map(|(name, found)| (name.clone(), found.clone())).collect();
@@ -160,6 +170,7 @@ impl Control {
                 "the Secret of the certificates",
                 api,
                 one,
+                secret_errors,
                 |secret: Secret| secret,
                 move |found| {
                     let secret = found.values().next().cloned();
@@ -173,8 +184,9 @@ impl Control {
                 },
             ));
         }
-        let followed = Followed { rules, certificates, registrations };
-        Ok(Self { cluster, client, settings, tasks, followed, secret, state: watch::Sender::default(), leads: watch::Sender::default() })
+        let followed = Followed { rules, certificates, registrations, rules_error, registrations_error };
+        let (state, leads) = (watch::Sender::default(), watch::Sender::default());
+        Ok(Self { cluster, client, settings, tasks, followed, secret, state, leads, metrics })
     }
 
     /// What is followed.
@@ -195,13 +207,15 @@ impl Control {
     /// Follows on, and writes while it holds the lease; for ever. `lacking` says what the schemas lack of the rules.
     pub async fn run(mut self, made: Made, denials: Option<mpsc::Receiver<Denial>>, lacking: Arc<Lacking>) {
         if let Some(denials) = denials {
-            self.tasks.spawn(events::tell(self.client.clone(), self.settings.identity.clone(), denials));
+            self.tasks.spawn(events::tell(self.client.clone(), self.settings.identity.clone(), denials, self.metrics.clone()));
         }
+        self.tasks.spawn(health::observe(self.followed.clone(), self.state.subscribe(), self.metrics.clone()));
         let (sender, schemas) = watch::channel(Arc::default());
         self.tasks.spawn(schemas::follow(self.cluster, made.rules.clone(), self.leads.subscribe(), lacking, sender));
         let channels = lead::Channels { followed: self.followed, secret: self.secret, made, schemas, state: self.state };
-        let lead = lead::Lead::new(self.client.clone(), self.settings.clone(), channels);
-        self.tasks.spawn(hold(self.client, self.settings, lead, self.leads));
+        let lead = lead::Lead::new(self.client.clone(), self.settings.clone(), channels, self.metrics.clone());
+        let errors = LeaseErrors { complaint: Once::default(), metrics: self.metrics };
+        self.tasks.spawn(hold(self.client, self.settings, lead, self.leads, errors));
         while let Some(ended) = self.tasks.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "a task of the cluster ended");
@@ -217,8 +231,7 @@ impl std::fmt::Debug for Control {
 }
 
 /// Asks for the lease for ever, and leads while it holds it.
-async fn hold(client: Client, settings: Settings, mut lead: lead::Lead, leads: watch::Sender<bool>) {
-    let mut complaint = Once::default();
+async fn hold(client: Client, settings: Settings, mut lead: lead::Lead, leads: watch::Sender<bool>, mut errors: LeaseErrors) {
     loop {
         let manager = LeaseManagerBuilder::new(client.clone(), settings.name.as_str())
             .with_namespace(settings.namespace.as_str())
@@ -230,58 +243,71 @@ async fn hold(client: Client, settings: Settings, mut lead: lead::Lead, leads: w
         match manager {
             Ok(manager) => {
                 let (sender, mut holds) = watch::channel(false);
-                tokio::join!(renew(manager, sender, &leads, &mut complaint), async {
+                tokio::join!(renew(manager, sender, &leads, &mut errors), async {
                     lead.while_held(&mut holds).await;
                     drop(holds);
                 });
             }
-            Err(error) => warn_of_lease(&mut complaint, &error),
+            Err(error) => errors.warn(&error),
         }
         tokio::time::sleep(RENEWAL).await;
     }
 }
 
 /// Keeps asking for the lease and renewing it, and says whether it is held, until nobody listens.
-async fn renew(manager: LeaseManager, holds: watch::Sender<bool>, leads: &watch::Sender<bool>, complaint: &mut Once) {
-    while let Some(changed) = next_change(&manager, &holds, complaint).await {
+async fn renew(manager: LeaseManager, holds: watch::Sender<bool>, leads: &watch::Sender<bool>, errors: &mut LeaseErrors) {
+    while let Some(changed) = next_change(&manager, &holds, errors).await {
         match changed {
             Ok(is_held) => {
                 holds.send_replace(is_held);
                 leads.send_replace(is_held);
             }
             Err(error) => {
-                warn_of_lease(complaint, &error);
+                errors.warn(&error);
                 tokio::time::sleep(RENEWAL).await;
             }
         }
     }
     // Another replica need not wait until it expires.
     if let Err(error) = manager.release().await {
-        warn_of_lease(complaint, &error);
+        errors.warn(&error);
     }
 }
 
 /// The next change of the lease's holder; none if nobody listens any more.
-async fn next_change(manager: &LeaseManager, holds: &watch::Sender<bool>, complaint: &mut Once) -> Option<Result<bool, LeaseManagerError>> {
+async fn next_change(
+    manager: &LeaseManager,
+    holds: &watch::Sender<bool>,
+    errors: &mut LeaseErrors,
+) -> Option<Result<bool, LeaseManagerError>> {
     let mut changed = pin!(manager.changed());
     loop {
         tokio::select! {
             () = holds.closed() => return None,
             changed = &mut changed => return Some(changed),
             // Every error would have come by now.
-            () = tokio::time::sleep(LEASE) => if complaint.recovered() {
+            () = tokio::time::sleep(LEASE) => if errors.complaint.recovered() {
                 tracing::info!("lease recovered");
             },
         }
     }
 }
 
-fn warn_of_lease(complaint: &mut Once, error: &LeaseManagerError) {
-    let error = match error {
-        LeaseManagerError::KubeError(error) => ApiError::from(error),
-        other => ApiError::other(other),
-    };
-    if complaint.is_new(&error) {
-        tracing::warn!(%error, "cannot renew the lease; retrying");
+/// The errors of requests for the lease: counted, and each logged once.
+struct LeaseErrors {
+    complaint: Once,
+    metrics: ClusterMetrics,
+}
+
+impl LeaseErrors {
+    fn warn(&mut self, error: &LeaseManagerError) {
+        let error = match error {
+            LeaseManagerError::KubeError(error) => ApiError::from(error),
+            other => ApiError::other(other),
+        };
+        self.metrics.count_error(error.class);
+        if self.complaint.is_new(&error) {
+            tracing::warn!(%error, "cannot renew the lease; retrying");
+        }
     }
 }

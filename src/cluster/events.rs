@@ -4,16 +4,18 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
-use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::core::v1::{ObjectReference, Secret};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::api::{Api, PostParams};
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::api_error::{ApiError, Once};
 use super::control::FIELD_MANAGER;
+use super::metrics::ClusterMetrics;
 use crate::engine::{Denial, cut_bytes};
 
 /// Who reports.
@@ -33,7 +35,7 @@ const AT_ONCE: NonZeroU32 = NonZeroU32::new(50).unwrap();
 const REMEMBERED: usize = 4096;
 
 /// Writes an Event for each denial, as far as the limits let, until no more can come.
-pub(super) async fn tell(client: Client, replica: String, mut denials: mpsc::Receiver<Denial>) {
+pub(super) async fn tell(client: Client, replica: String, mut denials: mpsc::Receiver<Denial>, metrics: ClusterMetrics) {
     let limits = Limits::new();
     let mut complaint = Once::default();
     let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
@@ -47,6 +49,7 @@ pub(super) async fn tell(client: Client, replica: String, mut denials: mpsc::Rec
             Ok(_) => drop(complaint.recovered()),
             Err(error) => {
                 let error = ApiError::from(error);
+                metrics.count_error(error.class);
                 if complaint.is_new(&error) {
                     tracing::warn!(%error, "cannot write the Event of a denial");
                 }
@@ -79,6 +82,31 @@ impl Limits {
     }
 }
 
+/// Writes an Event on a Secret of the own namespace, unless the same one is there already.
+pub(super) async fn warn_of_secret(client: &Client, secret: &Secret, replica: &str, reason: &str, note: &str) -> kube::Result<()> {
+    let metadata = &secret.metadata;
+    let (name, uid) = (metadata.name.clone().unwrap_or_default(), metadata.uid.clone().unwrap_or_default());
+    let regarding = ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Secret".to_owned()),
+        namespace: metadata.namespace.clone(),
+        name: Some(name.clone()),
+        uid: Some(uid.clone()),
+        ..ObjectReference::default()
+    };
+    // The name is made of what the Event says, so that another leader does not say it again.
+    let digest: String = Sha256::digest(format!("{uid} {note}")).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let event = Event {
+        metadata: ObjectMeta { namespace: metadata.namespace.clone(), name: Some(format!("{name}.{digest}")), ..ObjectMeta::default() },
+        ..warning(regarding, replica, reason, "Renew", note, Timestamp::now())
+    };
+    let api: Api<Event> = Api::namespaced(client.clone(), metadata.namespace.as_deref().unwrap_or_default());
+    match api.create(&PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }, &event).await {
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+        created => created.map(drop),
+    }
+}
+
 /// Where cluster-scoped objects have their Events.
 const OF_THE_CLUSTER: &str = "default";
 
@@ -86,24 +114,31 @@ fn event(denial: &Denial, replica: &str, now: Timestamp) -> Event {
     let regarding = &denial.regarding;
     let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let namespace = filled(&regarding.namespace);
+    let reference = ObjectReference {
+        api_version: filled(&regarding.api_version),
+        kind: filled(&regarding.kind),
+        namespace: namespace.clone(),
+        name: filled(&regarding.name),
+        uid: filled(&regarding.uid),
+        ..ObjectReference::default()
+    };
     Event {
         metadata: ObjectMeta {
-            namespace: namespace.clone().or_else(|| Some(OF_THE_CLUSTER.to_owned())),
+            namespace: namespace.or_else(|| Some(OF_THE_CLUSTER.to_owned())),
             generate_name: Some("fieldward-".to_owned()),
             ..ObjectMeta::default()
         },
-        regarding: Some(ObjectReference {
-            api_version: filled(&regarding.api_version),
-            kind: filled(&regarding.kind),
-            namespace,
-            name: filled(&regarding.name),
-            uid: filled(&regarding.uid),
-            ..ObjectReference::default()
-        }),
+        ..warning(reference, replica, "UpdateDenied", "Update", &denial.message, now)
+    }
+}
+
+fn warning(regarding: ObjectReference, replica: &str, reason: &str, action: &str, note: &str, now: Timestamp) -> Event {
+    Event {
+        regarding: Some(regarding),
         type_: Some("Warning".to_owned()),
-        reason: Some("UpdateDenied".to_owned()),
-        action: Some("Update".to_owned()),
-        note: Some(cut_bytes(&denial.message, NOTE)),
+        reason: Some(reason.to_owned()),
+        action: Some(action.to_owned()),
+        note: Some(cut_bytes(note, NOTE)),
         event_time: Some(MicroTime(now)),
         reporting_controller: Some(CONTROLLER.to_owned()),
         reporting_instance: Some(replica.to_owned()),

@@ -4,7 +4,7 @@
 //! the CA that it comes from. So whatever a replica shows is trusted, however late it hears of something new. What is new is trusted first:
 //! a CA issues nothing before the API server has had time to hear of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use k8s_openapi::ByteString;
@@ -17,9 +17,37 @@ use webpki::{EndEntityCert, KeyUsage};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::certificates::{Authority, IssueError, Subject};
+use crate::engine::{cut_bytes, harmless};
 
 /// The annotation on the Secret by which somebody wants a new `certificate` or `ca` now.
 pub const RENEW: &str = "fieldward.io/renew";
+
+/// What the annotations of fieldward begin with.
+const OWN: &str = "fieldward.io/";
+
+/// What somebody wants to be renewed before it is due.
+pub fn wanted(secret: &Secret) -> Option<Change> {
+    match secret.metadata.annotations.as_ref()?.get(RENEW)?.as_str() {
+        "ca" => Some(Change::Authority),
+        "certificate" => Some(Change::Certificate),
+        _ => None,
+    }
+}
+
+/// The annotations of fieldward that mean nothing, a sentence for each.
+pub fn misunderstood(secret: &Secret) -> BTreeSet<String> {
+    let annotations = secret.metadata.annotations.iter().flatten();
+    let own = annotations.filter(|(key, _)| key.starts_with(OWN));
+    own.filter_map(|(key, value)| match (key.as_str(), value.as_str()) {
+        (RENEW, "ca" | "certificate") => None,
+        (RENEW, other) => Some(format!(
+            "expected `certificate` or `ca` as the value of the annotation `{RENEW}`, found `{}`; nothing is renewed",
+            cut_bytes(&harmless(other), 128)
+        )),
+        (other, _) => Some(format!("expected the annotation `{RENEW}`, found `{}`; it has no effect", cut_bytes(&harmless(other), 128))),
+    })
+    .collect()
+}
 
 /// The members of the Secret, in cert-manager's names where it has one.
 const CERTIFICATE: &str = "tls.crt";

@@ -20,7 +20,7 @@ const SPARED: [&str; 2] = ["kube-system", "kube-node-lease"];
 pub(super) const LABEL: (&str, &str) = ("app.kubernetes.io/name", "fieldward");
 
 /// What rule names become webhook names with: a webhook's name has at least three labels.
-const DOMAIN: &str = "fieldward.io";
+pub(super) const DOMAIN: &str = "fieldward.io";
 
 /// How long the API server waits, in seconds; a verdict takes milliseconds.
 const TIMEOUT: i32 = 5;

@@ -188,6 +188,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::cluster::metrics::STATES;
     use crate::engine::{Builtin, Document, RuleSet};
 
     fn object(status: UpdateRuleStatus) -> RuleObject {
@@ -222,6 +223,14 @@ mod tests {
         of(&object(before), &verdict(outcome), good, registered, &SchemaFit::Unknown, UNIX_EPOCH + Duration::from_secs(60))
     }
 
+    /// Each of its conditions has a series of the metrics.
+    #[track_caller]
+    fn assert_counted(status: &UpdateRuleStatus) {
+        for one in &status.conditions {
+            assert!(STATES.contains(&(&one.type_, &one.status, &one.reason)), "{one:?}");
+        }
+    }
+
     fn under() -> Registered {
         Registered::Under("fieldward".to_owned())
     }
@@ -253,6 +262,7 @@ mod tests {
             assert_eq!((status.ready.as_str(), status.reason.as_str()), (ready, why), "{outcome:?}");
             assert_eq!(status.enforced_generation, enforced, "{outcome:?}");
             let found: Vec<(&str, &str)> = status.conditions.iter().map(|one| (one.type_.as_str(), one.status.as_str())).collect();
+            assert_counted(&status);
             let [accepted, conflicting, asked] = conditions;
             assert_eq!(found, [("Accepted", accepted), ("Conflicting", conflicting), ("Registered", asked)], "{outcome:?}");
         }
@@ -307,6 +317,7 @@ mod tests {
     fn what_the_schema_lacks_is_a_condition() {
         let told = |before: UpdateRuleStatus, schema: SchemaFit| {
             let status = of(&object(before), &verdict(Outcome::InForce), None, &under(), &schema, UNIX_EPOCH).expect("another one");
+            assert_counted(&status);
             let found = status.conditions.iter().find(|condition| condition.type_ == SCHEMA_WARNING);
             found.map(|condition| format!("{} {} {}", condition.status, condition.reason, condition.message))
         };

@@ -81,7 +81,7 @@ impl Config {
         let ops_address = self.ops_listen;
         let (ops_listener, ops_address) =
             listen(ops_address).await.map_err(|source| BindError::OpsListen { address: ops_address, source })?;
-        let metrics = Arc::new(Metrics::new()?);
+        let metrics = Arc::new(Metrics::new(self.metrics.clone())?);
         let (recording, lingering) = (self.recording.take(), self.lingering);
         let recorder = recording.map(|recording| Recorder::start(recording, Arc::clone(&metrics))).transpose()?.map(Arc::new);
         Ok(Bound {

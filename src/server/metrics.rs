@@ -28,13 +28,13 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Metrics in a registry of their own, all at zero.
+    /// Metrics in this registry, all at zero.
     ///
     /// # Errors
     /// Two metrics have the same name, which is a bug.
-    pub fn new() -> prometheus::Result<Self> {
+    pub fn new(registry: Registry) -> prometheus::Result<Self> {
         let metrics = Self {
-            registry: Registry::new(),
+            registry,
             reviews: IntCounterVec::new(
                 Opts::new("fieldward_reviews_total", "Reviews judged, by rule and decision."),
                 &["rule", "decision"],

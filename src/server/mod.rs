@@ -56,6 +56,8 @@ pub struct Config {
     pub denials: Option<denials::Denials>,
     /// How the server leaves.
     pub leaving: shutdown::Leaving,
+    /// Where its metrics are registered, beside those of others.
+    pub metrics: prometheus::Registry,
     /// What else must hold for it to be ready.
     pub readiness: Vec<ReadyCheck>,
 }

@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn what_is_too_much_to_wait_is_dropped() {
         for (reviews, bytes) in [(1, 100), (100, 10)] {
-            let (recorder, mut items) = Recorder::queue(reviews, bytes, Arc::new(Metrics::new().unwrap()));
+            let (recorder, mut items) = Recorder::queue(reviews, bytes, Arc::new(Metrics::new(prometheus::Registry::new()).unwrap()));
             recorder.offer(&RuleSet::default(), Bytes::from_static(b"0123456789"));
             assert!(!count(&recorder, "dropped"));
             recorder.offer(&RuleSet::default(), Bytes::from_static(b"0"));
@@ -232,7 +232,7 @@ mod tests {
     fn what_waits_is_written_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let recording = Recording { folder: folder.path().to_owned(), most_files: 1000, most_bytes: 100_000 };
-        let recorder = Recorder::start(recording, Arc::new(Metrics::new().unwrap())).unwrap();
+        let recorder = Recorder::start(recording, Arc::new(Metrics::new(prometheus::Registry::new()).unwrap())).unwrap();
         for uid in 0..100 {
             let body = format!(r#"{{"apiVersion":"admission.k8s.io/v1","request":{{"uid":"{uid}","operation":"CREATE"}}}}"#);
             recorder.offer(&RuleSet::default(), Bytes::from(body));
@@ -246,7 +246,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("recordings");
         let recording = Recording { folder: folder.clone(), most_files: 1000, most_bytes: 100_000 };
-        let recorder = Recorder::start(recording, Arc::new(Metrics::new().unwrap())).unwrap();
+        let recorder = Recorder::start(recording, Arc::new(Metrics::new(prometheus::Registry::new()).unwrap())).unwrap();
         let offer = |uid: &str| {
             let body = format!(r#"{{"apiVersion":"admission.k8s.io/v1","request":{{"uid":"{uid}","operation":"CREATE"}}}}"#);
             recorder.offer(&RuleSet::default(), Bytes::from(body));

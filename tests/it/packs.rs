@@ -76,7 +76,8 @@ fn every_entry_decides_a_case() {
 fn every_entry_of(name: &str, file: &Path, cases: &[Case]) {
     let rule: Value = serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     // The kind has no such fields.
-    let absent: Vec<&str> = rule["metadata"]["annotations"]["fieldward.io/absent"].as_str().into_iter().flat_map(|paths| paths.split(", ")).collect();
+    let absent: Vec<&str> =
+        rule["metadata"]["annotations"]["fieldward.io/absent"].as_str().into_iter().flat_map(|paths| paths.split(", ")).collect();
     for part in ["mutable", "equality"] {
         for index in 0..rule["spec"][part].as_array().map_or(0, Vec::len) {
             let mut less = rule.clone();

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use clap::builder::BoolishValueParser;
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::readiness;
 use crate::cli::documents;
 use crate::cli::exempt_args::ExemptArgs;
 use crate::cli::manifests::dns_label;
@@ -20,9 +21,10 @@ use crate::cluster::certificates::{self, Subject};
 use crate::cluster::client::Access;
 use crate::cluster::control::{Certificates, Control, Followed, Made, Settings};
 use crate::cluster::keeping::{self, Lifetimes};
+use crate::cluster::metrics::ClusterMetrics;
 use crate::cluster::objects::{Resolved, RuleObject};
 use crate::cluster::registration::{BaseUrl, CaBundle, Endpoint, Trust};
-use crate::engine::{Denial, Document, Exemptions, RuleSet, harmless};
+use crate::engine::{Denial, Document, Exemptions, harmless};
 use crate::server::denials::Denials;
 use crate::server::reload::Fingerprint;
 use crate::server::{Bound, Config, ReadyCheck, reload, tls};
@@ -163,6 +165,7 @@ pub(super) struct Part {
     resolved: watch::Receiver<Arc<Resolved>>,
     reading: Arc<Reading>,
     exemptions: Arc<Exemptions>,
+    metrics: prometheus::Registry,
     changed: Arc<Notify>,
     is_synced: watch::Sender<Result<String, String>>,
     is_trusted: watch::Sender<Result<String, String>>,
@@ -222,11 +225,12 @@ impl Part {
             }
         };
         let access = Access { kubeconfig: args.kubeconfig.clone(), context: None };
-        let control = Control::start(&access, settings).await?;
+        let metrics = prometheus::Registry::new();
+        let control = Control::start(&access, settings, ClusterMetrics::register(&metrics)?).await?;
         let followed = control.followed();
         let (sender, resolved) = watch::channel(Arc::default());
         let reading = Reading { files: files.clone(), objects: followed.rules.clone(), resolved: sender, last: Mutex::new(None) };
-        let waiting = || watch::Sender::new(Err("the cluster has not answered yet".to_owned()));
+        let waiting = || watch::Sender::new(Err(readiness::NO_ANSWER.to_owned()));
         Ok(Self {
             control,
             followed,
@@ -234,6 +238,7 @@ impl Part {
             resolved,
             reading: Arc::new(reading),
             exemptions: exempt.exemptions(),
+            metrics,
             changed: Arc::default(),
             is_synced: waiting(),
             is_trusted: waiting(),
@@ -262,6 +267,7 @@ impl Part {
         if self.kept.is_some() {
             config.reload_every = LOOKING;
         }
+        config.metrics = self.metrics.clone();
         config.denials = self.denials.as_ref().map(|(denials, _)| denials.clone());
         config.readiness = vec![
             ReadyCheck { name: "cluster-rules", state: self.is_synced.subscribe() },
@@ -276,14 +282,14 @@ impl Part {
         let shown = bound.certificate();
         let made = Made { rules: rules.clone(), resolved: self.resolved.clone() };
         let Self { control, followed, kept, resolved, changed, is_synced, is_trusted, denials, .. } = self;
-        let keeps = kept.is_some();
+        let (keeps, registration) = (kept.is_some(), control.registration());
         async move {
             tokio::join!(
                 control.run(made, denials.map(|(_, receiver)| receiver), Arc::new(lint::lacking)),
                 notify(followed.rules.clone(), changed),
                 show(followed.certificates.clone(), kept),
-                synced(followed.rules.clone(), resolved, rules, is_synced),
-                trusted(followed, keeps, shown, is_trusted),
+                readiness::rules(followed.clone(), resolved, rules, is_synced),
+                readiness::registration(followed, registration, keeps, shown, is_trusted),
             );
         }
     }
@@ -305,77 +311,6 @@ async fn show(mut certificates: watch::Receiver<Option<Arc<keeping::Kept>>>, kep
             kept.store(Arc::new((chain.to_owned(), key.to_owned())));
         }
         if certificates.changed().await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Ready once the objects that were there at the start are in force.
-async fn synced(
-    mut objects: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
-    mut resolved: watch::Receiver<Arc<Resolved>>,
-    mut rules: watch::Receiver<RuleSet>,
-    state: watch::Sender<Result<String, String>>,
-) {
-    loop {
-        let listed = objects.borrow_and_update().clone();
-        let verdicts = resolved.borrow_and_update().clone();
-        let in_force = rules.borrow_and_update().clone();
-        if let Some(listed) = listed {
-            let is_known = listed.iter().all(|object| verdicts.verdicts.contains_key(&object.name));
-            let waiting = verdicts.documents.iter().filter(|document| !Resolved::has_taken(document, &in_force)).count();
-            if is_known && waiting == 0 {
-                let _ = state.send_replace(Ok(format!("{} UpdateRules followed", listed.len())));
-            }
-        }
-        let changed = tokio::select! {
-            changed = objects.changed() => changed,
-            changed = resolved.changed() => changed,
-            changed = rules.changed() => changed,
-        };
-        if changed.is_err() {
-            return;
-        }
-    }
-}
-
-/// Ready while what is shown is what the registration trusts; before there is one, once there is a certificate to register.
-async fn trusted(mut followed: Followed, keeps: bool, mut shown: watch::Receiver<Vec<u8>>, state: watch::Sender<Result<String, String>>) {
-    loop {
-        let own = String::from_utf8_lossy(&shown.borrow_and_update()).into_owned();
-        let kept = followed.certificates.borrow_and_update().clone();
-        let registrations = followed.registrations.borrow_and_update().clone();
-        let verdict = match registrations {
-            None => Err("the cluster has not answered yet".to_owned()),
-            // What is shown until then nobody will ever trust.
-            Some(_) if keeps && kept.is_none() => Err("there is no certificate in the cluster yet".to_owned()),
-            Some(registrations) => {
-                let webhooks = registrations.values().flat_map(|one| one.webhooks.iter().flatten());
-                let bundles: Vec<String> = webhooks
-                    .filter_map(|webhook| webhook.client_config.ca_bundle.as_ref())
-                    .map(|bundle| String::from_utf8_lossy(&bundle.0).into_owned())
-                    .collect();
-                let to_come = kept.map(|kept| kept.bundle());
-                if !bundles.iter().chain(&to_come).all(|bundle| keeping::is_trusted(&own, bundle, SystemTime::now())) {
-                    Err("the registration does not trust the certificate that is shown".to_owned())
-                } else if bundles.is_empty() {
-                    Ok("nothing registered yet".to_owned())
-                } else {
-                    Ok("the certificate that is shown is trusted".to_owned())
-                }
-            }
-        };
-        state.send_if_modified(|before| {
-            let differs = *before != verdict;
-            *before = verdict;
-            differs
-        });
-        let changed = tokio::select! {
-            changed = shown.changed() => changed,
-            changed = followed.registrations.changed() => changed,
-            Ok(()) = followed.certificates.changed() => Ok(()),
-        };
-        if changed.is_err() {
             return;
         }
     }

@@ -17,8 +17,10 @@ use super::registrar::Registrar;
 use super::report::{Report, Webhooks};
 use super::schemas::Schemas;
 use super::{AGAIN, AT_ONCE, Certificates, FIELD_MANAGER, Followed, Made, RegistrationState, Settings};
-use crate::cluster::api_error::{ApiError, Once};
+use crate::cluster::api_error::{ApiError, ErrorClass, Once};
+use crate::cluster::events;
 use crate::cluster::keeping::{self, Change, Due, Kept, Lifetimes};
+use crate::cluster::metrics::ClusterMetrics;
 use crate::cluster::objects::Resolved;
 use crate::cluster::placement::Registrations;
 use crate::cluster::registration::{self, CaBundle, LABEL, SideEffects, Trust};
@@ -33,6 +35,9 @@ const GATHERING: Duration = Duration::from_millis(500);
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_AT_MOST: Duration = Duration::from_secs(30);
 
+/// The same for what is forbidden, which costs nobody much: who restores the permissions expects the registration to follow at once.
+const RETRY_FORBIDDEN: Duration = Duration::from_secs(2);
+
 /// The replica's part while it holds the lease.
 pub(super) struct Lead {
     client: Client,
@@ -46,6 +51,9 @@ pub(super) struct Lead {
     registrar: Registrar,
     state: watch::Sender<RegistrationState>,
     complaint: Once,
+    metrics: ClusterMetrics,
+    /// Annotations of the Secret that were reported to mean nothing.
+    misunderstood: BTreeSet<String>,
 }
 
 /// What it reads, and where it says what came of it.
@@ -58,10 +66,22 @@ pub(super) struct Channels {
 }
 
 impl Lead {
-    pub(super) fn new(client: Client, settings: Settings, channels: Channels) -> Self {
+    pub(super) fn new(client: Client, settings: Settings, channels: Channels, metrics: ClusterMetrics) -> Self {
         let Channels { followed, secret, made, schemas, state } = channels;
-        let registrar = Registrar::new(client.clone(), &settings.name);
-        Self { client, settings, followed, secret, made, schemas, trusted: None, registrar, state, complaint: Once::default() }
+        Self {
+            registrar: Registrar::new(client.clone(), &settings.name),
+            client,
+            settings,
+            followed,
+            secret,
+            made,
+            schemas,
+            trusted: None,
+            state,
+            complaint: Once::default(),
+            metrics,
+            misunderstood: BTreeSet::new(),
+        }
     }
 
     /// Writes whenever something changes, until the lease's task ends.
@@ -72,10 +92,12 @@ impl Lead {
             let leads = *holds.borrow_and_update();
             tokio::select! {
                 changed = holds.changed() => {
+                    let leads = changed.is_ok() && *holds.borrow();
+                    self.state.send_modify(|state| state.leads = leads);
                     if changed.is_err() {
                         return;
                     }
-                    if *holds.borrow() {
+                    if leads {
                         tracing::info!(lease = self.settings.name, "leading: this replica keeps the registration");
                         // Another replica may have written since.
                         self.trusted = None;
@@ -107,12 +129,11 @@ impl Lead {
                     if self.complaint.is_new(&error) {
                         tracing::error!(%error, "cannot keep the registration; retrying");
                     }
-                    self.state.send_modify(|state| {
-                        state.in_sync_since = None;
-                        state.last_error = Some((SystemTime::now(), error));
-                    });
+                    self.metrics.count_error(error.class);
+                    let most = if error.class == ErrorClass::Forbidden { RETRY_FORBIDDEN } else { RETRY_AT_MOST };
+                    retry = retry.min(most);
                     wake = Instant::now() + retry;
-                    retry = (retry * 2).min(RETRY_AT_MOST);
+                    retry *= 2;
                 }
             }
         }
@@ -141,7 +162,9 @@ impl Lead {
             Certificates::Given(trust) => (given(trust, &registrations), AGAIN),
             Certificates::Kept { secret, subjects, lifetimes } => {
                 let Some(known) = self.secret.borrow_and_update().clone() else { return Ok(RETRY) };
-                let (bundle, next) = self.certificates(&secret, &subjects, lifetimes, known.as_ref().as_ref(), &registrations).await?;
+                self.report_misunderstood(known.as_ref().as_ref()).await;
+                let kept = self.certificates(&secret, &subjects, lifetimes, known.as_ref().as_ref(), &registrations).await;
+                let (bundle, next) = kept.inspect_err(|error| self.state.send_modify(|state| state.fail(error)))?;
                 // What is new altogether no replica shows yet.
                 let Some(bundle) = bundle else { return Ok(next) };
                 (Trust::Bundle(bundle), next)
@@ -179,6 +202,22 @@ impl Lead {
         Report::of(&wanted, &candidates, unfit, &outcome, &self.registrar)
     }
 
+    /// Says once in the log and in an Event which annotations of the Secret mean nothing.
+    async fn report_misunderstood(&mut self, secret: Option<&Secret>) {
+        let found = secret.map(keeping::misunderstood).unwrap_or_default();
+        if let Some(secret) = secret {
+            for note in found.difference(&self.misunderstood) {
+                tracing::warn!(secret = secret.metadata.name, note, "an annotation has no effect");
+                let told = events::warn_of_secret(&self.client, secret, &self.settings.identity, "UnknownAnnotation", note).await;
+                if let Err(error) = told.map_err(ApiError::from) {
+                    self.metrics.count_error(error.class);
+                    tracing::warn!(%error, "cannot write the Event of an annotation");
+                }
+            }
+        }
+        self.misunderstood = found;
+    }
+
     /// Keeps the Secret; what to trust, and when there is something to do again.
     async fn certificates(
         &self,
@@ -194,7 +233,7 @@ impl Lead {
             // Deleted or broken by hand, it is written anew as it was: what replicas show stays trusted.
             Some(kept) if known.is_none_or(|secret| Kept::of(secret).is_err()) => (kept, "as they were"),
             Some(kept) => {
-                if let Some(change) = known.and_then(wanted)
+                if let Some(change) = known.and_then(keeping::wanted)
                     && let Some(kept) = kept.renewed(change, subjects, now, lifetimes).map_err(other)?
                 {
                     // The annotation is gone with what is written.
@@ -282,15 +321,6 @@ impl Lead {
 
 fn other<E: std::fmt::Display>(error: E) -> ApiError {
     ApiError::other(&error)
-}
-
-/// What somebody wants to be renewed before it is due.
-fn wanted(secret: &Secret) -> Option<Change> {
-    match secret.metadata.annotations.as_ref()?.get(keeping::RENEW)?.as_str() {
-        "ca" => Some(Change::Authority),
-        "certificate" => Some(Change::Certificate),
-        _ => None,
-    }
 }
 
 fn words(change: Change) -> &'static str {

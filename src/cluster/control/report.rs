@@ -81,6 +81,7 @@ impl Report {
     pub(super) fn state(&self, before: &RegistrationState, now: SystemTime) -> RegistrationState {
         let refused = self.candidates.iter().filter_map(|(rule, verdict)| Some((rule.clone(), reason(verdict)?.to_owned())));
         RegistrationState {
+            leads: before.leads,
             registered: self.registered.clone(),
             rejected: self.rejected.clone().into_iter().chain(refused).collect(),
             in_sync_since: if self.error.is_none() { before.in_sync_since.or(Some(now)) } else { None },

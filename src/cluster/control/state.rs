@@ -12,8 +12,23 @@ pub struct RegistrationState {
     pub registered: BTreeMap<String, String>,
     /// Why the API server rejects a rule, by its name, in one sentence.
     pub rejected: BTreeMap<String, String>,
+    /// Whether this replica holds the lease.
+    pub leads: bool,
     /// Since when everything that can be registered is registered; none while it is not.
     pub in_sync_since: Option<SystemTime>,
     /// The last error of the API server, and when it came.
     pub last_error: Option<(SystemTime, ApiError)>,
+}
+
+impl RegistrationState {
+    /// Notes an error that kept a turn from registering anything.
+    pub(super) fn fail(&mut self, error: &ApiError) {
+        self.in_sync_since = None;
+        self.last_error = Some((SystemTime::now(), error.clone()));
+    }
+
+    /// The error for which the registration is not in sync, if a turn ended with one.
+    pub fn failure(&self) -> Option<&ApiError> {
+        self.last_error.as_ref().map(|(_, error)| error).filter(|_| self.in_sync_since.is_none())
+    }
 }

@@ -25,6 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             Ok(())
         }),
         support::trial("chart::all_metrics_that_are_asked_for_are_served", all_metrics_that_are_asked_for_are_served),
+        support::trial("chart::readme_names_the_metrics_of_cluster_mode", readme_names_the_metrics_of_cluster_mode),
     ]
 }
 
@@ -128,12 +129,35 @@ async fn all_metrics_that_are_asked_for_are_served() {
     post(&client, &server.url("/validate"), case["review"].to_string()).await;
     post(&client, &server.url("/validate"), "{").await;
     let (_, metrics) = server.ops("/metrics").await.unwrap();
+    let metrics = metrics + &in_cluster_mode().await;
     let provided: BTreeSet<&str> = metrics.lines().filter_map(|line| line.split([' ', '{']).next()).filter(|name| *name != "#").collect();
     let text = queries().join(" ") + &read(ALERTS) + &read(SERIES);
     let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
     let asked: BTreeSet<&str> = words.filter(|word| word.starts_with("fieldward_") || word.starts_with("process_")).collect();
     assert!(asked.len() > 10, "{asked:?}");
     assert!(asked.is_subset(&provided), "nobody serves {:?}", asked.difference(&provided));
+}
+
+/// The metrics of a replica whose API server cannot be reached: all of them are there from the start.
+async fn in_cluster_mode() -> String {
+    let kubeconfig = root().join("tests/golden/files/nobody.kubeconfig");
+    let server = Server::start(&["--cluster", "--tls-secret=fieldward-tls", "--kubeconfig", kubeconfig.to_str().unwrap()]);
+    server.ops("/metrics").await.unwrap().1
+}
+
+/// README.md of the chart has each metric of cluster mode, and no other.
+async fn readme_names_the_metrics_of_cluster_mode() {
+    let served = in_cluster_mode().await;
+    let types = |text: &str| -> BTreeSet<String> {
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE fieldward_")?.split(' ').next().map(str::to_owned)).collect()
+    };
+    let everywhere = Server::start(&[]).ops("/metrics").await.unwrap().1;
+    let readme = fs::read_to_string(root().join(CHART).join("README.md")).unwrap();
+    let (_, table) = readme.split_once("The metrics of cluster mode").unwrap();
+    let table = table.split("\n### ").next().unwrap();
+    let named: BTreeSet<String> = table.split('`').filter_map(|word| word.strip_prefix("fieldward_")).map(str::to_owned).collect();
+    let own: BTreeSet<String> = types(&served).difference(&types(&everywhere)).cloned().collect();
+    assert_eq!(named, own);
 }
 
 /// What the panels of the dashboard ask for, and its variables.

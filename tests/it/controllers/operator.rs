@@ -43,10 +43,8 @@ impl Operator {
         let file = format!("--config={}", file.display());
         let arguments = [&["--kubeconfig=KUBECONFIG", &file], self.options].concat();
         let process = scene.run(&self.controller.program(program), self.account, &arguments).await;
-        eventually(&format!("{program} serves its webhooks"), async || {
-            tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
-        })
-        .await;
+        eventually(&format!("{program} serves its webhooks"), async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok())
+            .await;
         let reached = |configuration: Value| reached_at(configuration, &format!("127.0.0.1:{port}"), &serving.ca);
         scene.apply(&of_kinds(&rendered, &WEBHOOKS).into_iter().map(reached).collect::<Vec<_>>()).await;
         process

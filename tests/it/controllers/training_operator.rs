@@ -212,7 +212,10 @@ impl Kind {
         scene.user.patch(&path, MERGE_PATCH, &suspend).await.object();
         self.has(scene, &path, "Suspended").await;
         // A pod that is still there when the job is resumed keeps the operator waiting for five minutes.
-        eventually("the pods go", async || !items(&scene.user, PODS).await.iter().any(|pod| of(pod, "suspended") && of_kind(pod, self.name))).await;
+        eventually("the pods go", async || {
+            !items(&scene.user, PODS).await.iter().any(|pod| of(pod, "suspended") && of_kind(pod, self.name))
+        })
+        .await;
         scene.user.patch(&path, MERGE_PATCH, &resume).await.object();
         self.has(scene, &path, "Running").await;
         self.ends(scene, "suspended", Ending::Succeeded, "Succeeded").await;
@@ -245,7 +248,8 @@ impl Kind {
         self.has(scene, &path, "Running").await;
         let scale = json!({"spec": {"replicas": 2}});
         denied(scene, &format!("{path}/scale"), &scale).await;
-        let autoscaler = scene.plane.api().impersonating("system:serviceaccount:kube-system:horizontal-pod-autoscaler", &["system:masters"]);
+        let autoscaler =
+            scene.plane.api().impersonating("system:serviceaccount:kube-system:horizontal-pod-autoscaler", &["system:masters"]);
         autoscaler.patch(&format!("{path}/scale"), MERGE_PATCH, &scale).await.object();
         let workers = async || items(&scene.user, PODS).await.iter().filter(|pod| of(pod, "scales")).count();
         eventually("a worker is added", async || workers().await == 2).await;

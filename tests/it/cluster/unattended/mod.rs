@@ -2,6 +2,7 @@
 //! own service account and no others.
 
 mod certificates;
+mod observed;
 mod registration;
 mod rejected;
 mod replica;
@@ -38,6 +39,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         alone("unattended::what_others_do_to_the_registration_is_undone", registration::drift),
         alone("unattended::system_namespaces_are_spared", registration::spared_namespaces),
         alone("unattended::denials_are_told_by_events", registration::events),
+        alone("unattended::an_open_gate_is_shown_and_closes_in_seconds", observed::gate),
+        alone("unattended::metrics_tell_the_state_of_rules_and_lease", observed::rules_and_lease),
+        alone("unattended::exemptions_hold_for_all_rules", observed::exemptions),
+        alone("unattended::an_annotation_that_means_nothing_is_reported_once", observed::annotation),
+        alone("unattended::rules_in_force_are_listed", observed::listed),
         alone("unattended::nothing_is_left_after_uninstalling", registration::uninstalled),
     ]
 }

@@ -125,7 +125,8 @@ pub(super) fn address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
 
-fn grant(plane: &ControlPlane) {
+/// Applies the roles and their bindings.
+pub(super) fn grant(plane: &ControlPlane) {
     let names: Vec<String> =
         (1..=8).map(|number| if number == 1 { "fieldward".to_owned() } else { format!("fieldward-{number}") }).collect();
     let cluster_role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "fieldward"}, "rules": [
@@ -138,6 +139,7 @@ fn grant(plane: &ControlPlane) {
     let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "fieldward", "namespace": NAMESPACE}, "rules": [
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
         {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["fieldward-tls"], "verbs": ["list", "watch", "update"]},
+        {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": ["fieldward"], "verbs": ["get", "patch"]},
     ]});

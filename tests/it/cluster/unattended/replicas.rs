@@ -186,6 +186,12 @@ pub(super) async fn permitted(assets: Assets) {
     let rule = widget_rule("[widgets]", "[metadata.labels]");
     let kubectl = plane.kubectl();
     tokio::task::spawn_blocking(move || kubectl.run_with(&["apply", "-f", "-"], &rule).ok()).await.unwrap();
+    in_namespace(&plane, &["annotate", "secret", "fieldward-tls", "fieldward.io/renew=certificates"]).await;
+    eventually("an Event says that the annotation means nothing", async || {
+        let events = api.get("/apis/events.k8s.io/v1/namespaces/fieldward/events").await.object();
+        events["items"].as_array().unwrap().iter().any(|event| event["reason"] == "UnknownAnnotation")
+    })
+    .await;
     let (started, mut seen) = (Instant::now(), Seen::default());
     while seen.certificates.len() < 2 {
         seen.look(&api).await;

@@ -156,7 +156,9 @@ impl Lives<'_> {
         object["spec"]["runningEstimate"] = "90s".into();
         let life = self.begin("forwarded", &object).await;
         eventually("the job is annotated", async || {
-            life.job().await["metadata"]["annotations"].as_object().is_some_and(|annotations| annotations.values().any(|value| value == "true"))
+            life.job().await["metadata"]["annotations"]
+                .as_object()
+                .is_some_and(|annotations| annotations.values().any(|value| value == "true"))
         })
         .await;
     }

@@ -73,7 +73,9 @@ async fn with_its_webhooks(assets: Assets) {
 async fn conclude(scene: &Scene, which: &str, lifecycles: usize) {
     let tally = tally::all_let_through(scene, JOBS, &CONTROLLERS.user());
     let recordings = cases::judged_alike(&scene.recordings());
-    eprintln!("controllers: volcano 1.15.1 {which}: {lifecycles} lifecycles, {recordings} reviews recorded, writes by requester: {tally:#?}");
+    eprintln!(
+        "controllers: volcano 1.15.1 {which}: {lifecycles} lifecycles, {recordings} reviews recorded, writes by requester: {tally:#?}"
+    );
 }
 
 /// Installs Volcano's kinds, accounts and roles, starts its controller manager, and opens its queues.
@@ -116,8 +118,11 @@ async fn start_webhooks(scene: &Scene) -> Process {
     let authority = Authority::new();
     let key = ecdsa();
     let file = |name: &str, text: &str| write(scene.folder(), name, text);
-    let (certificate, key, ca) =
-        (file("webhooks.crt", &authority.server(&key)), file("webhooks.key", &key.serialize_pem()), file("webhooks-ca.pem", &authority.pem));
+    let (certificate, key, ca) = (
+        file("webhooks.crt", &authority.server(&key)),
+        file("webhooks.key", &key.serialize_pem()),
+        file("webhooks-ca.pem", &authority.pem),
+    );
     let address = format!("127.0.0.1:{}", free_port());
     let manifests = objects(&VOLCANO.read(MANIFESTS));
     let configurations = of_kinds(&manifests, &["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]);

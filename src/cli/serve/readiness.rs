@@ -1,0 +1,192 @@
+//! When a replica in a cluster is ready, and what `/readyz` says of it.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::watch;
+
+use crate::cluster::api_error::ApiError;
+use crate::cluster::control::{Followed, RegistrationState};
+use crate::cluster::keeping;
+use crate::cluster::objects::Resolved;
+use crate::cluster::placement::Registrations;
+use crate::engine::RuleSet;
+
+/// What a check says until the API server has answered at all.
+pub(super) const NO_ANSWER: &str = "the API server has not answered yet";
+
+/// What a check says: why it holds, or why not.
+type Verdict = Result<String, String>;
+
+/// Ready once the objects that were there at the start are in force.
+pub(super) async fn rules(
+    mut followed: Followed,
+    mut resolved: watch::Receiver<Arc<Resolved>>,
+    mut rules: watch::Receiver<RuleSet>,
+    state: watch::Sender<Verdict>,
+) {
+    loop {
+        let listed = followed.rules.borrow_and_update().clone();
+        let error = followed.rules_error.borrow_and_update().clone();
+        let verdicts = resolved.borrow_and_update().clone();
+        let in_force = rules.borrow_and_update().clone();
+        if let Some(listed) = listed {
+            let is_known = listed.iter().all(|object| verdicts.verdicts.contains_key(&object.name));
+            let waiting = verdicts.documents.iter().filter(|document| !Resolved::has_taken(document, &in_force)).count();
+            if is_known && waiting == 0 {
+                publish(&state, Ok(format!("{} UpdateRules followed", listed.len())));
+            }
+        } else if let Some(error) = error {
+            publish(&state, Err(format!("cannot list UpdateRules: {error}")));
+        }
+        let changed = tokio::select! {
+            changed = followed.rules.changed() => changed,
+            changed = followed.rules_error.changed() => changed,
+            changed = resolved.changed() => changed,
+            changed = rules.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}
+
+/// Ready while a registration trusts the certificate that is shown, or while there is none and creating one has not failed.
+pub(super) async fn registration(
+    mut followed: Followed,
+    mut registration: watch::Receiver<RegistrationState>,
+    keeps: bool,
+    mut shown: watch::Receiver<Vec<u8>>,
+    state: watch::Sender<Verdict>,
+) {
+    loop {
+        let own = String::from_utf8_lossy(&shown.borrow_and_update()).into_owned();
+        let kept = followed.certificates.borrow_and_update().as_ref().map(|kept| kept.bundle());
+        let registrations = followed.registrations.borrow_and_update().clone();
+        let watch_error = followed.registrations_error.borrow_and_update().clone();
+        let own_registration = registration.borrow_and_update().clone();
+        let known = Known {
+            keeps,
+            kept: kept.as_deref(),
+            registrations: registrations.as_deref(),
+            watch_error: watch_error.as_ref(),
+            failure: own_registration.failure().filter(|_| own_registration.leads),
+        };
+        publish(&state, known.verdict(|bundle| keeping::is_trusted(&own, bundle, SystemTime::now())));
+        let changed = tokio::select! {
+            changed = shown.changed() => changed,
+            changed = followed.registrations.changed() => changed,
+            changed = followed.registrations_error.changed() => changed,
+            changed = registration.changed() => changed,
+            // Without a Secret to follow there is nobody who could send.
+            Ok(()) = followed.certificates.changed() => Ok(()),
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}
+
+fn publish(state: &watch::Sender<Verdict>, verdict: Verdict) {
+    state.send_if_modified(|before| {
+        let differs = *before != verdict;
+        *before = verdict;
+        differs
+    });
+}
+
+/// What is known of the registration.
+struct Known<'a> {
+    /// Whether the certificate comes from the cluster.
+    keeps: bool,
+    /// The CAs of the certificate in the cluster.
+    kept: Option<&'a str>,
+    registrations: Option<&'a Registrations>,
+    watch_error: Option<&'a ApiError>,
+    failure: Option<&'a ApiError>,
+}
+
+impl Known<'_> {
+    fn verdict(&self, is_trusted: impl Fn(&str) -> bool) -> Verdict {
+        let Some(registrations) = self.registrations else {
+            return Err(match self.watch_error {
+                Some(error) => format!("cannot list ValidatingWebhookConfigurations: {error}"),
+                None => NO_ANSWER.to_owned(),
+            });
+        };
+        let out_of_sync = self.failure.map(|error| format!("; out of sync: {error}")).unwrap_or_default();
+        // The certificate that is shown before the cluster has one is trusted by nobody.
+        if self.keeps && self.kept.is_none() {
+            return Err(format!("there is no certificate in the cluster yet{out_of_sync}"));
+        }
+        if registrations.is_empty() {
+            return match self.failure {
+                _ if self.kept.is_some_and(|bundle| !is_trusted(bundle)) => {
+                    Err("the certificate in the cluster is not shown yet".to_owned())
+                }
+                Some(error) => Err(format!("nothing is registered: {error}")),
+                None => Ok("nothing registered yet".to_owned()),
+            };
+        }
+        let webhooks = registrations.values().flat_map(|one| one.webhooks.iter().flatten());
+        let bundles: Vec<String> = webhooks
+            .filter_map(|webhook| webhook.client_config.ca_bundle.as_ref())
+            .map(|bundle| String::from_utf8_lossy(&bundle.0).into_owned())
+            .collect();
+        if bundles.is_empty() {
+            return Ok(format!("registered without CAs{out_of_sync}"));
+        }
+        // One is enough: whoever breaks one webhook must not take the answers from the others.
+        if bundles.iter().any(|bundle| is_trusted(bundle)) {
+            Ok(format!("the certificate that is shown is trusted{out_of_sync}"))
+        } else {
+            Err(format!("the registration does not trust the certificate that is shown{out_of_sync}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn registrations(bundles: &[&str]) -> Registrations {
+        let webhook = |bundle: &&str| {
+            let bundle = k8s_openapi::ByteString(bundle.as_bytes().to_vec());
+            json!({"name": "a.fieldward.io", "admissionReviewVersions": ["v1"], "sideEffects": "None", "clientConfig": {"caBundle": bundle}})
+        };
+        let webhooks: Vec<_> = bundles.iter().map(webhook).collect();
+        let one = serde_json::from_value(json!({"metadata": {"name": "fieldward"}, "webhooks": webhooks})).unwrap();
+        Registrations::from([("fieldward".to_owned(), one)])
+    }
+
+    #[test]
+    fn a_registration_that_trusts_the_certificate_makes_a_replica_ready_whatever_else_fails() {
+        let (none, good, bad) = (Registrations::new(), registrations(&["own"]), registrations(&["other"]));
+        let (partly, without) = (registrations(&["other", "own"]), registrations(&[]));
+        let forbidden = ApiError::other(&"no permission");
+        let error = Some(&forbidden);
+        for (registrations, kept, watch_error, failure, expected) in [
+            (None, Some("own"), None, None, Err("the API server has not answered yet")),
+            (None, Some("own"), error, None, Err("cannot list ValidatingWebhookConfigurations: no permission")),
+            (Some(&none), None, None, None, Err("there is no certificate in the cluster yet")),
+            (Some(&none), None, None, error, Err("there is no certificate in the cluster yet; out of sync: no permission")),
+            (Some(&none), Some("other"), None, None, Err("the certificate in the cluster is not shown yet")),
+            (Some(&none), Some("own"), None, None, Ok("nothing registered yet")),
+            (Some(&none), Some("own"), None, error, Err("nothing is registered: no permission")),
+            (Some(&good), Some("own"), None, None, Ok("the certificate that is shown is trusted")),
+            (Some(&good), Some("own"), error, error, Ok("the certificate that is shown is trusted; out of sync: no permission")),
+            (Some(&good), Some("other"), None, None, Ok("the certificate that is shown is trusted")),
+            (Some(&partly), Some("own"), None, None, Ok("the certificate that is shown is trusted")),
+            (Some(&without), Some("own"), None, None, Ok("registered without CAs")),
+            (Some(&bad), Some("own"), None, None, Err("the registration does not trust the certificate that is shown")),
+        ] {
+            let known = Known { keeps: true, kept, registrations, watch_error, failure };
+            let found = known.verdict(|bundle| bundle == "own");
+            assert_eq!(found.as_deref().map_err(String::as_str), expected, "{registrations:?}");
+        }
+        let given = Known { keeps: false, kept: None, registrations: Some(&none), watch_error: None, failure: None };
+        assert!(given.verdict(|_| false).is_ok(), "somebody else's certificate needs no Secret");
+    }
+}

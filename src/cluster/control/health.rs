@@ -1,0 +1,121 @@
+//! What the API server lets this replica do, as metrics, and whether somebody has opened the gate.
+
+use tokio::sync::watch;
+
+use super::{Followed, RegistrationState};
+use crate::cluster::api_error::{ApiError, ErrorClass};
+use crate::cluster::metrics::ClusterMetrics;
+use crate::cluster::placement::Registrations;
+
+/// The errors of one watch: counted, and published until the watch recovers.
+#[derive(Debug, Clone)]
+pub(super) struct WatchErrors {
+    metrics: ClusterMetrics,
+    current: watch::Sender<Option<ApiError>>,
+}
+
+impl WatchErrors {
+    pub(super) fn new(metrics: &ClusterMetrics) -> Self {
+        Self { metrics: metrics.clone(), current: watch::Sender::new(None) }
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<Option<ApiError>> {
+        self.current.subscribe()
+    }
+
+    pub(super) fn failed(&self, error: &ApiError) {
+        self.metrics.count_error(error.class);
+        self.current.send_if_modified(|current| current.replace(error.clone()).as_ref() != Some(error));
+    }
+
+    pub(super) fn recovered(&self) {
+        self.current.send_if_modified(|current| current.take().is_some());
+    }
+}
+
+/// Keeps the metrics up to date, and logs when the gate is opened and closed; until nothing is followed any more.
+pub(super) async fn observe(mut followed: Followed, mut state: watch::Receiver<RegistrationState>, metrics: ClusterMetrics) {
+    let mut was_open = false;
+    loop {
+        let registrations = followed.registrations.borrow_and_update().clone();
+        let watch_error = followed.registrations_error.borrow_and_update().clone();
+        let rules = followed.rules.borrow_and_update().clone();
+        let current = state.borrow_and_update().clone();
+        metrics.set_present(registrations.as_ref().is_some_and(|all| !all.is_empty()));
+        metrics.set_lease_holder(current.leads);
+        let (is_in_sync, rejected) = (current.in_sync_since.is_some(), current.rejected.len());
+        metrics.set_in_sync(current.leads && is_in_sync, if current.leads { rejected } else { 0 });
+        metrics.count_conditions(rules.iter().flat_map(|rules| rules.iter()).map(|rule| &rule.status));
+        let failure = current.failure().filter(|_| current.leads);
+        let is_open = is_gate_open(registrations.as_deref(), watch_error.as_ref(), failure);
+        metrics.set_gate_open(is_open);
+        match (was_open, is_open) {
+            (false, true) => tracing::error!(
+                "the gate is open: nothing is registered, and this replica is forbidden to register anything; \
+                 `helm upgrade` or `kubectl apply -k` closes it"
+            ),
+            (true, false) => tracing::info!("the gate is closed"),
+            _ => {}
+        }
+        was_open = is_open;
+        let changed = tokio::select! {
+            changed = followed.registrations.changed() => changed,
+            changed = followed.registrations_error.changed() => changed,
+            changed = followed.rules.changed() => changed,
+            changed = state.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
+    }
+}
+
+/// Whether nothing is registered, as far as is known, and the API server forbids to look or to write.
+fn is_gate_open(registrations: Option<&Registrations>, watch_error: Option<&ApiError>, failure: Option<&ApiError>) -> bool {
+    let is_forbidden = |error: Option<&ApiError>| error.is_some_and(|error| error.class == ErrorClass::Forbidden);
+    registrations.is_none_or(Registrations::is_empty) && (is_forbidden(watch_error) || is_forbidden(failure))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gate_is_open_if_nothing_is_registered_and_registering_is_forbidden() {
+        let (none, one) = (Registrations::new(), Registrations::from([("fieldward".to_owned(), Default::default())]));
+        let mut forbidden = ApiError::other(&"no");
+        forbidden.class = ErrorClass::Forbidden;
+        let other = ApiError::other(&"away");
+        for (registrations, watch_error, failure, is_open) in [
+            (Some(&none), None, Some(&forbidden), true),
+            (Some(&none), Some(&forbidden), None, true),
+            (None, Some(&forbidden), None, true),
+            (Some(&none), None, None, false),
+            (Some(&none), Some(&other), Some(&other), false),
+            (Some(&one), None, Some(&forbidden), false),
+            (Some(&one), Some(&forbidden), None, false),
+            (None, None, None, false),
+        ] {
+            let found = is_gate_open(registrations, watch_error, failure);
+            assert_eq!(found, is_open, "{registrations:?} {watch_error:?} {failure:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_a_watch_is_published_until_it_recovers() {
+        let registry = prometheus::Registry::new();
+        let metrics = ClusterMetrics::register(&registry).unwrap();
+        let errors = WatchErrors::new(&metrics);
+        let current = errors.subscribe();
+        let error = ApiError::other(&"away");
+        errors.failed(&error);
+        errors.failed(&error);
+        assert_eq!(current.borrow().as_ref(), Some(&error));
+        errors.recovered();
+        assert_eq!(*current.borrow(), None);
+        let families = registry.gather();
+        let counted = families.iter().find(|family| family.name() == "fieldward_api_errors_total").unwrap();
+        let total: f64 = counted.get_metric().iter().map(|metric| metric.get_counter().get_value()).sum();
+        assert!((total - 2.0).abs() < f64::EPSILON, "{total}");
+    }
+}

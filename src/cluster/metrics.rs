@@ -1,0 +1,160 @@
+//! Metrics of a process in cluster mode. Every label has a fixed set of values.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus::{Gauge, GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use super::api_error::ErrorClass;
+use super::update_rule::UpdateRuleStatus;
+
+/// The states that a condition of an UpdateRule can have: type, status and reason. A test compares them with what the status says.
+pub(super) const STATES: [(&str, &str, &str); 12] = [
+    ("Accepted", "True", "Valid"),
+    ("Accepted", "False", "Invalid"),
+    ("Accepted", "False", "NeverAccepted"),
+    ("Conflicting", "True", "HeldByAnother"),
+    ("Conflicting", "False", "NoConflict"),
+    ("Registered", "True", "Registered"),
+    ("Registered", "False", "Failed"),
+    ("Registered", "False", "NotInForce"),
+    ("Registered", "False", "Pending"),
+    ("Registered", "False", "Rejected"),
+    ("SchemaWarning", "True", "NotInSchema"),
+    ("SchemaWarning", "False", "Fits"),
+];
+
+/// The metrics; clones share their values.
+#[derive(Debug, Clone)]
+pub struct ClusterMetrics {
+    present: Flag,
+    in_sync: Flag,
+    rejected: IntGauge,
+    gate_open: IntGauge,
+    lease_holder: IntGauge,
+    conditions: IntGaugeVec,
+    errors: IntCounterVec,
+    last_error: GaugeVec,
+}
+
+/// A gauge that is 0 or 1, and since when.
+#[derive(Debug, Clone)]
+struct Flag {
+    value: IntGauge,
+    since: Gauge,
+}
+
+impl Flag {
+    fn new(name: &str, help: &str) -> prometheus::Result<Self> {
+        let since = format!("When {name} changed last, or the start of the process.");
+        Ok(Self { value: IntGauge::new(name, help)?, since: Gauge::new(format!("{name}_since_timestamp_seconds"), since)? })
+    }
+
+    fn set(&self, value: bool, now: SystemTime) {
+        let value = i64::from(value);
+        if self.value.get() != value || self.since.get() <= 0.0 {
+            self.since.set(seconds(now));
+        }
+        self.value.set(value);
+    }
+}
+
+impl ClusterMetrics {
+    /// Registers all metrics.
+    ///
+    /// # Errors
+    /// Two metrics have the same name, which is a bug.
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let metrics = Self {
+            present: Flag::new(
+                "fieldward_registration_present",
+                "Whether the API server has a ValidatingWebhookConfiguration of this installation.",
+            )?,
+            in_sync: Flag::new(
+                "fieldward_registration_in_sync",
+                "Whether all that can be registered is registered: 1 on the replica that holds the lease, or 0.",
+            )?,
+            rejected: IntGauge::new(
+                "fieldward_registration_rejected_rules",
+                "Rules that the API server rejects, on the replica that holds the lease.",
+            )?,
+            gate_open: IntGauge::new(
+                "fieldward_gate_open",
+                "Whether nothing is registered and this replica may not register anything: the runbook's command has opened the gate.",
+            )?,
+            lease_holder: IntGauge::new("fieldward_lease_holder", "Whether this replica holds the lease.")?,
+            conditions: IntGaugeVec::new(
+                Opts::new("fieldward_updaterule_conditions", "UpdateRules by the conditions in their status."),
+                &["condition", "status", "reason"],
+            )?,
+            errors: IntCounterVec::new(
+                Opts::new("fieldward_api_errors_total", "Requests to the API server that failed, by class of error."),
+                &["class"],
+            )?,
+            last_error: GaugeVec::new(
+                Opts::new(
+                    "fieldward_api_last_error_timestamp_seconds",
+                    "When a request to the API server failed last, by class of error; 0 if none did.",
+                ),
+                &["class"],
+            )?,
+        };
+        for flag in [&metrics.present, &metrics.in_sync] {
+            registry.register(Box::new(flag.value.clone()))?;
+            registry.register(Box::new(flag.since.clone()))?;
+            flag.set(false, SystemTime::now());
+        }
+        for gauge in [&metrics.rejected, &metrics.gate_open, &metrics.lease_holder] {
+            registry.register(Box::new(gauge.clone()))?;
+        }
+        registry.register(Box::new(metrics.conditions.clone()))?;
+        registry.register(Box::new(metrics.errors.clone()))?;
+        registry.register(Box::new(metrics.last_error.clone()))?;
+        // A counter that begins at zero shows its first error as an increase.
+        for class in ErrorClass::ALL {
+            metrics.errors.with_label_values(&[class.as_str()]).inc_by(0);
+            metrics.last_error.with_label_values(&[class.as_str()]).set(0.0);
+        }
+        metrics.count_conditions(std::iter::empty());
+        Ok(metrics)
+    }
+
+    pub(super) fn set_present(&self, is_present: bool) {
+        self.present.set(is_present, SystemTime::now());
+    }
+
+    pub(super) fn set_in_sync(&self, is_in_sync: bool, rejected: usize) {
+        self.in_sync.set(is_in_sync, SystemTime::now());
+        self.rejected.set(i64::try_from(rejected).unwrap_or(i64::MAX));
+    }
+
+    pub(super) fn set_gate_open(&self, is_open: bool) {
+        self.gate_open.set(i64::from(is_open));
+    }
+
+    pub(super) fn set_lease_holder(&self, holds: bool) {
+        self.lease_holder.set(i64::from(holds));
+    }
+
+    pub(super) fn count_error(&self, class: ErrorClass) {
+        self.errors.with_label_values(&[class.as_str()]).inc();
+        self.last_error.with_label_values(&[class.as_str()]).set(seconds(SystemTime::now()));
+    }
+
+    /// Counts all UpdateRules anew.
+    pub(super) fn count_conditions<'a>(&self, rules: impl Iterator<Item = &'a UpdateRuleStatus>) {
+        let mut counts = STATES.map(|state| (state, 0));
+        for condition in rules.flat_map(|status| &status.conditions) {
+            let found = (condition.type_.as_str(), condition.status.as_str(), condition.reason.as_str());
+            if let Some((_, count)) = counts.iter_mut().find(|(state, _)| *state == found) {
+                *count += 1;
+            }
+        }
+        for ((condition, status, reason), count) in counts {
+            self.conditions.with_label_values(&[condition, status, reason]).set(count);
+        }
+    }
+}
+
+fn seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
