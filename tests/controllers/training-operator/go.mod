@@ -72,5 +72,8 @@ require (
 )
 
 require (
+	fieldward.io/tests/controllers/spellings v0.0.0-00010101000000-000000000000
 	github.com/kubeflow/training-operator v1.8.1
 )
+
+replace fieldward.io/tests/controllers/spellings => ../spellings

@@ -18,13 +18,29 @@ use super::{Controller, trial};
 use crate::cluster::api::{Answer, MERGE_PATCH};
 use crate::cluster::assets::Assets;
 use crate::cluster::{eventually, process::Process};
+use crate::corpus::root;
+use crate::golden;
 use crate::support::go::Pins;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![
+    let lives = [
         trial("training_operator::documented", TRAINING_OPERATOR, under_the_documented_rules),
         trial("training_operator::packs", TRAINING_OPERATOR, under_the_rules_for_its_shape),
-    ]
+    ];
+    KINDS.map(spellings_are_as_the_types_say).into_iter().chain(lives).collect()
+}
+
+/// The data that all runs of the tests judge is what the program finds; `FIELDWARD_BLESS=1` renews it.
+fn spellings_are_as_the_types_say(kind: Kind) -> Trial {
+    let (resource, name) = (kind.resource, kind.name.to_lowercase());
+    Trial::test(format!("controllers::training_operator::spellings_of_{resource}_are_as_the_types_say"), move || {
+        let definition = TRAINING_OPERATOR.folder().join(format!("manifests/base/crds/kubeflow.org_{resource}.yaml"));
+        let output = TRAINING_OPERATOR.pins.go().args(["run", "./spellings"]).arg(definition).arg(kind.name).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let file = root().join(format!("tests/controllers/training-operator/{name}-spellings.json"));
+        golden::compare(&file, &String::from_utf8(output.stdout).unwrap());
+        Ok(())
+    })
 }
 
 pub(crate) const TRAINING_OPERATOR: Controller = Controller {
