@@ -78,11 +78,14 @@ fn is_gate_open(registrations: Option<&Registrations>, watch_error: Option<&ApiE
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
+
     use super::*;
 
     #[test]
     fn the_gate_is_open_if_nothing_is_registered_and_registering_is_forbidden() {
-        let (none, one) = (Registrations::new(), Registrations::from([("fieldward".to_owned(), Default::default())]));
+        let one = ValidatingWebhookConfiguration::default();
+        let (none, one) = (Registrations::new(), Registrations::from([("fieldward".to_owned(), one)]));
         let mut forbidden = ApiError::other(&"no");
         forbidden.class = ErrorClass::Forbidden;
         let other = ApiError::other(&"away");
