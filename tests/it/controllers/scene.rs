@@ -32,7 +32,7 @@ pub(crate) struct Scene {
     /// The API for the user.
     pub(crate) user: Api,
     pub(crate) kubelet: Kubelet,
-    pub(crate) server: Server,
+    _server: Server,
     folder: TempDir,
 }
 
@@ -53,7 +53,7 @@ impl Scene {
         plane.kubectl().run_with(&["apply", "-f", "-"], &String::from_utf8(printed.stdout).unwrap()).ok();
         let user = plane.api().impersonating(USER, &["system:authenticated"]);
         let kubelet = Kubelet::start(plane.api()).await;
-        let scene = Self { plane, user, kubelet, server, folder };
+        let scene = Self { plane, user, kubelet, _server: server, folder };
         scene.admit_the_user().await;
         scene
     }
@@ -78,9 +78,8 @@ impl Scene {
 
     /// Waits until fieldward is asked: until this update, which it denies, is no longer let through. Nothing is stored.
     pub(crate) async fn in_force(&self, object: &str, denied: &Value) {
-        let api = self.plane.api();
         let path = format!("{object}?dryRun=All");
-        eventually("fieldward is asked", async || api.patch(&path, MERGE_PATCH, denied).await.code == 403).await;
+        eventually("fieldward is asked", async || self.user.patch(&path, MERGE_PATCH, denied).await.code == 403).await;
     }
 
     /// Starts a program as a service account, which gets no more than RBAC grants it.
