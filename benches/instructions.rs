@@ -1,8 +1,9 @@
 //! How many instructions the engine spends on fixed reviews, compared with `benches/instructions.txt`.
 //!
-//! `cargo bench --bench instructions` fails if a case takes more, or fewer, than the baseline says, beyond [`TOLERANCE`];
+//! `.ci/static bench --bench instructions` fails if a case takes more, or fewer, than the baseline says, beyond [`TOLERANCE`];
 //! `-- --write` renews the baseline; `-- --repeat N` measures N times and shows how far the counts lie apart. Instructions are counted
-//! by callgrind, of [`measured`] alone, so neither the machine's load nor its clock matters. The compiler and the C library do.
+//! by callgrind, of [`measured`] alone, so neither the machine's load nor its clock matters. The compiler and the C library do: the
+//! baseline is that of the static build, which the image has too.
 
 mod support;
 
@@ -91,7 +92,7 @@ fn compare(times: u32) -> anyhow::Result<ExitCode> {
     if baseline.made_by != made_by {
         println!("the baseline was made by {}, this is {made_by}", baseline.made_by);
     }
-    println!("if it is meant to be so: cargo bench --bench instructions -- --write");
+    println!("if it is meant to be so: .ci/static bench --bench instructions -- --write");
     Ok(ExitCode::FAILURE)
 }
 
@@ -146,7 +147,8 @@ impl Baseline {
     }
 
     fn read() -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(Self::path()).context("no baseline; cargo bench --bench instructions -- --write makes one")?;
+        let text =
+            std::fs::read_to_string(Self::path()).context("no baseline; .ci/static bench --bench instructions -- --write makes one")?;
         let mut lines = text.lines();
         let made_by = lines.next().and_then(|line| line.strip_prefix("# ")).context("expected `# compiler` as the first line")?;
         let entry = |line: &str| {
