@@ -30,6 +30,7 @@ pub(crate) const JOBSET: Operator = Operator {
     account: Account { namespace: "jobset-system", name: "jobset-controller-manager" },
     api_version: "config.jobset.x-k8s.io/v1alpha1",
     configuration: "",
+    fills_in_its_ca: false,
     options: &[],
 };
 
@@ -48,7 +49,7 @@ async fn lifecycles(assets: Assets) {
     let _controller = JOBSET.start(&scene).await;
     scene.namespace("sets").await;
     let probe = create(&scene, "probe", &json!({"suspend": true})).await;
-    scene.in_force(&probe, &json!({"spec": {"network": {"enableDNSHostnames": false}}})).await;
+    scene.in_force(&probe, &finalizer()).await;
     tokio::join!(succeeds(&scene), fails(&scene), restarts(&scene), is_suspended(&scene), expires(&scene), is_deleted(&scene));
     // Left to the deletion of the namespace.
     create(&scene, "running", &json!({})).await;
@@ -66,12 +67,18 @@ async fn lifecycles(assets: Assets) {
 async fn succeeds(scene: &Scene) {
     let path = create(scene, "succeeds", &json!({})).await;
     runs(scene, "succeeds").await;
-    for denied in [json!({"spec": {"successPolicy": {"operator": "Any"}}}), json!({"spec": {"failurePolicy": {"maxRestarts": 9}}})] {
+    for denied in [finalizer(), json!({"spec": {"coordinator": {"replicatedJob": "workers"}}})] {
         let answer = scene.user.patch(&path, MERGE_PATCH, &denied).await;
         assert_eq!(answer.code, 403, "{answer:?}");
+        assert!(answer.message().contains("fieldward.io\" denied the request: "), "{answer:?}");
     }
     scene.user.patch(&path, MERGE_PATCH, &json!({"metadata": {"labels": {"team": "a"}}})).await.object();
     ends(scene, "succeeds", Ending::Succeeded, "Completed").await;
+}
+
+/// Neither the schema nor JobSet's own webhook minds it.
+fn finalizer() -> Value {
+    json!({"metadata": {"finalizers": ["example.com/by-a-user"]}})
 }
 
 async fn fails(scene: &Scene) {

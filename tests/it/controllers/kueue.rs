@@ -35,6 +35,8 @@ const KUEUE: Operator = Operator {
     account: Account { namespace: "kueue-system", name: "kueue-controller-manager" },
     api_version: "config.kueue.x-k8s.io/v1beta1",
     configuration: "integrations: {frameworks: [batch/job, pod, jobset.x-k8s.io/jobset, kubeflow.org/pytorchjob, kubeflow.org/tfjob]}\n",
+    // Without, it reads a certificate for its metrics in a folder of the system.
+    fills_in_its_ca: true,
     // Its own API would need a Service.
     options: &["--feature-gates=VisibilityOnDemand=false"],
 };
@@ -172,9 +174,12 @@ async fn queue(scene: &Scene) {
     }});
     let mut local = named("LocalQueue", "team", json!({"spec": {"clusterQueue": "team"}}));
     local["metadata"]["namespace"] = "queue".into();
+    let (flavors, flavor) = ("/apis/kueue.x-k8s.io/v1beta1/resourceflavors?dryRun=All", named("ResourceFlavor", "gpu", flavor));
+    // The server of the webhooks listens a while before it knows them all.
+    eventually("Kueue's webhooks answer", async || scene.user.create(flavors, &flavor).await.is_ok()).await;
     scene
         .apply(&[
-            named("ResourceFlavor", "gpu", flavor),
+            flavor,
             named("ClusterQueue", "team", cluster_queue),
             local,
             named("WorkloadPriorityClass", "high", json!({"value": 1000})),
@@ -210,6 +215,10 @@ impl Admitted {
         job["metadata"] = json!({"name": name, "labels": {"kueue.x-k8s.io/queue-name": "team"}});
         job["metadata"]["labels"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let collection = format!("{}/namespaces/queue/{}", self.api, self.guarded.resource);
+        eventually(&format!("{collection}/{name} can be created"), async || {
+            scene.user.create(&format!("{collection}?dryRun=All"), &job).await.is_ok()
+        })
+        .await;
         scene.user.create(&collection, &job).await.object();
         format!("{collection}/{name}")
     }

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use super::Controller;
-use super::manifests::{objects, of_kinds, reached_at};
+use super::manifests::{asked_nothing, objects, of_kinds, reached_at};
 use super::scene::{Account, Scene, free_port};
 use super::serving::Serving;
 use crate::cluster::eventually;
@@ -19,6 +19,8 @@ pub(crate) struct Operator {
     pub(crate) api_version: &'static str,
     /// What the configuration file says besides where the controller listens.
     pub(crate) configuration: &'static str,
+    /// Whether it insists on filling a CA of its own into its webhook configurations.
+    pub(crate) fills_in_its_ca: bool,
     /// Options besides that file.
     pub(crate) options: &'static [&'static str],
 }
@@ -35,6 +37,10 @@ impl Operator {
         let folder = self.controller.folder().join("config/default");
         let rendered = objects(&scene.plane.kubectl().run(&["kustomize", folder.to_str().unwrap()]).ok());
         scene.apply(&of_kinds(&rendered, &INSTALLED)).await;
+        if self.fills_in_its_ca {
+            scene.apply(&of_kinds(&rendered, &["Secret"])).await;
+            scene.apply(&of_kinds(&rendered, &WEBHOOKS).into_iter().map(asked_nothing).collect::<Vec<_>>()).await;
+        }
         let (program, _) = self.controller.programs[0];
         let own = scene.folder().join(format!("{program}-files"));
         let (port, serving) = (free_port(), Serving::new(&own));
@@ -45,7 +51,10 @@ impl Operator {
         let process = scene.run(&self.controller.program(program), self.account, &arguments).await;
         eventually(&format!("{program} serves its webhooks"), async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok())
             .await;
-        let reached = |configuration: Value| reached_at(configuration, &format!("127.0.0.1:{port}"), &serving.ca);
+        let reached = |mut configuration: Value| {
+            configuration["metadata"]["name"] = format!("{program}-reached").into();
+            reached_at(configuration, &format!("127.0.0.1:{port}"), &serving.ca)
+        };
         scene.apply(&of_kinds(&rendered, &WEBHOOKS).into_iter().map(reached).collect::<Vec<_>>()).await;
         process
     }
@@ -53,9 +62,10 @@ impl Operator {
     fn file(&self, port: u16, serving: &Serving) -> String {
         format!(
             "apiVersion: {}\nkind: Configuration\nleaderElection: {{leaderElect: false}}\nmetrics: {{bindAddress: \"0\"}}\n\
-             health: {{healthProbeBindAddress: \"0\"}}\ninternalCertManagement: {{enable: false}}\n\
+             health: {{healthProbeBindAddress: \"0\"}}\ninternalCertManagement: {{enable: {}}}\n\
              webhook: {{host: 127.0.0.1, port: {port}, certDir: {}}}\n{}",
             self.api_version,
+            self.fills_in_its_ca,
             serving.folder.display(),
             self.configuration
         )

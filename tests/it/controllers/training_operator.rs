@@ -9,7 +9,7 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use super::kubelet::{Ending, items};
-use super::manifests::{objects, reached_at};
+use super::manifests::{asked_nothing, objects, reached_at};
 use super::scene::{Account, Scene, free_port};
 use super::serving::Serving;
 use super::tally::Guarded;
@@ -157,11 +157,11 @@ pub(crate) async fn install(scene: &Scene) -> Process {
     process
 }
 
-/// The configuration that the operator fills with a CA of its own, for a Service that does not resolve here: it is asked about nothing.
-fn to_be_filled(mut configuration: Value) -> Value {
+/// The configuration that the operator fills, with the name that it knows and a Service.
+fn to_be_filled(configuration: Value) -> Value {
+    let mut configuration = asked_nothing(configuration);
     configuration["metadata"]["name"] = "validator.training-operator.kubeflow.org".into();
     for webhook in configuration["webhooks"].as_array_mut().unwrap() {
-        webhook["rules"] = json!([]);
         webhook["clientConfig"]["service"]["name"] = "training-operator".into();
         webhook["clientConfig"]["service"]["namespace"] = OPERATOR.namespace.into();
     }
