@@ -79,9 +79,10 @@ fn detail(message: &str) -> String {
     }
 }
 
-/// The CEL compiler draws the place below its message.
+/// The message without what follows it: the CEL compiler draws the place, other checks add examples and a regular expression.
 fn first_line(message: &str) -> String {
-    message.lines().next().unwrap_or_default().replacen("ERROR: <input>:", "", 1)
+    let line = message.lines().next().unwrap_or_default();
+    line.split(" (e.g. ").next().unwrap_or_default().replacen("ERROR: <input>:", "", 1)
 }
 
 fn short(text: &str) -> String {
@@ -115,7 +116,7 @@ mod tests {
             ),
             (
                 "webhooks[0].objectSelector.matchLabels",
-                "Invalid value: \"a b\": name part must consist of alphanumeric characters",
+                "Invalid value: \"a b\": name part must consist of alphanumeric characters (e.g. 'MyName', regex used for validation is '[a]')",
                 "spec.matchConstraints.objectSelector.matchLabels: name part must consist of alphanumeric characters, found `a b`",
             ),
             (

@@ -51,7 +51,7 @@ fn rejected() -> Vec<(&'static str, String)> {
     let replaced = [
         ("has a group beside all groups", "apiGroups: [example.com]", "apiGroups: ['*', apps]"),
         ("has an empty subresource", "resources: [things]", "resources: ['daemonsets/']"),
-        ("has an empty version", "apiVersions: [v1]", "apiVersions: ['*', v1]"),
+        ("has a version beside all versions", "apiVersions: [v1]", "apiVersions: ['*', v1]"),
     ];
     let by_condition = conditions.map(|(what, expression)| (what, named("bad", "things", "", &condition(expression))));
     let by_constraints = constraints.map(|(what, constraints)| (what, named("bad", "things", constraints, "")));
