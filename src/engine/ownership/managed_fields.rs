@@ -347,7 +347,7 @@ mod tests {
         let nested = format!("[{{\"manager\":\"m\",\"fieldsV1\":{}{{}}{}}}]", r#"{"f:x":"#.repeat(9_000), "}".repeat(9_000));
         let deep: Vec<Step<'_>> = vec![Step::Member("x"); 9_000];
         for text in ["", "1", "{}", "[", "null", &nested] {
-            assert_eq!(last_writers(Some(text), None, &[QUEUE.to_vec(), deep.clone()]), [None, None], "{:.20}", text);
+            assert_eq!(last_writers(Some(text), None, &[QUEUE.to_vec(), deep.clone()]), [None, None], "{text:.20}");
         }
         assert_eq!(last_writers(None, None, &[Vec::new()]), [None]);
     }

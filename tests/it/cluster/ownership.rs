@@ -68,6 +68,6 @@ fn send(ward: &Ward, verb: &[&str], job: &Value) -> Printed {
 async fn claimed(ward: &Ward, name: &str, claim: &str) {
     let api = ward.plane.api().impersonating(CONTROLLER, &["system:serviceaccounts", "system:authenticated"]);
     let path = format!("{}/{name}?fieldManager=vc-controller-manager", ward.collection(JOBS));
-    let patch = json!([{"op": "add", "path": "/spec/volumes/0/volumeClaimName", "value": claim}]);
-    eventually("RBAC knows the controller", async || api.patch(&path, JSON_PATCH, &patch).await.is_ok()).await;
+    let added = json!([{"op": "add", "path": "/spec/volumes/0/volumeClaimName", "value": claim}]);
+    eventually("RBAC knows the controller", async || api.patch(&path, JSON_PATCH, &added).await.is_ok()).await;
 }
