@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::engine::{FailurePolicy, LabelSelector, Rule};
+use crate::engine::{FailurePolicy, LONGEST_NAME, LabelSelector, Rule};
 
 /// The label that every namespace has, with its name.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
@@ -112,9 +112,6 @@ impl CaBundle {
         String::from_utf8_lossy(&self.0).into_owned()
     }
 }
-
-/// Characters of a rule's name of which a webhook's can still be made.
-pub const LONGEST_NAME: usize = 253 - ".fieldward.io".len();
 
 /// What judging a review does besides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSONSchemaProps};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, CustomResourceExt};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::engine::SpecSchema;
+use crate::engine::{LONGEST_NAME, SpecSchema};
 
 /// The spec of a rule, as it came: the engine alone reads it.
 #[expect(clippy::duplicated_attributes, reason = "each column has its own")]
@@ -100,5 +100,16 @@ pub struct LastGood {
 
 /// The definition of the resource, as a cluster takes it.
 pub fn definition() -> CustomResourceDefinition {
-    UpdateRule::crd()
+    let mut definition = UpdateRule::crd();
+    let name =
+        JSONSchemaProps { type_: Some("string".to_owned()), max_length: i64::try_from(LONGEST_NAME).ok(), ..JSONSchemaProps::default() };
+    let metadata = JSONSchemaProps {
+        type_: Some("object".to_owned()),
+        properties: Some([("name".to_owned(), name)].into()),
+        ..JSONSchemaProps::default()
+    };
+    for schema in definition.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut()) {
+        schema.properties.get_or_insert_default().insert("metadata".to_owned(), metadata.clone());
+    }
+    definition
 }

@@ -37,9 +37,9 @@ pub use record::{Recording, Unrecorded, record};
 pub use regarding::{Denial, Regarding};
 pub use reply::{Decision, Judgement, Reply, RuleOutcome, Subject};
 pub use rules::{
-    Actions, Builtin, Declaration, Document, Effect, Entry, Equal, Equality, Exemptions, FailurePolicy, LabelSelector, MatchCondition,
-    Meaning, OWNED, Reason, Requesters, ResourceRule, Rule, RuleError, RuleErrors, RuleName, RuleSet, SelectionKey, SelectorExpression,
-    SpecSchema, Verb, Verbs,
+    Actions, Builtin, Declaration, Document, Effect, Entry, Equal, Equality, Exemptions, FailurePolicy, LONGEST_NAME, LabelSelector,
+    MatchCondition, Meaning, OWNED, Reason, Requesters, ResourceRule, Rule, RuleError, RuleErrors, RuleName, RuleSet, SelectionKey,
+    SelectorExpression, SpecSchema, Verb, Verbs,
 };
 pub use verdict::ChangeKind;
 pub(crate) use words::cut_bytes;

@@ -66,6 +66,7 @@ static COMMANDS: &[Line] = &[
     line("rules-show-conditions", "rules show conditional -o json --no-builtin-rules --rules tests/golden/files/conditional.yaml"),
     // Kubernetes itself lets anybody change the state on which its own rules depend, and lint says so.
     line("rules-lint-kubernetes", "rules lint deploy/rules/kubernetes"),
+    line("rules-lint-unnameable", "rules lint tests/golden/files/unnameable.yaml"),
     line("rules-lint-conditions", "rules lint tests/golden/files/conditional.yaml"),
     line("rules-lint-roundabout", "rules lint tests/golden/files/roundabout.yaml"),
     line("rules-lint-opened", "rules lint tests/golden/files/opened.yaml"),

@@ -11,16 +11,13 @@ use super::{Condition, Program, Read, metered, names, reads};
 use crate::engine::words::{cut, harmless};
 
 /// Bytes of an expression, at most.
-const LONGEST: usize = 4096;
+pub(super) const LONGEST: usize = 4096;
 
 /// Levels of an expression, at most: the library evaluates by recursion.
 const DEEPEST: usize = 48;
 
-/// What conditions of rules and of policies see, and those of a registration do not.
-const OF_OTHERS: [&str; 6] = ["oldValue", "value", "self", "variables", "params", "namespaceObject"];
-
 /// The stack on which an expression is parsed: the parser's own limit of recursion is generous, and without optimisation a level takes much.
-const STACK: usize = 134_217_728;
+pub(super) const STACK: usize = 134_217_728;
 
 /// What is wrong with an expression.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,12 +41,12 @@ pub enum Unread {
 }
 
 impl Fault {
-    fn start(message: impl Into<String>) -> Self {
+    pub(super) fn start(message: impl Into<String>) -> Self {
         Self { line: 1, column: 1, message: message.into() }
     }
 
     /// At a byte of the text.
-    fn at(text: &str, offset: usize, message: String) -> Self {
+    pub(super) fn at(text: &str, offset: usize, message: String) -> Self {
         let before = text.get(..offset).unwrap_or_default();
         let line = before.rsplit('\n').next().unwrap_or_default();
         Self { line: before.matches('\n').count() + 1, column: line.chars().count() + 1, message }
@@ -123,32 +120,6 @@ pub(super) fn reads(text: &str) -> Result<Vec<Read>, Unread> {
     })
 }
 
-/// Why the API server would refuse an expression in a registration, as far as that is known here; none if it is not CEL either.
-pub(super) fn refused(text: &str) -> Option<String> {
-    stacker::grow(STACK, || {
-        let program = parse(text).ok()?;
-        let expression = program.expression();
-        if depth(expression) > DEEPEST {
-            return None;
-        }
-        if let Some(found) = never_a_bool(expression) {
-            return Some(format!("is {found}, not true or false"));
-        }
-        let (mut names, mut bound) = (Vec::new(), Vec::new());
-        let mut waiting = vec![expression];
-        while let Some(expression) = waiting.pop() {
-            match &expression.expr {
-                Expr::Ident(name) => names.push(name),
-                Expr::Comprehension(each) => bound.push(&each.iter_var),
-                _ => {}
-            }
-            children(expression, &mut |child| waiting.push(child));
-        }
-        let unknown = names.into_iter().find(|name| OF_OTHERS.contains(&name.as_str()) && !bound.contains(name))?;
-        Some(format!("reads `{unknown}`, which a match condition does not see"))
-    })
-}
-
 fn parse(text: &str) -> Result<cel::Program, Fault> {
     if text.trim().is_empty() {
         return Err(Fault::start("expected a CEL expression, found an empty text"));
@@ -167,7 +138,7 @@ fn unreadable() -> Fault {
     Fault::start("expected a CEL expression, found something that cannot be read")
 }
 
-fn syntax(text: &str, error: &cel::ParseError) -> Fault {
+pub(super) fn syntax(text: &str, error: &cel::ParseError) -> Fault {
     let (line, column) = (usize::try_from(error.pos.0).unwrap_or_default().max(1), usize::try_from(error.pos.1).unwrap_or_default().max(1));
     let message = error.msg.trim_start_matches("Syntax error: ");
     // The library lists all that could have stood there.
@@ -187,7 +158,7 @@ fn depth(expression: &IdedExpr) -> usize {
 }
 
 /// What an expression is whose result is no bool, whatever the objects are.
-fn never_a_bool(expression: &IdedExpr) -> Option<&'static str> {
+pub(super) fn never_a_bool(expression: &IdedExpr) -> Option<&'static str> {
     match &expression.expr {
         Expr::Literal(LiteralValue::Boolean(_)) => None,
         Expr::Literal(LiteralValue::String(_)) => Some("a text"),

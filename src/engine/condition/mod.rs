@@ -8,6 +8,8 @@ mod asking;
 mod compile;
 mod failure;
 mod grants;
+mod kubernetes;
+mod match_condition;
 mod meter;
 mod metered;
 mod names;
@@ -28,6 +30,7 @@ pub(super) use compile::{Fault, compile};
 pub use failure::ConditionFailure;
 use failure::Failure;
 pub(super) use grants::{Conditions, Grants, Presence};
+pub(super) use match_condition::check as check_match_condition;
 pub(super) use meter::{AT_ONCE, BUDGET};
 pub use reads::Read;
 
@@ -76,9 +79,9 @@ impl Condition {
         compile::reads(expression)
     }
 
-    /// Why the API server would refuse any CEL expression as a match condition, in words that follow its name; none if nothing is known.
-    pub fn refused_in_registration(expression: &str) -> Option<String> {
-        compile::refused(expression)
+    /// Whether any match condition reads `namespaceObject`, which is null where the API server evaluates a webhook's conditions.
+    pub fn reads_namespace(expression: &str) -> bool {
+        match_condition::reads_namespace(expression)
     }
 
     /// What it reads: each variable with the members named on the way.

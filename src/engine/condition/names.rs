@@ -174,12 +174,12 @@ impl<'e> Check<'e> {
     }
 }
 
-fn of_nothing(at: &IdedExpr) -> Option<String> {
+pub(super) fn of_nothing(at: &IdedExpr) -> Option<String> {
     read(at).and_then(|read| read.of_nothing())
 }
 
 /// The node of a chain at which it leaves what there is.
-fn first_of_nothing(at: &IdedExpr) -> &IdedExpr {
+pub(super) fn first_of_nothing(at: &IdedExpr) -> &IdedExpr {
     let mut operand = None;
     children(at, &mut |child| operand = operand.or(Some(child).filter(|child| of_nothing(child).is_some())));
     operand.map_or(at, first_of_nothing)

@@ -18,7 +18,7 @@ pub struct Read {
 
 impl Read {
     /// What it expects of the request although no request has it, in words.
-    pub fn of_nothing(&self) -> Option<String> {
+    pub(super) fn of_nothing(&self) -> Option<String> {
         let (name, rest) = self.members.split_first().filter(|_| self.variable == "request")?;
         let no_member =
             |of: &str, name: &str, expected: Vec<&str>| format!("`{of}` has no member `{name}`; expected {}", expected.join(", "));

@@ -497,22 +497,3 @@ fn each_step_has_its_price() {
     let found = table.map(|(when, _)| (when, price(when)));
     assert_eq!(found, table);
 }
-
-#[test]
-fn what_no_registration_takes_is_told() {
-    let deep = |levels: usize| vec!["1"; levels].join(" + ");
-    let table = [
-        ("variables.x == 1", Some("reads `variables`, which a match condition does not see")),
-        ("object.a == oldValue", Some("reads `oldValue`, which a match condition does not see")),
-        ("1", Some("is a number, not true or false")),
-        ("object.a.all(value, value > 0)", None),
-        (&deep(48), Some("is a sum, not true or false")),
-        (&deep(49), None),
-        ("object.a == 1 && authorizer.group('').resource('pods').check('get').allowed()", None),
-        ("quantity(object.a).isGreaterThan(quantity('1'))", None),
-        ("object.", None),
-    ];
-    for (expression, expected) in table {
-        assert_eq!(Condition::refused_in_registration(expression).as_deref(), expected, "{expression}");
-    }
-}

@@ -23,6 +23,23 @@ pub(super) struct RawRule {
     _status: IgnoredAny,
 }
 
+/// Several rules in one document, as kubectl prints objects.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub(super) struct RawList {
+    pub(super) api_version: Spanned<String>,
+    pub(super) kind: Spanned<String>,
+    #[serde(default, rename = "metadata")]
+    _metadata: IgnoredAny,
+    pub(super) items: Spanned<Vec<Spanned<RawRule>>>,
+}
+
+/// The kind of a document, whatever else it holds.
+#[derive(Deserialize)]
+pub(super) struct RawKind {
+    pub(super) kind: String,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct RawMetadata {
@@ -42,6 +59,12 @@ pub(super) struct RawMetadata {
     _creation_timestamp: IgnoredAny,
     #[serde(default, rename = "managedFields")]
     _managed_fields: IgnoredAny,
+    #[serde(default, rename = "deletionTimestamp")]
+    _deletion_timestamp: IgnoredAny,
+    #[serde(default, rename = "deletionGracePeriodSeconds")]
+    _deletion_grace_period_seconds: IgnoredAny,
+    #[serde(default, rename = "generateName")]
+    _generate_name: IgnoredAny,
     #[serde(default, rename = "finalizers")]
     _finalizers: IgnoredAny,
     #[serde(default, rename = "ownerReferences")]
@@ -106,17 +129,17 @@ pub(super) struct RawMatch {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct RawResource {
     /// API groups; "" is the core group, "*" is all.
-    #[schemars(schema_with = "schema::given_texts")]
+    #[schemars(schema_with = "schema::api_groups")]
     pub(super) api_groups: Spanned<Texts>,
     /// API versions; "*" is all.
-    #[schemars(schema_with = "schema::given_texts")]
+    #[schemars(schema_with = "schema::api_versions")]
     pub(super) api_versions: Spanned<Texts>,
     /// Resources as "jobs", "jobs/scale", "*" or "*/*".
-    #[schemars(schema_with = "schema::given_texts")]
+    #[schemars(schema_with = "schema::resources")]
     pub(super) resources: Spanned<Texts>,
     /// Kinds, where the resource has several.
     #[serde(default, deserialize_with = "given")]
-    #[schemars(schema_with = "schema::given_texts")]
+    #[schemars(schema_with = "schema::kinds")]
     pub(super) kinds: Option<Spanned<Texts>>,
 }
 
@@ -125,10 +148,11 @@ pub(super) struct RawResource {
 pub(super) struct RawSelector {
     /// Labels with their values.
     #[serde(default)]
-    pub(super) match_labels: BTreeMap<String, String>,
+    #[schemars(schema_with = "schema::labels")]
+    pub(super) match_labels: Labels,
     /// Expressions over labels.
     #[serde(default)]
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 512))]
     pub(super) match_expressions: Vec<RawExpression>,
 }
 
@@ -137,23 +161,53 @@ pub(super) struct RawSelector {
 #[schemars(extend("x-kubernetes-validations" = schema::values_where_taken()))]
 pub(super) struct RawExpression {
     /// The label.
-    pub(super) key: String,
+    #[schemars(schema_with = "schema::label_key")]
+    pub(super) key: Spanned<String>,
     /// In, NotIn, Exists or DoesNotExist.
     #[schemars(schema_with = "schema::operator")]
     pub(super) operator: Spanned<String>,
     /// The values of In and NotIn.
     #[serde(default)]
-    pub(super) values: Vec<String>,
+    #[schemars(schema_with = "schema::label_values")]
+    pub(super) values: Texts,
+}
+
+/// Labels with their values and the places of both.
+#[derive(Default)]
+pub(super) struct Labels(pub(super) Vec<(Spanned<String>, Spanned<String>)>);
+
+impl<'de> Deserialize<'de> for Labels {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(LabelsVisitor)
+    }
+}
+
+struct LabelsVisitor;
+
+impl<'de> Visitor<'de> for LabelsVisitor {
+    type Value = Labels;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("labels with their values")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Labels, A::Error> {
+        let mut labels = Vec::new();
+        while let Some(label) = map.next_entry()? {
+            labels.push(label);
+        }
+        Ok(Labels(labels))
+    }
 }
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawCondition {
     /// A qualified name.
-    #[schemars(schema_with = "schema::given_text")]
+    #[schemars(schema_with = "schema::condition_name")]
     pub(super) name: Spanned<String>,
     /// CEL over object, oldObject, request and authorizer.
-    #[schemars(schema_with = "schema::given_text")]
+    #[schemars(schema_with = "schema::expression")]
     pub(super) expression: Spanned<String>,
 }
 

@@ -6,6 +6,7 @@ mod declaration;
 mod document;
 mod error;
 mod exemptions;
+mod list;
 mod marks;
 mod parse;
 mod resources;
@@ -14,6 +15,7 @@ mod selection;
 mod set;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -30,6 +32,7 @@ pub use declaration::{Declaration, Equal};
 pub use error::{RuleError, RuleErrors};
 pub use exemptions::Exemptions;
 pub use marks::OWNED;
+pub use parse::LONGEST_NAME;
 pub use resources::ResourceRule;
 pub(super) use resources::Target;
 pub use schema::SpecSchema;

@@ -1,19 +1,19 @@
 //! From the document's shape to a [`Rule`]: every text becomes a parsed value, every error keeps its place.
 
+use serde::de::DeserializeOwned;
 use serde_saphyr::{Location, Spanned};
 
-use super::document::{RawCondition, RawEntry, RawEquality, RawRequesters, RawResource, RawRule, RawSelector, Texts};
+use super::document::{RawEntry, RawEquality, RawRequesters, RawRule, Texts};
 use super::error::{RuleError, yaml_error};
 use super::{
-    Actions, Effect, Entry, EntryOrigin, Equality, FailurePolicy, LabelSelector, MatchCondition, Meaning, Reason, Requesters, ResourceRule,
-    Rule, RuleName, SelectorExpression, Verb, Verbs, checks, marks,
+    Actions, Effect, Entry, EntryOrigin, Equality, FailurePolicy, Meaning, Reason, Requesters, Rule, RuleName, Verb, Verbs, checks, marks,
 };
 use crate::engine::condition::{self, Fault};
 use crate::engine::path::Path;
 use crate::engine::words::{harmless, mutable_text};
 
-/// How the names of the conditions begin that fieldward itself writes into a registration or a policy.
-const OWN_CONDITIONS: &str = "fieldward.io/";
+/// Characters of a rule's name: the name of its webhook, NAME.fieldward.io, has at most 253.
+pub const LONGEST_NAME: usize = 253 - ".fieldward.io".len();
 
 /// The annotation that lists documented paths which the kind lacks.
 const ABSENT: &str = "fieldward.io/absent";
@@ -40,9 +40,18 @@ impl PlacedEquality {
 
 /// Parses one document; `text` has the lines of the whole file, so that places are the file's.
 pub(super) fn rule(origin: &str, text: &str) -> Result<Rule, Vec<RuleError>> {
-    let options = serde_saphyr::options! { with_snippet: false };
-    let raw: RawRule = serde_saphyr::from_str_with_options(text, options).map_err(|error| vec![yaml_error(origin, &error)])?;
+    raw_rule(origin, text, read(origin, text)?)
+}
+
+/// Parses what was read of `text`.
+pub(super) fn raw_rule(origin: &str, text: &str, raw: RawRule) -> Result<Rule, Vec<RuleError>> {
     Parser { origin, text, errors: Vec::new() }.rule(raw)
+}
+
+/// Reads the shape of a document.
+pub(super) fn read<T: DeserializeOwned>(origin: &str, text: &str) -> Result<T, Vec<RuleError>> {
+    let options = serde_saphyr::options! { with_snippet: false };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| vec![yaml_error(origin, &error)])
 }
 
 /// Collects errors while it parses, so that one run shows all of them.
@@ -56,8 +65,7 @@ impl Parser<'_> {
     fn rule(mut self, raw: RawRule) -> Result<Rule, Vec<RuleError>> {
         self.choice(&raw.api_version, "`fieldward.io/v1alpha1`", |text| (text == "fieldward.io/v1alpha1").then_some(()));
         self.choice(&raw.kind, "`UpdateRule`", |text| (text == "UpdateRule").then_some(()));
-        let name =
-            self.choice(&raw.metadata.name, "a lower-case DNS subdomain", |text| is_dns_subdomain(text).then(|| RuleName(text.into())));
+        let name = self.name(&raw.metadata.name);
         let source = raw.metadata.annotations.get("fieldward.io/source").map(|text| text.value.clone());
         let defaulted = raw.metadata.annotations.get("fieldward.io/defaulted").map(|text| self.path_list(text)).unwrap_or_default();
         let absent = raw.metadata.annotations.get(ABSENT).map(|text| self.path_list(text)).unwrap_or_default();
@@ -109,79 +117,15 @@ impl Parser<'_> {
         })
     }
 
-    fn resources(&mut self, raw: Spanned<Vec<Spanned<RawResource>>>) -> Vec<ResourceRule> {
-        if raw.value.is_empty() {
-            self.refuse(raw.referenced, "expected at least one resource rule, found none");
-        }
-        let mut list = |texts: Spanned<Texts>, what: &str, expected: &str, fits: fn(&str) -> bool| {
-            if texts.value.is_empty() {
-                self.refuse(texts.referenced, format!("expected at least one of `{what}`, found none"));
-            }
-            for text in texts.value.iter().filter(|text| !fits(&text.value)) {
-                self.refuse(text.referenced, format!("expected {expected}, found `{}`", harmless(&text.value)));
-            }
-            plain(texts.value)
-        };
-        let is_given = |text: &str| !text.is_empty();
-        raw.value
-            .into_iter()
-            .map(|rule| ResourceRule {
-                api_groups: list(rule.value.api_groups, "apiGroups", "an API group", |group| {
-                    group.is_empty() || group == "*" || is_dns_subdomain(group)
-                }),
-                api_versions: list(rule.value.api_versions, "apiVersions", "a version", is_given),
-                resources: list(rule.value.resources, "resources", "a resource as `jobs`, `jobs/scale`, `*` or `*/*`", is_resource),
-                kinds: rule.value.kinds.map(|kinds| list(kinds, "kinds", "a kind", is_given)).unwrap_or_default(),
-            })
-            .collect()
-    }
-
-    fn selector(&mut self, raw: Option<RawSelector>) -> LabelSelector {
-        let Some(raw) = raw else { return LabelSelector::default() };
-        let mut match_expressions = Vec::new();
-        for expression in raw.match_expressions {
-            let takes_values = matches!(expression.operator.value.as_str(), "In" | "NotIn");
-            let operator = self.choice(&expression.operator, "`In`, `NotIn`, `Exists` or `DoesNotExist`", |text| {
-                matches!(text, "In" | "NotIn" | "Exists" | "DoesNotExist").then(|| text.to_owned())
-            });
-            if operator.is_some() && takes_values == expression.values.is_empty() {
-                let message = if takes_values {
-                    "expected values for this operator, found none"
-                } else {
-                    "expected no values for this operator, found some"
-                };
-                self.refuse(expression.operator.referenced, message);
-            }
-            match_expressions.extend(operator.map(|operator| SelectorExpression {
-                key: expression.key,
-                operator,
-                values: expression.values,
-            }));
-        }
-        LabelSelector { match_labels: raw.match_labels.into_iter().collect(), match_expressions }
-    }
-
-    fn conditions(&mut self, raw: Vec<RawCondition>) -> Vec<MatchCondition> {
-        for text in raw.iter().flat_map(|condition| [&condition.name, &condition.expression]).filter(|text| text.value.trim().is_empty()) {
-            self.refuse(text.referenced, "expected a name and an expression, found an empty text");
-        }
-        for name in raw.iter().map(|condition| &condition.name).filter(|name| name.value.starts_with(OWN_CONDITIONS)) {
+    fn name(&mut self, raw: &Spanned<String>) -> Option<RuleName> {
+        let length = raw.value.len();
+        if is_dns_subdomain(&raw.value) && length > LONGEST_NAME {
             let message =
-                format!("expected a name of the rule's own, found `{}`: `{OWN_CONDITIONS}` is fieldward's", harmless(&name.value));
-            self.refuse(name.referenced, message);
+                format!("expected a name of at most {LONGEST_NAME} characters, found {length}: its webhook is called NAME.fieldward.io");
+            self.refuse(raw.referenced, message);
+            return None;
         }
-        for name in raw.iter().map(|condition| &condition.name).filter(|name| !name.value.trim().is_empty() && !is_qualified(&name.value)) {
-            let message = format!("expected a name such as `example.com/only-new` or `only-new`, found `{}`", harmless(&name.value));
-            self.refuse(name.referenced, message);
-        }
-        for (index, condition) in raw.iter().enumerate() {
-            if raw.iter().take(index).any(|other| other.name.value == condition.name.value) {
-                let message = format!("expected a name of its own, found `{}` once more", harmless(&condition.name.value));
-                self.refuse(condition.name.referenced, message);
-            }
-        }
-        // The API server reads the expression, which may be CEL that is not understood here: that is for lint to say.
-        raw.into_iter().map(|condition| MatchCondition { name: condition.name.value, expression: condition.expression.value }).collect()
+        self.choice(raw, "a lower-case DNS subdomain", |text| is_dns_subdomain(text).then(|| RuleName(text.into())))
     }
 
     fn actions(&mut self, raw: &Spanned<Texts>) -> Actions {
@@ -316,7 +260,7 @@ impl Parser<'_> {
     }
 
     /// A CEL expression; what is wrong with it is placed in the text where it stands there as it was read.
-    fn cel<T>(&mut self, field: &str, raw: &Spanned<String>, parse: fn(&str) -> Result<T, Fault>) -> Option<T> {
+    pub(super) fn cel<T>(&mut self, field: &str, raw: &Spanned<String>, parse: fn(&str) -> Result<T, Fault>) -> Option<T> {
         match parse(&raw.value) {
             Ok(parsed) => Some(parsed),
             Err(fault) => {
@@ -347,7 +291,7 @@ impl Parser<'_> {
         matches!(letter, Some('\'' | '"'))
     }
 
-    fn choice<T>(&mut self, raw: &Spanned<String>, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    pub(super) fn choice<T>(&mut self, raw: &Spanned<String>, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let parsed = parse(&raw.value);
         if parsed.is_none() {
             self.refuse(raw.referenced, format!("expected {expected}, found `{}`", raw.value));
@@ -385,30 +329,12 @@ fn meaning(text: &str) -> Option<Meaning> {
     }
 }
 
-fn plain(texts: Texts) -> Vec<String> {
+pub(super) fn plain(texts: Texts) -> Vec<String> {
     texts.into_iter().map(|text| text.value).collect()
 }
 
-/// A lower-case plural, or `*`, with or without a subresource.
-fn is_resource(text: &str) -> bool {
-    let part = |part: &str| part == "*" || is_dns_subdomain(part);
-    let (resource, subresource) = text.split_once('/').unwrap_or((text, "*"));
-    part(resource) && part(subresource)
-}
-
-/// What Kubernetes calls a qualified name: letters, digits, `-`, `_` and `.`, after a DNS subdomain and a slash if it has one.
-fn is_qualified(text: &str) -> bool {
-    let (prefix, name) = text.split_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
-    let is_end = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_alphanumeric());
-    prefix.is_none_or(is_dns_subdomain)
-        && name.len() <= 63
-        && is_end(name.chars().next())
-        && is_end(name.chars().next_back())
-        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.'))
-}
-
 /// RFC 1123, as Kubernetes names objects.
-fn is_dns_subdomain(text: &str) -> bool {
+pub(super) fn is_dns_subdomain(text: &str) -> bool {
     let label = |label: &str| {
         let ends = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         ends(label.bytes().next()) && ends(label.bytes().last()) && label.bytes().all(|byte| byte == b'-' || ends(Some(byte)))

@@ -17,8 +17,14 @@ use crate::engine::path::Path;
 /// Elements that a list may have in an object: the API server wants to know what checking them may cost.
 const MOST: usize = 512;
 
-/// The same of what a registration holds.
-const MOST_REGISTERED: usize = 64;
+/// Match conditions that a webhook can have.
+const MOST_CONDITIONS: usize = 64;
+
+/// A label key, or the name of a match condition. Only the length of its prefix is not checked.
+const QUALIFIED_NAME: &str =
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
+
+const LABEL_VALUE: &str = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$";
 
 /// Characters that a path may have in an object, for the same reason.
 const LONGEST_PATH: usize = 512;
@@ -82,14 +88,14 @@ pub(super) fn equalities(generator: &mut SchemaGenerator) -> Schema {
 }
 
 pub(super) fn conditions(generator: &mut SchemaGenerator) -> Schema {
-    let mut list = list(&RawCondition::json_schema(generator), MOST_REGISTERED);
+    let mut list = list(&RawCondition::json_schema(generator), MOST_CONDITIONS);
     list.insert("x-kubernetes-list-type".to_owned(), "map".into());
     list.insert("x-kubernetes-list-map-keys".to_owned(), json!(["name"]));
     list
 }
 
 pub(super) fn resource_rules(generator: &mut SchemaGenerator) -> Schema {
-    let mut list = list(&RawResource::json_schema(generator), MOST_REGISTERED);
+    let mut list = list(&RawResource::json_schema(generator), MOST);
     list.insert("minItems".to_owned(), 1.into());
     list
 }
@@ -120,6 +126,22 @@ pub(super) fn meaning(_: &mut SchemaGenerator) -> Schema {
     choice(&["Quantity", "Duration", "Set"])
 }
 
+pub(super) fn labels(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "object", "additionalProperties": label_value()})
+}
+
+pub(super) fn label_key(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "pattern": QUALIFIED_NAME})
+}
+
+pub(super) fn label_values(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array", "items": label_value()})
+}
+
+fn label_value() -> Schema {
+    json_schema!({"type": "string", "pattern": LABEL_VALUE})
+}
+
 pub(super) fn operator(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "enum": ["In", "NotIn", "Exists", "DoesNotExist"]})
 }
@@ -140,8 +162,41 @@ pub(super) fn texts(generator: &mut SchemaGenerator) -> Schema {
     list(&given_text(generator), MOST)
 }
 
-pub(super) fn given_texts(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MOST_REGISTERED})
+pub(super) fn condition_name(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "pattern": QUALIFIED_NAME})
+}
+
+pub(super) fn expression(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "pattern": r"\S"})
+}
+
+pub(super) fn kinds(generator: &mut SchemaGenerator) -> Schema {
+    let mut list = list(&given_text(generator), MOST);
+    list.insert("minItems".to_owned(), 1.into());
+    list
+}
+
+pub(super) fn api_groups(_: &mut SchemaGenerator) -> Schema {
+    with_wildcard_alone("*", &json_schema!({"type": "string"}))
+}
+
+pub(super) fn api_versions(generator: &mut SchemaGenerator) -> Schema {
+    with_wildcard_alone("*", &given_text(generator))
+}
+
+pub(super) fn resources(generator: &mut SchemaGenerator) -> Schema {
+    with_wildcard_alone("*/*", &given_text(generator))
+}
+
+fn with_wildcard_alone(wildcard: &str, items: &Schema) -> Schema {
+    let mut list = list(items, MOST);
+    list.insert("minItems".to_owned(), 1.into());
+    let rule = json!({
+        "rule": format!("size(self) == 1 || !('{wildcard}' in self)"),
+        "message": format!("expected {wildcard} alone, found it beside others")
+    });
+    list.insert("x-kubernetes-validations".to_owned(), json!([rule]));
+    list
 }
 
 pub(super) fn service_accounts(_: &mut SchemaGenerator) -> Schema {

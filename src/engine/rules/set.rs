@@ -7,9 +7,9 @@ use sha2::{Digest, Sha256};
 
 use super::error::{RuleError, RuleErrors};
 use super::{Builtin, Exemptions, Rule, RuleName, Target, builtin};
-use super::{parse, resources};
+use super::{list, resources};
 
-/// One file of rules: YAML, several documents separated by `---`.
+/// One file of rules: YAML, several documents separated by `---`, each a rule or a list of rules as kubectl prints it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
     /// What errors call it: a file name, usually.
@@ -171,14 +171,16 @@ fn parse_all(documents: &[Document], errors: &mut Vec<RuleError>) -> BTreeMap<Ru
             errors.push(RuleError::new(&document.origin, 1, 1, "expected a rule document, found an empty file"));
         }
         for (line, text) in parts {
-            match parse::rule(&document.origin, &text) {
+            match list::rules(&document.origin, line, &text) {
                 Err(found) => errors.extend(found),
-                Ok(rule) => {
-                    if let Some(first) = rules.get(&rule.name) {
-                        let message = format!("expected each rule name once, found `{}` again (first in {})", rule.name, first.origin);
-                        errors.push(RuleError::new(&document.origin, line, 1, message));
+                Ok(found) => {
+                    for (line, rule) in found {
+                        if let Some(first) = rules.get(&rule.name) {
+                            let message = format!("expected each rule name once, found `{}` again (first in {})", rule.name, first.origin);
+                            errors.push(RuleError::new(&document.origin, line, 1, message));
+                        }
+                        rules.entry(rule.name.clone()).or_insert_with(|| Arc::new(rule));
                     }
-                    rules.entry(rule.name.clone()).or_insert_with(|| Arc::new(rule));
                 }
             }
         }

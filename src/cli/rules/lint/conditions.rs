@@ -1,6 +1,6 @@
 //! Conditions that a requester could bring about, change by change.
 
-use super::findings::{Finding, Severity, finding, shown};
+use super::findings::{Finding, finding, shown};
 use crate::engine::{Condition, Entry, MatchCondition, Read, Requesters, Rule, Step, harmless};
 
 /// Groups that are no narrower than everybody who may update the object.
@@ -23,13 +23,6 @@ pub(super) fn of(rule: &Rule, entries: &[&Entry]) -> Vec<Finding> {
 
 fn of_registration(rule: &Rule, condition: &MatchCondition, entries: &[&Entry]) -> Vec<Finding> {
     let what = format!("the match condition `{}`", harmless(&condition.name));
-    if let Some(reason) = Condition::refused_in_registration(&condition.expression) {
-        return vec![Finding {
-            severity: Severity::Wrong,
-            message: format!("{what} {}: the API server refuses the registration", harmless(&reason)),
-            fix: "write a condition on object, oldObject, request and authorizer".to_owned(),
-        }];
-    }
     let reads = match Condition::reads_of(&condition.expression) {
         Ok(reads) => reads,
         Err(unread) => {
@@ -39,9 +32,12 @@ fn of_registration(rule: &Rule, condition: &MatchCondition, entries: &[&Entry]) 
         }
     };
     let mut found = opened(rule, &reads, entries, &what, None);
-    found.extend(reads.iter().filter_map(Read::of_nothing).map(|unseen| {
-        finding(format!("{what} reads what there is not: {}", harmless(&unseen)), "remove it: the API server refuses the registration")
-    }));
+    if Condition::reads_namespace(&condition.expression) {
+        found.push(finding(
+            format!("{what} reads `namespaceObject`, which is null in the conditions of a webhook"),
+            "select namespaces by `namespaceSelector`",
+        ));
+    }
     found
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::conditions::{self, is_for_all};
-use crate::cluster::registration::LONGEST_NAME;
 use crate::engine::{Effect, Entry, Equality, FailurePolicy, Path, Reason, Rule, Step, Verbs, harmless};
 
 /// The annotation in which client-side apply keeps the whole object.
@@ -38,6 +37,7 @@ pub(super) fn of(rule: &Rule, status_is_apart: bool) -> Vec<Finding> {
     let mut found = Vec::new();
     found.extend(no_source(rule));
     found.extend(wide_resources(rule));
+    found.extend(names_of_nothing(rule));
     found.extend(fails_open(rule));
     found.extend(invites_deletion(rule));
     found.extend(no_annotations(rule, &entries));
@@ -52,7 +52,6 @@ pub(super) fn of(rule: &Rule, status_is_apart: bool) -> Vec<Finding> {
         found.extend(equality_shadowed(index, rule.equality()));
     }
     found.extend(exempts_everybody(rule));
-    found.extend(long_name(rule));
     found.extend(conditions::of(rule, &entries));
     found
 }
@@ -86,15 +85,6 @@ fn exempts_everybody(rule: &Rule) -> Option<Finding> {
     })
 }
 
-/// A name that no webhook can be called by.
-fn long_name(rule: &Rule) -> Option<Finding> {
-    (rule.name().as_str().len() > LONGEST_NAME).then(|| Finding {
-        severity: Severity::Wrong,
-        message: format!("the name has more than {LONGEST_NAME} characters, so no webhook can be registered under it"),
-        fix: "choose a shorter one".to_owned(),
-    })
-}
-
 fn no_source(rule: &Rule) -> Option<Finding> {
     rule.source().is_none().then(|| {
         finding(
@@ -119,6 +109,30 @@ fn wide_resources(rule: &Rule) -> Vec<Finding> {
             "`*` as a group or resource puts kinds under this rule that it was not written for",
             "name groups and resources",
         ));
+    }
+    found
+}
+
+/// Names that the API server registers although no group, version or resource can have them.
+fn names_of_nothing(rule: &Rule) -> Vec<Finding> {
+    let is_name = |text: &str| {
+        !text.is_empty() && text.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '-' | '.'))
+    };
+    let is_pattern = |text: &str| {
+        let (resource, subresource) = text.split_once('/').unwrap_or((text, "*"));
+        [resource, subresource].into_iter().all(|part| part == "*" || is_name(part)) || (is_name(resource) && subresource.is_empty())
+    };
+    let mut found = Vec::new();
+    for resource in rule.resources() {
+        let groups =
+            resource.api_groups.iter().filter(|group| !group.is_empty() && *group != "*" && !is_name(group)).map(|name| ("group", name));
+        let versions = resource.api_versions.iter().filter(|version| *version != "*" && !is_name(version)).map(|name| ("version", name));
+        let resources = resource.resources.iter().filter(|pattern| !is_pattern(pattern)).map(|name| ("resource", name));
+        found.extend(groups.chain(versions).chain(resources).map(|(what, name)| Finding {
+            severity: Severity::Wrong,
+            message: format!("no {what} of an API can be called `{}`, so the rule never applies to it", harmless(name)),
+            fix: "write it as `kubectl api-resources` does".to_owned(),
+        }));
     }
     found
 }

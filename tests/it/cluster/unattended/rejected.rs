@@ -18,7 +18,7 @@ const RULES: &str = "/apis/fieldward.io/v1alpha1/updaterules";
 const SENTENCE: usize = 400;
 
 /// What only the API server's type checker can reject.
-const REJECTED: &str = "request.nme == 'a'";
+const REJECTED: &str = "request.name == 1";
 
 /// Whether an update of the color is denied.
 async fn denies(api: &Api) -> bool {
@@ -42,7 +42,8 @@ fn rejected() -> Vec<(&'static str, String)> {
         ("is no bool", "request.name"),
         ("names an unknown variable", "objekt.spec.a == 'a'"),
         ("names an unknown function", "object.spec.a.frobnicate()"),
-        ("names an unknown field", REJECTED),
+        ("names an unknown field", "request.nme == 'a'"),
+        ("compares a text with a number", REJECTED),
     ];
     let constraints = [
         ("has an invalid label key", "    objectSelector: {matchLabels: {'a b': c}}\n"),
@@ -50,8 +51,8 @@ fn rejected() -> Vec<(&'static str, String)> {
     ];
     let replaced = [
         ("has a group beside all groups", "apiGroups: [example.com]", "apiGroups: ['*', apps]"),
-        ("has an empty subresource", "resources: [things]", "resources: ['daemonsets/']"),
         ("has a version beside all versions", "apiVersions: [v1]", "apiVersions: ['*', v1]"),
+        ("has a resource beside all resources", "resources: [things]", "resources: ['*', things]"),
     ];
     let by_condition = conditions.map(|(what, expression)| (what, named("bad", "things", "", &condition(expression))));
     let by_constraints = constraints.map(|(what, constraints)| (what, named("bad", "things", constraints, "")));

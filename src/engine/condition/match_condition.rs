@@ -1,0 +1,353 @@
+//! Match conditions: what the API server certainly refuses in a registration.
+//!
+//! Without a type checker not everything can be told, and the parser of the `cel` crate does not know all that Kubernetes' parser knows.
+//! So a condition passes unless it is certainly wrong: an error of the grammar, which both parsers share; a name, a function or a member of
+//! the request that Kubernetes does not declare; a result that is no bool. Nothing that an API server accepts is refused.
+
+use std::borrow::Cow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, operators};
+
+use super::compile::{Fault, LONGEST, STACK, never_a_bool, syntax};
+use super::kubernetes::{Function, GLOBAL, MEMBER, TYPE_NAMESPACES, TYPES, VARIABLES, Yields, loop_variables};
+use super::meter::ENVIRONMENT;
+use super::names::{Misnomer, first_of_nothing, is_operator, of_nothing};
+use super::reads::children;
+use crate::engine::words::{cut, harmless};
+
+/// How the messages begin of the parser's errors that Kubernetes' parser has too: first those of the grammar, which is the same.
+const CERTAIN: [&str; 6] = [
+    "Syntax error: ",
+    "reserved identifier: ",
+    "invalid argument to has() macro",
+    "argument must be a simple name",
+    "invalid int literal",
+    "invalid uint literal",
+];
+
+/// The accumulator of a loop that the parser has expanded.
+const ACCUMULATOR: &str = "@result";
+
+/// Finds what is certainly wrong with the expression of a match condition.
+pub(crate) fn check(text: &str) -> Result<(), Fault> {
+    if text.trim().is_empty() {
+        return Err(Fault::start("expected a CEL expression, found an empty text"));
+    }
+    if text.len() > LONGEST {
+        return Ok(());
+    }
+    let text = &without_space_around(text);
+    stacker::grow(STACK, || {
+        let program = match catch_unwind(AssertUnwindSafe(|| ENVIRONMENT.compile(text))) {
+            Ok(Ok(program)) => program,
+            // Kubernetes' parser goes deeper.
+            Ok(Err(errors)) if errors.errors.iter().any(|error| error.msg.contains("Recursion limit")) => return Ok(()),
+            Ok(Err(errors)) => {
+                let certain = errors.errors.iter().find(|error| CERTAIN.iter().any(|start| error.msg.starts_with(start)));
+                return certain.map_or(Ok(()), |error| Err(syntax(text, error)));
+            }
+            Err(_) => return Ok(()),
+        };
+        let expression = program.expression();
+        let mut check = Check { bound: Vec::new(), misnomers: Vec::new() };
+        check.visit(expression);
+        if let Some(first) = check.misnomers.into_iter().min_by_key(|misnomer| misnomer.node) {
+            let offset = program.source_info().offset_for(first.node).map_or(0, |(start, _)| start as usize);
+            return Err(Fault::at(text, offset, cut(&harmless(&first.message), 300)));
+        }
+        match result_of(expression) {
+            Some(found) => Err(Fault::start(format!("expected a condition, true or false, found {found}"))),
+            None => Ok(()),
+        }
+    })
+}
+
+/// Whether a match condition reads `namespaceObject`, which is null where a webhook's conditions are evaluated.
+pub(super) fn reads_namespace(text: &str) -> bool {
+    let name = "namespaceObject";
+    if text.len() > LONGEST || !text.contains(name) {
+        return false;
+    }
+    stacker::grow(STACK, || {
+        let Ok(Ok(program)) = catch_unwind(AssertUnwindSafe(|| ENVIRONMENT.compile(text))) else { return false };
+        let (mut is_read, mut is_bound) = (false, false);
+        let mut waiting = vec![program.expression()];
+        while let Some(expression) = waiting.pop() {
+            is_read |= matches!(&expression.expr, Expr::Ident(read) if read == name);
+            is_bound |= matches!(&expression.expr, Expr::Comprehension(each) if each.iter_var == name);
+            children(expression, &mut |child| waiting.push(child));
+        }
+        is_read && !is_bound
+    })
+}
+
+/// The API server trims what it compiles. Every character keeps its line and column.
+fn without_space_around(text: &str) -> String {
+    let trimmed = text.trim_start();
+    let before = text.get(..text.len() - trimmed.len()).unwrap_or_default();
+    let before = before.chars().map(|letter| if letter == '\n' { letter } else { ' ' });
+    before.chain(trimmed.trim_end().chars()).collect()
+}
+
+struct Check<'e> {
+    /// The variables of the loops around.
+    bound: Vec<&'e str>,
+    misnomers: Vec<Misnomer>,
+}
+
+impl<'e> Check<'e> {
+    fn visit(&mut self, at: &'e IdedExpr) {
+        let root = root(at).map(bare);
+        let is_bound = root.is_some_and(|root| self.bound.contains(&root));
+        if let Some(message) = of_nothing(at).filter(|_| !is_bound) {
+            return self.refuse(first_of_nothing(at), message);
+        }
+        match &at.expr {
+            Expr::Ident(name) => {
+                let name = bare(name);
+                let is_declared = is_bound || name.starts_with(['@', '_', '#']) || VARIABLES.contains(&name) || TYPES.contains(&name);
+                if !is_declared {
+                    self.refuse(at, format!("undeclared name `{name}`; expected {}", VARIABLES.join(", ")));
+                }
+            }
+            Expr::Select(_) if !is_bound && root.is_some_and(|root| TYPE_NAMESPACES.contains(&root)) => {}
+            Expr::Struct(made) if !bare(&made.type_name).contains('.') => {
+                self.refuse(at, format!("undeclared type `{}`; expected a map as `{{'key': value}}`", made.type_name));
+            }
+            Expr::Comprehension(each) => self.comprehension(each),
+            Expr::Call(call) => self.call(at, call),
+            _ => {
+                let mut below = Vec::new();
+                children(at, &mut |child| below.push(child));
+                for child in below {
+                    self.visit(child);
+                }
+            }
+        }
+    }
+
+    fn comprehension(&mut self, each: &'e ComprehensionExpr) {
+        self.visit(&each.iter_range);
+        self.visit(&each.accu_init);
+        let depth = self.bound.len();
+        self.bound.push(&each.accu_var);
+        self.visit(&each.loop_cond);
+        self.visit(&each.result);
+        self.bound.push(&each.iter_var);
+        self.visit(&each.loop_step);
+        self.bound.truncate(depth);
+    }
+
+    fn call(&mut self, at: &'e IdedExpr, call: &'e CallExpr) {
+        let name = bare(&call.func_name);
+        let target = call.target.as_deref();
+        let count = call.args.len();
+        let depth = self.bound.len();
+        if !is_operator(name) && !name.starts_with(['@', '_']) {
+            let in_namespace = target.and_then(|target| self.in_namespace(target, name));
+            match in_namespace.or_else(|| declared(if target.is_some() { MEMBER } else { GLOBAL }, name)) {
+                None => self.refuse(at, unknown(name, target.is_some())),
+                Some((_, counts, _)) if !counts.contains(&count) => {
+                    let plural = if counts == [1] { "" } else { "s" };
+                    let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
+                    self.refuse(at, format!("expected {} argument{plural} of `{name}`, found {count}", counts.join(" or ")));
+                }
+                Some(_) => {}
+            }
+            if let Some(target) = target.filter(|_| in_namespace.is_none()) {
+                self.visit(target);
+            }
+            let variables = target.map_or(0, |_| loop_variables(name, count));
+            self.bound.extend(call.args.iter().take(variables).filter_map(|argument| match &argument.expr {
+                Expr::Ident(name) => Some(name.as_str()),
+                _ => None,
+            }));
+        }
+        for argument in &call.args {
+            self.visit(argument);
+        }
+        self.bound.truncate(depth);
+    }
+
+    /// The function that a call with a target names in a namespace, as in `optional.of(1)`.
+    fn in_namespace(&self, target: &IdedExpr, name: &str) -> Option<Function> {
+        let Expr::Ident(namespace) = &target.expr else { return None };
+        let namespace = Some(bare(namespace)).filter(|namespace| !self.bound.contains(namespace))?;
+        declared(GLOBAL, &format!("{namespace}.{name}"))
+    }
+
+    fn refuse(&mut self, at: &IdedExpr, message: String) {
+        self.misnomers.push(Misnomer { node: at.id, message });
+    }
+}
+
+fn declared(table: &[Function], name: &str) -> Option<Function> {
+    table.iter().find(|(known, ..)| *known == name).copied()
+}
+
+fn unknown(name: &str, is_member: bool) -> String {
+    if is_member && declared(GLOBAL, name).is_some() {
+        return format!("unknown function `{name}` on a value; expected it as `{name}(x)`");
+    }
+    if !is_member && declared(MEMBER, name).is_some() {
+        return format!("unknown function `{name}`; expected it on a value, as `x.{name}()`");
+    }
+    format!("unknown function `{name}`; Kubernetes 1.37 declares none of this name")
+}
+
+/// A leading dot only says that a name is resolved from the root.
+fn bare(name: &str) -> &str {
+    name.trim_start_matches('.')
+}
+
+/// The name that a chain of members and indexes starts from.
+fn root(at: &IdedExpr) -> Option<&str> {
+    match &at.expr {
+        Expr::Ident(name) => Some(name),
+        Expr::Select(select) => root(&select.operand),
+        Expr::Call(call) if matches!(call.func_name.as_str(), operators::INDEX | operators::OPT_INDEX | operators::OPT_SELECT) => {
+            root(call.args.first()?)
+        }
+        _ => None,
+    }
+}
+
+/// What an expression is whose result certainly is no bool. Outside of loops, so that every root is a declared name.
+fn result_of(expression: &IdedExpr) -> Option<Cow<'static, str>> {
+    if let Some(found) = never_a_bool(expression) {
+        return Some(found.into());
+    }
+    match &expression.expr {
+        Expr::Select(select) if select.test => None,
+        Expr::Select(_) | Expr::Ident(_) => member(expression),
+        Expr::Call(call) if call.func_name == operators::INDEX => member(expression),
+        Expr::Call(call) if call.func_name == operators::CONDITIONAL => {
+            let [_, one, other] = call.args.as_slice() else { return None };
+            result_of(one).or_else(|| result_of(other))
+        }
+        Expr::Call(call) => {
+            let name = bare(&call.func_name);
+            let namespace = call.target.as_deref().and_then(|target| match &target.expr {
+                Expr::Ident(namespace) => declared(GLOBAL, &format!("{}.{name}", bare(namespace))),
+                _ => None,
+            });
+            let function = namespace.or_else(|| declared(if call.target.is_some() { MEMBER } else { GLOBAL }, name));
+            function.filter(|(.., yields)| *yields == Yields::Other).map(|(name, ..)| format!("the result of `{name}`").into())
+        }
+        Expr::Comprehension(each) if each.accu_var == ACCUMULATOR && matches!(each.accu_init.expr, Expr::List(_)) => Some("a list".into()),
+        _ => None,
+    }
+}
+
+/// What a chain of members is: of all that is declared only `request.dryRun` is a bool, and members of the objects are of any type.
+fn member(chain: &IdedExpr) -> Option<Cow<'static, str>> {
+    match root(chain).map(bare)? {
+        "object" | "oldObject" => Some("a value of any type; `== true` makes a condition of it".into()),
+        "request" => {
+            let is_dry_run =
+                matches!(&chain.expr, Expr::Select(select) if select.field == "dryRun" && matches!(select.operand.expr, Expr::Ident(_)));
+            (!is_dry_run).then(|| "another member of the request than `dryRun`".into())
+        }
+        name @ ("authorizer" | "namespaceObject") => Some(format!("a value of `{name}`").into()),
+        name if matches!(chain.expr, Expr::Ident(_)) && TYPES.contains(&name) => Some("a type".into()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check, reads_namespace};
+
+    /// Each is accepted by an API server, or cannot be told without a type checker.
+    #[test]
+    fn what_an_api_server_accepts_passes() {
+        let deep = format!("{}true{}", "(".repeat(120), ")".repeat(120));
+        let long = format!("object.a == '{}'", "x".repeat(5000));
+        let table = [
+            "true",
+            " \n true \u{a0}",
+            "object.a == 1 && !has(oldObject.b)",
+            "has(object.metadata.labels) && 'a' in object.metadata.labels",
+            "request.dryRun",
+            "request.namespace == 'a' && request.options.kind == 'b' && request.userInfo.extra['x'][0] == 'y'",
+            "authorizer.requestResource.check('get').allowed()",
+            "authorizer.group('').resource('pods').namespace('a').name('b').fieldSelector('a=b').check('get').errored()",
+            "namespaceObject.metadata.name == 'a'",
+            "quantity(object.a).isGreaterThan(quantity('1'))",
+            "object.a.all(value, value > 0)",
+            "object.a.all(object, object > 0) && object.a.exists(request, request.any == 1)",
+            "object.a.all(i, v, i < v)",
+            "object.a.transformList(i, v, i > 0, v).size() == 1 && object.a.sortBy(e, e.name)[0].name == 'a'",
+            "object.?a.orValue(false)",
+            "object.?a.optMap(x, x == 1).orValue(false)",
+            "optional.of(1).hasValue() && optional.none().hasValue()",
+            "sets.contains([1], [1]) && ip.isCanonical('127.0.0.1') && lists.range(3).size() == 3",
+            "!format.dns1123Label().validate(object.metadata.name).hasValue()",
+            "type(object.a) == google.protobuf.Timestamp || type(object.a) == string",
+            "google.protobuf.Int32Value{value: 1} == 1",
+            "object.namespace == '' && object.if == 1",
+            r#"object.a == r'\d' && object.b == b'\xff' && object.c == """x""""#,
+            "object.a ? request.dryRun : object.b == 1",
+            ".object.a == 1",
+            "object.a == 1 // why",
+            "[1, 2].max() == 2",
+            &deep,
+            &long,
+        ];
+        for expression in table {
+            assert_eq!(check(expression), Ok(()), "{expression}");
+        }
+    }
+
+    #[test]
+    fn what_an_api_server_refuses_is_found_with_its_place() {
+        let table = [
+            (" ", "1:1 expected a CEL expression, found an empty text"),
+            ("object.a == ", "1:12 no CEL: mismatched input '<EOF>'"),
+            ("(object.a == 1", "1:15 no CEL: missing ')' at '<EOF>'"),
+            ("\n object.a = 1", "2:11 no CEL: token recognition error at: '= '"),
+            ("'a' == 'b", "1:8 no CEL: token recognition error at: ''b'"),
+            ("for == 1", "1:1 no CEL: reserved identifier: for"),
+            ("has(object)", "1:5 no CEL: invalid argument to has() macro"),
+            ("self.a == 1", "1:1 undeclared name `self`; expected object, oldObject, request, authorizer, namespaceObject"),
+            ("true &&\n params.x", "2:2 undeclared name `params`; expected object, oldObject, request, authorizer, namespaceObject"),
+            ("object.a.all(x, y == 1)", "1:17 undeclared name `y`; expected object, oldObject, request, authorizer, namespaceObject"),
+            ("object.a.all(i, v, w)", "1:20 undeclared name `w`; expected object, oldObject, request, authorizer, namespaceObject"),
+            ("frob(1)", "1:5 unknown function `frob`; Kubernetes 1.37 declares none of this name"),
+            ("object.a.frob()", "1:14 unknown function `frob`; Kubernetes 1.37 declares none of this name"),
+            ("optional.frob() == 1", "1:1 undeclared name `optional`; expected object, oldObject, request, authorizer, namespaceObject"),
+            ("contains('a', 'b')", "1:9 unknown function `contains`; expected it on a value, as `x.contains()`"),
+            ("object.a.isURL()", "1:15 unknown function `isURL` on a value; expected it as `isURL(x)`"),
+            ("object.a.contains()", "1:18 expected 1 argument of `contains`, found 0"),
+            ("object.a.split() == []", "1:15 expected 1 or 2 arguments of `split`, found 0"),
+            ("Widget{a: 1} == 1", "1:7 undeclared type `Widget`; expected a map as `{'key': value}`"),
+            ("request.object.a == 1", "1:8 `request` has no member `object`; expected `object` alone"),
+            ("request.userInfo.name == 'a'", "1:17 `request.userInfo` has no member `name`; expected username, uid, groups, extra"),
+            ("1", "1:1 expected a condition, true or false, found a number"),
+            ("object.a + 1", "1:1 expected a condition, true or false, found a sum"),
+            ("object.a", "1:1 expected a condition, true or false, found a value of any type; `== true` makes a condition of it"),
+            ("object['a'].b", "1:1 expected a condition, true or false, found a value of any type; `== true` makes a condition of it"),
+            ("request.name", "1:1 expected a condition, true or false, found another member of the request than `dryRun`"),
+            ("authorizer", "1:1 expected a condition, true or false, found a value of `authorizer`"),
+            ("string", "1:1 expected a condition, true or false, found a type"),
+            ("object.a.map(x, x)", "1:1 expected a condition, true or false, found a list"),
+            ("object.a.indexOf('x')", "1:1 expected a condition, true or false, found the result of `indexOf`"),
+            ("optional.of(true)", "1:1 expected a condition, true or false, found the result of `optional.of`"),
+            ("object.a ? true : 2", "1:1 expected a condition, true or false, found a number"),
+            ("object.a.all(x.y, true)", "1:15 no CEL: argument must be a simple name"),
+            ("9223372036854775808 == 1", "1:1 no CEL: invalid int literal"),
+        ];
+        for (expression, expected) in table {
+            let found = check(expression).map_err(|fault| format!("{}:{} {}", fault.line, fault.column, fault.message));
+            assert_eq!(found, Err(expected.to_owned()), "{expression}");
+        }
+    }
+
+    #[test]
+    fn reading_the_namespace_is_told_from_a_variable_of_that_name() {
+        assert!(reads_namespace("namespaceObject.metadata.name == 'a'"));
+        assert!(!reads_namespace("object.a.all(namespaceObject, namespaceObject > 1)"));
+        assert!(!reads_namespace("object.a == 'namespaceObject'") && !reads_namespace("namespaceObject ("));
+    }
+}
