@@ -77,7 +77,7 @@ const REWRITINGS: &[Rewriting] = &[
         service_account: "system:serviceaccount:kubeflow:training-operator",
         change: |job| job["status"] = json!({"conditions": []}),
         mutable: [&[], &[]],
-        keys: &["/spec/mxReplicaSpecs/Worker"],
+        never: &["/spec/mxReplicaSpecs/Worker"],
         rule: None,
     },
     Rewriting {
@@ -86,7 +86,7 @@ const REWRITINGS: &[Rewriting] = &[
         rule: Some("deploy/rules/kubeflow/mxjob.yaml"),
         resource: ["kubeflow.org", "v1", "mxjobs", "MXJob"],
         change: |job| directed(job, "/spec/mxReplicaSpecs/Worker/template/spec"),
-        keys: &["/spec/mxReplicaSpecs/Worker"],
+        never: &["/spec/mxReplicaSpecs/Worker"],
         ..TFJOB
     },
     TFJOB,
@@ -104,7 +104,7 @@ const TFJOB: Rewriting = Rewriting {
     change: |job| directed(job, "/spec/tfReplicaSpecs/Worker/template/spec"),
     mutable: [&[], &[]],
     // What a client writes for replicas without a template no schema accepts.
-    keys: &["/spec/tfReplicaSpecs/Worker"],
+    never: &["/spec/tfReplicaSpecs/Worker"],
 };
 
 const PYTORCHJOB: Rewriting = Rewriting {
@@ -113,7 +113,7 @@ const PYTORCHJOB: Rewriting = Rewriting {
     rule: Some("deploy/rules/kubeflow/pytorchjob.yaml"),
     resource: ["kubeflow.org", "v1", "pytorchjobs", "PyTorchJob"],
     change: |job| directed(job, "/spec/pytorchReplicaSpecs/Worker/template/spec"),
-    keys: &["/spec/pytorchReplicaSpecs/Worker"],
+    never: &["/spec/pytorchReplicaSpecs/Worker"],
     ..TFJOB
 };
 

@@ -29,6 +29,7 @@ pub(crate) mod recorded;
 mod shapes;
 mod unattended;
 mod users;
+pub(crate) mod validation;
 mod versions;
 pub(crate) mod ward;
 
@@ -69,6 +70,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         shapes::trials(),
         unattended::trials(),
         users::trials(),
+        validation::trials(),
         versions::trials(),
     ]
     .into_iter()

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod observed;
+mod invalid;
 mod registration;
 mod rejected;
 mod replica;
@@ -31,6 +32,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         alone("unattended::a_bad_rule_is_refused_by_the_api_server", rules::refused_by_the_api_server),
         alone("unattended::what_no_schema_refuses_is_said_in_the_status", rules::refused_in_the_status),
         alone("unattended::rules_that_the_api_server_rejects_do_not_affect_others", rejected::beside_good_rules),
+        alone("unattended::invalid_rules_do_not_delay_or_unregister_good_ones", invalid::among_good_rules),
         alone("unattended::a_rejected_generation_leaves_the_one_before_in_force", rejected::older_generation_stays),
         alone("unattended::the_last_good_generation_survives_a_restart", rejected::restarted),
         alone("unattended::what_the_schema_lacks_is_a_condition", rules::warned_by_the_schema),
