@@ -2,7 +2,7 @@
 //!
 //! Anybody who may write an object may also write this list, so it decides nothing and only serves messages. What is malformed in it is
 //! skipped. Each set of fields is read once and without recursion except along the paths that are looked up, so the work is linear in
-//! its size, and nesting cannot exhaust the stack.
+//! its size (times the few paths that are looked up), and nesting cannot exhaust the stack.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -97,13 +97,23 @@ struct Node<'v> {
     elements: Vec<(Step<'v>, usize)>,
     /// The paths that end here.
     paths: Vec<usize>,
+    /// The paths that end below.
+    below: Vec<usize>,
 }
+
+/// The paths that a set of fields holds, each with the depth of what is owned.
+type Owned = BTreeMap<usize, usize>;
 
 impl<'v> PathTree<'v> {
     fn of(paths: &[Vec<Step<'v>>]) -> Self {
         let mut tree = Self { nodes: vec![Node::default()] };
         for (index, path) in paths.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
-            let end = path.iter().fold(0, |at, step| tree.step(at, *step));
+            let end = path.iter().fold(0, |at, step| {
+                if let Some(node) = tree.nodes.get_mut(at) {
+                    node.below.push(index);
+                }
+                tree.step(at, *step)
+            });
             if let Some(node) = tree.nodes.get_mut(end) {
                 node.paths.push(index);
             }
@@ -132,8 +142,8 @@ impl<'v> PathTree<'v> {
         known
     }
 
-    /// The paths that a set of fields (`fieldsV1`) holds, each with the depth of what is owned; none if the set is malformed.
-    fn owned(&self, fields: &str) -> Option<Vec<(usize, usize)>> {
+    /// The paths that a set of fields (`fieldsV1`) holds; none if the set is malformed.
+    fn owned(&self, fields: &str) -> Option<Owned> {
         let mut reader = serde_json::Deserializer::from_str(fields);
         FieldSet { tree: self, at: vec![0] }.deserialize(&mut reader).ok()
     }
@@ -154,19 +164,21 @@ impl<'v> PathTree<'v> {
     }
 
     /// What is owned at these nodes. An empty set of members means that everything below is owned as one.
-    fn ends(&self, at: &[usize], is_whole: bool) -> Vec<(usize, usize)> {
-        let mut owned = Vec::new();
+    fn ends(&self, at: &[usize], is_whole: bool) -> Owned {
+        let mut owned = Owned::new();
         for node in at.iter().filter_map(|at| self.nodes.get(*at)).filter(|node| node.depth > 0) {
-            let mut below = vec![node];
-            while let Some(next) = below.pop() {
-                owned.extend(next.paths.iter().map(|path| (*path, node.depth)));
-                if is_whole {
-                    let children = next.members.values().chain(next.elements.iter().map(|(_, node)| node));
-                    below.extend(children.filter_map(|node| self.nodes.get(*node)));
-                }
-            }
+            let below = node.below.iter().filter(|_| is_whole);
+            deepest(&mut owned, node.paths.iter().chain(below).map(|path| (*path, node.depth)));
         }
         owned
+    }
+}
+
+/// Adds paths; of one that is there already the deeper owner counts.
+fn deepest(owned: &mut Owned, more: impl IntoIterator<Item = (usize, usize)>) {
+    for (path, depth) in more {
+        let known = owned.entry(path).or_default();
+        *known = depth.max(*known);
     }
 }
 
@@ -205,7 +217,7 @@ struct FieldSet<'t, 'v> {
 }
 
 impl<'de> DeserializeSeed<'de> for FieldSet<'_, '_> {
-    type Value = Vec<(usize, usize)>;
+    type Value = Owned;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
         from.deserialize_map(self)
@@ -213,7 +225,7 @@ impl<'de> DeserializeSeed<'de> for FieldSet<'_, '_> {
 }
 
 impl<'de> Visitor<'de> for FieldSet<'_, '_> {
-    type Value = Vec<(usize, usize)>;
+    type Value = Owned;
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("a set of fields")
@@ -221,20 +233,17 @@ impl<'de> Visitor<'de> for FieldSet<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut is_empty = true;
-        // Of a repeated key the last one counts.
-        let mut below: BTreeMap<String, Self::Value> = BTreeMap::new();
+        let mut owned = Owned::new();
         while let Some(key) = map.next_key::<String>()? {
             is_empty = false;
             let at = self.tree.go(&self.at, &key);
             if at.is_empty() {
                 map.next_value::<IgnoredAny>()?;
             } else {
-                let owned = map.next_value_seed(FieldSet { tree: self.tree, at })?;
-                below.insert(key, owned);
+                deepest(&mut owned, map.next_value_seed(FieldSet { tree: self.tree, at })?);
             }
         }
-        let mut owned = self.tree.ends(&self.at, is_empty);
-        owned.extend(below.into_values().flatten());
+        deepest(&mut owned, self.tree.ends(&self.at, is_empty));
         Ok(owned)
     }
 }
@@ -353,12 +362,23 @@ mod tests {
     }
 
     #[test]
-    fn of_a_repeated_key_the_last_one_counts() {
-        let text = r#"[{"manager":"a","manager":"m","subresource":"scale","fieldsV1":{"f:spec":{"f:queue":{}},"f:spec":{"f:other":{}}}}]"#;
+    fn of_a_repeated_member_the_last_one_counts() {
+        let text = r#"[{"manager":"a","manager":"m","subresource":"scale","fieldsV1":{"f:spec":{"f:other":{}}}}]"#;
         let other = vec![Step::Member("spec"), Step::Member("other")];
         let writers = last_writers(Some(text), None, &[QUEUE.to_vec(), other]);
         let names: Vec<Option<(&str, &str)>> =
             writers.iter().map(|writer| writer.as_ref().map(|writer| (writer.manager.as_str(), writer.subresource.as_str()))).collect();
         assert_eq!(names, [None, Some(("m", "scale"))]);
+    }
+
+    #[test]
+    fn many_sets_that_own_many_deep_paths_are_cheap() {
+        let names: Vec<String> = (0..32).map(|number| number.to_string()).collect();
+        let deep = |name| [vec![Step::Member("spec")], vec![Step::Member("x"); 5_000], vec![Step::Member(name)]].concat();
+        let paths: Vec<Vec<Step<'_>>> = names.iter().map(|name| deep(name)).collect();
+        let entry = r#"{"manager":"m","fieldsV1":{"f:spec":{},"f:spec":{},"f:spec":{}}}"#;
+        let text = format!("[{}]", vec![entry; 30_000].join(","));
+        let writers = last_writers(Some(&text), None, &paths);
+        assert!(writers.iter().all(|writer| writer.as_ref().is_some_and(|writer| writer.depth == 1)));
     }
 }

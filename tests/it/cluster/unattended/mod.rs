@@ -2,8 +2,8 @@
 //! own service account and no others.
 
 mod certificates;
-mod observed;
 mod invalid;
+mod observed;
 mod registration;
 mod rejected;
 mod replica;
