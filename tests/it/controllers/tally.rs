@@ -13,6 +13,13 @@ pub(crate) struct Guarded {
     pub(crate) resource: &'static str,
 }
 
+impl Guarded {
+    /// Whether the target of a request is of this kind. The log leaves out the group of the core.
+    pub(crate) fn is(self, target: &Value) -> bool {
+        target["apiGroup"].as_str().unwrap_or_default() == self.group && target["resource"] == self.resource
+    }
+}
+
 /// What one requester wrote.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
@@ -33,7 +40,7 @@ pub(crate) fn tally(scene: &Scene, guarded: Guarded) -> Tally {
     for event in scene.plane.audit_events() {
         let target = &event["objectRef"];
         let update = event["verb"] == "update" || event["verb"] == "patch";
-        let of_kind = target["apiGroup"] == guarded.group && target["resource"] == guarded.resource && target["subresource"].is_null();
+        let of_kind = guarded.is(target) && target["subresource"].is_null();
         let dry = event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun"));
         if !update || !of_kind || dry {
             continue;
@@ -62,7 +69,7 @@ pub(crate) fn all_let_through(scene: &Scene, guarded: Guarded, controller: &str)
 /// What the audit log says of a requester's denied updates.
 pub(crate) fn denials(scene: &Scene, guarded: Guarded, controller: &str) -> Vec<String> {
     let events = scene.plane.audit_events().into_iter();
-    let of_kind = |event: &Value| event["objectRef"]["resource"] == guarded.resource && event["objectRef"]["apiGroup"] == guarded.group;
+    let of_kind = |event: &Value| guarded.is(&event["objectRef"]);
     events
         .filter(|event| of_kind(event) && requester(event) == controller && decisions(event).contains(&"deny"))
         .map(|event| format!("{}: {}", event["objectRef"]["name"], event["responseStatus"]["message"]))

@@ -20,8 +20,7 @@ pub(crate) fn all_stored(scene: &Scene, guarded: Guarded, controller: &str) -> W
     assert!(updates.values().all(|counts: &Counts| counts.stored_against_the_rule == 0), "{updates:?}");
     let of_status = scene.plane.audit_events().into_iter().filter(|event| {
         let target = &event["objectRef"];
-        let of_kind = target["apiGroup"] == guarded.group && target["resource"] == guarded.resource && target["subresource"] == "status";
-        of_kind && requester(event) == controller && event["responseStatus"]["code"] == 200
+        guarded.is(target) && target["subresource"] == "status" && requester(event) == controller && event["responseStatus"]["code"] == 200
     });
     Writes { of_status: of_status.count(), updates }
 }
