@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 /// The objects in the documents of a YAML text.
 pub(crate) fn objects(text: &str) -> Vec<Value> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
-    documents.into_iter().filter(|document| document.is_object()).collect()
+    documents.into_iter().filter(Value::is_object).collect()
 }
 
 /// The objects of these kinds.

@@ -78,7 +78,7 @@ enum Suspension {
 /// The built-in rule, and those of the documentation for the other kinds and for the pods.
 async fn under_the_documented_rules(assets: Assets) {
     let rules = ["deploy/rules/cci/tfjob.yaml", "deploy/rules/cci/pytorchjob.yaml", "deploy/rules/cci/pod.yaml"];
-    lifecycles(&assets, &rules, Suspension::Closed).await;
+    Box::pin(lifecycles(&assets, &rules, Suspension::Closed)).await;
 }
 
 /// The rules for training-operator's own shape, and those for pods as Kubernetes has them.
@@ -91,7 +91,7 @@ async fn under_the_rules_for_its_shape(assets: Assets) {
         "deploy/rules/kubernetes/pod.yaml",
         "deploy/rules/kubernetes/gated-pod.yaml",
     ];
-    lifecycles(&assets, &rules, Suspension::Open).await;
+    Box::pin(lifecycles(&assets, &rules, Suspension::Open)).await;
 }
 
 async fn lifecycles(assets: &Assets, rules: &[&str], suspension: Suspension) {
