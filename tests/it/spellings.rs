@@ -57,8 +57,13 @@ const VOLCANO: Rewriting = Rewriting {
         }
     },
     mutable: [&["/spec/tasks/0/replicas"], &["/spec/maxRetry"]],
-    // Volcano's schema refuses the empty name that is sent, and the null that is written.
-    never: &["/spec/tasks/0/name", "/spec/volumes/0/volumeClaim/dataSource/apiGroup", "/spec/volumes/0/volumeClaim/dataSourceRef/apiGroup"],
+    // Volcano's schema refuses the empty list and the empty name that are sent, and the null that is written.
+    never: &[
+        "/spec/tasks",
+        "/spec/tasks/0/name",
+        "/spec/volumes/0/volumeClaim/dataSource/apiGroup",
+        "/spec/volumes/0/volumeClaim/dataSourceRef/apiGroup",
+    ],
 };
 
 const REWRITINGS: &[Rewriting] = &[
