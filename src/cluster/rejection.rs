@@ -1,5 +1,7 @@
 //! What the API server says of a webhook that it rejects, in one sentence about the rule. Pure values.
 
+use std::collections::BTreeMap;
+
 use kube::core::Status;
 use kube::core::response::StatusCause;
 use serde_json::Value;
@@ -12,50 +14,46 @@ const SENTENCE: usize = 300;
 /// Bytes of the rejected value in the sentence at most.
 const VALUE: usize = 60;
 
-/// Where a webhook that is tried alone stands in its configuration.
-const ALONE: &str = "webhooks[0].";
-
 /// What the rule has no part in.
 const NOT_OF_THE_RULE: [&str; 1] = ["clientConfig"];
 
-/// The positions of the webhooks that an error names.
-pub fn named_webhooks(status: &Status) -> Vec<usize> {
-    let position = |cause: &StatusCause| cause.field.strip_prefix("webhooks[")?.split_once(']')?.0.parse().ok();
-    let mut positions: Vec<usize> = causes(status).iter().filter_map(position).collect();
-    positions.sort_unstable();
-    positions.dedup();
-    positions
+/// Whether an error is about the content of a request. A proxy or another admission plugin may be its source, too.
+pub fn is_about_content(status: &Status) -> bool {
+    matches!(status.code, 400 | 422)
 }
 
-/// Why the API server rejects a webhook that was tried alone; none if the error says nothing of the rule.
-pub fn sentence(status: &Status) -> Option<String> {
-    if !matches!(status.code, 400 | 422) {
-        return None;
+/// Why the API server rejects webhooks of a configuration, by their position. Only a cause in a field of a rule is a verdict on that rule.
+pub fn verdicts(status: &Status) -> BTreeMap<usize, String> {
+    let mut of_rules: BTreeMap<usize, Vec<(&str, &str)>> = BTreeMap::new();
+    if is_about_content(status) {
+        for cause in causes(status) {
+            if let Some((position, field)) = of_rule(&cause.field) {
+                of_rules.entry(position).or_default().push((field, &cause.message));
+            }
+        }
     }
-    let of_rule: Vec<&StatusCause> = causes(status).iter().filter(|cause| is_of_rule(cause)).collect();
-    let Some(first) = of_rule.first() else {
-        // What cannot even be read names no field.
-        return causes(status).is_empty().then(|| short(&status.message));
-    };
-    let text = format!("{}: {}", in_rule(&first.field), detail(&first.message));
-    Some(match of_rule.len() - 1 {
-        0 => short(&text),
-        more => format!("{}, and {more} more", short(&text)),
-    })
+    of_rules.into_iter().filter_map(|(position, causes)| Some((position, sentence(&causes)?))).collect()
+}
+
+fn sentence(causes: &[(&str, &str)]) -> Option<String> {
+    let ((field, message), more) = causes.split_first()?;
+    let text = short(&format!("{}: {}", in_rule(field), detail(message)));
+    Some(if more.is_empty() { text } else { format!("{text}, and {} more", more.len()) })
 }
 
 fn causes(status: &Status) -> &[StatusCause] {
     status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default()
 }
 
-fn is_of_rule(cause: &StatusCause) -> bool {
-    let field = cause.field.strip_prefix(ALONE).unwrap_or_default();
-    !field.is_empty() && !NOT_OF_THE_RULE.iter().any(|other| field.starts_with(other))
+/// The position of the webhook and its field, if the field comes from the rule.
+fn of_rule(field: &str) -> Option<(usize, &str)> {
+    let (position, field) = field.strip_prefix("webhooks[")?.split_once("].")?;
+    let is_of_rule = !NOT_OF_THE_RULE.iter().any(|other| field.starts_with(other));
+    Some((position.parse().ok()?, field)).filter(|_| is_of_rule)
 }
 
 /// The field of the rule that a field of its webhook comes from.
 fn in_rule(field: &str) -> String {
-    let field = field.strip_prefix(ALONE).unwrap_or(field);
     match field.strip_prefix("rules[") {
         Some(rest) => format!("spec.matchConstraints.resourceRules[{rest}"),
         None if field.ends_with("Selector") || field.contains("Selector.") => format!("spec.matchConstraints.{field}"),
@@ -101,6 +99,10 @@ mod tests {
         serde_json::from_value(json!({"code": 422, "message": "the whole", "details": {"causes": causes}})).expect("a status")
     }
 
+    fn alone(causes: &[(&str, &str)]) -> Option<String> {
+        verdicts(&status(causes)).remove(&0)
+    }
+
     #[test]
     fn a_rejection_is_a_sentence_about_the_rule() {
         let table = [
@@ -127,27 +129,30 @@ mod tests {
             ("webhooks[0].matchConditions[0].name", "Required value", "spec.matchConditions[0].name: Required value"),
         ];
         for (field, message, expected) in table {
-            assert_eq!(sentence(&status(&[(field, message)])).as_deref(), Some(expected));
+            assert_eq!(alone(&[(field, message)]).as_deref(), Some(expected));
         }
-        let long = sentence(&status(&[("webhooks[0].matchConditions[0].expression", &"é".repeat(3_000))])).unwrap_or_default();
+        let long = alone(&[("webhooks[0].matchConditions[0].expression", &"é".repeat(3_000))]).unwrap_or_default();
         assert!(long.len() < 350, "{long}");
-        let two = status(&[("webhooks[0].a", "x"), ("webhooks[0].b", "y")]);
-        assert_eq!(sentence(&two).as_deref(), Some("spec.a: x, and 1 more"));
+        assert_eq!(alone(&[("webhooks[0].a", "x"), ("webhooks[0].b", "y")]).as_deref(), Some("spec.a: x, and 1 more"));
     }
 
     #[test]
-    fn what_is_not_of_the_rule_says_nothing_of_it() {
-        assert_eq!(sentence(&status(&[("webhooks[0].clientConfig.caBundle", "Invalid value")])), None);
-        for code in [401, 403, 409, 500, 504] {
-            assert_eq!(sentence(&Status { code, message: "no".to_owned(), ..Status::default() }), None);
+    fn an_error_without_a_cause_in_a_rule_is_no_verdict_on_it() {
+        for field in ["webhooks[0].clientConfig.caBundle", "webhooks[0]", "webhooks[x].rules", "metadata.name", ""] {
+            assert_eq!(verdicts(&status(&[(field, "Invalid value")])), BTreeMap::new(), "{field}");
         }
-        assert_eq!(sentence(&Status { code: 400, message: "unreadable".to_owned(), ..Status::default() }).as_deref(), Some("unreadable"));
+        for code in [400, 401, 403, 409, 422, 500, 504] {
+            assert_eq!(verdicts(&Status { code, message: "unreadable".to_owned(), ..Status::default() }), BTreeMap::new(), "{code}");
+        }
+        for code in [403, 500] {
+            assert_eq!(verdicts(&Status { code, ..status(&[("webhooks[0].rules[0]", "x")]) }), BTreeMap::new(), "{code}");
+        }
     }
 
     #[test]
-    fn webhooks_are_named_by_their_position() {
-        let found =
-            status(&[("webhooks[12].rules[0]", "x"), ("webhooks[3].rules[1]", "x"), ("webhooks[3].name", "x"), ("metadata.name", "x")]);
-        assert_eq!(named_webhooks(&found), [3, 12]);
+    fn each_webhook_that_is_named_has_its_own_verdict() {
+        let found = status(&[("webhooks[12].a", "x"), ("webhooks[3].b", "y"), ("webhooks[3].name", "z"), ("metadata.name", "x")]);
+        let expected = [(3, "spec.b: y, and 1 more"), (12, "spec.a: x")].map(|(position, text)| (position, text.to_owned()));
+        assert_eq!(verdicts(&found), BTreeMap::from(expected));
     }
 }

@@ -1,8 +1,9 @@
 //! Registers webhooks so that one which the API server rejects never stops the others.
 //!
-//! The API server rejects a whole configuration for the fault of one webhook. When it does, the registrar tries the webhooks that the error
-//! names alone, by a dry run that creates a configuration with nothing else. It leaves out a webhook that is rejected alone, or keeps the
-//! form in which it is registered already. Only a verdict on the content counts: a timeout or a missing permission says nothing of a rule.
+//! The API server rejects a whole configuration for the fault of one webhook. When it does, the registrar leaves out the webhooks that the
+//! error names, or keeps the form in which they are registered already. If the error names none, it tries each alone, by a dry run that
+//! creates a configuration with nothing else. Only an error in a field of a rule is a verdict on that rule: a timeout, a missing permission
+//! or the error of a proxy is none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,6 @@ use futures_util::{StreamExt, stream};
 use k8s_openapi::api::admissionregistration::v1::{ValidatingWebhook, ValidatingWebhookConfiguration};
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
-use kube::core::Status;
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -109,7 +109,7 @@ impl Registrar {
             let failures = self.apply(&configurations, is_due, &mut there).await;
             if failures.is_empty() {
                 self.applied = if is_due { Some(Instant::now()) } else { self.applied };
-                error = error.or(self.delete_others(&configurations, &mut there).await.err());
+                error = error.or(self.delete_others(left_over(&configurations, wanted, &there), &mut there).await.err());
                 let unplaced = unplaced.into_iter().map(|webhook| webhook.name).collect();
                 return Registered { there, unplaced, error };
             }
@@ -194,10 +194,8 @@ impl Registrar {
     }
 
     /// Deletes the configurations that no webhook is left for.
-    async fn delete_others(&self, wanted: &[ValidatingWebhookConfiguration], there: &mut Registrations) -> Result<(), ApiError> {
-        let names: BTreeSet<&str> = wanted.iter().map(name_of).collect();
-        let others: Vec<String> = there.keys().filter(|name| !names.contains(name.as_str())).cloned().collect();
-        for name in others {
+    async fn delete_others(&self, names: Vec<String>, there: &mut Registrations) -> Result<(), ApiError> {
+        for name in names {
             match self.api.delete(&name, &DeleteParams::default()).await {
                 Ok(_) => tracing::info!(configuration = name, "registration removed"),
                 Err(kube::Error::Api(status)) if status.code == 404 => {}
@@ -208,20 +206,28 @@ impl Registrar {
         Ok(())
     }
 
-    /// Finds the webhooks for which a configuration was rejected; says whether there are any. Those that the error names are tried first,
-    /// then those that are not registered as they are, then all.
+    /// Finds the webhooks for which a configuration was rejected; says whether there are any: those that the error names. If it names none,
+    /// those that are not registered as they are are tried alone, then the others.
     async fn culprits(&mut self, failure: &Failure, there: &Registrations) -> Result<bool, ApiError> {
         let kube::Error::Api(status) = &failure.error else { return Ok(false) };
-        if !is_verdict(status) {
+        if !rejection::is_about_content(status) {
             return Ok(false);
         }
         let is_registered = |webhook: &ValidatingWebhook| {
             there.values().flat_map(|one| one.webhooks.iter().flatten()).any(|other| asks_the_same(other, webhook))
         };
-        let named: Vec<_> =
-            rejection::named_webhooks(status).into_iter().filter_map(|position| failure.sent.get(position).cloned()).collect();
+        let mut has_found = false;
+        for (position, reason) in rejection::verdicts(status) {
+            if let Some(webhook) = failure.sent.get(position).filter(|webhook| !self.rejects(webhook)) {
+                self.remember(webhook.clone(), Verdict::Rejected(reason));
+                has_found = true;
+            }
+        }
+        if has_found {
+            return Ok(true);
+        }
         let (registered, new): (Vec<_>, Vec<_>) = failure.sent.iter().cloned().partition(is_registered);
-        for mut suspects in [named, new, registered] {
+        for mut suspects in [new, registered] {
             suspects.retain(|webhook| !self.rejects(webhook));
             self.try_alone(&suspects).await?;
             if suspects.iter().any(|webhook| self.rejects(webhook)) {
@@ -277,7 +283,7 @@ async fn dry_run(api: &Api<ValidatingWebhookConfiguration>, webhook: &Validating
     let params = PostParams { dry_run: true, field_manager: Some(FIELD_MANAGER.to_owned()) };
     match api.create(&params, &configuration).await {
         Ok(_) => Ok(Verdict::Accepted),
-        Err(kube::Error::Api(status)) => match rejection::sentence(&status) {
+        Err(kube::Error::Api(status)) => match rejection::verdicts(&status).remove(&0) {
             Some(sentence) => Ok(Verdict::Rejected(sentence)),
             None => Err((&kube::Error::Api(status)).into()),
         },
@@ -285,9 +291,15 @@ async fn dry_run(api: &Api<ValidatingWebhookConfiguration>, webhook: &Validating
     }
 }
 
-/// Whether an error is about the content of a request.
-fn is_verdict(status: &Status) -> bool {
-    matches!(status.code, 400 | 422)
+/// The configurations to delete: nothing goes into them, and none of their webhooks is wanted but rejected.
+fn left_over(placed: &[ValidatingWebhookConfiguration], wanted: &[ValidatingWebhook], there: &Registrations) -> Vec<String> {
+    let names = |one: &ValidatingWebhookConfiguration| one.webhooks.iter().flatten().map(|one| one.name.clone()).collect::<Vec<_>>();
+    let placed_webhooks: BTreeSet<String> = placed.iter().flat_map(names).collect();
+    let is_left_out = |name: &String| !placed_webhooks.contains(name) && wanted.iter().any(|webhook| webhook.name == *name);
+    let has_nothing_wanted = |(name, one): &(&String, &ValidatingWebhookConfiguration)| {
+        placed.iter().all(|placed| name_of(placed) != name.as_str()) && !names(one).iter().any(is_left_out)
+    };
+    there.iter().filter(has_nothing_wanted).map(|(name, _)| name.clone()).collect()
 }
 
 fn name_of(configuration: &ValidatingWebhookConfiguration) -> &str {
@@ -303,4 +315,34 @@ fn moves(wanted: &[ValidatingWebhookConfiguration], there: &Registrations) -> bo
         let wanted = names(one);
         there.iter().filter(|(name, _)| *name != name_of(one)).any(|(_, other)| !names(other).is_disjoint(&wanted))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn webhooks(names: &[&str]) -> Vec<ValidatingWebhook> {
+        names.iter().map(|name| ValidatingWebhook { name: (*name).to_owned(), ..Default::default() }).collect()
+    }
+
+    fn configuration(name: &str, webhooks_of: &[&str]) -> ValidatingWebhookConfiguration {
+        let mut configuration = ValidatingWebhookConfiguration { webhooks: Some(webhooks(webhooks_of)), ..Default::default() };
+        configuration.metadata.name = Some(name.to_owned());
+        configuration
+    }
+
+    #[test]
+    fn a_configuration_of_rejected_webhooks_is_not_deleted() {
+        let all = [configuration("f", &["a"]), configuration("f-2", &["b", "c"])];
+        let there: Registrations = all.iter().map(|one| (name_of(one).to_owned(), one.clone())).collect();
+        for (placed, wanted, expected) in [
+            (vec![], vec!["a", "b"], vec![]),
+            (vec![configuration("f", &["a"])], vec!["a", "b"], vec![]),
+            (vec![configuration("f", &["a"])], vec!["a"], vec!["f-2"]),
+            (vec![configuration("f", &["a", "b", "c"])], vec!["a", "b", "c"], vec!["f-2"]),
+            (vec![], vec![], vec!["f", "f-2"]),
+        ] {
+            assert_eq!(left_over(&placed, &webhooks(&wanted), &there), expected, "{wanted:?}");
+        }
+    }
 }
