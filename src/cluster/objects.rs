@@ -215,6 +215,12 @@ impl Resolved {
         self.places.get(name).and_then(|place| self.documents.get(*place)).is_some_and(|document| Self::has_taken(document, rules))
     }
 
+    /// Whether all of these objects are resolved, and the rules in force are what was resolved.
+    pub fn is_taken(&self, objects: &[Arc<RuleObject>], rules: &RuleSet) -> bool {
+        objects.iter().all(|object| self.verdicts.contains_key(&object.name))
+            && self.documents.iter().all(|document| Self::has_taken(document, rules))
+    }
+
     /// Whether the rule of one of the documents is among those in force.
     pub fn has_taken(document: &Document, rules: &RuleSet) -> bool {
         let rule = document.origin.strip_prefix(OBJECT).and_then(|name| rules.get(name));
@@ -378,6 +384,19 @@ mod tests {
             (&Outcome::InForce, "widgets", Some(1))
         );
         assert_eq!(held_by(&resolved(&[new], &both)), ["updaterules/a"]);
+    }
+
+    #[test]
+    fn objects_are_taken_once_each_is_resolved_and_in_force() {
+        let (one, other) = (object("a", OLD, 1, &json!(["spec.a"])), object("b", NEW, 1, &json!([3])));
+        let found = resolved(&[Arc::clone(&one), Arc::clone(&other)], &Resolved::default());
+        let load = |documents: &[Document]| RuleSet::load(Builtin::Left, documents).expect("rules");
+        let (at_start, reloaded) = (load(&[]), load(&found.documents));
+        let both = [one, other];
+        assert!(!Resolved::default().is_taken(&both, &at_start), "nothing is resolved");
+        assert!(!found.is_taken(&both, &at_start), "the rules of the objects are not in force");
+        assert!(found.is_taken(&both, &reloaded), "an invalid rule is never in force");
+        assert!(Resolved::default().is_taken(&[], &at_start));
     }
 
     #[test]

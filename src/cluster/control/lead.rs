@@ -52,6 +52,8 @@ pub(super) struct Lead {
     state: watch::Sender<RegistrationState>,
     complaint: Once,
     metrics: ClusterMetrics,
+    /// Whether the objects that were there at the start have been in force.
+    has_taken_objects: bool,
     /// Annotations of the Secret that were reported to mean nothing.
     misunderstood: BTreeSet<String>,
 }
@@ -80,6 +82,7 @@ impl Lead {
             state,
             complaint: Once::default(),
             metrics,
+            has_taken_objects: false,
             misunderstood: BTreeSet::new(),
         }
     }
@@ -155,9 +158,7 @@ impl Lead {
     /// Brings the cluster to what it should be; says after how long to look again.
     async fn turn(&mut self) -> Result<Duration, ApiError> {
         let Some(registrations) = self.followed.registrations.borrow_and_update().clone() else { return Ok(RETRY) };
-        if self.followed.rules.borrow_and_update().is_none() {
-            return Ok(RETRY);
-        }
+        let Some(objects) = self.followed.rules.borrow_and_update().clone() else { return Ok(RETRY) };
         let (trust, next) = match self.settings.certificates.clone() {
             Certificates::Given(trust) => (given(trust, &registrations), AGAIN),
             Certificates::Kept { secret, subjects, lifetimes } => {
@@ -172,6 +173,11 @@ impl Lead {
         };
         let rules = self.made.rules.borrow_and_update().clone();
         let resolved = self.made.resolved.borrow_and_update().clone();
+        self.has_taken_objects |= resolved.is_taken(&objects, &rules);
+        if !self.has_taken_objects {
+            // At a start the registration may hold webhooks of objects that are not in force here yet.
+            return Ok(RETRY);
+        }
         let report = self.register(&rules, &resolved, &trust, &registrations).await;
         let bundle = match &trust {
             Trust::Bundle(bundle) => Some(bundle.text()),
