@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::admissionregistration::v1 as api;
 
-use super::registration::{Trust, metadata};
+use super::registration::{CaBundle, Trust, metadata};
 
 /// Bytes of webhooks that one configuration may hold: etcd takes objects of 1.5 MB, and managedFields take as much again.
 const LARGEST: usize = 500 * 1024;
@@ -56,6 +56,13 @@ pub fn place(webhooks: Vec<api::ValidatingWebhook>, name: &str, trust: &Trust, t
         .map(|part| api::ValidatingWebhookConfiguration { metadata: metadata(&part.name, trust), webhooks: Some(part.webhooks) })
         .collect();
     Placement { configurations, unplaced }
+}
+
+/// Whether each webhook that is registered trusts these certificates.
+pub fn all_trust(there: &Registrations, bundle: &CaBundle) -> bool {
+    let bundles = there.values().flat_map(|one| one.webhooks.iter().flatten()).map(|webhook| webhook.client_config.ca_bundle.as_ref());
+    let text = bundle.text();
+    bundles.into_iter().all(|found| found.is_some_and(|found| found.0 == text.as_bytes()))
 }
 
 /// The names of the webhooks of a configuration.
@@ -146,6 +153,21 @@ mod tests {
         assert!(unplaced.len() > 50 && unplaced.iter().all(|name| *name < "rule-100"), "{unplaced:?}");
         let after = registered(&full);
         assert!(there.iter().all(|(name, one)| webhooks_of(one).all(|webhook| webhooks_of(&after[name]).any(|other| other == webhook))));
+    }
+
+    #[test]
+    fn a_bundle_is_trusted_once_each_webhook_has_it() {
+        let pem = rcgen::generate_simple_self_signed(["a".to_owned()]).expect("a certificate").cert.pem();
+        let bundle = CaBundle::parse(pem.clone().into_bytes()).expect("a bundle");
+        let with = |found: Option<&str>| {
+            let mut webhook = webhooks([1], 0).remove(0);
+            webhook.client_config.ca_bundle = found.map(|text| ByteString(text.as_bytes().to_vec()));
+            api::ValidatingWebhookConfiguration { webhooks: Some(vec![webhook]), ..Default::default() }
+        };
+        for (other, expected) in [(Some(pem.as_str()), true), (Some("other"), false), (None, false)] {
+            let there = [("f".to_owned(), with(Some(&pem))), ("f-2".to_owned(), with(other))].into();
+            assert_eq!(all_trust(&there, &bundle), expected, "{other:?}");
+        }
     }
 
     #[test]

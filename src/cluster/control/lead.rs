@@ -22,7 +22,7 @@ use crate::cluster::events;
 use crate::cluster::keeping::{self, Change, Due, Kept, Lifetimes};
 use crate::cluster::metrics::ClusterMetrics;
 use crate::cluster::objects::Resolved;
-use crate::cluster::placement::Registrations;
+use crate::cluster::placement::{Registrations, all_trust};
 use crate::cluster::registration::{self, CaBundle, LABEL, SideEffects, Trust};
 use crate::cluster::status;
 use crate::cluster::update_rule::UpdateRule;
@@ -46,7 +46,7 @@ pub(super) struct Lead {
     secret: watch::Receiver<Option<Arc<Option<Secret>>>>,
     made: Made,
     schemas: watch::Receiver<Arc<Schemas>>,
-    /// The bundle that the registrations have, and since when.
+    /// The bundle that all webhooks have, and since when.
     trusted: Option<(String, SystemTime)>,
     registrar: Registrar,
     state: watch::Sender<RegistrationState>,
@@ -178,21 +178,14 @@ impl Lead {
             // At a start the registration may hold webhooks of objects that are not in force here yet.
             return Ok(RETRY);
         }
-        let report = self.register(&rules, &resolved, &trust, &registrations).await;
-        let bundle = match &trust {
-            Trust::Bundle(bundle) => Some(bundle.text()),
-            _ => None,
-        };
-        if report.error.is_none() && self.trusted.as_ref().map(|(known, _)| known) != bundle.as_ref() {
-            self.trusted = bundle.map(|bundle| (bundle, SystemTime::now()));
-        }
+        let (report, is_pending) = self.register(&rules, &resolved, &trust, &registrations).await;
         self.state.send_modify(|state| *state = report.state(state, SystemTime::now()));
         self.tell(&rules, &resolved, &report).await?;
-        report.error.map_or(Ok(next), Err)
+        report.error.map_or(Ok(if is_pending { next.min(RETRY) } else { next }), Err)
     }
 
-    /// Registers the rules in force, and tries again what the API server rejected.
-    async fn register(&mut self, rules: &RuleSet, resolved: &Resolved, trust: &Trust, there: &Registrations) -> Report {
+    /// Registers the rules in force, and tries again what the API server rejected; says whether there is more to try.
+    async fn register(&mut self, rules: &RuleSet, resolved: &Resolved, trust: &Trust, there: &Registrations) -> (Report, bool) {
         let side_effects = if self.settings.writes_events { SideEffects::Events } else { SideEffects::None };
         let (mut wanted, mut candidates, mut unfit) = (Webhooks::new(), Webhooks::new(), BTreeMap::new());
         let rules = rules.rules().map(|rule| (true, rule)).chain(resolved.rejected().map(|rule| (false, rule)));
@@ -205,7 +198,18 @@ impl Lead {
         }
         let all = |webhooks: &Webhooks| webhooks.values().cloned().collect::<Vec<_>>();
         let outcome = self.registrar.register(&all(&wanted), &all(&candidates), trust, there).await;
-        Report::of(&wanted, &candidates, unfit, &outcome, &self.registrar)
+        self.note_trust(trust, &outcome.there);
+        (Report::of(&wanted, &candidates, unfit, &outcome, &self.registrar), outcome.is_pending)
+    }
+
+    /// Notes since when all webhooks trust the bundle, whatever else fails.
+    fn note_trust(&mut self, trust: &Trust, there: &Registrations) {
+        let Trust::Bundle(bundle) = trust else { return };
+        if !all_trust(there, bundle) {
+            self.trusted = None;
+        } else if self.trusted.as_ref().is_none_or(|(known, _)| *known != bundle.text()) {
+            self.trusted = Some((bundle.text(), SystemTime::now()));
+        }
     }
 
     /// Says once in the log and in an Event which annotations of the Secret mean nothing.

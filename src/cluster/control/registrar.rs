@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::admissionregistration::v1::{ValidatingWebhook, ValidatingWebhookConfiguration};
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
@@ -22,6 +22,9 @@ use crate::cluster::rejection;
 
 /// Forms of one webhook whose verdicts are remembered.
 const FORMS: usize = 4;
+
+/// Rejected webhooks that are tried again in one turn at most.
+const TRIES: usize = 32;
 
 /// Registers webhooks and remembers which of them the API server rejects.
 pub(super) struct Registrar {
@@ -54,6 +57,8 @@ pub(super) struct Registered {
     pub(super) there: Registrations,
     /// The webhooks that no configuration has room for.
     pub(super) unplaced: BTreeSet<String>,
+    /// Whether rejected webhooks are still to be tried again.
+    pub(super) is_pending: bool,
     /// The first error, if not everything is as it should be.
     pub(super) error: Option<ApiError>,
 }
@@ -98,10 +103,36 @@ impl Registrar {
     ) -> Registered {
         let names: BTreeSet<&str> = wanted.iter().chain(candidates).map(|webhook| webhook.name.as_str()).collect();
         self.tried.retain(|name, _| names.contains(name.as_str()));
-        let stale = |webhook: &&ValidatingWebhook| self.rejects(webhook) && self.is_stale(webhook);
-        let to_try: Vec<ValidatingWebhook> =
-            wanted.iter().filter(stale).chain(candidates.iter().filter(|webhook| self.is_stale(webhook))).cloned().collect();
-        let mut error = self.try_alone(&to_try).await.err();
+        let mut outcome = self.apply_until_taken(wanted, trust, there).await;
+        // What is good is registered first; nothing of this is needed for it.
+        if outcome.error.is_none() {
+            let (has_accepted, is_pending) = self.try_again(wanted, candidates).await;
+            if has_accepted {
+                outcome = self.apply_until_taken(wanted, trust, &outcome.there).await;
+            }
+            outcome.is_pending = is_pending;
+        }
+        outcome
+    }
+
+    /// Tries some of the webhooks again that were rejected some time ago; says whether a wanted one is accepted now, and whether others are
+    /// still to be tried.
+    async fn try_again(&mut self, wanted: &[ValidatingWebhook], candidates: &[ValidatingWebhook]) -> (bool, bool) {
+        let rejected: Vec<&ValidatingWebhook> = wanted.iter().filter(|webhook| self.rejects(webhook)).collect();
+        let mut to_try: Vec<ValidatingWebhook> =
+            rejected.iter().copied().chain(candidates).filter(|webhook| self.is_stale(webhook)).cloned().collect();
+        let is_pending = to_try.len() > TRIES;
+        to_try.truncate(TRIES);
+        let tried = self.try_alone(&to_try).await;
+        if let Err(error) = &tried {
+            tracing::warn!(%error, "cannot try rejected webhooks again");
+        }
+        (rejected.iter().any(|webhook| !self.rejects(webhook)), is_pending && tried.is_ok())
+    }
+
+    /// Registers what is wanted, without what is found to be rejected.
+    async fn apply_until_taken(&mut self, wanted: &[ValidatingWebhook], trust: &Trust, there: &Registrations) -> Registered {
+        let mut error = None;
         let mut there = there.clone();
         let is_due = self.applied.is_none_or(|applied| applied.elapsed() >= AGAIN);
         loop {
@@ -111,7 +142,7 @@ impl Registrar {
                 self.applied = if is_due { Some(Instant::now()) } else { self.applied };
                 error = error.or(self.delete_others(left_over(&configurations, wanted, &there), &mut there).await.err());
                 let unplaced = unplaced.into_iter().map(|webhook| webhook.name).collect();
-                return Registered { there, unplaced, error };
+                return Registered { there, unplaced, is_pending: false, error };
             }
             let mut has_found = false;
             for failure in &failures {
@@ -123,7 +154,7 @@ impl Registrar {
             if !has_found {
                 let first = failures.first().map(|failure| ApiError::from(&failure.error));
                 let unplaced = unplaced.into_iter().map(|webhook| webhook.name).collect();
-                return Registered { there, unplaced, error: first.or(error) };
+                return Registered { there, unplaced, is_pending: false, error: first.or(error) };
             }
         }
     }
@@ -240,20 +271,17 @@ impl Registrar {
     /// Tries webhooks one by one, unless the verdict on them is known and recent.
     async fn try_alone(&mut self, webhooks: &[ValidatingWebhook]) -> Result<(), ApiError> {
         let unknown: Vec<ValidatingWebhook> = webhooks.iter().filter(|webhook| self.is_stale(webhook)).cloned().collect();
-        let api = &self.api;
-        let tries = unknown.into_iter().map(|webhook| async move {
-            let result = dry_run(api, &webhook).await;
-            (webhook, result)
+        let api = self.api.clone();
+        let tries = unknown.into_iter().map(|webhook| {
+            let api = &api;
+            async move { dry_run(api, &webhook).await.map(|verdict| (webhook, verdict)) }
         });
-        let results: Vec<(ValidatingWebhook, Result<Verdict, ApiError>)> = stream::iter(tries).buffer_unordered(AT_ONCE).collect().await;
-        let mut failed = None;
-        for (webhook, result) in results {
-            match result {
-                Ok(verdict) => self.remember(webhook, verdict),
-                Err(error) => failed = failed.or(Some(error)),
-            }
+        // The first error ends it: it says nothing of a rule, so it would be the same for the others.
+        let mut tries = stream::iter(tries).buffer_unordered(AT_ONCE);
+        while let Some((webhook, verdict)) = tries.try_next().await? {
+            self.remember(webhook, verdict);
         }
-        failed.map_or(Ok(()), Err)
+        Ok(())
     }
 
     /// A newer API server may know more, so a verdict does not hold for ever.
