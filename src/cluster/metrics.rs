@@ -8,7 +8,7 @@ use super::api_error::ErrorClass;
 use super::update_rule::UpdateRuleStatus;
 
 /// The states that a condition of an UpdateRule can have: type, status and reason. A test compares them with what the status says.
-pub(super) const STATES: [(&str, &str, &str); 12] = [
+pub(super) const STATES: [(&str, &str, &str); 13] = [
     ("Accepted", "True", "Valid"),
     ("Accepted", "False", "Invalid"),
     ("Accepted", "False", "NeverAccepted"),
@@ -16,6 +16,7 @@ pub(super) const STATES: [(&str, &str, &str); 12] = [
     ("Conflicting", "False", "NoConflict"),
     ("Registered", "True", "Registered"),
     ("Registered", "False", "Failed"),
+    ("Registered", "False", "NoRoom"),
     ("Registered", "False", "NotInForce"),
     ("Registered", "False", "Pending"),
     ("Registered", "False", "Rejected"),

@@ -16,6 +16,9 @@ pub(super) const REGISTERED: &str = "Registered";
 /// Its reason where the API server rejects the webhook of the rule.
 pub(super) const REJECTED: &str = "Rejected";
 
+/// What to do about a rule that no configuration has room for.
+pub(super) const NO_ROOM: &str = "the configurations have no room for one more webhook; remove rules";
+
 /// The condition that says whether the served schema lacks what the rule names.
 const SCHEMA_WARNING: &str = "SchemaWarning";
 
@@ -33,6 +36,8 @@ pub enum Registered {
     Failed(String),
     /// The API server rejects the webhook of the rule.
     Rejected(String),
+    /// No configuration has room for the webhook of the rule.
+    NoRoom,
 }
 
 /// What the served schema says of a rule.
@@ -112,6 +117,7 @@ fn asked(verdict: &Verdict, registered: &Registered) -> State {
         (_, Registered::Rejected(sentence)) => state(false, REJECTED, sentence.clone()),
         (_, Registered::Under(name)) => state(true, "Registered", format!("by ValidatingWebhookConfiguration {name}")),
         (_, Registered::NotYet) => state(false, "Pending", String::new()),
+        (_, Registered::NoRoom) => state(false, "NoRoom", NO_ROOM.to_owned()),
         (_, Registered::Failed(sentence)) => state(false, "Failed", sentence.clone()),
     }
 }
@@ -130,7 +136,7 @@ fn warning(schema: &SchemaFit, verdict: &Verdict, before: &UpdateRuleStatus, now
 /// The generation of the rule in force that the API server asks for, or will.
 fn enforced(verdict: &Verdict, good: Option<(i64, &Rule)>, registered: &Registered) -> Option<i64> {
     match (&verdict.outcome, registered) {
-        (Outcome::Contended { .. }, _) | (Outcome::InForce | Outcome::Refused { .. }, Registered::Rejected(_)) => None,
+        (Outcome::Contended { .. }, _) | (Outcome::InForce | Outcome::Refused { .. }, Registered::Rejected(_) | Registered::NoRoom) => None,
         _ => good.map(|(generation, _)| generation),
     }
 }
@@ -249,6 +255,7 @@ mod tests {
         let table = [
             (Outcome::InForce, under(), "True", "", ["True", "False", "True"], Some(2)),
             (Outcome::InForce, Registered::NotYet, "False", "Pending", ["True", "False", "False"], Some(2)),
+            (Outcome::InForce, Registered::NoRoom, "False", "NoRoom", ["True", "False", "False"], None),
             (Outcome::InForce, Registered::Failed("why".to_owned()), "False", "Failed", ["True", "False", "False"], Some(2)),
             (Outcome::InForce, rejected(), "False", "Rejected", ["True", "False", "False"], None),
             (Outcome::Rejected { stays: None }, rejected(), "False", "Rejected", ["True", "False", "False"], None),

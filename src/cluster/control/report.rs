@@ -1,6 +1,6 @@
 //! What became of each rule in a turn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhook;
@@ -22,6 +22,8 @@ pub(super) struct Report {
     registered: BTreeMap<String, String>,
     /// Why the rule in force is not registered, and never will be as it is.
     rejected: BTreeMap<String, String>,
+    /// The rules in force that no configuration has room for.
+    unplaced: BTreeSet<String>,
     /// What the API server says of a generation that it rejected before.
     candidates: BTreeMap<String, Verdict>,
     /// Why the others are not registered.
@@ -42,20 +44,21 @@ impl Report {
             .iter()
             .flat_map(|(name, one)| one.webhooks.iter().flatten().map(move |webhook| (webhook.name.as_str(), (name.as_str(), webhook))))
             .collect();
-        let (mut registered, mut rejected) = (BTreeMap::new(), unfit);
+        let (mut registered, mut rejected, mut unplaced) = (BTreeMap::new(), unfit, BTreeSet::new());
         for (rule, webhook) in wanted {
             match there.get(webhook.name.as_str()) {
                 Some((name, found)) if asks_the_same(found, webhook) => {
                     registered.insert(rule.clone(), (*name).to_owned());
                 }
                 _ if outcome.unplaced.contains(&webhook.name) => {
-                    rejected.insert(rule.clone(), "the configurations have no room for one more webhook; remove rules".to_owned());
+                    unplaced.insert(rule.clone());
                 }
                 _ => rejected.extend(registrar.verdict(webhook).and_then(reason).map(|reason| (rule.clone(), reason.to_owned()))),
             }
         }
         let verdict = |(rule, webhook): (&String, &ValidatingWebhook)| Some((rule.clone(), registrar.verdict(webhook)?.clone()));
-        Self { registered, rejected, candidates: candidates.iter().filter_map(verdict).collect(), error: outcome.error.clone() }
+        let candidates = candidates.iter().filter_map(verdict).collect();
+        Self { registered, rejected, unplaced, candidates, error: outcome.error.clone() }
     }
 
     /// What to say of the registration of an object's rule; nothing if it is not known.
@@ -72,6 +75,8 @@ impl Report {
             status::Registered::Under(configuration.clone())
         } else if let Some(sentence) = self.rejected.get(name) {
             status::Registered::Rejected(sentence.clone())
+        } else if self.unplaced.contains(name) {
+            status::Registered::NoRoom
         } else {
             self.error.as_ref().map_or(status::Registered::NotYet, |error| status::Registered::Failed(error.to_string()))
         })
@@ -80,10 +85,11 @@ impl Report {
     /// The state of the registration, after what it was before.
     pub(super) fn state(&self, before: &RegistrationState, now: SystemTime) -> RegistrationState {
         let refused = self.candidates.iter().filter_map(|(rule, verdict)| Some((rule.clone(), reason(verdict)?.to_owned())));
+        let unplaced = self.unplaced.iter().map(|rule| (rule.clone(), status::NO_ROOM.to_owned()));
         RegistrationState {
             leads: before.leads,
             registered: self.registered.clone(),
-            rejected: self.rejected.clone().into_iter().chain(refused).collect(),
+            rejected: self.rejected.clone().into_iter().chain(refused).chain(unplaced).collect(),
             in_sync_since: if self.error.is_none() { before.in_sync_since.or(Some(now)) } else { None },
             last_error: self.error.clone().map(|error| (now, error)).or_else(|| before.last_error.clone()),
         }

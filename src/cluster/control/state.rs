@@ -10,7 +10,7 @@ use crate::cluster::api_error::ApiError;
 pub struct RegistrationState {
     /// The configuration that registers each rule as it is in force, by the name of the rule.
     pub registered: BTreeMap<String, String>,
-    /// Why the API server rejects a rule, by its name, in one sentence.
+    /// Why a rule cannot be registered, by its name, in one sentence: the API server rejects it, or there is no room for it.
     pub rejected: BTreeMap<String, String>,
     /// Whether this replica holds the lease.
     pub leads: bool,
