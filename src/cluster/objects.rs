@@ -80,9 +80,13 @@ impl RuleObject {
         })
     }
 
-    /// The generation that the status keeps, if it is an older one.
+    /// What the status keeps, if it is not what the object says. A change of an annotation does not raise the generation.
     fn last_good(&self) -> Option<&LastGood> {
-        self.status.last_good.as_ref().filter(|last| last.generation != self.generation)
+        let says = |last: &LastGood| {
+            let [kept, own] = [&last.rule, &self.text].map(|text| serde_json::from_str::<Value>(text).ok());
+            kept == own
+        };
+        self.status.last_good.as_ref().filter(|last| last.generation != self.generation || !says(last))
     }
 
     fn document(&self, text: String) -> Document {
@@ -248,8 +252,11 @@ impl Known {
             (Some(last), None) => last.good().map(|(generation, rules)| (generation, rules.clone())),
             (None, None) => None,
         };
-        // All replicas read the same status, whatever each of them has seen.
-        let before = object.kept().or_else(remembered);
+        // All replicas read the same status, whatever each of them has seen. It may lag behind by a generation that was good, unless it says
+        // that the API server rejects what is in force.
+        let (kept, remembered) = (object.kept(), remembered());
+        let is_newer = |remembered: &(i64, RuleSet)| kept.as_ref().is_none_or(|kept| !object.is_rejected() && remembered.0 > kept.0);
+        let before = if remembered.as_ref().is_some_and(is_newer) { remembered } else { kept };
         Arc::new(Self { object: Arc::clone(object), newest, before })
     }
 
@@ -448,6 +455,32 @@ mod tests {
         assert!(matches!(&restarted.verdicts["a"].outcome, Outcome::Refused { stays: Some(1), .. }));
         let never = resolved(&[broken], &Resolved::default());
         assert!(matches!(&never.verdicts["a"].outcome, Outcome::Refused { stays: None, .. }) && never.documents.is_empty());
+    }
+
+    #[test]
+    fn the_last_good_text_is_read_from_the_status_though_only_an_annotation_broke_the_rule() {
+        let good = object("a", OLD, 1, &json!(["spec.a"]));
+        let mut broken = RuleObject::clone(&good);
+        broken.text = good.text.replace(r#"source": "here"#, r#"defaulted": "spec..a"#);
+        let restarted = resolved(&[with_status(&broken, Some(&good), false)], &Resolved::default());
+        assert_eq!(restarted.documents, resolved(&[Arc::clone(&good)], &Resolved::default()).documents);
+        assert!(matches!(&restarted.verdicts["a"].outcome, Outcome::Refused { stays: Some(1), .. }), "{restarted:?}");
+        assert!(with_status(&good, Some(&good), false).says_the_same(&good), "what it says itself does not stand in for it");
+    }
+
+    #[test]
+    fn a_newer_good_generation_that_was_seen_outranks_the_one_in_the_status() {
+        let [first, second] = [(1, "spec.a"), (2, "spec.b")].map(|(generation, path)| object("a", OLD, generation, &json!([path])));
+        let broken = object("a", OLD, 3, &json!([3]));
+        let seen = resolved(&[with_status(&second, Some(&first), false)], &Resolved::default());
+        let stays = |is_rejected: bool, before: &Resolved| {
+            let found = resolved(&[with_status(&broken, Some(&first), is_rejected)], before);
+            match &found.verdicts["a"].outcome {
+                Outcome::Refused { stays, .. } => *stays,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!((stays(false, &seen), stays(true, &seen), stays(false, &Resolved::default())), (Some(2), Some(1), Some(1)));
     }
 
     #[test]
