@@ -186,7 +186,7 @@ fn reloading(rules: &RuleArgs, exempt: &ExemptArgs, started_with: Fingerprint, e
         return None;
     }
     let files = rules.clone();
-    let read = move || files.documents().map_err(|error| harmless(&format!("{error:#}")));
+    let read = move || files.documents().map(Into::into).map_err(|error| harmless(&format!("{error:#}")));
     Some(reload::Source {
         builtin: rules.builtin(),
         exemptions: exempt.exemptions(),

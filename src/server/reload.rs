@@ -10,8 +10,23 @@ use tokio::sync::Notify;
 use super::rules::Rules;
 use crate::engine::{Builtin, Document, Exemptions, RuleSet, harmless};
 
-/// What reads the files: their texts, or why they cannot be read.
-pub type Read = dyn Fn() -> Result<Vec<Document>, String> + Send + Sync;
+/// What reads the rules, or says why they cannot be read.
+pub type Read = dyn Fn() -> Result<Reading, String> + Send + Sync;
+
+/// What was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// The texts that are to be in force.
+    pub documents: Vec<Document>,
+    /// Why some of them are not those that were found, but the last good ones.
+    pub refused: Option<String>,
+}
+
+impl From<Vec<Document>> for Reading {
+    fn from(documents: Vec<Document>) -> Self {
+        Self { documents, refused: None }
+    }
+}
 
 /// Characters of a reason that are kept: there is one for each thing that is wrong.
 const LONGEST: usize = 4096;
@@ -91,13 +106,15 @@ pub(super) async fn watch(source: Source, rules: Arc<Rules>) {
 impl Seen {
     /// Reads once, and takes what changed if all of it can be used.
     fn turn(&mut self, source: &Source, rules: &Rules, now: SystemTime) {
-        let documents = match (source.read)() {
-            Ok(documents) => documents,
+        let Reading { documents, refused } = match (source.read)() {
+            Ok(reading) => reading,
             Err(reason) => return self.refuse(rules, Err(reason.clone()), &reason),
         };
         let fingerprint = Fingerprint::of(&documents);
         if self.taken == fingerprint {
-            if self.refused.take().is_some() {
+            if let Some(reason) = refused {
+                self.refuse(rules, Err(reason.clone()), &reason);
+            } else if self.refused.take().is_some() {
                 tracing::info!(digest = rules.current().all().digest(), "the rules in the files are those in force again");
                 rules.accept();
             }
@@ -110,12 +127,18 @@ impl Seen {
             Err(reason) => self.refuse(rules, Ok(fingerprint), &reason),
             // A mounted ConfigMap may change while it is read, and half of one version with half of another may load. Of two readings one
             // after the other only what did not change is the same.
-            Ok(_) if (source.read)().map(|documents| Fingerprint::of(&documents)) != Ok(fingerprint) => {}
+            Ok(_) if (source.read)().map(|reading| Fingerprint::of(&reading.documents)) != Ok(fingerprint) => {}
             Ok(set) => {
                 tracing::info!(rules = set.len(), digest = set.digest(), "rules reloaded");
                 rules.replace(set, now);
-                rules.accept();
-                *self = Self { taken: fingerprint, refused: None };
+                self.taken = fingerprint;
+                match refused {
+                    Some(reason) => self.refuse(rules, Err(reason.clone()), &reason),
+                    None => {
+                        rules.accept();
+                        self.refused = None;
+                    }
+                }
             }
         }
     }
@@ -179,7 +202,7 @@ mod tests {
         let all: Vec<Result<Vec<Document>, String>> = texts
             .iter()
             .map(|reading| match reading {
-                Ok(texts) => Ok(texts.iter().map(|text| Document { origin: "rules.yaml".to_owned(), text: text.clone() }).collect()),
+                Ok(texts) => Ok(documents(texts)),
                 Err(reason) => Err((*reason).to_owned()),
             })
             .collect();
@@ -188,8 +211,16 @@ mod tests {
             let mut next = next.lock().unwrap();
             let reading = all.get(*next).or(all.last()).unwrap().clone();
             *next += 1;
-            reading
+            reading.map(Reading::from)
         };
+        source(read)
+    }
+
+    fn documents(texts: &[String]) -> Vec<Document> {
+        texts.iter().map(|text| Document { origin: "rules.yaml".to_owned(), text: text.clone() }).collect()
+    }
+
+    fn source(read: impl Fn() -> Result<Reading, String> + Send + Sync + 'static) -> Source {
         Source {
             builtin: Builtin::Left,
             exemptions: Arc::default(),
@@ -234,6 +265,23 @@ mod tests {
         assert_eq!(rules.current().since().to_string(), "9");
         assert_eq!(turn(Ok(&[broken])), ("one two".to_owned(), true));
         assert_eq!(turn(Ok(&[rule("two", "spec.b"), one])), ("one two".to_owned(), false), "taken back, it is refused no more");
+    }
+
+    #[test]
+    fn what_is_refused_beside_good_rules_does_not_keep_them_from_being_taken() {
+        let (rules, mut seen) = started(&rule("one", "spec.a"));
+        let mut turn = |name: &str, refused: Option<&str>| {
+            let reading = Reading { documents: documents(&[rule(name, "spec.b")]), refused: refused.map(str::to_owned) };
+            seen.turn(&source(move || Ok(reading.clone())), &rules, NOW);
+            (names(&rules), rules.refusal().map(|reason| reason.to_string()))
+        };
+        let refused = |name: &str| (name.to_owned(), Some("broken".to_owned()));
+        assert_eq!(turn("two", Some("broken")), refused("two"));
+        assert_eq!(turn("three", Some("broken")), refused("three"));
+        assert_eq!(turn("three", Some("broken")), refused("three"));
+        assert_eq!(turn("three", None), ("three".to_owned(), None));
+        assert_eq!(turn("three", Some("broken")), refused("three"));
+        assert_eq!(turn("four", None), ("four".to_owned(), None));
     }
 
     #[test]

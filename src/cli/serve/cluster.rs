@@ -24,7 +24,7 @@ use crate::cluster::keeping::{self, Lifetimes};
 use crate::cluster::metrics::ClusterMetrics;
 use crate::cluster::objects::{Resolved, RuleObject};
 use crate::cluster::registration::{BaseUrl, CaBundle, Endpoint, Trust};
-use crate::engine::{Denial, Document, Exemptions, harmless};
+use crate::engine::{Denial, Document, Exemptions, RuleSet, harmless};
 use crate::server::denials::Denials;
 use crate::server::reload::Fingerprint;
 use crate::server::{Bound, Config, ReadyCheck, reload, tls};
@@ -182,26 +182,40 @@ struct Reading {
 }
 
 struct Last {
-    files: Fingerprint,
+    files: Vec<Document>,
     objects: Arc<Vec<Arc<RuleObject>>>,
 }
 
 impl Reading {
-    fn read(&self) -> Result<Vec<Document>, String> {
-        let mut documents = self.files.documents().map_err(|error| harmless(&format!("{error:#}")))?;
+    fn read(&self) -> Result<reload::Reading, String> {
+        let found = self.files.documents().map_err(|error| harmless(&format!("{error:#}")));
         // Before they were listed nothing is known of them, and nothing of them is in force.
-        let Some(objects) = self.objects.borrow().clone() else { return Ok(documents) };
-        let files = Fingerprint::of(&documents);
+        let Some(objects) = self.objects.borrow().clone() else { return found.map(Into::into) };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // Files that cannot be used do not keep changes of objects from being taken.
+        let (files, refused) = match (found.and_then(|files| self.usable(files, last.as_ref())), last.as_ref()) {
+            (Ok(files), _) => (files, None),
+            (Err(reason), Some(last)) => (last.files.clone(), Some(reason)),
+            (Err(reason), None) => return Err(reason),
+        };
         if last.as_ref().is_none_or(|last| last.files != files || !say_the_same(&last.objects, &objects)) {
             let before = self.resolved.borrow().clone();
             let resolved =
-                Resolved::new(self.files.builtin(), &documents, &objects, &before).map_err(|errors| harmless(&errors.to_string()))?;
+                Resolved::new(self.files.builtin(), &files, &objects, &before).map_err(|errors| harmless(&errors.to_string()))?;
             self.resolved.send_replace(Arc::new(resolved));
-            *last = Some(Last { files, objects });
+            *last = Some(Last { files: files.clone(), objects });
         }
+        let mut documents = files;
         documents.extend(self.resolved.borrow().documents.iter().cloned());
-        Ok(documents)
+        Ok(reload::Reading { documents, refused })
+    }
+
+    /// The texts of files, if they can be in force.
+    fn usable(&self, files: Vec<Document>, last: Option<&Last>) -> Result<Vec<Document>, String> {
+        if last.is_none_or(|last| last.files != files) {
+            RuleSet::load(self.files.builtin(), &files).map_err(|errors| harmless(&errors.to_string()))?;
+        }
+        Ok(files)
     }
 }
 
@@ -313,5 +327,62 @@ async fn show(mut certificates: watch::Receiver<Option<Arc<keeping::Kept>>>, kep
         if certificates.changed().await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::update_rule::UpdateRuleStatus;
+    use crate::engine::Builtin;
+
+    fn rule(name: &str, resource: &str) -> serde_json::Value {
+        json!({
+            "apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule", "metadata": {"name": name},
+            "spec": {
+                "matchConstraints": {"resourceRules": [{"apiGroups": ["example.com"], "apiVersions": ["v1"], "resources": [resource]}]},
+                "mutable": ["spec.a"],
+            },
+        })
+    }
+
+    #[test]
+    fn a_broken_file_does_not_keep_objects_from_being_resolved() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rule.yaml");
+        let objects = watch::Sender::new(None);
+        let set = |names: &[&str]| {
+            let object = |name: &&str| {
+                let text = rule(name, name).to_string();
+                let (name, created) = ((*name).to_owned(), "2026-01-01T00:00:00Z".to_owned());
+                Arc::new(RuleObject { uid: name.clone(), name, generation: 1, created, text, status: UpdateRuleStatus::default() })
+            };
+            objects.send_replace(Some(Arc::new(names.iter().map(object).collect::<Vec<_>>())));
+        };
+        let reading = Reading {
+            files: RuleArgs { paths: vec![path.clone()], no_builtin_rules: true },
+            objects: objects.subscribe(),
+            resolved: watch::Sender::default(),
+            last: Mutex::new(None),
+        };
+        let names = |reading: Result<reload::Reading, String>| {
+            let reading = reading.unwrap();
+            let rules = RuleSet::load(Builtin::Left, &reading.documents).unwrap();
+            (rules.names().map(str::to_owned).collect::<Vec<_>>().join(" "), reading.refused.is_some())
+        };
+        std::fs::write(&path, rule("file", "files").to_string()).unwrap();
+        set(&["one"]);
+        assert_eq!(names(reading.read()), ("file one".to_owned(), false));
+        for broken in ["kind: UpdateRule", "{"] {
+            std::fs::write(&path, broken).unwrap();
+            set(&["one", "two"]);
+            assert_eq!(names(reading.read()), ("file one two".to_owned(), true), "{broken}");
+            set(&["two"]);
+            assert_eq!(names(reading.read()), ("file two".to_owned(), true), "{broken}");
+        }
+        std::fs::write(&path, rule("other", "files").to_string()).unwrap();
+        assert_eq!(names(reading.read()), ("other two".to_owned(), false));
     }
 }
