@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use tokio::sync::watch;
 
-use crate::cluster::api_error::ApiError;
+use crate::cluster::api_error::{ApiError, ErrorClass};
 use crate::cluster::control::{Followed, RegistrationState};
 use crate::cluster::keeping;
 use crate::cluster::objects::Resolved;
@@ -18,7 +18,8 @@ pub(super) const NO_ANSWER: &str = "the API server has not answered yet";
 /// What a check says: why it holds, or why not.
 type Verdict = Result<String, String>;
 
-/// Ready once the objects that were there at the start are in force.
+/// Ready once the objects that were there at the start are in force, or once the API server says that this replica cannot list them: the
+/// other rules are in force then, and nobody else may be there to answer for them.
 pub(super) async fn rules(
     mut followed: Followed,
     mut resolved: watch::Receiver<Arc<Resolved>>,
@@ -37,7 +38,7 @@ pub(super) async fn rules(
                 publish(&state, Ok(format!("{} UpdateRules followed", listed.len())));
             }
         } else if let Some(error) = error {
-            publish(&state, Err(format!("cannot list UpdateRules: {error}")));
+            publish(&state, unlisted(&error));
         }
         let changed = tokio::select! {
             changed = followed.rules.changed() => changed,
@@ -51,7 +52,13 @@ pub(super) async fn rules(
     }
 }
 
-/// Ready while a registration trusts the certificate that is shown, or while there is none and creating one has not failed.
+/// What to say while the UpdateRules cannot be listed. An error that passes by itself is waited for.
+fn unlisted(error: &ApiError) -> Verdict {
+    let text = format!("cannot list UpdateRules: {error}");
+    if matches!(error.class, ErrorClass::Forbidden | ErrorClass::NotFound) { Ok(text) } else { Err(text) }
+}
+
+/// Ready while a registration trusts the certificate that is shown or may do so, or while there is none and creating one has not failed.
 pub(super) async fn registration(
     mut followed: Followed,
     mut registration: watch::Receiver<RegistrationState>,
@@ -109,10 +116,10 @@ struct Known<'a> {
 impl Known<'_> {
     fn verdict(&self, is_trusted: impl Fn(&str) -> bool) -> Verdict {
         let Some(registrations) = self.registrations else {
-            return Err(match self.watch_error {
-                Some(error) => format!("cannot list ValidatingWebhookConfigurations: {error}"),
-                None => NO_ANSWER.to_owned(),
-            });
+            let Some(error) = self.watch_error else { return Err(NO_ANSWER.to_owned()) };
+            let text = format!("cannot list ValidatingWebhookConfigurations: {error}");
+            // A configuration that says Fail may exist, so a replica that can answer must stay in the Service.
+            return if !self.keeps || self.kept.is_some_and(is_trusted) { Ok(text) } else { Err(text) };
         };
         let out_of_sync = self.failure.map(|error| format!("; out of sync: {error}")).unwrap_or_default();
         // The certificate that is shown before the cluster has one is trusted by nobody.
@@ -169,7 +176,9 @@ mod tests {
         let error = Some(&forbidden);
         for (registrations, kept, watch_error, failure, expected) in [
             (None, Some("own"), None, None, Err("the API server has not answered yet")),
-            (None, Some("own"), error, None, Err("cannot list ValidatingWebhookConfigurations: no permission")),
+            (None, Some("own"), error, None, Ok("cannot list ValidatingWebhookConfigurations: no permission")),
+            (None, Some("other"), error, None, Err("cannot list ValidatingWebhookConfigurations: no permission")),
+            (None, None, error, None, Err("cannot list ValidatingWebhookConfigurations: no permission")),
             (Some(&none), None, None, None, Err("there is no certificate in the cluster yet")),
             (Some(&none), None, None, error, Err("there is no certificate in the cluster yet; out of sync: no permission")),
             (Some(&none), Some("other"), None, None, Err("the certificate in the cluster is not shown yet")),
@@ -186,7 +195,26 @@ mod tests {
             let found = known.verdict(|bundle| bundle == "own");
             assert_eq!(found.as_deref().map_err(String::as_str), expected, "{registrations:?}");
         }
-        let given = Known { keeps: false, kept: None, registrations: Some(&none), watch_error: None, failure: None };
-        assert!(given.verdict(|_| false).is_ok(), "somebody else's certificate needs no Secret");
+        for registrations in [Some(&none), None] {
+            let given = Known { keeps: false, kept: None, registrations, watch_error: error, failure: None };
+            assert!(given.verdict(|_| false).is_ok(), "somebody else's certificate needs no Secret");
+        }
+    }
+
+    #[test]
+    fn a_replica_that_may_not_list_update_rules_is_ready_and_says_so() {
+        for (class, is_ready) in [
+            (ErrorClass::Forbidden, true),
+            (ErrorClass::NotFound, true),
+            (ErrorClass::Unreachable, false),
+            (ErrorClass::Timeout, false),
+            (ErrorClass::Other, false),
+        ] {
+            let mut error = ApiError::other(&"why");
+            error.class = class;
+            let found = unlisted(&error);
+            assert_eq!(found.is_ok(), is_ready, "{class:?}");
+            assert_eq!(found.unwrap_or_else(|text| text), "cannot list UpdateRules: why");
+        }
     }
 }
