@@ -32,10 +32,10 @@ pub(super) async fn rules(
         let verdicts = resolved.borrow_and_update().clone();
         let in_force = rules.borrow_and_update().clone();
         if let Some(listed) = listed {
-            let is_known = listed.iter().all(|object| verdicts.verdicts.contains_key(&object.name));
-            let waiting = verdicts.documents.iter().filter(|document| !Resolved::has_taken(document, &in_force)).count();
-            if is_known && waiting == 0 {
-                publish(&state, Ok(format!("{} UpdateRules followed", listed.len())));
+            let unknown = listed.iter().filter(|object| !verdicts.verdicts.contains_key(&object.name)).count();
+            let untaken = verdicts.documents.iter().filter(|document| !Resolved::has_taken(document, &in_force)).count();
+            if let Some(verdict) = followed_rules(listed.len(), unknown + untaken, state.borrow().is_ok()) {
+                publish(&state, verdict);
             }
         } else if let Some(error) = error {
             publish(&state, unlisted(&error));
@@ -49,6 +49,16 @@ pub(super) async fn rules(
         if changed.is_err() {
             return;
         }
+    }
+}
+
+/// What to say of listed UpdateRules, of which some wait to be in force; nothing new if the replica was ready, since it stays so.
+fn followed_rules(listed: usize, waiting: usize, was_ready: bool) -> Option<Verdict> {
+    match waiting {
+        0 => Some(Ok(format!("{listed} UpdateRules followed"))),
+        _ if was_ready => None,
+        1 => Some(Err("1 UpdateRule is not in force yet".to_owned())),
+        _ => Some(Err(format!("{waiting} UpdateRules are not in force yet"))),
     }
 }
 
@@ -198,6 +208,21 @@ mod tests {
         for registrations in [Some(&none), None] {
             let given = Known { keeps: false, kept: None, registrations, watch_error: error, failure: None };
             assert!(given.verdict(|_| false).is_ok(), "somebody else's certificate needs no Secret");
+        }
+    }
+
+    #[test]
+    fn a_replica_waits_for_the_rules_that_were_there_at_its_start() {
+        for (listed, waiting, was_ready, expected) in [
+            (0, 0, false, Some(Ok("0 UpdateRules followed"))),
+            (3, 2, false, Some(Err("2 UpdateRules are not in force yet"))),
+            (3, 1, false, Some(Err("1 UpdateRule is not in force yet"))),
+            (3, 0, false, Some(Ok("3 UpdateRules followed"))),
+            (4, 1, true, None),
+            (4, 0, true, Some(Ok("4 UpdateRules followed"))),
+        ] {
+            let found = followed_rules(listed, waiting, was_ready);
+            assert_eq!(found.as_ref().map(|found| found.as_deref().map_err(String::as_str)), expected, "{listed} {waiting} {was_ready}");
         }
     }
 
