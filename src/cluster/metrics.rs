@@ -37,22 +37,22 @@ pub struct ClusterMetrics {
     last_error: GaugeVec,
 }
 
-/// A gauge that is 0 or 1, and since when.
+/// A gauge that is 0 or 1, or NaN while nobody knows, and since when.
 #[derive(Debug, Clone)]
 struct Flag {
-    value: IntGauge,
+    value: Gauge,
     since: Gauge,
 }
 
 impl Flag {
     fn new(name: &str, help: &str) -> prometheus::Result<Self> {
         let since = format!("When {name} changed last, or the start of the process.");
-        Ok(Self { value: IntGauge::new(name, help)?, since: Gauge::new(format!("{name}_since_timestamp_seconds"), since)? })
+        Ok(Self { value: Gauge::new(name, help)?, since: Gauge::new(format!("{name}_since_timestamp_seconds"), since)? })
     }
 
-    fn set(&self, value: bool, now: SystemTime) {
-        let value = i64::from(value);
-        if self.value.get() != value || self.since.get() <= 0.0 {
+    fn set(&self, value: Option<bool>, now: SystemTime) {
+        let value = value.map_or(f64::NAN, |value| f64::from(u8::from(value)));
+        if self.value.get().total_cmp(&value).is_ne() || self.since.get() <= 0.0 {
             self.since.set(seconds(now));
         }
         self.value.set(value);
@@ -68,7 +68,7 @@ impl ClusterMetrics {
         let metrics = Self {
             present: Flag::new(
                 "fieldward_registration_present",
-                "Whether the API server has a ValidatingWebhookConfiguration of this installation.",
+                "Whether the API server has a ValidatingWebhookConfiguration of this installation: 1, 0, or NaN while that is unknown.",
             )?,
             in_sync: Flag::new(
                 "fieldward_registration_in_sync",
@@ -99,10 +99,10 @@ impl ClusterMetrics {
                 &["class"],
             )?,
         };
-        for flag in [&metrics.present, &metrics.in_sync] {
+        for (flag, value) in [(&metrics.present, None), (&metrics.in_sync, Some(false))] {
             registry.register(Box::new(flag.value.clone()))?;
             registry.register(Box::new(flag.since.clone()))?;
-            flag.set(false, SystemTime::now());
+            flag.set(value, SystemTime::now());
         }
         for gauge in [&metrics.rejected, &metrics.gate_open, &metrics.lease_holder] {
             registry.register(Box::new(gauge.clone()))?;
@@ -119,12 +119,13 @@ impl ClusterMetrics {
         Ok(metrics)
     }
 
-    pub(super) fn set_present(&self, is_present: bool) {
+    /// None while nobody knows.
+    pub(super) fn set_present(&self, is_present: Option<bool>) {
         self.present.set(is_present, SystemTime::now());
     }
 
     pub(super) fn set_in_sync(&self, is_in_sync: bool, rejected: usize) {
-        self.in_sync.set(is_in_sync, SystemTime::now());
+        self.in_sync.set(Some(is_in_sync), SystemTime::now());
         self.rejected.set(i64::try_from(rejected).unwrap_or(i64::MAX));
     }
 

@@ -41,9 +41,10 @@ pub(super) async fn observe(mut followed: Followed, mut state: watch::Receiver<R
         let watch_error = followed.registrations_error.borrow_and_update().clone();
         let rules = followed.rules.borrow_and_update().clone();
         let current = state.borrow_and_update().clone();
-        metrics.set_present(registrations.as_ref().is_some_and(|all| !all.is_empty()));
+        metrics.set_present(is_present(registrations.as_deref(), watch_error.as_ref()));
         metrics.set_lease_holder(current.leads);
-        let (is_in_sync, rejected) = (current.in_sync_since.is_some(), current.rejected.len());
+        // While the watch is broken somebody may have changed the registration unseen.
+        let (is_in_sync, rejected) = (current.in_sync_since.is_some() && watch_error.is_none(), current.rejected.len());
         metrics.set_in_sync(current.leads && is_in_sync, if current.leads { rejected } else { 0 });
         metrics.count_conditions(rules.iter().flat_map(|rules| rules.iter()).map(|rule| &rule.status));
         let failure = current.failure().filter(|_| current.leads);
@@ -70,14 +71,27 @@ pub(super) async fn observe(mut followed: Followed, mut state: watch::Receiver<R
     }
 }
 
+/// Whether anything is registered; none if that is unknown, because nothing was listed yet, or because what was there last may have been
+/// deleted unseen.
+fn is_present(registrations: Option<&Registrations>, watch_error: Option<&ApiError>) -> Option<bool> {
+    let is_present = !registrations?.is_empty();
+    (!is_present || !is_forbidden(watch_error)).then_some(is_present)
+}
+
+fn is_forbidden(error: Option<&ApiError>) -> bool {
+    error.is_some_and(|error| error.class == ErrorClass::Forbidden)
+}
+
 /// Whether nothing is registered, as far as is known, and the API server forbids to look or to write.
 fn is_gate_open(registrations: Option<&Registrations>, watch_error: Option<&ApiError>, failure: Option<&ApiError>) -> bool {
-    let is_forbidden = |error: Option<&ApiError>| error.is_some_and(|error| error.class == ErrorClass::Forbidden);
     registrations.is_none_or(Registrations::is_empty) && (is_forbidden(watch_error) || is_forbidden(failure))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::SystemTime;
+
     use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 
     use super::*;
@@ -102,6 +116,59 @@ mod tests {
             let found = is_gate_open(registrations, watch_error, failure);
             assert_eq!(found, is_open, "{registrations:?} {watch_error:?} {failure:?}");
         }
+    }
+
+    #[test]
+    fn a_registration_that_may_have_been_deleted_unseen_is_unknown() {
+        let one = ValidatingWebhookConfiguration::default();
+        let (none, one) = (Registrations::new(), Registrations::from([("fieldward".to_owned(), one)]));
+        let mut forbidden = ApiError::other(&"no");
+        forbidden.class = ErrorClass::Forbidden;
+        let other = ApiError::other(&"away");
+        for (registrations, watch_error, expected) in [
+            (None, None, None),
+            (None, Some(&forbidden), None),
+            (Some(&none), None, Some(false)),
+            (Some(&none), Some(&forbidden), Some(false)),
+            (Some(&one), None, Some(true)),
+            (Some(&one), Some(&other), Some(true)),
+            (Some(&one), Some(&forbidden), None),
+        ] {
+            assert_eq!(is_present(registrations, watch_error), expected, "{registrations:?} {watch_error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_in_sync_while_the_watch_is_broken() {
+        let registry = prometheus::Registry::new();
+        let metrics = ClusterMetrics::register(&registry).unwrap();
+        let value = |name: &str| {
+            let families = registry.gather();
+            let family = families.iter().find(|family| family.name() == name).unwrap();
+            family.get_metric().first().unwrap().get_gauge().get_value()
+        };
+        let one = Registrations::from([("fieldward".to_owned(), ValidatingWebhookConfiguration::default())]);
+        let (_rules, rules) = watch::channel(None);
+        let (_certificates, certificates) = watch::channel(None);
+        let (_registrations, registrations) = watch::channel(Some(Arc::new(one)));
+        let (_rules_error, rules_error) = watch::channel(None);
+        let (watch_error, registrations_error) = watch::channel(None);
+        let followed = Followed { rules, certificates, registrations, rules_error, registrations_error };
+        let state = RegistrationState { leads: true, in_sync_since: Some(SystemTime::now()), ..RegistrationState::default() };
+        let (_state, state) = watch::channel(state);
+        let task = tokio::spawn(observe(followed, state, metrics.clone()));
+        let settled = async || {
+            for _ in 0..8 {
+                tokio::task::yield_now().await;
+            }
+            (value("fieldward_registration_present"), value("fieldward_registration_in_sync"))
+        };
+        assert_eq!(settled().await, (1.0, 1.0));
+        watch_error.send_replace(Some(ApiError::other(&"away")));
+        assert_eq!(settled().await, (1.0, 0.0));
+        watch_error.send_replace(None);
+        assert_eq!(settled().await, (1.0, 1.0));
+        task.abort();
     }
 
     #[test]

@@ -147,6 +147,7 @@ impl Lead {
         tokio::select! {
             changed = self.followed.rules.changed() => changed,
             changed = self.followed.registrations.changed() => changed,
+            changed = self.followed.registrations_error.changed() => changed,
             changed = self.made.rules.changed() => changed,
             changed = self.made.resolved.changed() => changed,
             Ok(()) = self.schemas.changed() => Ok(()),
@@ -173,6 +174,12 @@ impl Lead {
         };
         let rules = self.made.rules.borrow_and_update().clone();
         let resolved = self.made.resolved.borrow_and_update().clone();
+        // Nobody hears of what others do to the registration, so it is written again and again.
+        let is_blind = self.followed.registrations_error.borrow_and_update().is_some();
+        let next = if is_blind { next.min(RETRY_AT_MOST) } else { next };
+        if is_blind {
+            self.registrar.take_over();
+        }
         self.has_taken_objects |= resolved.is_taken(&objects, &rules);
         if !self.has_taken_objects {
             // At a start the registration may hold webhooks of objects that are not in force here yet.
