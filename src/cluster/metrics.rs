@@ -80,7 +80,7 @@ impl ClusterMetrics {
             )?,
             gate_open: IntGauge::new(
                 "fieldward_gate_open",
-                "Whether nothing is registered and this replica may not register anything: the runbook's command has opened the gate.",
+                "Whether this replica has seen that nothing is registered, and may not register anything: the runbook's command has opened the gate.",
             )?,
             lease_holder: IntGauge::new("fieldward_lease_holder", "Whether this replica holds the lease.")?,
             conditions: IntGaugeVec::new(

@@ -82,9 +82,10 @@ fn is_forbidden(error: Option<&ApiError>) -> bool {
     error.is_some_and(|error| error.class == ErrorClass::Forbidden)
 }
 
-/// Whether nothing is registered, as far as is known, and the API server forbids to look or to write.
+/// Whether this replica has seen that nothing is registered, and the API server forbids to look or to write. One that was never allowed to
+/// list registrations cannot know.
 fn is_gate_open(registrations: Option<&Registrations>, watch_error: Option<&ApiError>, failure: Option<&ApiError>) -> bool {
-    registrations.is_none_or(Registrations::is_empty) && (is_forbidden(watch_error) || is_forbidden(failure))
+    registrations.is_some_and(Registrations::is_empty) && (is_forbidden(watch_error) || is_forbidden(failure))
 }
 
 #[cfg(test)]
@@ -106,7 +107,7 @@ mod tests {
         for (registrations, watch_error, failure, is_open) in [
             (Some(&none), None, Some(&forbidden), true),
             (Some(&none), Some(&forbidden), None, true),
-            (None, Some(&forbidden), None, true),
+            (None, Some(&forbidden), None, false),
             (Some(&none), None, None, false),
             (Some(&none), Some(&other), Some(&other), false),
             (Some(&one), None, Some(&forbidden), false),
