@@ -96,6 +96,8 @@ pub struct Followed {
     pub rules_error: watch::Receiver<Option<ApiError>>,
     /// The error of the watch of registrations; none while it works.
     pub registrations_error: watch::Receiver<Option<ApiError>>,
+    /// The error of the watch of the Secret; none while it works.
+    pub secret_error: watch::Receiver<Option<ApiError>>,
 }
 
 /// What the process has made of it.
@@ -134,7 +136,8 @@ impl Control {
         let (kept_sender, certificates) = watch::channel(None);
         let (registrations_sender, registrations) = watch::channel(None);
         let [rules_errors, registrations_errors, secret_errors] = std::array::from_fn(|_| WatchErrors::new(&metrics));
-        let (rules_error, registrations_error) = (rules_errors.subscribe(), registrations_errors.subscribe());
+        let [rules_error, registrations_error, secret_error] =
+            [&rules_errors, &registrations_errors, &secret_errors].map(WatchErrors::subscribe);
 
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::erase::<UpdateRule>(&()));
         let keep = |object: DynamicObject| Arc::new(RuleObject::of(&object));
@@ -184,7 +187,7 @@ impl Control {
                 },
             ));
         }
-        let followed = Followed { rules, certificates, registrations, rules_error, registrations_error };
+        let followed = Followed { rules, certificates, registrations, rules_error, registrations_error, secret_error };
         let (state, leads) = (watch::Sender::default(), watch::Sender::default());
         Ok(Self { cluster, client, settings, tasks, followed, secret, state, leads, metrics })
     }

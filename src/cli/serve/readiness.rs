@@ -81,12 +81,14 @@ pub(super) async fn registration(
         let kept = followed.certificates.borrow_and_update().as_ref().map(|kept| kept.bundle());
         let registrations = followed.registrations.borrow_and_update().clone();
         let watch_error = followed.registrations_error.borrow_and_update().clone();
+        let secret_error = followed.secret_error.borrow_and_update().clone();
         let own_registration = registration.borrow_and_update().clone();
         let known = Known {
             keeps,
             kept: kept.as_deref(),
             registrations: registrations.as_deref(),
             watch_error: watch_error.as_ref(),
+            secret_error: secret_error.as_ref(),
             failure: own_registration.failure().filter(|_| own_registration.leads),
         };
         publish(&state, known.verdict(|bundle| keeping::is_trusted(&own, bundle, SystemTime::now())));
@@ -97,6 +99,7 @@ pub(super) async fn registration(
             changed = registration.changed() => changed,
             // Without a Secret to follow there is nobody who could send.
             Ok(()) = followed.certificates.changed() => Ok(()),
+            Ok(()) = followed.secret_error.changed() => Ok(()),
         };
         if changed.is_err() {
             return;
@@ -120,6 +123,7 @@ struct Known<'a> {
     kept: Option<&'a str>,
     registrations: Option<&'a Registrations>,
     watch_error: Option<&'a ApiError>,
+    secret_error: Option<&'a ApiError>,
     failure: Option<&'a ApiError>,
 }
 
@@ -134,7 +138,10 @@ impl Known<'_> {
         let out_of_sync = self.failure.map(|error| format!("; out of sync: {error}")).unwrap_or_default();
         // The certificate that is shown before the cluster has one is trusted by nobody.
         if self.keeps && self.kept.is_none() {
-            return Err(format!("there is no certificate in the cluster yet{out_of_sync}"));
+            return Err(match self.secret_error {
+                Some(error) => format!("cannot read the Secret of the certificate: {error}"),
+                None => format!("there is no certificate in the cluster yet{out_of_sync}"),
+            });
         }
         if registrations.is_empty() {
             return match self.failure {
@@ -201,14 +208,16 @@ mod tests {
             (Some(&without), Some("own"), None, None, Ok("registered without CAs")),
             (Some(&bad), Some("own"), None, None, Err("the registration does not trust the certificate that is shown")),
         ] {
-            let known = Known { keeps: true, kept, registrations, watch_error, failure };
+            let known = Known { keeps: true, kept, registrations, watch_error, secret_error: None, failure };
             let found = known.verdict(|bundle| bundle == "own");
             assert_eq!(found.as_deref().map_err(String::as_str), expected, "{registrations:?}");
         }
         for registrations in [Some(&none), None] {
-            let given = Known { keeps: false, kept: None, registrations, watch_error: error, failure: None };
+            let given = Known { keeps: false, kept: None, registrations, watch_error: error, secret_error: None, failure: None };
             assert!(given.verdict(|_| false).is_ok(), "somebody else's certificate needs no Secret");
         }
+        let unread = Known { keeps: true, kept: None, registrations: Some(&none), watch_error: None, secret_error: error, failure: None };
+        assert_eq!(unread.verdict(|_| false).unwrap_err(), "cannot read the Secret of the certificate: no permission");
     }
 
     #[test]

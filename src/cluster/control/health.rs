@@ -154,7 +154,8 @@ mod tests {
         let (_registrations, registrations) = watch::channel(Some(Arc::new(one)));
         let (_rules_error, rules_error) = watch::channel(None);
         let (watch_error, registrations_error) = watch::channel(None);
-        let followed = Followed { rules, certificates, registrations, rules_error, registrations_error };
+        let (_secret_error, secret_error) = watch::channel(None);
+        let followed = Followed { rules, certificates, registrations, rules_error, registrations_error, secret_error };
         let state = RegistrationState { leads: true, in_sync_since: Some(SystemTime::now()), ..RegistrationState::default() };
         let (_state, state) = watch::channel(state);
         let task = tokio::spawn(observe(followed, state, metrics.clone()));
