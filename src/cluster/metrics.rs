@@ -12,6 +12,7 @@ pub(super) const STATES: [(&str, &str, &str); 13] = [
     ("Accepted", "True", "Valid"),
     ("Accepted", "False", "Invalid"),
     ("Accepted", "False", "NeverAccepted"),
+    ("Accepted", "False", "NoLongerAccepted"),
     ("Conflicting", "True", "HeldByAnother"),
     ("Conflicting", "False", "NoConflict"),
     ("Registered", "True", "Registered"),

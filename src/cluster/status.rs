@@ -86,7 +86,10 @@ fn accepted(verdict: &Verdict, good: Option<(i64, &Rule)>, before: &UpdateRuleSt
             state(false, "Invalid", format!("generation {generation} stays in force: {reason}"))
         }
         Outcome::Refused { reason, stays: None } => match &before.last_good {
-            Some(last) => state(false, "Invalid", format!("generation {}, which was accepted, is no longer: {reason}", last.generation)),
+            Some(last) => {
+                let message = format!("generation {}, which was accepted, is no longer: {reason}", last.generation);
+                state(false, "NoLongerAccepted", message)
+            }
             None => state(false, "NeverAccepted", reason.clone()),
         },
         _ if good.is_some_and(|(_, rule)| kept(rule).is_none()) => state(
@@ -292,6 +295,8 @@ mod tests {
             assert_eq!(after(first.clone(), outcome.clone(), &registered).and_then(kept), from_first, "{outcome:?}");
         }
         let lost = after(first, refused(None), &Registered::NotYet).expect("another one");
+        assert_counted(&lost);
+        assert_eq!(lost.conditions[0].reason, "NoLongerAccepted", "nothing is enforced");
         assert_eq!(lost.conditions[0].message, "generation 1, which was accepted, is no longer: why");
     }
 
