@@ -45,6 +45,8 @@ pub enum Registered {
 pub enum SchemaFit {
     /// It was not asked yet.
     Unknown,
+    /// It is not asked: the rule is not in force, or speaks of all groups.
+    NotAsked,
     /// It has everything that the rule names.
     Fits,
     /// It lacks a kind or paths.
@@ -130,6 +132,7 @@ fn warning(schema: &SchemaFit, verdict: &Verdict, before: &UpdateRuleStatus, now
     let last = before.conditions.iter().find(|condition| condition.type_ == SCHEMA_WARNING);
     let state = match schema {
         SchemaFit::Unknown => return last.cloned(),
+        SchemaFit::NotAsked => return None,
         SchemaFit::Fits => state(false, "Fits", String::new()),
         SchemaFit::Lacks(what) => state(true, "NotInSchema", what.clone()),
     };
@@ -336,5 +339,20 @@ mod tests {
         assert_eq!(told(UpdateRuleStatus::default(), SchemaFit::Unknown), None);
         assert_eq!(told(UpdateRuleStatus::default(), SchemaFit::Fits).as_deref(), Some("False Fits "));
         assert_eq!(told(UpdateRuleStatus::default(), SchemaFit::Lacks("no".to_owned())).as_deref(), Some("True NotInSchema no"));
+        let status = |before: UpdateRuleStatus, schema: SchemaFit| {
+            of(&object(before), &verdict(Outcome::InForce), None, &rejected(), &schema, UNIX_EPOCH).expect("another one")
+        };
+        let warned = of(
+            &object(UpdateRuleStatus::default()),
+            &verdict(Outcome::InForce),
+            None,
+            &under(),
+            &SchemaFit::Lacks("no".to_owned()),
+            UNIX_EPOCH,
+        );
+        let has_warning = |status: &UpdateRuleStatus| status.conditions.iter().any(|condition| condition.type_ == SCHEMA_WARNING);
+        let warned = warned.expect("another one");
+        assert!(has_warning(&status(warned.clone(), SchemaFit::Unknown)), "it stays until the schema is asked again");
+        assert!(!has_warning(&status(warned, SchemaFit::NotAsked)), "nobody will ask again");
     }
 }

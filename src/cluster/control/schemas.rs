@@ -33,8 +33,9 @@ pub(super) struct Schemas {
 impl Schemas {
     /// What the schema says of a rule in force.
     pub(super) fn fit(&self, name: &str, in_force: &RuleSet) -> SchemaFit {
-        match (self.rules.get(name), in_force.get(name)) {
-            (Some(checked), Some(rule)) if checked.text() == rule.text() && has_groups(rule) => {
+        let Some(rule) = in_force.get(name).filter(|rule| has_groups(rule)) else { return SchemaFit::NotAsked };
+        match self.rules.get(name) {
+            Some(checked) if checked.text() == rule.text() => {
                 self.lacking.get(name).map_or(SchemaFit::Fits, |what| SchemaFit::Lacks(what.clone()))
             }
             _ => SchemaFit::Unknown,
@@ -121,4 +122,29 @@ async fn look(cluster: &Cluster, rules: &RuleSet, seen: &mut Option<Seen>) -> Re
 /// A rule of all groups would need all schemas.
 fn has_groups(rule: &Rule) -> bool {
     rule.resources().iter().flat_map(|named| &named.api_groups).all(|group| group != "*")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::{Builtin, Document};
+
+    fn rules(group: &str) -> RuleSet {
+        let resources = json!([{"apiGroups": [group], "apiVersions": ["v1"], "resources": ["widgets"]}]);
+        let text = json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule", "metadata": {"name": "r"},
+                          "spec": {"matchConstraints": {"resourceRules": resources}, "mutable": ["spec.a"]}});
+        RuleSet::load(Builtin::Left, &[Document { origin: "r".to_owned(), text: text.to_string() }]).unwrap()
+    }
+
+    #[test]
+    fn only_a_rule_in_force_that_names_its_groups_is_held_against_a_schema() {
+        let lacking = BTreeMap::from([("r".to_owned(), "no".to_owned())]);
+        let schemas = Schemas { rules: rules("example.com"), lacking };
+        assert_eq!(schemas.fit("r", &rules("example.com")), SchemaFit::Lacks("no".to_owned()));
+        assert_eq!(schemas.fit("r", &rules("example.org")), SchemaFit::Unknown, "another rule, which is yet to be looked at");
+        assert_eq!(schemas.fit("r", &rules("*")), SchemaFit::NotAsked);
+        assert_eq!(schemas.fit("r", &RuleSet::default()), SchemaFit::NotAsked);
+    }
 }
