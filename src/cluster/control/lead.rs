@@ -96,7 +96,7 @@ impl Lead {
             tokio::select! {
                 changed = holds.changed() => {
                     let leads = changed.is_ok() && *holds.borrow();
-                    self.state.send_modify(|state| state.leads = leads);
+                    self.state.send_modify(|state| state.hold(leads));
                     if changed.is_err() {
                         return;
                     }

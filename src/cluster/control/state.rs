@@ -21,6 +21,14 @@ pub struct RegistrationState {
 }
 
 impl RegistrationState {
+    /// Notes that this replica got or lost the lease. What an earlier term left says nothing of what others have done since.
+    pub(super) fn hold(&mut self, leads: bool) {
+        if leads {
+            *self = Self::default();
+        }
+        self.leads = leads;
+    }
+
     /// Notes an error that kept a turn from registering anything.
     pub(super) fn fail(&mut self, error: &ApiError) {
         self.in_sync_since = None;
@@ -30,5 +38,22 @@ impl RegistrationState {
     /// The error for which the registration is not in sync, if a turn ended with one.
     pub fn failure(&self) -> Option<&ApiError> {
         self.last_error.as_ref().map(|(_, error)| error).filter(|_| self.in_sync_since.is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_term_begins_without_what_the_last_one_left() {
+        let mut state = RegistrationState { in_sync_since: Some(SystemTime::UNIX_EPOCH), ..RegistrationState::default() };
+        state.hold(true);
+        assert_eq!((state.leads, state.in_sync_since), (true, None));
+        state.fail(&ApiError::other(&"away"));
+        state.hold(false);
+        assert!(!state.leads && state.failure().is_some());
+        state.hold(true);
+        assert!(state.leads && state.failure().is_none());
     }
 }
