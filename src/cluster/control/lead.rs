@@ -54,8 +54,8 @@ pub(super) struct Lead {
     metrics: ClusterMetrics,
     /// Whether the objects that were there at the start have been in force.
     has_taken_objects: bool,
-    /// Annotations of the Secret that were reported to mean nothing.
-    misunderstood: BTreeSet<String>,
+    /// Annotations of the Secret that mean nothing, and whether the Event of each is written.
+    misunderstood: BTreeMap<String, bool>,
 }
 
 /// What it reads, and where it says what came of it.
@@ -83,7 +83,7 @@ impl Lead {
             complaint: Once::default(),
             metrics,
             has_taken_objects: false,
-            misunderstood: BTreeSet::new(),
+            misunderstood: BTreeMap::new(),
         }
     }
 
@@ -164,7 +164,6 @@ impl Lead {
             Certificates::Given(trust) => (given(trust, &registrations), AGAIN),
             Certificates::Kept { secret, subjects, lifetimes } => {
                 let Some(known) = self.secret.borrow_and_update().clone() else { return Ok(RETRY) };
-                self.report_misunderstood(known.as_ref().as_ref()).await;
                 let kept = self.certificates(&secret, &subjects, lifetimes, known.as_ref().as_ref(), &registrations).await;
                 let (bundle, next) = kept.inspect_err(|error| self.state.send_modify(|state| state.fail(error)))?;
                 // What is new altogether no replica shows yet.
@@ -187,6 +186,7 @@ impl Lead {
         }
         let (report, is_pending) = self.register(&rules, &resolved, &trust, &registrations).await;
         self.state.send_modify(|state| *state = report.state(state, SystemTime::now()));
+        let next = if self.report_misunderstood().await { next } else { next.min(RETRY_AT_MOST) };
         self.tell(&rules, &resolved, &report).await?;
         report.error.map_or(Ok(if is_pending { next.min(RETRY) } else { next }), Err)
     }
@@ -219,20 +219,30 @@ impl Lead {
         }
     }
 
-    /// Says once in the log and in an Event which annotations of the Secret mean nothing.
-    async fn report_misunderstood(&mut self, secret: Option<&Secret>) {
-        let found = secret.map(keeping::misunderstood).unwrap_or_default();
-        if let Some(secret) = secret {
-            for note in found.difference(&self.misunderstood) {
+    /// Says once in the log and in an Event which annotations of the Secret mean nothing; returns whether all Events are written.
+    async fn report_misunderstood(&mut self) -> bool {
+        let known = self.secret.borrow().clone();
+        let before = std::mem::take(&mut self.misunderstood);
+        let Some(secret) = known.as_deref().and_then(Option::as_ref) else { return true };
+        for note in keeping::misunderstood(secret) {
+            let is_new = !before.contains_key(&note);
+            if is_new {
                 tracing::warn!(secret = secret.metadata.name, note, "an annotation has no effect");
-                let told = events::warn_of_secret(&self.client, secret, &self.settings.identity, "UnknownAnnotation", note).await;
+            }
+            let mut is_told = before.get(&note).copied().unwrap_or_default();
+            if !is_told {
+                let told = events::warn_of_secret(&self.client, secret, &self.settings.identity, "UnknownAnnotation", &note).await;
+                is_told = told.is_ok();
                 if let Err(error) = told.map_err(ApiError::from) {
                     self.metrics.count_error(error.class);
-                    tracing::warn!(%error, "cannot write the Event of an annotation");
+                    if is_new {
+                        tracing::warn!(%error, "cannot write the Event of an annotation; retrying");
+                    }
                 }
             }
+            self.misunderstood.insert(note, is_told);
         }
-        self.misunderstood = found;
+        self.misunderstood.values().all(|is_told| *is_told)
     }
 
     /// Keeps the Secret; what to trust, and when there is something to do again.
