@@ -72,6 +72,8 @@ fn the_alerts_fire_when_they_should() -> Result<(), Lacking> {
         ("max by (namespace, job) (fieldward_registration_in_sync) == 0", "min by (namespace, job) (fieldward_registration_in_sync) == 1"),
         ("(fieldward_lease_holder) == 0", "(fieldward_lease_holder) == 1"),
         ("(fieldward_api_errors_total[5m])) > 0", "(fieldward_api_errors_total[5m])) > 9"),
+        ("and (max by (namespace, job) (fieldward_lease_holder) == 1)", ""),
+        ("unless (max by (namespace, job) (fieldward_registration_present) == 0)", ""),
         ("unless on (namespace, job)", "or on (namespace, job)"),
         ("status=\"False\", reason=\"Invalid\"}) > 0", "status=\"False\"}) > 0"),
         ("NeverAccepted|NoLongerAccepted", "NeverAccepted"),
