@@ -118,7 +118,6 @@ pub struct Control {
     followed: Followed,
     secret: watch::Receiver<Option<Arc<Option<Secret>>>>,
     state: watch::Sender<RegistrationState>,
-    leads: watch::Sender<bool>,
     metrics: ClusterMetrics,
 }
 
@@ -188,8 +187,7 @@ impl Control {
             ));
         }
         let followed = Followed { rules, certificates, registrations, rules_error, registrations_error, secret_error };
-        let (state, leads) = (watch::Sender::default(), watch::Sender::default());
-        Ok(Self { cluster, client, settings, tasks, followed, secret, state, leads, metrics })
+        Ok(Self { cluster, client, settings, tasks, followed, secret, state: watch::Sender::default(), metrics })
     }
 
     /// What is followed.
@@ -202,11 +200,6 @@ impl Control {
         self.state.subscribe()
     }
 
-    /// Whether this replica holds the lease.
-    pub fn leads(&self) -> watch::Receiver<bool> {
-        self.leads.subscribe()
-    }
-
     /// Follows on, and writes while it holds the lease; for ever. `lacking` says what the schemas lack of the rules.
     pub async fn run(mut self, made: Made, denials: Option<mpsc::Receiver<Denial>>, lacking: Arc<Lacking>) {
         if let Some(denials) = denials {
@@ -214,11 +207,11 @@ impl Control {
         }
         self.tasks.spawn(health::observe(self.followed.clone(), self.state.subscribe(), self.metrics.clone()));
         let (sender, schemas) = watch::channel(Arc::default());
-        self.tasks.spawn(schemas::follow(self.cluster, made.rules.clone(), self.leads.subscribe(), lacking, sender));
+        self.tasks.spawn(schemas::follow(self.cluster, made.rules.clone(), self.state.subscribe(), lacking, sender));
         let channels = lead::Channels { followed: self.followed, secret: self.secret, made, schemas, state: self.state };
         let lead = lead::Lead::new(self.client.clone(), self.settings.clone(), channels, self.metrics.clone());
         let errors = LeaseErrors { complaint: Once::default(), metrics: self.metrics };
-        self.tasks.spawn(hold(self.client, self.settings, lead, self.leads, errors));
+        self.tasks.spawn(hold(self.client, self.settings, lead, errors));
         while let Some(ended) = self.tasks.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "a task of the cluster ended");
@@ -234,7 +227,7 @@ impl std::fmt::Debug for Control {
 }
 
 /// Asks for the lease for ever, and leads while it holds it.
-async fn hold(client: Client, settings: Settings, mut lead: lead::Lead, leads: watch::Sender<bool>, mut errors: LeaseErrors) {
+async fn hold(client: Client, settings: Settings, mut lead: lead::Lead, mut errors: LeaseErrors) {
     loop {
         let manager = LeaseManagerBuilder::new(client.clone(), settings.name.as_str())
             .with_namespace(settings.namespace.as_str())
@@ -246,7 +239,7 @@ async fn hold(client: Client, settings: Settings, mut lead: lead::Lead, leads: w
         match manager {
             Ok(manager) => {
                 let (sender, mut holds) = watch::channel(false);
-                tokio::join!(renew(manager, sender, &leads, &mut errors), async {
+                tokio::join!(renew(manager, sender, &mut errors), async {
                     lead.while_held(&mut holds).await;
                     drop(holds);
                 });
@@ -258,13 +251,10 @@ async fn hold(client: Client, settings: Settings, mut lead: lead::Lead, leads: w
 }
 
 /// Keeps asking for the lease and renewing it, and says whether it is held, until nobody listens.
-async fn renew(manager: LeaseManager, holds: watch::Sender<bool>, leads: &watch::Sender<bool>, errors: &mut LeaseErrors) {
+async fn renew(manager: LeaseManager, holds: watch::Sender<bool>, errors: &mut LeaseErrors) {
     while let Some(changed) = next_change(&manager, &holds, errors).await {
         match changed {
-            Ok(is_held) => {
-                holds.send_replace(is_held);
-                leads.send_replace(is_held);
-            }
+            Ok(is_held) => drop(holds.send_replace(is_held)),
             Err(error) => {
                 errors.warn(&error);
                 tokio::time::sleep(RENEWAL).await;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::RegistrationState;
 use crate::cluster::api_error::{ApiError, Once};
 use crate::cluster::client::{Cluster, ClusterError};
 use crate::cluster::kinds::Group;
@@ -50,13 +51,14 @@ type Seen = (String, BTreeMap<String, String>);
 pub(super) async fn follow(
     cluster: Cluster,
     mut rules: watch::Receiver<RuleSet>,
-    mut leads: watch::Receiver<bool>,
+    mut state: watch::Receiver<RegistrationState>,
     lacking: Arc<Lacking>,
     schemas: watch::Sender<Arc<Schemas>>,
 ) {
     let (mut seen, mut complaint): (Option<Seen>, _) = (None, Once::default());
     loop {
-        if *leads.borrow_and_update() {
+        let leads = state.borrow_and_update().leads;
+        if leads {
             let in_force = rules.borrow_and_update().clone();
             match look(&cluster, &in_force, &mut seen).await {
                 Ok(groups) => {
@@ -85,7 +87,7 @@ pub(super) async fn follow(
         let changed = tokio::select! {
             () = tokio::time::sleep(EVERY) => Ok(()),
             changed = rules.changed() => changed,
-            changed = leads.changed() => changed,
+            changed = async { state.wait_for(|state| state.leads != leads).await.map(drop) } => changed,
         };
         if changed.is_err() {
             return;
