@@ -58,5 +58,6 @@ fn the_environment_selects_it() {
     }
     let (code, trials, error) = listed("controler");
     assert_eq!((code, trials.as_str()), (Some(2), ""));
-    assert_eq!(error, "error: FIELDWARD_TIER: expected `controllers`, found `controler`\n");
+    let names = NAMED.map(|(name, _)| format!("`{name}`")).join(" or ");
+    assert_eq!(error, format!("error: FIELDWARD_TIER: expected {names}, found `controler`\n"));
 }
