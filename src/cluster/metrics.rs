@@ -8,7 +8,7 @@ use super::api_error::ErrorClass;
 use super::update_rule::UpdateRuleStatus;
 
 /// The states that a condition of an UpdateRule can have: type, status and reason. A test compares them with what the status says.
-pub(super) const STATES: [(&str, &str, &str); 13] = [
+pub(super) const STATES: [(&str, &str, &str); 14] = [
     ("Accepted", "True", "Valid"),
     ("Accepted", "False", "Invalid"),
     ("Accepted", "False", "NeverAccepted"),

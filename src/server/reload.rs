@@ -132,12 +132,11 @@ impl Seen {
                 tracing::info!(rules = set.len(), digest = set.digest(), "rules reloaded");
                 rules.replace(set, now);
                 self.taken = fingerprint;
-                match refused {
-                    Some(reason) => self.refuse(rules, Err(reason.clone()), &reason),
-                    None => {
-                        rules.accept();
-                        self.refused = None;
-                    }
+                if let Some(reason) = refused {
+                    self.refuse(rules, Err(reason.clone()), &reason);
+                } else {
+                    rules.accept();
+                    self.refused = None;
                 }
             }
         }
