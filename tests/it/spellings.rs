@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::corpus::root;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let tests: [(&str, fn(&Rewriting)); 3] = [
+    let tests: [(&str, Test); 3] = [
         ("the_controller_may_respell", the_controller_may_respell),
         ("a_user_may_not_write_the_same", a_user_may_not_write_the_same),
         ("nobody_may_change_the_value", nobody_may_change_the_value),
@@ -25,6 +25,9 @@ pub(crate) fn trials() -> Vec<Trial> {
     };
     REWRITINGS.iter().flat_map(trial).collect()
 }
+
+/// What a trial shows of a controller.
+type Test = fn(&Rewriting);
 
 /// A controller that writes a kind through Go types.
 struct Rewriting {

@@ -57,7 +57,7 @@ async fn without_its_webhooks(assets: Assets) {
     let _controller = install(&scene).await;
     let respelled = spellings::every_spelling(&scene).await;
     let lived = lifecycles::all(&scene, "without").await;
-    conclude(&scene, "without its webhooks", respelled + lived).await;
+    conclude(&scene, "without its webhooks", respelled + lived);
     cases::renew(&scene, "volcano-controller", JOBS.resource, lifecycles::CASES).await;
 }
 
@@ -66,11 +66,11 @@ async fn with_its_webhooks(assets: Assets) {
     let _controller = install(&scene).await;
     let _webhooks = start_webhooks(&scene).await;
     let lived = lifecycles::all(&scene, "with").await;
-    conclude(&scene, "with its webhooks", lived).await;
+    conclude(&scene, "with its webhooks", lived);
 }
 
 /// No write of the controller was denied, and nothing was stored that a rule denies.
-async fn conclude(scene: &Scene, which: &str, lifecycles: usize) {
+fn conclude(scene: &Scene, which: &str, lifecycles: usize) {
     let tally = tally::all_let_through(scene, JOBS, &CONTROLLERS.user());
     let recordings = cases::judged_alike(&scene.recordings());
     eprintln!(
@@ -156,7 +156,7 @@ async fn start_webhooks(scene: &Scene) -> Process {
     process
 }
 
-/// Plays Volcano's scheduler: lets the jobs of waiting PodGroups have their pods.
+/// Plays Volcano's scheduler: lets the jobs of waiting `PodGroup`s have their pods.
 async fn admit_pod_groups(api: Api) {
     loop {
         for group in items(&api, "/apis/scheduling.volcano.sh/v1beta1/podgroups").await {
