@@ -34,7 +34,9 @@ pub(super) async fn rules(
         if let Some(listed) = listed {
             let unknown = listed.iter().filter(|object| !verdicts.verdicts.contains_key(&object.name)).count();
             let untaken = verdicts.documents.iter().filter(|document| !Resolved::has_taken(document, &in_force)).count();
-            if let Some(verdict) = followed_rules(listed.len(), unknown + untaken, state.borrow().is_ok()) {
+            // The guard must be gone before `publish` takes the lock for writing.
+            let was_ready = state.borrow().is_ok();
+            if let Some(verdict) = followed_rules(listed.len(), unknown + untaken, was_ready) {
                 publish(&state, verdict);
             }
         } else if let Some(error) = error {
