@@ -2,6 +2,8 @@
 
 mod managed_fields;
 
+use serde_json::Value;
+
 use super::canonical::{Id, ROOT, Segment, Sheet};
 use super::report::Found;
 use super::review::Review;
@@ -37,17 +39,15 @@ pub(super) fn notes(review: &Review<'_>, secrets: &Secrets, listed: &[(&Found<'_
     let writers = last_writers(review.managed_fields(), review.field_manager().as_deref(), &paths);
     let mut owners: Vec<(String, usize, usize)> = Vec::new();
     for (((index, (found, finding)), writer), path) in violations.into_iter().zip(writers).zip(&paths) {
-        let vanishes = matches!(finding.kind, ChangeKind::Clear | ChangeKind::RemoveItem);
-        // The owner of a whole list or map need not have written a value that changes, but a manifest that clears one never had it.
-        let writer = writer.filter(|writer| writer.depth == path.len() || vanishes);
-        let is_lost = writer.is_some() || vanishes;
-        let wrote = writer.map(|writer| wrote_text(&writer, secrets, &found.sheet, finding.at, path.len()));
+        let clears = clears(&found.sheet, finding);
+        // A requester who writes another value means it; one whose manifest lacks the value never had it.
+        let wrote = writer.filter(|_| clears).map(|writer| wrote_text(&writer, secrets, &found.sheet, finding.at, path.len()));
         let granted = granted_text(granted(review, found.rule, &found.sheet, finding.at)).map(|text| cut(&text, 2 * NAME));
         let parts: Vec<String> = wrote.into_iter().chain(granted).collect();
         if parts.is_empty() {
             continue;
         }
-        let text = parts.join("; ") + if is_lost { KEEP } else { "" };
+        let text = parts.join("; ") + if clears { KEEP } else { "" };
         match owners.iter_mut().find(|(known, ..)| *known == text) {
             Some((.., count)) => *count += 1,
             None => owners.push((text, index, 1)),
@@ -59,6 +59,23 @@ pub(super) fn notes(review: &Review<'_>, secrets: &Secrets, listed: &[(&Found<'_
         }
     }
     notes
+}
+
+/// Whether the old value goes, or an empty one takes its place.
+fn clears(sheet: &Sheet<'_>, finding: &Finding) -> bool {
+    let is_empty = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Bool(true) => false,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(elements) => elements.is_empty(),
+        Value::Object(members) => members.is_empty(),
+    };
+    match finding.kind {
+        ChangeKind::Clear | ChangeKind::RemoveItem => true,
+        ChangeKind::Modify => sheet.get(finding.at).and_then(|location| location.new).is_some_and(is_empty),
+        ChangeKind::Set | ChangeKind::AddItem | ChangeKind::Reorder => false,
+    }
 }
 
 /// The path of a location in the old object; empty if the old object has nothing there.

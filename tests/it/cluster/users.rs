@@ -28,8 +28,8 @@ const DENIED: &str = "admission webhook \"volcano-job.fieldward.io\" denied the 
 const QUEUE: &str = "1 change outside the fields of a Job that may be updated (rule volcano-job):\n  spec.queue: \"default\" → \"gold\"\n";
 
 /// What every refusal of a Volcano job ends with.
-const MAY: &str = "may be updated: metadata.labels, metadata.generateName, metadata.annotations, spec.template, spec.replicas, \
-                   spec.tasks[*].template, spec.tasks[*].replicas\n";
+const MAY: &str =
+    "may be updated: metadata.labels, metadata.generateName, metadata.annotations, spec.tasks[*].template, spec.tasks[*].replicas\n";
 
 async fn read_the_denial_word_for_word(plane: Arc<ControlPlane>) {
     let ward = volcano_ward(&plane, "word-for-word").await;
