@@ -101,8 +101,13 @@ impl Judge<'_> {
     pub(super) fn equals(self, reach: &Reach<'_>, value: &str, literal: &serde_json::Value) -> Expr {
         let here = self.deeper();
         let (v, w) = (here.name('v'), here.name('w'));
+        // No list with elements equals the empty one, however its elements compare.
+        let is_empty_list = literal.as_array().is_some_and(Vec::is_empty);
         let literal = cel(literal);
         let same = Expr::text(format!("{value} == {literal}"));
+        if is_empty_list {
+            return same;
+        }
         let plain = Expr::text(format!("{v} == {w}"));
         match here.pair(&reach.equality_only(), &Items::NONE, (&v, &w)) {
             judged if judged == plain => same,
@@ -144,7 +149,7 @@ pub(super) fn unique(judge: Judge<'_>, list: &str, key: &str) -> Expr {
 }
 
 /// A JSON value as CEL; a list or an object may hold values of several types.
-fn cel(value: &serde_json::Value) -> String {
+pub(super) fn cel(value: &serde_json::Value) -> String {
     use serde_json::Value;
     match value {
         Value::Array(elements) => {

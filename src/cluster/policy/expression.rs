@@ -25,7 +25,7 @@ pub(super) enum Expr {
 const LINE: usize = 100;
 
 /// Beyond this nothing is indented further: deep trees would consist of blanks.
-const INDENT: usize = 24;
+const INDENT: usize = 12;
 
 impl Expr {
     pub(super) fn text(text: impl Into<String>) -> Self {

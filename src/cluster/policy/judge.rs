@@ -3,6 +3,7 @@
 //! Every function here is a sentence of the definition: a location is permitted if both sides are equal, or its entries permit the change,
 //! or both are containers of one kind and every child is permitted. No grant is ever negated: a condition that errs can only refuse.
 
+use super::equality::cel;
 use super::expression::Expr;
 use super::grants::{Grants, Sent, text};
 use super::reach::Reach;
@@ -49,6 +50,18 @@ impl Judge<'_> {
         let sent = Sent { old: format!("{old}.orValue(null)"), new: format!("{new}.orValue(null)") };
         let Some(absent) = reach.declared().absent_as else { return self.optional(reach, items, (&old, &new), &sent) };
         let here = self.deeper();
+        if *items == Items::NONE && reach.is_ungranted() {
+            // Nothing but equality permits a change here, and what is absent equals the literal, so it may stand in for it.
+            let (x, y) = (here.name('x'), here.name('y'));
+            let value = |side: &str| format!("{side}.orValue({})", cel(absent));
+            let (old, new) = (value(&old), value(&new));
+            let judged = here.pair(reach, items, (&x, &y));
+            return if judged == Expr::text(format!("{x} == {y}")) {
+                Expr::text(format!("{old} == {new}"))
+            } else {
+                Expr::bind(&old, &x, Expr::bind(&new, &y, judged))
+            };
+        }
         let (a, b) = (here.name('a'), here.name('b'));
         let normal = |side: &str| {
             let left_out = here.equals(reach, &format!("{side}.value()"), absent).print();

@@ -111,6 +111,11 @@ impl<'r> Reach<'r> {
         Self { threads: threads.copied().collect() }
     }
 
+    /// Whether no entry permits anything here or below.
+    pub(super) fn is_ungranted(&self) -> bool {
+        self.threads.iter().all(|thread| matches!(thread.mark, Mark::Equality(..) | Mark::Owned))
+    }
+
     /// The members that paths name.
     pub(super) fn names(&self) -> BTreeSet<&'r str> {
         self.firsts().filter_map(|step| if let Step::Name(name) = step { Some(name.as_str()) } else { None }).collect()
