@@ -44,9 +44,14 @@ fn every_construct_has_its_expression() {
             "BOTH(type(x2) == string || type(x2) == int || type(x2) == double) && (type(y2) == string || type(y2) == int || type(y2) == double) && [dyn(string(x2).trim())].all(s3, [dyn(string(y2).trim())].all(t3, (isQuantity(s3) && isQuantity(t3) && quantity(s3).compareTo(quantity(t3)) == 0)))))",
         ),
         ("  mutable: [spec.y]\n  equality: [{path: spec.x, as: Set}]\n", "BOTHLISTSx2.all(e3, e3 in y2) && y2.all(f3, f3 in x2)))"),
+        ("  mutable: [spec.y]\n  equality: [{path: spec.x, absentAs: {}}]\n", r#"((o.orValue({}) == n.orValue({})) ? [] : ["spec.x"])"#),
         (
-            "  mutable: [spec.y]\n  equality: [{path: spec.x, absentAs: {}}]\n",
-            "o == n || [dyn(o.hasValue() && (o.value() == {}) ? optional.none() : o)].all(a2, [dyn(n.hasValue() && (n.value() == {}) ? optional.none() : n)].all(b2, a2 == b2))",
+            "  mutable: [spec.y]\n  equality: [{path: spec.x, absentAs: {}}, {path: spec.x.a, absentAs: 0}]\n",
+            r#"[dyn(o.orValue({}))].all(x2, [dyn(n.orValue({}))].all(y2, x2 == y2 || type(x2) == map && type(y2) == map && x2.all(k3, k3 == "a" || x2[?k3] == y2[?k3]) && y2.all(k3, k3 == "a" || k3 in x2) && x2[?"a"].orValue(0) == y2[?"a"].orValue(0)))"#,
+        ),
+        (
+            "  mutable: [{path: spec.x, allow: [Set]}]\n  equality: [{path: spec.x, absentAs: {}}]\n",
+            "o == n || [dyn(o.hasValue() && (o.value() == {}) ? optional.none() : o)].all(a2, [dyn(n.hasValue() && (n.value() == {}) ? optional.none() : n)].all(b2, a2 == b2 || !(a2.hasValue())))",
         ),
         ("  mutable: ['spec.x[*].a']\n", "BOTHLISTSPOSITIONS"),
         (
