@@ -29,6 +29,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 const JOBS: &str = "/apis/batch.volcano.sh/v1alpha1/namespaces/default/jobs";
+const LABEL: &str = "app.kubernetes.io/name=fieldward";
 const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 
 async fn plane(assets: &Assets) -> Arc<ControlPlane> {
@@ -73,6 +74,7 @@ async fn the_base_guards_a_cluster(assets: Assets) {
         api.patch(&format!("{excluded}/demo"), MERGE_PATCH, &label).await.object();
     }
     nothing_was_forbidden(&plane, "system:serviceaccount:fieldward:fieldward");
+    applying_the_base_closes_the_gate(&plane, base.to_str().unwrap()).await;
 
     // Without anybody who answers updates of the registered kinds are refused, and nothing else is.
     kubectl(&plane, &["scale", "-n", "fieldward", "deployment/fieldward", "--replicas=0"], "").await;
@@ -103,6 +105,25 @@ async fn the_base_guards_a_cluster(assets: Assets) {
     assert_eq!(removals, 3);
     assert_eq!(api.get("/api/v1/namespaces/fieldward").await.code, 404);
     assert_eq!(api.get("/apis/fieldward.io/v1alpha1/updaterules").await.code, 404);
+}
+
+/// The command in README opens the gate for good, and the base closes it while the replicas run.
+async fn applying_the_base_closes_the_gate(plane: &ControlPlane, base: &str) {
+    let api = plane.api();
+    let opened = "clusterrolebinding,validatingwebhookconfiguration";
+    assert!(std::fs::read_to_string(root().join("README.md")).unwrap().contains(&format!("`kubectl delete {opened} -l {LABEL}`")));
+    plane.kubectl().run(&["delete", opened, "-l", LABEL]).ok();
+    let update = async || api.patch(&format!("{JOBS}/demo?dryRun=All"), MERGE_PATCH, &json!({"spec": {"queue": "gold"}})).await;
+    eventually("the gate is open", async || update().await.is_ok()).await;
+    // Long enough for the pauses between the attempts of the replicas to grow.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(update().await.is_ok(), "it stays open");
+    plane.kubectl().run(&["apply", "-k", base]).ok();
+    let applied = Instant::now();
+    eventually("the gate is closed", async || is_refused_by_the_rule(&api).await).await;
+    let closed = applied.elapsed();
+    assert!(closed < Duration::from_secs(5), "{closed:?}");
+    eprintln!("cluster: the gate is closed {closed:.2?} after kubectl apply -k");
 }
 
 async fn helm_takes_away_all(assets: Assets, helm: Tool) {
