@@ -11,6 +11,7 @@
 pub mod cli;
 pub mod cluster;
 pub mod engine;
+pub mod export;
 pub mod server;
 
 pub use engine::{Builtin, Document, Reply, RuleSet, admit};

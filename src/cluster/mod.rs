@@ -11,7 +11,6 @@ pub mod kinds;
 pub mod metrics;
 pub mod objects;
 pub mod placement;
-pub mod policy;
 pub mod registration;
 pub mod rejection;
 pub mod removal;

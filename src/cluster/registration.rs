@@ -8,13 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::engine::{FailurePolicy, LONGEST_NAME, LabelSelector, Rule};
-
-/// The label that every namespace has, with its name.
-const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
-
-/// Namespaces that must work while the webhook does not: nothing in them is asked about.
-const SPARED: [&str; 2] = ["kube-system", "kube-node-lease"];
+use crate::engine::{FailurePolicy, LONGEST_NAME, ResourceRule, Rule};
 
 /// The label by which it is known whose something is.
 pub(super) const LABEL: (&str, &str) = ("app.kubernetes.io/name", "fieldward");
@@ -266,7 +260,7 @@ pub fn webhook(
     Ok(api::ValidatingWebhook {
         name,
         client_config: client(rule.name().as_str(), endpoint, trust),
-        rules: Some(rule.resources().iter().map(operations).collect()),
+        rules: Some(rule.resources().iter().map(ResourceRule::to_api).collect()),
         admission_review_versions: vec!["v1".to_owned()],
         side_effects: side_effects.as_str().to_owned(),
         match_policy: Some("Equivalent".to_owned()),
@@ -278,8 +272,8 @@ pub fn webhook(
             }
             .to_owned(),
         ),
-        namespace_selector: Some(namespaces(rule, endpoint.namespace())),
-        object_selector: selector(rule.object_selector()),
+        namespace_selector: Some(rule.selected_namespaces(endpoint.namespace())),
+        object_selector: rule.object_selector().to_api(),
         match_conditions: Some(conditions.collect()).filter(|conditions: &Vec<_>| !conditions.is_empty()),
     })
 }
@@ -306,47 +300,6 @@ fn client(rule: &str, endpoint: &Endpoint, trust: &Trust) -> api::WebhookClientC
             }),
         },
     }
-}
-
-pub(super) fn operations(resource: &crate::engine::ResourceRule) -> api::RuleWithOperations {
-    api::RuleWithOperations {
-        api_groups: Some(resource.api_groups.clone()),
-        api_versions: Some(resource.api_versions.clone()),
-        resources: Some(resource.resources.clone()),
-        operations: Some(vec!["UPDATE".to_owned()]),
-        scope: None,
-    }
-}
-
-/// The rule's own selector, without the namespaces that must work while the webhook does not, and without the webhook's own.
-pub(super) fn namespaces(rule: &Rule, own: Option<&str>) -> meta::LabelSelector {
-    let mut spared: Vec<String> = SPARED.into_iter().chain(own).map(str::to_owned).collect();
-    spared.sort();
-    spared.dedup();
-    let mut selector = selector(rule.namespace_selector()).unwrap_or_default();
-    selector.match_expressions.get_or_insert_default().push(meta::LabelSelectorRequirement {
-        key: NAMESPACE_NAME.to_owned(),
-        operator: "NotIn".to_owned(),
-        values: Some(spared),
-    });
-    selector
-}
-
-pub(super) fn selector(selector: &LabelSelector) -> Option<meta::LabelSelector> {
-    if *selector == LabelSelector::default() {
-        return None;
-    }
-    let expression = |expression: &crate::engine::SelectorExpression| meta::LabelSelectorRequirement {
-        key: expression.key.clone(),
-        operator: expression.operator.clone(),
-        values: Some(expression.values.clone()).filter(|values| !values.is_empty()),
-    };
-    let expressions: Vec<_> = selector.match_expressions.iter().map(expression).collect();
-    Some(meta::LabelSelector {
-        match_labels: Some(selector.match_labels.iter().cloned().collect())
-            .filter(|labels: &std::collections::BTreeMap<_, _>| !labels.is_empty()),
-        match_expressions: Some(expressions).filter(|expressions| !expressions.is_empty()),
-    })
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::cli::output;
 use crate::cli::rule_args::RuleArgs;
-use crate::cluster::policy::{self, Export, LOST};
 use crate::engine::{Rule, RuleSet, harmless};
+use crate::export::{self, Export, LOST};
 
 /// The options of `fieldward rules export`.
 #[derive(Debug, clap::Args)]
@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = args.rules.load()?;
     let chosen: Vec<&Rule> =
         if args.all { rules.rules().collect() } else { args.vap.iter().map(|name| find(&rules, name)).collect::<anyhow::Result<_>>()? };
-    let exports: Vec<Export> = chosen.into_iter().map(policy::export).collect::<Result<_, _>>()?;
+    let exports: Vec<Export> = chosen.into_iter().map(export::export).collect::<Result<_, _>>()?;
     match args.output {
         Manifest::Yaml => output::print(&exports.iter().map(documents).collect::<anyhow::Result<String>>()?)?,
         Manifest::Json => {

@@ -2,6 +2,7 @@
 
 mod builtin;
 mod checks;
+mod constraints;
 mod declaration;
 mod document;
 mod error;

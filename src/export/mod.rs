@@ -21,7 +21,6 @@ mod walk;
 use k8s_openapi::api::admissionregistration::v1 as api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
-use super::registration;
 use crate::engine::{Condition, Effect, Entry, Reason, Requesters, ResourceRule, Rule, harmless};
 
 use expression::{concatenated, nesting};
@@ -138,8 +137,8 @@ pub fn export(rule: &Rule) -> Result<Export, Unexportable> {
                 match_conditions: Some(conditions(rule)).filter(|conditions| !conditions.is_empty()),
                 match_constraints: Some(api::MatchResources {
                     match_policy: Some("Equivalent".to_owned()),
-                    namespace_selector: Some(registration::namespaces(rule, None)),
-                    object_selector: registration::selector(rule.object_selector()),
+                    namespace_selector: Some(rule.selected_namespaces(None)),
+                    object_selector: rule.object_selector().to_api(),
                     resource_rules: Some(rule.resources().iter().map(resources).collect()),
                     exclude_resource_rules: None,
                 }),
@@ -171,7 +170,7 @@ fn actions(rule: &Rule) -> Vec<String> {
 }
 
 fn resources(resource: &ResourceRule) -> api::NamedRuleWithOperations {
-    let api::RuleWithOperations { api_groups, api_versions, operations, resources, scope } = registration::operations(resource);
+    let api::RuleWithOperations { api_groups, api_versions, operations, resources, scope } = resource.to_api();
     api::NamedRuleWithOperations { api_groups, api_versions, operations, resources, scope, resource_names: None }
 }
 

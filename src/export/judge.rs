@@ -185,11 +185,11 @@ impl Judge<'_> {
                 return self.grants.at(entry, &Sent { old: null(), new: null() });
             }
             let side = |side: &str, is_old: bool| {
-                let at = |_: Judge<'_>, value: &str| {
+                let at = |value: &str| {
                     let (old, new) = if is_old { (value.to_owned(), null()) } else { (null(), value.to_owned()) };
                     self.grants.at(entry, &Sent { old, new })
                 };
-                let somewhere = below(here, rest, &format!("{side}.value()"), &at);
+                let somewhere = below(here.depth, rest, &format!("{side}.value()"), &at);
                 Expr::and([Expr::text(format!("{side}.hasValue()")), somewhere])
             };
             Expr::or([side(a, true), side(b, false)])

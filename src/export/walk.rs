@@ -2,15 +2,14 @@
 
 use super::expression::Expr;
 use super::grants::text;
-use super::judge::Judge;
 use crate::engine::Step;
 
-/// Whether `holds` at one of the locations below `value`.
-pub(super) fn below(judge: Judge<'_>, rest: &[Step], value: &str, holds: &dyn Fn(Judge<'_>, &str) -> Expr) -> Expr {
-    let Some((step, rest)) = rest.split_first() else { return holds(judge, value) };
-    let here = judge.deeper();
-    let (k, v) = (here.name('k'), here.name('v'));
-    let inner = || below(here, rest, &v, holds);
+/// Whether `holds` at one of the locations below `value`. Each loop numbers its variables by its depth in other loops.
+pub(super) fn below(depth: usize, rest: &[Step], value: &str, holds: &dyn Fn(&str) -> Expr) -> Expr {
+    let Some((step, rest)) = rest.split_first() else { return holds(value) };
+    let depth = depth + 1;
+    let (k, v) = (format!("k{depth}"), format!("v{depth}"));
+    let inner = || below(depth, rest, &v, holds);
     let selected = |test: String| Expr::and([Expr::text(test), inner()]);
     let members = format!("dyn(type({value}) == map ? {value} : {{}})");
     let elements = format!("dyn(type({value}) == list ? {value} : [])");
