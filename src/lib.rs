@@ -8,6 +8,7 @@
 //! - [`cluster`]: what Kubernetes must be told, registration and certificates, and the kinds that it says it serves.
 //! - [`cli`]: text in, exit code out.
 
+pub mod analysis;
 pub mod cli;
 pub mod cluster;
 pub mod engine;

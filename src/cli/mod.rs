@@ -5,6 +5,7 @@ pub mod check;
 pub mod completions;
 pub mod documents;
 pub mod exempt_args;
+pub mod kinds;
 pub mod manifests;
 pub mod output;
 pub mod quantity;

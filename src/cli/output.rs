@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::engine::harmless;
+use crate::engine::escape_json;
 
 /// How a report is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -55,33 +55,5 @@ pub fn say(text: &str) {
 /// Output that cannot be written.
 pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(value).context("cannot write the report as JSON")?;
-    print(&(escaped(&text) + "\n"))
-}
-
-/// JSON with the characters escaped on which a terminal would act: outside of strings it has none but the line feed.
-pub fn escaped(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for letter in json.chars() {
-        let mut buffer = [0; 4];
-        let text: &str = letter.encode_utf8(&mut buffer);
-        if letter == '\n' || harmless(text) == text {
-            out.push(letter);
-        } else {
-            out.extend(letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::escaped;
-
-    #[test]
-    fn json_stays_json_and_acts_on_no_terminal() {
-        let value = serde_json::json!({"a\u{9b}": "\u{202e}\u{e0001}\n\u{1b}é"});
-        let text = escaped(&serde_json::to_string_pretty(&value).unwrap_or_default());
-        assert_eq!(text, "{\n  \"a\\u009b\": \"\\u202e\\udb40\\udc01\\n\\u001bé\"\n}");
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).ok(), Some(value));
-    }
+    print(&(escape_json(&text) + "\n"))
 }

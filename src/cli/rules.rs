@@ -1,12 +1,11 @@
 //! `fieldward rules`: what may change per kind, and what is doubtful in a rule.
 
-pub mod diff;
-pub mod explain;
+mod diff;
+mod explain;
 mod export;
-pub mod learn;
-pub(in crate::cli) mod lint;
+mod learn;
+mod lint;
 mod list;
-mod reach;
 mod show;
 
 use std::process::ExitCode;

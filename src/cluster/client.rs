@@ -5,11 +5,11 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use hyper::Request;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value;
 
 use super::api_error::{certificate_fault, chain};
-use super::kinds::{Group, GroupVersion};
 
 /// How an API server is found.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +36,26 @@ pub enum ClusterError {
         /// What came of it.
         reason: String,
     },
+}
+
+/// An API group as it is served.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// Its name; the empty string is the core group.
+    pub name: String,
+    /// Its versions.
+    pub versions: Vec<GroupVersion>,
+}
+
+/// One version of a group.
+#[derive(Debug, Clone)]
+pub struct GroupVersion {
+    /// Its name, such as `v1`.
+    pub name: String,
+    /// The resources of the version.
+    pub resources: APIResourceList,
+    /// Its `OpenAPI` v3 document, if the API server has one.
+    pub document: Option<Value>,
 }
 
 /// An API server.

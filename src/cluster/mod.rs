@@ -7,7 +7,6 @@ pub mod control;
 mod events;
 pub mod inventory;
 pub mod keeping;
-pub mod kinds;
 pub mod metrics;
 pub mod objects;
 pub mod placement;

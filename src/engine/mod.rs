@@ -43,4 +43,4 @@ pub use rules::{
 };
 pub use verdict::ChangeKind;
 pub(crate) use words::cut_bytes;
-pub use words::{Change, Piece, Shown, harmless};
+pub use words::{Change, Piece, Shown, escape_json, harmless};

@@ -1,23 +1,17 @@
 //! `fieldward rules diff`: what another version of a rule newly permits and refuses.
 
-mod compare;
-mod difference;
-mod scope;
-
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde::Serialize;
 
-use crate::cli::output::{self, Format, GOOD, styled};
+use crate::analysis::diff::difference::{Container, Direction};
+use crate::analysis::diff::{Comparison, Difference, Permission, comparisons};
+use crate::analysis::symbolic::Change;
+use crate::cli::output::{self, BAD, DOUBTFUL, Format, GOOD, styled};
 use crate::cli::rule_sources;
-use crate::engine::{Builtin, Rule, RuleSet, harmless};
-pub use compare::TooMany;
-pub(in crate::cli::rules) use compare::words;
-pub use difference::{Difference, Permission};
-pub(in crate::cli::rules) use scope::{one_line, selector};
+use crate::engine::{Builtin, Path, RuleSet, Step, harmless};
 
 /// The options of `fieldward rules diff`.
 #[derive(Debug, clap::Args)]
@@ -36,22 +30,13 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let reports = pairs(&load(&args.before)?, &load(&args.after)?)?;
+    let found = comparisons(&load(&args.before)?, &load(&args.after)?)?;
+    let reports: Vec<Report> = found.into_iter().map(Report).collect();
     match args.output {
         Format::Text => output::print(&text(&reports))?,
         Format::Json => output::print_json(&reports.iter().map(Report::json).collect::<Vec<_>>())?,
     }
     Ok(ExitCode::from(u8::from(reports.iter().any(Report::differs))))
-}
-
-/// What `after` decides otherwise than `before`, in the order of the paths, then what concerns the whole rule.
-///
-/// # Errors
-/// Rules with so many overlapping wildcards that they cannot be compared.
-pub fn differences(before: &Rule, after: &Rule) -> Result<Vec<Difference>, TooMany> {
-    let mut found = compare::compare(before, after)?;
-    found.extend(scope::compare(before, after));
-    Ok(found)
 }
 
 fn load(path: &PathBuf) -> anyhow::Result<RuleSet> {
@@ -70,57 +55,28 @@ fn load(path: &PathBuf) -> anyhow::Result<RuleSet> {
     }
 }
 
-/// A rule before and after, either of which may be missing.
-struct Report {
-    before: Option<String>,
-    after: Option<String>,
-    differences: Vec<Difference>,
-}
-
-fn pairs(before: &RuleSet, after: &RuleSet) -> anyhow::Result<Vec<Report>> {
-    let names = |rules: &RuleSet| -> BTreeSet<String> {
-        rules.rules().flat_map(|rule| rule.resources().iter().flat_map(|one| one.resources.clone())).collect()
-    };
-    // Another version may have another name, but not speak of something else.
-    let single = before.len() == 1 && after.len() == 1 && !names(before).is_disjoint(&names(after));
-    let partner = |of: &Rule, among: &RuleSet| -> Option<String> {
-        let rule = if single { among.rules().next() } else { among.get(of.name().as_str()) };
-        rule.map(|rule| rule.name().to_string())
-    };
-    let mut reports = Vec::new();
-    for rule in before.rules() {
-        let after = partner(rule, after).and_then(|name| after.get(&name));
-        let found = after.map(|after| differences(rule, after)).transpose().with_context(|| format!("in rule `{}`", rule.name()))?;
-        reports.push(Report {
-            before: Some(rule.name().to_string()),
-            after: after.map(|rule| rule.name().to_string()),
-            differences: found.unwrap_or_default(),
-        });
-    }
-    let added = after.rules().filter(|rule| partner(rule, before).is_none());
-    reports.extend(added.map(|rule| Report { before: None, after: Some(rule.name().to_string()), differences: Vec::new() }));
-    Ok(reports)
-}
+/// A comparison as it is printed.
+struct Report(Comparison);
 
 impl Report {
     fn differs(&self) -> bool {
-        !self.differences.is_empty() || self.before.is_none() || self.after.is_none()
+        !self.0.differences.is_empty() || self.0.before.is_none() || self.0.after.is_none()
     }
 
     fn text(&self) -> String {
-        let title = match (&self.before, &self.after) {
+        let title = match (&self.0.before, &self.0.after) {
             (Some(before), Some(after)) if before == after => format!("rule {before}"),
             (Some(before), Some(after)) => format!("rule {before} → {after}"),
             (Some(before), None) => return format!("rule {before} is gone: it refuses nothing any more\n"),
             (None, Some(after)) => return format!("rule {after} is new: it refuses every change that it does not list\n"),
             (None, None) => return String::new(),
         };
-        if self.differences.is_empty() {
+        if self.0.differences.is_empty() {
             return format!("{title}: {}\n", styled(GOOD, "no difference"));
         }
         let mut text = format!("{title}\n");
         for (kind, heading) in HEADINGS {
-            let lines: String = self.differences.iter().filter(|difference| difference.kind() == kind).map(Difference::line).collect();
+            let lines: String = self.0.differences.iter().filter(|difference| difference.kind() == kind).map(line).collect();
             if !lines.is_empty() {
                 text += &format!("{heading}\n{lines}");
             }
@@ -130,9 +86,9 @@ impl Report {
 
     fn json(&self) -> Json<'_> {
         Json {
-            before: self.before.as_deref(),
-            after: self.after.as_deref(),
-            differences: self.differences.iter().map(Difference::json).collect(),
+            before: self.0.before.as_deref(),
+            after: self.0.after.as_deref(),
+            differences: self.0.differences.iter().map(JsonDifference::of).collect(),
         }
     }
 }
@@ -152,9 +108,118 @@ struct Json<'r> {
     before: Option<&'r str>,
     /// Its name after; none: it is gone.
     after: Option<&'r str>,
-    differences: Vec<difference::Json>,
+    differences: Vec<JsonDifference>,
 }
 
 fn text(reports: &[Report]) -> String {
     reports.iter().map(Report::text).collect::<Vec<_>>().join("\n")
+}
+
+/// One line, without its heading.
+fn line(difference: &Difference) -> String {
+    match difference {
+        Difference::Permission(permission) => permission_line(permission),
+        Difference::Compared { path, others, before, after } => {
+            format!("  {} {}: {after} (was: {before})\n", styled(DOUBTFUL, "~"), place(path, *others))
+        }
+        Difference::Scope { what, before, after } => format!("  {} {what}: {after} (was: {before})\n", styled(DOUBTFUL, "~")),
+    }
+}
+
+fn permission_line(permission: &Permission) -> String {
+    let changes = changes(&permission.changes);
+    let mark = match permission.direction {
+        Direction::Gained => styled(GOOD, "+"),
+        Direction::Lost => styled(BAD, "-"),
+        Direction::Other => styled(DOUBTFUL, "~"),
+    };
+    let who = match (permission.direction, permission.before.is_never(), permission.after.is_never()) {
+        (Direction::Gained, true, _) if permission.after.is_always() => String::new(),
+        (Direction::Lost, _, true) if permission.before.is_always() => String::new(),
+        (Direction::Other, ..) => format!("; may now depend on: {} (was: {})", permission.after, permission.before),
+        _ => format!("; now: {} (was: {})", permission.after, permission.before),
+    };
+    let except: Vec<String> = permission.except.iter().map(|path| harmless(&path.to_string())).collect();
+    let except = match permission.direction {
+        _ if except.is_empty() => String::new(),
+        Direction::Gained => format!("; was listed before: {}", except.join(", ")),
+        _ => format!("; still listed: {}", except.join(", ")),
+    };
+    let unless = permission.unless.map(|container| format!("; but not if it is a {}", container.as_str())).unwrap_or_default();
+    format!("  {mark} {}: {changes}{who}{except}{unless}\n", place(&permission.path, permission.others))
+}
+
+fn place(path: &[Step], others: bool) -> String {
+    let text = Path::of(path).map(|path| harmless(&path.to_string())).unwrap_or_default();
+    if others { format!("{text} (those not named)") } else { text }
+}
+
+fn changes(changes: &[Change]) -> String {
+    if Change::VERBS.iter().all(|verb| changes.contains(verb)) {
+        return "every change".to_owned();
+    }
+    changes.iter().map(|change| change.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// What `-o json` prints of a difference.
+#[derive(Serialize)]
+struct JsonDifference {
+    difference: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    /// Only for those that are not named beside it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    others: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    what: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<&'static str>,
+    before: String,
+    after: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    except: Vec<String>,
+    /// `list` or `map`: if the location is one, nothing differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unless: Option<&'static str>,
+}
+
+impl JsonDifference {
+    fn of(difference: &Difference) -> Self {
+        let shown = |path: &[Step]| Path::of(path).map(|path| path.to_string());
+        match difference {
+            Difference::Permission(permission) => Self {
+                difference: difference.kind(),
+                path: shown(&permission.path),
+                others: permission.others,
+                what: None,
+                changes: permission.changes.iter().map(|change| change.as_str()).collect(),
+                before: permission.before.to_string(),
+                after: permission.after.to_string(),
+                except: permission.except.iter().map(ToString::to_string).collect(),
+                unless: permission.unless.map(Container::as_str),
+            },
+            Difference::Compared { path, others, before, after } => Self {
+                difference: difference.kind(),
+                path: shown(path),
+                others: *others,
+                what: None,
+                changes: Vec::new(),
+                before: before.clone(),
+                after: after.clone(),
+                except: Vec::new(),
+                unless: None,
+            },
+            Difference::Scope { what, before, after } => Self {
+                difference: difference.kind(),
+                path: None,
+                others: false,
+                what: Some(what),
+                changes: Vec::new(),
+                before: before.clone(),
+                after: after.clone(),
+                except: Vec::new(),
+                unless: None,
+            },
+        }
+    }
 }

@@ -1,22 +1,16 @@
 //! `fieldward rules explain`: whether something may change, by which entry, for whom, when.
 
-mod answer;
-mod kind;
-mod location;
-mod pairing;
-
 use std::process::ExitCode;
 
 use anyhow::anyhow;
 use serde::Serialize;
 
+use crate::analysis::explain::answer::{self, Answer, MayChange, Related, Relation, Requester};
+use crate::analysis::explain::kind::{self, Meant};
+use crate::analysis::explain::location::Location;
 use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, Format, GOOD, styled};
 use crate::cli::rule_args::RuleArgs;
 use crate::engine::{Effect, Verbs, harmless};
-use answer::{Answer, Related, Relation, Requester};
-pub use answer::{Cases, MayChange, cases, may_change};
-use kind::Meant;
-use location::Location;
 
 /// The options of `fieldward rules explain`.
 #[derive(Debug, clap::Args)]

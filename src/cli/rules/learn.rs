@@ -1,25 +1,16 @@
 //! `fieldward rules learn`: the smallest rule that permits recorded changes.
 
-mod amounts;
-mod changes;
-mod document;
-mod draft;
-mod reviews;
-mod shape;
-mod shrink;
-
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use serde::Serialize;
 
-use crate::cli::documents::STDIN;
+use crate::analysis::learn::reviews::{Found, Given, Update};
+use crate::analysis::learn::{Learned, document, draft, learned};
+use crate::cli::documents::{self, STDIN};
 use crate::cli::output::{self, Format};
 use crate::engine::harmless;
-use changes::Reading;
-use draft::Draft;
-use reviews::{Found, Given, Target, Update};
 
 /// The options of `fieldward rules learn`.
 #[derive(Debug, clap::Args)]
@@ -42,7 +33,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.reviews.iter().filter(|path| path.as_os_str() == STDIN).count() > 1 {
         bail!("expected `{STDIN}` once, found it again; standard input can be read only once");
     }
-    let found = Found::read(&args.reviews)?;
+    let found = read(&args.reviews)?;
     let learned = learned(&found)?;
     match args.output {
         Format::Text if learned.is_empty() => eprintln!("nothing to learn from: {}", skipped(&found)),
@@ -52,74 +43,36 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(learned.is_empty())))
 }
 
-/// A rule that permits what recorded updates changed.
-#[derive(Debug)]
-pub struct Learned {
-    target: Target,
-    draft: Draft,
-    updates: Vec<Update>,
+/// Reads files, and of folders every document in them and below.
+fn read(paths: &[PathBuf]) -> anyhow::Result<Found> {
+    let mut found = Found::default();
+    for path in paths {
+        if path.is_dir() { folder(&mut found, path)? } else { file(&mut found, path, Given::ByName)? }
+    }
+    Ok(found)
 }
 
-impl Learned {
-    /// Learns from reviews and cases as JSON, one rule for each kind.
-    ///
-    /// # Errors
-    /// What is no review.
-    pub fn from_documents<'d>(documents: impl Iterator<Item = &'d [u8]>) -> anyhow::Result<Vec<Self>> {
-        let mut found = Found::default();
-        for (number, document) in documents.enumerate() {
-            found.document(&format!("review {}", number + 1), document, Given::ByName)?;
+fn folder(found: &mut Found, path: &Path) -> anyhow::Result<()> {
+    for path in documents::entries(path)? {
+        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if is_hidden {
+            continue;
         }
-        learned(&found)
-    }
-
-    /// Its document.
-    pub fn text(&self) -> String {
-        document::write(&self.target, &self.draft, &self.updates)
-    }
-
-    /// The documents of every rule that lacks one entry, or one verb of an entry, or has entries below it instead.
-    pub fn smaller(&self) -> Vec<String> {
-        let mut smaller = Vec::new();
-        let mut offer = |draft: &Draft| smaller.push(document::write(&self.target, draft, &self.updates));
-        for (index, entry) in self.draft.entries.iter().enumerate() {
-            let mut draft = self.draft.clone();
-            draft.entries.remove(index);
-            offer(&draft);
-            for verb in entry.verbs.iter().filter(|_| entry.verbs.len() > 1) {
-                let mut draft = self.draft.clone();
-                for entry in draft.entries.iter_mut().skip(index).take(1) {
-                    entry.verbs.remove(verb);
-                }
-                offer(&draft);
-            }
+        if path.is_dir() {
+            folder(found, &path)?;
+        } else if documents::is_document(&path) {
+            file(found, &path, Given::ByFolder)?;
         }
-        self.draft.deeper(&self.updates).for_each(|draft| offer(&draft));
-        smaller
     }
+    Ok(())
 }
 
-fn learned(found: &Found) -> anyhow::Result<Vec<Learned>> {
-    found.updates.iter().map(|(target, updates)| learn(target, updates)).collect()
-}
-
-/// The readings are tried from the most telling one on; whatever is printed was seen to hold.
-fn learn(target: &Target, updates: &[Update]) -> anyhow::Result<Learned> {
-    let readings =
-        [(true, true), (false, true), (true, false), (false, false)].map(|(on_the_way, equality)| Reading { on_the_way, equality });
-    let mut failure = String::new();
-    for reading in readings {
-        let draft = Draft::of(target, updates, reading);
-        match shrink::refused(target, &draft, updates) {
-            Ok(None) => {
-                let draft = shrink::shrunk(target, draft, updates);
-                return Ok(Learned { target: target.clone(), draft, updates: updates.to_vec() });
-            }
-            Ok(Some(update)) => failure = format!("the rule would refuse {}", harmless(&update.file)),
-            Err(error) => failure = error,
-        }
+fn file(found: &mut Found, path: &Path, given: Given) -> anyhow::Result<()> {
+    let name = documents::name_of(path);
+    for json in documents::as_json(&name, documents::read(path)?)? {
+        found.document(&name, &json, given).with_context(|| name.clone())?;
     }
-    bail!("no rule could be learned for {}: {failure}; leave that review out", harmless(&document::name(target)))
+    Ok(())
 }
 
 fn text(learned: &[Learned], found: &Found) -> String {

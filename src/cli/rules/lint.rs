@@ -1,21 +1,17 @@
 //! `fieldward rules lint`: what can be told from the rule documents alone, and from the schemas of their kinds.
 
-mod conditions;
-mod findings;
-mod kinds;
-mod schema;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::analysis::lint::finding::{Finding, Severity, counted};
+use crate::analysis::lint::{findings, schema};
+use crate::cli::kinds;
 use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, Format, GOOD, styled};
 use crate::cli::rule_args::RuleArgs;
 use crate::cli::rule_sources;
 use crate::engine::{Builtin, Document, Rule, RuleError, RuleSet, harmless};
-use findings::{Finding, Severity};
-pub(in crate::cli) use schema::lacking;
 
 /// The options of `fieldward rules lint`.
 #[derive(Debug, clap::Args)]
@@ -149,11 +145,6 @@ impl Report {
             Some(held) => format!("{rules}, {held} of them held against {schemas}"),
         }
     }
-}
-
-/// `1 rule`, `2 rules`.
-fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 impl Found {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::analysis::resources::resource_names;
 use crate::cli::output::{self, Format};
 use crate::cli::rule_args::RuleArgs;
 use crate::cluster::client::Access;
@@ -82,7 +83,7 @@ impl Row {
     fn of(rule: &Rule) -> Self {
         Self {
             name: rule.name().to_string(),
-            kinds: rule.resources().iter().flat_map(kinds).collect(),
+            kinds: rule.resources().iter().flat_map(resource_names).collect(),
             mutable: Some(rule.entries().map(mutable).collect()),
             actions: Some(actions(rule.actions())),
             origin: rule.origin().to_owned(),
@@ -113,7 +114,7 @@ impl Row {
         };
         let is_builtin = compiled_in.get(&rule.name).is_some_and(|own| own.resources().iter().all(is_same));
         let origin = if is_builtin { Builtin::ORIGIN } else { FILE };
-        let kinds = rule.resources.iter().flat_map(kinds).collect();
+        let kinds = rule.resources.iter().flat_map(resource_names).collect();
         Self { ready: Some("True".to_owned()), ..Self::bare(&rule.name, kinds, origin) }
     }
 
@@ -127,19 +128,6 @@ impl Row {
 fn mutable(entry: &Entry) -> String {
     let when = entry.when.as_ref().map(|when| format!(" (when {})", when.text().trim()));
     format!("{}{}", entry.path, when.unwrap_or_default())
-}
-
-/// `jobs.v1alpha1.batch.volcano.sh (Job)`, as kubectl writes resources.
-pub(super) fn kinds(rule: &ResourceRule) -> Vec<String> {
-    let kinds = if rule.kinds.is_empty() { String::new() } else { format!(" ({})", rule.kinds.join(", ")) };
-    let mut names = Vec::new();
-    for (group, version, resource) in rule.api_groups.iter().flat_map(|group| {
-        rule.api_versions.iter().flat_map(move |version| rule.resources.iter().map(move |resource| (group, version, resource)))
-    }) {
-        let group = if group.is_empty() { String::new() } else { format!(".{group}") };
-        names.push(format!("{resource}.{version}{group}{kinds}"));
-    }
-    names
 }
 
 fn actions(actions: Actions) -> Vec<&'static str> {

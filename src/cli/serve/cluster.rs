@@ -11,14 +11,15 @@ use clap::builder::BoolishValueParser;
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::readiness;
+use crate::analysis::lint;
 use crate::cli::documents;
 use crate::cli::exempt_args::ExemptArgs;
+use crate::cli::kinds;
 use crate::cli::manifests::dns_label;
 use crate::cli::quantity::positive_duration;
 use crate::cli::rule_args::RuleArgs;
-use crate::cli::rules::lint;
 use crate::cluster::certificates::{self, Subject};
-use crate::cluster::client::Access;
+use crate::cluster::client::{Access, Group};
 use crate::cluster::control::{Certificates, Control, Followed, Made, Settings};
 use crate::cluster::keeping::{self, Lifetimes};
 use crate::cluster::metrics::ClusterMetrics;
@@ -299,7 +300,15 @@ impl Part {
         let (keeps, registration) = (kept.is_some(), control.registration());
         async move {
             tokio::join!(
-                control.run(made, denials.map(|(_, receiver)| receiver), Arc::new(lint::lacking)),
+                control.run(
+                    made,
+                    denials.map(|(_, receiver)| receiver),
+                    Arc::new(|rules: &RuleSet, groups: &[Group], address: &str| lint::schema::lacking(
+                        rules,
+                        kinds::served(groups),
+                        address
+                    ))
+                ),
                 notify(followed.rules.clone(), changed),
                 show(followed.certificates.clone(), kept),
                 readiness::rules(followed.clone(), resolved, rules, is_synced),

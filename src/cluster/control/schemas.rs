@@ -10,8 +10,7 @@ use tokio::sync::watch;
 
 use super::RegistrationState;
 use crate::cluster::api_error::{ApiError, Once};
-use crate::cluster::client::{Cluster, ClusterError};
-use crate::cluster::kinds::Group;
+use crate::cluster::client::{Cluster, ClusterError, Group};
 use crate::cluster::status::SchemaFit;
 use crate::engine::{Rule, RuleSet};
 

@@ -18,6 +18,21 @@ pub fn harmless(text: &str) -> String {
     out
 }
 
+/// JSON with the characters escaped on which a terminal would act: outside of strings it has none but the line feed.
+pub fn escape_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for letter in json.chars() {
+        let mut buffer = [0; 4];
+        let text: &str = letter.encode_utf8(&mut buffer);
+        if letter == '\n' || harmless(text) == text {
+            out.push(letter);
+        } else {
+            out.extend(letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    out
+}
+
 /// Without this word nothing is.
 const IMMUTABLE: &str = "immutable";
 
@@ -82,7 +97,7 @@ fn starts_with(text: &str, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{cut, cut_bytes, defused, harmless};
+    use super::{cut, cut_bytes, defused, escape_json, harmless};
 
     #[test]
     fn bytes_are_cut_between_letters() {
@@ -127,5 +142,13 @@ mod tests {
     fn a_cut_never_splits_a_character() {
         assert_eq!(cut_bytes("ééé", 5), "é…");
         assert_eq!(cut_bytes("ééé", 6), "ééé");
+    }
+
+    #[test]
+    fn json_stays_json_and_acts_on_no_terminal() {
+        let value = serde_json::json!({"a\u{9b}": "\u{202e}\u{e0001}\n\u{1b}é"});
+        let text = escape_json(&serde_json::to_string_pretty(&value).unwrap_or_default());
+        assert_eq!(text, "{\n  \"a\\u009b\": \"\\u202e\\udb40\\udc01\\n\\u001bé\"\n}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).ok(), Some(value));
     }
 }

@@ -9,7 +9,7 @@ use super::{Run, door};
 use crate::oracle;
 use crate::oracle::render;
 use crate::oracle::rule::{At, Entry, Equality, Location, Reading, Rule, Step as OracleStep, VERBS};
-use fieldward::cli::rules::diff::{Difference, differences};
+use fieldward::analysis::diff::{Difference, differences};
 use fieldward::engine::Step;
 use libtest_mimic::Failed;
 use proptest::strategy::{NewTree, Strategy};

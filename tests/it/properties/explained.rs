@@ -6,7 +6,7 @@ use super::wild::{self, Token};
 use super::{Run, door, world};
 use crate::oracle::notation;
 use crate::oracle::rule::{At, Location, Reading, Rule, Who};
-use fieldward::cli::rules::explain::{Cases, MayChange, cases, may_change};
+use fieldward::analysis::explain::{Cases, MayChange, cases, may_change};
 use fieldward::engine::{Builtin, Document, RuleSet, Step, admit};
 use libtest_mimic::Failed;
 use proptest::strategy::{NewTree, Strategy};

@@ -3,7 +3,7 @@
 use super::case::{Case, Cases};
 use super::explained::{Still, load};
 use super::{Run, door};
-use fieldward::cli::rules::learn::Learned;
+use fieldward::analysis::learn::Learned;
 use fieldward::engine::admit;
 use libtest_mimic::Failed;
 use proptest::strategy::{NewTree, Strategy};

@@ -1,0 +1,11 @@
+//! What another version of a rule newly permits and refuses.
+
+pub(crate) mod compare;
+pub(crate) mod difference;
+mod pairs;
+pub(crate) mod scope;
+
+pub use compare::TooMany;
+pub use difference::{Difference, Permission};
+pub use pairs::differences;
+pub(crate) use pairs::{Comparison, comparisons};

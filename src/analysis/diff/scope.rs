@@ -1,0 +1,133 @@
+//! Of which updates a rule speaks, and what follows: compared part by part.
+
+use std::collections::BTreeSet;
+
+use super::difference::Difference;
+use crate::analysis::resources::resource_names;
+use crate::engine::{Actions, Effect, FailurePolicy, LabelSelector, Path, Reason, Requesters, ResourceRule, Rule, harmless};
+
+/// A part of the document: its name, what is in it, and what stands for nothing.
+type Part = (&'static str, fn(&Rule) -> BTreeSet<String>, &'static str);
+
+/// The parts that differ, in the order of the document.
+pub(crate) fn compare(before: &Rule, after: &Rule) -> Vec<Difference> {
+    let parts: [Part; 9] = [
+        ("resources", resources, "none"),
+        ("namespaceSelector", |rule| selector(rule.namespace_selector()), "every namespace"),
+        ("objectSelector", |rule| selector(rule.object_selector()), "every object"),
+        ("matchConditions", conditions, "none"),
+        ("validationActions", |rule| actions(rule.actions()), "none"),
+        ("failurePolicy", |rule| one(if rule.failure_policy() == FailurePolicy::Fail { "Fail" } else { "Ignore" }), "none"),
+        ("reason", |rule| one(if rule.reason() == Reason::Forbidden { "Forbidden (403)" } else { "Invalid (422)" }), "none"),
+        ("sensitive", |rule| sensitive(rule.sensitive()), "none"),
+        ("exempt", |rule| exempt(rule.exempt()), "nobody"),
+    ];
+    let mut found = Vec::new();
+    for (what, of, none) in parts {
+        let (before, after) = (of(before), of(after));
+        if before != after {
+            let text = |part: &BTreeSet<String>| {
+                if part.is_empty() { none.to_owned() } else { part.iter().cloned().collect::<Vec<_>>().join(", ") }
+            };
+            found.push(Difference::Scope { what, before: text(&before), after: text(&after) });
+        }
+    }
+    found
+}
+
+fn one(text: &str) -> BTreeSet<String> {
+    BTreeSet::from([text.to_owned()])
+}
+
+/// Every combination, without those that a wildcard has in it.
+fn resources(rule: &Rule) -> BTreeSet<String> {
+    let single = |resource: &ResourceRule| -> Vec<ResourceRule> {
+        let kinds: Vec<Vec<String>> =
+            if resource.kinds.is_empty() { vec![Vec::new()] } else { resource.kinds.iter().map(|kind| vec![kind.clone()]).collect() };
+        let mut all = Vec::new();
+        for group in &resource.api_groups {
+            for version in &resource.api_versions {
+                for name in &resource.resources {
+                    all.extend(kinds.iter().map(|kinds| ResourceRule {
+                        api_groups: vec![group.clone()],
+                        api_versions: vec![version.clone()],
+                        resources: vec![name.clone()],
+                        kinds: kinds.clone(),
+                    }));
+                }
+            }
+        }
+        all
+    };
+    let all: Vec<ResourceRule> = rule.resources().iter().flat_map(single).collect();
+    let is_in_another = |one: &ResourceRule| all.iter().any(|other| one != other && covers(other, one));
+    all.iter().filter(|one| !is_in_another(one)).flat_map(resource_names).map(|text| harmless(&text)).collect()
+}
+
+fn covers(wide: &ResourceRule, narrow: &ResourceRule) -> bool {
+    let listed = |wide: &[String], narrow: &[String]| wide == narrow || wide.iter().any(|text| text == "*");
+    let part = |wide: &str, narrow: &str| wide == "*" || wide == narrow;
+    let named = wide.resources.iter().zip(&narrow.resources).all(|(wide, narrow)| {
+        let (wide, narrow) = (wide.split_once('/').unwrap_or((wide, "")), narrow.split_once('/').unwrap_or((narrow, "")));
+        part(wide.0, narrow.0) && part(wide.1, narrow.1)
+    });
+    listed(&wide.api_groups, &narrow.api_groups)
+        && listed(&wide.api_versions, &narrow.api_versions)
+        && named
+        && (wide.kinds.is_empty() || wide.kinds == narrow.kinds)
+}
+
+/// What a selector asks for, all of which must hold.
+pub(crate) fn selector(selector: &LabelSelector) -> BTreeSet<String> {
+    let labels = selector.match_labels.iter().map(|(key, value)| harmless(&format!("{key} in ({value})")));
+    let expressions = selector.match_expressions.iter().map(|expression| {
+        let values: BTreeSet<&String> = expression.values.iter().collect();
+        let values = values.into_iter().cloned().collect::<Vec<_>>().join(", ");
+        let key = &expression.key;
+        harmless(&match expression.operator.as_str() {
+            "In" => format!("{key} in ({values})"),
+            "NotIn" => format!("{key} notin ({values})"),
+            "Exists" => key.clone(),
+            _ => format!("!{key}"),
+        })
+    });
+    labels.chain(expressions).collect()
+}
+
+fn conditions(rule: &Rule) -> BTreeSet<String> {
+    rule.conditions().iter().map(|condition| one_line(&condition.expression)).collect()
+}
+
+/// A condition in backticks, without line breaks.
+pub(crate) fn one_line(text: &str) -> String {
+    harmless(&format!("`{}`", text.split_whitespace().collect::<Vec<_>>().join(" ")))
+}
+
+fn actions(actions: Actions) -> BTreeSet<String> {
+    let effect = match actions.effect {
+        Effect::Deny => Some("Deny"),
+        Effect::Warn => Some("Warn"),
+        Effect::Nothing => None,
+    };
+    effect.into_iter().chain(actions.audit.then_some("Audit")).map(str::to_owned).collect()
+}
+
+/// Without those that another has in it.
+fn sensitive(paths: &[Path]) -> BTreeSet<String> {
+    let wider = |path: &Path| {
+        let covers = |other: &Path| {
+            let steps = path.steps().get(..other.steps().len()).unwrap_or_default();
+            other.steps() != path.steps()
+                && steps.len() == other.steps().len()
+                && steps.iter().zip(other.steps()).all(|(one, two)| one.within(two))
+        };
+        paths.iter().any(covers)
+    };
+    paths.iter().filter(|path| !wider(path)).map(|path| harmless(&path.to_string())).collect()
+}
+
+fn exempt(exempt: &Requesters) -> BTreeSet<String> {
+    let account = |account: &String| format!("system:serviceaccount:{}", account.replacen('/', ":", 1));
+    let users = exempt.users.iter().cloned().chain(exempt.service_accounts.iter().map(account)).map(|name| format!("user {name}"));
+    users.chain(exempt.groups.iter().map(|name| format!("group {name}"))).map(|text| harmless(&text)).collect()
+}

@@ -1,0 +1,358 @@
+//! What one rule says of a location.
+
+use super::pairing::Pairing;
+use crate::analysis::diff::compare::words;
+use crate::analysis::diff::scope::{one_line, selector};
+use crate::analysis::symbolic::{Change, Guard, Permits};
+use crate::engine::{Entry, Equal, OWNED, Requesters, Rule, Step, harmless};
+
+/// Whether something may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MayChange {
+    /// In no case.
+    No,
+    /// In some way, somewhere below, for somebody, in some state.
+    Partly,
+    /// In every way, for everybody, whatever the state.
+    Yes,
+}
+
+/// One rule's answer.
+pub(crate) struct Answer<'r> {
+    pub(crate) rule: &'r Rule,
+    pub(crate) may_change: MayChange,
+    /// Which updates the rule judges at all, all of which must hold; nothing: every one of its resources.
+    pub(crate) only_where: Vec<String>,
+    /// Whether the API server writes it, so that entries say nothing.
+    is_owned: bool,
+    /// Whether somebody is asked about who may change anything.
+    pub(crate) is_exempt: bool,
+    /// Whether one requester is asked about.
+    pub(crate) is_narrowed: bool,
+    /// Why that is so for other reasons than entries.
+    pub(crate) notes: Vec<String>,
+    /// What is permitted at all the locations meant.
+    certain: Permits,
+    /// What is permitted at some of them.
+    possible: Permits,
+    /// If it is that by which the elements of a list pair.
+    pairing: Option<Pairing>,
+    /// Protected labels among what was asked for, or below it.
+    labels: Vec<String>,
+    pub(crate) entries: Vec<Related>,
+    /// Equality declared here and above.
+    pub(crate) compared: Vec<String>,
+    /// What is listed near it.
+    pub(crate) nearby: Vec<String>,
+}
+
+/// An entry that has to do with the location.
+pub(crate) struct Related {
+    pub(crate) relation: Relation,
+    pub(crate) entry: Entry,
+}
+
+/// Where an entry leads, seen from the location.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Relation {
+    /// To it, or above it.
+    Covers,
+    /// To some of the locations that were asked for.
+    CoversSome,
+    /// Below it.
+    Below,
+}
+
+/// Who asks; none: anybody.
+pub(crate) struct Requester<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) groups: &'a [String],
+}
+
+/// In which cases a change at a location is permitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cases {
+    /// In none.
+    Never,
+    /// It depends on who asks, on the state of the object, or on which of the locations it is.
+    Some,
+    /// In all.
+    All,
+}
+
+/// What a rule says of the five changes that its entries can permit, at a location whose parents both objects have.
+pub fn cases(rule: &Rule, steps: &[Step]) -> [(&'static str, Cases); 5] {
+    let answer = Answer::of(rule, steps, None);
+    let of = |change: Change| match (answer.guard(change, Bound::Certain), answer.guard(change, Bound::Possible)) {
+        (certain, _) if certain.is_always() && answer.labels.is_empty() => Cases::All,
+        (_, possible) if possible.is_never() => Cases::Never,
+        _ => Cases::Some,
+    };
+    Change::VERBS.map(|change| (change.as_str(), of(change)))
+}
+
+/// Whether a rule lets a location change, with everything below it.
+pub fn may_change(rule: &Rule, steps: &[Step]) -> MayChange {
+    Answer::of(rule, steps, None).may_change
+}
+
+#[derive(Clone, Copy)]
+enum Bound {
+    Certain,
+    Possible,
+}
+
+impl<'r> Answer<'r> {
+    pub(crate) fn of(rule: &'r Rule, steps: &[Step], requester: Option<&Requester<'_>>) -> Self {
+        let entries: Vec<Entry> =
+            rule.entries().chain(rule.lifecycle_entries()).filter_map(|entry| for_requester(entry, requester)).collect();
+        let is_protected = rule.protected_labels().any(|label| is_below(steps, &["metadata", "labels", label]));
+        let is_owned = OWNED.iter().any(|field| is_below(steps, &["metadata", field]));
+        let labels: Vec<String> = rule
+            .protected_labels()
+            .filter(|label| !is_protected && !steps.is_empty() && meets(steps, &["metadata", "labels", label]))
+            .map(str::to_owned)
+            .collect();
+        let permits =
+            |covers: fn(&Step, &Step) -> bool| if is_protected { Permits::default() } else { Permits::of(&entries, steps, covers) };
+        let mut certain = permits(Step::within);
+        if steps.len() > 2 && !labels.is_empty() {
+            certain = Permits::default();
+        }
+        let pairing = Pairing::of(rule, &entries, steps);
+        if let Some(pairing) = &pairing {
+            certain = pairing.certain();
+        }
+        let all = || rule.entries().chain(rule.lifecycle_entries());
+        let is_theirs = |entry: &Entry| for_requester(entry, requester).is_some();
+        let mut related: Vec<Related> = all().filter(|entry| is_theirs(entry)).filter_map(|entry| Related::of(entry, steps)).collect();
+        let for_others = all().filter(|entry| entry.line.is_some() && !is_theirs(entry)).filter_map(|entry| Related::of(entry, steps));
+        let for_others: Vec<String> = for_others.map(|related| for_others_text(&related.entry)).collect();
+        related.sort_by_key(|related| related.relation);
+        let mut answer = Self {
+            rule,
+            may_change: MayChange::No,
+            only_where: only_where(rule),
+            is_owned,
+            is_exempt: requester.is_some_and(|requester| rule.exempt().contains(requester.user, requester.groups)),
+            is_narrowed: requester.is_some(),
+            notes: for_others,
+            certain,
+            possible: permits(Step::meets),
+            pairing,
+            labels,
+            entries: related,
+            compared: compared(rule, steps),
+            nearby: Vec::new(),
+        };
+        answer.may_change = answer.judged(rule, steps);
+        answer.note(steps, is_protected, requester);
+        if answer.may_change == MayChange::No {
+            answer.nearby = nearby(rule, steps);
+        }
+        answer
+    }
+
+    fn judged(&self, rule: &Rule, steps: &[Step]) -> MayChange {
+        let is_below = self.entries.iter().any(|related| related.relation == Relation::Below);
+        let is_certain = |change: &Change| self.guard(*change, Bound::Certain).is_always();
+        let is_keyed =
+            || rule.declarations().any(|declared| matches!(declared.equal, Equal::Key(_)) && is_at_or_below(declared.path.steps(), steps));
+        let is_whole = self.labels.is_empty() && (is_certain(&Change::Replace) || !is_keyed());
+        let is_swapped = self.pairing.as_ref().is_some_and(|pairing| !pairing.swap.is_never());
+        if !steps.is_empty() && is_whole && Change::VERBS.iter().all(is_certain) {
+            MayChange::Yes
+        } else if is_below || is_swapped || self.possible.named().iter().any(|(_, guard)| !guard.is_never()) {
+            MayChange::Partly
+        } else {
+            MayChange::No
+        }
+    }
+
+    fn note(&mut self, steps: &[Step], is_protected: bool, requester: Option<&Requester<'_>>) {
+        if self.is_owned {
+            self.may_change = MayChange::Yes;
+            self.notes.push("the API server writes it: never taken for a change".to_owned());
+        }
+        if is_protected {
+            self.may_change = MayChange::No;
+            self.notes.push("protected, since the objectSelector names this label: an update could else leave the rule".to_owned());
+        }
+        if !self.labels.is_empty() {
+            let labels = self.labels.iter().map(|label| format!("`{}`", harmless(label))).collect::<Vec<_>>().join(", ");
+            self.notes
+                .push(format!("protected labels, since the objectSelector names them: {labels}; an update could else leave the rule"));
+        }
+        if let Some(pairing) = &self.pairing {
+            self.notes.push(pairing.note());
+        }
+        if meets(steps, &["metadata", "finalizers"]) && !steps.is_empty() {
+            self.may_change = self.may_change.max(MayChange::Partly);
+            self.notes.push("while the object is being deleted, anybody may take finalizers away".to_owned());
+        }
+        let hidden = |path: &crate::engine::Path| {
+            path.steps().len() <= steps.len() && path.steps().iter().zip(steps).all(|(one, two)| one.meets(two))
+        };
+        if self.rule.sensitive().iter().any(hidden) {
+            self.notes.push("sensitive: its values are never shown".to_owned());
+        }
+        let exempt = self.rule.exempt();
+        if self.is_exempt {
+            self.may_change = MayChange::Yes;
+            self.notes.push("this requester is exempt and may change anything, which is recorded".to_owned());
+        } else if requester.is_none() && *exempt != Requesters::default() {
+            self.notes.push(format!("exempt, so they may change anything: {}", who(exempt)));
+        }
+    }
+
+    fn guard(&self, change: Change, bound: Bound) -> &Guard {
+        let permits = match (bound, &self.pairing) {
+            (Bound::Possible, Some(pairing)) if change == Change::Modify => return &pairing.modify,
+            (Bound::Possible, _) => &self.possible,
+            (Bound::Certain, _) => &self.certain,
+        };
+        match change {
+            Change::Set | Change::SetWithin => &permits.set,
+            Change::Modify => &permits.modify,
+            Change::Clear | Change::ClearWithin => &permits.clear,
+            Change::AddItem => &permits.add,
+            Change::RemoveItem => &permits.remove,
+            Change::SetContainer => &permits.set_container,
+            Change::ClearContainer => &permits.clear_container,
+            Change::Appear => &permits.appear,
+            Change::Vanish => &permits.vanish,
+            Change::Replace => &permits.replace,
+        }
+    }
+
+    /// Changes that are permitted in the same cases, and these cases; in the order of the documentation.
+    pub(crate) fn permitted(&self) -> Vec<(Vec<&'static str>, String)> {
+        let mut found: Vec<(Vec<&'static str>, String)> = Vec::new();
+        let mut add = |change: Change, instead: &[Change]| {
+            let (certain, possible) = (self.guard(change, Bound::Certain), self.guard(change, Bound::Possible));
+            let is_said = instead
+                .iter()
+                .any(|other| self.guard(*other, Bound::Certain) == certain && self.guard(*other, Bound::Possible) == possible);
+            if possible.is_never() || is_said || self.is_owned {
+                return;
+            }
+            let mut cases = match (&self.pairing, certain == possible, certain.is_never()) {
+                (_, true, _) => certain.to_string(),
+                (Some(pairing), ..) if pairing.is_exact => {
+                    pairing.cases(change, if change == Change::Modify { &self.possible.modify } else { possible })
+                }
+                (_, _, true) => format!("{possible}; only some of these locations"),
+                (_, _, false) => format!("{certain}; at some of these locations {possible}"),
+            };
+            if !self.labels.is_empty() && !certain.is_never() {
+                cases += "; but not of the protected labels";
+            }
+            match found.iter_mut().find(|(_, other)| *other == cases) {
+                Some((changes, _)) => changes.push(change.as_str()),
+                None => found.push((vec![change.as_str()], cases)),
+            }
+        };
+        for change in Change::VERBS {
+            add(change, &[]);
+        }
+        add(Change::SetContainer, &[Change::Set, Change::AddItem]);
+        add(Change::ClearContainer, &[Change::Clear, Change::RemoveItem]);
+        add(Change::Appear, &[Change::SetContainer]);
+        add(Change::Vanish, &[Change::ClearContainer]);
+        found
+    }
+
+    /// Whether the API server writes it: never a change.
+    pub(crate) fn is_owned(&self) -> bool {
+        self.is_owned
+    }
+
+    /// The five that are permitted to nobody.
+    pub(crate) fn refused(&self) -> Vec<&'static str> {
+        Change::VERBS
+            .into_iter()
+            .filter(|change| !self.is_owned && self.guard(*change, Bound::Possible).is_never())
+            .map(Change::as_str)
+            .collect()
+    }
+}
+
+/// An entry that leads there, but not for the requester.
+fn for_others_text(entry: &Entry) -> String {
+    let by = entry.by.as_ref().map(who).unwrap_or_default();
+    format!("for others: {} for {by}", harmless(&entry.path.to_string()))
+}
+
+/// An entry as this requester has it; none if it is somebody else's.
+fn for_requester(entry: &Entry, requester: Option<&Requester<'_>>) -> Option<Entry> {
+    let mut entry = entry.clone();
+    let Some(requester) = requester else { return Some(entry) };
+    match entry.by.take() {
+        Some(by) if !by.contains(requester.user, requester.groups) => None,
+        _ => Some(entry),
+    }
+}
+
+impl Related {
+    fn of(entry: &Entry, steps: &[Step]) -> Option<Self> {
+        let path = entry.path.steps();
+        let pairs = |relation: fn(&Step, &Step) -> bool| steps.iter().zip(path).all(|(at, own)| relation(at, own));
+        let relation = match path.len() <= steps.len() {
+            true if pairs(Step::within) => Relation::Covers,
+            true if pairs(Step::meets) => Relation::CoversSome,
+            false if pairs(Step::meets) => Relation::Below,
+            _ => return None,
+        };
+        // What every rule has says nothing of the object as a whole.
+        (entry.line.is_some() || !steps.is_empty()).then(|| Self { relation, entry: entry.clone() })
+    }
+}
+
+fn compared(rule: &Rule, steps: &[Step]) -> Vec<String> {
+    let reaches = |path: &[Step]| (path.len() <= steps.len() || steps.is_empty()) && path.iter().zip(steps).all(|(own, at)| own.meets(at));
+    let declared = rule.declarations().filter(|declared| reaches(declared.path.steps()));
+    declared.map(|declared| format!("{}: {}", harmless(&declared.path.to_string()), words(&declared.equal))).collect()
+}
+
+/// The entries that have most of the way in common; all of them if none has any.
+fn nearby(rule: &Rule, steps: &[Step]) -> Vec<String> {
+    let common = |entry: &&Entry| entry.path.steps().iter().zip(steps).take_while(|(own, at)| own.meets(at)).count();
+    let most = rule.present_entries().map(|entry| common(&entry)).max().unwrap_or_default();
+    let mut paths: Vec<String> = Vec::new();
+    for entry in rule.present_entries().filter(|entry| common(entry) == most) {
+        let path = harmless(&entry.path.to_string());
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    paths
+}
+
+fn is_at_or_below(path: &[Step], steps: &[Step]) -> bool {
+    path.len() >= steps.len() && path.iter().zip(steps).all(|(own, at)| own.meets(at))
+}
+
+fn is_below(steps: &[Step], names: &[&str]) -> bool {
+    steps.len() >= names.len() && meets(steps, names) && steps.iter().zip(names).all(|(step, _)| matches!(step, Step::Name(_)))
+}
+
+fn meets(steps: &[Step], names: &[&str]) -> bool {
+    steps.iter().zip(names).all(|(step, name)| step.meets(&Step::Name((*name).to_owned())))
+}
+
+/// What the rule's registration asks for besides the resource.
+fn only_where(rule: &Rule) -> Vec<String> {
+    let namespace = selector(rule.namespace_selector()).into_iter().map(|label| format!("the namespace has {label}"));
+    let object = selector(rule.object_selector()).into_iter().collect::<Vec<_>>().join(", ");
+    let object = (!object.is_empty()).then(|| format!("the object has, before or after, {object}"));
+    let conditions =
+        rule.conditions().iter().map(|condition| format!("{} ({})", one_line(&condition.expression), harmless(&condition.name)));
+    namespace.chain(object).chain(conditions).collect()
+}
+
+/// Requesters in words.
+pub(crate) fn who(by: &Requesters) -> String {
+    harmless(&by.to_string())
+}

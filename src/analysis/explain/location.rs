@@ -1,0 +1,147 @@
+//! A location as somebody types it: a path as in a rule, or a field as a denial names it.
+
+use crate::engine::{Path, PathError, Rule, Step};
+
+/// Steps, some of which may be read in two ways.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Location(Vec<Spot>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Spot {
+    Step(Step),
+    /// `[0]`: an element by position, or the key `0` of a map.
+    Number(String),
+}
+
+impl Location {
+    /// # Errors
+    /// What is neither, with what a path of a rule would have.
+    pub(crate) fn parse(text: &str) -> Result<Self, PathError> {
+        let text = text.strip_prefix('.').unwrap_or(text);
+        let of_rule = Path::parse(text);
+        let field = || field(text).filter(|spots| !spots.is_empty());
+        match of_rule {
+            Ok(path) => Ok(Self(path.steps().iter().cloned().map(Spot::Step).collect())),
+            Err(error) => field().map(Self).ok_or(error),
+        }
+    }
+
+    /// The steps as a rule reads them: a number is an element unless the rule has only members there.
+    pub(crate) fn steps(&self, rule: &Rule) -> Vec<Step> {
+        let mut steps: Vec<Step> = Vec::new();
+        for spot in &self.0 {
+            let step = match spot {
+                Spot::Step(step) => step.clone(),
+                Spot::Number(number) => number_in(rule, &steps, number),
+            };
+            steps.push(step);
+        }
+        steps
+    }
+}
+
+fn number_in(rule: &Rule, above: &[Step], number: &str) -> Step {
+    let paths = rule.entries().map(|entry| &entry.path).chain(rule.equality().iter().map(|entry| &entry.path));
+    let next: Vec<&Step> = paths
+        .filter(|path| path.steps().len() > above.len() && path.steps().iter().zip(above).all(|(one, two)| one.meets(two)))
+        .filter_map(|path| path.steps().get(above.len()))
+        .collect();
+    if !next.is_empty() && next.iter().all(|step| step.is_member()) { Step::Name(number.to_owned()) } else { Step::AnyElement }
+}
+
+/// The notation of denials: a key that is no bare segment stands in brackets, quoted only where it must be.
+fn field(text: &str) -> Option<Vec<Spot>> {
+    let mut spots = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (spot, after) = if let Some(inside) = rest.strip_prefix('[') {
+            bracket(inside)?
+        } else {
+            let from = if spots.is_empty() { rest } else { rest.strip_prefix('.')? };
+            let end = from.find(['.', '[']).unwrap_or(from.len());
+            let (name, after) = from.split_at_checked(end)?;
+            let step = match name {
+                "" => return None,
+                "*" => Step::AnyMember,
+                name => Step::Name(name.to_owned()),
+            };
+            (Spot::Step(step), after)
+        };
+        spots.push(spot);
+        rest = after;
+    }
+    Some(spots)
+}
+
+/// What stands in brackets, and what follows them.
+fn bracket(inside: &str) -> Option<(Spot, &str)> {
+    if let Some((key, after)) = quoted(inside) {
+        let step = match key.strip_suffix('*') {
+            Some(prefix) if !prefix.ends_with('*') => Step::Prefix(prefix.to_owned()),
+            Some(literal) => Step::Name(literal.to_owned()),
+            None => Step::Name(key),
+        };
+        return Some((Spot::Step(step), after.strip_prefix(']')?));
+    }
+    let end = inside.find(['=', ']']).filter(|_| !inside.starts_with('\''))?;
+    let (key, after) = inside.split_at_checked(end)?;
+    if let Some(after) = after.strip_prefix('=') {
+        let (value, after) = match quoted(after) {
+            Some((value, after)) => (value, after.strip_prefix(']')?),
+            None => after.split_once(']').map(|(value, after)| (value.to_owned(), after))?,
+        };
+        return Some((Spot::Step(Step::Keyed { key: key.to_owned(), value }), after));
+    }
+    let spot = match key {
+        "" => return None,
+        "*" => Spot::Step(Step::AnyElement),
+        number if number.bytes().all(|byte| byte.is_ascii_digit()) => Spot::Number(number.to_owned()),
+        key => Spot::Step(Step::Name(key.to_owned())),
+    };
+    Some((spot, after.strip_prefix(']')?))
+}
+
+/// A text in quotes, a quote inside doubled, and what follows it.
+fn quoted(text: &str) -> Option<(String, &str)> {
+    let inside = text.strip_prefix('\'')?;
+    let mut found = String::new();
+    let mut letters = inside.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        if letter != '\'' {
+            found.push(letter);
+        } else if letters.next_if(|(_, next)| *next == '\'').is_some() {
+            found.push('\'');
+        } else {
+            return inside.get(at + 1..).map(|after| (found, after));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Location, Spot};
+    use crate::engine::Step;
+
+    #[test]
+    fn fields_of_denials_and_paths_of_rules_are_read() {
+        let name = |text: &str| Spot::Step(Step::Name(text.into()));
+        let keyed = |value: &str| Spot::Step(Step::Keyed { key: "name".into(), value: value.into() });
+        let table = [
+            ("spec.tasks[*].replicas", vec![name("spec"), name("tasks"), Spot::Step(Step::AnyElement), name("replicas")]),
+            (".spec.x", vec![name("spec"), name("x")]),
+            ("spec.tasks[0].r", vec![name("spec"), name("tasks"), Spot::Number("0".into()), name("r")]),
+            ("metadata.labels[app.kubernetes.io/name]", vec![name("metadata"), name("labels"), name("app.kubernetes.io/name")]),
+            ("t[name=a.b][x/y]", vec![name("t"), keyed("a.b"), name("x/y")]),
+            ("t[name='it''s ]'].r[0]", vec![name("t"), keyed("it's ]"), name("r"), Spot::Number("0".into())]),
+            ("data['a].b[c'][x]", vec![name("data"), name("a].b[c"), name("x")]),
+            ("data['p*'][x/y]", vec![name("data"), Spot::Step(Step::Prefix("p".into())), name("x/y")]),
+        ];
+        for (text, expected) in table {
+            assert_eq!(Location::parse(text).map(|location| location.0), Ok(expected), "{text}");
+        }
+        for text in ["", ".", "a..b", "a[", "a[]", "a['x'", "a['x]", "a[x=", "a]b["] {
+            assert!(Location::parse(text).is_err(), "{text}");
+        }
+    }
+}

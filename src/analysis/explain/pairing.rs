@@ -1,0 +1,85 @@
+//! The member by which the elements of a list pair: with another one an element is another element.
+
+use crate::analysis::symbolic::{Change, Guard, Permits};
+use crate::engine::{Entry, Equal, Rule, Step, harmless};
+
+/// What is permitted of the key of a keyed list.
+pub(crate) struct Pairing {
+    key: String,
+    /// Whether nothing but the key was asked for.
+    pub(crate) is_exact: bool,
+    /// Where the whole list may become anything.
+    replace: Guard,
+    /// Where one element may vanish and another appear.
+    pub(crate) swap: Guard,
+    /// Where it may get another value in some way.
+    pub(crate) modify: Guard,
+}
+
+impl Pairing {
+    /// None if no list pairs by what the steps lead to.
+    pub(crate) fn of(rule: &Rule, entries: &[Entry], steps: &[Step]) -> Option<Self> {
+        let [list @ .., element, member] = steps else { return None };
+        let key = key(rule, list, element, member)?;
+        let any = [list, &[Step::AnyElement]].concat();
+        let one = [list, std::slice::from_ref(element)].concat();
+        let swap = Permits::of(entries, &one, Step::meets).clear_container.and(&Permits::of(entries, &any, Step::meets).set_container);
+        let modify = Permits::of(entries, steps, Step::meets).modify.or(&swap);
+        let is_exact = *member == Step::Name(key.clone());
+        Some(Self { is_exact, replace: Permits::of(entries, list, Step::within).replace, swap, modify, key })
+    }
+
+    /// What is permitted however the list is: where anything is.
+    pub(crate) fn certain(&self) -> Permits {
+        let all = || self.replace.clone();
+        Permits {
+            set: all(),
+            modify: all(),
+            clear: all(),
+            add: all(),
+            remove: all(),
+            set_container: all(),
+            clear_container: all(),
+            appear: all(),
+            vanish: all(),
+            replace: all(),
+            within: Vec::new(),
+        }
+    }
+
+    /// In which cases a change is permitted, given those of a list by position.
+    pub(crate) fn cases(&self, change: Change, by_position: &Guard) -> String {
+        let always = (!self.replace.is_never()).then(|| self.replace.to_string());
+        let is_more = !by_position.is_never() && *by_position != self.replace;
+        let unpaired = is_more.then(|| format!("{by_position}, only while the list cannot be paired by `{}`", harmless(&self.key)));
+        let is_swap = change == Change::Modify && !self.swap.is_never() && self.swap != self.replace;
+        let swapped = is_swap.then(|| format!("{}, as one element removed and another added", self.swap));
+        always.into_iter().chain(unpaired).chain(swapped).collect::<Vec<_>>().join("; ")
+    }
+
+    pub(crate) fn note(&self) -> String {
+        let key = harmless(&self.key);
+        format!("elements pair by `{key}`: with another `{key}` it is another element, one removed and one added")
+    }
+}
+
+/// The key by which the list's elements pair, if the last step leads to it; of several declarations the first listed counts.
+fn key(rule: &Rule, list: &[Step], element: &Step, member: &Step) -> Option<String> {
+    for declared in rule.declarations() {
+        let path = declared.path.steps();
+        let Equal::Key(key) = &declared.equal else { continue };
+        let pairs = |holds: fn(&Step, &Step) -> bool| path.len() == list.len() && list.iter().zip(path).all(|(at, own)| holds(at, own));
+        let is_element = match element {
+            Step::AnyElement => true,
+            Step::Keyed { key: own, .. } => own == key,
+            _ => false,
+        };
+        if pairs(Step::meets) && is_element && member.meets(&Step::Name(key.clone())) {
+            return Some(key.clone());
+        }
+        if pairs(Step::within) {
+            return None;
+        }
+    }
+    None
+}

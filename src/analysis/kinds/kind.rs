@@ -1,0 +1,76 @@
+//! A kind: its names, its versions, and its subresources.
+
+use super::schema::Schema;
+
+/// A kind, in all versions that are known.
+#[derive(Debug, Clone)]
+pub struct Kind {
+    /// Its API group; the empty string is the core group.
+    pub group: String,
+    /// Its name, such as `Job`.
+    pub name: String,
+    /// Its resource, such as `jobs`.
+    pub plural: String,
+    /// Its resource in the singular, such as `job`.
+    pub singular: String,
+    /// Where its objects live.
+    pub scope: Scope,
+    /// Its versions, the oldest not necessarily first.
+    pub versions: Vec<Version>,
+}
+
+/// Where the objects of a kind live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// In namespaces.
+    Namespaced,
+    /// Outside of any.
+    Cluster,
+}
+
+/// One version of a kind.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// Its name, such as `v1alpha1`.
+    pub name: String,
+    /// Whether requests may use it.
+    pub serving: Serving,
+    /// How its objects look.
+    pub schema: Schema,
+    /// What its objects have besides themselves.
+    pub subresources: Vec<Subresource>,
+}
+
+/// Whether a version can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serving {
+    /// It is served.
+    Served,
+    /// It is only stored, or no more.
+    Withdrawn,
+}
+
+/// A subresource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subresource {
+    /// Its name, such as `scale`.
+    pub name: String,
+    /// The kind of its objects: `Scale`, or the one that it belongs to.
+    pub kind: String,
+    /// For `scale`: the field that it writes, if that is known, such as `spec.replicas`.
+    pub replicas: Option<String>,
+}
+
+impl Kind {
+    /// The versions that are served.
+    pub fn served(&self) -> impl Iterator<Item = &Version> {
+        self.versions.iter().filter(|version| version.serving == Serving::Served)
+    }
+}
+
+impl Version {
+    /// The subresource of that name.
+    pub fn subresource(&self, name: &str) -> Option<&Subresource> {
+        self.subresources.iter().find(|subresource| subresource.name == name)
+    }
+}

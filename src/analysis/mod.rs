@@ -1,0 +1,12 @@
+//! Questions about rules, answered from their documents, from schemas and from recorded reviews. Pure: values in, values out.
+//!
+//! What a rule permits is computed in [`symbolic`], over formulas instead of objects; [`kinds`] holds what a CRD or an API server says of
+//! the objects of a kind. Commands read the files and print the answers.
+
+pub mod diff;
+pub mod explain;
+pub mod kinds;
+pub mod learn;
+pub mod lint;
+pub(crate) mod resources;
+pub(crate) mod symbolic;

@@ -1,0 +1,106 @@
+//! The kinds that rules are held against: those of CRD files, or those of a cluster.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{anyhow, bail};
+use serde_json::Value;
+
+use crate::analysis::kinds::{self, Kind, ServedVersion};
+use crate::analysis::lint::schema::{Catalogue, Source};
+use crate::cli::documents;
+use crate::cluster::client::{Access, Cluster, Group};
+use crate::engine::{Rule, harmless};
+
+/// Where the kinds are read from; nothing if rules are looked at by themselves.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct KindArgs {
+    /// Hold the rules against the schemas of the CRDs in a file, or in the files of a folder; may be repeated
+    #[arg(long, value_name = "FILE", value_delimiter = ',', env = "FIELDWARD_CRD")]
+    crd: Vec<PathBuf>,
+    /// Hold the rules against what a cluster serves: that of `KUBECONFIG`, ~/.kube/config or the pod's service account
+    #[arg(long, conflicts_with = "crd")]
+    live: bool,
+    /// The kubeconfig of that cluster
+    #[arg(long, value_name = "FILE", requires = "live")]
+    kubeconfig: Option<PathBuf>,
+    /// The context to use of a kubeconfig
+    #[arg(long, value_name = "NAME", requires = "live")]
+    context: Option<String>,
+}
+
+/// The kinds that are asked for, as far as these rules need them.
+pub(crate) fn catalogue(args: &KindArgs, rules: &[&Rule]) -> anyhow::Result<Option<Catalogue>> {
+    if args.live {
+        return from_cluster(args, rules).map(Some);
+    }
+    if args.crd.is_empty() {
+        return Ok(None);
+    }
+    let mut kinds = Vec::new();
+    for path in &args.crd {
+        kinds.extend(in_path(path)?);
+    }
+    Ok(Some(Catalogue::new(kinds, Source::Files)))
+}
+
+fn in_path(path: &Path) -> anyhow::Result<Vec<Kind>> {
+    if !path.is_dir() {
+        return in_file(path);
+    }
+    let mut kinds = Vec::new();
+    for file in documents::entries(path)?.iter().filter(|file| file.is_file() && documents::is_document(file)) {
+        kinds.extend(kinds_of(file)?.1);
+    }
+    if kinds.is_empty() {
+        bail!("no CustomResourceDefinition in the folder {}", documents::name_of(path));
+    }
+    Ok(kinds)
+}
+
+/// Of a file that was named itself, something is expected.
+fn in_file(path: &Path) -> anyhow::Result<Vec<Kind>> {
+    let (found, kinds) = kinds_of(path)?;
+    if kinds.is_empty() {
+        let found = if found.is_empty() { "nothing with a kind".to_owned() } else { format!("`{}`", found.join("`, `")) };
+        bail!("{}: expected a CustomResourceDefinition, found {found}", documents::name_of(path));
+    }
+    Ok(kinds)
+}
+
+/// The kinds that a file defines, and those of the documents in it.
+fn kinds_of(path: &Path) -> anyhow::Result<(Vec<String>, Vec<Kind>)> {
+    let name = documents::name_of(path);
+    let (mut found, mut all) = (BTreeSet::new(), Vec::new());
+    for document in documents::as_json(&name, documents::read(path)?)? {
+        let document: Value = serde_json::from_slice(&document).map_err(|error| anyhow!("{name}:{}", documents::json_error(&error)))?;
+        found.extend(document.get("kind").and_then(Value::as_str).map(harmless));
+        all.extend(kinds::in_document(&document).map_err(|error| anyhow!("{name}: {}", harmless(&error.to_string())))?);
+    }
+    Ok((found.into_iter().collect(), all))
+}
+
+fn from_cluster(args: &KindArgs, rules: &[&Rule]) -> anyhow::Result<Catalogue> {
+    let access = Access { kubeconfig: args.kubeconfig.clone(), context: args.context.clone() };
+    let wanted: BTreeSet<String> =
+        rules.iter().flat_map(|rule| rule.resources()).flat_map(|named| named.api_groups.iter().cloned()).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (groups, address) = runtime.block_on(async {
+        let cluster = Cluster::find(&access).await?;
+        Ok::<_, anyhow::Error>((cluster.groups(&wanted).await?, cluster.address().to_owned()))
+    })?;
+    Ok(Catalogue::new(served(&groups), Source::Cluster(address)))
+}
+
+/// The kinds of groups that an API server serves.
+pub(crate) fn served(groups: &[Group]) -> Vec<Kind> {
+    let kinds = |group: &Group| {
+        let versions = group.versions.iter().map(|version| ServedVersion {
+            name: &version.name,
+            resources: &version.resources,
+            document: version.document.as_ref(),
+        });
+        kinds::kinds(&group.name, versions)
+    };
+    groups.iter().flat_map(kinds).collect()
+}
