@@ -7,14 +7,15 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause};
 use serde_json::Value;
 
-use super::canonical::{Extent, Sheet};
-use super::condition::{AT_ONCE, BUDGET, ConditionFailure, Conditions, Grants, Inputs};
-use super::reply::{Decision, Judgement, Reply, Response, RuleOutcome, Subject, details, failure};
-use super::report::{Found, Report};
+use super::activation::{ConditionFailure, Conditions, Grants, Inputs};
+use super::alignment::{Extent, Sheet};
+use super::answer::{
+    self, Decision, Found, Judgement, Part, Reply, Report, Response, RuleOutcome, Secrets, Subject, Warning, defused, details, failure,
+};
+use super::condition::{AT_ONCE, BUDGET};
 use super::review::{Operation, Review, Unjudgeable, Way, uid_in_prefix};
-use super::rules::{Effect, Entry, Reason, Rule, RuleName, RuleSet};
+use super::rule::{Effect, Entry, Reason, Rule, RuleName, RuleSet, cut, harmless, mutable_text};
 use super::verdict;
-use super::words::{self, Part, Secrets, Warning, cut, defused, harmless};
 
 /// How many bytes of a body over the cap [`refuse_oversized`] looks at.
 pub const PREFIX: usize = 64 * 1024;
@@ -35,7 +36,7 @@ pub fn admit_at_once(rules: &RuleSet, body: &[u8]) -> Option<Reply> {
 }
 
 /// Judges one request body; the conditions have that budget.
-pub(super) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8], way: Way) -> Reply {
+pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8], way: Way) -> Reply {
     let review = match Review::parse(body, way) {
         Ok(review) => review,
         Err(error) => return Reply::sentence(400, &error.to_string()),
@@ -124,7 +125,7 @@ impl Judged {
         let mutable = |found: &Found<'_>| {
             let is_named = found.rule.entries().any(|entry| entry.by.is_some() && is_granted(entry, review));
             let text = if is_named {
-                words::mutable_text(found.rule.present_entries().filter(|entry| is_granted(entry, review))).into()
+                mutable_text(found.rule.present_entries().filter(|entry| is_granted(entry, review))).into()
             } else {
                 Arc::clone(&found.rule.for_everybody)
             };
@@ -174,7 +175,7 @@ fn respond(rules: &RuleSet, review: &Review<'_>, judged: Judged) -> Reply {
         uid: &review.uid,
         allowed: status.is_none(),
         status,
-        audit_annotations: annotations(rules, &outcomes, words::audit_fields(&fields, all.total)),
+        audit_annotations: annotations(rules, &outcomes, answer::audit_fields(&fields, all.total)),
         warnings,
     };
     let mut reply = response.into_reply();
@@ -193,10 +194,10 @@ fn denial(review: &Review<'_>, denying: &[&Found<'_>], report: &Report, mutable:
         if denying.iter().all(|found| found.rule.reason == Reason::Invalid) { (422, "Invalid") } else { (403, "Forbidden") };
     let causes = report.violations().into_iter().map(|change| StatusCause {
         field: Some(change.field.clone()),
-        message: Some(words::cause_text(change, &kind)),
+        message: Some(answer::cause_text(change, &kind)),
         reason: Some("FieldValueForbidden".to_owned()),
     });
-    let mut status = failure(code, reason, words::denial(&kind, &parts, &report.violations(), report.total));
+    let mut status = failure(code, reason, answer::denial(&kind, &parts, &report.violations(), report.total));
     status.details = Some(details(review, causes.collect()));
     status
 }
@@ -206,7 +207,7 @@ fn warnings(review: &Review<'_>, warning: &[&Found<'_>], secrets: &Secrets) -> V
         warning.iter().map(|found| (found.rule.name.as_str(), Report::of(review, &[*found], secrets))).collect();
     let warnings: Vec<Warning<'_>> =
         reports.iter().map(|(rule, report)| Warning { rule, changes: report.violations(), total: report.total }).collect();
-    words::warnings(&harmless(review.kind()), &warnings)
+    answer::warnings(&harmless(review.kind()), &warnings)
 }
 
 /// A review whose content cannot be judged: what follows is what follows from a violation.

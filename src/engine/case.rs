@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::words::harmless;
+use super::rule::harmless;
 
 const API_VERSION: &str = "fieldward.io/v1alpha1";
 const KIND: &str = "UpdateCase";

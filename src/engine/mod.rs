@@ -8,39 +8,32 @@
 //!
 //! Beside it: [`case`](Case) (a review and what is expected of it) and [`record()`], which makes a case of a review.
 
+mod activation;
 mod admit;
-mod canonical;
+mod alignment;
+mod answer;
 mod case;
 mod condition;
-mod diff;
-#[cfg(test)]
-mod examples;
-mod ownership;
-mod path;
-mod pattern;
 mod record;
 mod regarding;
-mod reply;
-mod report;
 mod review;
-mod rules;
-mod sparse;
+mod rule;
+#[cfg(test)]
+mod tests;
 mod verdict;
-mod words;
 
+pub use activation::ConditionFailure;
 pub use admit::{PREFIX, admit, admit_at_once, admit_plainly, refuse_oversized};
-pub use canonical::respelled;
+pub use alignment::respelled;
+pub use answer::{Change, Decision, Judgement, Piece, Reply, RuleOutcome, Shown, Subject};
 pub use case::{Case, CaseDocument, Expect, NotACase};
-pub use condition::{Condition, ConditionFailure, Read, Unread};
-pub use path::{Path, PathError, Step};
+pub use condition::Unread;
 pub use record::{Recording, Unrecorded, record};
 pub use regarding::{Denial, Regarding};
-pub use reply::{Decision, Judgement, Reply, RuleOutcome, Subject};
-pub use rules::{
-    Actions, Builtin, Declaration, Document, Effect, Entry, Equal, Equality, Exemptions, FailurePolicy, LONGEST_NAME, LabelSelector,
-    MatchCondition, Meaning, OWNED, Reason, Requesters, ResourceRule, Rule, RuleError, RuleErrors, RuleName, RuleSet, SelectionKey,
-    SelectorExpression, SpecSchema, Verb, Verbs,
+pub(crate) use rule::cut_bytes;
+pub use rule::{
+    Actions, Builtin, Condition, Declaration, Document, Effect, Entry, Equal, Equality, Exemptions, FailurePolicy, LONGEST_NAME,
+    LabelSelector, MatchCondition, Meaning, OWNED, Path, PathError, Read, Reason, Requesters, ResourceRule, Rule, RuleError, RuleErrors,
+    RuleName, RuleSet, SelectionKey, SelectorExpression, SpecSchema, Step, Verb, Verbs, escape_json, harmless,
 };
 pub use verdict::ChangeKind;
-pub(crate) use words::cut_bytes;
-pub use words::{Change, Piece, Shown, escape_json, harmless};

@@ -5,29 +5,19 @@ use std::sync::Arc;
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
-use super::meter::ENVIRONMENT;
+use super::budget::ENVIRONMENT;
 use super::reads::children;
-use super::{Condition, Program, Read, metered, names, reads};
-use crate::engine::words::{cut, harmless};
+use super::{instrument, names, reads};
+use crate::engine::rule::{Condition, Fault, Program, Read, cut, harmless};
 
 /// Bytes of an expression, at most.
-pub(super) const LONGEST: usize = 4096;
+pub(crate) const LONGEST: usize = 4096;
 
 /// Levels of an expression, at most: the library evaluates by recursion.
 const DEEPEST: usize = 48;
 
 /// The stack on which an expression is parsed: the parser's own limit of recursion is generous, and without optimisation a level takes much.
-pub(super) const STACK: usize = 134_217_728;
-
-/// What is wrong with an expression.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Fault {
-    /// Line in the expression, from 1.
-    pub(crate) line: usize,
-    /// Column in that line in characters, from 1.
-    pub(crate) column: usize,
-    pub(crate) message: String,
-}
+pub(crate) const STACK: usize = 134_217_728;
 
 /// Why nothing tells what an expression reads.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,16 +30,13 @@ pub enum Unread {
     Fault(String),
 }
 
-impl Fault {
-    pub(super) fn start(message: impl Into<String>) -> Self {
-        Self { line: 1, column: 1, message: message.into() }
-    }
-
-    /// At a byte of the text.
-    pub(super) fn at(text: &str, offset: usize, message: String) -> Self {
-        let before = text.get(..offset).unwrap_or_default();
-        let line = before.rsplit('\n').next().unwrap_or_default();
-        Self { line: before.matches('\n').count() + 1, column: line.chars().count() + 1, message }
+impl Condition {
+    /// What any CEL expression reads of the same variables, whatever else it names.
+    ///
+    /// # Errors
+    /// It is too deep, or not understood: the API server knows more of CEL.
+    pub fn reads_of(expression: &str) -> Result<Vec<Read>, Unread> {
+        reads_of(expression)
     }
 }
 
@@ -69,8 +56,8 @@ pub(crate) fn compile(text: &str) -> Result<Condition, Fault> {
             return Err(Fault::start(format!("expected a condition, true or false, found {found}")));
         }
         let (reads, chains) = reads::of(expression);
-        let (nodes, is_mixed) = (metered::nodes(expression), is_mixed(expression));
-        let expression = metered::rewrite(expression.clone());
+        let (nodes, is_mixed) = (instrument::nodes(expression), is_mixed(expression));
+        let expression = instrument::rewrite(expression.clone());
         let depth = depth(&expression);
         Ok(Condition { text: Arc::from(text), program: Arc::new(Program { expression, depth, nodes, patterns, reads, chains, is_mixed }) })
     })
@@ -110,7 +97,7 @@ fn differ<'e>(members: impl Iterator<Item = &'e IdedExpr>) -> bool {
 }
 
 /// What an expression reads, if it is CEL and nests no deeper than a condition; the names in it are somebody else's.
-pub(super) fn reads(text: &str) -> Result<Vec<Read>, Unread> {
+fn reads_of(text: &str) -> Result<Vec<Read>, Unread> {
     stacker::grow(STACK, || {
         let program = parse(text).map_err(|fault| Unread::Fault(fault.message))?;
         if depth(program.expression()) > DEEPEST {
@@ -138,7 +125,7 @@ fn unreadable() -> Fault {
     Fault::start("expected a CEL expression, found something that cannot be read")
 }
 
-pub(super) fn syntax(text: &str, error: &cel::ParseError) -> Fault {
+pub(crate) fn syntax(text: &str, error: &cel::ParseError) -> Fault {
     let (line, column) = (usize::try_from(error.pos.0).unwrap_or_default().max(1), usize::try_from(error.pos.1).unwrap_or_default().max(1));
     let message = error.msg.trim_start_matches("Syntax error: ");
     // The library lists all that could have stood there.
@@ -158,7 +145,7 @@ fn depth(expression: &IdedExpr) -> usize {
 }
 
 /// What an expression is whose result is no bool, whatever the objects are.
-pub(super) fn never_a_bool(expression: &IdedExpr) -> Option<&'static str> {
+pub(crate) fn never_a_bool(expression: &IdedExpr) -> Option<&'static str> {
     match &expression.expr {
         Expr::Literal(LiteralValue::Boolean(_)) => None,
         Expr::Literal(LiteralValue::String(_)) => Some("a text"),
@@ -182,7 +169,8 @@ pub(super) fn never_a_bool(expression: &IdedExpr) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, compile};
+    use super::compile;
+    use crate::engine::rule::Fault;
 
     #[test]
     fn a_fault_has_its_place() {

@@ -5,27 +5,27 @@
 use Yields::{Bool, Other};
 
 /// What a match condition of a webhook can read. In a webhook `namespaceObject` is declared and always null.
-pub(super) const VARIABLES: [&str; 5] = ["object", "oldObject", "request", "authorizer", "namespaceObject"];
+pub(crate) const VARIABLES: [&str; 5] = ["object", "oldObject", "request", "authorizer", "namespaceObject"];
 
 /// Names of types without a dot.
-pub(super) const TYPES: [&str; 12] =
+pub(crate) const TYPES: [&str; 12] =
     ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type", "dyn", "optional_type"];
 
 /// What the names of all other types begin with.
-pub(super) const TYPE_NAMESPACES: [&str; 3] = ["google", "kubernetes", "net"];
+pub(crate) const TYPE_NAMESPACES: [&str; 3] = ["google", "kubernetes", "net"];
 
 /// Whether a result can be a bool, which the result of a match condition must be. A value of type `dyn` is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Yields {
+pub(crate) enum Yields {
     Bool,
     Other,
 }
 
 /// A function: its name, the numbers of arguments that it takes besides the value that it is called on, and its result.
-pub(super) type Function = (&'static str, &'static [usize], Yields);
+pub(crate) type Function = (&'static str, &'static [usize], Yields);
 
 /// Functions that are called on nothing.
-pub(super) const GLOBAL: &[Function] = &[
+pub(crate) const GLOBAL: &[Function] = &[
     // The language.
     ("has", &[1], Bool),
     ("matches", &[2], Bool),
@@ -84,7 +84,7 @@ pub(super) const GLOBAL: &[Function] = &[
 ];
 
 /// Functions and macros that are called on a value.
-pub(super) const MEMBER: &[Function] = &[
+pub(crate) const MEMBER: &[Function] = &[
     // The language. The forms of the macros with one variable have been expanded by the parser.
     ("all", &[2, 3], Bool),
     ("exists", &[2, 3], Bool),
@@ -199,7 +199,7 @@ pub(super) const MEMBER: &[Function] = &[
 ];
 
 /// How many variables a macro declares that the parser of the `cel` crate leaves as a call.
-pub(super) fn loop_variables(name: &str, arguments: usize) -> usize {
+pub(crate) fn loop_variables(name: &str, arguments: usize) -> usize {
     match (name, arguments) {
         ("all" | "exists" | "exists_one" | "existsOne", 3) | ("transformList" | "transformMap" | "transformMapEntry", 3 | 4) => 2,
         ("sortBy", 2) => 1,

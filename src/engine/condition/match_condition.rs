@@ -9,12 +9,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, operators};
 
-use super::compile::{Fault, LONGEST, STACK, never_a_bool, syntax};
+use super::budget::ENVIRONMENT;
+use super::compile::{LONGEST, STACK, never_a_bool, syntax};
 use super::kubernetes::{Function, GLOBAL, MEMBER, TYPE_NAMESPACES, TYPES, VARIABLES, Yields, loop_variables};
-use super::meter::ENVIRONMENT;
 use super::names::{Misnomer, first_of_nothing, is_operator, of_nothing};
 use super::reads::children;
-use crate::engine::words::{cut, harmless};
+use crate::engine::rule::{Condition, Fault, cut, harmless};
 
 /// How the messages begin of the parser's errors that Kubernetes' parser has too: first those of the grammar, which is the same.
 const CERTAIN: [&str; 6] = [
@@ -28,6 +28,13 @@ const CERTAIN: [&str; 6] = [
 
 /// The accumulator of a loop that the parser has expanded.
 const ACCUMULATOR: &str = "@result";
+
+impl Condition {
+    /// Whether any match condition reads `namespaceObject`, which is null where the API server evaluates a webhook's conditions.
+    pub fn reads_namespace(expression: &str) -> bool {
+        reads_namespace(expression)
+    }
+}
 
 /// Finds what is certainly wrong with the expression of a match condition.
 pub(crate) fn check(text: &str) -> Result<(), Fault> {
@@ -64,7 +71,7 @@ pub(crate) fn check(text: &str) -> Result<(), Fault> {
 }
 
 /// Whether a match condition reads `namespaceObject`, which is null where a webhook's conditions are evaluated.
-pub(super) fn reads_namespace(text: &str) -> bool {
+fn reads_namespace(text: &str) -> bool {
     let name = "namespaceObject";
     if text.len() > LONGEST || !text.contains(name) {
         return false;

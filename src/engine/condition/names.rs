@@ -2,12 +2,10 @@
 
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 
-use super::meter::Pattern;
+use super::re2;
 use super::reads::{children, read};
-use super::regular;
-
-/// What a condition sees.
-pub(super) const VARIABLES: [&str; 5] = ["oldObject", "object", "oldValue", "value", "request"];
+use super::variables::VARIABLES;
+use crate::engine::rule::Pattern;
 
 /// Names of types, for `type(x) == string`.
 const TYPES: [&str; 9] = ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type"];
@@ -48,13 +46,13 @@ const MEMBER: [(&str, &[usize]); 15] = [
 ];
 
 /// Something in an expression that cannot be, and the node where it stands.
-pub(super) struct Misnomer {
-    pub(super) node: u64,
-    pub(super) message: String,
+pub(crate) struct Misnomer {
+    pub(crate) node: u64,
+    pub(crate) message: String,
 }
 
 /// Collects what is wrong with the names of an expression, and compiles the patterns of `matches` in the order in which they stand.
-pub(super) fn check(expression: &IdedExpr) -> Result<Vec<Pattern>, Misnomer> {
+pub(crate) fn check(expression: &IdedExpr) -> Result<Vec<Pattern>, Misnomer> {
     let mut check = Check { bound: Vec::new(), patterns: Vec::new(), misnomers: Vec::new() };
     check.visit(expression);
     // The first in the order of the text is found by its node: ids are given as the text is read.
@@ -152,7 +150,7 @@ impl<'e> Check<'e> {
         let Expr::Literal(LiteralValue::String(text)) = &pattern.expr else {
             return self.refuse(pattern, "expected the pattern of `matches` as a text, found an expression".to_owned());
         };
-        let translated = match regular::translated(text.inner()) {
+        let translated = match re2::translated(text.inner()) {
             Ok(translated) => translated,
             Err(reason) => return self.refuse(pattern, format!("expected a regular expression: {reason}")),
         };
@@ -174,12 +172,12 @@ impl<'e> Check<'e> {
     }
 }
 
-pub(super) fn of_nothing(at: &IdedExpr) -> Option<String> {
+pub(crate) fn of_nothing(at: &IdedExpr) -> Option<String> {
     read(at).and_then(|read| read.of_nothing())
 }
 
 /// The node of a chain at which it leaves what there is.
-pub(super) fn first_of_nothing(at: &IdedExpr) -> &IdedExpr {
+pub(crate) fn first_of_nothing(at: &IdedExpr) -> &IdedExpr {
     let mut operand = None;
     children(at, &mut |child| operand = operand.or(Some(child).filter(|child| of_nothing(child).is_some())));
     operand.map_or(at, first_of_nothing)
@@ -202,7 +200,7 @@ fn unknown(name: &str, is_member: bool, arguments: usize) -> String {
 }
 
 /// What the parser makes of operators and macros.
-pub(super) fn is_operator(name: &str) -> bool {
+pub(crate) fn is_operator(name: &str) -> bool {
     matches!(
         name,
         operators::CONDITIONAL

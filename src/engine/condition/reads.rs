@@ -1,24 +1,13 @@
 //! What an expression reads of its variables: only that is converted, and lint compares it with what the rule lets change.
 
-use std::collections::BTreeMap;
-
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
-use super::names::VARIABLES;
-use crate::engine::review::SEEN_BY_CONDITIONS;
-
-/// A chain of members that a condition reads: `oldObject.spec.suspend`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Read {
-    /// The variable it starts from.
-    pub variable: String,
-    /// The members named on the way.
-    pub members: Vec<String>,
-}
+use super::variables::{SEEN_BY_CONDITIONS, VARIABLES};
+use crate::engine::rule::{Read, Reads};
 
 impl Read {
     /// What it expects of the request although no request has it, in words.
-    pub(super) fn of_nothing(&self) -> Option<String> {
+    pub(crate) fn of_nothing(&self) -> Option<String> {
         let (name, rest) = self.members.split_first().filter(|_| self.variable == "request")?;
         let no_member =
             |of: &str, name: &str, expected: Vec<&str>| format!("`{of}` has no member `{name}`; expected {}", expected.join(", "));
@@ -36,27 +25,7 @@ impl Read {
     }
 }
 
-/// What is read of a value: the whole, or only its kind and some members.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Reads {
-    whole: bool,
-    members: BTreeMap<String, Reads>,
-}
-
 impl Reads {
-    pub(super) fn is_whole(&self) -> bool {
-        self.whole
-    }
-
-    pub(super) fn members(&self) -> &BTreeMap<String, Reads> {
-        &self.members
-    }
-
-    /// What is read of a variable; none if it is not named.
-    pub(super) fn of_variable(&self, name: &str) -> Option<&Self> {
-        self.members.get(name)
-    }
-
     fn note(&mut self, chain: &Chain, whole: bool) {
         let end = chain.members.iter().fold(self.members.entry(chain.variable.to_owned()).or_default(), |reads, member| {
             reads.members.entry(member.clone()).or_default()
@@ -99,7 +68,7 @@ impl Chain {
 }
 
 /// What an expression reads of its variables, as a tree and as chains. No variable is shadowed (names sees to that).
-pub(super) fn of(expression: &IdedExpr) -> (Reads, Vec<Read>) {
+pub(crate) fn of(expression: &IdedExpr) -> (Reads, Vec<Read>) {
     let (mut reads, mut chains) = (Reads::default(), Vec::new());
     collect(expression, &mut |chain, whole| {
         reads.note(&chain, whole);
@@ -129,12 +98,12 @@ fn chain(expression: &IdedExpr) -> Option<(Chain, bool)> {
 }
 
 /// The chain that an expression is.
-pub(super) fn read(expression: &IdedExpr) -> Option<Read> {
+pub(crate) fn read(expression: &IdedExpr) -> Option<Read> {
     chain(expression).map(|(chain, _)| chain.into())
 }
 
 /// The expressions directly below one.
-pub(super) fn children<'e>(expression: &'e IdedExpr, visit: &mut dyn FnMut(&'e IdedExpr)) {
+pub(crate) fn children<'e>(expression: &'e IdedExpr, visit: &mut dyn FnMut(&'e IdedExpr)) {
     match &expression.expr {
         Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
         Expr::Select(select) => visit(&select.operand),

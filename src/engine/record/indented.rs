@@ -2,11 +2,11 @@
 
 /// The text is as large as it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TooLarge;
+pub(crate) struct TooLarge;
 
 /// What is written so far.
 #[derive(Debug)]
-pub(super) struct Indented {
+pub(crate) struct Indented {
     text: String,
     most: usize,
     level: usize,
@@ -16,18 +16,18 @@ pub(super) struct Indented {
 
 impl Indented {
     /// Nothing yet, to stand `level` levels deep in another text; at most `most` bytes.
-    pub(super) fn new(level: usize, most: usize) -> Self {
+    pub(crate) fn new(level: usize, most: usize) -> Self {
         Self { text: String::new(), most, level, is_empty: true }
     }
 
     /// A scalar, as it is to be written.
-    pub(super) fn scalar(&mut self, text: &str) -> Result<(), TooLarge> {
+    pub(crate) fn scalar(&mut self, text: &str) -> Result<(), TooLarge> {
         self.is_empty = false;
         self.put(text)
     }
 
     /// `{` or `[`.
-    pub(super) fn open(&mut self, bracket: &str) -> Result<(), TooLarge> {
+    pub(crate) fn open(&mut self, bracket: &str) -> Result<(), TooLarge> {
         self.put(bracket)?;
         self.level += 1;
         self.is_empty = true;
@@ -35,7 +35,7 @@ impl Indented {
     }
 
     /// Before an element's value.
-    pub(super) fn element(&mut self) -> Result<(), TooLarge> {
+    pub(crate) fn element(&mut self) -> Result<(), TooLarge> {
         if !self.is_empty {
             self.put(",")?;
         }
@@ -43,14 +43,14 @@ impl Indented {
     }
 
     /// Before a member's value; the key with its quotes.
-    pub(super) fn key(&mut self, key: &str) -> Result<(), TooLarge> {
+    pub(crate) fn key(&mut self, key: &str) -> Result<(), TooLarge> {
         self.element()?;
         self.put(key)?;
         self.put(": ")
     }
 
     /// `}` or `]`.
-    pub(super) fn close(&mut self, bracket: &str) -> Result<(), TooLarge> {
+    pub(crate) fn close(&mut self, bracket: &str) -> Result<(), TooLarge> {
         self.level = self.level.saturating_sub(1);
         if !self.is_empty {
             self.line()?;
@@ -60,7 +60,7 @@ impl Indented {
     }
 
     /// What was written.
-    pub(super) fn into_text(self) -> String {
+    pub(crate) fn into_text(self) -> String {
         self.text
     }
 

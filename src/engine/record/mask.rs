@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::indented::{Indented, TooLarge};
-use crate::engine::canonical::scalar;
-use crate::engine::words::{Place, Secrets};
+use crate::engine::alignment::scalar;
+use crate::engine::answer::{Place, Secrets};
 
 /// What is masked, and which tokens have been given out.
 #[derive(Debug)]
-pub(super) struct Mask<'s> {
+pub(crate) struct Mask<'s> {
     secrets: &'s Secrets,
     kind: Kind,
     tokens: HashMap<String, usize>,
@@ -21,7 +21,7 @@ pub(super) struct Mask<'s> {
 
 /// What kind of object is masked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Its `data` is base64, and stays so.
     Secret,
     /// Anything else.
@@ -47,12 +47,12 @@ enum At {
 }
 
 impl<'s> Mask<'s> {
-    pub(super) fn new(secrets: &'s Secrets, kind: Kind) -> Self {
+    pub(crate) fn new(secrets: &'s Secrets, kind: Kind) -> Self {
         Self { secrets, kind, tokens: HashMap::new() }
     }
 
     /// Copies JSON that is well-formed.
-    pub(super) fn copy(&mut self, json: &str, out: &mut Indented) -> Result<(), TooLarge> {
+    pub(crate) fn copy(&mut self, json: &str, out: &mut Indented) -> Result<(), TooLarge> {
         let mut tokens = Tokens(json);
         let mut around: Vec<Spot> = Vec::new();
         // The member whose key has been written.

@@ -9,11 +9,11 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::admit;
+use super::answer::Secrets;
+use super::answer::{Decision, Reply};
 use super::case::{Case, CaseDocument, Expect};
-use super::reply::{Decision, Reply};
 use super::review::{Fields, Review, Way};
-use super::rules::{RuleSet, Target};
-use super::words::Secrets;
+use super::rule::{RuleSet, Target};
 use indented::{Indented, TooLarge};
 use mask::{Kind, Mask};
 

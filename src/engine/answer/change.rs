@@ -1,0 +1,211 @@
+//! A change as it is reported: field, what happened, old and new value, shortened, secrets left out.
+
+use serde_json::{Map, Value};
+
+use super::escape::defused;
+use super::field;
+use super::secrets::{Place, Secrets};
+use crate::engine::alignment::{Id, Location, Pairing, Segment, Sheet};
+use crate::engine::rule::{Mark, Rule, cut, harmless};
+use crate::engine::verdict::{ChangeKind, Finding, Standing};
+
+/// One change to an object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// Where, in dotted notation.
+    pub field: String,
+    /// What happened.
+    pub kind: ChangeKind,
+    /// Whether it is a violation.
+    pub violates: bool,
+    /// The value before, if there was one.
+    pub old: Option<Shown>,
+    /// The value after, if there is one.
+    pub new: Option<Shown>,
+    /// Whether the field is usually filled by a default on creation.
+    pub(crate) defaulted: bool,
+    /// Whose value it touches and how to keep it. Of the changes that touch values of one owner, the first says so.
+    pub note: Option<String>,
+}
+
+/// A value as it may be shown.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shown {
+    /// Shortened to about a kilobyte; what is left out is told by `…`.
+    Value(Value),
+    /// Of a Secret or below a path under `sensitive`.
+    Hidden,
+}
+
+impl Shown {
+    /// The value as JSON text of at most `most` characters.
+    pub fn text(&self, most: usize) -> String {
+        match self {
+            Self::Value(value) => defused(&cut(&harmless(&value.to_string()), most)),
+            Self::Hidden => HIDDEN.to_owned(),
+        }
+    }
+}
+
+/// What stands for a value that is not shown.
+pub(crate) const HIDDEN: &str = "(not shown)";
+
+/// How much of a value is kept.
+const LONGEST: usize = 1024;
+
+/// Writes a finding down.
+pub(crate) fn describe(rule: &Rule, secrets: &Secrets, sheet: &Sheet<'_>, finding: Finding, note: Option<String>) -> Option<Change> {
+    let location = sheet.get(finding.at)?;
+    let (field, place) = locate(secrets, sheet, finding.at);
+    let (old, new) = match finding.kind {
+        ChangeKind::Reorder => order(secrets, &place, location),
+        _ => values(secrets, &place, location),
+    };
+    let defaulted = finding.kind == ChangeKind::Clear && rule.tree.marks(&location.reached).any(|mark| matches!(mark, Mark::Defaulted));
+    Some(Change { field, kind: finding.kind, violates: finding.standing == Standing::Violation, old, new, defaulted, note })
+}
+
+/// A location in dotted notation.
+pub(crate) fn field_of(secrets: &Secrets, sheet: &Sheet<'_>, at: Id) -> String {
+    locate(secrets, sheet, at).0
+}
+
+fn locate(secrets: &Secrets, sheet: &Sheet<'_>, at: Id) -> (String, Place) {
+    let mut chain: Vec<&Location<'_>> = sheet.ancestry(at).collect();
+    chain.reverse();
+    let mut place = secrets.root();
+    let mut segments = Vec::with_capacity(chain.len());
+    for step in chain {
+        place = go(secrets, &place, step);
+        segments.push((&step.segment, hides_key(secrets, &place, &step.segment)));
+    }
+    (field::render(segments.into_iter()), place)
+}
+
+fn go(secrets: &Secrets, from: &Place, to: &Location<'_>) -> Place {
+    match &to.segment {
+        Segment::Member(name) => secrets.member(from, name),
+        Segment::Index(_) | Segment::Keyed { .. } => secrets.element(from, to.old).and(secrets.element(from, to.new)),
+    }
+}
+
+/// Whether the key in an element's segment is secret.
+fn hides_key(secrets: &Secrets, element: &Place, segment: &Segment<'_>) -> bool {
+    match segment {
+        Segment::Keyed { key, .. } => secrets.member(element, key).is_hidden(),
+        _ => false,
+    }
+}
+
+/// The keys of a list, in the old order and in the new.
+fn order(secrets: &Secrets, list: &Place, location: &Location<'_>) -> (Option<Shown>, Option<Shown>) {
+    let Pairing::Key(key) = &location.pairing else { return (None, None) };
+    let is_secret = |element: &Value| secrets.member(&secrets.element(list, Some(element)), key).is_hidden();
+    let side = |value: Option<&Value>| {
+        let elements = value?.as_array()?;
+        if elements.iter().any(is_secret) {
+            return Some(Shown::Hidden);
+        }
+        let keys = elements.iter().filter_map(|element| element.get(&**key).and_then(Value::as_str));
+        Some(Shown::Value(Value::Array(keys.take(64).map(|key| Value::String(cut(key, 64))).collect())))
+    };
+    (side(location.old), side(location.new))
+}
+
+fn values(secrets: &Secrets, place: &Place, location: &Location<'_>) -> (Option<Shown>, Option<Shown>) {
+    if place.is_hidden() {
+        return (location.old.map(|_| Shown::Hidden), location.new.map(|_| Shown::Hidden));
+    }
+    if let (Some(Value::String(old)), Some(Value::String(new))) = (location.old, location.new) {
+        let (old, new) = window(old, new, LONGEST);
+        return (Some(Shown::Value(Value::String(old))), Some(Shown::Value(Value::String(new))));
+    }
+    let clip = |value: Option<&Value>| value.map(|value| Shown::Value(Clip { secrets, left: LONGEST }.value(value, place, 0)));
+    (clip(location.old), clip(location.new))
+}
+
+/// Both strings around the first place where they differ, each at most `most` characters.
+pub(crate) fn window(old: &str, new: &str, most: usize) -> (String, String) {
+    if old.chars().nth(most).is_none() && new.chars().nth(most).is_none() {
+        return (old.to_owned(), new.to_owned());
+    }
+    let same = old.chars().zip(new.chars()).take_while(|(one, two)| one == two).count();
+    let skip = same.saturating_sub(most / 4);
+    let part = |text: &str| {
+        let rest: String = text.chars().skip(skip).take(most).collect();
+        let rest = cut(&rest, most - 1);
+        if skip > 0 { format!("…{rest}") } else { rest }
+    };
+    (part(old), part(new))
+}
+
+/// Copies a value until the budget is used up; secrets are left out.
+struct Clip<'r> {
+    secrets: &'r Secrets,
+    left: usize,
+}
+
+impl Clip<'_> {
+    const DEEPEST: usize = 16;
+
+    fn value(&mut self, value: &Value, place: &Place, depth: usize) -> Value {
+        if place.is_hidden() {
+            return Value::String(HIDDEN.to_owned());
+        }
+        if self.left == 0 || (depth == Self::DEEPEST && (value.is_object() || value.is_array())) {
+            return Value::String("…".to_owned());
+        }
+        self.left = self.left.saturating_sub(2);
+        match value {
+            Value::String(text) => {
+                let text = cut(text, self.left.max(1));
+                self.left = self.left.saturating_sub(text.chars().count());
+                Value::String(text)
+            }
+            Value::Array(elements) => Value::Array(self.elements(elements, place, depth)),
+            Value::Object(members) => Value::Object(self.members(members, place, depth)),
+            scalar => scalar.clone(),
+        }
+    }
+
+    fn elements(&mut self, elements: &[Value], place: &Place, depth: usize) -> Vec<Value> {
+        let mut kept = Vec::new();
+        for (index, element) in elements.iter().enumerate() {
+            if self.left == 0 {
+                kept.push(Value::String(format!("… {} more", elements.len() - index)));
+                break;
+            }
+            kept.push(self.value(element, &self.secrets.element(place, Some(element)), depth + 1));
+        }
+        kept
+    }
+
+    fn members(&mut self, members: &Map<String, Value>, place: &Place, depth: usize) -> Map<String, Value> {
+        let mut kept = Map::new();
+        for (index, (key, member)) in members.iter().enumerate() {
+            if self.left == 0 {
+                kept.insert("…".to_owned(), Value::String(format!("{} more", members.len() - index)));
+                break;
+            }
+            let name = cut(key, self.left.max(1));
+            self.left = self.left.saturating_sub(name.chars().count()).saturating_sub(2);
+            kept.insert(name, self.value(member, &self.secrets.member(place, key), depth + 1));
+        }
+        kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::window;
+
+    #[test]
+    fn long_strings_are_shown_where_they_differ() {
+        let long = |end: &str| format!("{}{end}", "a".repeat(100));
+        let (old, new) = window(&long("old tail"), &long("new tail"), 20);
+        assert_eq!((old.as_str(), new.as_str()), ("…aaaaaold tail", "…aaaaanew tail"));
+        let (old, new) = window("short", &"b".repeat(50), 20);
+        assert_eq!((old.as_str(), new.as_str()), ("short", "bbbbbbbbbbbbbbbbbb…"));
+        assert_eq!(window("a", "b", 20), ("a".to_owned(), "b".to_owned()));
+    }
+}

@@ -1,0 +1,22 @@
+//! What one rule found in a review.
+
+use crate::engine::activation::ConditionFailure;
+use crate::engine::alignment::Sheet;
+use crate::engine::rule::Rule;
+use crate::engine::verdict::{Finding, Standing};
+
+/// What one rule found in a review.
+#[derive(Debug)]
+pub(crate) struct Found<'a> {
+    pub(crate) rule: &'a Rule,
+    pub(crate) sheet: Sheet<'a>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) failures: Vec<ConditionFailure>,
+}
+
+impl Found<'_> {
+    /// How many violations there are.
+    pub(crate) fn violations(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.standing == Standing::Violation).count()
+    }
+}

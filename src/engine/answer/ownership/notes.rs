@@ -1,0 +1,117 @@
+//! Whose value a refused change touches: the field manager that last wrote it, and the requesters to whom the rule grants the field.
+
+use serde_json::Value;
+
+use super::managed_fields::{Step, Writer, last_writers};
+use crate::engine::alignment::{Id, ROOT, Segment, Sheet};
+use crate::engine::answer::change::field_of;
+use crate::engine::answer::found::Found;
+use crate::engine::answer::messages::granted_text;
+use crate::engine::answer::secrets::Secrets;
+use crate::engine::review::Review;
+use crate::engine::rule::{Entry, Mark, Rule, cut, harmless};
+use crate::engine::verdict::{ChangeKind, Finding, Standing};
+
+/// How many violations of a review are looked up at most.
+const MOST: usize = 32;
+
+/// How many different owners are named at most.
+const MOST_OWNERS: usize = 4;
+
+/// Bytes of a field manager's name or of a list of requesters, at most.
+const NAME: usize = 128;
+
+/// How to keep a value of somebody else.
+const KEEP: &str = "; to keep the value, take it from the live object";
+
+/// What is said once of several changes.
+const MORE: &str = "; the same holds for other changes below";
+
+/// For each finding whose value it touches and how to keep it. Each owner is named once, at the first violation.
+pub(crate) fn notes(review: &Review<'_>, secrets: &Secrets, listed: &[(&Found<'_>, Finding)]) -> Vec<Option<String>> {
+    let mut notes = vec![None; listed.len()];
+    let is_violation = |(_, (_, finding)): &(usize, &(&Found<'_>, Finding))| finding.standing == Standing::Violation;
+    let violations: Vec<(usize, &(&Found<'_>, Finding))> = listed.iter().enumerate().filter(is_violation).take(MOST).collect();
+    if violations.is_empty() {
+        return notes;
+    }
+    let paths: Vec<Vec<Step<'_>>> = violations.iter().map(|(_, (found, finding))| old_path(&found.sheet, finding.at)).collect();
+    let writers = last_writers(review.managed_fields(), review.field_manager().as_deref(), &paths);
+    let mut owners: Vec<(String, usize, usize)> = Vec::new();
+    for (((index, (found, finding)), writer), path) in violations.into_iter().zip(writers).zip(&paths) {
+        let clears = clears(&found.sheet, finding);
+        // A requester who writes another value means it; one whose manifest lacks the value never had it.
+        let wrote = writer.filter(|_| clears).map(|writer| wrote_text(&writer, secrets, &found.sheet, finding.at, path.len()));
+        let granted = granted_text(granted(review, found.rule, &found.sheet, finding.at)).map(|text| cut(&text, 2 * NAME));
+        let parts: Vec<String> = wrote.into_iter().chain(granted).collect();
+        if parts.is_empty() {
+            continue;
+        }
+        let text = parts.join("; ") + if clears { KEEP } else { "" };
+        match owners.iter_mut().find(|(known, ..)| *known == text) {
+            Some((.., count)) => *count += 1,
+            None => owners.push((text, index, 1)),
+        }
+    }
+    for (text, index, count) in owners.into_iter().take(MOST_OWNERS) {
+        if let Some(note) = notes.get_mut(index) {
+            *note = Some(text + if count > 1 { MORE } else { "" });
+        }
+    }
+    notes
+}
+
+/// Whether the old value goes, or an empty one takes its place.
+fn clears(sheet: &Sheet<'_>, finding: &Finding) -> bool {
+    let is_empty = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Bool(true) => false,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(elements) => elements.is_empty(),
+        Value::Object(members) => members.is_empty(),
+    };
+    match finding.kind {
+        ChangeKind::Clear | ChangeKind::RemoveItem => true,
+        ChangeKind::Modify => sheet.get(finding.at).and_then(|location| location.new).is_some_and(is_empty),
+        ChangeKind::Set | ChangeKind::AddItem | ChangeKind::Reorder => false,
+    }
+}
+
+/// The path of a location in the old object; empty if the old object has nothing there.
+fn old_path<'a>(sheet: &Sheet<'a>, at: Id) -> Vec<Step<'a>> {
+    let mut path = Vec::new();
+    if sheet.get(at).is_none_or(|location| location.old.is_none()) {
+        return path;
+    }
+    for location in sheet.ancestry(at) {
+        let step = match (&location.segment, location.old) {
+            (Segment::Member(name), _) => Step::Member(name),
+            (Segment::Index(index), Some(value)) => Step::Element { index: Some(*index), value },
+            (Segment::Keyed { .. }, Some(value)) => Step::Element { index: None, value },
+            (_, None) => return Vec::new(),
+        };
+        path.push(step);
+    }
+    path.reverse();
+    path
+}
+
+fn wrote_text(writer: &Writer, secrets: &Secrets, sheet: &Sheet<'_>, at: Id, length: usize) -> String {
+    let name = |text: &str| harmless(&cut(text, NAME));
+    let through =
+        if writer.subresource.is_empty() { String::new() } else { format!(" through the subresource {}", name(&writer.subresource)) };
+    let above = (writer.depth..length).fold(at, |id, _| sheet.get(id).map_or(ROOT, |location| location.parent));
+    let whole = if above == at { String::new() } else { format!(" as part of {}", cut(&field_of(secrets, sheet, above), 2 * NAME)) };
+    format!("last written by field manager {}{through}{whole}", name(&writer.manager))
+}
+
+/// The entries that reach a location, but not for this requester.
+fn granted<'r>(review: &Review<'_>, rule: &'r Rule, sheet: &Sheet<'_>, at: Id) -> impl Iterator<Item = &'r Entry> {
+    let marks = sheet.ancestry(at).flat_map(|location| rule.tree.marks(&location.reached));
+    let mut entries: Vec<usize> = marks.filter_map(|mark| if let Mark::Entry(index) = mark { Some(*index) } else { None }).collect();
+    entries.sort_unstable();
+    entries.dedup();
+    let is_others = |entry: &&Entry| entry.by.as_ref().is_some_and(|by| !by.contains(&review.user, &review.groups));
+    entries.into_iter().filter_map(|index| rule.entries.get(index)).filter(|entry| entry.is_documented()).filter(is_others)
+}

@@ -1,0 +1,117 @@
+//! The findings of all rules that match a review as one list: each change once, ordered by path.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::change::{Change, describe};
+use super::found::Found;
+use super::ownership;
+use super::secrets::Secrets;
+use crate::engine::alignment::Location;
+use crate::engine::review::Review;
+use crate::engine::verdict::{ChangeKind, Finding, Standing};
+
+/// Changes of one standing that a report lists at most; violations beyond are counted.
+pub(crate) const MOST: usize = 256;
+
+/// Changes as they are reported.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Report {
+    /// At most [`MOST`] violations and as many others.
+    pub(crate) changes: Vec<Change>,
+    /// Violations in all.
+    pub(crate) total: usize,
+}
+
+impl Report {
+    /// What these rules found together. A change is a violation if any of them has it as one.
+    pub(crate) fn of(review: &Review<'_>, found: &[&Found<'_>], secrets: &Secrets) -> Self {
+        let (listed, total) = match found {
+            [one] => (first(one.findings.iter().map(|finding| (*one, *finding))), one.violations()),
+            several => together(several),
+        };
+        let notes = ownership::notes(review, secrets, &listed);
+        let described = listed.into_iter().zip(notes);
+        let changes = described.filter_map(|((found, finding), note)| describe(found.rule, secrets, &found.sheet, finding, note)).collect();
+        Self { changes, total }
+    }
+
+    /// The violations listed.
+    pub(crate) fn violations(&self) -> Vec<&Change> {
+        self.changes.iter().filter(|change| change.violates).collect()
+    }
+}
+
+impl Found<'_> {
+    /// Each finding with what identifies it.
+    fn identified(&self) -> impl Iterator<Item = (Identity, Finding)> {
+        // Parents have lower numbers, so each path's hash is there when its children need it.
+        let mut paths: Vec<u64> = Vec::with_capacity(self.sheet.locations.len());
+        for location in &self.sheet.locations {
+            let mut hasher = DefaultHasher::new();
+            (paths.get(location.parent), &location.segment).hash(&mut hasher);
+            paths.push(hasher.finish());
+        }
+        self.findings.iter().filter_map(move |finding| {
+            let location = self.sheet.get(finding.at)?;
+            Some((Identity::of(location, finding.kind, *paths.get(finding.at)?), *finding))
+        })
+    }
+}
+
+/// What a change is about, whichever rule found it: the two values themselves, under the path by which the rule reached them
+/// (an element has a key in one rule and an index in another).
+#[derive(PartialEq, Eq, Hash)]
+struct Identity {
+    old: Option<*const serde_json::Value>,
+    new: Option<*const serde_json::Value>,
+    path: u64,
+    kind: ChangeKind,
+}
+
+impl Identity {
+    fn of(location: &Location<'_>, kind: ChangeKind, path: u64) -> Self {
+        Self { old: location.old.map(std::ptr::from_ref), new: location.new.map(std::ptr::from_ref), path, kind }
+    }
+}
+
+type Listed<'f, 'a> = (&'f Found<'a>, Finding);
+
+fn together<'f, 'a>(several: &[&'f Found<'a>]) -> (Vec<Listed<'f, 'a>>, usize) {
+    let mut known: HashMap<Identity, Listed<'f, 'a>> = HashMap::new();
+    for (found, (identity, finding)) in several.iter().flat_map(|found| found.identified().map(|finding| (*found, finding))) {
+        match known.entry(identity) {
+            Entry::Vacant(slot) => drop(slot.insert((found, finding))),
+            Entry::Occupied(mut slot) if finding.standing == Standing::Violation => {
+                slot.insert((found, finding));
+            }
+            Entry::Occupied(_) => {}
+        }
+    }
+    let total = known.values().filter(|(_, finding)| finding.standing == Standing::Violation).count();
+    // Of each rule only what could be listed is put in order: the first of all are among the first of each.
+    let own = |found: &'f Found<'a>| {
+        let is_held = |identity: &Identity, finding: &Finding| {
+            known.get(identity).is_some_and(|(holder, held)| std::ptr::eq(*holder, found) && held == finding)
+        };
+        first(found.identified().filter(|(identity, finding)| is_held(identity, finding)).map(|(_, finding)| (found, finding)))
+    };
+    let mut listed: Vec<Listed<'f, 'a>> = several.iter().flat_map(|found| own(found)).collect();
+    listed.sort_by(|(one, at_one), (two, at_two)| one.sheet.segments(at_one.at).cmp(&two.sheet.segments(at_two.at)));
+    (first(listed.into_iter()), total)
+}
+
+/// The first [`MOST`] of each standing.
+fn first<'f, 'a>(all: impl Iterator<Item = Listed<'f, 'a>>) -> Vec<Listed<'f, 'a>> {
+    let (mut violations, mut permitted) = (0, 0);
+    all.filter(|(_, finding)| {
+        let count = match finding.standing {
+            Standing::Violation => &mut violations,
+            Standing::Permitted => &mut permitted,
+        };
+        *count += 1;
+        *count <= MOST
+    })
+    .collect()
+}

@@ -1,0 +1,247 @@
+//! The budget of evaluations: what is spent is counted by functions that the rewritten expression calls.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+
+use cel::common::types::{CelBool, CelBytes, CelInt, CelList, CelMap, CelOptional, CelString, DYN_TYPE, Type};
+use cel::common::value::{CowVal, StaticVal, Val};
+use cel::{DeclarationError, Env, ExecutionError};
+
+use crate::engine::rule::Pattern;
+
+/// What all conditions of one review may spend: about the values that are visited, a string being one for every 16 bytes.
+pub(crate) const BUDGET: u64 = 2_000_000;
+
+/// What they may spend where others wait for it.
+pub(crate) const AT_ONCE: u64 = 20_000;
+
+/// The variable that holds the budget; no expression can name it.
+pub(crate) const METER: &str = "@meter";
+
+/// Pays for a value and hands it on.
+pub(crate) const CHARGE: &str = "@charge";
+/// The same for a string whose every character becomes a value.
+pub(crate) const SPREAD: &str = "@spread";
+/// The same, and refuses optional values, so that none is ever stored (selecting from a stored one would copy it).
+pub(crate) const PLAIN: &str = "@plain";
+/// Pays for one turn of a loop: so many nodes, and the element. True.
+pub(crate) const TURN: &str = "@turn";
+/// An error if the budget is spent, else true.
+pub(crate) const SOLVENT: &str = "@solvent";
+/// What a loop runs over: of a map the keys, in order.
+pub(crate) const RANGE: &str = "@range";
+/// `matches` with a pattern compiled at load.
+pub(crate) const MATCHES: &str = "@matches";
+
+static METER_TYPE: Type = Type::new_unspecified_type("fieldward.meter");
+static PATTERN_TYPE: Type = Type::new_unspecified_type("fieldward.pattern");
+
+/// The functions and macros that conditions have.
+pub(crate) static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
+    let mut env = Env::stdlib();
+    // Each name is declared once, so nothing here can conflict; a missing function would be an error of every condition that calls it.
+    let _: Result<(), DeclarationError> = declare(&mut env);
+    Arc::new(env)
+});
+
+fn declare(env: &mut Env) -> Result<(), DeclarationError> {
+    let any = |count: usize| (0..count).map(|_| DYN_TYPE).collect();
+    env.add_overload(CHARGE, CHARGE, any(2), charge)?;
+    env.add_overload(SPREAD, SPREAD, any(2), spread)?;
+    env.add_overload(PLAIN, PLAIN, any(2), plain)?;
+    env.add_overload(TURN, TURN, any(3), turn)?;
+    env.add_overload(SOLVENT, SOLVENT, any(1), solvent)?;
+    env.add_overload(RANGE, RANGE, any(2), range)?;
+    env.add_overload(MATCHES, MATCHES, any(3), matches)?;
+    env.add_extension(cel::extensions::strings).map(drop)
+}
+
+/// What is left to spend.
+#[derive(Debug, Clone)]
+pub(crate) struct Meter(Arc<AtomicU64>);
+
+impl Meter {
+    pub(crate) fn new(budget: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(budget)))
+    }
+
+    /// Takes so much; false if nothing is left after that. What is spent stays spent.
+    pub(crate) fn pay(&self, amount: u64) -> bool {
+        let left = self.0.load(Ordering::Relaxed);
+        self.0.store(left.saturating_sub(amount), Ordering::Relaxed);
+        left > amount
+    }
+
+    pub(crate) fn is_spent(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
+    fn pay_for(&self, value: &dyn Val) -> Result<(), ExecutionError> {
+        if self.pay_each(value) { Ok(()) } else { Err(spent()) }
+    }
+
+    /// Pays for a value and all that is in it, no further than there is something left.
+    fn pay_each(&self, value: &dyn Val) -> bool {
+        if let Some(text) = value.downcast_ref::<CelString>() {
+            return self.pay(1 + text.inner().len() as u64 / 16);
+        }
+        if let Some(bytes) = value.downcast_ref::<CelBytes>() {
+            return self.pay(1 + bytes.inner().len() as u64 / 16);
+        }
+        if let Some(list) = value.downcast_ref::<CelList>() {
+            return self.pay(1) && list.inner().iter().all(|element| self.pay_each(element.as_ref()));
+        }
+        if let Some(map) = value.downcast_ref::<CelMap>() {
+            return self.pay(1) && map.inner().values().all(|member| self.pay(2) && self.pay_each(member.as_ref()));
+        }
+        if let Some(optional) = value.downcast_ref::<CelOptional>() {
+            return self.pay(1) && optional.option().is_none_or(|value| self.pay_each(value));
+        }
+        self.pay(1)
+    }
+}
+
+impl Val for Meter {
+    fn get_type(&self) -> &Type {
+        &METER_TYPE
+    }
+
+    fn cel_type() -> &'static Type {
+        &METER_TYPE
+    }
+
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
+        Box::new(self.clone())
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+impl StaticVal for Meter {}
+
+impl Pattern {
+    /// Compiles it, within what may ever be worth its cost.
+    pub(crate) fn new(text: &str) -> Result<Self, regex::Error> {
+        let sized = |size: usize| regex::RegexBuilder::new(text).size_limit(size).dfa_size_limit(1 << 20).build();
+        let mut size = 4 * 1024;
+        loop {
+            match sized(size) {
+                Err(regex::Error::CompiledTooBig(_)) if size < 256 * 1024 => size *= 2,
+                Err(error) => return Err(error),
+                Ok(regex) => return Ok(Self { regex, weight: size as u64 / 128 }),
+            }
+        }
+    }
+}
+
+impl Val for Pattern {
+    fn get_type(&self) -> &Type {
+        &PATTERN_TYPE
+    }
+
+    fn cel_type() -> &'static Type {
+        &PATTERN_TYPE
+    }
+
+    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
+        Box::new(self.clone())
+    }
+
+    fn as_any(&self) -> Option<&dyn Any> {
+        Some(self)
+    }
+}
+
+impl StaticVal for Pattern {}
+
+type Arguments<'b, 'v> = Vec<CowVal<'b, 'v>>;
+type Answer<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
+
+fn spent() -> ExecutionError {
+    ExecutionError::InternalError("the budget is spent".to_owned())
+}
+
+fn mismatch() -> ExecutionError {
+    ExecutionError::InternalError("another type of argument".to_owned())
+}
+
+/// The meter, and the last argument, which is handed on.
+fn metered<'b, 'v>(mut arguments: Arguments<'b, 'v>) -> Result<(Meter, CowVal<'b, 'v>), ExecutionError> {
+    let meter = arguments.first().and_then(|meter| meter.downcast_ref::<Meter>()).cloned().ok_or_else(mismatch)?;
+    Ok((meter, arguments.pop().ok_or_else(mismatch)?))
+}
+
+fn charge<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let (meter, value) = metered(arguments)?;
+    meter.pay_for(value.as_ref()).map(|()| value)
+}
+
+fn spread<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let (meter, value) = metered(arguments)?;
+    let length = value.downcast_ref::<CelString>().map_or(0, |text| text.inner().len());
+    if !meter.pay(length as u64) {
+        return Err(spent());
+    }
+    meter.pay_for(value.as_ref()).map(|()| value)
+}
+
+fn plain<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let (meter, value) = metered(arguments)?;
+    if value.downcast_ref::<CelOptional>().is_some() {
+        return Err(mismatch());
+    }
+    meter.pay_for(value.as_ref()).map(|()| value)
+}
+
+fn turn<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let nodes = arguments.get(1).and_then(|nodes| nodes.downcast_ref::<CelInt>()).map_or(0, |nodes| *nodes.inner());
+    let (meter, element) = metered(arguments)?;
+    if !meter.pay(u64::try_from(nodes).unwrap_or_default()) {
+        return Err(spent());
+    }
+    meter.pay_for(element.as_ref()).map(|()| CowVal::owned(CelBool::from(true)))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the library's signature")]
+fn solvent<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let is_spent = arguments.first().and_then(|meter| meter.downcast_ref::<Meter>()).is_none_or(Meter::is_spent);
+    if is_spent { Err(spent()) } else { Ok(CowVal::owned(CelBool::from(true))) }
+}
+
+/// The library runs over a map's keys in the order of their hashes, which differs from run to run.
+fn range<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let (meter, value) = metered(arguments)?;
+    meter.pay_for(value.as_ref())?;
+    let Some(map) = value.downcast_ref::<CelMap>() else { return Ok(value) };
+    let keys: BTreeSet<_> = map.inner().keys().cloned().collect();
+    let keys: Vec<Box<dyn Val + 'v>> = keys.into_iter().map(|key| key.inner().clone_as_boxed()).collect();
+    Ok(CowVal::owned(CelList::from(keys)))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the library's signature")]
+fn matches<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+    let [meter, pattern, text] = arguments.as_slice() else { return Err(mismatch()) };
+    let meter = meter.downcast_ref::<Meter>().ok_or_else(mismatch)?;
+    let pattern = pattern.downcast_ref::<Pattern>().ok_or_else(mismatch)?;
+    let text = text.downcast_ref::<CelString>().ok_or_else(mismatch)?;
+    if !meter.pay((1 + text.inner().len() as u64 / 16) * pattern.weight) {
+        return Err(spent());
+    }
+    Ok(CowVal::owned(CelBool::from(pattern.regex.is_match(text.inner()))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Meter;
+
+    #[test]
+    fn who_takes_all_that_is_left_has_spent_too_much() {
+        for (amount, is_paid) in [(4, true), (5, false), (6, false)] {
+            assert_eq!(Meter::new(5).pay(amount), is_paid, "{amount}");
+        }
+    }
+}

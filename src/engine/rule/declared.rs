@@ -1,0 +1,50 @@
+//! What a rule declares of one location.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::equality::Meaning;
+use super::mark::Mark;
+use super::tree::Tree;
+
+/// The equality declared of a location; of several declarations the first listed.
+#[derive(Default)]
+pub(crate) struct Declared<'t> {
+    pub(crate) key: Option<&'t Arc<str>>,
+    pub(crate) meaning: Option<Meaning>,
+    pub(crate) absent_as: Option<&'t Value>,
+    pub(crate) owned: bool,
+}
+
+impl<'t> Declared<'t> {
+    pub(crate) fn of(tree: &'t Tree<Mark>, reached: &'t [u32]) -> Self {
+        let mut declared = Self::default();
+        let (mut meanings, mut absents, mut keys) = (usize::MAX, usize::MAX, usize::MAX);
+        let first = |best: &mut usize, order: usize| std::mem::replace(best, order.min(*best)) > order;
+        for mark in tree.marks(reached) {
+            match mark {
+                Mark::As { order, meaning } if first(&mut meanings, *order) => declared.meaning = Some(*meaning),
+                Mark::AbsentAs { order, value } if first(&mut absents, *order) => declared.absent_as = Some(value),
+                Mark::Key { order, key } if first(&mut keys, *order) => declared.key = Some(key),
+                Mark::Owned => declared.owned = true,
+                _ => {}
+            }
+        }
+        declared
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.meaning == Some(Meaning::Set)
+    }
+
+    /// Whether the API server writes what is here.
+    pub(crate) fn is_owned(&self) -> bool {
+        self.owned
+    }
+
+    /// Whether there are values that count as left out.
+    pub(crate) fn may_be_left_out(&self) -> bool {
+        self.absent_as.is_some()
+    }
+}

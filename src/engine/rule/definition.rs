@@ -1,0 +1,209 @@
+//! One rule, and its entries.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use super::actions::{Actions, FailurePolicy, Reason};
+use super::condition::Condition;
+use super::equality::{Declaration, Equality};
+use super::mark::Mark;
+use super::path::Path;
+use super::requesters::Requesters;
+use super::resources::{ResourceRule, Target};
+use super::selector::{LabelSelector, MatchCondition};
+use super::tree::Tree;
+use super::verbs::Verbs;
+
+/// Characters of a rule's name: the name of its webhook, NAME.fieldward.io, has at most 253.
+pub const LONGEST_NAME: usize = 253 - ".fieldward.io".len();
+
+/// The name of a rule: a DNS subdomain, as for every object of Kubernetes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RuleName(pub(crate) Arc<str>);
+
+impl RuleName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for RuleName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RuleName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// One rule: which objects it speaks of, and which of their fields an update may change.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    pub(crate) name: RuleName,
+    pub(crate) origin: String,
+    pub(crate) text: String,
+    pub(crate) source: Option<String>,
+    pub(crate) resources: Vec<ResourceRule>,
+    pub(crate) namespace_selector: LabelSelector,
+    pub(crate) object_selector: LabelSelector,
+    pub(crate) conditions: Vec<MatchCondition>,
+    pub(crate) actions: Actions,
+    pub(crate) failure_policy: FailurePolicy,
+    pub(crate) reason: Reason,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) equality: Vec<Equality>,
+    pub(crate) sensitive: Vec<Path>,
+    pub(crate) defaulted: Vec<Path>,
+    pub(crate) exempt: Requesters,
+    pub(crate) tree: Tree<Mark>,
+    /// What those may change whom no entry names, as replies say it.
+    pub(crate) for_everybody: Arc<str>,
+}
+
+impl Rule {
+    /// Its name.
+    pub fn name(&self) -> &RuleName {
+        &self.name
+    }
+
+    /// The file that it came from, `built-in` for the rules compiled in.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Its document as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where the list of mutable fields is documented (annotation `fieldward.io/source`).
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
+    /// The resources it speaks of.
+    pub fn resources(&self) -> &[ResourceRule] {
+        &self.resources
+    }
+
+    /// The namespaces it is registered for; the API server evaluates it.
+    pub fn namespace_selector(&self) -> &LabelSelector {
+        &self.namespace_selector
+    }
+
+    /// The objects it is registered for; the API server evaluates it. The labels that it names are protected.
+    pub fn object_selector(&self) -> &LabelSelector {
+        &self.object_selector
+    }
+
+    /// CEL conditions of the registration; the API server evaluates them.
+    pub fn conditions(&self) -> &[MatchCondition] {
+        &self.conditions
+    }
+
+    /// What follows from a violation.
+    pub fn actions(&self) -> Actions {
+        self.actions
+    }
+
+    /// What the API server does when the webhook cannot be reached.
+    pub fn failure_policy(&self) -> FailurePolicy {
+        self.failure_policy
+    }
+
+    /// The reason of its denials.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The entries of `mutable`, in the document's order.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.is_documented())
+    }
+
+    /// Those whose field the kind has: all but the ones that `fieldward.io/absent` marks.
+    pub fn present_entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries().filter(|entry| !entry.is_absent)
+    }
+
+    /// The entries that every rule has, whatever its document lists: what Kubernetes' own controllers must be able to write.
+    pub fn lifecycle_entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| !entry.is_documented())
+    }
+
+    /// The declared equalities, in the document's order; of several at one location the first counts.
+    pub fn equality(&self) -> &[Equality] {
+        &self.equality
+    }
+
+    /// What they declare, one by one.
+    pub fn declarations(&self) -> impl Iterator<Item = Declaration> {
+        self.equality.iter().flat_map(Declaration::all_of)
+    }
+
+    /// The paths whose values are never shown.
+    pub fn sensitive(&self) -> &[Path] {
+        &self.sensitive
+    }
+
+    /// Who may change anything.
+    pub fn exempt(&self) -> &Requesters {
+        &self.exempt
+    }
+
+    /// The paths that a default usually fills on creation (annotation `fieldward.io/defaulted`).
+    pub fn defaulted(&self) -> &[Path] {
+        &self.defaulted
+    }
+
+    /// Whether it speaks of a target.
+    pub(crate) fn speaks_of(&self, target: &Target<'_>) -> bool {
+        self.resources.iter().any(|resource| resource.matches(target))
+    }
+
+    /// The labels that the object selector names: no update may change them, or a requester could leave the rule by relabelling.
+    pub fn protected_labels(&self) -> impl Iterator<Item = &str> {
+        let selector = &self.object_selector;
+        let keys = selector.match_labels.iter().map(|(key, _)| key.as_str());
+        keys.chain(selector.match_expressions.iter().map(|expression| expression.key.as_str()))
+    }
+}
+
+/// An entry of `mutable`.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// What it reaches, with everything below.
+    pub path: Path,
+    /// The changes it permits there.
+    pub verbs: Verbs,
+    /// Who may make them; none: everybody.
+    pub by: Option<Requesters>,
+    /// What must hold, else the entry is not there.
+    pub when: Option<Condition>,
+    /// Whether the kind lacks the field although its documentation lists it (annotation `fieldward.io/absent`).
+    pub is_absent: bool,
+    /// The line of the file where it stands, counted from 1; none for those that every rule has.
+    pub line: Option<u64>,
+    pub(crate) origin: EntryOrigin,
+}
+
+impl Entry {
+    /// Whether the rule's document lists it.
+    pub(crate) fn is_documented(&self) -> bool {
+        self.origin == EntryOrigin::Document
+    }
+}
+
+/// Where an entry comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EntryOrigin {
+    /// The rule's document.
+    Document,
+    /// Every rule has it: what Kubernetes' own controllers must be able to write.
+    Lifecycle,
+}

@@ -1,0 +1,66 @@
+//! What a rule declares to be equal, one by one.
+
+use serde_json::Value;
+
+use super::path::Path;
+
+/// An entry of `equality`: at least one of the three is declared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Equality {
+    /// The locations that it is about.
+    pub path: Path,
+    /// What their values mean (`as`).
+    pub meaning: Option<Meaning>,
+    /// The value that left out counts as (`absentAs`).
+    pub absent_as: Option<Value>,
+    /// The member by which the elements of the list pair (`key`).
+    pub key: Option<String>,
+}
+
+/// A declared equality of values (`as`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// Kubernetes quantities.
+    Quantity,
+    /// Go durations.
+    Duration,
+    /// A list without order and repetition.
+    Set,
+}
+
+/// What counts as equal at the locations that a path selects.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Declaration {
+    /// The locations.
+    pub path: Path,
+    /// What counts as equal there.
+    pub equal: Equal,
+}
+
+/// One kind of equality.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Equal {
+    /// Spellings of one Kubernetes quantity.
+    Quantity,
+    /// Spellings of one Go duration.
+    Duration,
+    /// Lists with the same members.
+    Set,
+    /// This value, and none at all.
+    AbsentAs(Value),
+    /// Lists whose elements pair by that member.
+    Key(String),
+}
+
+impl Declaration {
+    /// Everything that one entry of `equality` declares.
+    pub(crate) fn all_of(entry: &Equality) -> impl Iterator<Item = Self> {
+        let meaning = entry.meaning.map(|meaning| match meaning {
+            Meaning::Quantity => Equal::Quantity,
+            Meaning::Duration => Equal::Duration,
+            Meaning::Set => Equal::Set,
+        });
+        let (absent, key) = (entry.absent_as.clone().map(Equal::AbsentAs), entry.key.clone().map(Equal::Key));
+        [meaning, absent, key].into_iter().flatten().map(|equal| Self { path: entry.path.clone(), equal })
+    }
+}

@@ -1,0 +1,26 @@
+//! What a rule says of a location, as marks of its tree.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::equality::Meaning;
+
+/// What the rule says of the locations that a path selects.
+#[derive(Debug, Clone)]
+pub(crate) enum Mark {
+    /// The mutable entry of that index.
+    Entry(usize),
+    /// Compared by meaning; of several the lowest `order` counts.
+    As { order: usize, meaning: Meaning },
+    /// Counts as left out if it equals the value.
+    AbsentAs { order: usize, value: Arc<Value> },
+    /// A list whose elements pair by that member.
+    Key { order: usize, key: Arc<str> },
+    /// Usually filled by a default on creation (annotation `fieldward.io/defaulted`).
+    Defaulted,
+    /// The API server's own: never a change.
+    Owned,
+    /// `metadata.finalizers`, which may shrink while the object is being deleted.
+    Finalizers,
+}

@@ -1,0 +1,51 @@
+//! All that a rule says of locations, as one tree.
+
+use std::sync::Arc;
+
+use super::definition::Entry;
+use super::mark::Mark;
+use super::path::Step;
+use super::placed::{Placed, PlacedEquality};
+use super::tree::Tree;
+
+/// The tree of a rule's entries, equalities and annotations, and of what holds for every rule.
+pub(crate) fn tree(entries: &[Entry], equality: &[PlacedEquality], defaulted: &[Placed]) -> Tree<Mark> {
+    let mut tree = Tree::default();
+    for (index, entry) in entries.iter().enumerate() {
+        tree.mark(entry.path.steps(), Mark::Entry(index));
+        tree.pass(entry.path.steps(), index);
+    }
+    for (order, equality) in equality.iter().enumerate() {
+        let steps = equality.placed.path.steps();
+        if let Some(meaning) = equality.meaning {
+            tree.mark(steps, Mark::As { order, meaning });
+        }
+        if let Some(value) = &equality.absent_as {
+            tree.mark(steps, Mark::AbsentAs { order, value: Arc::new(value.clone()) });
+        }
+        if let Some(key) = &equality.key {
+            tree.mark(steps, Mark::Key { order, key: Arc::from(key.as_str()) });
+        }
+    }
+    for placed in defaulted {
+        tree.mark(placed.path.steps(), Mark::Defaulted);
+    }
+    let metadata = |field: &str| [Step::Name("metadata".to_owned()), Step::Name(field.to_owned())];
+    for field in OWNED {
+        tree.mark(&metadata(field), Mark::Owned);
+    }
+    tree.mark(&metadata("finalizers"), Mark::Finalizers);
+    tree
+}
+
+/// The fields of `metadata` that the API server itself writes: never a change.
+pub const OWNED: [&str; 8] = [
+    "resourceVersion",
+    "generation",
+    "managedFields",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+    "uid",
+];

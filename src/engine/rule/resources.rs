@@ -1,0 +1,124 @@
+//! Which resources a rule speaks of.
+
+/// What a review is about, as the API server converted it for the registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// `request.resource.group`.
+    pub group: &'a str,
+    /// `request.resource.version`.
+    pub version: &'a str,
+    /// `request.resource.resource`.
+    pub resource: &'a str,
+    /// `request.subResource`, empty for the resource itself.
+    pub subresource: &'a str,
+    /// `request.kind.kind`.
+    pub kind: &'a str,
+}
+
+/// One element of `resourceRules`. `*` stands for all, as in a `ValidatingWebhookConfiguration`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceRule {
+    /// API groups; the empty string is the core group.
+    pub api_groups: Vec<String>,
+    /// API versions.
+    pub api_versions: Vec<String>,
+    /// Resources: `jobs`, `jobs/scale`, `jobs/*`, `*/scale`, `*` (no subresource), `*/*`.
+    pub resources: Vec<String>,
+    /// Kinds; empty: all of the resource.
+    pub kinds: Vec<String>,
+}
+
+impl ResourceRule {
+    /// Whether it speaks of the target.
+    pub fn matches(&self, target: &Target<'_>) -> bool {
+        lists(&self.api_groups, target.group)
+            && lists(&self.api_versions, target.version)
+            && self.resources.iter().any(|pattern| names(pattern, target))
+            && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == target.kind))
+    }
+
+    /// Whether there can be a target that both speak of.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        let pair = |one: &[String], two: &[String], meet: fn(&str, &str) -> bool| one.iter().any(|a| two.iter().any(|b| meet(a, b)));
+        pair(&self.api_groups, &other.api_groups, meet)
+            && pair(&self.api_versions, &other.api_versions, meet)
+            && pair(&self.resources, &other.resources, patterns_meet)
+            && (self.kinds.is_empty() || other.kinds.is_empty() || pair(&self.kinds, &other.kinds, |a, b| a == b))
+    }
+}
+
+fn lists(patterns: &[String], value: &str) -> bool {
+    patterns.iter().any(|pattern| pattern == ANY || pattern == value)
+}
+
+/// What stands for all.
+pub(crate) const ANY: &str = "*";
+
+/// The resource that a pattern names, without the subresource.
+pub(crate) fn named(pattern: &str) -> &str {
+    pattern.split_once('/').map_or(pattern, |(resource, _)| resource)
+}
+
+fn meet(one: &str, two: &str) -> bool {
+    one == ANY || two == ANY || one == two
+}
+
+/// Without a subresource a pattern means the resource itself.
+fn patterns_meet(one: &str, two: &str) -> bool {
+    let split = |pattern: &str| pattern.split_once('/').map_or((pattern.to_owned(), String::new()), |(a, b)| (a.to_owned(), b.to_owned()));
+    let ((resource, subresource), (other, other_subresource)) = (split(one), split(two));
+    meet(&resource, &other) && meet(&subresource, &other_subresource)
+}
+
+fn names(pattern: &str, target: &Target<'_>) -> bool {
+    let (resource, subresource) = pattern.split_once('/').unwrap_or((pattern, ""));
+    let subresource_fits = subresource == ANY || subresource == target.subresource;
+    (resource == ANY || resource == target.resource) && subresource_fits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Target;
+    use super::{names, patterns_meet};
+
+    #[test]
+    fn patterns_meet_where_a_target_fits_both() {
+        let table = [
+            ("jobs", "jobs", true),
+            ("jobs", "pods", false),
+            ("jobs", "*", true),
+            ("jobs", "jobs/*", true),
+            ("jobs", "jobs/scale", false),
+            ("*", "jobs/scale", false),
+            ("*/*", "jobs/scale", true),
+            ("*/scale", "jobs/*", true),
+            ("*/scale", "jobs/status", false),
+        ];
+        for (one, two, expected) in table {
+            assert_eq!((patterns_meet(one, two), patterns_meet(two, one)), (expected, expected), "{one} {two}");
+        }
+    }
+
+    #[test]
+    fn a_subresource_is_named_or_not_meant() {
+        let table = [
+            ("jobs", "jobs", "", true),
+            ("jobs", "jobs", "status", false),
+            ("jobs/status", "jobs", "status", true),
+            ("jobs/status", "jobs", "", false),
+            ("*", "jobs", "", true),
+            ("*", "jobs", "scale", false),
+            ("*/*", "jobs", "scale", true),
+            ("*/*", "jobs", "", true),
+            ("*/scale", "jobs", "scale", true),
+            ("*/scale", "jobs", "status", false),
+            ("jobs/*", "jobs", "scale", true),
+            ("jobs/*", "pods", "scale", false),
+            ("job", "jobs", "", false),
+        ];
+        for (pattern, resource, subresource, expected) in table {
+            let target = Target { group: "g", version: "v1", resource, subresource, kind: "Job" };
+            assert_eq!(names(pattern, &target), expected, "{pattern} {resource}/{subresource}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! A change that was found, and whether it may be made.
+
+use crate::engine::alignment::Id;
+
+/// What happened at a location.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChangeKind {
+    /// A member appeared.
+    Set,
+    /// A member or an element has another value.
+    Modify,
+    /// A member vanished.
+    Clear,
+    /// An element appeared.
+    AddItem,
+    /// An element vanished.
+    RemoveItem,
+    /// Elements that stay changed their order.
+    Reorder,
+}
+
+impl ChangeKind {
+    /// Its name in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Set => "Set",
+            Self::Modify => "Modify",
+            Self::Clear => "Clear",
+            Self::AddItem => "AddItem",
+            Self::RemoveItem => "RemoveItem",
+            Self::Reorder => "Reorder",
+        }
+    }
+}
+
+/// A change, at the highest location that changed as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) at: Id,
+    pub(crate) kind: ChangeKind,
+    pub(crate) standing: Standing,
+}
+
+/// Whether a change may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Permitted,
+    Violation,
+}

@@ -1,0 +1,286 @@
+//! The verdict: from the root down, which of the locations that differ are permitted to.
+
+use serde_json::Value;
+
+use super::diff;
+use super::finding::{ChangeKind, Finding, Standing};
+use crate::engine::activation::Grants;
+use crate::engine::alignment::{Id, Location, Pairing, ROOT, Segment, Sheet};
+use crate::engine::review::StrayOperation;
+use crate::engine::rule::{Mark, Rule, Verb, Verbs};
+
+/// All changes between the two objects of a sheet, ordered by path.
+pub(crate) fn judge<'i>(rule: &Rule, grants: &Grants<'_, 'i>, sheet: &Sheet<'i>) -> Result<Vec<Finding>, StrayOperation> {
+    let changed = diff::changed(&sheet.old, &sheet.new)?;
+    let mut judging = Judging {
+        rule,
+        grants,
+        sheet,
+        deleting: is_deleting(sheet),
+        states: vec![State::Equal; sheet.locations.len()],
+        reorders: Vec::new(),
+    };
+    judging.descend(&changed);
+    judging.fold();
+    let mut findings = judging.findings(&changed);
+    judging.guard_labels(&changed, &mut findings);
+    Ok(findings)
+}
+
+/// What the walk from the root down made of a location.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing differs here or below.
+    Equal,
+    /// Something does; judged location by location.
+    Open,
+    /// Permitted with everything below, by a bare entry.
+    Permitted,
+    /// Permitted by a narrowed entry: everything below but a keyed list that was replaced, which takes a bare one.
+    Granted,
+    /// A violation as a whole.
+    Violation,
+    /// Part of a change reported further up.
+    Covered,
+    /// An object on the way, absent on one side, with permitted and other parts.
+    Mixed,
+}
+
+struct Judging<'s, 'g, 'a> {
+    rule: &'s Rule,
+    grants: &'s Grants<'g, 'a>,
+    sheet: &'s Sheet<'a>,
+    deleting: bool,
+    states: Vec<State>,
+    reorders: Vec<(Id, Standing)>,
+}
+
+impl<'a> Judging<'_, '_, 'a> {
+    /// Parents have lower numbers than their children, so one pass in order decides from the root down.
+    fn descend(&mut self, changed: &[Id]) {
+        for id in changed.iter().filter(|id| **id < self.sheet.beside) {
+            self.open(*id);
+        }
+        for id in 1..self.sheet.beside {
+            if self.state(id) == State::Equal {
+                continue;
+            }
+            let Some(location) = self.sheet.get(id) else { continue };
+            let state = match self.state(location.parent) {
+                State::Permitted => State::Permitted,
+                State::Granted => self.granted(location),
+                State::Violation | State::Covered => State::Covered,
+                State::Equal | State::Open | State::Mixed => self.decide(location),
+            };
+            let reordered = matches!(location.pairing, Pairing::Key(_)) && changed.binary_search(&id).is_ok();
+            if reordered && state == State::Open {
+                let standing = if self.verbs(location).has(Verb::Modify) { Standing::Permitted } else { Standing::Violation };
+                self.reorders.push((id, standing));
+            } else if reordered && matches!(state, State::Permitted | State::Granted) {
+                self.reorders.push((id, Standing::Permitted));
+            }
+            self.set(id, state);
+        }
+    }
+
+    /// Marks a location that differs and those above it.
+    fn open(&mut self, id: Id) {
+        let mut at = id;
+        while self.state(at) == State::Equal {
+            self.set(at, State::Open);
+            let Some(location) = self.sheet.get(at).filter(|_| at != ROOT) else { return };
+            at = location.parent;
+        }
+    }
+
+    fn decide(&self, location: &Location<'a>) -> State {
+        let verbs = self.verbs(location);
+        let above = self.sheet.get(location.parent).map(|parent| self.verbs(parent)).unwrap_or_default();
+        if verbs == Verbs::ALL || self.finalizers_shrink(location) {
+            return State::Permitted;
+        }
+        if above.has(item_verb(location)) {
+            return self.granted(location);
+        }
+        let (value, whole, item) = match (location.old, location.new) {
+            (Some(_), Some(_)) => return decide_pair(location, verbs),
+            (None, new) => (new, Verb::Set, Verb::AddItem),
+            (old, None) => (old, Verb::Clear, Verb::RemoveItem),
+        };
+        if verbs.has(whole) || (value.is_some_and(is_container) && verbs.has(item)) {
+            State::Permitted
+        } else if location.pairing == Pairing::Members {
+            State::Open
+        } else {
+            State::Violation
+        }
+    }
+
+    /// What a location is below a narrowed entry that permits the change around it.
+    fn granted(&self, location: &Location<'a>) -> State {
+        match self.verbs(location) {
+            Verbs::ALL => State::Permitted,
+            _ if location.pairing == Pairing::Replaced => State::Violation,
+            _ => State::Granted,
+        }
+    }
+
+    /// Objects on the way that are absent on one side: reported whole unless permitted and other parts are mixed in them.
+    fn fold(&mut self) {
+        let mut parts = vec![Parts::default(); self.sheet.beside];
+        for id in (1..self.sheet.beside).rev() {
+            let Some(location) = self.sheet.get(id) else { continue };
+            if self.state(id) == State::Open && is_one_sided(location) {
+                let own = parts.get(id).copied().unwrap_or_default();
+                self.set(id, own.state());
+            }
+            if let Some(parent) = parts.get_mut(location.parent) {
+                parent.add(self.states.get(id).copied().unwrap_or(State::Equal));
+            }
+        }
+    }
+
+    fn findings(&mut self, changed: &[Id]) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for id in changed.iter().copied().filter(|id| *id < self.sheet.beside) {
+            let Some(location) = self.sheet.get(id) else { continue };
+            let inside =
+                self.sheet.get(location.parent).is_some_and(|parent| is_one_sided(parent) && self.state(location.parent) != State::Mixed);
+            if inside {
+                self.set(id, State::Covered);
+                continue;
+            }
+            if let Ok(index) = self.reorders.binary_search_by_key(&id, |(at, _)| *at) {
+                findings.extend(self.reorders.get(index).map(|(at, standing)| Finding {
+                    at: *at,
+                    kind: ChangeKind::Reorder,
+                    standing: *standing,
+                }));
+                continue;
+            }
+            let standing = match self.state(id) {
+                State::Permitted | State::Granted => Standing::Permitted,
+                State::Violation => Standing::Violation,
+                State::Equal | State::Open | State::Covered | State::Mixed => continue,
+            };
+            findings.push(Finding { at: id, kind: kind(location), standing });
+        }
+        findings
+    }
+
+    /// A protected label that differs is a violation, whatever an entry above it permits.
+    fn guard_labels(&self, changed: &[Id], findings: &mut Vec<Finding>) {
+        for id in changed.iter().copied().filter(|id| *id >= self.sheet.beside) {
+            let Some(location) = self.sheet.get(id) else { continue };
+            let path = self.sheet.segments(id);
+            let above =
+                |finding: &Finding| self.sheet.segments_within(finding.at, path.len()).is_some_and(|segments| path.starts_with(&segments));
+            if findings.iter().any(|finding| finding.standing == Standing::Violation && above(finding)) {
+                continue;
+            }
+            findings.retain(|finding| self.sheet.segments_within(finding.at, path.len()).as_ref() != Some(&path));
+            let place = findings.partition_point(|finding| self.sheet.segments(finding.at) < path);
+            findings.insert(place, Finding { at: id, kind: kind(location), standing: Standing::Violation });
+        }
+    }
+
+    fn verbs(&self, location: &Location<'a>) -> Verbs {
+        self.rule.tree.marks(&location.reached).fold(Verbs::default(), |verbs, mark| match mark {
+            Mark::Entry(index) if self.grants.at(*index, location.sent) => {
+                self.rule.entries.get(*index).map_or(verbs, |entry| verbs.and(entry.verbs))
+            }
+            _ => verbs,
+        })
+    }
+
+    /// While an object is being deleted, its finalizers may go one by one or all at once.
+    fn finalizers_shrink(&self, location: &Location<'_>) -> bool {
+        self.deleting
+            && self.rule.tree.marks(&location.reached).any(|mark| matches!(mark, Mark::Finalizers))
+            && match (location.old, location.new) {
+                (Some(_), None) => true,
+                (Some(Value::Array(old)), Some(Value::Array(new))) => is_subsequence(new, old),
+                _ => false,
+            }
+    }
+
+    fn state(&self, id: Id) -> State {
+        self.states.get(id).copied().unwrap_or(State::Equal)
+    }
+
+    fn set(&mut self, id: Id, state: State) {
+        if let Some(slot) = self.states.get_mut(id) {
+            *slot = state;
+        }
+    }
+}
+
+/// What the children of an object on the way were judged.
+#[derive(Debug, Clone, Copy, Default)]
+struct Parts {
+    permitted: bool,
+    violating: bool,
+}
+
+impl Parts {
+    fn add(&mut self, child: State) {
+        self.permitted |= matches!(child, State::Permitted | State::Granted | State::Mixed);
+        self.violating |= matches!(child, State::Violation | State::Mixed);
+    }
+
+    fn state(self) -> State {
+        match (self.permitted, self.violating) {
+            (_, false) => State::Permitted,
+            (true, true) => State::Mixed,
+            (false, true) => State::Violation,
+        }
+    }
+}
+
+/// What a location that both sides have may become.
+fn decide_pair(location: &Location<'_>, verbs: Verbs) -> State {
+    match location.pairing {
+        Pairing::Whole if verbs.has(Verb::Modify) => State::Permitted,
+        Pairing::Whole | Pairing::Replaced => State::Violation,
+        _ => State::Open,
+    }
+}
+
+fn kind(location: &Location<'_>) -> ChangeKind {
+    let is_member = matches!(location.segment, Segment::Member(_));
+    match (location.old, location.new) {
+        (None, _) if is_member => ChangeKind::Set,
+        (None, _) => ChangeKind::AddItem,
+        (_, None) if is_member => ChangeKind::Clear,
+        (_, None) => ChangeKind::RemoveItem,
+        _ => ChangeKind::Modify,
+    }
+}
+
+/// The verb that an entry at the container above needs.
+fn item_verb(location: &Location<'_>) -> Verb {
+    match (location.old, location.new) {
+        (None, _) => Verb::AddItem,
+        (_, None) => Verb::RemoveItem,
+        _ => Verb::Modify,
+    }
+}
+
+fn is_one_sided(location: &Location<'_>) -> bool {
+    location.old.is_none() != location.new.is_none()
+}
+
+fn is_container(value: &Value) -> bool {
+    value.is_object() || value.is_array()
+}
+
+fn is_deleting(sheet: &Sheet<'_>) -> bool {
+    let old = sheet.get(ROOT).and_then(|root| root.old);
+    let timestamp = old.and_then(|old| old.get("metadata")).and_then(|metadata| metadata.get("deletionTimestamp"));
+    timestamp.is_some_and(|timestamp| !timestamp.is_null())
+}
+
+fn is_subsequence(part: &[Value], whole: &[Value]) -> bool {
+    let mut rest = whole.iter();
+    part.iter().all(|item| rest.any(|candidate| candidate == item))
+}

@@ -1,0 +1,9 @@
+//! The verdict: which of the locations that differ are permitted to, judged from the root down on what `json_patch::diff` finds.
+
+pub(crate) mod diff;
+mod finding;
+mod judge;
+
+pub use finding::ChangeKind;
+pub(crate) use finding::{Finding, Standing};
+pub(crate) use judge::judge;
