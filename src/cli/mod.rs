@@ -18,7 +18,7 @@ pub mod uninstall;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// A validating admission webhook for Kubernetes: only the documented fields of a kind may change.
 #[derive(Debug, Parser)]
@@ -59,7 +59,7 @@ impl Cli {
             Command::Manifests(args) => manifests::run(&args),
             Command::Serve(args) => serve::run(*args),
             Command::Uninstall(args) => uninstall::run(&args),
-            Command::Completions(args) => completions::run(&args),
+            Command::Completions(args) => completions::run(&args, Self::command()),
         }
     }
 }

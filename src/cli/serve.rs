@@ -1,7 +1,6 @@
 //! `fieldward serve`.
 
 mod cluster;
-mod readiness;
 
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -152,16 +151,17 @@ async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result
     let signals = shutdown::signals().context("cannot catch signals")?;
     let (names, to_try) = (rules.names().map(str::to_owned).collect::<Vec<_>>(), to_try(&rules));
     if args.cluster.is_wanted() {
-        let part = cluster::Part::start(&args.cluster, &args.rules, &args.exempt, args.tls_cert.is_some()).await?;
-        let certificate = match part.certificate() {
+        let mode = cluster::start(&args.cluster, &args.rules, args.tls_cert.is_some()).await?;
+        let certificate = match cluster::certificate(&mode) {
             Some(kept) => kept,
             None => certificate(&args)?.0,
         };
-        let config = part.add_to(config(args, certificate, files));
+        let (rules_of, exempt) = (args.rules.clone(), args.exempt.clone());
+        let config = cluster::configured(config(args, certificate, files), &mode, &rules_of, &exempt);
         let bound = config.bind(rules).await.map_err(|error| with_option(&error))?;
         announce(&bound, &names, None, &to_try);
         // Ended with the runtime.
-        tokio::spawn(part.run(&bound));
+        tokio::spawn(cluster::run(mode, &bound));
         return Ok(bound.serve(signals).await);
     }
     let (certificate, ca) = certificate(&args)?;

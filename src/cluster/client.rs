@@ -11,6 +11,9 @@ use serde_json::Value;
 
 use super::api_error::{certificate_fault, chain};
 
+/// Who owns the fields that this process writes.
+pub const FIELD_MANAGER: &str = "fieldward";
+
 /// How an API server is found.
 #[derive(Debug, Clone, Default)]
 pub struct Access {

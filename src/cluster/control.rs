@@ -7,6 +7,7 @@ mod lead;
 mod registrar;
 mod report;
 mod schemas;
+mod settings;
 mod state;
 
 use std::pin::pin;
@@ -23,91 +24,24 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::api_error::{ApiError, Once};
-use super::certificates::Subject;
 use super::client::{Access, Cluster, ClusterError};
+use super::denial::Denial;
 use super::events;
-use super::keeping::{Kept, Lifetimes};
+use super::keeping::Kept;
 use super::metrics::ClusterMetrics;
-use super::objects::{Resolved, RuleObject};
+use super::objects::RuleObject;
 use super::placement::{MOST_CONFIGURATIONS, Registrations, numbered};
-use super::registration::{Endpoint, LABEL, Trust};
+use super::registration::LABEL;
 use super::update_rule::UpdateRule;
-use crate::engine::{Denial, RuleSet};
+
 use health::WatchErrors;
 pub use schemas::Lacking;
+pub use settings::{Certificates, Followed, Made, Settings};
 pub use state::RegistrationState;
-
-/// Who owns the fields that this process writes.
-pub const FIELD_MANAGER: &str = "fieldward";
-
-/// Requests under way at once.
-const AT_ONCE: usize = 8;
-
-/// Everything is looked at again after this time, whatever is heard.
-const AGAIN: Duration = Duration::from_secs(10 * 60);
 
 /// How long a lease holds without being renewed, and how long before its end it is: another replica takes over within the first.
 const LEASE: Duration = Duration::from_secs(15);
 const RENEWAL: Duration = Duration::from_secs(5);
-
-/// What a process is told of its place in the cluster.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The name of the configurations that it keeps, of the lease, and of itself.
-    pub name: String,
-    /// Its namespace.
-    pub namespace: String,
-    /// Which replica it is.
-    pub identity: String,
-    /// Where the API server reaches it.
-    pub endpoint: Endpoint,
-    /// Whether an Event is written for each denial.
-    pub writes_events: bool,
-    /// By what the API server trusts it.
-    pub certificates: Certificates,
-}
-
-/// Whose certificates there are.
-#[derive(Debug, Clone)]
-pub enum Certificates {
-    /// Its own, in a Secret.
-    Kept {
-        /// The Secret's name.
-        secret: String,
-        /// What the certificate is for.
-        subjects: Vec<Subject>,
-        /// How long they are valid.
-        lifetimes: Lifetimes,
-    },
-    /// Somebody else's: what to trust is given, or filled in by somebody else.
-    Given(Trust),
-}
-
-/// What the process follows in the cluster.
-#[derive(Debug, Clone)]
-pub struct Followed {
-    /// The rules; none until they were listed once.
-    pub rules: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
-    /// The certificates; none until there are some.
-    pub certificates: watch::Receiver<Option<Arc<Kept>>>,
-    /// The registrations by name; none until they were listed once.
-    pub registrations: watch::Receiver<Option<Arc<Registrations>>>,
-    /// The error of the watch of rules; none while it works.
-    pub rules_error: watch::Receiver<Option<ApiError>>,
-    /// The error of the watch of registrations; none while it works.
-    pub registrations_error: watch::Receiver<Option<ApiError>>,
-    /// The error of the watch of the Secret; none while it works.
-    pub secret_error: watch::Receiver<Option<ApiError>>,
-}
-
-/// What the process has made of it.
-#[derive(Debug, Clone)]
-pub struct Made {
-    /// The rules in force.
-    pub rules: watch::Receiver<RuleSet>,
-    /// What is said of the objects.
-    pub resolved: watch::Receiver<Arc<Resolved>>,
-}
 
 /// A connection to the cluster, and what goes on over it.
 pub struct Control {

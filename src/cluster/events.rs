@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
-use k8s_openapi::api::core::v1::{ObjectReference, Secret};
+use k8s_openapi::api::core::v1::{self as core, Secret};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
 use k8s_openapi::jiff::Timestamp;
@@ -14,9 +14,10 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::api_error::{ApiError, Once};
-use super::control::FIELD_MANAGER;
+use super::client::FIELD_MANAGER;
+use super::denial::Denial;
 use super::metrics::ClusterMetrics;
-use crate::engine::{Denial, cut_bytes};
+use crate::engine::cut_bytes;
 
 /// Who reports.
 const CONTROLLER: &str = "fieldward.io/webhook";
@@ -86,13 +87,13 @@ impl Limits {
 pub(super) async fn warn_of_secret(client: &Client, secret: &Secret, replica: &str, reason: &str, note: &str) -> kube::Result<()> {
     let metadata = &secret.metadata;
     let (name, uid) = (metadata.name.clone().unwrap_or_default(), metadata.uid.clone().unwrap_or_default());
-    let regarding = ObjectReference {
+    let regarding = core::ObjectReference {
         api_version: Some("v1".to_owned()),
         kind: Some("Secret".to_owned()),
         namespace: metadata.namespace.clone(),
         name: Some(name.clone()),
         uid: Some(uid.clone()),
-        ..ObjectReference::default()
+        ..core::ObjectReference::default()
     };
     // The name is made of what the Event says, so that another leader does not say it again.
     let digest: String = Sha256::digest(format!("{uid} {note}")).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
@@ -114,13 +115,13 @@ fn event(denial: &Denial, replica: &str, now: Timestamp) -> Event {
     let regarding = &denial.regarding;
     let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let namespace = filled(&regarding.namespace);
-    let reference = ObjectReference {
+    let reference = core::ObjectReference {
         api_version: filled(&regarding.api_version),
         kind: filled(&regarding.kind),
         namespace: namespace.clone(),
         name: filled(&regarding.name),
         uid: filled(&regarding.uid),
-        ..ObjectReference::default()
+        ..core::ObjectReference::default()
     };
     Event {
         metadata: ObjectMeta {
@@ -132,7 +133,7 @@ fn event(denial: &Denial, replica: &str, now: Timestamp) -> Event {
     }
 }
 
-fn warning(regarding: ObjectReference, replica: &str, reason: &str, action: &str, note: &str, now: Timestamp) -> Event {
+fn warning(regarding: core::ObjectReference, replica: &str, reason: &str, action: &str, note: &str, now: Timestamp) -> Event {
     Event {
         regarding: Some(regarding),
         type_: Some("Warning".to_owned()),
@@ -149,11 +150,11 @@ fn warning(regarding: ObjectReference, replica: &str, reason: &str, action: &str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Regarding;
+    use crate::cluster::denial::ObjectReference;
 
     fn denial(name: &str, message: &str) -> Denial {
         let text = |text: &str| text.to_owned();
-        let regarding = Regarding {
+        let regarding = ObjectReference {
             api_version: text("g/v1"),
             kind: text("K"),
             namespace: text("n"),

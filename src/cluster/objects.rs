@@ -7,8 +7,7 @@ use kube::api::DynamicObject;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::status::{REGISTERED, REJECTED};
-use super::update_rule::{LastGood, UpdateRuleStatus};
+use super::update_rule::{LastGood, REGISTERED, REJECTED, UpdateRuleStatus};
 use crate::engine::{Builtin, Document, Rule, RuleErrors, RuleSet, SelectionKey};
 
 /// What the annotations begin with that say something of a rule.

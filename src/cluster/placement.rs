@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::admissionregistration::v1 as api;
 
-use super::registration::{CaBundle, Trust, metadata};
+use super::ca_bundle::CaBundle;
+use super::registration::{Trust, metadata};
 
 /// Bytes of webhooks that one configuration may hold: etcd takes objects of 1.5 MB, and managedFields take as much again.
 const LARGEST: usize = 500 * 1024;

@@ -7,14 +7,8 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 use super::objects::{Outcome, RuleObject, Verdict};
-use super::update_rule::{LastGood, UpdateRuleStatus};
+use super::update_rule::{LastGood, REGISTERED, REJECTED, UpdateRuleStatus};
 use crate::engine::Rule;
-
-/// The condition that says whether the API server asks about a rule's objects.
-pub(super) const REGISTERED: &str = "Registered";
-
-/// Its reason where the API server rejects the webhook of the rule.
-pub(super) const REJECTED: &str = "Rejected";
 
 /// What to do about a rule that no configuration has room for.
 pub(super) const NO_ROOM: &str = "the configurations have no room for one more webhook; remove rules";

@@ -57,6 +57,12 @@ impl JsonSchema for UpdateRuleSpec {
     }
 }
 
+/// The condition that says whether the API server asks about a rule's objects.
+pub(super) const REGISTERED: &str = "Registered";
+
+/// Its reason where the API server rejects the webhook of the rule.
+pub(super) const REJECTED: &str = "Rejected";
+
 /// What became of a rule.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -15,7 +15,6 @@ mod answer;
 mod case;
 mod condition;
 mod record;
-mod regarding;
 mod review;
 mod rule;
 #[cfg(test)]
@@ -29,7 +28,6 @@ pub use answer::{Change, Decision, Judgement, Piece, Reply, RuleOutcome, Shown, 
 pub use case::{Case, CaseDocument, Expect, NotACase};
 pub use condition::Unread;
 pub use record::{Recording, Unrecorded, record};
-pub use regarding::{Denial, Regarding};
 pub(crate) use rule::cut_bytes;
 pub use rule::{
     Actions, Builtin, Condition, Declaration, Document, Effect, Entry, Equal, Equality, Exemptions, FailurePolicy, LONGEST_NAME,

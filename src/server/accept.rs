@@ -9,30 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::connection::{self, Settings};
+pub use super::connection::{Limits, Transport};
 use super::shutdown::{Phase, stopping};
-use super::tls::Tls;
-
-/// What lies between a connection and HTTP.
-#[derive(Debug, Clone)]
-pub enum Transport {
-    /// Nothing; HTTP/1.1 only.
-    Plain,
-    /// TLS; HTTP/1.1 or HTTP/2, as ALPN says.
-    Tls(Arc<Tls>),
-}
-
-/// What one connection may take, and how many there may be.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// How long a TLS handshake may take.
-    pub handshake: Duration,
-    /// How long a request head may take from its first byte to its last.
-    pub head: Duration,
-    /// How long a connection may be without a request; at least 120 s suits the API server, which reuses one for about 90 s.
-    pub idle: Duration,
-    /// How many connections there may be; more wait in the operating system's queue.
-    pub connections: u32,
-}
 
 /// Serves what `listener` accepts until the phase is [`Phase::Stopping`], then returns when the last connection has ended.
 pub async fn serve(listener: TcpListener, transport: Transport, limits: Limits, router: Router, mut phase: watch::Receiver<Phase>) {

@@ -9,8 +9,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::Config;
 use super::accept::{self, Limits, Transport};
+use super::config::Config;
 use super::metrics::Metrics;
 use super::ops::{self, Ops};
 use super::record::{RecordError, Recorder};

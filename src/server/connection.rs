@@ -17,9 +17,9 @@ use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tower_service::Service;
 
-use super::accept::{Limits, Transport};
 use super::head::{Activity, Counted, HeadTimer};
 use super::shutdown::{Phase, stopping};
+use super::tls::Tls;
 
 const HEAD_BYTES: usize = 64 * 1024;
 const HTTP2_HEADER_LIST_BYTES: u32 = 32 * 1024;
@@ -29,6 +29,28 @@ const HTTP2_STREAM_WINDOW: u32 = 1024 * 1024;
 const HTTP2_CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 const HTTP2_PING_EVERY: Duration = Duration::from_secs(30);
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What lies between a connection and HTTP.
+#[derive(Debug, Clone)]
+pub enum Transport {
+    /// Nothing; HTTP/1.1 only.
+    Plain,
+    /// TLS; HTTP/1.1 or HTTP/2, as ALPN says.
+    Tls(Arc<Tls>),
+}
+
+/// What one connection may take, and how many there may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How long a TLS handshake may take.
+    pub handshake: Duration,
+    /// How long a request head may take from its first byte to its last.
+    pub head: Duration,
+    /// How long a connection may be without a request; at least 120 s suits the API server, which reuses one for about 90 s.
+    pub idle: Duration,
+    /// How many connections there may be; more wait in the operating system's queue.
+    pub connections: u32,
+}
 
 /// What all connections of a listener have in common.
 pub(super) struct Settings {

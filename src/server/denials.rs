@@ -1,32 +1,30 @@
-//! Denials handed on to whoever tells of them elsewhere, without a verdict ever waiting for that.
+//! Denials handed on to whoever tells of them elsewhere.
 
-use bytes::Bytes;
-use tokio::sync::mpsc;
+use std::fmt;
+use std::sync::Arc;
 
-use crate::engine::{Denial, Reply};
+use crate::engine::Reply;
 
-/// How many denials may wait; more are not told.
-const WAITING: usize = 256;
-
-/// Where denials go.
-#[derive(Debug, Clone)]
-pub struct Denials(mpsc::Sender<Denial>);
+/// Is told of each denial, by the reply and the review, besides the requester. It must not wait: the answer goes out afterwards.
+#[derive(Clone)]
+pub struct Denials(Arc<dyn Fn(&Reply, &[u8]) + Send + Sync>);
 
 impl Denials {
-    /// A way for denials and its other end.
-    pub fn channel() -> (Self, mpsc::Receiver<Denial>) {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        (Self(sender), receiver)
+    /// Hands denials to `listener`.
+    pub fn new(listener: impl Fn(&Reply, &[u8]) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(listener))
     }
 
-    /// Hands on what the reply denies. Where too many wait it is dropped: an Event is a hint, no record.
-    pub(super) fn offer(&self, reply: &Reply, review: &Bytes) {
-        if reply.allowed() != Some(false) {
-            return;
+    /// Hands on what the reply denies.
+    pub(super) fn offer(&self, reply: &Reply, review: &[u8]) {
+        if reply.allowed() == Some(false) {
+            (self.0)(reply, review);
         }
-        let Ok(place) = self.0.try_reserve() else { return };
-        if let Some(denial) = Denial::of(reply, review) {
-            place.send(denial);
-        }
+    }
+}
+
+impl fmt::Debug for Denials {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Denials").finish_non_exhaustive()
     }
 }

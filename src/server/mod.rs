@@ -5,6 +5,7 @@
 pub mod accept;
 pub mod body;
 mod bound;
+mod config;
 mod connection;
 pub mod denials;
 mod head;
@@ -21,52 +22,5 @@ pub mod rules;
 pub mod shutdown;
 pub mod tls;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
-
-use tokio::sync::watch;
-
 pub use bound::{BindError, Bound};
-
-/// Everything that a server is told before it has its addresses.
-#[derive(Debug)]
-pub struct Config {
-    /// Where reviews are served, over TLS. Port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// Where probes and metrics are served, over plain HTTP. Port 0 takes a free one.
-    pub ops_listen: SocketAddr,
-    /// The certificate and its key.
-    pub certificate: tls::Source,
-    /// PEM file of the CAs that a client's certificate must come from, if clients must have one.
-    pub client_ca: Option<PathBuf>,
-    /// Where the rules are read from again, if they may change.
-    pub rules: Option<reload::Source>,
-    /// How long rules that have left still answer reviews that nothing newer speaks of.
-    pub lingering: Duration,
-    /// How often the certificate files are read again.
-    pub reload_every: Duration,
-    /// What one connection may take.
-    pub limits: accept::Limits,
-    /// What request bodies may take.
-    pub bodies: body::Limits,
-    /// Where reviews are recorded, if they are.
-    pub recording: Option<record::Recording>,
-    /// Who is told of denials besides their users.
-    pub denials: Option<denials::Denials>,
-    /// How the server leaves.
-    pub leaving: shutdown::Leaving,
-    /// Where its metrics are registered, beside those of others.
-    pub metrics: prometheus::Registry,
-    /// What else must hold for it to be ready.
-    pub readiness: Vec<ReadyCheck>,
-}
-
-/// Something that must hold for a server to be ready, looked at from elsewhere.
-#[derive(Debug, Clone)]
-pub struct ReadyCheck {
-    /// Its name in `/readyz`.
-    pub name: &'static str,
-    /// What there is to say; or why it does not hold.
-    pub state: watch::Receiver<Result<String, String>>,
-}
+pub use config::{Config, ReadyCheck};

@@ -12,7 +12,7 @@ use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
 use tokio::sync::watch;
 
-use super::ReadyCheck;
+use super::config::ReadyCheck;
 use super::metrics::{self, Metrics};
 use super::rules::Rules;
 use super::shutdown::Phase;

@@ -1,6 +1,7 @@
 //! Reviews as case files in a folder, beside the verdicts: nothing here delays one or changes it.
 
 mod folder;
+mod outcome;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -17,6 +18,7 @@ use super::judge::guarded;
 use super::metrics::Metrics;
 use crate::engine::{self, RuleSet, Unrecorded};
 use folder::{Folder, Kept};
+pub(super) use outcome::Recorded;
 
 /// Reviews that wait to be written; further ones are dropped.
 const WAITING: usize = 256;
@@ -44,43 +46,6 @@ pub struct Recording {
 pub struct RecordError {
     folder: PathBuf,
     source: io::Error,
-}
-
-/// What became of a review that was to be recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Recorded {
-    /// It is a case file.
-    Written,
-    /// Its uid has a case file already.
-    Repeated,
-    /// Masked, it would get another verdict.
-    ChangedByMasking,
-    /// The case would have more bytes than it may.
-    TooLarge,
-    /// Too many reviews waited already.
-    Dropped,
-    /// The folder holds as many cases as it may.
-    Full,
-    /// The disk, or a bug; the log says what.
-    Failed,
-}
-
-impl Recorded {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Written, Self::Repeated, Self::ChangedByMasking, Self::TooLarge, Self::Dropped, Self::Full, Self::Failed];
-
-    /// The word in metrics.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Written => "written",
-            Self::Repeated => "repeated",
-            Self::ChangedByMasking => "changed_by_masking",
-            Self::TooLarge => "too_large",
-            Self::Dropped => "dropped",
-            Self::Full => "full",
-            Self::Failed => "failed",
-        }
-    }
 }
 
 /// Takes reviews to be written by a thread of its own.

@@ -206,7 +206,7 @@ impl Material {
             Some(blob) => {
                 let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(blob.roots()?), provider)
                     .build()
-                    .map_err(|error| TlsError::bad_certificate(blob, error))?;
+                    .map_err(|error| TlsError::bad_certificate(&blob.name, error))?;
                 builder.with_client_cert_verifier(verifier)
             }
         };
@@ -220,8 +220,8 @@ impl Blob {
     fn roots(&self) -> Result<RootCertStore, TlsError> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(&self.bytes) {
-            let certificate = certificate.map_err(|error| TlsError::bad_certificate(self, error))?;
-            roots.add(certificate).map_err(|error| TlsError::bad_certificate(self, error))?;
+            let certificate = certificate.map_err(|error| TlsError::bad_certificate(&self.name, error))?;
+            roots.add(certificate).map_err(|error| TlsError::bad_certificate(&self.name, error))?;
         }
         if roots.is_empty() {
             return Err(TlsError::NoCertificate { file: self.name.clone() });

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use fieldward::cluster::ca_bundle::CaBundle;
+use fieldward::cluster::endpoint::{BaseUrl, Endpoint};
 use fieldward::cluster::placement::{Registrations, place};
-use fieldward::cluster::registration::{BaseUrl, CaBundle, Endpoint, SideEffects, Trust, webhook};
+use fieldward::cluster::registration::{SideEffects, Trust, webhook};
 use fieldward::engine::{Builtin, Document, RuleSet};
 use k8s_openapi::Resource;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;

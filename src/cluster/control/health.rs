@@ -2,7 +2,8 @@
 
 use tokio::sync::watch;
 
-use super::{Followed, RegistrationState};
+use super::settings::Followed;
+use super::state::RegistrationState;
 use crate::cluster::api_error::{ApiError, ErrorClass};
 use crate::cluster::metrics::ClusterMetrics;
 use crate::cluster::placement::Registrations;

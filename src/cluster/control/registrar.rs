@@ -14,10 +14,12 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{AGAIN, AT_ONCE, FIELD_MANAGER};
+use super::settings::{AGAIN, AT_ONCE};
 use crate::cluster::api_error::ApiError;
+use crate::cluster::client::FIELD_MANAGER;
+use crate::cluster::drift::{asks_the_same, correction, is_applied};
 use crate::cluster::placement::{Placement, Registrations, place};
-use crate::cluster::registration::{LABEL, Trust, asks_the_same, correction, is_applied};
+use crate::cluster::registration::{LABEL, Trust};
 use crate::cluster::rejection;
 
 /// Forms of one webhook whose verdicts are remembered.

@@ -8,8 +8,8 @@ use k8s_openapi::api::admissionregistration::v1::ValidatingWebhook;
 use super::registrar::{Registered, Registrar, Verdict};
 use super::state::RegistrationState;
 use crate::cluster::api_error::ApiError;
+use crate::cluster::drift::asks_the_same;
 use crate::cluster::objects::{Outcome, Resolved};
-use crate::cluster::registration::asks_the_same;
 use crate::cluster::status;
 use crate::engine::RuleSet;
 

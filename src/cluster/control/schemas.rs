@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::RegistrationState;
+use super::state::RegistrationState;
 use crate::cluster::api_error::{ApiError, Once};
 use crate::cluster::client::{Cluster, ClusterError, Group};
 use crate::cluster::status::SchemaFit;

@@ -2,8 +2,6 @@
 
 use std::fmt::Display;
 
-use super::pair::Blob;
-
 /// One line that says which file cannot be used and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -79,7 +77,7 @@ pub enum TlsError {
 }
 
 impl TlsError {
-    pub(super) fn bad_certificate(blob: &Blob, reason: impl Display) -> Self {
-        Self::BadCertificate { file: blob.name.clone(), reason: reason.to_string() }
+    pub(super) fn bad_certificate(file: &str, reason: impl Display) -> Self {
+        Self::BadCertificate { file: file.to_owned(), reason: reason.to_string() }
     }
 }

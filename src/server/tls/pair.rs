@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::TlsError;
+use super::error::TlsError;
 
 /// A certificate chain with its key, valid when it was parsed.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Pair {
             Err(rustls::Error::InconsistentKeys(_)) => {
                 return Err(TlsError::Mismatch { chain: chain.name.clone(), key: key.name.clone() });
             }
-            Err(error) => return Err(TlsError::bad_certificate(chain, error)),
+            Err(error) => return Err(TlsError::bad_certificate(&chain.name, error)),
         }
         Ok(Self { certified: Arc::new(certified), not_after })
     }
@@ -64,7 +64,7 @@ impl Blob {
     fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(&self.bytes)
             .collect::<Result<_, _>>()
-            .map_err(|error| TlsError::bad_certificate(self, error))?;
+            .map_err(|error| TlsError::bad_certificate(&self.name, error))?;
         if certificates.is_empty() {
             return Err(TlsError::NoCertificate { file: self.name.clone() });
         }
@@ -76,7 +76,7 @@ impl Blob {
         let Some(own) = certificates.first() else {
             return Err(TlsError::NoCertificate { file: self.name.clone() });
         };
-        let (_, own) = X509Certificate::from_der(own).map_err(|error| TlsError::bad_certificate(self, error))?;
+        let (_, own) = X509Certificate::from_der(own).map_err(|error| TlsError::bad_certificate(&self.name, error))?;
         let now = OffsetDateTime::from(now).unix_timestamp();
         let (not_before, not_after) = (own.validity().not_before.timestamp(), own.validity().not_after.timestamp());
         if now < not_before {

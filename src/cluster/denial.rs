@@ -1,14 +1,39 @@
-//! What is told of a denial elsewhere: of which object, and why.
+//! Denials on their way to Events: of which object, and why.
 
 use serde::Deserialize;
 
-use super::Reply;
+use tokio::sync::mpsc;
+
+use crate::engine::Reply;
+
+/// How many denials may wait; more are dropped.
+const WAITING: usize = 256;
+
+/// Where denials go.
+#[derive(Debug, Clone)]
+pub struct Denials(mpsc::Sender<Denial>);
+
+impl Denials {
+    /// A way for denials and its other end.
+    pub fn channel() -> (Self, mpsc::Receiver<Denial>) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        (Self(sender), receiver)
+    }
+
+    /// Hands on what the reply denies, without waiting. Where too many wait it is dropped: an Event is a hint, no record.
+    pub fn offer(&self, reply: &Reply, review: &[u8]) {
+        let Ok(place) = self.0.try_reserve() else { return };
+        if let Some(denial) = Denial::of(reply, review) {
+            place.send(denial);
+        }
+    }
+}
 
 /// A denial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
     /// The object.
-    pub regarding: Regarding,
+    pub regarding: ObjectReference,
     /// What its user was told.
     pub message: String,
 }
@@ -19,14 +44,14 @@ impl Denial {
         if reply.allowed() != Some(false) {
             return None;
         }
-        let regarding = Regarding::of(review).filter(|regarding| !regarding.is_dry_run)?;
+        let regarding = ObjectReference::of(review).filter(|regarding| !regarding.is_dry_run)?;
         Some(Self { regarding, message: reply.message().to_owned() })
     }
 }
 
 /// The object of a review, as references to objects name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Regarding {
+pub struct ObjectReference {
     /// `group/version` of the kind that was asked for.
     pub api_version: String,
     /// The kind that was asked for.
@@ -81,7 +106,7 @@ struct Metadata {
     uid: String,
 }
 
-impl Regarding {
+impl ObjectReference {
     fn of(review: &[u8]) -> Option<Self> {
         let Review { request } = serde_json::from_slice(review).ok()?;
         let Kind { group, version, name: kind } = request.kind;
@@ -98,15 +123,15 @@ impl Regarding {
 
 #[cfg(test)]
 mod tests {
-    use super::Regarding;
+    use super::ObjectReference;
 
     #[test]
     fn an_object_is_named_as_it_was_asked_for() {
-        let told = |request: &str| Regarding::of(format!(r#"{{"request":{request}}}"#).as_bytes());
+        let told = |request: &str| ObjectReference::of(format!(r#"{{"request":{request}}}"#).as_bytes());
         let whole = r#"{"kind":{"group":"g","version":"v1","kind":"K"},"namespace":"n","name":"o","dryRun":true,
             "oldObject":{"metadata":{"uid":"u","name":"o"},"spec":{}},"object":{"metadata":{"uid":"other"}}}"#;
         let text = |text: &str| text.to_owned();
-        let expected = Regarding {
+        let expected = ObjectReference {
             api_version: text("g/v1"),
             kind: text("K"),
             namespace: text("n"),
@@ -115,7 +140,7 @@ mod tests {
             is_dry_run: true,
         };
         assert_eq!(told(whole), Some(expected));
-        let least = Regarding {
+        let least = ObjectReference {
             api_version: text("v1"),
             kind: text("K"),
             namespace: String::new(),

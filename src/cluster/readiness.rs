@@ -5,18 +5,18 @@ use std::time::SystemTime;
 
 use tokio::sync::watch;
 
-use crate::cluster::api_error::{ApiError, ErrorClass};
-use crate::cluster::control::{Followed, RegistrationState};
-use crate::cluster::keeping;
-use crate::cluster::objects::Resolved;
-use crate::cluster::placement::Registrations;
+use super::api_error::{ApiError, ErrorClass};
+use super::control::{Followed, RegistrationState};
+use super::keeping;
+use super::objects::Resolved;
+use super::placement::Registrations;
 use crate::engine::RuleSet;
 
 /// What a check says until the API server has answered at all.
 pub(super) const NO_ANSWER: &str = "the API server has not answered yet";
 
 /// What a check says: why it holds, or why not.
-type Verdict = Result<String, String>;
+type Check = Result<String, String>;
 
 /// Ready once the objects that were there at the start are in force, or once the API server says that this replica cannot list them: the
 /// other rules are in force then, and nobody else may be there to answer for them.
@@ -24,7 +24,7 @@ pub(super) async fn rules(
     mut followed: Followed,
     mut resolved: watch::Receiver<Arc<Resolved>>,
     mut rules: watch::Receiver<RuleSet>,
-    state: watch::Sender<Verdict>,
+    state: watch::Sender<Check>,
 ) {
     loop {
         let listed = followed.rules.borrow_and_update().clone();
@@ -55,7 +55,7 @@ pub(super) async fn rules(
 }
 
 /// What to say of listed UpdateRules, of which some wait to be in force; nothing new if the replica was ready, since it stays so.
-fn followed_rules(listed: usize, waiting: usize, was_ready: bool) -> Option<Verdict> {
+fn followed_rules(listed: usize, waiting: usize, was_ready: bool) -> Option<Check> {
     match waiting {
         0 => Some(Ok(format!("{listed} UpdateRules followed"))),
         _ if was_ready => None,
@@ -65,7 +65,7 @@ fn followed_rules(listed: usize, waiting: usize, was_ready: bool) -> Option<Verd
 }
 
 /// What to say while the UpdateRules cannot be listed. An error that passes by itself is waited for.
-fn unlisted(error: &ApiError) -> Verdict {
+fn unlisted(error: &ApiError) -> Check {
     let text = format!("cannot list UpdateRules: {error}");
     if matches!(error.class, ErrorClass::Forbidden | ErrorClass::NotFound) { Ok(text) } else { Err(text) }
 }
@@ -76,7 +76,7 @@ pub(super) async fn registration(
     mut registration: watch::Receiver<RegistrationState>,
     keeps: bool,
     mut shown: watch::Receiver<Vec<u8>>,
-    state: watch::Sender<Verdict>,
+    state: watch::Sender<Check>,
 ) {
     loop {
         let own = String::from_utf8_lossy(&shown.borrow_and_update()).into_owned();
@@ -109,7 +109,7 @@ pub(super) async fn registration(
     }
 }
 
-fn publish(state: &watch::Sender<Verdict>, verdict: Verdict) {
+fn publish(state: &watch::Sender<Check>, verdict: Check) {
     state.send_if_modified(|before| {
         let differs = *before != verdict;
         *before = verdict;
@@ -130,7 +130,7 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
-    fn verdict(&self, is_trusted: impl Fn(&str) -> bool) -> Verdict {
+    fn verdict(&self, is_trusted: impl Fn(&str) -> bool) -> Check {
         let Some(registrations) = self.registrations else {
             let Some(error) = self.watch_error else { return Err(NO_ANSWER.to_owned()) };
             let text = format!("cannot list ValidatingWebhookConfigurations: {error}");

@@ -1,0 +1,80 @@
+//! What a process is told of its place in the cluster, what it follows there, and what it has made of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::cluster::api_error::ApiError;
+use crate::cluster::certificates::Subject;
+use crate::cluster::endpoint::Endpoint;
+use crate::cluster::keeping::{Kept, Lifetimes};
+use crate::cluster::objects::{Resolved, RuleObject};
+use crate::cluster::placement::Registrations;
+use crate::cluster::registration::Trust;
+use crate::engine::RuleSet;
+
+/// Requests under way at once.
+pub(super) const AT_ONCE: usize = 8;
+
+/// Everything is looked at again after this time, whatever is heard.
+pub(super) const AGAIN: Duration = Duration::from_secs(10 * 60);
+
+/// What a process is told of its place in the cluster.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The name of the configurations that it keeps, of the lease, and of itself.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Which replica it is.
+    pub identity: String,
+    /// Where the API server reaches it.
+    pub endpoint: Endpoint,
+    /// Whether an Event is written for each denial.
+    pub writes_events: bool,
+    /// By what the API server trusts it.
+    pub certificates: Certificates,
+}
+
+/// Whose certificates there are.
+#[derive(Debug, Clone)]
+pub enum Certificates {
+    /// Its own, in a Secret.
+    Kept {
+        /// The Secret's name.
+        secret: String,
+        /// What the certificate is for.
+        subjects: Vec<Subject>,
+        /// How long they are valid.
+        lifetimes: Lifetimes,
+    },
+    /// Somebody else's: what to trust is given, or filled in by somebody else.
+    Given(Trust),
+}
+
+/// What the process follows in the cluster.
+#[derive(Debug, Clone)]
+pub struct Followed {
+    /// The rules; none until they were listed once.
+    pub rules: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
+    /// The certificates; none until there are some.
+    pub certificates: watch::Receiver<Option<Arc<Kept>>>,
+    /// The registrations by name; none until they were listed once.
+    pub registrations: watch::Receiver<Option<Arc<Registrations>>>,
+    /// The error of the watch of rules; none while it works.
+    pub rules_error: watch::Receiver<Option<ApiError>>,
+    /// The error of the watch of registrations; none while it works.
+    pub registrations_error: watch::Receiver<Option<ApiError>>,
+    /// The error of the watch of the Secret; none while it works.
+    pub secret_error: watch::Receiver<Option<ApiError>>,
+}
+
+/// What the process has made of it.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// The rules in force.
+    pub rules: watch::Receiver<RuleSet>,
+    /// What is said of the objects.
+    pub resolved: watch::Receiver<Arc<Resolved>>,
+}

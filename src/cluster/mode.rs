@@ -1,0 +1,163 @@
+//! What a server does in a cluster: it follows the rules there, and keeps the registration and the certificates.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::certificates::{self, IssueError};
+use super::client::{Access, ClusterError};
+use super::control::{Certificates, Control, Followed, Lacking, Made, Settings};
+use super::denial::{Denial, Denials};
+use super::keeping::Kept;
+use super::metrics::ClusterMetrics;
+use super::objects::Resolved;
+use super::readiness;
+use super::reading::{Reading, RuleFiles};
+use crate::engine::RuleSet;
+
+/// How long the certificate is valid that is shown until the cluster's is there; no client trusts it.
+const UNTIL_THEN: Duration = Duration::from_secs(24 * 3600);
+
+/// A certificate chain and its key, PEM, which change while they are shown.
+pub type SharedCertificate = Arc<ArcSwap<(String, String)>>;
+
+/// What a check of `/readyz` says: why it holds, or why not.
+pub type CheckState = watch::Receiver<Result<String, String>>;
+
+/// Why a server cannot work in a cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No certificate can be made.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
+    /// The metrics.
+    #[error(transparent)]
+    Metrics(#[from] prometheus::Error),
+    /// There is no cluster to ask.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+}
+
+/// The cluster's half of a server.
+pub struct ClusterMode {
+    control: Control,
+    followed: Followed,
+    certificate: Option<SharedCertificate>,
+    resolved: watch::Receiver<Arc<Resolved>>,
+    reading: Arc<Reading>,
+    metrics: prometheus::Registry,
+    changed: Arc<Notify>,
+    is_synced: watch::Sender<Result<String, String>>,
+    is_trusted: watch::Sender<Result<String, String>>,
+    denials: Option<(Denials, mpsc::Receiver<Denial>)>,
+}
+
+impl ClusterMode {
+    /// Begins to follow the cluster.
+    ///
+    /// # Errors
+    /// As [`StartError`] has them.
+    pub async fn start(access: &Access, settings: Settings, files: RuleFiles) -> Result<Self, StartError> {
+        let certificate = match &settings.certificates {
+            Certificates::Given(_) => None,
+            Certificates::Kept { subjects, .. } => {
+                let issued = certificates::issue(subjects, SystemTime::now(), UNTIL_THEN)?;
+                Some(Arc::new(ArcSwap::from_pointee((issued.certificate, issued.key))))
+            }
+        };
+        let denials = settings.writes_events.then(Denials::channel);
+        let metrics = prometheus::Registry::new();
+        let control = Control::start(access, settings, ClusterMetrics::register(&metrics)?).await?;
+        let followed = control.followed();
+        let (sender, resolved) = watch::channel(Arc::default());
+        let reading = Reading::new(files, followed.rules.clone(), sender);
+        let waiting = || watch::Sender::new(Err(readiness::NO_ANSWER.to_owned()));
+        Ok(Self {
+            control,
+            followed,
+            certificate,
+            resolved,
+            reading: Arc::new(reading),
+            metrics,
+            changed: Arc::default(),
+            is_synced: waiting(),
+            is_trusted: waiting(),
+            denials,
+        })
+    }
+
+    /// The certificate that the cluster keeps, if it does.
+    pub fn certificate(&self) -> Option<SharedCertificate> {
+        self.certificate.clone()
+    }
+
+    /// The rules of files and objects.
+    pub fn reading(&self) -> Arc<Reading> {
+        Arc::clone(&self.reading)
+    }
+
+    /// Is notified when the objects have changed.
+    pub fn changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
+    }
+
+    /// Its metrics.
+    pub fn metrics(&self) -> prometheus::Registry {
+        self.metrics.clone()
+    }
+
+    /// Where denials go that become Events, if they do.
+    pub fn denials(&self) -> Option<Denials> {
+        self.denials.as_ref().map(|(denials, _)| denials.clone())
+    }
+
+    /// What must hold for the replica to be ready, by name.
+    pub fn readiness(&self) -> [(&'static str, CheckState); 2] {
+        [("cluster-rules", self.is_synced.subscribe()), ("registration", self.is_trusted.subscribe())]
+    }
+
+    /// What goes on beside serving, for ever: `rules` are those in force, `shown` is the certificate chain that is shown, and `lacking` says
+    /// what the schemas lack of the rules.
+    pub fn run(
+        self,
+        rules: watch::Receiver<RuleSet>,
+        shown: watch::Receiver<Vec<u8>>,
+        lacking: Arc<Lacking>,
+    ) -> impl Future<Output = ()> + use<> {
+        let made = Made { rules: rules.clone(), resolved: self.resolved.clone() };
+        let Self { control, followed, certificate, resolved, changed, is_synced, is_trusted, denials, .. } = self;
+        let (keeps, registration) = (certificate.is_some(), control.registration());
+        async move {
+            tokio::join!(
+                control.run(made, denials.map(|(_, receiver)| receiver), lacking),
+                notify(followed.rules.clone(), changed),
+                show(followed.certificates.clone(), certificate),
+                readiness::rules(followed.clone(), resolved, rules, is_synced),
+                readiness::registration(followed, registration, keeps, shown, is_trusted),
+            );
+        }
+    }
+}
+
+/// Tells the reader of rules of changes.
+async fn notify<T>(mut objects: watch::Receiver<T>, changed: Arc<Notify>) {
+    while objects.changed().await.is_ok() {
+        changed.notify_one();
+    }
+}
+
+/// Shows the certificate that the cluster keeps.
+async fn show(mut certificates: watch::Receiver<Option<Arc<Kept>>>, shown: Option<SharedCertificate>) {
+    let Some(shown) = shown else { return };
+    loop {
+        if let Some(certificates) = &*certificates.borrow_and_update() {
+            let (chain, key) = certificates.pair();
+            shown.store(Arc::new((chain.to_owned(), key.to_owned())));
+        }
+        if certificates.changed().await.is_err() {
+            return;
+        }
+    }
+}
