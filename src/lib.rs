@@ -1,11 +1,13 @@
 //! fieldward is a validating admission webhook for Kubernetes that lets an update change the documented mutable fields of a kind
 //! and nothing else.
 //!
-//! The rooms, each using only those to its right: [`cli`] → {[`server`], [`cluster`]} → [`engine`].
+//! The rooms, each using only those to its right: [`cli`] → {[`server`], [`cluster`], [`export`], [`analysis`]} → [`engine`].
 //!
 //! - [`engine`]: the decision, pure. One door: [`admit`].
-//! - [`server`]: TLS, HTTP, metrics around it.
-//! - [`cluster`]: what Kubernetes must be told, registration and certificates, and the kinds that it says it serves.
+//! - [`analysis`]: questions about rules, pure.
+//! - [`export`]: a rule as a ValidatingAdmissionPolicy, pure.
+//! - [`server`]: TLS, HTTP, metrics around the engine.
+//! - [`cluster`]: what Kubernetes must be told, registration and certificates.
 //! - [`cli`]: text in, exit code out.
 
 pub mod analysis;

@@ -7,14 +7,14 @@ use anyhow::{Context, anyhow, bail};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::engine::harmless;
+use crate::engine::escape_control;
 
 /// The path that stands for standard input.
 pub const STDIN: &str = "-";
 
 /// The path as errors and reports name it.
 pub fn name_of(path: &Path) -> String {
-    if path.as_os_str() == STDIN { "standard input".to_owned() } else { harmless(&path.display().to_string()) }
+    if path.as_os_str() == STDIN { "standard input".to_owned() } else { escape_control(&path.display().to_string()) }
 }
 
 /// The bytes of a file, or of standard input for `-`; without a byte order mark.
@@ -64,7 +64,7 @@ fn yaml(name: &str, bytes: &[u8]) -> anyhow::Result<Vec<Value>> {
 pub fn json_error(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-    format!("{}:{}: {}", error.line(), error.column(), harmless(message))
+    format!("{}:{}: {}", error.line(), error.column(), escape_control(message))
 }
 
 /// `line:column: message`, on one line.
@@ -73,7 +73,7 @@ pub fn yaml_error(error: &serde_saphyr::Error) -> String {
     let rendered = error.to_string();
     let message = rendered.split(" at line ").next().unwrap_or_default();
     let message = message.strip_prefix("error: ").unwrap_or(message);
-    format!("{line}:{column}: {}", harmless(&message.lines().collect::<Vec<_>>().join(" ")))
+    format!("{line}:{column}: {}", escape_control(&message.lines().collect::<Vec<_>>().join(" ")))
 }
 
 /// Whether the file's name says that it holds JSON or YAML.

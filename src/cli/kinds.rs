@@ -10,7 +10,7 @@ use crate::analysis::kinds::{self, Kind, ServedVersion};
 use crate::analysis::lint::schema::{Catalogue, Source};
 use crate::cli::documents;
 use crate::cluster::client::{Access, Cluster, Group};
-use crate::engine::{Rule, harmless};
+use crate::engine::{Rule, escape_control};
 
 /// Where the kinds are read from; nothing if rules are looked at by themselves.
 #[derive(Debug, Clone, clap::Args)]
@@ -74,8 +74,8 @@ fn kinds_of(path: &Path) -> anyhow::Result<(Vec<String>, Vec<Kind>)> {
     let (mut found, mut all) = (BTreeSet::new(), Vec::new());
     for document in documents::as_json(&name, documents::read(path)?)? {
         let document: Value = serde_json::from_slice(&document).map_err(|error| anyhow!("{name}:{}", documents::json_error(&error)))?;
-        found.extend(document.get("kind").and_then(Value::as_str).map(harmless));
-        all.extend(kinds::in_document(&document).map_err(|error| anyhow!("{name}: {}", harmless(&error.to_string())))?);
+        found.extend(document.get("kind").and_then(Value::as_str).map(escape_control));
+        all.extend(kinds::in_document(&document).map_err(|error| anyhow!("{name}: {}", escape_control(&error.to_string())))?);
     }
     Ok((found.into_iter().collect(), all))
 }

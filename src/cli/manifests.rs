@@ -97,7 +97,7 @@ fn trust(args: &Args) -> anyhow::Result<Trust> {
     let Some(certificate) = &args.cert_manager else { return Ok(Trust::Elsewhere) };
     let (namespace, name) = certificate.split_once('/').unwrap_or((&args.service_namespace, certificate));
     if dns_label(namespace).is_err() || name.is_empty() || name.split('.').any(|label| dns_label(label).is_err()) {
-        bail!("expected a Certificate as NAME or NAMESPACE/NAME, found `{}`", crate::engine::harmless(certificate));
+        bail!("expected a Certificate as NAME or NAMESPACE/NAME, found `{}`", crate::engine::escape_control(certificate));
     }
     Ok(Trust::CertManager { certificate: format!("{namespace}/{name}"), bundle: None })
 }

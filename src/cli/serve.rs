@@ -17,7 +17,7 @@ use super::exempt_args::ExemptArgs;
 use super::quantity::{address, bytes, duration, positive_duration};
 use super::rule_args::RuleArgs;
 use crate::cluster::certificates::{self, Subject};
-use crate::engine::{RuleSet, admit, harmless};
+use crate::engine::{RuleSet, admit, escape_control};
 use crate::server::reload::{self, Fingerprint};
 use crate::server::shutdown::{Leaving, Outcome};
 use crate::server::{BindError, Bound, Config, accept, body, log, record, shutdown, tls};
@@ -186,7 +186,7 @@ fn reloading(rules: &RuleArgs, exempt: &ExemptArgs, started_with: Fingerprint, e
         return None;
     }
     let files = rules.clone();
-    let read = move || files.documents().map(Into::into).map_err(|error| harmless(&format!("{error:#}")));
+    let read = move || files.documents().map(Into::into).map_err(|error| escape_control(&format!("{error:#}")));
     Some(reload::Source {
         builtin: rules.builtin(),
         exemptions: exempt.exemptions(),

@@ -8,7 +8,7 @@ use kube::core::Status;
 use kube::runtime::watcher;
 use rustls::{CertificateError, OtherError};
 
-use crate::engine::{cut_bytes, harmless};
+use crate::engine::{cut_bytes, escape_control};
 
 /// Bytes of the API server's message that a sentence holds at most: it may quote whole objects.
 const MESSAGE: usize = 300;
@@ -149,7 +149,7 @@ impl From<&watcher::Error> for ApiError {
 
 /// One line without control characters, and not longer than a status or a log line should be.
 fn short(text: &str) -> String {
-    cut_bytes(&harmless(text.trim()), MESSAGE)
+    cut_bytes(&escape_control(text.trim()), MESSAGE)
 }
 
 /// An error and its causes, each once, on one line.

@@ -27,11 +27,11 @@ use super::api_error::{ApiError, Once};
 use super::client::{Access, Cluster, ClusterError};
 use super::denial::Denial;
 use super::events;
-use super::keeping::Kept;
 use super::metrics::ClusterMetrics;
 use super::objects::RuleObject;
 use super::placement::{MOST_CONFIGURATIONS, Registrations, numbered};
 use super::registration::LABEL;
+use super::tls_rotation::TlsBundle;
 use super::update_rule::UpdateRule;
 
 use health::WatchErrors;
@@ -99,7 +99,7 @@ impl Control {
             registrations_sender.send_replace(Some(Arc::new(own)));
         }));
 
-        if let Certificates::Kept { secret, .. } = &settings.certificates {
+        if let Certificates::Managed { secret, .. } = &settings.certificates {
             let api: Api<Secret> = Api::namespaced(client.clone(), &settings.namespace);
             let one = watcher::Config::default().fields(&format!("metadata.name={secret}"));
             tasks.spawn(follow::all(
@@ -110,7 +110,7 @@ impl Control {
                 |secret: Secret| secret,
                 move |found| {
                     let secret = found.values().next().cloned();
-                    match secret.as_ref().map(Kept::of) {
+                    match secret.as_ref().map(TlsBundle::of) {
                         Some(Ok(kept)) => drop(kept_sender.send_replace(Some(Arc::new(kept)))),
                         // What was read before goes on being shown.
                         Some(Err(error)) => tracing::error!(%error, "the certificates in the Secret cannot be used"),

@@ -10,11 +10,11 @@ use super::certificates::{self, IssueError};
 use super::client::{Access, ClusterError};
 use super::control::{Certificates, Control, Followed, Lacking, Made, Settings};
 use super::denial::{Denial, Denials};
-use super::keeping::Kept;
 use super::metrics::ClusterMetrics;
 use super::objects::Resolved;
 use super::readiness;
 use super::reading::{Reading, RuleFiles};
+use super::tls_rotation::TlsBundle;
 use crate::engine::RuleSet;
 
 /// How long the certificate is valid that is shown until the cluster's is there; no client trusts it.
@@ -62,7 +62,7 @@ impl ClusterMode {
     pub async fn start(access: &Access, settings: Settings, files: RuleFiles) -> Result<Self, StartError> {
         let certificate = match &settings.certificates {
             Certificates::Given(_) => None,
-            Certificates::Kept { subjects, .. } => {
+            Certificates::Managed { subjects, .. } => {
                 let issued = certificates::issue(subjects, SystemTime::now(), UNTIL_THEN)?;
                 Some(Arc::new(ArcSwap::from_pointee((issued.certificate, issued.key))))
             }
@@ -149,7 +149,7 @@ async fn notify<T>(mut objects: watch::Receiver<T>, changed: Arc<Notify>) {
 }
 
 /// Shows the certificate that the cluster keeps.
-async fn show(mut certificates: watch::Receiver<Option<Arc<Kept>>>, shown: Option<SharedCertificate>) {
+async fn show(mut certificates: watch::Receiver<Option<Arc<TlsBundle>>>, shown: Option<SharedCertificate>) {
     let Some(shown) = shown else { return };
     loop {
         if let Some(certificates) = &*certificates.borrow_and_update() {

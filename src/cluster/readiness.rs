@@ -7,9 +7,9 @@ use tokio::sync::watch;
 
 use super::api_error::{ApiError, ErrorClass};
 use super::control::{Followed, RegistrationState};
-use super::keeping;
 use super::objects::Resolved;
 use super::placement::Registrations;
+use super::tls_rotation;
 use crate::engine::RuleSet;
 
 /// What a check says until the API server has answered at all.
@@ -93,7 +93,7 @@ pub(super) async fn registration(
             secret_error: secret_error.as_ref(),
             failure: own_registration.failure().filter(|_| own_registration.leads),
         };
-        publish(&state, known.verdict(|bundle| keeping::is_trusted(&own, bundle, SystemTime::now())));
+        publish(&state, known.verdict(|bundle| tls_rotation::is_trusted(&own, bundle, SystemTime::now())));
         let changed = tokio::select! {
             changed = shown.changed() => changed,
             changed = followed.registrations.changed() => changed,

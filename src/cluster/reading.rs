@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use super::objects::{Resolved, RuleObject};
-use crate::engine::{Builtin, Document, RuleSet, harmless};
+use crate::engine::{Builtin, Document, RuleSet, escape_control};
 
 /// The rules that are no objects.
 pub struct RuleFiles {
@@ -64,7 +64,8 @@ impl Reading {
         };
         if last.as_ref().is_none_or(|last| last.files != files || !say_the_same(&last.objects, &objects)) {
             let before = self.resolved.borrow().clone();
-            let resolved = Resolved::new(self.files.builtin, &files, &objects, &before).map_err(|errors| harmless(&errors.to_string()))?;
+            let resolved =
+                Resolved::new(self.files.builtin, &files, &objects, &before).map_err(|errors| escape_control(&errors.to_string()))?;
             self.resolved.send_replace(Arc::new(resolved));
             *last = Some(Last { files: files.clone(), objects });
         }
@@ -76,7 +77,7 @@ impl Reading {
     /// The texts of files, if they can be in force.
     fn usable(&self, files: Vec<Document>, last: Option<&Last>) -> Result<Vec<Document>, String> {
         if last.is_none_or(|last| last.files != files) {
-            RuleSet::load(self.files.builtin, &files).map_err(|errors| harmless(&errors.to_string()))?;
+            RuleSet::load(self.files.builtin, &files).map_err(|errors| escape_control(&errors.to_string()))?;
         }
         Ok(files)
     }

@@ -6,7 +6,7 @@ use kube::core::Status;
 use kube::core::response::StatusCause;
 use serde_json::Value;
 
-use crate::engine::{cut_bytes, harmless};
+use crate::engine::{cut_bytes, escape_control};
 
 /// Bytes of the sentence at most.
 const SENTENCE: usize = 300;
@@ -84,7 +84,7 @@ fn first_line(message: &str) -> String {
 }
 
 fn short(text: &str) -> String {
-    cut_bytes(&harmless(text.trim()), SENTENCE)
+    cut_bytes(&escape_control(text.trim()), SENTENCE)
 }
 
 #[cfg(test)]

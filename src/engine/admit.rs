@@ -7,14 +7,15 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause};
 use serde_json::Value;
 
-use super::activation::{ConditionFailure, Conditions, Grants, Inputs};
-use super::alignment::{Extent, Sheet};
+use super::activation::{ActiveEntries, ConditionFailure, Conditions, Inputs};
+use super::alignment::{Alignment, Extent};
 use super::answer::{
-    self, Decision, Found, Judgement, Part, Reply, Report, Response, RuleOutcome, Secrets, Subject, Warning, defused, details, failure,
+    self, Decision, Found, Judgement, Part, Reply, Report, Response, RuleOutcome, Secrets, Subject, Warning, break_recreate_trigger,
+    details, failure,
 };
 use super::condition::{AT_ONCE, BUDGET};
-use super::review::{Operation, Review, Unjudgeable, Way, uid_in_prefix};
-use super::rule::{Effect, Entry, Reason, Rule, RuleName, RuleSet, cut, harmless, mutable_text};
+use super::review::{Operation, ReadMode, Review, Unjudgeable, uid_in_prefix};
+use super::rule::{Effect, Entry, Reason, Rule, RuleName, RuleSet, cut, escape_control, mutable_text};
 use super::verdict;
 
 /// How many bytes of a body over the cap [`refuse_oversized`] looks at.
@@ -22,29 +23,29 @@ pub const PREFIX: usize = 64 * 1024;
 
 /// Judges one request body.
 pub fn admit(rules: &RuleSet, body: &[u8]) -> Reply {
-    admit_within(BUDGET, rules, body, Way::Fast)
+    admit_within(BUDGET, rules, body, ReadMode::Fast)
 }
 
 /// The same reply without the fast path: both objects are read and compared in whole. It is the reference that [`admit`] is tested against.
 pub fn admit_plainly(rules: &RuleSet, body: &[u8]) -> Reply {
-    admit_within(BUDGET, rules, body, Way::Plain)
+    admit_within(BUDGET, rules, body, ReadMode::Plain)
 }
 
 /// The same reply, none if the rules' conditions take so long that others should not wait for it; what was spent till then is lost.
 pub fn admit_at_once(rules: &RuleSet, body: &[u8]) -> Option<Reply> {
-    Some(admit_within(AT_ONCE, rules, body, Way::Fast)).filter(|reply| !reply.ran_out)
+    Some(admit_within(AT_ONCE, rules, body, ReadMode::Fast)).filter(|reply| !reply.ran_out)
 }
 
 /// Judges one request body; the conditions have that budget.
-pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8], way: Way) -> Reply {
-    let review = match Review::parse(body, way) {
+pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8], mode: ReadMode) -> Reply {
+    let review = match Review::parse(body, mode) {
         Ok(review) => review,
         Err(error) => return Reply::sentence(400, &error.to_string()),
     };
     let reply = match &review.operation {
         Operation::Other => Response { uid: &review.uid, allowed: true, ..Response::default() }.into_reply(),
         Operation::Unknown(operation) => {
-            let error = Unjudgeable::Operation(cut(&harmless(operation), 64));
+            let error = Unjudgeable::Operation(cut(&escape_control(operation), 64));
             unjudged(rules, &review, &matching(rules, &review), &error)
         }
         Operation::Update => update(budget, rules, &review),
@@ -60,7 +61,7 @@ pub fn refuse_oversized(prefix: &[u8], cap: usize) -> Reply {
     let prefix = prefix.get(..PREFIX.min(prefix.len())).unwrap_or_default();
     let Some(uid) = uid_in_prefix(prefix) else { return Reply::sentence(413, &message) };
     let status = failure(413, "RequestEntityTooLarge", message);
-    let subject = Subject { uid: defused(&cut(&harmless(&uid), 512)), ..Subject::default() };
+    let subject = Subject { uid: break_recreate_trigger(&cut(&escape_control(&uid), 512)), ..Subject::default() };
     let mut reply = Response { uid: &uid, allowed: false, status: Some(status), ..Response::default() }.into_reply();
     reply.code = Some(413);
     reply.about(subject)
@@ -75,7 +76,7 @@ fn update(budget: u64, rules: &RuleSet, review: &Review<'_>) -> Reply {
         let resource = format!("{}{subresource}.{}{group} ({})", target.resource, target.version, target.kind);
         return Reply::sentence(
             404,
-            &format!("no rule speaks of {}, so nothing says what an update of it may change", cut(&harmless(&resource), 512)),
+            &format!("no rule speaks of {}, so nothing says what an update of it may change", cut(&escape_control(&resource), 512)),
         );
     }
     let secrets = if review.is_secret() { Secrets::everything() } else { Secrets::declared(rules.matching_in_whole(&target)) };
@@ -102,10 +103,10 @@ fn is_granted(entry: &Entry, review: &Review<'_>) -> bool {
 }
 
 fn judge<'a>(rule: &'a Rule, conditions: &Conditions<'_, 'a>, old: &'a Value, new: &'a Value) -> Result<Found<'a>, Unjudgeable> {
-    let grants = Grants::of(rule, conditions);
-    let sheet = Sheet::new(rule, &grants, old, new, Extent::Differing);
-    let findings = verdict::judge(rule, &grants, &sheet)?;
-    Ok(Found { rule, sheet, findings, failures: grants.failures(rule) })
+    let active_entries = ActiveEntries::of(rule, conditions);
+    let alignment = Alignment::new(rule, &active_entries, old, new, Extent::Differing);
+    let findings = verdict::judge(rule, &active_entries, &alignment)?;
+    Ok(Found { rule, alignment, findings, failures: active_entries.failures(rule) })
 }
 
 /// What all rules made of a review, without a hold on the two objects.
@@ -189,7 +190,7 @@ fn respond(rules: &RuleSet, review: &Review<'_>, judged: Judged) -> Reply {
 /// The refusal by the rules that deny, with what they found together.
 fn denial(review: &Review<'_>, denying: &[&Found<'_>], report: &Report, mutable: impl Fn(&Found<'_>) -> (RuleName, Arc<str>)) -> Status {
     let parts: Vec<Part<'_>> = denying.iter().map(|found| Part { rule: found.rule.name.as_str(), mutable: mutable(found).1 }).collect();
-    let kind = harmless(review.kind());
+    let kind = escape_control(review.kind());
     let (code, reason) =
         if denying.iter().all(|found| found.rule.reason == Reason::Invalid) { (422, "Invalid") } else { (403, "Forbidden") };
     let causes = report.violations().into_iter().map(|change| StatusCause {
@@ -207,12 +208,12 @@ fn warnings(review: &Review<'_>, warning: &[&Found<'_>], secrets: &Secrets) -> V
         warning.iter().map(|found| (found.rule.name.as_str(), Report::of(review, &[*found], secrets))).collect();
     let warnings: Vec<Warning<'_>> =
         reports.iter().map(|(rule, report)| Warning { rule, changes: report.violations(), total: report.total }).collect();
-    answer::warnings(&harmless(review.kind()), &warnings)
+    answer::warnings(&escape_control(review.kind()), &warnings)
 }
 
 /// A review whose content cannot be judged: what follows is what follows from a violation.
 fn unjudged(rules: &RuleSet, review: &Review<'_>, matching: &[&Rule], error: &Unjudgeable) -> Reply {
-    let message = defused(&format!("the update cannot be judged: {error}"));
+    let message = break_recreate_trigger(&format!("the update cannot be judged: {error}"));
     let decisions: Vec<RuleOutcome> = matching
         .iter()
         .map(|rule| RuleOutcome { rule: rule.name.clone(), decision: consequence(rules, rule, review), violations: 0 })

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::rule::harmless;
+use super::rule::escape_control;
 
 const API_VERSION: &str = "fieldward.io/v1alpha1";
 const KIND: &str = "UpdateCase";
@@ -82,13 +82,13 @@ impl<R> CaseDocument<R> {
     pub fn parsed(self) -> Result<Case<R>, NotACase> {
         for (what, expected, found) in [("apiVersion", API_VERSION, &self.api_version), ("kind", KIND, &self.kind)] {
             if found != expected {
-                return Err(NotACase::Type { what, expected, found: harmless(found) });
+                return Err(NotACase::Type { what, expected, found: escape_control(found) });
             }
         }
         if self.metadata.name.is_empty() {
             return Err(NotACase::Name);
         }
-        Ok(Case { name: harmless(&self.metadata.name), expect: self.expect, review: self.review })
+        Ok(Case { name: escape_control(&self.metadata.name), expect: self.expect, review: self.review })
     }
 }
 

@@ -1,12 +1,16 @@
 //! The decision: bytes and values in, values out. No async, no IO, no clock, no environment, no logging.
 //!
-//! One door: [`admit()`]. Behind it, as data flows: [`path`](Path) and pattern (what a rule writes, and all of it as one
-//! tree), [`rules`](RuleSet) (documents and what they mean), review (the wire), condition (CEL: which
-//! entries are there), canonical (both objects in a form whose
-//! addresses never shift), diff (`json_patch`), verdict (from the root down), ownership (whose
-//! value a refused change touches), words (messages), [`reply`](Reply).
+//! One door: [`admit()`]. Behind it the floors, each using only those below it:
 //!
-//! Beside it: [`case`](Case) (a review and what is expected of it) and [`record()`], which makes a case of a review.
+//! - answer: the report of all changes, its messages, and the bytes of the response ([`Reply`]);
+//! - verdict: `json_patch::diff` on the aligned objects, judged from the root down;
+//! - alignment: both objects side by side, location by location;
+//! - activation: which entries are active in this review, by requester and by condition;
+//! - review: the wire, and a compact form of both objects;
+//! - condition: CEL at load time ([`Condition`]);
+//! - rule: the document, its paths, the tree of a rule, and sets of rules ([`RuleSet`]).
+//!
+//! Beside them: [`case`](Case) (a review and what is expected of it) and [`record()`], which makes a case of a review.
 
 mod activation;
 mod admit;
@@ -32,6 +36,6 @@ pub(crate) use rule::cut_bytes;
 pub use rule::{
     Actions, Builtin, Condition, Declaration, Document, Effect, Entry, Equal, Equality, Exemptions, FailurePolicy, LONGEST_NAME,
     LabelSelector, MatchCondition, Meaning, OWNED, Path, PathError, Read, Reason, Requesters, ResourceRule, Rule, RuleError, RuleErrors,
-    RuleName, RuleSet, SelectionKey, SelectorExpression, SpecSchema, Step, Verb, Verbs, escape_json, harmless,
+    RuleName, RuleSet, SelectionKey, SelectorExpression, SpecSchema, Step, Verb, Verbs, escape_control, escape_json,
 };
 pub use verdict::ChangeKind;

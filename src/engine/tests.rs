@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::activation::{Conditions, Grants, Inputs};
-use super::alignment::{Extent, Sheet};
+use super::activation::{ActiveEntries, Conditions, Inputs};
+use super::alignment::{Alignment, Extent};
 use super::condition::BUDGET;
-use super::review::{Review, Way};
+use super::review::{ReadMode, Review};
 use super::verdict::diff;
 use super::{Builtin, Change, Document, Reply, Rule, RuleSet, Shown, admit, admit_plainly, verdict};
 
@@ -563,19 +563,19 @@ fn both_extents_of_the_canonical_form_tell_the_same() {
     let old = json!({"t": [{"name": "a", "r": 1, "k": {"x": [1, {}]}}, {"name": "b"}, {"name": "c"}], "l": [1, 2], "s": [1, "a"], "q": "1", "spec": {"a": {"b": 1, "c": {}}}});
     let new = json!({"t": [{"name": "c"}, {"name": "a", "r": 2, "k": {"x": [1, []]}}], "l": {"0": 1}, "s": ["a", 2, 1], "q": 1, "spec": {"d": null}});
     let body = review(ADMIN, ("example.com", "Widget"), &old, &new);
-    let review = Review::parse(&body, Way::Plain).expect("a review");
+    let review = Review::parse(&body, ReadMode::Plain).expect("a review");
     let inputs = Inputs::new(&review, &old, &new);
     let conditions = Conditions::of(&[rule], &inputs, BUDGET);
-    let grants = Grants::of(rule, &conditions);
+    let active_entries = ActiveEntries::of(rule, &conditions);
     let tell = |extent: Extent| {
-        let sheet = Sheet::new(rule, &grants, &old, &new, extent);
-        let mut patched = sheet.old.clone();
-        json_patch::patch(&mut patched, &json_patch::diff(&sheet.old, &sheet.new)).expect("the patch applies");
-        assert_eq!(patched, sheet.new);
-        assert!(!diff::changed(&sheet.old, &sheet.new).expect("locations").is_empty());
-        let findings = verdict::judge(rule, &grants, &sheet).expect("a verdict");
-        let told = findings.iter().map(|finding| (format!("{:?}", sheet.segments(finding.at)), finding.kind, finding.standing));
-        (sheet.locations.len(), told.collect::<Vec<_>>())
+        let alignment = Alignment::new(rule, &active_entries, &old, &new, extent);
+        let mut patched = alignment.old.clone();
+        json_patch::patch(&mut patched, &json_patch::diff(&alignment.old, &alignment.new)).expect("the patch applies");
+        assert_eq!(patched, alignment.new);
+        assert!(!diff::changed(&alignment.old, &alignment.new).expect("locations").is_empty());
+        let findings = verdict::judge(rule, &active_entries, &alignment).expect("a verdict");
+        let told = findings.iter().map(|finding| (format!("{:?}", alignment.segments(finding.at)), finding.kind, finding.standing));
+        (alignment.locations.len(), told.collect::<Vec<_>>())
     };
     let (differing, everything) = (tell(Extent::Differing), tell(Extent::Everything));
     assert_eq!(differing.1, everything.1);

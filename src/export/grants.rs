@@ -1,4 +1,4 @@
-//! When an entry is there: by requester, and by condition, at a location.
+//! When an entry is active: by requester, and by condition, at a location.
 
 use k8s_openapi::api::admissionregistration::v1::Variable;
 
@@ -53,7 +53,7 @@ impl Grants {
         self.grants.get(entry).map(|grant| grant.verbs).unwrap_or_default()
     }
 
-    /// Whether the entry is there at a location.
+    /// Whether the entry is active at a location.
     pub(super) fn at(&self, entry: usize, sent: &Sent) -> Expr {
         let Some(grant) = self.grants.get(entry) else { return Expr::False };
         let when = match &grant.when {
@@ -68,7 +68,7 @@ impl Grants {
         Expr::and([grant.by.clone(), when])
     }
 
-    /// Whether it depends on the location whether the entry is there.
+    /// Whether it depends on the location whether the entry is active.
     pub(super) fn is_by_value(&self, entry: usize) -> bool {
         self.grants.get(entry).is_some_and(|grant| matches!(grant.when, When::ByValue(_)))
     }

@@ -81,7 +81,7 @@ impl Judge<'_> {
         let here = self.deeper();
         let (x, y) = (here.name('x'), here.name('y'));
         let both = Expr::and([has(a), has(b)]);
-        let way = here.on_the_way(reach, (a, b));
+        let way = here.is_intermediate(reach, (a, b));
         let children = here.children(reach, (&x, &y), sent);
         let others = here.others(reach, items, (&x, &y), sent);
         let (body, absent) = match way {
@@ -176,11 +176,11 @@ impl Judge<'_> {
         ])
     }
 
-    /// Whether one of the entries whose way leads through the object is there; one that is about the value only at some location below.
-    pub(super) fn on_the_way(self, reach: &Reach<'_>, (a, b): (&str, &str)) -> Expr {
+    /// Whether the object is intermediate to an active entry; to one that is about the value only if it is active at some location below.
+    pub(super) fn is_intermediate(self, reach: &Reach<'_>, (a, b): (&str, &str)) -> Expr {
         let here = self.deeper();
         let null = || "null".to_owned();
-        let there = reach.passing().map(|(entry, rest)| {
+        let there = reach.entries_below().map(|(entry, rest)| {
             if !self.grants.is_by_value(entry) {
                 return self.grants.at(entry, &Sent { old: null(), new: null() });
             }

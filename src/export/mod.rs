@@ -2,7 +2,8 @@
 //!
 //! The definition of the verdict becomes CEL over both objects: a location is permitted if both sides are equal, or its entries permit the
 //! change, or both are containers of one kind and every child is permitted. As data flows: reach (what the rule says of a location), grants
-//! (who and when), judge, equality, granted and walk (a location as an expression), spine (which of them are named in messages), expression (print).
+//! (who and when), judge, equality, granted and walk (a location as an expression), `named_ancestors` (which of them messages name),
+//! expression (print).
 
 #![expect(clippy::many_single_char_names, reason = "the variables of an expression have one letter and a number")]
 
@@ -11,9 +12,9 @@ mod expression;
 mod granted;
 mod grants;
 mod judge;
-mod lost;
+mod limitations;
+mod named_ancestors;
 mod reach;
-mod spine;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -21,13 +22,13 @@ mod walk;
 use k8s_openapi::api::admissionregistration::v1 as api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
-use crate::engine::{Condition, Effect, Entry, Reason, Requesters, ResourceRule, Rule, harmless};
+use crate::engine::{Condition, Effect, Entry, Reason, Requesters, ResourceRule, Rule, escape_control};
 
 use expression::{concatenated, nesting};
 use grants::{Grants, text, texts};
 use judge::Judge;
+use named_ancestors::NamedAncestors;
 use reach::{Common, Reach};
-use spine::Spine;
 
 /// The longest expression that the API server's CEL parser takes, in characters.
 const LONGEST: usize = 100_000;
@@ -36,7 +37,7 @@ const LONGEST: usize = 100_000;
 const DEEPEST: usize = 120;
 
 /// Where what is lost stands in a policy.
-pub const LOST: &str = "fieldward.io/lost";
+pub const LIMITATIONS: &str = "fieldward.io/lost";
 
 /// How many of the refused fields a message names.
 const NAMED: usize = 16;
@@ -52,7 +53,7 @@ pub struct Export {
     /// That it is in force, and what follows from a violation.
     pub binding: api::ValidatingAdmissionPolicyBinding,
     /// What the policy cannot keep of the rule, each a sentence.
-    pub lost: Vec<String>,
+    pub limitations: Vec<String>,
 }
 
 /// Why there is no policy for a rule.
@@ -101,16 +102,16 @@ pub enum Unexportable {
 pub fn export(rule: &Rule) -> Result<Export, Unexportable> {
     let entries: Vec<&Entry> = rule.entries().chain(rule.lifecycle_entries()).collect();
     if let Some(mixed) = entries.iter().find(|entry| entry.when.as_ref().is_some_and(Condition::mixes_types)) {
-        return Err(Unexportable::Mixed { rule: rule.name().to_string(), path: harmless(&mixed.path.to_string()) });
+        return Err(Unexportable::Mixed { rule: rule.name().to_string(), path: escape_control(&mixed.path.to_string()) });
     }
     let common = Common::new();
     let grants = Grants::of(&entries);
-    let spine = Spine::of(Judge { grants: &grants, depth: 0 }, &Reach::root(rule, &entries, &common));
-    let mut refused = spine.lists;
+    let named_ancestors = NamedAncestors::of(Judge { grants: &grants, depth: 0 }, &Reach::root(rule, &entries, &common));
+    let mut refused = named_ancestors.lists;
     refused.extend(rule.protected_labels().map(label));
     // Conditions read the objects as they are; the order is that in which variables may refer to others.
     let mut variables = grants.variables;
-    variables.extend(spine.variables);
+    variables.extend(named_ancestors.variables);
     variables.push(api::Variable { name: "violations".to_owned(), expression: concatenated(&refused) });
     if let Some(long) = variables.iter().find(|variable| variable.expression.chars().count() > LONGEST) {
         return Err(Unexportable::Long {
@@ -122,9 +123,9 @@ pub fn export(rule: &Rule) -> Result<Export, Unexportable> {
     if let Some(deep) = variables.iter().find(|variable| nesting(&variable.expression) > DEEPEST) {
         return Err(Unexportable::Deep { rule: rule.name().to_string(), variable: deep.name.clone(), found: nesting(&deep.expression) });
     }
-    let lost = lost::lost(rule);
+    let limitations = limitations::limitations(rule);
     let name = rule.name().to_string();
-    let annotations = [(LOST.to_owned(), lost.join(";\n"))].into_iter();
+    let annotations = [(LIMITATIONS.to_owned(), limitations.join(";\n"))].into_iter();
     let source = rule.source().map(|source| ("fieldward.io/source".to_owned(), source.to_owned()));
     let labels = [("app.kubernetes.io/name".to_owned(), "fieldward".to_owned())];
     let metadata = meta::ObjectMeta { name: Some(name.clone()), labels: Some(labels.into_iter().collect()), ..meta::ObjectMeta::default() };
@@ -156,7 +157,7 @@ pub fn export(rule: &Rule) -> Result<Export, Unexportable> {
                 ..api::ValidatingAdmissionPolicyBindingSpec::default()
             },
         },
-        lost,
+        limitations,
     })
 }
 
@@ -225,7 +226,7 @@ fn label(key: &str) -> String {
 fn validation(rule: &Rule) -> api::Validation {
     let name = rule.name();
     let mutable: Vec<String> = rule.present_entries().map(|entry| entry.path.to_string()).collect();
-    let mutable = harmless(&mutable.join(", "));
+    let mutable = escape_control(&mutable.join(", "));
     let may = if mutable.len() <= LISTED && !mutable.is_empty() { format!("; may be updated: {mutable}") } else { String::new() };
     let before = format!("changes outside the fields that may be updated (rule {name}): ");
     let shown = format!("variables.violations.transformList(i, field, i < {NAMED}, field).join(\", \")");

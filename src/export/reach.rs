@@ -164,7 +164,7 @@ impl<'r> Reach<'r> {
     }
 
     /// The entries on whose way the location is, each with its further steps.
-    pub(super) fn passing(&self) -> impl Iterator<Item = (usize, &'r [Step])> {
+    pub(super) fn entries_below(&self) -> impl Iterator<Item = (usize, &'r [Step])> {
         self.threads.iter().filter_map(|thread| match thread.mark {
             Mark::Entry(index) if thread.named && thread.rest.first().is_some_and(Step::is_member) => Some((index, thread.rest)),
             _ => None,
@@ -205,7 +205,7 @@ impl<'r> Reach<'r> {
 
     /// Whether messages may name what changed below the location instead of the location: nothing but paths that go on leads here, all by
     /// names.
-    pub(super) fn is_spine(&self) -> bool {
+    pub(super) fn is_named_ancestor(&self) -> bool {
         !self.threads.is_empty() && self.threads.iter().all(|thread| thread.named && thread.rest.first().is_some_and(Step::is_member))
     }
 }

@@ -130,7 +130,7 @@ fn the_objects_are_those_of_the_registration() {
     assert_eq!(spec.failure_policy.unwrap(), "Fail");
     assert_eq!(spec.validations.unwrap()[0].reason.as_ref().unwrap(), "Invalid");
     assert_eq!(export.binding.spec.validation_actions, ["Warn", "Audit"]);
-    assert!(export.lost.iter().any(|lost| lost.contains("Ignore")), "{:?}", export.lost);
+    assert!(export.limitations.iter().any(|limitations| limitations.contains("Ignore")), "{:?}", export.limitations);
     let violations = spec.variables.unwrap().pop().unwrap().expression;
     assert!(violations.ends_with(r#"variables.new.?metadata.?labels[?"team"] ? [] : ["metadata.labels[team]"])"#), "{violations}");
 }

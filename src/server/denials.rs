@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use crate::engine::Reply;
 
+type Listener = dyn Fn(&Reply, &[u8]) + Send + Sync;
+
 /// Is told of each denial, by the reply and the review, besides the requester. It must not wait: the answer goes out afterwards.
 #[derive(Clone)]
-pub struct Denials(Arc<dyn Fn(&Reply, &[u8]) + Send + Sync>);
+pub struct Denials(Arc<Listener>);
 
 impl Denials {
     /// Hands denials to `listener`.

@@ -1,4 +1,4 @@
-//! The engine's verdict, without a large review or a dear condition keeping the others waiting and without a panic ending anything.
+//! Runs the engine off the async threads when a review is large, and contains panics.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,16 +17,16 @@ const ALONE: usize = 1024 * 1024;
 
 /// Where reviews are judged.
 #[derive(Debug, Clone)]
-pub(super) struct Bench {
+pub(super) struct JudgePool {
     /// What large reviews take while judged is many times their size, and conditions take a core: as many at once as can run, not more.
-    seats: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     all: u32,
 }
 
-impl Bench {
+impl JudgePool {
     pub(super) fn new() -> Self {
         let cores = std::thread::available_parallelism().ok().and_then(|cores| u32::try_from(cores.get()).ok()).unwrap_or(1);
-        Self { seats: Arc::new(Semaphore::new(cores as usize)), all: cores }
+        Self { permits: Arc::new(Semaphore::new(cores as usize)), all: cores }
     }
 
     /// The reply, or none if the engine panicked. The share of memory is given back when it is there.
@@ -39,10 +39,10 @@ impl Bench {
             }
         }
         let taken = if bytes.len() < ALONE { 1 } else { self.all };
-        let seat = Arc::clone(&self.seats).acquire_many_owned(taken).await.ok()?;
+        let permit = Arc::clone(&self.permits).acquire_many_owned(taken).await.ok()?;
         tokio::task::spawn_blocking(move || {
             let reply = guarded(|| engine::admit(&rules, &bytes));
-            drop((bytes, share, seat));
+            drop((bytes, share, permit));
             reply
         })
         .await

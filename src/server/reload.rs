@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::rules::Rules;
-use crate::engine::{Builtin, Document, Exemptions, RuleSet, harmless};
+use crate::engine::{Builtin, Document, Exemptions, RuleSet, escape_control};
 
 /// What reads the rules, or says why they cannot be read.
 pub type Read = dyn Fn() -> Result<Reading, String> + Send + Sync;
@@ -154,7 +154,7 @@ impl Seen {
 
 impl Source {
     fn load(&self, documents: &[Document]) -> Result<RuleSet, String> {
-        let set = RuleSet::load(self.builtin, documents).map_err(|errors| cut(&harmless(&errors.to_string())))?;
+        let set = RuleSet::load(self.builtin, documents).map_err(|errors| cut(&escape_control(&errors.to_string())))?;
         if set.is_empty() && !self.may_be_empty {
             return Err("there is no rule left; a server without rules would judge nothing".to_owned());
         }

@@ -17,7 +17,7 @@ use tokio::time::timeout_at;
 
 use super::body::{self, Reader, Received, Share};
 use super::denials::Denials;
-use super::judge::{Bench, guarded};
+use super::judge::{JudgePool, guarded};
 use super::log;
 use super::metrics::Metrics;
 use super::record::Recorder;
@@ -45,7 +45,7 @@ pub(super) fn router(
         rules,
         metrics,
         reader: Reader::new(bodies),
-        bench: Bench::new(),
+        pool: JudgePool::new(),
         recorder,
         denials,
         waiting: Semaphore::new(WAITING),
@@ -61,7 +61,7 @@ struct App {
     rules: Arc<Rules>,
     metrics: Arc<Metrics>,
     reader: Reader,
-    bench: Bench,
+    pool: JudgePool,
     recorder: Option<Arc<Recorder>>,
     denials: Option<Denials>,
     /// Places for reviews that wait for a rule to come.
@@ -153,7 +153,7 @@ impl App {
         let until = tokio::time::Instant::now() + self.rules.patience();
         loop {
             for rules in self.rules.current().asked(asked) {
-                let reply = self.bench.judge(rules.clone(), bytes.clone(), std::mem::take(&mut share)).await;
+                let reply = self.pool.judge(rules.clone(), bytes.clone(), std::mem::take(&mut share)).await;
                 let speaks = reply.as_ref().and_then(Reply::error_code) != Some(NO_RULE);
                 found = Some((rules, reply));
                 if speaks {

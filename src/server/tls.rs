@@ -41,7 +41,7 @@ pub enum Source {
         key: String,
     },
     /// PEM texts that somebody else keeps, and changes while this process serves: the chain and the private key.
-    Kept(Arc<ArcSwap<(String, String)>>),
+    Shared(Arc<ArcSwap<(String, String)>>),
 }
 
 /// The TLS side of a server. What it shows and accepts can change while it serves.
@@ -173,7 +173,7 @@ impl Material {
     fn read(source: &Source, client_ca: Option<&PathBuf>) -> Result<Self, TlsError> {
         let (chain, key) = match source {
             Source::Files { chain, key } => (Blob::read(chain)?, Blob::read(key)?),
-            Source::Kept(pair) => {
+            Source::Shared(pair) => {
                 let pair = pair.load();
                 (Blob::made("the certificate kept", &pair.0), Blob::made("the key kept", &pair.1))
             }

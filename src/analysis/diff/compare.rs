@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::difference::{Container, Difference, Direction, Permission};
-use crate::analysis::symbolic::{Above, Change, Guard, Own, Permits};
+use crate::analysis::symbolic::{Above, Change, Formula, LocalPermissions, Permits};
 use crate::engine::{Declaration, Entry, Equal, OWNED, Path, Rule, Step};
 
 /// More classes than any rule written by hand has.
@@ -140,7 +140,7 @@ impl Walk<'_> {
             .zip(&active)
             .zip(protected.iter_mut().zip(permits.iter_mut().zip(above.iter_mut().zip(declared.iter_mut().zip(&parent.above)))))
         {
-            let mut own = Own::default();
+            let mut own = LocalPermissions::default();
             for (_, item) in side.items(active) {
                 match (&item.says, item.steps.len() == depth) {
                     (Says::Entry(entry), true) => own.ends(entry, depth),
@@ -230,10 +230,10 @@ impl Walk<'_> {
             }
         }
         for (before, after) in before.within.iter().zip(&after.within) {
-            let Some(direction) = Direction::of(&before.guard, &after.guard) else { continue };
+            let Some(direction) = Direction::of(&before.formula, &after.formula) else { continue };
             let is_inherited = match direction {
-                Direction::Gained => after.guard == after.inherited,
-                Direction::Lost => before.guard == before.inherited,
+                Direction::Gained => after.formula == after.inherited,
+                Direction::Lost => before.formula == before.inherited,
                 Direction::Other => false,
             };
             let is_said = |other: &Permission| other.direction == direction || other.direction == Direction::Other;
@@ -243,7 +243,7 @@ impl Walk<'_> {
                 continue;
             }
             let (path, change) = (self.path(), before.change);
-            let (before, after) = (before.guard.clone(), after.guard.clone());
+            let (before, after) = (before.formula.clone(), after.formula.clone());
             found.push(Permission {
                 path,
                 others: false,
@@ -289,7 +289,7 @@ impl Walk<'_> {
 struct Reach {
     permits: Permits,
     /// What it hands down.
-    granted: Guard,
+    granted: Formula,
 }
 
 impl Found {
@@ -391,14 +391,14 @@ pub(crate) fn words(equal: &Equal) -> String {
         Equal::Quantity => "as Quantity".to_owned(),
         Equal::Duration => "as Duration".to_owned(),
         Equal::Set => "as Set".to_owned(),
-        Equal::AbsentAs(value) => crate::engine::harmless(&format!("left out = {value}")),
-        Equal::Key(key) => crate::engine::harmless(&format!("elements paired by `{key}`")),
+        Equal::AbsentAs(value) => crate::engine::escape_control(&format!("left out = {value}")),
+        Equal::Key(key) => crate::engine::escape_control(&format!("elements paired by `{key}`")),
     }
 }
 
 impl Direction {
     /// None if nothing differs.
-    fn of(before: &Guard, after: &Guard) -> Option<Self> {
+    fn of(before: &Formula, after: &Formula) -> Option<Self> {
         match (before.covers(after), after.covers(before)) {
             (true, true) => None,
             (false, true) => Some(Self::Gained),

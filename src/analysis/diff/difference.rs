@@ -1,6 +1,6 @@
 //! One difference between two rules.
 
-use crate::analysis::symbolic::{Change, Guard};
+use crate::analysis::symbolic::{Change, Formula};
 use crate::engine::{Path, Step};
 
 /// What another version of a rule does otherwise.
@@ -37,8 +37,8 @@ pub struct Permission {
     pub(crate) others: bool,
     pub(crate) changes: Vec<Change>,
     pub(crate) direction: Direction,
-    pub(crate) before: Guard,
-    pub(crate) after: Guard,
+    pub(crate) before: Formula,
+    pub(crate) after: Formula,
     pub(crate) except: Vec<Path>,
     /// What the location is where nothing differs after all, as its items say the same.
     pub(crate) unless: Option<Container>,

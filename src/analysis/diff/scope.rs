@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::difference::Difference;
 use crate::analysis::resources::resource_names;
-use crate::engine::{Actions, Effect, FailurePolicy, LabelSelector, Path, Reason, Requesters, ResourceRule, Rule, harmless};
+use crate::engine::{Actions, Effect, FailurePolicy, LabelSelector, Path, Reason, Requesters, ResourceRule, Rule, escape_control};
 
 /// A part of the document: its name, what is in it, and what stands for nothing.
 type Part = (&'static str, fn(&Rule) -> BTreeSet<String>, &'static str);
@@ -61,7 +61,7 @@ fn resources(rule: &Rule) -> BTreeSet<String> {
     };
     let all: Vec<ResourceRule> = rule.resources().iter().flat_map(single).collect();
     let is_in_another = |one: &ResourceRule| all.iter().any(|other| one != other && covers(other, one));
-    all.iter().filter(|one| !is_in_another(one)).flat_map(resource_names).map(|text| harmless(&text)).collect()
+    all.iter().filter(|one| !is_in_another(one)).flat_map(resource_names).map(|text| escape_control(&text)).collect()
 }
 
 fn covers(wide: &ResourceRule, narrow: &ResourceRule) -> bool {
@@ -79,12 +79,12 @@ fn covers(wide: &ResourceRule, narrow: &ResourceRule) -> bool {
 
 /// What a selector asks for, all of which must hold.
 pub(crate) fn selector(selector: &LabelSelector) -> BTreeSet<String> {
-    let labels = selector.match_labels.iter().map(|(key, value)| harmless(&format!("{key} in ({value})")));
+    let labels = selector.match_labels.iter().map(|(key, value)| escape_control(&format!("{key} in ({value})")));
     let expressions = selector.match_expressions.iter().map(|expression| {
         let values: BTreeSet<&String> = expression.values.iter().collect();
         let values = values.into_iter().cloned().collect::<Vec<_>>().join(", ");
         let key = &expression.key;
-        harmless(&match expression.operator.as_str() {
+        escape_control(&match expression.operator.as_str() {
             "In" => format!("{key} in ({values})"),
             "NotIn" => format!("{key} notin ({values})"),
             "Exists" => key.clone(),
@@ -100,7 +100,7 @@ fn conditions(rule: &Rule) -> BTreeSet<String> {
 
 /// A condition in backticks, without line breaks.
 pub(crate) fn one_line(text: &str) -> String {
-    harmless(&format!("`{}`", text.split_whitespace().collect::<Vec<_>>().join(" ")))
+    escape_control(&format!("`{}`", text.split_whitespace().collect::<Vec<_>>().join(" ")))
 }
 
 fn actions(actions: Actions) -> BTreeSet<String> {
@@ -123,11 +123,11 @@ fn sensitive(paths: &[Path]) -> BTreeSet<String> {
         };
         paths.iter().any(covers)
     };
-    paths.iter().filter(|path| !wider(path)).map(|path| harmless(&path.to_string())).collect()
+    paths.iter().filter(|path| !wider(path)).map(|path| escape_control(&path.to_string())).collect()
 }
 
 fn exempt(exempt: &Requesters) -> BTreeSet<String> {
     let account = |account: &String| format!("system:serviceaccount:{}", account.replacen('/', ":", 1));
     let users = exempt.users.iter().cloned().chain(exempt.service_accounts.iter().map(account)).map(|name| format!("user {name}"));
-    users.chain(exempt.groups.iter().map(|name| format!("group {name}"))).map(|text| harmless(&text)).collect()
+    users.chain(exempt.groups.iter().map(|name| format!("group {name}"))).map(|text| escape_control(&text)).collect()
 }

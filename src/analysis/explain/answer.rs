@@ -3,8 +3,8 @@
 use super::pairing::Pairing;
 use crate::analysis::diff::compare::words;
 use crate::analysis::diff::scope::{one_line, selector};
-use crate::analysis::symbolic::{Change, Guard, Permits};
-use crate::engine::{Entry, Equal, OWNED, Requesters, Rule, Step, harmless};
+use crate::analysis::symbolic::{Change, Formula, Permits};
+use crate::engine::{Entry, Equal, OWNED, Requesters, Rule, Step, escape_control};
 
 /// Whether something may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -85,7 +85,7 @@ pub enum Cases {
 /// What a rule says of the five changes that its entries can permit, at a location whose parents both objects have.
 pub fn cases(rule: &Rule, steps: &[Step]) -> [(&'static str, Cases); 5] {
     let answer = Answer::of(rule, steps, None);
-    let of = |change: Change| match (answer.guard(change, Bound::Certain), answer.guard(change, Bound::Possible)) {
+    let of = |change: Change| match (answer.formula(change, Bound::Certain), answer.formula(change, Bound::Possible)) {
         (certain, _) if certain.is_always() && answer.labels.is_empty() => Cases::All,
         (_, possible) if possible.is_never() => Cases::Never,
         _ => Cases::Some,
@@ -157,14 +157,14 @@ impl<'r> Answer<'r> {
 
     fn judged(&self, rule: &Rule, steps: &[Step]) -> MayChange {
         let is_below = self.entries.iter().any(|related| related.relation == Relation::Below);
-        let is_certain = |change: &Change| self.guard(*change, Bound::Certain).is_always();
+        let is_certain = |change: &Change| self.formula(*change, Bound::Certain).is_always();
         let is_keyed =
             || rule.declarations().any(|declared| matches!(declared.equal, Equal::Key(_)) && is_at_or_below(declared.path.steps(), steps));
         let is_whole = self.labels.is_empty() && (is_certain(&Change::Replace) || !is_keyed());
         let is_swapped = self.pairing.as_ref().is_some_and(|pairing| !pairing.swap.is_never());
         if !steps.is_empty() && is_whole && Change::VERBS.iter().all(is_certain) {
             MayChange::Yes
-        } else if is_below || is_swapped || self.possible.named().iter().any(|(_, guard)| !guard.is_never()) {
+        } else if is_below || is_swapped || self.possible.named().iter().any(|(_, formula)| !formula.is_never()) {
             MayChange::Partly
         } else {
             MayChange::No
@@ -181,7 +181,7 @@ impl<'r> Answer<'r> {
             self.notes.push("protected, since the objectSelector names this label: an update could else leave the rule".to_owned());
         }
         if !self.labels.is_empty() {
-            let labels = self.labels.iter().map(|label| format!("`{}`", harmless(label))).collect::<Vec<_>>().join(", ");
+            let labels = self.labels.iter().map(|label| format!("`{}`", escape_control(label))).collect::<Vec<_>>().join(", ");
             self.notes
                 .push(format!("protected labels, since the objectSelector names them: {labels}; an update could else leave the rule"));
         }
@@ -207,7 +207,7 @@ impl<'r> Answer<'r> {
         }
     }
 
-    fn guard(&self, change: Change, bound: Bound) -> &Guard {
+    fn formula(&self, change: Change, bound: Bound) -> &Formula {
         let permits = match (bound, &self.pairing) {
             (Bound::Possible, Some(pairing)) if change == Change::Modify => return &pairing.modify,
             (Bound::Possible, _) => &self.possible,
@@ -231,10 +231,10 @@ impl<'r> Answer<'r> {
     pub(crate) fn permitted(&self) -> Vec<(Vec<&'static str>, String)> {
         let mut found: Vec<(Vec<&'static str>, String)> = Vec::new();
         let mut add = |change: Change, instead: &[Change]| {
-            let (certain, possible) = (self.guard(change, Bound::Certain), self.guard(change, Bound::Possible));
+            let (certain, possible) = (self.formula(change, Bound::Certain), self.formula(change, Bound::Possible));
             let is_said = instead
                 .iter()
-                .any(|other| self.guard(*other, Bound::Certain) == certain && self.guard(*other, Bound::Possible) == possible);
+                .any(|other| self.formula(*other, Bound::Certain) == certain && self.formula(*other, Bound::Possible) == possible);
             if possible.is_never() || is_said || self.is_owned {
                 return;
             }
@@ -273,7 +273,7 @@ impl<'r> Answer<'r> {
     pub(crate) fn refused(&self) -> Vec<&'static str> {
         Change::VERBS
             .into_iter()
-            .filter(|change| !self.is_owned && self.guard(*change, Bound::Possible).is_never())
+            .filter(|change| !self.is_owned && self.formula(*change, Bound::Possible).is_never())
             .map(Change::as_str)
             .collect()
     }
@@ -282,7 +282,7 @@ impl<'r> Answer<'r> {
 /// An entry that leads there, but not for the requester.
 fn for_others_text(entry: &Entry) -> String {
     let by = entry.by.as_ref().map(who).unwrap_or_default();
-    format!("for others: {} for {by}", harmless(&entry.path.to_string()))
+    format!("for others: {} for {by}", escape_control(&entry.path.to_string()))
 }
 
 /// An entry as this requester has it; none if it is somebody else's.
@@ -313,7 +313,7 @@ impl Related {
 fn compared(rule: &Rule, steps: &[Step]) -> Vec<String> {
     let reaches = |path: &[Step]| (path.len() <= steps.len() || steps.is_empty()) && path.iter().zip(steps).all(|(own, at)| own.meets(at));
     let declared = rule.declarations().filter(|declared| reaches(declared.path.steps()));
-    declared.map(|declared| format!("{}: {}", harmless(&declared.path.to_string()), words(&declared.equal))).collect()
+    declared.map(|declared| format!("{}: {}", escape_control(&declared.path.to_string()), words(&declared.equal))).collect()
 }
 
 /// The entries that have most of the way in common; all of them if none has any.
@@ -322,7 +322,7 @@ fn nearby(rule: &Rule, steps: &[Step]) -> Vec<String> {
     let most = rule.present_entries().map(|entry| common(&entry)).max().unwrap_or_default();
     let mut paths: Vec<String> = Vec::new();
     for entry in rule.present_entries().filter(|entry| common(entry) == most) {
-        let path = harmless(&entry.path.to_string());
+        let path = escape_control(&entry.path.to_string());
         if !paths.contains(&path) {
             paths.push(path);
         }
@@ -348,11 +348,11 @@ fn only_where(rule: &Rule) -> Vec<String> {
     let object = selector(rule.object_selector()).into_iter().collect::<Vec<_>>().join(", ");
     let object = (!object.is_empty()).then(|| format!("the object has, before or after, {object}"));
     let conditions =
-        rule.conditions().iter().map(|condition| format!("{} ({})", one_line(&condition.expression), harmless(&condition.name)));
+        rule.conditions().iter().map(|condition| format!("{} ({})", one_line(&condition.expression), escape_control(&condition.name)));
     namespace.chain(object).chain(conditions).collect()
 }
 
 /// Requesters in words.
 pub(crate) fn who(by: &Requesters) -> String {
-    harmless(&by.to_string())
+    escape_control(&by.to_string())
 }

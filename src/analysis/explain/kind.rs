@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::engine::{Rule, RuleSet, harmless};
+use crate::engine::{Rule, RuleSet, escape_control};
 
 /// The rules meant, and the resources that all of them speak of.
 pub(crate) struct Meant<'r> {
@@ -48,11 +48,11 @@ pub(crate) fn find<'r>(rules: &'r RuleSet, text: &str) -> Result<Meant<'r>, NotM
     if all.is_empty() {
         let known: BTreeSet<String> = rules.rules().flat_map(|rule| resources(rule, |_| true)).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.into_iter().collect::<Vec<_>>().join(", ") };
-        return Err(NotMeant::Unknown { name: harmless(text), known });
+        return Err(NotMeant::Unknown { name: escape_control(text), known });
     }
     if common.is_empty() || groups.len() > 1 {
         let all = all.into_iter().cloned().collect::<Vec<_>>().join(", ");
-        return Err(NotMeant::Several { name: harmless(text), all });
+        return Err(NotMeant::Several { name: escape_control(text), all });
     }
     Ok(Meant { rules: speaking.into_iter().map(|(rule, _)| rule).collect(), resources: common })
 }

@@ -1,7 +1,7 @@
 //! The member by which the elements of a list pair: with another one an element is another element.
 
-use crate::analysis::symbolic::{Change, Guard, Permits};
-use crate::engine::{Entry, Equal, Rule, Step, harmless};
+use crate::analysis::symbolic::{Change, Formula, Permits};
+use crate::engine::{Entry, Equal, Rule, Step, escape_control};
 
 /// What is permitted of the key of a keyed list.
 pub(crate) struct Pairing {
@@ -9,11 +9,11 @@ pub(crate) struct Pairing {
     /// Whether nothing but the key was asked for.
     pub(crate) is_exact: bool,
     /// Where the whole list may become anything.
-    replace: Guard,
+    replace: Formula,
     /// Where one element may vanish and another appear.
-    pub(crate) swap: Guard,
+    pub(crate) swap: Formula,
     /// Where it may get another value in some way.
-    pub(crate) modify: Guard,
+    pub(crate) modify: Formula,
 }
 
 impl Pairing {
@@ -48,17 +48,17 @@ impl Pairing {
     }
 
     /// In which cases a change is permitted, given those of a list by position.
-    pub(crate) fn cases(&self, change: Change, by_position: &Guard) -> String {
+    pub(crate) fn cases(&self, change: Change, by_position: &Formula) -> String {
         let always = (!self.replace.is_never()).then(|| self.replace.to_string());
         let is_more = !by_position.is_never() && *by_position != self.replace;
-        let unpaired = is_more.then(|| format!("{by_position}, only while the list cannot be paired by `{}`", harmless(&self.key)));
+        let unpaired = is_more.then(|| format!("{by_position}, only while the list cannot be paired by `{}`", escape_control(&self.key)));
         let is_swap = change == Change::Modify && !self.swap.is_never() && self.swap != self.replace;
         let swapped = is_swap.then(|| format!("{}, as one element removed and another added", self.swap));
         always.into_iter().chain(unpaired).chain(swapped).collect::<Vec<_>>().join("; ")
     }
 
     pub(crate) fn note(&self) -> String {
-        let key = harmless(&self.key);
+        let key = escape_control(&self.key);
         format!("elements pair by `{key}`: with another `{key}` it is another element, one removed and one added")
     }
 }

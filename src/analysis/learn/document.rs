@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::draft::{Draft, Entry, Equality, NODES, Who};
 use super::reviews::{Target, Update};
-use crate::engine::{Equal, Path, Step, Verbs, escape_json, harmless};
+use crate::engine::{Equal, Path, Step, Verbs, escape_control, escape_json};
 
 /// Names that a comment lists at most.
 const MOST_NAMES: usize = 3;
@@ -41,7 +41,8 @@ pub(crate) fn name(target: &Target) -> String {
 }
 
 fn entry(entry: &Entry, updates: &[Update]) -> String {
-    let users: Vec<String> = entry.users.iter().map(|user| if user.is_empty() { "nobody".to_owned() } else { harmless(user) }).collect();
+    let users: Vec<String> =
+        entry.users.iter().map(|user| if user.is_empty() { "nobody".to_owned() } else { escape_control(user) }).collect();
     let mut text = format!("    # {}; by {}\n", seen(&entry.reviews, updates), some(&users));
     if matches!(entry.path.last(), Some(Step::AnyMember | Step::Prefix(_))) {
         text += "    # several keys of this map changed, or may not be named: all of them may\n";
@@ -103,7 +104,7 @@ pub(crate) fn counted(reviews: usize) -> String {
 }
 
 fn seen(reviews: &BTreeSet<usize>, updates: &[Update]) -> String {
-    let example = reviews.first().and_then(|review| updates.get(*review)).map(|update| harmless(&update.file)).unwrap_or_default();
+    let example = reviews.first().and_then(|review| updates.get(*review)).map(|update| escape_control(&update.file)).unwrap_or_default();
     format!("{}, as {example}", counted(reviews.len()))
 }
 

@@ -4,7 +4,7 @@ use super::changes::Reading;
 use super::draft::Draft;
 use super::reviews::{Found, Given, NotAReview, Target, Update};
 use super::{document, shrink};
-use crate::engine::harmless;
+use crate::engine::escape_control;
 
 /// Why nothing is learned.
 #[derive(Debug, thiserror::Error)]
@@ -86,9 +86,9 @@ fn learn(target: &Target, updates: &[Update]) -> Result<Learned, Unlearnable> {
                 let draft = shrink::shrunk(target, draft, updates);
                 return Ok(Learned { target: target.clone(), draft, updates: updates.to_vec() });
             }
-            Ok(Some(update)) => failure = format!("the rule would refuse {}", harmless(&update.file)),
+            Ok(Some(update)) => failure = format!("the rule would refuse {}", escape_control(&update.file)),
             Err(error) => failure = error,
         }
     }
-    Err(Unlearnable::NoRule { name: harmless(&document::name(target)), failure })
+    Err(Unlearnable::NoRule { name: escape_control(&document::name(target)), failure })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::engine::harmless;
+use crate::engine::escape_control;
 
 /// What a rule would speak of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,7 +70,7 @@ impl Found {
             }
             Some("UpdateRule") if given == Given::ByFolder => return Ok(()),
             Some("AdmissionReview") | None => document,
-            Some(other) => return Err(NotAReview::Kind(harmless(other))),
+            Some(other) => return Err(NotAReview::Kind(escape_control(other))),
         };
         if review.pointer("/response/allowed") == Some(&Value::Bool(false)) {
             self.skip(file, "it was denied");

@@ -1,7 +1,7 @@
 //! Conditions that a requester could bring about, change by change.
 
 use super::finding::{Finding, finding, shown};
-use crate::engine::{Condition, Entry, MatchCondition, Read, Requesters, Rule, Step, harmless};
+use crate::engine::{Condition, Entry, MatchCondition, Read, Requesters, Rule, Step, escape_control};
 
 /// Groups that are no narrower than everybody who may update the object.
 const EVERYBODY: [&str; 3] = ["system:authenticated", "system:unauthenticated", "system:serviceaccounts"];
@@ -22,13 +22,13 @@ pub(crate) fn of(rule: &Rule, entries: &[&Entry]) -> Vec<Finding> {
 }
 
 fn of_registration(rule: &Rule, condition: &MatchCondition, entries: &[&Entry]) -> Vec<Finding> {
-    let what = format!("the match condition `{}`", harmless(&condition.name));
+    let what = format!("the match condition `{}`", escape_control(&condition.name));
     let reads = match Condition::reads_of(&condition.expression) {
         Ok(reads) => reads,
         Err(unread) => {
             let fix =
                 "see that the API server takes it and that it reads nothing that the rule lets anybody change, or write it more simply";
-            return vec![finding(format!("{what} is {}", harmless(&unread.to_string())), fix)];
+            return vec![finding(format!("{what} is {}", escape_control(&unread.to_string())), fix)];
         }
     };
     let mut found = opened(rule, &reads, entries, &what, None);
@@ -57,7 +57,7 @@ fn opened(rule: &Rule, reads: &[Read], entries: &[&Entry], what: &str, own: Opti
         let opens = |entry: &&Entry| is_for_all(entry.by.as_ref()) && meets(entry.path.steps(), &place) && !is_own(entry);
         let opening = || entries.iter().copied().filter(opens);
         let Some(entry) = opening().find(|entry| entry.when.is_none()).or_else(|| opening().next()) else { continue };
-        let path = harmless(&[std::slice::from_ref(&read.variable), read.members.as_slice()].concat().join("."));
+        let path = escape_control(&[std::slice::from_ref(&read.variable), read.members.as_slice()].concat().join("."));
         // Another condition does not help: who may bring that about as well may change the state.
         let where_it_may = if entry.when.is_some() { ", where its own condition holds" } else { "" };
         found.push(finding(

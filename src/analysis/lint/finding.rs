@@ -1,6 +1,6 @@
 //! A finding, and what several lints ask of paths and entries.
 
-use crate::engine::{Entry, Path, Step, Verbs, harmless};
+use crate::engine::{Entry, Path, Step, Verbs, escape_control};
 
 /// What is doubtful, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(crate) fn covers(wide: &[Step], narrow: &[Step]) -> bool {
 }
 
 pub(crate) fn shown(path: &Path) -> String {
-    harmless(&path.to_string())
+    escape_control(&path.to_string())
 }
 
 pub(crate) fn is_fixed(steps: &[Step]) -> bool {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::conditions::{self, is_for_all};
 use super::finding::{Finding, Severity, covers, finding, is_bare, is_bookkeeping, is_fixed, shown};
-use crate::engine::{Effect, Entry, Equality, FailurePolicy, Reason, Rule, Step, Verbs, harmless};
+use crate::engine::{Effect, Entry, Equality, FailurePolicy, Reason, Rule, Step, Verbs, escape_control};
 
 /// The annotation in which client-side apply keeps the whole object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -108,7 +108,7 @@ fn names_of_nothing(rule: &Rule) -> Vec<Finding> {
         let resources = resource.resources.iter().filter(|pattern| !is_pattern(pattern)).map(|name| ("resource", name));
         found.extend(groups.chain(versions).chain(resources).map(|(what, name)| Finding {
             severity: Severity::Wrong,
-            message: format!("no {what} of an API can be called `{}`, so the rule never applies to it", harmless(name)),
+            message: format!("no {what} of an API can be called `{}`, so the rule never applies to it", escape_control(name)),
             fix: "write it as `kubectl api-resources` does".to_owned(),
         }));
     }
@@ -205,7 +205,7 @@ fn key_of_a_list(rule: &Rule, entry: &Entry) -> Option<Finding> {
             "`{}` permits nothing: elements of `{}` pair by `{}`, so one with another `{2}` is another element",
             shown(&entry.path),
             shown(&declared.path),
-            harmless(name)
+            escape_control(name)
         ),
         format!("remove the entry, or list `{}` with `allow: [AddItem, RemoveItem]` if elements may come and go", shown(&declared.path)),
     ))

@@ -1,26 +1,26 @@
 //! What a rule's entries permit at a location, told from the rule alone: the verdict's own steps, over formulas instead of objects.
 
-mod guard;
+mod formula;
 
 use crate::engine::{Entry, Step, Verb};
 
-pub(crate) use guard::{At, Guard};
+pub(crate) use formula::{At, Formula};
 
 /// For each verb, where the entries at a location give it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Own {
-    verbs: [Guard; 5],
+pub(crate) struct LocalPermissions {
+    verbs: [Formula; 5],
     /// Where an object here that one side lacks counts as empty.
-    way: Guard,
+    way: Formula,
 }
 
-impl Own {
+impl LocalPermissions {
     /// Takes an entry in whose path ends here, at `depth` steps from the root.
     pub(crate) fn ends(&mut self, entry: &Entry, depth: usize) {
-        let guard = Guard::of(entry, At::Depth(depth));
+        let formula = Formula::of(entry, At::Depth(depth));
         for (slot, (verb, _)) in self.verbs.iter_mut().zip(Verb::ALL) {
             if entry.verbs.has(verb) {
-                *slot = slot.or(&guard);
+                *slot = slot.or(&formula);
             }
         }
     }
@@ -32,11 +32,11 @@ impl Own {
         let (Some(Step::Name(_)), Some(next)) = (reached_by, steps.get(depth)) else { return };
         if next.is_member() {
             let rest = crate::engine::Path::of(steps.get(depth..).unwrap_or_default()).map(|path| path.to_string()).unwrap_or_default();
-            self.way = self.way.or(&Guard::of(entry, At::Above(&rest)));
+            self.way = self.way.or(&Formula::of(entry, At::Above(&rest)));
         }
     }
 
-    fn verb(&self, verb: Verb) -> &Guard {
+    fn verb(&self, verb: Verb) -> &Formula {
         let [set, modify, clear, add, remove] = &self.verbs;
         match verb {
             Verb::Set => set,
@@ -47,8 +47,8 @@ impl Own {
         }
     }
 
-    fn all(&self) -> Guard {
-        self.verbs.iter().fold(Guard::always(), |all, verb| all.and(verb))
+    fn all(&self) -> Formula {
+        self.verbs.iter().fold(Formula::always(), |all, verb| all.and(verb))
     }
 }
 
@@ -56,10 +56,10 @@ impl Own {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Above {
     /// Where every change of what both objects have is permitted, but of a keyed list whose new keys repeat.
-    pub(crate) granted: Guard,
+    pub(crate) granted: Formula,
     /// Where that is permitted too.
-    pub(crate) whole: Guard,
-    own: Own,
+    pub(crate) whole: Formula,
+    own: LocalPermissions,
     /// For each object above, what comes of its appearing and vanishing together with everything between it and here.
     chains: Vec<Chain>,
 }
@@ -68,38 +68,38 @@ pub(crate) struct Above {
 #[derive(Debug, Clone)]
 struct Chain {
     /// Where each of them counts as empty.
-    ways: Guard,
+    ways: Formula,
     /// Where one of them may appear with anything in it.
-    set: Guard,
+    set: Formula,
     /// Where one of them may vanish so.
-    clear: Guard,
+    clear: Formula,
 }
 
 /// Where a location may appear or vanish together with objects around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Within {
     pub(crate) change: Change,
-    pub(crate) guard: Guard,
+    pub(crate) formula: Formula,
     /// Where that is so because of what is around it.
-    pub(crate) inherited: Guard,
+    pub(crate) inherited: Formula,
     /// Whether it holds nothing but what is permitted below.
     pub(crate) is_way: bool,
 }
 
 impl Above {
     /// What is permitted where parents are on one side only, and the chains that go on from there. No `Modify` above counts then.
-    fn within(&self, own: &Own) -> (Vec<Within>, Vec<Chain>) {
+    fn within(&self, own: &LocalPermissions) -> (Vec<Within>, Vec<Chain>) {
         let mut found = Vec::new();
         let mut chains = Vec::new();
         for Chain { ways, set, clear } in &self.chains {
-            let mut note = |change: Change, inherited: &Guard, single: &Guard, container: Guard| {
-                let guards = [single.clone(), container.clone(), container.or(&own.way)].map(|guard| inherited.or(&ways.and(&guard)));
+            let mut note = |change: Change, inherited: &Formula, single: &Formula, container: Formula| {
+                let guards = [single.clone(), container.clone(), container.or(&own.way)].map(|formula| inherited.or(&ways.and(&formula)));
                 let [_, whole, _] = &guards;
                 let whole = whole.clone();
                 let ways = [false, false, true];
-                found.extend(guards.into_iter().zip(ways).map(|(guard, is_way)| Within {
+                found.extend(guards.into_iter().zip(ways).map(|(formula, is_way)| Within {
                     change,
-                    guard,
+                    formula,
                     inherited: inherited.clone(),
                     is_way,
                 }));
@@ -119,25 +119,25 @@ impl Above {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Permits {
     /// To appear, other than as a list or map.
-    pub(crate) set: Guard,
+    pub(crate) set: Formula,
     /// To get another value; of a list or map, its items to.
-    pub(crate) modify: Guard,
+    pub(crate) modify: Formula,
     /// To vanish, other than as a list or map.
-    pub(crate) clear: Guard,
+    pub(crate) clear: Formula,
     /// Of a list or map: an item to appear.
-    pub(crate) add: Guard,
+    pub(crate) add: Formula,
     /// Of a list or map: an item to vanish.
-    pub(crate) remove: Guard,
+    pub(crate) remove: Formula,
     /// To appear as a list or map with anything in it.
-    pub(crate) set_container: Guard,
+    pub(crate) set_container: Formula,
     /// To vanish as one.
-    pub(crate) clear_container: Guard,
+    pub(crate) clear_container: Formula,
     /// To appear as an object that holds nothing but what is permitted below.
-    pub(crate) appear: Guard,
+    pub(crate) appear: Formula,
     /// To vanish as one.
-    pub(crate) vanish: Guard,
+    pub(crate) vanish: Formula,
     /// Of a keyed list: to become one whose keys repeat.
-    pub(crate) replace: Guard,
+    pub(crate) replace: Formula,
     /// The same for what appears and vanishes together with objects around it, from each of these on.
     pub(crate) within: Vec<Within>,
 }
@@ -148,7 +148,7 @@ impl Permits {
         let mut above = Above::default();
         let mut permits = Self::default();
         for depth in 1..=steps.len() {
-            let mut own = Own::default();
+            let mut own = LocalPermissions::default();
             for entry in entries {
                 let path = entry.path.steps();
                 let leads_here = path.len() >= depth && steps.iter().take(depth).zip(path).all(|(at, own)| covers(at, own));
@@ -164,7 +164,7 @@ impl Permits {
     }
 
     /// What is permitted at a location, and what it hands down.
-    pub(crate) fn at(above: &Above, own: Own) -> (Self, Above) {
+    pub(crate) fn at(above: &Above, own: LocalPermissions) -> (Self, Above) {
         let all = own.all();
         let whole = above.whole.or(&all);
         let granted = above.granted.or(&all).or(above.own.verb(Verb::Modify));
@@ -191,7 +191,7 @@ impl Permits {
     }
 
     /// Each with what it is called.
-    pub(crate) fn named(&self) -> [(Change, &Guard); 10] {
+    pub(crate) fn named(&self) -> [(Change, &Formula); 10] {
         [
             (Change::Set, &self.set),
             (Change::Modify, &self.modify),

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use crate::cli::documents;
-use crate::engine::{Rule, RuleSet, harmless};
+use crate::engine::{Rule, RuleSet, escape_control};
 
 /// Who updates.
 pub(super) struct Requester<'a> {
@@ -65,7 +65,7 @@ impl Manifest {
     }
 
     fn what(&self) -> String {
-        harmless(&format!("{} {}", self.api_version, self.kind))
+        escape_control(&format!("{} {}", self.api_version, self.kind))
     }
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::output::{ASIDE, BAD, DOUBTFUL, GOOD, styled};
-use crate::engine::{Change, ConditionFailure, Decision, Judgement, Piece, Reply, RuleSet, Shown, harmless};
+use crate::engine::{Change, ConditionFailure, Decision, Judgement, Piece, Reply, RuleSet, Shown, escape_control};
 
 /// What became of one review.
 pub(super) enum Answer {
@@ -29,7 +29,7 @@ impl Report {
             Answer::Replied(reply) => reply.rules().iter().map(|outcome| outcome.rule.as_str()).collect(),
             Answer::Unread(_) => Vec::new(),
         };
-        let mut sources: Vec<String> = names.iter().filter_map(|name| rules.get(name)?.source().map(harmless)).collect();
+        let mut sources: Vec<String> = names.iter().filter_map(|name| rules.get(name)?.source().map(escape_control)).collect();
         sources.dedup();
         Self { file, answer, sources }
     }

@@ -11,7 +11,7 @@ use crate::analysis::diff::{Comparison, Difference, Permission, comparisons};
 use crate::analysis::symbolic::Change;
 use crate::cli::output::{self, BAD, DOUBTFUL, Format, GOOD, styled};
 use crate::cli::rule_sources;
-use crate::engine::{Builtin, Path, RuleSet, Step, harmless};
+use crate::engine::{Builtin, Path, RuleSet, Step, escape_control};
 
 /// The options of `fieldward rules diff`.
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,7 @@ fn load(path: &PathBuf) -> anyhow::Result<RuleSet> {
         Some(rule) => Ok(rule),
         None => bail!(
             "expected a file, a folder or the name of a built-in rule, found `{}`; built in are: {}",
-            harmless(&name),
+            escape_control(&name),
             builtin.names().collect::<Vec<_>>().join(", ")
         ),
     }
@@ -139,7 +139,7 @@ fn permission_line(permission: &Permission) -> String {
         (Direction::Other, ..) => format!("; may now depend on: {} (was: {})", permission.after, permission.before),
         _ => format!("; now: {} (was: {})", permission.after, permission.before),
     };
-    let except: Vec<String> = permission.except.iter().map(|path| harmless(&path.to_string())).collect();
+    let except: Vec<String> = permission.except.iter().map(|path| escape_control(&path.to_string())).collect();
     let except = match permission.direction {
         _ if except.is_empty() => String::new(),
         Direction::Gained => format!("; was listed before: {}", except.join(", ")),
@@ -150,7 +150,7 @@ fn permission_line(permission: &Permission) -> String {
 }
 
 fn place(path: &[Step], others: bool) -> String {
-    let text = Path::of(path).map(|path| harmless(&path.to_string())).unwrap_or_default();
+    let text = Path::of(path).map(|path| escape_control(&path.to_string())).unwrap_or_default();
     if others { format!("{text} (those not named)") } else { text }
 }
 

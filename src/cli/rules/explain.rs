@@ -10,7 +10,7 @@ use crate::analysis::explain::kind::{self, Meant};
 use crate::analysis::explain::location::Location;
 use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, Format, GOOD, styled};
 use crate::cli::rule_args::RuleArgs;
-use crate::engine::{Effect, Verbs, harmless};
+use crate::engine::{Effect, Verbs, escape_control};
 
 /// The options of `fieldward rules explain`.
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = args.rules.load()?;
     let Meant { rules, resources } = kind::find(&rules, &args.kind)?;
-    let parsed = |text: &String| Location::parse(text).map_err(|error| anyhow!("in path `{}`: {error}", harmless(text)));
+    let parsed = |text: &String| Location::parse(text).map_err(|error| anyhow!("in path `{}`: {error}", escape_control(text)));
     let location = args.path.as_ref().map(parsed).transpose()?;
     let is_narrowed = args.user.is_some() || !args.groups.is_empty();
     let requester = is_narrowed.then(|| Requester { user: args.user.as_deref().unwrap_or_default(), groups: &args.groups });
@@ -87,12 +87,12 @@ impl Report<'_> {
             MayChange::Partly => styled(DOUBTFUL.bold(), "may change in part"),
             MayChange::No => styled(BAD.bold(), "may not change"),
         };
-        let what = self.path.map(|path| format!("{} of ", harmless(path))).unwrap_or_default();
+        let what = self.path.map(|path| format!("{} of ", escape_control(path))).unwrap_or_default();
         let verdict = match self.verdict() {
             Verdict::Same(may_change) => words(may_change),
             Verdict::ByRule => styled(DOUBTFUL.bold(), "depends on which of the rules apply"),
         };
-        let mut text = format!("{what}{}: {verdict}\n", harmless(&self.resources.join(", ")));
+        let mut text = format!("{what}{}: {verdict}\n", escape_control(&self.resources.join(", ")));
         if self.answers.len() > 1 {
             let is_conditional = self.answers.iter().any(|answer| !answer.only_where.is_empty());
             let all = if is_conditional { "all of them that apply to an update" } else { "all of them" };
@@ -121,7 +121,7 @@ impl Report<'_> {
 fn answer_text(answer: &Answer<'_>, is_path: bool, own: Option<String>) -> String {
     let rule = answer.rule;
     let own = own.map(|own| format!(": {own}")).unwrap_or_default();
-    let mut text = format!("rule {} ({}){own}{}\n", rule.name(), harmless(rule.origin()), consequence(rule.actions().effect));
+    let mut text = format!("rule {} ({}){own}{}\n", rule.name(), escape_control(rule.origin()), consequence(rule.actions().effect));
     text.extend(answer.only_where.iter().map(|cases| format!("  only where {cases}\n")));
     // Of somebody exempt entries say nothing.
     if answer.is_exempt {
@@ -152,7 +152,7 @@ fn answer_text(answer: &Answer<'_>, is_path: bool, own: Option<String>) -> Strin
         text += &format!("  {}\n", styled(ASIDE, &format!("listed nearby: {}", answer.nearby.join(", "))));
     }
     if let Some(source) = rule.source() {
-        text += &format!("  {}\n", styled(ASIDE, &format!("documented at: {}", harmless(source))));
+        text += &format!("  {}\n", styled(ASIDE, &format!("documented at: {}", escape_control(source))));
     }
     text
 }
@@ -172,14 +172,15 @@ fn related_text(related: &Related, origin: &str) -> String {
         Relation::CoversSome => "some of it by",
         Relation::Below => "below it",
     };
-    let place = entry.line.map_or_else(|| "every rule".to_owned(), |line| format!("{}:{line}", harmless(origin)));
+    let place = entry.line.map_or_else(|| "every rule".to_owned(), |line| format!("{}:{line}", escape_control(origin)));
     let verbs = (entry.verbs != Verbs::ALL).then(|| entry.verbs.names().collect::<Vec<_>>().join(", "));
     let by = entry.by.as_ref().map(|by| format!("for {}", answer::who(by)));
-    let when = entry.when.as_ref().map(|when| format!("when {}", harmless(&when.text().split_whitespace().collect::<Vec<_>>().join(" "))));
+    let when =
+        entry.when.as_ref().map(|when| format!("when {}", escape_control(&when.text().split_whitespace().collect::<Vec<_>>().join(" "))));
     let absent = entry.is_absent.then(|| "documented, but the kind has no such field (fieldward.io/absent)".to_owned());
     let parts: Vec<String> = verbs.into_iter().chain(by).chain(when).chain(absent).collect();
     let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join("; ")) };
-    format!("{relation} {} ({place}){parts}", harmless(&entry.path.to_string()))
+    format!("{relation} {} ({place}){parts}", escape_control(&entry.path.to_string()))
 }
 
 #[derive(Serialize)]

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::cli::output;
 use crate::cli::rule_args::RuleArgs;
-use crate::engine::{Rule, RuleSet, harmless};
-use crate::export::{self, Export, LOST};
+use crate::engine::{Rule, RuleSet, escape_control};
+use crate::export::{self, Export, LIMITATIONS};
 
 /// The options of `fieldward rules export`.
 #[derive(Debug, clap::Args)]
@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     for export in &exports {
         let name = export.policy.metadata.name.as_deref().unwrap_or_default();
-        output::say(&format!("note: the policy {name} does not keep all of its rule; its annotation {LOST} says what\n"));
+        output::say(&format!("note: the policy {name} does not keep all of its rule; its annotation {LIMITATIONS} says what\n"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -59,15 +59,15 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn find<'r>(rules: &'r RuleSet, name: &str) -> anyhow::Result<&'r Rule> {
     let Some(rule) = rules.get(name) else {
         let names: Vec<&str> = rules.names().collect();
-        bail!("no rule is called `{}`; there are: {}", harmless(name), names.join(", "));
+        bail!("no rule is called `{}`; there are: {}", escape_control(name), names.join(", "));
     };
     Ok(rule)
 }
 
 fn documents(export: &Export) -> anyhow::Result<String> {
     let mut text = String::from("---\n# What the policy does not keep of the rule:\n");
-    for lost in &export.lost {
-        text += &format!("# - {lost}\n");
+    for limitations in &export.limitations {
+        text += &format!("# - {limitations}\n");
     }
     text += serde_saphyr::to_string(&export.policy).context("cannot write a policy as YAML")?.trim_end();
     text += "\n---\n";

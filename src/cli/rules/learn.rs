@@ -10,7 +10,7 @@ use crate::analysis::learn::reviews::{Found, Given, Update};
 use crate::analysis::learn::{Learned, document, draft, learned};
 use crate::cli::documents::{self, STDIN};
 use crate::cli::output::{self, Format};
-use crate::engine::harmless;
+use crate::engine::escape_control;
 
 /// The options of `fieldward rules learn`.
 #[derive(Debug, clap::Args)]
@@ -85,7 +85,7 @@ fn text(learned: &[Learned], found: &Found) -> String {
 
 /// `2 reviews, as a.json (it was denied)`.
 fn skipped(found: &Found) -> String {
-    let names: Vec<String> = found.skipped.iter().map(|(file, why)| format!("{} ({why})", harmless(file))).collect();
+    let names: Vec<String> = found.skipped.iter().map(|(file, why)| format!("{} ({why})", escape_control(file))).collect();
     if names.is_empty() {
         "no review was found".to_owned()
     } else {

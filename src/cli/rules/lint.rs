@@ -11,7 +11,7 @@ use crate::cli::kinds;
 use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, Format, GOOD, styled};
 use crate::cli::rule_args::RuleArgs;
 use crate::cli::rule_sources;
-use crate::engine::{Builtin, Document, Rule, RuleError, RuleSet, harmless};
+use crate::engine::{Builtin, Document, Rule, RuleError, RuleSet, escape_control};
 
 /// The options of `fieldward rules lint`.
 #[derive(Debug, clap::Args)]
@@ -103,7 +103,7 @@ impl Report {
     fn add(&mut self, rule: &Rule, found: Vec<Finding>) {
         for finding in found {
             let of_rule =
-                Found { file: harmless(rule.origin()), rule: rule.name().to_string(), message: finding.message, fix: finding.fix };
+                Found { file: escape_control(rule.origin()), rule: rule.name().to_string(), message: finding.message, fix: finding.fix };
             match finding.severity {
                 Severity::Wrong => self.errors.push(Wrong::Rule(of_rule)),
                 Severity::Doubtful => self.warnings.push(of_rule),
@@ -157,6 +157,6 @@ impl Found {
 impl Wrong {
     fn of(error: &RuleError) -> Self {
         let (line, column) = error.place();
-        Self::Document { file: harmless(error.origin()), line, column, message: harmless(error.message()) }
+        Self::Document { file: escape_control(error.origin()), line, column, message: escape_control(error.message()) }
     }
 }

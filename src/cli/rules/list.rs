@@ -11,7 +11,7 @@ use crate::cli::rule_args::RuleArgs;
 use crate::cluster::client::Access;
 use crate::cluster::inventory::{self, Inventory, RegisteredRule};
 use crate::cluster::objects::RuleObject;
-use crate::engine::{Actions, Builtin, Document, Effect, Entry, ResourceRule, Rule, RuleSet, harmless};
+use crate::engine::{Actions, Builtin, Document, Effect, Entry, ResourceRule, Rule, RuleSet, escape_control};
 
 /// The options of `fieldward rules list`.
 #[derive(Debug, clap::Args)]
@@ -156,7 +156,7 @@ fn table(rows: &[Row], is_live: bool) -> String {
             row.ready.clone().unwrap_or_else(|| UNKNOWN.to_owned()),
             row.reason.clone().unwrap_or_default(),
         ];
-        cells.iter().take(shown).map(|text| harmless(text)).collect()
+        cells.iter().take(shown).map(|text| escape_control(text)).collect()
     }));
     let mut widths = vec![0; shown];
     for line in &lines {

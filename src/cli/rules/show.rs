@@ -6,7 +6,7 @@ use anyhow::bail;
 
 use crate::cli::output::{self, Format};
 use crate::cli::rule_args::RuleArgs;
-use crate::engine::harmless;
+use crate::engine::escape_control;
 
 /// The options of `fieldward rules show`.
 #[derive(Debug, clap::Args)]
@@ -24,7 +24,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = args.rules.load()?;
     let Some(rule) = rules.get(&args.name) else {
         let names: Vec<&str> = rules.names().collect();
-        bail!("no rule is called `{}`; there are: {}", harmless(&args.name), names.join(", "));
+        bail!("no rule is called `{}`; there are: {}", escape_control(&args.name), names.join(", "));
     };
     match args.output {
         Format::Text => output::print(rule.text())?,

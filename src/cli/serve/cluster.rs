@@ -18,11 +18,11 @@ use crate::cluster::ca_bundle::CaBundle;
 use crate::cluster::client::{Access, Group};
 use crate::cluster::control::{Certificates, Settings};
 use crate::cluster::endpoint::{BaseUrl, Endpoint};
-use crate::cluster::keeping::Lifetimes;
 use crate::cluster::mode::ClusterMode;
 use crate::cluster::reading::RuleFiles;
 use crate::cluster::registration::Trust;
-use crate::engine::{RuleSet, harmless};
+use crate::cluster::tls_rotation::Lifetimes;
+use crate::engine::{RuleSet, escape_control};
 use crate::server::denials::Denials;
 use crate::server::reload::{self, Fingerprint};
 use crate::server::{Bound, Config, ReadyCheck, tls};
@@ -120,7 +120,7 @@ impl Args {
     fn certificates(&self, endpoint: &Endpoint, has_certificate: bool) -> anyhow::Result<Certificates> {
         if let Some(secret) = &self.tls_secret {
             let lifetimes = Lifetimes { authority: self.ca_lifetime, certificate: self.certificate_lifetime, settling: self.ca_settling };
-            return Ok(Certificates::Kept { secret: secret.clone(), subjects: endpoint.subjects(), lifetimes });
+            return Ok(Certificates::Managed { secret: secret.clone(), subjects: endpoint.subjects(), lifetimes });
         }
         if !has_certificate {
             bail!(
@@ -147,13 +147,13 @@ pub(super) async fn start(args: &Args, files: &RuleArgs, has_certificate: bool) 
     let settings = args.settings(has_certificate)?;
     let access = Access { kubeconfig: args.kubeconfig.clone(), context: None };
     let rules = files.clone();
-    let read = move || rules.documents().map_err(|error| harmless(&format!("{error:#}")));
+    let read = move || rules.documents().map_err(|error| escape_control(&format!("{error:#}")));
     Ok(ClusterMode::start(&access, settings, RuleFiles { builtin: files.builtin(), read: Box::new(read) }).await?)
 }
 
 /// The certificate that the cluster keeps, if it does.
 pub(super) fn certificate(mode: &ClusterMode) -> Option<tls::Source> {
-    mode.certificate().map(tls::Source::Kept)
+    mode.certificate().map(tls::Source::Shared)
 }
 
 /// The configuration of a server in a cluster.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::cli::documents::{json_error, yaml_error};
-use crate::engine::{self, CaseDocument, Expect, RuleSet, harmless};
+use crate::engine::{self, CaseDocument, Expect, RuleSet, escape_control};
 
 /// A case with its review as JSON.
 pub(super) type Case = engine::Case<Vec<u8>>;
@@ -86,9 +86,9 @@ impl Verdict {
     /// Its parts in words.
     pub(super) fn parts(&self) -> [(&'static str, String); 4] {
         // A message has lines; each stands on one of its own.
-        let quoted = |text: &String| text.lines().map(|line| format!("\n    {}", harmless(line))).collect::<String>();
+        let quoted = |text: &String| text.lines().map(|line| format!("\n    {}", escape_control(line))).collect::<String>();
         let none = || "none".to_owned();
-        let fields = self.fields.iter().map(|field| harmless(field)).collect::<Vec<_>>().join(", ");
+        let fields = self.fields.iter().map(|field| escape_control(field)).collect::<Vec<_>>().join(", ");
         [
             ("verdict", if self.allowed { "allowed" } else { "denied" }.to_owned()),
             ("fields", if fields.is_empty() { none() } else { fields }),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::case::{self, Case};
 use crate::cli::documents;
 use crate::cli::exempt_args::ExemptArgs;
-use crate::engine::{Builtin, Document, RuleSet, harmless};
+use crate::engine::{Builtin, Document, RuleSet, escape_control};
 
 /// The cases of all paths, and what is broken.
 pub(super) struct Suite {
@@ -115,7 +115,7 @@ fn read(file: &Path) -> Result<Found, String> {
         Some("AdmissionReview") => Err(format!(
             "{name}: expected kind `UpdateCase`, found an AdmissionReview without expectations; put it under `review:` beside `expect:`"
         )),
-        Some(other) => Err(format!("{name}: expected kind `UpdateCase` or `UpdateRule`, found `{}`", harmless(other))),
+        Some(other) => Err(format!("{name}: expected kind `UpdateCase` or `UpdateRule`, found `{}`", escape_control(other))),
     }
 }
 

@@ -22,12 +22,12 @@ use crate::cluster::api_error::{ApiError, ErrorClass, Once};
 use crate::cluster::ca_bundle::CaBundle;
 use crate::cluster::client::FIELD_MANAGER;
 use crate::cluster::events;
-use crate::cluster::keeping::{self, Change, Due, Kept, Lifetimes};
 use crate::cluster::metrics::ClusterMetrics;
 use crate::cluster::objects::Resolved;
 use crate::cluster::placement::{Registrations, all_trust};
 use crate::cluster::registration::{self, LABEL, SideEffects, Trust};
 use crate::cluster::status;
+use crate::cluster::tls_rotation::{self, Change, Due, Lifetimes, TlsBundle};
 use crate::cluster::update_rule::UpdateRule;
 use crate::engine::RuleSet;
 
@@ -165,7 +165,7 @@ impl Lead {
         let Some(objects) = self.followed.rules.borrow_and_update().clone() else { return Ok(RETRY) };
         let (trust, next) = match self.settings.certificates.clone() {
             Certificates::Given(trust) => (given(trust, &registrations), AGAIN),
-            Certificates::Kept { secret, subjects, lifetimes } => {
+            Certificates::Managed { secret, subjects, lifetimes } => {
                 let Some(known) = self.secret.borrow_and_update().clone() else { return Ok(RETRY) };
                 let kept = self.certificates(&secret, &subjects, lifetimes, known.as_ref().as_ref(), &registrations).await;
                 let (bundle, next) = kept.inspect_err(|error| self.state.send_modify(|state| state.fail(error)))?;
@@ -227,7 +227,7 @@ impl Lead {
         let known = self.secret.borrow().clone();
         let before = std::mem::take(&mut self.misunderstood);
         let Some(secret) = known.as_deref().and_then(Option::as_ref) else { return true };
-        for note in keeping::misunderstood(secret) {
+        for note in tls_rotation::misunderstood(secret) {
             let is_new = !before.contains_key(&note);
             if is_new {
                 tracing::warn!(secret = secret.metadata.name, note, "an annotation has no effect");
@@ -258,12 +258,12 @@ impl Lead {
         registrations: &Registrations,
     ) -> Result<(Option<CaBundle>, Duration), ApiError> {
         let now = SystemTime::now();
-        let kept = known.and_then(|secret| Kept::of(secret).ok()).or_else(|| self.followed.certificates.borrow().as_deref().cloned());
+        let kept = known.and_then(|secret| TlsBundle::of(secret).ok()).or_else(|| self.followed.certificates.borrow().as_deref().cloned());
         let (kept, change) = match kept {
             // Deleted or broken by hand, it is written anew as it was: what replicas show stays trusted.
-            Some(kept) if known.is_none_or(|secret| Kept::of(secret).is_err()) => (kept, "as they were"),
+            Some(kept) if known.is_none_or(|secret| TlsBundle::of(secret).is_err()) => (kept, "as they were"),
             Some(kept) => {
-                if let Some(change) = known.and_then(keeping::wanted)
+                if let Some(change) = known.and_then(tls_rotation::wanted)
                     && let Some(kept) = kept.renewed(change, subjects, now, lifetimes).map_err(other)?
                 {
                     // The annotation is gone with what is written.
@@ -282,7 +282,7 @@ impl Lead {
                 }
             }
             None => {
-                let kept = Kept::new(subjects, trusted_before(registrations), now, lifetimes).map_err(other)?;
+                let kept = TlsBundle::new(subjects, trusted_before(registrations), now, lifetimes).map_err(other)?;
                 self.write(name, &kept, known).await?;
                 tracing::info!(secret = name, "certificates made");
                 return Ok((None, RETRY));
@@ -294,7 +294,7 @@ impl Lead {
         Ok((Some(CaBundle::parse(kept.bundle().into_bytes()).map_err(other)?), RETRY))
     }
 
-    async fn write(&self, name: &str, kept: &Kept, known: Option<&Secret>) -> Result<(), ApiError> {
+    async fn write(&self, name: &str, kept: &TlsBundle, known: Option<&Secret>) -> Result<(), ApiError> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.settings.namespace);
         let labels = BTreeMap::from([(LABEL.0.to_owned(), LABEL.1.to_owned())]);
         let mut secret = kept.secret(name, &self.settings.namespace, labels);
@@ -365,7 +365,7 @@ fn words(change: Change) -> &'static str {
 fn trusted_before(registrations: &Registrations) -> Vec<String> {
     let webhooks = registrations.values().flat_map(|one| one.webhooks.iter().flatten());
     let bundles = webhooks.filter_map(|webhook| String::from_utf8(webhook.client_config.ca_bundle.clone()?.0).ok());
-    let all: BTreeSet<String> = bundles.flat_map(|bundle| keeping::certificates(&bundle).unwrap_or_default()).collect();
+    let all: BTreeSet<String> = bundles.flat_map(|bundle| tls_rotation::certificates(&bundle).unwrap_or_default()).collect();
     all.into_iter().collect()
 }
 

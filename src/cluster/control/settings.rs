@@ -8,10 +8,10 @@ use tokio::sync::watch;
 use crate::cluster::api_error::ApiError;
 use crate::cluster::certificates::Subject;
 use crate::cluster::endpoint::Endpoint;
-use crate::cluster::keeping::{Kept, Lifetimes};
 use crate::cluster::objects::{Resolved, RuleObject};
 use crate::cluster::placement::Registrations;
 use crate::cluster::registration::Trust;
+use crate::cluster::tls_rotation::{Lifetimes, TlsBundle};
 use crate::engine::RuleSet;
 
 /// Requests under way at once.
@@ -41,7 +41,7 @@ pub struct Settings {
 #[derive(Debug, Clone)]
 pub enum Certificates {
     /// Its own, in a Secret.
-    Kept {
+    Managed {
         /// The Secret's name.
         secret: String,
         /// What the certificate is for.
@@ -59,7 +59,7 @@ pub struct Followed {
     /// The rules; none until they were listed once.
     pub rules: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
     /// The certificates; none until there are some.
-    pub certificates: watch::Receiver<Option<Arc<Kept>>>,
+    pub certificates: watch::Receiver<Option<Arc<TlsBundle>>>,
     /// The registrations by name; none until they were listed once.
     pub registrations: watch::Receiver<Option<Arc<Registrations>>>,
     /// The error of the watch of rules; none while it works.

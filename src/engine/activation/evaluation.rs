@@ -11,11 +11,11 @@ use serde_json::Value;
 
 use super::failure::Failure;
 use super::value::convert;
-use crate::engine::condition::{ENVIRONMENT, METER, Meter, pattern_name};
+use crate::engine::condition::{BUDGET_VARIABLE, Budget, ENVIRONMENT, pattern_name};
 use crate::engine::review::Review;
 use crate::engine::rule::Condition;
 
-/// The stack that values of up to [`super::value::DEEPEST`] levels may need, converted, copied, compared and dropped.
+/// The stack that values of up to [`super::failure::DEEPEST`] levels may need, converted, copied, compared and dropped.
 const STACK: usize = 1_048_576;
 
 /// The stack that a level of the rewritten expression may need, in an unoptimised build.
@@ -65,20 +65,20 @@ impl Sent<'_> {
     }
 }
 
-/// A condition, what it may still spend, and what came of asking it.
-pub(crate) struct Asking<'a, 'i> {
+/// A condition, what it may still spend, and what came of evaluating it.
+pub(crate) struct Evaluation<'a, 'i> {
     condition: &'a Condition,
     inputs: &'a Inputs<'i>,
-    meter: Meter,
+    budget: Budget,
     /// The variables that all locations share, once they are converted.
     context: Option<Result<Context<'a, 'a>, Failure>>,
     once: Option<Result<bool, Failure>>,
     asked: HashMap<Identity, Result<bool, Failure>>,
 }
 
-impl<'a, 'i: 'a> Asking<'a, 'i> {
+impl<'a, 'i: 'a> Evaluation<'a, 'i> {
     pub(crate) fn new(condition: &'a Condition, inputs: &'a Inputs<'i>, budget: u64) -> Self {
-        Self { condition, inputs, meter: Meter::new(budget), context: None, once: None, asked: HashMap::new() }
+        Self { condition, inputs, budget: Budget::new(budget), context: None, once: None, asked: HashMap::new() }
     }
 
     /// The stack that one evaluation may need.
@@ -91,7 +91,7 @@ impl<'a, 'i: 'a> Asking<'a, 'i> {
     }
 
     pub(crate) fn is_spent(&self) -> bool {
-        self.meter.is_spent()
+        self.budget.is_spent()
     }
 
     /// Whether it holds, whatever the location.
@@ -125,7 +125,7 @@ impl<'a, 'i: 'a> Asking<'a, 'i> {
 
     fn evaluate(&mut self, sent: Option<Sent<'i>>) -> Result<bool, Failure> {
         let program = &self.condition.program;
-        if !self.meter.pay(SET_UP + program.nodes) {
+        if !self.budget.pay(SET_UP + program.nodes) {
             return Err(Failure::Budget);
         }
         let context = match self.context.take() {
@@ -136,12 +136,12 @@ impl<'a, 'i: 'a> Asking<'a, 'i> {
         if let Some(sent) = sent {
             for (name, value) in [("oldValue", sent.old), ("value", sent.new)] {
                 if let Some(reads) = program.reads.of_variable(name) {
-                    context.add_variable_as_val(name, convert(value, reads, &self.meter)?);
+                    context.add_variable_as_val(name, convert(value, reads, &self.budget)?);
                 }
             }
         }
         let result = cel::Value::resolve_val(&program.expression, context);
-        if self.meter.is_spent() {
+        if self.budget.is_spent() {
             return Err(Failure::Budget);
         }
         let value = result.map_err(|error| Failure::of(&error))?;
@@ -152,18 +152,18 @@ impl<'a, 'i: 'a> Asking<'a, 'i> {
     fn shared(&self) -> Result<Context<'a, 'a>, Failure> {
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         let program = &self.condition.program;
-        context.add_variable_as_val(METER, Box::new(self.meter.clone()));
+        context.add_variable_as_val(BUDGET_VARIABLE, Box::new(self.budget.clone()));
         for (number, pattern) in program.patterns.iter().enumerate() {
             context.add_variable_as_val(pattern_name(number), Box::new(pattern.clone()));
         }
         for (name, value) in [("oldObject", self.inputs.old), ("object", self.inputs.new)] {
             if let Some(reads) = program.reads.of_variable(name) {
-                context.add_variable_as_val(name, convert(Some(value), reads, &self.meter)?);
+                context.add_variable_as_val(name, convert(Some(value), reads, &self.budget)?);
             }
         }
         if let Some(reads) = program.reads.of_variable("request") {
             let request = self.inputs.request().ok_or(Failure::Request)?;
-            context.add_variable_as_val("request", convert(Some(request), reads, &self.meter)?);
+            context.add_variable_as_val("request", convert(Some(request), reads, &self.budget)?);
         }
         Ok(context)
     }

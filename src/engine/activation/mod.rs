@@ -1,12 +1,12 @@
-//! Which entries are there in one review: by requester, and by conditions evaluated within their budget.
+//! Which entries are active in one review: by requester, and by conditions evaluated within their budget.
 
+mod active_entries;
 mod evaluation;
 mod failure;
-mod grants;
 #[cfg(test)]
 mod tests;
 mod value;
 
+pub(crate) use active_entries::{Activation, ActiveEntries, Conditions};
 pub(crate) use evaluation::{Inputs, Sent};
 pub use failure::ConditionFailure;
-pub(crate) use grants::{Conditions, Grants, Presence};

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::engine::admit::admit_within;
 use crate::engine::condition::{Unread, compile};
-use crate::engine::review::Way;
+use crate::engine::review::ReadMode;
 use crate::engine::rule::{Condition, Read};
 use crate::engine::{Builtin, Document, Reply, RuleSet, admit, admit_at_once};
 
@@ -244,7 +244,7 @@ fn what_would_take_for_ever_is_cut_short() {
         doubled(".map(t, {'a': t, 'b': t})"),
     ];
     for when in table {
-        let reply = admit_within(LITTLE, &rule("spec.x", &when), review(&object(1), &object(2)).as_bytes(), Way::Fast);
+        let reply = admit_within(LITTLE, &rule("spec.x", &when), review(&object(1), &object(2)).as_bytes(), ReadMode::Fast);
         assert_eq!(reply.allowed(), Some(false), "{when}");
         assert_eq!(reasons(&reply), [("spec.x", "too much to evaluate", 1)], "{when}");
     }
@@ -269,7 +269,7 @@ const DEAR: &str = "oldObject.spec.list.all(a, oldObject.spec.list.all(b, a + b 
 fn all_conditions_of_a_review_have_one_budget() {
     /// The violations, and the entries whose conditions were too dear.
     fn ask(lists: &[Value]) -> (String, String) {
-        let reply = admit_within(LITTLE, &rules(lists), review(&dear(1), &dear(2)).as_bytes(), Way::Fast);
+        let reply = admit_within(LITTLE, &rules(lists), review(&dear(1), &dear(2)).as_bytes(), ReadMode::Fast);
         let too_dear = reasons(&reply).into_iter().map(|failure| {
             assert_eq!((failure.1, failure.2), ("too much to evaluate", 1));
             failure.0
@@ -296,14 +296,14 @@ fn all_conditions_of_a_review_have_one_budget() {
 #[test]
 fn each_evaluation_costs_something() {
     let object = |value: u64| json!({"data": (0..900).map(|n| (format!("k{n:04}"), json!(value))).collect::<serde_json::Map<_, _>>()});
-    let reply = admit_within(2_000, &rule("data.*", "value != oldValue"), review(&object(1), &object(2)).as_bytes(), Way::Fast);
+    let reply = admit_within(2_000, &rule("data.*", "value != oldValue"), review(&object(1), &object(2)).as_bytes(), ReadMode::Fast);
     let [(path, reason, times)] = reasons(&reply)[..] else { panic!("{:?}", reply.condition_failures()) };
     assert_eq!((path, reason), ("data.*", "too much to evaluate"));
     assert!((600..900).contains(&times), "{times}");
     // Once two entries ask the same of the same value, it is evaluated once.
     let both = rules(&[entries(&[("data.*", "value != oldValue")]), entries(&[("data.*", "value != oldValue")])]);
     for (set, allowed) in [(rule("data.*", "value != oldValue"), true), (both, true)] {
-        let reply = admit_within(15 * 900, &set, review(&object(1), &object(2)).as_bytes(), Way::Fast);
+        let reply = admit_within(15 * 900, &set, review(&object(1), &object(2)).as_bytes(), ReadMode::Fast);
         assert_eq!(reply.allowed(), Some(allowed), "{:?}", reply.condition_failures());
     }
 }
@@ -416,7 +416,7 @@ fn price(when: &str) -> u64 {
     let review = review(&object(1), &object(2));
     let rules = rule("spec.x", when);
     let is_enough = |budget: u64| {
-        let reply = admit_within(budget, &rules, review.as_bytes(), Way::Fast);
+        let reply = admit_within(budget, &rules, review.as_bytes(), ReadMode::Fast);
         assert!(reasons(&reply).iter().all(|reason| reason.1 == "too much to evaluate"), "{when}: {:?}", reasons(&reply));
         reply.condition_failures().is_empty()
     };

@@ -7,21 +7,21 @@ use cel::common::value::Val;
 use serde_json::{Number, Value};
 
 use super::failure::{DEEPEST, Failure};
-use crate::engine::condition::Meter;
+use crate::engine::condition::Budget;
 use crate::engine::rule::Reads;
 
 pub(crate) type Boxed<'v> = Box<dyn Val + 'v>;
 
 /// What `reads` says is read of a value; absent reads as null.
-pub(crate) fn convert<'v>(value: Option<&'v Value>, reads: &Reads, meter: &Meter) -> Result<Boxed<'v>, Failure> {
-    value.map_or_else(|| Ok(Box::new(CelNull) as Boxed<'v>), |value| part(value, reads, meter, 0))
+pub(crate) fn convert<'v>(value: Option<&'v Value>, reads: &Reads, budget: &Budget) -> Result<Boxed<'v>, Failure> {
+    value.map_or_else(|| Ok(Box::new(CelNull) as Boxed<'v>), |value| part(value, reads, budget, 0))
 }
 
-fn part<'v>(value: &'v Value, reads: &Reads, meter: &Meter, depth: usize) -> Result<Boxed<'v>, Failure> {
+fn part<'v>(value: &'v Value, reads: &Reads, budget: &Budget, depth: usize) -> Result<Boxed<'v>, Failure> {
     if depth > DEEPEST {
         return Err(Failure::Depth);
     }
-    if !meter.pay(1) {
+    if !budget.pay(1) {
         return Err(Failure::Budget);
     }
     Ok(match value {
@@ -32,13 +32,14 @@ fn part<'v>(value: &'v Value, reads: &Reads, meter: &Meter, depth: usize) -> Res
         Value::Array(elements) => {
             // Of a list only the whole can be read.
             let elements: &[Value] = if reads.is_whole() { elements } else { &[] };
-            let elements: Result<Vec<Boxed<'v>>, Failure> = elements.iter().map(|element| part(element, reads, meter, depth + 1)).collect();
+            let elements: Result<Vec<Boxed<'v>>, Failure> =
+                elements.iter().map(|element| part(element, reads, budget, depth + 1)).collect();
             Box::new(CelList::from(elements?))
         }
         Value::Object(members) if reads.is_whole() => {
             let mut map: HashMap<CelMapKey<'v>, Boxed<'v>> = HashMap::with_capacity(members.len());
             for (key, member) in members {
-                map.insert(CelMapKey::from(key.as_str()), part(member, reads, meter, depth + 1)?);
+                map.insert(CelMapKey::from(key.as_str()), part(member, reads, budget, depth + 1)?);
             }
             Box::new(CelMap::from(map))
         }
@@ -46,7 +47,7 @@ fn part<'v>(value: &'v Value, reads: &Reads, meter: &Meter, depth: usize) -> Res
             let mut map: HashMap<CelMapKey<'v>, Boxed<'v>> = HashMap::new();
             for (name, reads) in reads.members() {
                 if let Some((key, member)) = members.get_key_value(name) {
-                    map.insert(CelMapKey::from(key.as_str()), part(member, reads, meter, depth + 1)?);
+                    map.insert(CelMapKey::from(key.as_str()), part(member, reads, budget, depth + 1)?);
                 }
             }
             Box::new(CelMap::from(map))

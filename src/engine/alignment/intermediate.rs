@@ -1,26 +1,26 @@
-//! Which objects are on the way of an entry, and so count as empty when absent.
+//! Intermediate objects: those above the fields of an active entry, which count as empty when absent.
 
 use serde_json::Value;
 
-use crate::engine::activation::{Grants, Presence, Sent};
+use crate::engine::activation::{Activation, ActiveEntries, Sent};
 use crate::engine::rule::{Declared, Mark, Reached, Tree};
 
-/// Whether an object that one side has is on the way of an entry that is there.
+/// Whether an object that one side has is intermediate to an active entry.
 ///
-/// An entry whose condition is about the value is there only at single locations, so it counts only if it is there at some location below
+/// An entry whose condition is about the value is active only at single locations, so it counts only if it is active at one below
 /// this object that one of the objects has; above nothing but an empty object there is none.
-pub(crate) fn on_the_way<'a>(
+pub(crate) fn is_intermediate<'a>(
     tree: &Tree<Mark>,
-    grants: &Grants<'_, 'a>,
+    active_entries: &ActiveEntries<'_, 'a>,
     reached: &[u32],
     (old, new): (Option<&'a Value>, Option<&'a Value>),
     sent: Sent<'a>,
 ) -> bool {
-    tree.passing(reached).any(|entry| match grants.presence(entry) {
-        Presence::Everywhere => true,
-        Presence::Nowhere => false,
-        Presence::ByValue => {
-            let below = Below { tree, grants, entry, side: if old.is_some() { Side::Old } else { Side::New } };
+    tree.entries_below(reached).any(|entry| match active_entries.activation(entry) {
+        Activation::Everywhere => true,
+        Activation::Nowhere => false,
+        Activation::ByValue => {
+            let below = Below { tree, active_entries, entry, side: if old.is_some() { Side::Old } else { Side::New } };
             old.or(new).is_some_and(|value| below.is_there(reached, value, sent))
         }
     })
@@ -34,14 +34,14 @@ enum Side {
 
 struct Below<'w, 'g, 'a> {
     tree: &'w Tree<Mark>,
-    grants: &'w Grants<'g, 'a>,
+    active_entries: &'w ActiveEntries<'g, 'a>,
     entry: usize,
     /// The one that has the object.
     side: Side,
 }
 
 impl<'a> Below<'_, '_, 'a> {
-    /// Whether the entry is there at a location below `value`. A path has few steps, so this recursion is as shallow as the rule.
+    /// Whether the entry is active at a location below `value`. A path has few steps, so this recursion is as shallow as the rule.
     fn is_there(&self, reached: &[u32], value: &'a Value, sent: Sent<'a>) -> bool {
         match value {
             Value::Object(members) => members.iter().any(|(key, member)| {
@@ -62,6 +62,6 @@ impl<'a> Below<'_, '_, 'a> {
             return false;
         }
         let ends = self.tree.marks(reached).any(|mark| matches!(mark, Mark::Entry(entry) if *entry == self.entry));
-        (ends && self.grants.at(self.entry, sent)) || self.is_there(reached, value, sent)
+        (ends && self.active_entries.at(self.entry, sent)) || self.is_there(reached, value, sent)
     }
 }

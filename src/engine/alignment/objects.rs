@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::location::{Id, Location, ROOT, Segment};
 use super::pairing::{self, Pairing};
 use super::{intermediate, value};
-use crate::engine::activation::{Grants, Sent};
+use crate::engine::activation::{ActiveEntries, Sent};
 use crate::engine::rule::{Declared, Mark, Reached, Rule, Tree};
 
 /// How much of the two objects the forms hold.
@@ -25,7 +25,7 @@ pub(crate) enum Extent {
 
 /// Both canonical forms, and the locations that they number (parents before children, siblings in the order of reports).
 #[derive(Debug)]
-pub(crate) struct Sheet<'a> {
+pub(crate) struct Alignment<'a> {
     pub(crate) locations: Vec<Location<'a>>,
     /// From this number on the locations stand beside the tree: the protected labels, each below two of its own ancestors.
     pub(crate) beside: Id,
@@ -33,10 +33,10 @@ pub(crate) struct Sheet<'a> {
     pub(crate) new: Value,
 }
 
-impl<'a> Sheet<'a> {
-    /// Walks both objects in step with the rule; `grants` tells which entries are there.
-    pub(crate) fn new(rule: &'a Rule, grants: &Grants<'_, 'a>, old: &'a Value, new: &'a Value, extent: Extent) -> Self {
-        let mut walk = Walk { extent, tree: &rule.tree, grants, locations: Vec::new(), old: Vec::new(), new: Vec::new() };
+impl<'a> Alignment<'a> {
+    /// Walks both objects in step with the rule; `active_entries` tells which entries are active.
+    pub(crate) fn new(rule: &'a Rule, active_entries: &ActiveEntries<'_, 'a>, old: &'a Value, new: &'a Value, extent: Extent) -> Self {
+        let mut walk = Walk { extent, tree: &rule.tree, active_entries, locations: Vec::new(), old: Vec::new(), new: Vec::new() };
         walk.visit(ROOT, Segment::Member(""), &Tree::<Mark>::root(), (Some(old), Some(new)), Sent { old: Some(old), new: Some(new) });
         let beside = walk.locations.len();
         for label in rule.protected_labels() {
@@ -90,7 +90,7 @@ enum Side {
 struct Walk<'a, 'w, 'g> {
     extent: Extent,
     tree: &'a Tree<Mark>,
-    grants: &'w Grants<'g, 'a>,
+    active_entries: &'w ActiveEntries<'g, 'a>,
     locations: Vec<Location<'a>>,
     old: Vec<(Id, Value)>,
     new: Vec<(Id, Value)>,
@@ -104,7 +104,8 @@ impl<'a> Walk<'a, '_, '_> {
         if old.is_none() && new.is_none() {
             return;
         }
-        let pairing = Pairing::of(&declared, old, new, || intermediate::on_the_way(self.tree, self.grants, reached, (old, new), sent));
+        let pairing =
+            Pairing::of(&declared, old, new, || intermediate::is_intermediate(self.tree, self.active_entries, reached, (old, new), sent));
         if self.extent == Extent::Differing && pairing == Pairing::Whole && declared.alike(old, new) {
             return;
         }

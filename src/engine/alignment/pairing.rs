@@ -12,7 +12,7 @@ use crate::engine::rule::Declared;
 pub(crate) enum Pairing {
     /// Not at all: the location is compared as a whole.
     Whole,
-    /// Members by name; one side may be absent where the object is on the way of an entry.
+    /// Members by name; one side may be absent where the object is intermediate to an entry.
     Members,
     /// Elements by index.
     Position,
@@ -25,10 +25,10 @@ pub(crate) enum Pairing {
 }
 
 impl Pairing {
-    pub(crate) fn of(declared: &Declared<'_>, old: Option<&Value>, new: Option<&Value>, on_the_way: impl Fn() -> bool) -> Self {
+    pub(crate) fn of(declared: &Declared<'_>, old: Option<&Value>, new: Option<&Value>, is_intermediate: impl Fn() -> bool) -> Self {
         match (old, new) {
             (Some(Value::Object(_)), Some(Value::Object(_))) => Self::Members,
-            (Some(Value::Object(_)), None) | (None, Some(Value::Object(_))) if on_the_way() => Self::Members,
+            (Some(Value::Object(_)), None) | (None, Some(Value::Object(_))) if is_intermediate() => Self::Members,
             (Some(Value::Array(_)), Some(Value::Array(_))) if declared.is_set() => Self::Membership,
             (Some(Value::Array(old)), Some(Value::Array(new))) => match declared.key {
                 Some(key) if keys_are_unique(old, key) => {

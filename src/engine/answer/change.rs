@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::escape::defused;
+use super::escape::break_recreate_trigger;
 use super::field;
 use super::secrets::{Place, Secrets};
-use crate::engine::alignment::{Id, Location, Pairing, Segment, Sheet};
-use crate::engine::rule::{Mark, Rule, cut, harmless};
+use crate::engine::alignment::{Alignment, Id, Location, Pairing, Segment};
+use crate::engine::rule::{Mark, Rule, cut, escape_control};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
 
 /// One change to an object.
@@ -41,7 +41,7 @@ impl Shown {
     /// The value as JSON text of at most `most` characters.
     pub fn text(&self, most: usize) -> String {
         match self {
-            Self::Value(value) => defused(&cut(&harmless(&value.to_string()), most)),
+            Self::Value(value) => break_recreate_trigger(&cut(&escape_control(&value.to_string()), most)),
             Self::Hidden => HIDDEN.to_owned(),
         }
     }
@@ -54,9 +54,15 @@ pub(crate) const HIDDEN: &str = "(not shown)";
 const LONGEST: usize = 1024;
 
 /// Writes a finding down.
-pub(crate) fn describe(rule: &Rule, secrets: &Secrets, sheet: &Sheet<'_>, finding: Finding, note: Option<String>) -> Option<Change> {
-    let location = sheet.get(finding.at)?;
-    let (field, place) = locate(secrets, sheet, finding.at);
+pub(crate) fn describe(
+    rule: &Rule,
+    secrets: &Secrets,
+    alignment: &Alignment<'_>,
+    finding: Finding,
+    note: Option<String>,
+) -> Option<Change> {
+    let location = alignment.get(finding.at)?;
+    let (field, place) = locate(secrets, alignment, finding.at);
     let (old, new) = match finding.kind {
         ChangeKind::Reorder => order(secrets, &place, location),
         _ => values(secrets, &place, location),
@@ -66,12 +72,12 @@ pub(crate) fn describe(rule: &Rule, secrets: &Secrets, sheet: &Sheet<'_>, findin
 }
 
 /// A location in dotted notation.
-pub(crate) fn field_of(secrets: &Secrets, sheet: &Sheet<'_>, at: Id) -> String {
-    locate(secrets, sheet, at).0
+pub(crate) fn field_of(secrets: &Secrets, alignment: &Alignment<'_>, at: Id) -> String {
+    locate(secrets, alignment, at).0
 }
 
-fn locate(secrets: &Secrets, sheet: &Sheet<'_>, at: Id) -> (String, Place) {
-    let mut chain: Vec<&Location<'_>> = sheet.ancestry(at).collect();
+fn locate(secrets: &Secrets, alignment: &Alignment<'_>, at: Id) -> (String, Place) {
+    let mut chain: Vec<&Location<'_>> = alignment.ancestry(at).collect();
     chain.reverse();
     let mut place = secrets.root();
     let mut segments = Vec::with_capacity(chain.len());

@@ -6,7 +6,7 @@ use crate::engine::rule::escape;
 const IMMUTABLE: &str = "immutable";
 
 /// Breaks up the words on which Flux deletes and recreates an object: what matches `is\simmutable` or `immutable\sfield`.
-pub(crate) fn defused(text: &str) -> String {
+pub(crate) fn break_recreate_trigger(text: &str) -> String {
     if !text.as_bytes().windows(IMMUTABLE.len()).any(|word| word.eq_ignore_ascii_case(IMMUTABLE.as_bytes())) {
         return text.to_owned();
     }
@@ -35,7 +35,7 @@ fn starts_with(text: &str, word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::defused;
+    use super::break_recreate_trigger;
 
     #[test]
     fn what_flux_acts_on_is_broken_up() {
@@ -49,7 +49,7 @@ mod tests {
             ("is\u{a0}immutable", "is\\u00a0immutable"),
         ];
         for (text, expected) in table {
-            assert_eq!(defused(text), expected);
+            assert_eq!(break_recreate_trigger(text), expected);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! A location in dotted notation: `spec.tasks[name=worker].replicas`.
 
-use super::escape::defused;
+use super::escape::break_recreate_trigger;
 use crate::engine::alignment::Segment;
 use crate::engine::rule::is_bare;
-use crate::engine::rule::{cut, cut_bytes, harmless};
+use crate::engine::rule::{cut, cut_bytes, escape_control};
 
 /// How many bytes of a field are shown at most.
 const LONGEST: usize = 1024;
@@ -28,7 +28,7 @@ pub(crate) fn render<'s>(segments: impl Iterator<Item = (&'s Segment<'s>, bool)>
             break;
         }
     }
-    cut_bytes(&defused(&text), LONGEST)
+    cut_bytes(&break_recreate_trigger(&text), LONGEST)
 }
 
 /// A key as it stands between brackets: quoted where it could be read as something else.
@@ -37,7 +37,7 @@ fn bracketed(key: &str) -> String {
     let key = &cut(key, LONGEST);
     let plain = !key.is_empty()
         && !key.chars().any(|letter| letter.is_whitespace() || letter.is_control() || matches!(letter, '[' | ']' | '\'' | '"' | '='));
-    if plain { harmless(key) } else { format!("'{}'", harmless(&key.replace('\'', "''"))) }
+    if plain { escape_control(key) } else { format!("'{}'", escape_control(&key.replace('\'', "''"))) }
 }
 
 #[cfg(test)]

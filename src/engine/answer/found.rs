@@ -1,7 +1,7 @@
 //! What one rule found in a review.
 
 use crate::engine::activation::ConditionFailure;
-use crate::engine::alignment::Sheet;
+use crate::engine::alignment::Alignment;
 use crate::engine::rule::Rule;
 use crate::engine::verdict::{Finding, Standing};
 
@@ -9,7 +9,7 @@ use crate::engine::verdict::{Finding, Standing};
 #[derive(Debug)]
 pub(crate) struct Found<'a> {
     pub(crate) rule: &'a Rule,
-    pub(crate) sheet: Sheet<'a>,
+    pub(crate) alignment: Alignment<'a>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) failures: Vec<ConditionFailure>,
 }

@@ -1,8 +1,8 @@
 //! Whole messages. They stay within what API server and clients carry: 4 KiB for a message and for an annotation.
 
 use super::change::{Change, Shown, window};
-use super::escape::defused;
-use crate::engine::rule::{Entry, condition_text, cut, cut_bytes, harmless, narrowed};
+use super::escape::break_recreate_trigger;
+use crate::engine::rule::{Entry, condition_text, cut, cut_bytes, escape_control, narrowed};
 use crate::engine::verdict::ChangeKind;
 
 /// Bytes of a message or of an annotation, at most.
@@ -53,7 +53,7 @@ pub(crate) fn denial(kind: &str, parts: &[Part<'_>], changes: &[&Change], total:
     if shown < total {
         text.push_str(&format!("\n  and {} more", total - shown));
     }
-    cut_bytes(&defused(&(text + &tail)), MOST_BYTES)
+    cut_bytes(&break_recreate_trigger(&(text + &tail)), MOST_BYTES)
 }
 
 /// One change on a line.
@@ -63,7 +63,7 @@ fn line(change: &Change, kind: &str) -> String {
 
 /// One change without its field, for a cause.
 pub(crate) fn cause_text(change: &Change, kind: &str) -> String {
-    defused(&what_happened(change, kind))
+    break_recreate_trigger(&what_happened(change, kind))
 }
 
 /// To whom entries grant a field; none if there is no such entry.
@@ -71,7 +71,7 @@ pub(crate) fn granted_text<'a>(entries: impl Iterator<Item = &'a Entry>) -> Opti
     let mut grants: Vec<String> = Vec::new();
     for entry in entries {
         let Some(by) = &entry.by else { continue };
-        let grant = harmless(&by.to_string()) + &narrowed(entry.verbs, entry.when.as_ref().map(condition_text));
+        let grant = escape_control(&by.to_string()) + &narrowed(entry.verbs, entry.when.as_ref().map(condition_text));
         if !grants.contains(&grant) {
             grants.push(grant);
         }
@@ -100,12 +100,12 @@ pub(crate) fn warnings(kind: &str, rules: &[Warning<'_>]) -> Vec<String> {
         let lines = warning.changes.iter().map(|change| (line(change, kind), note(change)));
         let mut shown = 0;
         for (index, (text, note)) in std::iter::once((headline(warning), None)).chain(lines).enumerate() {
-            let text = cut(&defused(&text), WARNING);
+            let text = cut(&break_recreate_trigger(&text), WARNING);
             let Some(rest) = room.checked_sub(text.chars().count()) else { break };
             room = rest;
             texts.push(text);
             shown = index;
-            if let Some(note) = note.map(|note| cut(&defused(&note), WARNING))
+            if let Some(note) = note.map(|note| cut(&break_recreate_trigger(&note), WARNING))
                 && let Some(rest) = room.checked_sub(note.chars().count())
             {
                 room = rest;

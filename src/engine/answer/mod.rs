@@ -11,7 +11,7 @@ mod report;
 mod secrets;
 
 pub use change::{Change, Shown};
-pub(crate) use escape::defused;
+pub(crate) use escape::break_recreate_trigger;
 pub(crate) use found::Found;
 pub use messages::Piece;
 pub(crate) use messages::{Part, Warning, audit_fields, cause_text, denial, warnings};

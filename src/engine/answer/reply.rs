@@ -8,11 +8,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause, Status
 use serde::Serialize;
 
 use super::change::Change;
-use super::escape::defused;
+use super::escape::break_recreate_trigger;
 use super::messages::audit_fields;
 use crate::engine::activation::ConditionFailure;
 use crate::engine::review::{API_VERSION, Review};
-use crate::engine::rule::{RuleName, cut, harmless};
+use crate::engine::rule::{RuleName, cut, escape_control};
 
 /// What one rule decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,7 +70,7 @@ pub struct Subject {
 
 impl Subject {
     pub(crate) fn of(review: &Review<'_>) -> Self {
-        let tame = |text: &str| defused(&cut(&harmless(text), 512));
+        let tame = |text: &str| break_recreate_trigger(&cut(&escape_control(text), 512));
         Self {
             kind: tame(review.kind()),
             namespace: tame(&review.namespace),
@@ -172,7 +172,7 @@ impl Reply {
 
     /// One sentence instead of a verdict.
     pub(crate) fn sentence(status: u16, text: &str) -> Self {
-        let message = defused(text);
+        let message = break_recreate_trigger(text);
         Self {
             status,
             body: format!("{message}\n").into_bytes(),
@@ -257,7 +257,7 @@ pub(crate) fn failure(code: i32, reason: &str, message: String) -> Status {
 
 /// The details of a denial: one cause per violation.
 pub(crate) fn details(review: &Review<'_>, causes: Vec<StatusCause>) -> StatusDetails {
-    let tame = |text: &str| Some(defused(&cut(&harmless(text), 512))).filter(|text| !text.is_empty());
+    let tame = |text: &str| Some(break_recreate_trigger(&cut(&escape_control(text), 512))).filter(|text| !text.is_empty());
     StatusDetails {
         group: tame(review.group()),
         kind: tame(review.kind()),

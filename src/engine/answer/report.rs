@@ -33,7 +33,8 @@ impl Report {
         };
         let notes = ownership::notes(review, secrets, &listed);
         let described = listed.into_iter().zip(notes);
-        let changes = described.filter_map(|((found, finding), note)| describe(found.rule, secrets, &found.sheet, finding, note)).collect();
+        let changes =
+            described.filter_map(|((found, finding), note)| describe(found.rule, secrets, &found.alignment, finding, note)).collect();
         Self { changes, total }
     }
 
@@ -47,14 +48,14 @@ impl Found<'_> {
     /// Each finding with what identifies it.
     fn identified(&self) -> impl Iterator<Item = (Identity, Finding)> {
         // Parents have lower numbers, so each path's hash is there when its children need it.
-        let mut paths: Vec<u64> = Vec::with_capacity(self.sheet.locations.len());
-        for location in &self.sheet.locations {
+        let mut paths: Vec<u64> = Vec::with_capacity(self.alignment.locations.len());
+        for location in &self.alignment.locations {
             let mut hasher = DefaultHasher::new();
             (paths.get(location.parent), &location.segment).hash(&mut hasher);
             paths.push(hasher.finish());
         }
         self.findings.iter().filter_map(move |finding| {
-            let location = self.sheet.get(finding.at)?;
+            let location = self.alignment.get(finding.at)?;
             Some((Identity::of(location, finding.kind, *paths.get(finding.at)?), *finding))
         })
     }
@@ -98,7 +99,7 @@ fn together<'f, 'a>(several: &[&'f Found<'a>]) -> (Vec<Listed<'f, 'a>>, usize) {
         first(found.identified().filter(|(identity, finding)| is_held(identity, finding)).map(|(_, finding)| (found, finding)))
     };
     let mut listed: Vec<Listed<'f, 'a>> = several.iter().flat_map(|found| own(found)).collect();
-    listed.sort_by(|(one, at_one), (two, at_two)| one.sheet.segments(at_one.at).cmp(&two.sheet.segments(at_two.at)));
+    listed.sort_by(|(one, at_one), (two, at_two)| one.alignment.segments(at_one.at).cmp(&two.alignment.segments(at_two.at)));
     (first(listed.into_iter()), total)
 }
 

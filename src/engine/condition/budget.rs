@@ -18,7 +18,7 @@ pub(crate) const BUDGET: u64 = 2_000_000;
 pub(crate) const AT_ONCE: u64 = 20_000;
 
 /// The variable that holds the budget; no expression can name it.
-pub(crate) const METER: &str = "@meter";
+pub(crate) const BUDGET_VARIABLE: &str = "@meter";
 
 /// Pays for a value and hands it on.
 pub(crate) const CHARGE: &str = "@charge";
@@ -35,7 +35,7 @@ pub(crate) const RANGE: &str = "@range";
 /// `matches` with a pattern compiled at load.
 pub(crate) const MATCHES: &str = "@matches";
 
-static METER_TYPE: Type = Type::new_unspecified_type("fieldward.meter");
+static BUDGET_TYPE: Type = Type::new_unspecified_type("fieldward.meter");
 static PATTERN_TYPE: Type = Type::new_unspecified_type("fieldward.pattern");
 
 /// The functions and macros that conditions have.
@@ -60,9 +60,9 @@ fn declare(env: &mut Env) -> Result<(), DeclarationError> {
 
 /// What is left to spend.
 #[derive(Debug, Clone)]
-pub(crate) struct Meter(Arc<AtomicU64>);
+pub(crate) struct Budget(Arc<AtomicU64>);
 
-impl Meter {
+impl Budget {
     pub(crate) fn new(budget: u64) -> Self {
         Self(Arc::new(AtomicU64::new(budget)))
     }
@@ -103,13 +103,13 @@ impl Meter {
     }
 }
 
-impl Val for Meter {
+impl Val for Budget {
     fn get_type(&self) -> &Type {
-        &METER_TYPE
+        &BUDGET_TYPE
     }
 
     fn cel_type() -> &'static Type {
-        &METER_TYPE
+        &BUDGET_TYPE
     }
 
     fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
@@ -121,7 +121,7 @@ impl Val for Meter {
     }
 }
 
-impl StaticVal for Meter {}
+impl StaticVal for Budget {}
 
 impl Pattern {
     /// Compiles it, within what may ever be worth its cost.
@@ -169,53 +169,53 @@ fn mismatch() -> ExecutionError {
     ExecutionError::InternalError("another type of argument".to_owned())
 }
 
-/// The meter, and the last argument, which is handed on.
-fn metered<'b, 'v>(mut arguments: Arguments<'b, 'v>) -> Result<(Meter, CowVal<'b, 'v>), ExecutionError> {
-    let meter = arguments.first().and_then(|meter| meter.downcast_ref::<Meter>()).cloned().ok_or_else(mismatch)?;
-    Ok((meter, arguments.pop().ok_or_else(mismatch)?))
+/// The budget, and the last argument, which is handed on.
+fn budget_and_value<'b, 'v>(mut arguments: Arguments<'b, 'v>) -> Result<(Budget, CowVal<'b, 'v>), ExecutionError> {
+    let budget = arguments.first().and_then(|budget| budget.downcast_ref::<Budget>()).cloned().ok_or_else(mismatch)?;
+    Ok((budget, arguments.pop().ok_or_else(mismatch)?))
 }
 
 fn charge<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
-    let (meter, value) = metered(arguments)?;
-    meter.pay_for(value.as_ref()).map(|()| value)
+    let (budget, value) = budget_and_value(arguments)?;
+    budget.pay_for(value.as_ref()).map(|()| value)
 }
 
 fn spread<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
-    let (meter, value) = metered(arguments)?;
+    let (budget, value) = budget_and_value(arguments)?;
     let length = value.downcast_ref::<CelString>().map_or(0, |text| text.inner().len());
-    if !meter.pay(length as u64) {
+    if !budget.pay(length as u64) {
         return Err(spent());
     }
-    meter.pay_for(value.as_ref()).map(|()| value)
+    budget.pay_for(value.as_ref()).map(|()| value)
 }
 
 fn plain<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
-    let (meter, value) = metered(arguments)?;
+    let (budget, value) = budget_and_value(arguments)?;
     if value.downcast_ref::<CelOptional>().is_some() {
         return Err(mismatch());
     }
-    meter.pay_for(value.as_ref()).map(|()| value)
+    budget.pay_for(value.as_ref()).map(|()| value)
 }
 
 fn turn<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     let nodes = arguments.get(1).and_then(|nodes| nodes.downcast_ref::<CelInt>()).map_or(0, |nodes| *nodes.inner());
-    let (meter, element) = metered(arguments)?;
-    if !meter.pay(u64::try_from(nodes).unwrap_or_default()) {
+    let (budget, element) = budget_and_value(arguments)?;
+    if !budget.pay(u64::try_from(nodes).unwrap_or_default()) {
         return Err(spent());
     }
-    meter.pay_for(element.as_ref()).map(|()| CowVal::owned(CelBool::from(true)))
+    budget.pay_for(element.as_ref()).map(|()| CowVal::owned(CelBool::from(true)))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the library's signature")]
 fn solvent<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
-    let is_spent = arguments.first().and_then(|meter| meter.downcast_ref::<Meter>()).is_none_or(Meter::is_spent);
+    let is_spent = arguments.first().and_then(|budget| budget.downcast_ref::<Budget>()).is_none_or(Budget::is_spent);
     if is_spent { Err(spent()) } else { Ok(CowVal::owned(CelBool::from(true))) }
 }
 
 /// The library runs over a map's keys in the order of their hashes, which differs from run to run.
 fn range<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
-    let (meter, value) = metered(arguments)?;
-    meter.pay_for(value.as_ref())?;
+    let (budget, value) = budget_and_value(arguments)?;
+    budget.pay_for(value.as_ref())?;
     let Some(map) = value.downcast_ref::<CelMap>() else { return Ok(value) };
     let keys: BTreeSet<_> = map.inner().keys().cloned().collect();
     let keys: Vec<Box<dyn Val + 'v>> = keys.into_iter().map(|key| key.inner().clone_as_boxed()).collect();
@@ -224,11 +224,11 @@ fn range<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 
 #[expect(clippy::needless_pass_by_value, reason = "the library's signature")]
 fn matches<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
-    let [meter, pattern, text] = arguments.as_slice() else { return Err(mismatch()) };
-    let meter = meter.downcast_ref::<Meter>().ok_or_else(mismatch)?;
+    let [budget, pattern, text] = arguments.as_slice() else { return Err(mismatch()) };
+    let budget = budget.downcast_ref::<Budget>().ok_or_else(mismatch)?;
     let pattern = pattern.downcast_ref::<Pattern>().ok_or_else(mismatch)?;
     let text = text.downcast_ref::<CelString>().ok_or_else(mismatch)?;
-    if !meter.pay((1 + text.inner().len() as u64 / 16) * pattern.weight) {
+    if !budget.pay((1 + text.inner().len() as u64 / 16) * pattern.weight) {
         return Err(spent());
     }
     Ok(CowVal::owned(CelBool::from(pattern.regex.is_match(text.inner()))))
@@ -236,12 +236,12 @@ fn matches<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 
 #[cfg(test)]
 mod tests {
-    use super::Meter;
+    use super::Budget;
 
     #[test]
     fn who_takes_all_that_is_left_has_spent_too_much() {
         for (amount, is_paid) in [(4, true), (5, false), (6, false)] {
-            assert_eq!(Meter::new(5).pay(amount), is_paid, "{amount}");
+            assert_eq!(Budget::new(5).pay(amount), is_paid, "{amount}");
         }
     }
 }

@@ -8,7 +8,7 @@ use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 use super::budget::ENVIRONMENT;
 use super::reads::children;
 use super::{instrument, names, reads};
-use crate::engine::rule::{Condition, Fault, Program, Read, cut, harmless};
+use crate::engine::rule::{Condition, Fault, Program, Read, cut, escape_control};
 
 /// Bytes of an expression, at most.
 pub(crate) const LONGEST: usize = 4096;
@@ -50,7 +50,7 @@ pub(crate) fn compile(text: &str) -> Result<Condition, Fault> {
         }
         let patterns = names::check(expression).map_err(|misnomer| {
             let offset = program.source_info().offset_for(misnomer.node).map_or(0, |(start, _)| start as usize);
-            Fault::at(text, offset, cut(&harmless(&misnomer.message), 300))
+            Fault::at(text, offset, cut(&escape_control(&misnomer.message), 300))
         })?;
         if let Some(found) = never_a_bool(expression) {
             return Err(Fault::start(format!("expected a condition, true or false, found {found}")));
@@ -131,7 +131,7 @@ pub(crate) fn syntax(text: &str, error: &cel::ParseError) -> Fault {
     // The library lists all that could have stood there.
     let message = message.split(" expecting {").next().unwrap_or(message);
     let column = column.min(text.lines().nth(line - 1).map_or(1, |line| line.chars().count() + 1));
-    Fault { line, column, message: format!("no CEL: {}", cut(&harmless(message), 200)) }
+    Fault { line, column, message: format!("no CEL: {}", cut(&escape_control(message), 200)) }
 }
 
 fn depth(expression: &IdedExpr) -> usize {

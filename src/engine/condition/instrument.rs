@@ -8,7 +8,7 @@
 use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 use cel::common::types::{CelBool, CelInt};
 
-use super::budget::{CHARGE, MATCHES, METER, PLAIN, RANGE, SOLVENT, SPREAD, TURN};
+use super::budget::{BUDGET_VARIABLE, CHARGE, MATCHES, PLAIN, RANGE, SOLVENT, SPREAD, TURN};
 use super::reads::children;
 
 /// The accumulator of the library's own macros.
@@ -70,7 +70,7 @@ impl Rewriting {
             let pattern = pattern_name(self.patterns);
             self.patterns += 1;
             let text = call.target.take().map_or_else(IdedExpr::default, |target| self.expression(*target));
-            return made(MATCHES, vec![ident(METER), ident(&pattern), text]);
+            return made(MATCHES, vec![ident(BUDGET_VARIABLE), ident(&pattern), text]);
         }
         let target = call.target.take().map(|target| if in_namespace { *target } else { self.expression(*target) });
         let args: Vec<IdedExpr> = std::mem::take(&mut call.args).into_iter().map(|argument| self.expression(argument)).collect();
@@ -105,9 +105,9 @@ impl Rewriting {
     fn comprehension(&mut self, each: ComprehensionExpr) -> ComprehensionExpr {
         let nodes = i64::try_from(nodes(&each.loop_step)).unwrap_or(i64::MAX);
         let is_library = each.accu_var == ACCUMULATOR;
-        let turn = made(TURN, vec![ident(METER), integer(nodes), ident(&each.iter_var)]);
+        let turn = made(TURN, vec![ident(BUDGET_VARIABLE), integer(nodes), ident(&each.iter_var)]);
         let guarded = |body: IdedExpr| made(operators::CONDITIONAL, vec![turn.clone(), body, bool_literal(false)]);
-        let iter_range = made(RANGE, vec![ident(METER), self.expression(each.iter_range)]);
+        let iter_range = made(RANGE, vec![ident(BUDGET_VARIABLE), self.expression(each.iter_range)]);
         let accu_init = if is_library { each.accu_init } else { paid(CHARGE, self.expression(each.accu_init)) };
         // The order in which names met the patterns: condition, result, step.
         let condition = self.expression(each.loop_cond);
@@ -116,7 +116,8 @@ impl Rewriting {
         let (loop_cond, loop_step) = match shape(&each.loop_step, is_library) {
             // `exists`, `all`: errors of the step are put off, so it is the condition that ends the loop.
             Shape::Fold => {
-                let condition = made(operators::CONDITIONAL, vec![made(SOLVENT, vec![ident(METER)]), condition, bool_literal(false)]);
+                let condition =
+                    made(operators::CONDITIONAL, vec![made(SOLVENT, vec![ident(BUDGET_VARIABLE)]), condition, bool_literal(false)]);
                 (condition, self.with_last_argument(each.loop_step, &guarded))
             }
             // `map`: only in this form does the library append without copying the whole list each time.
@@ -202,7 +203,7 @@ fn with_paid_key(mut args: Vec<IdedExpr>) -> Vec<IdedExpr> {
 
 /// A literal costs nothing.
 fn paid(kind: &str, expression: IdedExpr) -> IdedExpr {
-    if matches!(expression.expr, Expr::Literal(_)) { expression } else { made(kind, vec![ident(METER), expression]) }
+    if matches!(expression.expr, Expr::Literal(_)) { expression } else { made(kind, vec![ident(BUDGET_VARIABLE), expression]) }
 }
 
 fn made(name: &str, args: Vec<IdedExpr>) -> IdedExpr {

@@ -14,7 +14,7 @@ use super::compile::{LONGEST, STACK, never_a_bool, syntax};
 use super::kubernetes::{Function, GLOBAL, MEMBER, TYPE_NAMESPACES, TYPES, VARIABLES, Yields, loop_variables};
 use super::names::{Misnomer, first_of_nothing, is_operator, of_nothing};
 use super::reads::children;
-use crate::engine::rule::{Condition, Fault, cut, harmless};
+use crate::engine::rule::{Condition, Fault, cut, escape_control};
 
 /// How the messages begin of the parser's errors that Kubernetes' parser has too: first those of the grammar, which is the same.
 const CERTAIN: [&str; 6] = [
@@ -61,7 +61,7 @@ pub(crate) fn check(text: &str) -> Result<(), Fault> {
         check.visit(expression);
         if let Some(first) = check.misnomers.into_iter().min_by_key(|misnomer| misnomer.node) {
             let offset = program.source_info().offset_for(first.node).map_or(0, |(start, _)| start as usize);
-            return Err(Fault::at(text, offset, cut(&harmless(&first.message), 300)));
+            return Err(Fault::at(text, offset, cut(&escape_control(&first.message), 300)));
         }
         match result_of(expression) {
             Some(found) => Err(Fault::start(format!("expected a condition, true or false, found {found}"))),

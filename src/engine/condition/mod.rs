@@ -1,4 +1,4 @@
-//! Conditions at load time: CEL expressions (`when`) that decide whether an entry is there.
+//! Conditions at load time: CEL expressions (`when`) that decide whether an entry is active.
 //!
 //! The `cel` crate parses and evaluates. It has no type checker and no budget, so around it stands what it lacks: names are
 //! checked (names), the parsed expression is rewritten so that every step that can cost pays from a budget (instrument), and what the
@@ -15,7 +15,7 @@ mod re2;
 mod reads;
 mod variables;
 
-pub(crate) use budget::{AT_ONCE, BUDGET, ENVIRONMENT, METER, Meter};
+pub(crate) use budget::{AT_ONCE, BUDGET, BUDGET_VARIABLE, Budget, ENVIRONMENT};
 pub use compile::Unread;
 #[cfg(test)]
 pub(crate) use compile::compile;

@@ -1,4 +1,4 @@
-//! What conditions see.
+//! The variables of conditions, and the members of `request`.
 
 /// What a condition sees.
 pub(crate) const VARIABLES: [&str; 5] = ["oldObject", "object", "oldValue", "value", "request"];

@@ -12,7 +12,7 @@ use super::admit;
 use super::answer::Secrets;
 use super::answer::{Decision, Reply};
 use super::case::{Case, CaseDocument, Expect};
-use super::review::{Fields, Review, Way};
+use super::review::{Fields, ReadMode, Review};
 use super::rule::{RuleSet, Target};
 use indented::{Indented, TooLarge};
 use mask::{Kind, Mask};
@@ -82,7 +82,7 @@ const LONGEST_KIND: usize = 40;
 /// Why it is not to be recorded.
 pub fn record(rules: &RuleSet, body: &[u8], most: usize) -> Result<Recording, Unrecorded> {
     let rules = &rules.whole();
-    let review = Review::parse(body, Way::Plain).map_err(|_| Unrecorded::NoVerdict)?;
+    let review = Review::parse(body, ReadMode::Plain).map_err(|_| Unrecorded::NoVerdict)?;
     // What is too large to be written is not worth judging twice.
     let masked = masked(rules, &review, body, most)?;
     let (before, after) = (admit(rules, body), admit(rules, masked.as_bytes()));

@@ -15,7 +15,7 @@ use super::fields::{Fields, parsed, text};
 use super::read::{Objects, Read};
 use super::unjudgeable::{API_VERSION, DEEPEST, NotAReview, Unjudgeable};
 use crate::engine::condition::SEEN_BY_CONDITIONS;
-use crate::engine::rule::{Rule, Target, cut, harmless};
+use crate::engine::rule::{Rule, Target, cut, escape_control};
 
 /// Stack that one level of nesting may take, over parsing, walking and dropping, in an unoptimised build.
 const STACK_PER_LEVEL: usize = 12 * 1024;
@@ -44,7 +44,7 @@ pub(crate) struct Review<'a> {
 
 /// Which way a review is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum ReadMode {
     /// Without what both objects have in common, where that is possible.
     Fast,
     /// In whole: the reference that the other is tested against.
@@ -76,8 +76,8 @@ struct Resource<'a> {
 }
 
 impl<'a> Review<'a> {
-    pub(crate) fn parse(body: &'a [u8], way: Way) -> Result<Self, NotAReview> {
-        let read = if way == Way::Fast { Read::of(body) } else { None };
+    pub(crate) fn parse(body: &'a [u8], mode: ReadMode) -> Result<Self, NotAReview> {
+        let read = if mode == ReadMode::Fast { Read::of(body) } else { None };
         let (top, request, objects) = if let Some(read) = read {
             (read.top, read.request, Some(read.objects))
         } else {
@@ -87,10 +87,10 @@ impl<'a> Review<'a> {
         };
         let version = text(&top, "apiVersion").unwrap_or_default();
         if version != API_VERSION {
-            return Err(NotAReview::Version(cut(&harmless(&version), 64)));
+            return Err(NotAReview::Version(cut(&escape_control(&version), 64)));
         }
         if let Some(kind) = text(&top, "kind").filter(|kind| kind != "AdmissionReview") {
-            return Err(NotAReview::Kind(cut(&harmless(&kind), 64)));
+            return Err(NotAReview::Kind(cut(&escape_control(&kind), 64)));
         }
         let request = request.ok_or(NotAReview::Request)?;
         let uid = text(&request, "uid").filter(|uid| !uid.is_empty()).ok_or(NotAReview::Uid)?;
@@ -180,7 +180,7 @@ impl<'a> Review<'a> {
     ) -> Result<T, Unjudgeable> {
         let old = self.old_object.ok_or(Unjudgeable::Missing("oldObject"))?;
         let new = self.object.ok_or(Unjudgeable::Missing("object"))?;
-        if let Some((old, new)) = self.objects.as_ref().and_then(|objects| objects.trees(rules)) {
+        if let Some((old, new)) = self.objects.as_ref().and_then(|objects| objects.compact(rules)) {
             return judge(&old, &new);
         }
         let deepest = depth(old, "oldObject")?.max(depth(new, "object")?);
@@ -216,7 +216,7 @@ fn json_error(error: &serde_json::Error) -> String {
     match error.classify() {
         // Of a value of another kind the library quotes the value.
         serde_json::error::Category::Data => format!("another kind of value {place}"),
-        _ => cut(&harmless(&error.to_string()), 200),
+        _ => cut(&escape_control(&error.to_string()), 200),
     }
 }
 
@@ -301,12 +301,12 @@ impl<'de> Visitor<'de> for Seek<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Operation, Review, Way, depth, uid_in_prefix};
+    use super::{Operation, ReadMode, Review, depth, uid_in_prefix};
 
     #[test]
     fn of_a_repeated_key_the_last_one_counts() {
         let body = br#"{"apiVersion":"x","request":1,"apiVersion":"admission.k8s.io/v1","request":{"uid":"a","operation":"CREATE","uid":"b","operation":"UPDATE"}}"#;
-        let review = Review::parse(body, Way::Plain).map(|review| (review.uid, review.operation));
+        let review = Review::parse(body, ReadMode::Plain).map(|review| (review.uid, review.operation));
         assert_eq!(review, Ok(("b".into(), Operation::Update)));
     }
 

@@ -2,14 +2,14 @@
 //!
 //! The fast path: of two objects whose texts are nearly the same, only what is not is built as values.
 //!
-//! One door: [`Read::of`] reads a review in one pass, and [`Objects::trees`] gives its two objects with everything left out that the rules'
+//! One door: [`read::Read::of`] reads a review in one pass, and [`read::Objects::compact`] gives its two objects with everything left out that the rules'
 //! verdict cannot depend on. Whatever is out of the ordinary is left to the plain path, which reads all: where that path would refuse
 //! the text, where the two might read it differently, and where it would be hard to see that they do not.
 //!
 //! What must hold, and why a verdict on the trees is a verdict on the objects:
 //!
 //! 1. *What is read is well-formed.* The pass takes less than `serde_json` does: no text that is not UTF-8, no escaped surrogates, no
-//!    exponents, no more than [`outline::DEEPEST`] levels. Of a member whose name is escaped or repeated nothing is concluded.
+//!    exponents, no more than [`spans::DEEPEST`] levels. Of a member whose name is escaped or repeated nothing is concluded.
 //! 2. *Equal bytes are equal values.* The second object's containers are compared with those of the first, and one that is equal to the
 //!    letter is neither checked nor walked again. The converse is never used: what differs in bytes is built and compared as values.
 //! 3. *A member that both objects have to the letter goes from both.* It is alike in both, and of the locations above it none asks whether
@@ -22,16 +22,16 @@
 //!    mark of deletion.
 //! 6. Conditions may read anything, so where a rule has one for the requester the plain path is taken.
 
+mod compact;
 mod envelope;
 mod fields;
-mod outline;
 mod read;
+mod spans;
 #[cfg(test)]
 mod tests;
-mod trees;
 mod unjudgeable;
 
-pub(crate) use envelope::{Operation, Review, Way, uid_in_prefix};
+pub(crate) use envelope::{Operation, ReadMode, Review, uid_in_prefix};
 pub(crate) use fields::{Fields, text};
 #[cfg(test)]
 use read::Read;

@@ -1,10 +1,10 @@
-//! A review read in one pass: its members unread, as the plain path has them, and the outline of both objects.
+//! A review read in one pass: its members unread, as the plain path has them, and where the containers of both objects are.
 
 use serde_json::Value;
 
+use super::compact::Compact;
 use super::fields::Fields;
-use super::outline::{Models, Node, Ordinary, Outline, Scanner};
-use super::trees::Trees;
+use super::spans::{Candidates, Node, Scanner, SpannedText};
 use crate::engine::rule::Rule;
 
 /// A review that is nothing out of the ordinary.
@@ -20,14 +20,14 @@ pub(crate) struct Read<'t> {
 /// The two objects, as far as there are any.
 #[derive(Debug)]
 pub(crate) struct Objects<'t> {
-    outline: Outline<'t>,
+    spans: SpannedText<'t>,
     old: Option<Node<'t>>,
     new: Option<Node<'t>>,
 }
 
 impl<'t> Read<'t> {
     /// None if the body is out of the ordinary.
-    pub(crate) fn of(body: &'t [u8]) -> Ordinary<Self> {
+    pub(crate) fn of(body: &'t [u8]) -> Option<Self> {
         let mut scanner = Scanner::new(std::str::from_utf8(body).ok()?)?;
         let (mut top, mut request) = (Fields::default(), None);
         let (mut old, mut new) = (None, None);
@@ -39,13 +39,13 @@ impl<'t> Read<'t> {
                 if before.starts_with('{') {
                     let fields = request.insert(Fields::default());
                     scanner.members(|scanner, name| {
-                        let mut models = match ordinary(name)? {
-                            "object" => models_in(old.clone()),
-                            "oldObject" => models_in(new.clone()),
+                        let mut candidates = match ordinary(name)? {
+                            "object" => candidates_in(old.clone()),
+                            "oldObject" => candidates_in(new.clone()),
                             _ => 0..0,
                         };
                         let first = scanner.found();
-                        let node = scanner.value(2, &mut models)?;
+                        let node = scanner.value(2, &mut candidates)?;
                         fields.push(name, node.text);
                         let object = Some((node, first..scanner.found()));
                         match name {
@@ -65,19 +65,20 @@ impl<'t> Read<'t> {
             top.push(name, text);
             Some(())
         })?;
-        let node = |object: Option<(Node<'t>, Models)>| object.map(|(node, _)| node);
-        let objects = Objects { outline: scanner.finish()?, old: node(old), new: node(new) };
+        let node = |object: Option<(Node<'t>, Candidates)>| object.map(|(node, _)| node);
+        let objects = Objects { spans: scanner.finish()?, old: node(old), new: node(new) };
         Some(Self { top, request, objects })
     }
 }
 
 impl<'t> Objects<'t> {
     /// The text that the old object has at these members; none inside if it has nothing there.
-    pub(crate) fn old_text(&self, path: &[&str]) -> Ordinary<Option<&'t str>> {
+    #[expect(clippy::option_option, reason = "the outer one says whether the text is left to the plain path")]
+    pub(crate) fn old_text(&self, path: &[&str]) -> Option<Option<&'t str>> {
         let mut at = self.old;
         for step in path {
             let mut next = None;
-            for (name, node) in at.into_iter().filter(Node::is_object).flat_map(|object| self.outline.members(object)) {
+            for (name, node) in at.into_iter().filter(Node::is_object).flat_map(|object| self.spans.members(object)) {
                 if ordinary(name)? == *step {
                     next = Some(node);
                 }
@@ -88,27 +89,27 @@ impl<'t> Objects<'t> {
     }
 
     /// The old and the new object without what the verdict of these rules cannot depend on; none if they are best read whole.
-    pub(crate) fn trees(&self, rules: &[&Rule]) -> Ordinary<(Value, Value)> {
+    pub(crate) fn compact(&self, rules: &[&Rule]) -> Option<(Value, Value)> {
         if rules.iter().flat_map(|rule| rule.entries()).any(|entry| entry.when.is_some()) {
             return None;
         }
-        Trees { outline: &self.outline }.of(self.old?, self.new?, rules)
+        Compact { spans: &self.spans }.of(self.old?, self.new?, rules)
     }
 }
 
 /// A name that is written as it is.
-fn ordinary(name: &str) -> Ordinary<&str> {
+fn ordinary(name: &str) -> Option<&str> {
     (!name.contains('\\')).then_some(name)
 }
 
 /// The containers of the other object.
-fn models_in(other: Option<(Node<'_>, Models)>) -> Models {
+fn candidates_in(other: Option<(Node<'_>, Candidates)>) -> Candidates {
     other.map_or(0..0, |(_, containers)| containers)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Read, Scanner, models_in};
+    use super::{Read, Scanner, candidates_in};
 
     #[test]
     fn a_member_of_the_old_object_is_found_as_the_plain_path_finds_it() {
@@ -130,6 +131,6 @@ mod tests {
     fn the_models_are_the_containers_of_the_other_object() {
         let mut scanner = Scanner::new("{}").expect("short");
         let node = scanner.value(0, &mut (0..0)).expect("JSON");
-        assert_eq!((models_in(Some((node, 3..7))), models_in(None)), (3..7, 0..0));
+        assert_eq!((candidates_in(Some((node, 3..7))), candidates_in(None)), (3..7, 0..0));
     }
 }

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::Read;
-use super::{Review, Way};
+use super::{ReadMode, Review};
 use crate::engine::{Builtin, Document, RuleSet};
 
 const RULE: &str = "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {name: widget}\nspec:\n  \
@@ -16,11 +16,11 @@ fn body(old: &str, new: &str) -> String {
 }
 
 /// What is built of two objects; none if they are read whole.
-fn trees(rules: &[&str], old: &str, new: &str) -> Option<(Value, Value)> {
+fn compact(rules: &[&str], old: &str, new: &str) -> Option<(Value, Value)> {
     let text = |(number, spec): (usize, &&str)| RULE.replace("widget}", &format!("widget-{number}}}")) + spec;
     let documents = rules.iter().enumerate().map(text).map(|text| Document { origin: "widget.yaml".to_owned(), text });
     let rules = RuleSet::load(Builtin::Left, &documents.collect::<Vec<_>>()).expect("rules");
-    Read::of(body(old, new).as_bytes())?.objects.trees(&rules.rules().collect::<Vec<_>>())
+    Read::of(body(old, new).as_bytes())?.objects.compact(&rules.rules().collect::<Vec<_>>())
 }
 
 const BARE: &str = "  mutable: [spec.a]\n";
@@ -73,7 +73,7 @@ fn what_both_have_is_left_out() {
         ),
     ];
     for (rule, old, new, expected) in table {
-        let found = trees(&[rule], old, new).map(|(old, new)| json!([old, new]));
+        let found = compact(&[rule], old, new).map(|(old, new)| json!([old, new]));
         assert_eq!(found, Some(expected), "{old} {new}");
     }
 }
@@ -99,10 +99,10 @@ fn what_is_judged_as_a_whole_is_built_whole() {
     ];
     for (rule, old, new) in whole {
         let value = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
-        assert_eq!(trees(&[rule], old, new), Some((value(old), value(new))), "{old} {new}");
+        assert_eq!(compact(&[rule], old, new), Some((value(old), value(new))), "{old} {new}");
     }
     let by_name_or_place = r#"{"spec":{"l":[{"name":"a"},{"name":"b","v":1}]}}"#;
-    let (old, _) = trees(&[BARE, KEYED], by_name_or_place, r#"{"spec":{"l":[{"name":"a"}]}}"#).expect("ordinary texts");
+    let (old, _) = compact(&[BARE, KEYED], by_name_or_place, r#"{"spec":{"l":[{"name":"a"}]}}"#).expect("ordinary texts");
     assert_eq!(old, json!({"spec": {"l": [{"name": "a"}, {"name": "b", "v": 1}]}}));
 }
 
@@ -155,7 +155,7 @@ fn what_is_out_of_the_ordinary_is_left_to_the_plain_path() {
         assert!(Read::of(broken.as_bytes()).is_none(), "{broken}");
     }
     assert!(Read::of(&[whole.as_bytes(), b"\xff"].concat()).is_none());
-    assert!(trees(&["  mutable: [{path: spec.a, when: \"true\"}]\n"], "{}", "{}").is_none(), "a condition may read anything");
+    assert!(compact(&["  mutable: [{path: spec.a, when: \"true\"}]\n"], "{}", "{}").is_none(), "a condition may read anything");
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn both_ways_see_the_same_envelope() {
     let again = whole.replace("\"request\":", "\"request\":{\"uid\":\"x\",\"object\":{}},\"request\":");
     let other = whole.replace("\"request\":", "\"request\":1,\"request\":").replace("\"options\":null", "\"object\":[],\"options\":null");
     for text in [&whole, &twice, &again, &other] {
-        let [fast, plain] = [Way::Fast, Way::Plain].map(|way| {
+        let [fast, plain] = [ReadMode::Fast, ReadMode::Plain].map(|way| {
             let review = Review::parse(text.as_bytes(), way).expect("a review");
             (review.uid.clone().into_owned(), review.user.clone().into_owned(), format!("{:?}", review.target()), review.texts())
         });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cel::common::ast::IdedExpr;
 
-/// A condition of an entry: it must hold, else the entry is not there.
+/// A condition of an entry: it must hold, else the entry is not active.
 #[derive(Clone)]
 pub struct Condition {
     pub(crate) text: Arc<str>,
@@ -37,7 +37,7 @@ impl Condition {
         &self.text
     }
 
-    /// What it reads: each variable with the members named on the way.
+    /// What it reads: each variable with the members named after it.
     pub fn reads(&self) -> &[Read] {
         &self.program.chains
     }
@@ -47,7 +47,7 @@ impl Condition {
         self.program.is_mixed
     }
 
-    /// Whether it is about the value at a location, so that the entry may be there at one and not at another.
+    /// Whether it is about the value at a location, so that the entry may be active at one and not at another.
     pub fn depends_on_the_value(&self) -> bool {
         self.program.chains.iter().any(|read| read.variable == "value" || read.variable == "oldValue")
     }
@@ -80,7 +80,7 @@ pub(crate) struct Pattern {
 pub struct Read {
     /// The variable it starts from.
     pub variable: String,
-    /// The members named on the way.
+    /// The members named after it.
     pub members: Vec<String>,
 }
 

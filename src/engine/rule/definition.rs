@@ -183,7 +183,7 @@ pub struct Entry {
     pub verbs: Verbs,
     /// Who may make them; none: everybody.
     pub by: Option<Requesters>,
-    /// What must hold, else the entry is not there.
+    /// What must hold, else the entry is not active.
     pub when: Option<Condition>,
     /// Whether the kind lacks the field although its documentation lists it (annotation `fieldward.io/absent`).
     pub is_absent: bool,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::harmless;
+use super::escape_control;
 
 /// Why a rule document was refused, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct RuleError {
 impl RuleError {
     pub(crate) fn new(origin: &str, line: u64, column: u64, message: impl Into<String>) -> Self {
         // What a document holds cannot forge a line of the report.
-        Self { origin: harmless(origin), line, column, message: harmless(&message.into()) }
+        Self { origin: escape_control(origin), line, column, message: escape_control(&message.into()) }
     }
 
     /// The document's origin, usually a file.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// Escapes what a terminal or a line-based log would act on: control characters, line separators, direction overrides.
-pub fn harmless(text: &str) -> String {
+pub fn escape_control(text: &str) -> String {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return text.to_owned();
     }
@@ -24,7 +24,7 @@ pub fn escape_json(json: &str) -> String {
     for letter in json.chars() {
         let mut buffer = [0; 4];
         let text: &str = letter.encode_utf8(&mut buffer);
-        if letter == '\n' || harmless(text) == text {
+        if letter == '\n' || escape_control(text) == text {
             out.push(letter);
         } else {
             out.extend(letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
@@ -66,7 +66,7 @@ fn acts(letter: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{cut, cut_bytes, escape_json, harmless};
+    use super::{cut, cut_bytes, escape_control, escape_json};
 
     #[test]
     fn bytes_are_cut_between_letters() {
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn nothing_that_a_terminal_acts_on_is_left() {
         assert_eq!(
-            harmless("a\u{1b}[31mred\u{1b}[0m\r\nb\tc\u{7f}\u{9b}\u{202e}d\u{2028}é"),
+            escape_control("a\u{1b}[31mred\u{1b}[0m\r\nb\tc\u{7f}\u{9b}\u{202e}d\u{2028}é"),
             "a\\u001b[31mred\\u001b[0m\\u000d\\u000ab\\u0009c\\u007f\\u009b\\u202ed\\u2028é"
         );
     }

@@ -13,7 +13,7 @@ pub(crate) fn tree(entries: &[Entry], equality: &[PlacedEquality], defaulted: &[
     let mut tree = Tree::default();
     for (index, entry) in entries.iter().enumerate() {
         tree.mark(entry.path.steps(), Mark::Entry(index));
-        tree.pass(entry.path.steps(), index);
+        tree.add_entry_below(entry.path.steps(), index);
     }
     for (order, equality) in equality.iter().enumerate() {
         let steps = equality.placed.path.steps();

@@ -44,7 +44,7 @@ pub use document::Document;
 pub use equality::{Declaration, Equal, Equality, Meaning};
 pub use error::{RuleError, RuleErrors};
 pub(crate) use escape::{cut, cut_bytes, escape};
-pub use escape::{escape_json, harmless};
+pub use escape::{escape_control, escape_json};
 pub use exemptions::Exemptions;
 pub(crate) use mark::Mark;
 pub use marks::OWNED;

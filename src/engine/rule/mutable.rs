@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::condition::Condition;
 use super::definition::Entry;
-use super::escape::{cut, harmless};
+use super::escape::{cut, escape_control};
 use super::verbs::Verbs;
 
 /// Characters of a condition in a message, at most.
@@ -37,5 +37,5 @@ pub(crate) fn narrowed(verbs: Verbs, when: Option<String>) -> String {
 /// A condition on one line, shortened.
 pub(crate) fn condition_text(condition: &Condition) -> String {
     let words: Vec<&str> = condition.text().split_whitespace().collect();
-    cut(&harmless(&words.join(" ")), LONGEST)
+    cut(&escape_control(&words.join(" ")), LONGEST)
 }

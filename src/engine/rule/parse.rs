@@ -7,7 +7,7 @@ use super::condition::Compiler;
 use super::definition::{Entry, EntryOrigin, LONGEST_NAME, Rule, RuleName};
 use super::equality::Meaning;
 use super::error::RuleError;
-use super::escape::harmless;
+use super::escape::escape_control;
 use super::mutable::mutable_text;
 use super::parser::{Parser, is_dns_subdomain, plain, read};
 use super::placed::{Placed, PlacedEquality};
@@ -197,7 +197,7 @@ impl Parser<'_> {
                 is_listed = true;
             }
             if !is_listed {
-                let path = harmless(&path.to_string());
+                let path = escape_control(&path.to_string());
                 self.refuse(*at, format!("expected in `{ABSENT}` only paths that `mutable` lists, found `{path}`"));
             }
         }

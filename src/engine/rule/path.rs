@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::harmless;
+use super::escape_control;
 
 /// One step of a rule's path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -269,7 +269,7 @@ impl Parser {
     }
 
     fn unexpected(&self, expected: &'static str) -> PathError {
-        let found = self.peek().map_or_else(|| "the end".to_owned(), |letter| format!("`{}`", harmless(&letter.to_string())));
+        let found = self.peek().map_or_else(|| "the end".to_owned(), |letter| format!("`{}`", escape_control(&letter.to_string())));
         PathError { column: self.at + 1, expected, found }
     }
 }

@@ -24,7 +24,7 @@ struct Node<M> {
     keyed: BTreeMap<(String, String), u32>,
     marks: Vec<M>,
     /// Entries whose path goes on from here by a member step.
-    passing: Vec<usize>,
+    entries_below: Vec<usize>,
     by_name: ByName,
 }
 
@@ -44,7 +44,7 @@ impl<M> Node<M> {
             any_element: None,
             keyed: BTreeMap::new(),
             marks: Vec::new(),
-            passing: Vec::new(),
+            entries_below: Vec::new(),
             by_name,
         }
     }
@@ -65,13 +65,13 @@ impl<M> Tree<M> {
         }
     }
 
-    /// Notes that the entry's path leads through the objects above it, which may so appear and vanish (semantics: on the way).
-    pub(crate) fn pass(&mut self, steps: &[Step], entry: usize) {
+    /// Notes that the entry's path leads through the objects above it, which are intermediate to it and may so appear and vanish.
+    pub(crate) fn add_entry_below(&mut self, steps: &[Step], entry: usize) {
         let mut at = 0;
         for (step, next) in steps.iter().zip(steps.iter().skip(1)) {
             at = self.child(at, step);
             if let Some(node) = self.node_mut(at).filter(|_| next.is_member()) {
-                node.passing.push(entry);
+                node.entries_below.push(entry);
             }
         }
     }
@@ -132,8 +132,8 @@ impl<M> Tree<M> {
     }
 
     /// The entries on whose way a location is: reached by a named member and left by a member step.
-    pub(crate) fn passing<'a>(&'a self, at: &'a [u32]) -> impl Iterator<Item = usize> + 'a {
-        self.reached(at).filter(|node| node.by_name == ByName::Yes).flat_map(|node| node.passing.iter().copied())
+    pub(crate) fn entries_below<'a>(&'a self, at: &'a [u32]) -> impl Iterator<Item = usize> + 'a {
+        self.reached(at).filter(|node| node.by_name == ByName::Yes).flat_map(|node| node.entries_below.iter().copied())
     }
 
     fn reached<'a>(&'a self, at: &'a [u32]) -> impl Iterator<Item = &'a Node<M>> {

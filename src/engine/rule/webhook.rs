@@ -5,7 +5,7 @@
 
 use serde_saphyr::Spanned;
 
-use super::escape::harmless;
+use super::escape::escape_control;
 use super::parser::{Parser, is_dns_subdomain, plain};
 use super::raw::{RawCondition, RawResource, RawSelector, Texts};
 use super::resources::ANY;
@@ -62,14 +62,17 @@ impl Parser<'_> {
                 |&(_, (one, two)): &(&Spanned<String>, (&str, &str))| (two == ANY && one == resource) || (one == ANY && two == subresource);
             let covering = before.into_iter().find(covers).map(|(other, _)| other.value.clone());
             if let Some(covering) = covering.filter(|covering| covering != EVERYTHING) {
-                let message =
-                    format!("expected nothing that `{}` before it covers, found `{}`", harmless(&covering), harmless(&pattern.value));
+                let message = format!(
+                    "expected nothing that `{}` before it covers, found `{}`",
+                    escape_control(&covering),
+                    escape_control(&pattern.value)
+                );
                 self.refuse(pattern.referenced, message);
             }
         }
         let last = patterns.iter().rfind(|pattern| !pattern.value.is_empty() && !pattern.value.contains('/'));
         if let Some(last) = last.filter(|last| last.value != ANY && patterns.iter().any(|pattern| pattern.value == ANY)) {
-            let message = format!("expected no other resource without a subresource beside `*`, found `{}`", harmless(&last.value));
+            let message = format!("expected no other resource without a subresource beside `*`, found `{}`", escape_control(&last.value));
             self.refuse(last.referenced, message);
         }
     }
@@ -129,7 +132,7 @@ impl Parser<'_> {
 
     fn label_key(&mut self, key: &Spanned<String>) {
         if !is_qualified(&key.value) {
-            let message = format!("expected a label key such as `app` or `example.com/app`, found `{}`", harmless(&key.value));
+            let message = format!("expected a label key such as `app` or `example.com/app`, found `{}`", escape_control(&key.value));
             self.refuse(key.referenced, message);
         }
     }
@@ -137,7 +140,7 @@ impl Parser<'_> {
     fn label_value(&mut self, value: &Spanned<String>) {
         if !value.value.is_empty() && !is_label(&value.value) {
             let expected = "at most 63 letters, digits, `-`, `_` and `.`, a letter or digit at either end";
-            self.refuse(value.referenced, format!("expected a label value ({expected}), found `{}`", harmless(&value.value)));
+            self.refuse(value.referenced, format!("expected a label value ({expected}), found `{}`", escape_control(&value.value)));
         }
     }
 
@@ -151,14 +154,17 @@ impl Parser<'_> {
             if name.value.is_empty() {
                 self.refuse(name.referenced, "expected a name, found an empty text");
             } else if name.value.starts_with(OWN_CONDITIONS) {
-                let message =
-                    format!("expected a name of the rule's own, found `{}`: `{OWN_CONDITIONS}` is fieldward's", harmless(&name.value));
+                let message = format!(
+                    "expected a name of the rule's own, found `{}`: `{OWN_CONDITIONS}` is fieldward's",
+                    escape_control(&name.value)
+                );
                 self.refuse(name.referenced, message);
             } else if !is_qualified(&name.value) {
-                let message = format!("expected a name such as `example.com/only-new` or `only-new`, found `{}`", harmless(&name.value));
+                let message =
+                    format!("expected a name such as `example.com/only-new` or `only-new`, found `{}`", escape_control(&name.value));
                 self.refuse(name.referenced, message);
             } else if raw.iter().take(index).any(|other| other.name.value == name.value) {
-                self.refuse(name.referenced, format!("expected a name of its own, found `{}` once more", harmless(&name.value)));
+                self.refuse(name.referenced, format!("expected a name of its own, found `{}` once more", escape_control(&name.value)));
             }
             self.cel("expression", &condition.expression, self.compiler.match_condition);
         }

@@ -4,20 +4,24 @@ use serde_json::Value;
 
 use super::diff;
 use super::finding::{ChangeKind, Finding, Standing};
-use crate::engine::activation::Grants;
-use crate::engine::alignment::{Id, Location, Pairing, ROOT, Segment, Sheet};
+use crate::engine::activation::ActiveEntries;
+use crate::engine::alignment::{Alignment, Id, Location, Pairing, ROOT, Segment};
 use crate::engine::review::StrayOperation;
 use crate::engine::rule::{Mark, Rule, Verb, Verbs};
 
-/// All changes between the two objects of a sheet, ordered by path.
-pub(crate) fn judge<'i>(rule: &Rule, grants: &Grants<'_, 'i>, sheet: &Sheet<'i>) -> Result<Vec<Finding>, StrayOperation> {
-    let changed = diff::changed(&sheet.old, &sheet.new)?;
+/// All changes between the two objects of an alignment, ordered by path.
+pub(crate) fn judge<'i>(
+    rule: &Rule,
+    active_entries: &ActiveEntries<'_, 'i>,
+    alignment: &Alignment<'i>,
+) -> Result<Vec<Finding>, StrayOperation> {
+    let changed = diff::changed(&alignment.old, &alignment.new)?;
     let mut judging = Judging {
         rule,
-        grants,
-        sheet,
-        deleting: is_deleting(sheet),
-        states: vec![State::Equal; sheet.locations.len()],
+        active_entries,
+        alignment,
+        deleting: is_deleting(alignment),
+        states: vec![State::Equal; alignment.locations.len()],
         reorders: Vec::new(),
     };
     judging.descend(&changed);
@@ -42,14 +46,14 @@ enum State {
     Violation,
     /// Part of a change reported further up.
     Covered,
-    /// An object on the way, absent on one side, with permitted and other parts.
+    /// An intermediate object, absent on one side, with permitted and other parts.
     Mixed,
 }
 
 struct Judging<'s, 'g, 'a> {
     rule: &'s Rule,
-    grants: &'s Grants<'g, 'a>,
-    sheet: &'s Sheet<'a>,
+    active_entries: &'s ActiveEntries<'g, 'a>,
+    alignment: &'s Alignment<'a>,
     deleting: bool,
     states: Vec<State>,
     reorders: Vec<(Id, Standing)>,
@@ -58,14 +62,14 @@ struct Judging<'s, 'g, 'a> {
 impl<'a> Judging<'_, '_, 'a> {
     /// Parents have lower numbers than their children, so one pass in order decides from the root down.
     fn descend(&mut self, changed: &[Id]) {
-        for id in changed.iter().filter(|id| **id < self.sheet.beside) {
+        for id in changed.iter().filter(|id| **id < self.alignment.beside) {
             self.open(*id);
         }
-        for id in 1..self.sheet.beside {
+        for id in 1..self.alignment.beside {
             if self.state(id) == State::Equal {
                 continue;
             }
-            let Some(location) = self.sheet.get(id) else { continue };
+            let Some(location) = self.alignment.get(id) else { continue };
             let state = match self.state(location.parent) {
                 State::Permitted => State::Permitted,
                 State::Granted => self.granted(location),
@@ -88,14 +92,14 @@ impl<'a> Judging<'_, '_, 'a> {
         let mut at = id;
         while self.state(at) == State::Equal {
             self.set(at, State::Open);
-            let Some(location) = self.sheet.get(at).filter(|_| at != ROOT) else { return };
+            let Some(location) = self.alignment.get(at).filter(|_| at != ROOT) else { return };
             at = location.parent;
         }
     }
 
     fn decide(&self, location: &Location<'a>) -> State {
         let verbs = self.verbs(location);
-        let above = self.sheet.get(location.parent).map(|parent| self.verbs(parent)).unwrap_or_default();
+        let above = self.alignment.get(location.parent).map(|parent| self.verbs(parent)).unwrap_or_default();
         if verbs == Verbs::ALL || self.finalizers_shrink(location) {
             return State::Permitted;
         }
@@ -125,11 +129,11 @@ impl<'a> Judging<'_, '_, 'a> {
         }
     }
 
-    /// Objects on the way that are absent on one side: reported whole unless permitted and other parts are mixed in them.
+    /// Intermediate objects that are absent on one side: reported whole unless permitted and other parts are mixed in them.
     fn fold(&mut self) {
-        let mut parts = vec![Parts::default(); self.sheet.beside];
-        for id in (1..self.sheet.beside).rev() {
-            let Some(location) = self.sheet.get(id) else { continue };
+        let mut parts = vec![Parts::default(); self.alignment.beside];
+        for id in (1..self.alignment.beside).rev() {
+            let Some(location) = self.alignment.get(id) else { continue };
             if self.state(id) == State::Open && is_one_sided(location) {
                 let own = parts.get(id).copied().unwrap_or_default();
                 self.set(id, own.state());
@@ -142,10 +146,12 @@ impl<'a> Judging<'_, '_, 'a> {
 
     fn findings(&mut self, changed: &[Id]) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for id in changed.iter().copied().filter(|id| *id < self.sheet.beside) {
-            let Some(location) = self.sheet.get(id) else { continue };
-            let inside =
-                self.sheet.get(location.parent).is_some_and(|parent| is_one_sided(parent) && self.state(location.parent) != State::Mixed);
+        for id in changed.iter().copied().filter(|id| *id < self.alignment.beside) {
+            let Some(location) = self.alignment.get(id) else { continue };
+            let inside = self
+                .alignment
+                .get(location.parent)
+                .is_some_and(|parent| is_one_sided(parent) && self.state(location.parent) != State::Mixed);
             if inside {
                 self.set(id, State::Covered);
                 continue;
@@ -170,23 +176,24 @@ impl<'a> Judging<'_, '_, 'a> {
 
     /// A protected label that differs is a violation, whatever an entry above it permits.
     fn guard_labels(&self, changed: &[Id], findings: &mut Vec<Finding>) {
-        for id in changed.iter().copied().filter(|id| *id >= self.sheet.beside) {
-            let Some(location) = self.sheet.get(id) else { continue };
-            let path = self.sheet.segments(id);
-            let above =
-                |finding: &Finding| self.sheet.segments_within(finding.at, path.len()).is_some_and(|segments| path.starts_with(&segments));
+        for id in changed.iter().copied().filter(|id| *id >= self.alignment.beside) {
+            let Some(location) = self.alignment.get(id) else { continue };
+            let path = self.alignment.segments(id);
+            let above = |finding: &Finding| {
+                self.alignment.segments_within(finding.at, path.len()).is_some_and(|segments| path.starts_with(&segments))
+            };
             if findings.iter().any(|finding| finding.standing == Standing::Violation && above(finding)) {
                 continue;
             }
-            findings.retain(|finding| self.sheet.segments_within(finding.at, path.len()).as_ref() != Some(&path));
-            let place = findings.partition_point(|finding| self.sheet.segments(finding.at) < path);
+            findings.retain(|finding| self.alignment.segments_within(finding.at, path.len()).as_ref() != Some(&path));
+            let place = findings.partition_point(|finding| self.alignment.segments(finding.at) < path);
             findings.insert(place, Finding { at: id, kind: kind(location), standing: Standing::Violation });
         }
     }
 
     fn verbs(&self, location: &Location<'a>) -> Verbs {
         self.rule.tree.marks(&location.reached).fold(Verbs::default(), |verbs, mark| match mark {
-            Mark::Entry(index) if self.grants.at(*index, location.sent) => {
+            Mark::Entry(index) if self.active_entries.at(*index, location.sent) => {
                 self.rule.entries.get(*index).map_or(verbs, |entry| verbs.and(entry.verbs))
             }
             _ => verbs,
@@ -215,7 +222,7 @@ impl<'a> Judging<'_, '_, 'a> {
     }
 }
 
-/// What the children of an object on the way were judged.
+/// What the children of an intermediate object were judged.
 #[derive(Debug, Clone, Copy, Default)]
 struct Parts {
     permitted: bool,
@@ -274,8 +281,8 @@ fn is_container(value: &Value) -> bool {
     value.is_object() || value.is_array()
 }
 
-fn is_deleting(sheet: &Sheet<'_>) -> bool {
-    let old = sheet.get(ROOT).and_then(|root| root.old);
+fn is_deleting(alignment: &Alignment<'_>) -> bool {
+    let old = alignment.get(ROOT).and_then(|root| root.old);
     let timestamp = old.and_then(|old| old.get("metadata")).and_then(|metadata| metadata.get("deletionTimestamp"));
     timestamp.is_some_and(|timestamp| !timestamp.is_null())
 }

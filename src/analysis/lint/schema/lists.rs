@@ -7,7 +7,7 @@ use super::target::{Found, Target, places};
 use super::words::{what, written};
 use crate::analysis::kinds::{Members, Others, Pairing, Place, Scalar, Schema, Shape};
 use crate::analysis::lint::finding::{Finding, covers, finding, is_bare, shown};
-use crate::engine::{Entry, Equality, Meaning, Rule, Step, Verbs, harmless};
+use crate::engine::{Entry, Equality, Meaning, Rule, Step, Verbs, escape_control};
 
 /// What is wrong with the keys of a rule, and which are left out.
 pub(crate) fn of(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
@@ -32,7 +32,7 @@ fn no_list(entry: &Equality, declared: &str, targets: &[Target<'_>]) -> Option<F
 
 /// A key by which no elements pair, or by which the API server pairs them not.
 fn wrong_key(entry: &Equality, key: &str, targets: &[Target<'_>]) -> Option<Finding> {
-    if let Some(found) = no_list(entry, &format!("key: {}", harmless(key)), targets) {
+    if let Some(found) = no_list(entry, &format!("key: {}", escape_control(key)), targets) {
         return Some(found);
     }
     let mut wrong = None;
@@ -45,7 +45,7 @@ fn wrong_key(entry: &Equality, key: &str, targets: &[Target<'_>]) -> Option<Find
 }
 
 fn unfit(schema: &Schema, element: Place, pairing: &Pairing, entry: &Equality, key: &str) -> Option<Finding> {
-    let (path, shown_key) = (shown(&entry.path), harmless(key));
+    let (path, shown_key) = (shown(&entry.path), escape_control(key));
     let declared = match pairing {
         Pairing::Keys(keys) => match keys.as_slice() {
             [only] if is_text(schema, element, only) => Some(only),
@@ -53,7 +53,8 @@ fn unfit(schema: &Schema, element: Place, pairing: &Pairing, entry: &Equality, k
         },
         Pairing::Position | Pairing::Membership => None,
     };
-    let fix = |fallback: String| declared.map_or(fallback, |declared| format!("write `key: {}`, as the schema does", harmless(declared)));
+    let fix =
+        |fallback: String| declared.map_or(fallback, |declared| format!("write `key: {}`, as the schema does", escape_control(declared)));
     match schema.shape(element) {
         Shape::Object(members) => match member(members, key) {
             None => {
@@ -67,8 +68,8 @@ fn unfit(schema: &Schema, element: Place, pairing: &Pairing, entry: &Equality, k
             Some(place) => match schema.shape(place) {
                 Shape::Scalar(Scalar::Text) | Shape::Anything => declared.filter(|declared| *declared != key).map(|declared| {
                     finding(
-                        format!("`{path}` is keyed by `{shown_key}`, and the schema pairs its elements by `{}`", harmless(declared)),
-                        format!("write `key: {}`", harmless(declared)),
+                        format!("`{path}` is keyed by `{shown_key}`, and the schema pairs its elements by `{}`", escape_control(declared)),
+                        format!("write `key: {}`", escape_control(declared)),
                     )
                 }),
                 other => Some(finding(
@@ -100,7 +101,7 @@ fn member(members: &Members, name: &str) -> Option<Place> {
 /// Some of the strings that each element has.
 fn strings(schema: &Schema, element: Place) -> Vec<String> {
     let Shape::Object(members) = schema.shape(element) else { return Vec::new() };
-    members.named.keys().filter(|name| is_text(schema, element, name)).take(4).map(|name| harmless(name)).collect()
+    members.named.keys().filter(|name| is_text(schema, element, name)).take(4).map(|name| escape_control(name)).collect()
 }
 
 fn is_text(schema: &Schema, element: Place, name: &str) -> bool {
@@ -130,10 +131,10 @@ fn undeclared(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
                         format!(
                             "the schema pairs the elements of `{}` by `{}`, the rule by position: with an element added or removed before others, `{}` speaks of the wrong ones",
                             written(list),
-                            harmless(key),
+                            escape_control(key),
                             shown(&entry.path)
                         ),
-                        equality_line(list, &format!("key: {}", harmless(key))),
+                        equality_line(list, &format!("key: {}", escape_control(key))),
                     ));
                 }
                 Some([Declared::Other { keys, strings }, rest @ ..])
@@ -160,14 +161,15 @@ fn undeclared(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
 /// The key itself, which is changed by replacing the element.
 fn is_the_key(entry: &Entry, list: &[Step], key: &str) -> Finding {
     finding(
-        format!("the schema pairs the elements of `{}` by `{}`: another `{1}` is another element", written(list), harmless(key)),
+        format!("the schema pairs the elements of `{}` by `{}`: another `{1}` is another element", written(list), escape_control(key)),
         format!("remove `{}`, or list `{}` if elements may be replaced", shown(&entry.path), written(list)),
     )
 }
 
 /// Keys of which a rule cannot speak: it pairs by one string.
 fn of_other_keys(entry: &Entry, list: &[Step], keys: &[String], strings: &[String]) -> Finding {
-    let together = |names: &[String], joint: &str| names.iter().map(|name| format!("`{}`", harmless(name))).collect::<Vec<_>>().join(joint);
+    let together =
+        |names: &[String], joint: &str| names.iter().map(|name| format!("`{}`", escape_control(name))).collect::<Vec<_>>().join(joint);
     let strings = if strings.is_empty() { String::new() } else { format!(" ({})", together(strings, " or ")) };
     finding(
         format!(

@@ -8,7 +8,7 @@ use super::walk::{Misfit, Why, from, walk};
 use super::words::{what_scalar, written};
 use crate::analysis::kinds::{Others, Place, Schema, Shape};
 use crate::analysis::lint::finding::{Finding, counted, covers, finding, is_out_of_reach, shown};
-use crate::engine::{Condition, Path, Read, Rule, Step, harmless};
+use crate::engine::{Condition, Path, Read, Rule, Step, escape_control};
 
 /// How many names are suggested, and how many are listed.
 const SUGGESTED: usize = 3;
@@ -92,8 +92,8 @@ fn reason(target: &Target<'_>, steps: &[Step], misfit: &Misfit) -> String {
     let place = if parent.is_empty() { target.name() } else { format!("`{}` of {}", written(parent), target.name()) };
     let step = steps.get(misfit.at);
     match (misfit.why, step) {
-        (Why::Missing, Some(Step::Name(name))) => format!("{place} has no `{}`", harmless(name)),
-        (Why::Missing, Some(Step::Prefix(prefix))) => format!("{place} has no member that begins with `{}`", harmless(prefix)),
+        (Why::Missing, Some(Step::Name(name))) => format!("{place} has no `{}`", escape_control(name)),
+        (Why::Missing, Some(Step::Prefix(prefix))) => format!("{place} has no member that begins with `{}`", escape_control(prefix)),
         (Why::Missing, _) => format!("{place} has no member"),
         (Why::List, _) => format!("{place} is a list, whose elements `[*]` selects"),
         (Why::Object, _) => format!("{place} is an object, whose members `.*` selects"),
@@ -203,7 +203,7 @@ fn known(schema: &Schema, steps: &[Step], misfit: &Misfit) -> Option<String> {
     let Shape::Object(members) = schema.shape(misfit.from) else { return None };
     let before = steps.get(..misfit.at).unwrap_or_default();
     let is_in_reach = |name: &&String| !is_out_of_reach(&[before, &[Step::Name((*name).clone())]].concat());
-    let mut names: Vec<String> = members.named.keys().filter(is_in_reach).map(|name| harmless(name)).collect();
+    let mut names: Vec<String> = members.named.keys().filter(is_in_reach).map(|name| escape_control(name)).collect();
     let more = if names.len() > LISTED { ", …" } else { "" };
     names.truncate(LISTED);
     (!names.is_empty()).then(|| format!("{}{more}", names.join(", ")))
@@ -219,7 +219,7 @@ fn conditions(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
         }
     }
     for condition in rule.conditions() {
-        let what = format!("the match condition `{}`", harmless(&condition.name));
+        let what = format!("the match condition `{}`", escape_control(&condition.name));
         for read in Condition::reads_of(&condition.expression).into_iter().flatten() {
             found.extend(unfit(&what, &read, &[], targets));
         }
@@ -239,7 +239,7 @@ fn unfit(what: &str, read: &Read, own: &[Step], targets: &[Target<'_>]) -> Optio
     if misfit.at < start.len() || !matches!(misfit.why, Why::Missing | Why::Scalar(_)) {
         return None;
     }
-    let read = harmless(&[std::slice::from_ref(&read.variable), read.members.as_slice()].concat().join("."));
+    let read = escape_control(&[std::slice::from_ref(&read.variable), read.members.as_slice()].concat().join("."));
     Some(finding(format!("{what} reads `{read}`: {}", reason(target, &steps, &misfit)), fix(target.schema, &steps, &misfit, &[])))
 }
 

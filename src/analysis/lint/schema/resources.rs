@@ -4,7 +4,7 @@ use super::target::{Catalogue, Source, Target, asks_for, is_like, is_served, lis
 use super::words::{in_yaml, written};
 use crate::analysis::kinds::{Kind, Scope, Subresource};
 use crate::analysis::lint::finding::{Finding, Severity, covers, finding, is_bare, shown};
-use crate::engine::{Entry, Path, ResourceRule, Rule, Step, harmless};
+use crate::engine::{Entry, Path, ResourceRule, Rule, Step, escape_control};
 
 /// What is wrong with the resources of a rule.
 pub(crate) fn of(rule: &Rule, rules: &[&Rule], catalogue: &Catalogue) -> Vec<Finding> {
@@ -43,15 +43,19 @@ pub(crate) fn unknown(named: &ResourceRule, catalogue: &Catalogue) -> Vec<Findin
             let is_known = |kind: &&Kind| kind.group == *group && (name == "*" || is_like(name, kind) || named.kinds.contains(&kind.name));
             let served: Vec<&Kind> = catalogue.kinds.iter().filter(is_known).collect();
             let has = |kind: &&&Kind| kind.served().any(|version| version.subresource(subresource).is_some());
-            let shown = format!("{}{}", harmless(resource), if group.is_empty() { String::new() } else { format!(".{}", harmless(group)) });
+            let shown = format!(
+                "{}{}",
+                escape_control(resource),
+                if group.is_empty() { String::new() } else { format!(".{}", escape_control(group)) }
+            );
             if served.is_empty() {
                 found.push(finding(
-                    format!("the cluster at {} does not serve `{shown}`, so nothing was held against its schema", harmless(address)),
+                    format!("the cluster at {} does not serve `{shown}`, so nothing was held against its schema", escape_control(address)),
                     "install what serves it, or correct group and resource",
                 ));
             } else if !matches!(subresource, "" | "*") && !served.iter().any(|kind| has(&kind)) {
                 found.push(finding(
-                    format!("the cluster at {} serves no `{shown}`: the resource has no such subresource", harmless(address)),
+                    format!("the cluster at {} serves no `{shown}`: the resource has no such subresource", escape_control(address)),
                     "remove it",
                 ));
             }
@@ -96,7 +100,7 @@ fn misnamed(named: &ResourceRule, kind: &Kind) -> Option<Finding> {
         .find(|resource| is_like(resource.split('/').next().unwrap_or_default(), kind))
         .or(named.resources.first())?;
     Some(wrong(
-        format!("the rule never applies to {}: its resource is `{}`, not `{}`", kind.name, kind.plural, harmless(first)),
+        format!("the rule never applies to {}: its resource is `{}`, not `{}`", kind.name, kind.plural, escape_control(first)),
         format!("write `resources: [{}]`", kind.plural),
     ))
 }
@@ -107,7 +111,7 @@ fn other_kinds(named: &ResourceRule, kind: &Kind) -> Vec<Finding> {
         return Vec::new();
     }
     let mut found = Vec::new();
-    let listed = harmless(&named.kinds.join(", "));
+    let listed = escape_control(&named.kinds.join(", "));
     if asks_for(named, &kind.plural, "") && !named.kinds.contains(&kind.name) {
         found.push(wrong(
             format!("the rule never applies to `{}`: their kind is {}, and `kinds` lists {listed}", kind.plural, kind.name),
@@ -138,7 +142,7 @@ fn versions(named: &ResourceRule, kind: &Kind) -> Vec<Finding> {
     }
     let served: Vec<&str> = kind.served().map(|version| version.name.as_str()).collect();
     let (known, gone): (Vec<&String>, Vec<&String>) = named.api_versions.iter().partition(|version| is_served(kind, version));
-    let list = |names: &[&str]| names.iter().map(|name| format!("`{}`", harmless(name))).collect::<Vec<_>>().join(", ");
+    let list = |names: &[&str]| names.iter().map(|name| format!("`{}`", escape_control(name))).collect::<Vec<_>>().join(", ");
     let gone: Vec<&str> = gone.into_iter().map(String::as_str).collect();
     if known.is_empty() {
         let message = format!("the rule never applies to {}: it is not served as {}", kind.name, list(&gone));
@@ -151,7 +155,7 @@ fn versions(named: &ResourceRule, kind: &Kind) -> Vec<Finding> {
     }
     let others: Vec<&str> = served.into_iter().filter(|version| !named.api_versions.iter().any(|known| known == version)).collect();
     if !others.is_empty() {
-        let target = known.iter().map(|version| format!("`{}`", harmless(version))).collect::<Vec<_>>().join(" or ");
+        let target = known.iter().map(|version| format!("`{}`", escape_control(version))).collect::<Vec<_>>().join(" or ");
         found.push(Finding {
             severity: Severity::Aside,
             message: format!(

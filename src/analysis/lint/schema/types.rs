@@ -6,7 +6,7 @@ use super::target::{Found, Target, places};
 use super::words::what;
 use crate::analysis::kinds::{Scalar, Shape};
 use crate::analysis::lint::finding::{Finding, finding, shown};
-use crate::engine::{Entry, Equality, Meaning, Rule, Step, Verbs, harmless};
+use crate::engine::{Entry, Equality, Meaning, Rule, Step, Verbs, escape_control};
 
 /// What can never happen at the paths of a rule.
 pub(crate) fn of(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
@@ -97,7 +97,7 @@ fn other_value(entry: &Equality, targets: &[Target<'_>]) -> Option<Finding> {
     let shapes = shapes(targets, entry.path.steps());
     let first = shapes.first().filter(|_| !shapes.iter().any(|shape| may_stand(value, shape)))?;
     Some(finding(
-        format!("`absentAs: {}` of `{}` says nothing: there is {}", harmless(&value.to_string()), shown(&entry.path), what(first)),
+        format!("`absentAs: {}` of `{}` says nothing: there is {}", escape_control(&value.to_string()), shown(&entry.path), what(first)),
         "name the value that stands for the field left out",
     ))
 }

@@ -1,7 +1,7 @@
 //! Paths and places in words.
 
 use crate::analysis::kinds::{Scalar, Shape};
-use crate::engine::{Path, Step, harmless};
+use crate::engine::{Path, Step, escape_control};
 
 /// Steps as a rule writes them.
 pub(crate) fn written(steps: &[Step]) -> String {
@@ -17,7 +17,7 @@ pub(crate) fn written(steps: &[Step]) -> String {
             Step::Keyed { key, value } => text += &format!("[{key}='{}']", quoted(value)),
         }
     }
-    harmless(&text)
+    escape_control(&text)
 }
 
 /// A path in an entry of `equality`, quoted where YAML needs it.

@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use super::managed_fields::{Step, Writer, last_writers};
-use crate::engine::alignment::{Id, ROOT, Segment, Sheet};
+use crate::engine::alignment::{Alignment, Id, ROOT, Segment};
 use crate::engine::answer::change::field_of;
 use crate::engine::answer::found::Found;
 use crate::engine::answer::messages::granted_text;
 use crate::engine::answer::secrets::Secrets;
 use crate::engine::review::Review;
-use crate::engine::rule::{Entry, Mark, Rule, cut, harmless};
+use crate::engine::rule::{Entry, Mark, Rule, cut, escape_control};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
 
 /// How many violations of a review are looked up at most.
@@ -35,14 +35,14 @@ pub(crate) fn notes(review: &Review<'_>, secrets: &Secrets, listed: &[(&Found<'_
     if violations.is_empty() {
         return notes;
     }
-    let paths: Vec<Vec<Step<'_>>> = violations.iter().map(|(_, (found, finding))| old_path(&found.sheet, finding.at)).collect();
+    let paths: Vec<Vec<Step<'_>>> = violations.iter().map(|(_, (found, finding))| old_path(&found.alignment, finding.at)).collect();
     let writers = last_writers(review.managed_fields(), review.field_manager().as_deref(), &paths);
     let mut owners: Vec<(String, usize, usize)> = Vec::new();
     for (((index, (found, finding)), writer), path) in violations.into_iter().zip(writers).zip(&paths) {
-        let clears = clears(&found.sheet, finding);
+        let clears = clears(&found.alignment, finding);
         // A requester who writes another value means it; one whose manifest lacks the value never had it.
-        let wrote = writer.filter(|_| clears).map(|writer| wrote_text(&writer, secrets, &found.sheet, finding.at, path.len()));
-        let granted = granted_text(granted(review, found.rule, &found.sheet, finding.at)).map(|text| cut(&text, 2 * NAME));
+        let wrote = writer.filter(|_| clears).map(|writer| wrote_text(&writer, secrets, &found.alignment, finding.at, path.len()));
+        let granted = granted_text(granted(review, found.rule, &found.alignment, finding.at)).map(|text| cut(&text, 2 * NAME));
         let parts: Vec<String> = wrote.into_iter().chain(granted).collect();
         if parts.is_empty() {
             continue;
@@ -62,7 +62,7 @@ pub(crate) fn notes(review: &Review<'_>, secrets: &Secrets, listed: &[(&Found<'_
 }
 
 /// Whether the old value goes, or an empty one takes its place.
-fn clears(sheet: &Sheet<'_>, finding: &Finding) -> bool {
+fn clears(alignment: &Alignment<'_>, finding: &Finding) -> bool {
     let is_empty = |value: &Value| match value {
         Value::Null | Value::Bool(false) => true,
         Value::Bool(true) => false,
@@ -73,18 +73,18 @@ fn clears(sheet: &Sheet<'_>, finding: &Finding) -> bool {
     };
     match finding.kind {
         ChangeKind::Clear | ChangeKind::RemoveItem => true,
-        ChangeKind::Modify => sheet.get(finding.at).and_then(|location| location.new).is_some_and(is_empty),
+        ChangeKind::Modify => alignment.get(finding.at).and_then(|location| location.new).is_some_and(is_empty),
         ChangeKind::Set | ChangeKind::AddItem | ChangeKind::Reorder => false,
     }
 }
 
 /// The path of a location in the old object; empty if the old object has nothing there.
-fn old_path<'a>(sheet: &Sheet<'a>, at: Id) -> Vec<Step<'a>> {
+fn old_path<'a>(alignment: &Alignment<'a>, at: Id) -> Vec<Step<'a>> {
     let mut path = Vec::new();
-    if sheet.get(at).is_none_or(|location| location.old.is_none()) {
+    if alignment.get(at).is_none_or(|location| location.old.is_none()) {
         return path;
     }
-    for location in sheet.ancestry(at) {
+    for location in alignment.ancestry(at) {
         let step = match (&location.segment, location.old) {
             (Segment::Member(name), _) => Step::Member(name),
             (Segment::Index(index), Some(value)) => Step::Element { index: Some(*index), value },
@@ -97,18 +97,18 @@ fn old_path<'a>(sheet: &Sheet<'a>, at: Id) -> Vec<Step<'a>> {
     path
 }
 
-fn wrote_text(writer: &Writer, secrets: &Secrets, sheet: &Sheet<'_>, at: Id, length: usize) -> String {
-    let name = |text: &str| harmless(&cut(text, NAME));
+fn wrote_text(writer: &Writer, secrets: &Secrets, alignment: &Alignment<'_>, at: Id, length: usize) -> String {
+    let name = |text: &str| escape_control(&cut(text, NAME));
     let through =
         if writer.subresource.is_empty() { String::new() } else { format!(" through the subresource {}", name(&writer.subresource)) };
-    let above = (writer.depth..length).fold(at, |id, _| sheet.get(id).map_or(ROOT, |location| location.parent));
-    let whole = if above == at { String::new() } else { format!(" as part of {}", cut(&field_of(secrets, sheet, above), 2 * NAME)) };
+    let above = (writer.depth..length).fold(at, |id, _| alignment.get(id).map_or(ROOT, |location| location.parent));
+    let whole = if above == at { String::new() } else { format!(" as part of {}", cut(&field_of(secrets, alignment, above), 2 * NAME)) };
     format!("last written by field manager {}{through}{whole}", name(&writer.manager))
 }
 
 /// The entries that reach a location, but not for this requester.
-fn granted<'r>(review: &Review<'_>, rule: &'r Rule, sheet: &Sheet<'_>, at: Id) -> impl Iterator<Item = &'r Entry> {
-    let marks = sheet.ancestry(at).flat_map(|location| rule.tree.marks(&location.reached));
+fn granted<'r>(review: &Review<'_>, rule: &'r Rule, alignment: &Alignment<'_>, at: Id) -> impl Iterator<Item = &'r Entry> {
+    let marks = alignment.ancestry(at).flat_map(|location| rule.tree.marks(&location.reached));
     let mut entries: Vec<usize> = marks.filter_map(|mark| if let Mark::Entry(index) = mark { Some(*index) } else { None }).collect();
     entries.sort_unstable();
     entries.dedup();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::engine::{Entry, Requesters, harmless};
+use crate::engine::{Entry, Requesters, escape_control};
 
 /// One thing that must hold: who asks, or a condition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,9 +20,9 @@ pub(crate) enum Atom {
 
 /// A formula without negation: any of these, each all of those. Nothing in it: never. Kept minimal, so equal formulas are the same.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Guard(BTreeSet<BTreeSet<Atom>>);
+pub(crate) struct Formula(BTreeSet<BTreeSet<Atom>>);
 
-impl Guard {
+impl Formula {
     /// For everybody, whatever the state.
     pub(crate) fn always() -> Self {
         Self(BTreeSet::from([BTreeSet::new()]))
@@ -97,7 +97,7 @@ pub(crate) enum At<'p> {
     Above(&'p str),
 }
 
-impl fmt::Display for Guard {
+impl fmt::Display for Formula {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_never() {
             return out.write_str("nobody");
@@ -113,40 +113,40 @@ impl fmt::Display for Guard {
 impl fmt::Display for Atom {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::User(name) => write!(out, "user {}", harmless(name)),
-            Self::Group(name) => write!(out, "group {}", harmless(name)),
+            Self::User(name) => write!(out, "user {}", escape_control(name)),
+            Self::Group(name) => write!(out, "group {}", escape_control(name)),
             Self::When(text, _) => write!(out, "when `{}`", one_line(text)),
-            Self::WhenBelow(text, rest) => write!(out, "when `{}` at `{}`", one_line(text), harmless(rest)),
+            Self::WhenBelow(text, rest) => write!(out, "when `{}` at `{}`", one_line(text), escape_control(rest)),
         }
     }
 }
 
 /// A condition on one line.
 fn one_line(text: &str) -> String {
-    harmless(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+    escape_control(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(terms: &[&[&str]]) -> Guard {
+    fn of(terms: &[&[&str]]) -> Formula {
         let atom = |text: &&str| match text.split_once(':') {
             Some(("u", name)) => Atom::User(name.to_owned()),
             Some((_, name)) => Atom::Group(name.to_owned()),
             None => Atom::When((*text).to_owned(), None),
         };
-        Guard::minimal(terms.iter().map(|term| term.iter().map(atom).collect()))
+        Formula::minimal(terms.iter().map(|term| term.iter().map(atom).collect()))
     }
 
     #[test]
     fn formulas_are_kept_minimal() {
         let (a, b, when) = (of(&[&["u:a"]]), of(&[&["u:b"]]), of(&[&["x"]]));
-        assert_eq!(a.and(&b), Guard::default());
+        assert_eq!(a.and(&b), Formula::default());
         assert_eq!(a.or(&b).and(&b.or(&when)), of(&[&["u:b"], &["u:a", "x"]]));
-        assert_eq!(a.or(&Guard::always()), Guard::always());
+        assert_eq!(a.or(&Formula::always()), Formula::always());
         assert_eq!(a.or(&a.and(&when)), a);
-        assert!(a.covers(&a.and(&when)) && !a.and(&when).covers(&a) && Guard::always().covers(&when) && a.covers(&Guard::default()));
+        assert!(a.covers(&a.and(&when)) && !a.and(&when).covers(&a) && Formula::always().covers(&when) && a.covers(&Formula::default()));
         assert_eq!(of(&[&["u:b"], &["g:a", "x"]]).to_string(), "user b, or group a and when `x`");
     }
 }

@@ -3,8 +3,8 @@
 use crate::engine::{FailurePolicy, Meaning, Reason, Requesters, Rule};
 
 /// What of this rule its policy does not do, or does otherwise; each a sentence.
-pub(super) fn lost(rule: &Rule) -> Vec<String> {
-    let mut lost = vec![
+pub(super) fn limitations(rule: &Rule) -> Vec<String> {
+    let mut limitations = vec![
         "the message names the fields that changed, down to the last member that all paths name, without old and new values; it names sixteen at \
          most"
             .to_owned(),
@@ -17,33 +17,33 @@ pub(super) fn lost(rule: &Rule) -> Vec<String> {
         "updates in fieldward's own namespace are judged too".to_owned(),
     ];
     if rule.failure_policy() == FailurePolicy::Ignore {
-        lost.push("the failurePolicy of the rule, Ignore: the policy's is Fail, for it needs no server, and else what cannot be evaluated would pass".to_owned());
+        limitations.push("the failurePolicy of the rule, Ignore: the policy's is Fail, for it needs no server, and else what cannot be evaluated would pass".to_owned());
     }
     let equality = rule.equality();
     if equality.iter().any(|equality| equality.key.is_some()) {
-        lost.push(
+        limitations.push(
             "where keys came, went or moved, elements pair in time that grows with the square of the list: beyond some 400 elements that is too costly"
                 .to_owned(),
         );
     }
     if equality.iter().any(|equality| equality.meaning == Some(Meaning::Quantity)) {
-        lost.push("quantities compare as CEL's quantity() reads them, which takes no exponent beyond 32 bits".to_owned());
+        limitations.push("quantities compare as CEL's quantity() reads them, which takes no exponent beyond 32 bits".to_owned());
     }
     if equality.iter().any(|equality| equality.meaning == Some(Meaning::Duration)) {
-        lost.push("durations beyond 292 years cannot be evaluated".to_owned());
+        limitations.push("durations beyond 292 years cannot be evaluated".to_owned());
     }
     if rule.entries().any(|entry| entry.when.is_some()) {
-        lost.push(
+        limitations.push(
             "conditions (`when`) are evaluated by Kubernetes' CEL; where one that decides errs, as where it reads what is absent, the update is refused \
              with the reason Invalid"
                 .to_owned(),
         );
     }
     if *rule.exempt() != Requesters::default() {
-        lost.push("updates of those who are exempt are not recorded as such".to_owned());
+        limitations.push("updates of those who are exempt are not recorded as such".to_owned());
     }
     if rule.reason() == Reason::Invalid {
-        lost.push("the causes of a refusal, one for each field".to_owned());
+        limitations.push("the causes of a refusal, one for each field".to_owned());
     }
-    lost
+    limitations
 }

@@ -17,7 +17,7 @@ use webpki::{EndEntityCert, KeyUsage};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::certificates::{Authority, IssueError, Subject};
-use crate::engine::{cut_bytes, harmless};
+use crate::engine::{cut_bytes, escape_control};
 
 /// The annotation on the Secret by which somebody wants a new `certificate` or `ca` now.
 pub const RENEW: &str = "fieldward.io/renew";
@@ -42,9 +42,11 @@ pub fn misunderstood(secret: &Secret) -> BTreeSet<String> {
         (RENEW, "ca" | "certificate") => None,
         (RENEW, other) => Some(format!(
             "expected `certificate` or `ca` as the value of the annotation `{RENEW}`, found `{}`; nothing is renewed",
-            cut_bytes(&harmless(other), 128)
+            cut_bytes(&escape_control(other), 128)
         )),
-        (other, _) => Some(format!("expected the annotation `{RENEW}`, found `{}`; it has no effect", cut_bytes(&harmless(other), 128))),
+        (other, _) => {
+            Some(format!("expected the annotation `{RENEW}`, found `{}`; it has no effect", cut_bytes(&escape_control(other), 128)))
+        }
     })
     .collect()
 }
@@ -68,7 +70,7 @@ pub struct Lifetimes {
 
 /// What the Secret holds.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Kept {
+pub struct TlsBundle {
     /// The CA that issues now, first, and those before it that have not expired, PEM.
     bundle: Vec<String>,
     authority_key: String,
@@ -76,9 +78,9 @@ pub struct Kept {
     key: String,
 }
 
-impl std::fmt::Debug for Kept {
+impl std::fmt::Debug for TlsBundle {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Kept").finish_non_exhaustive()
+        out.debug_struct("TlsBundle").finish_non_exhaustive()
     }
 }
 
@@ -99,7 +101,7 @@ pub enum Due {
     /// Nothing before that time.
     Nothing(SystemTime),
     /// To keep this instead.
-    Change(Box<Kept>, Change),
+    Change(Box<TlsBundle>, Change),
 }
 
 /// What changes.
@@ -113,7 +115,7 @@ pub enum Change {
     Bundle,
 }
 
-impl Kept {
+impl TlsBundle {
     /// A new CA and a certificate of it, `trusted` besides: CAs of which certificates may still be shown.
     ///
     /// # Errors
@@ -214,7 +216,7 @@ impl Kept {
     /// What to keep instead if somebody wants a new one before it is due; none if a new certificate is on its way already.
     ///
     /// # Errors
-    /// As [`Kept::due`].
+    /// As [`TlsBundle::due`].
     pub fn renewed(&self, what: Change, subjects: &[Subject], now: SystemTime, lifetimes: Lifetimes) -> Result<Option<Self>, IssueError> {
         let is_of_newest = self.bundle.first().is_some_and(|newest| comes_from(&self.certificate, newest));
         match what {
@@ -308,18 +310,18 @@ mod tests {
         vec![Subject::Dns("fieldward.fieldward.svc".to_owned())]
     }
 
-    fn due(kept: &Kept, now: SystemTime, since: Option<SystemTime>) -> Due {
+    fn due(kept: &TlsBundle, now: SystemTime, since: Option<SystemTime>) -> Due {
         kept.due(&subjects(), now, since, LIFETIMES).expect("keys that sign")
     }
 
-    fn changed(kept: &Kept, now: SystemTime, since: Option<SystemTime>) -> (Kept, Change) {
+    fn changed(kept: &TlsBundle, now: SystemTime, since: Option<SystemTime>) -> (TlsBundle, Change) {
         match due(kept, now, since) {
             Due::Change(kept, change) => (*kept, change),
             Due::Nothing(until) => panic!("nothing before {until:?}"),
         }
     }
 
-    fn rests(kept: &Kept, now: SystemTime, since: Option<SystemTime>) -> SystemTime {
+    fn rests(kept: &TlsBundle, now: SystemTime, since: Option<SystemTime>) -> SystemTime {
         match due(kept, now, since) {
             Due::Nothing(until) => until,
             Due::Change(_, change) => panic!("{change:?}"),
@@ -333,7 +335,7 @@ mod tests {
     #[test]
     fn a_certificate_is_replaced_after_two_thirds_of_its_life_and_a_ca_before_it_is_needed() {
         let start = whole_seconds();
-        let first = Kept::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
+        let first = TlsBundle::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
         let leaf_due = rests(&first, start, Some(start));
         let (from, until) = validity(&first.certificate).expect("a certificate");
         assert_eq!(leaf_due, two_thirds(from, until));
@@ -366,8 +368,8 @@ mod tests {
     #[test]
     fn what_is_wanted_now_is_made_now_unless_it_is_on_its_way() {
         let start = whole_seconds();
-        let kept = Kept::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
-        let renewed = |kept: &Kept, what: Change| kept.renewed(what, &subjects(), start, LIFETIMES).expect("keys that sign");
+        let kept = TlsBundle::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
+        let renewed = |kept: &TlsBundle, what: Change| kept.renewed(what, &subjects(), start, LIFETIMES).expect("keys that sign");
         let certificate = renewed(&kept, Change::Certificate).expect("a certificate");
         assert!(certificate.bundle == kept.bundle && certificate.certificate != kept.certificate);
         let authority = renewed(&kept, Change::Authority).expect("a CA");
@@ -378,7 +380,7 @@ mod tests {
     #[test]
     fn a_chain_is_trusted_by_the_ca_that_it_leads_to() {
         let start = whole_seconds();
-        let (one, other) = [(); 2].map(|()| Kept::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA")).into();
+        let (one, other) = [(); 2].map(|()| TlsBundle::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA")).into();
         let key = rcgen::KeyPair::generate().expect("a key");
         let mut params = rcgen::CertificateParams::default();
         params.distinguished_name.push(rcgen::DnType::CommonName, "root");
@@ -404,7 +406,7 @@ mod tests {
     fn no_certificate_outlives_its_ca() {
         let start = whole_seconds();
         let long = Lifetimes { certificate: LIFETIMES.authority * 2, ..LIFETIMES };
-        let kept = Kept::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
+        let kept = TlsBundle::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
         let (_, ca_until) = validity(&kept.bundle[0]).expect("a CA");
         let later = rests(&kept, start, Some(start));
         let Ok(Due::Change(renewed, Change::Certificate)) = kept.due(&subjects(), later, Some(start), long) else { panic!("due") };
@@ -414,7 +416,7 @@ mod tests {
     #[test]
     fn when_all_has_expired_all_is_made_anew() {
         let start = whole_seconds();
-        let kept = Kept::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
+        let kept = TlsBundle::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
         let late = start + LIFETIMES.authority * 2;
         let (anew, change) = changed(&kept, late, Some(start));
         assert_eq!((change, anew.bundle.len()), (Change::Certificate, 1));
@@ -424,17 +426,17 @@ mod tests {
 
     #[test]
     fn a_secret_says_what_was_kept_or_what_is_wrong_with_it() {
-        let kept = Kept::new(&subjects(), Vec::new(), whole_seconds(), LIFETIMES).expect("a CA");
+        let kept = TlsBundle::new(&subjects(), Vec::new(), whole_seconds(), LIFETIMES).expect("a CA");
         let secret = kept.secret("s", "n", BTreeMap::new());
-        assert_eq!(Kept::of(&secret), Ok(kept));
+        assert_eq!(TlsBundle::of(&secret), Ok(kept));
         for name in [CERTIFICATE, KEY, BUNDLE, AUTHORITY_KEY] {
             let mut lacking = secret.clone();
             lacking.data.as_mut().map(|data| data.remove(name));
-            assert_eq!(Kept::of(&lacking), Err(Unusable::Missing(name)));
+            assert_eq!(TlsBundle::of(&lacking), Err(Unusable::Missing(name)));
             let mut broken = secret.clone();
             broken.data.as_mut().map(|data| data.insert(name.to_owned(), ByteString(b"broken".to_vec())));
-            assert!(matches!(Kept::of(&broken), Err(Unusable::Unreadable(found, _)) if found == name), "{name}");
+            assert!(matches!(TlsBundle::of(&broken), Err(Unusable::Unreadable(found, _)) if found == name), "{name}");
         }
-        assert_eq!(format!("{:?}", Kept::of(&secret)), "Ok(Kept { .. })", "keys are not shown");
+        assert_eq!(format!("{:?}", TlsBundle::of(&secret)), "Ok(TlsBundle { .. })", "keys are not shown");
     }
 }

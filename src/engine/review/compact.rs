@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::outline::{Node, Ordinary, Outline};
+use super::spans::{Node, SpannedText};
 use crate::engine::rule::{Declared, Mark, Reached, Rule, Tree};
 
 /// What stands for an element by position that both lists have to the letter.
 const ALIKE: Value = Value::Bool(true);
 
 /// Builds what is needed of two objects.
-pub(crate) struct Trees<'o, 't> {
-    pub(crate) outline: &'o Outline<'t>,
+pub(crate) struct Compact<'o, 't> {
+    pub(crate) spans: &'o SpannedText<'t>,
 }
 
 /// What a rule's paths reach where the walk is.
@@ -39,8 +39,8 @@ type Both<T> = (T, T);
 /// What each object has at a location, if it has anything there.
 type Sides<'t> = Both<Option<Node<'t>>>;
 
-impl<'t> Trees<'_, 't> {
-    pub(crate) fn of(&self, old: Node<'t>, new: Node<'t>, rules: &[&Rule]) -> Ordinary<Both<Value>> {
+impl<'t> Compact<'_, 't> {
+    pub(crate) fn of(&self, old: Node<'t>, new: Node<'t>, rules: &[&Rule]) -> Option<Both<Value>> {
         if !old.is_object() || !new.is_object() {
             return None;
         }
@@ -49,7 +49,7 @@ impl<'t> Trees<'_, 't> {
     }
 
     /// Two containers that are not equal to the letter.
-    fn container(&self, both: Both<Node<'t>>, at: &At<'_>) -> Ordinary<Both<Value>> {
+    fn container(&self, both: Both<Node<'t>>, at: &At<'_>) -> Option<Both<Value>> {
         if at.places.iter().any(Place::is_whole) {
             return whole(both);
         }
@@ -70,7 +70,7 @@ impl<'t> Trees<'_, 't> {
         }
     }
 
-    fn objects(&self, both: Both<Node<'t>>, at: &At<'_>) -> Ordinary<Both<Value>> {
+    fn objects(&self, both: Both<Node<'t>>, at: &At<'_>) -> Option<Both<Value>> {
         let Some(pairs) = self.members(both) else { return whole(both) };
         let (mut old, mut new) = (Map::new(), Map::new());
         for (name, sides) in pairs {
@@ -89,8 +89,8 @@ impl<'t> Trees<'_, 't> {
     }
 
     /// The members of two objects by name; none if a name is escaped or repeated.
-    fn members(&self, (old, new): Both<Node<'t>>) -> Ordinary<Vec<(&'t str, Sides<'t>)>> {
-        let (old, new): (Vec<_>, Vec<_>) = (self.outline.members(old).collect(), self.outline.members(new).collect());
+    fn members(&self, (old, new): Both<Node<'t>>) -> Option<Vec<(&'t str, Sides<'t>)>> {
+        let (old, new): (Vec<_>, Vec<_>) = (self.spans.members(old).collect(), self.spans.members(new).collect());
         if old.iter().chain(&new).any(|(name, _)| name.contains('\\')) {
             return None;
         }
@@ -115,7 +115,8 @@ impl<'t> Trees<'_, 't> {
     }
 
     /// A member that both objects have, if it is needed.
-    fn member(&self, both: Both<Node<'t>>, at: &At<'_>, name: &str) -> Ordinary<Option<Both<Value>>> {
+    #[expect(clippy::option_option, reason = "the outer one says whether the text is left to the plain path")]
+    fn member(&self, both: Both<Node<'t>>, at: &At<'_>, name: &str) -> Option<Option<Both<Value>>> {
         if !both.0.is_container() || !both.1.is_container() {
             return whole(both).map(Some);
         }
@@ -130,9 +131,9 @@ impl<'t> Trees<'_, 't> {
     }
 
     /// Two lists whose elements pair by position.
-    fn positions(&self, both: Both<Node<'t>>, at: &At<'_>) -> Ordinary<Both<Value>> {
+    fn positions(&self, both: Both<Node<'t>>, at: &At<'_>) -> Option<Both<Value>> {
         let below = at.element(|place| place.tree.element(&place.reached));
-        let (mut olds, mut news) = (self.outline.elements(both.0), self.outline.elements(both.1));
+        let (mut olds, mut news) = (self.spans.elements(both.0), self.spans.elements(both.1));
         let (mut old, mut new) = (Vec::new(), Vec::new());
         loop {
             let (one, two) = match (olds.next(), news.next()) {
@@ -150,8 +151,8 @@ impl<'t> Trees<'_, 't> {
     }
 
     /// Two lists whose elements pair by a member.
-    fn keyed(&self, both: Both<Node<'t>>, at: &At<'_>, key: &str) -> Ordinary<Both<Value>> {
-        let (olds, news): (Vec<_>, Vec<_>) = (self.outline.elements(both.0).collect(), self.outline.elements(both.1).collect());
+    fn keyed(&self, both: Both<Node<'t>>, at: &At<'_>, key: &str) -> Option<Both<Value>> {
+        let (olds, news): (Vec<_>, Vec<_>) = (self.spans.elements(both.0).collect(), self.spans.elements(both.1).collect());
         let old_names: Option<Vec<&str>> = olds.iter().map(|element| self.key_of(*element, key)).collect();
         let Some(old_names) = old_names else { return whole(both) };
         // What is equal to the letter has the same key.
@@ -184,7 +185,7 @@ impl<'t> Trees<'_, 't> {
     }
 
     /// Elements that pair. None of them ever counts as left out: no `absentAs` path ends at one.
-    fn element(&self, both: Both<Node<'t>>, at: &At<'_>) -> Ordinary<Both<Value>> {
+    fn element(&self, both: Both<Node<'t>>, at: &At<'_>) -> Option<Both<Value>> {
         if !both.0.is_container() || !both.1.is_container() {
             whole(both)
         } else if both.0.text == both.1.text {
@@ -197,7 +198,7 @@ impl<'t> Trees<'_, 't> {
     /// The key of an element, if it is a string that is written as it is.
     fn key_of(&self, element: Node<'t>, key: &str) -> Option<&'t str> {
         let mut found = None;
-        for (name, node) in self.outline.members(element) {
+        for (name, node) in self.spans.members(element) {
             if name.contains('\\') {
                 return None;
             }
@@ -278,18 +279,19 @@ fn in_order(old: &[&str], new: &[&str]) -> Option<Vec<Both<Option<usize>>>> {
     paired.all(|name| !staying.contains(name)).then_some(pairs)
 }
 
-fn whole((one, two): Both<Node<'_>>) -> Ordinary<Both<Value>> {
+fn whole((one, two): Both<Node<'_>>) -> Option<Both<Value>> {
     let old = value(one)?;
     let new = if one.text == two.text { old.clone() } else { value(two)? };
     Some((old, new))
 }
 
 /// What one side only has, if it has.
-fn alone(node: Option<Node<'_>>) -> Ordinary<Option<Value>> {
+#[expect(clippy::option_option, reason = "the outer one says whether the text is left to the plain path")]
+fn alone(node: Option<Node<'_>>) -> Option<Option<Value>> {
     node.map_or(Some(None), |node| value(node).map(Some))
 }
 
-/// The value itself. What the outline took is no more than this takes.
-fn value(node: Node<'_>) -> Ordinary<Value> {
+/// The value itself. What the scanner took is no more than this takes.
+fn value(node: Node<'_>) -> Option<Value> {
     serde_json::from_str(node.text).ok()
 }

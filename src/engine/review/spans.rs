@@ -18,7 +18,7 @@ struct Span {
 
 /// A text and its containers, in the order in which they start.
 #[derive(Debug)]
-pub(crate) struct Outline<'t> {
+pub(crate) struct SpannedText<'t> {
     text: &'t str,
     spans: Vec<Span>,
 }
@@ -32,36 +32,33 @@ pub(crate) struct Node<'t> {
 }
 
 /// Numbers of containers that may turn out to be equal to those that come.
-pub(crate) type Models = Range<u32>;
-
-/// None: the text is out of the ordinary, or no JSON.
-pub(crate) type Ordinary<T = ()> = Option<T>;
+pub(crate) type Candidates = Range<u32>;
 
 /// A pass through a text.
 pub(crate) struct Scanner<'t> {
-    outline: Outline<'t>,
+    spans: SpannedText<'t>,
     at: usize,
 }
 
 impl<'t> Scanner<'t> {
     /// None if positions in the text would not fit.
-    pub(crate) fn new(text: &'t str) -> Ordinary<Self> {
+    pub(crate) fn new(text: &'t str) -> Option<Self> {
         u32::try_from(text.len()).ok()?;
         // A container in about forty bytes is usual.
-        Some(Self { outline: Outline { text, spans: Vec::with_capacity(text.len() / 40) }, at: 0 })
+        Some(Self { spans: SpannedText { text, spans: Vec::with_capacity(text.len() / 40) }, at: 0 })
     }
 
-    /// The outline, if nothing but space is left.
-    pub(crate) fn finish(mut self) -> Ordinary<Outline<'t>> {
+    /// The text with its containers, if nothing but space is left.
+    pub(crate) fn finish(mut self) -> Option<SpannedText<'t>> {
         self.space();
-        (self.at == self.outline.text.len()).then_some(self.outline)
+        (self.at == self.spans.text.len()).then_some(self.spans)
     }
 
-    /// The value that comes, and what it was found to be. Containers that are equal to one of the models are taken as those are.
-    pub(crate) fn value(&mut self, depth: usize, models: &mut Models) -> Ordinary<Node<'t>> {
+    /// The value that comes, and what it was found to be. Containers that are equal to one of the candidates are taken as those are.
+    pub(crate) fn value(&mut self, depth: usize, candidates: &mut Candidates) -> Option<Node<'t>> {
         let start = self.at;
         let span = match self.peek()? {
-            b'{' | b'[' => Some(self.container(depth, models)?),
+            b'{' | b'[' => Some(self.container(depth, candidates)?),
             b'"' => {
                 self.string()?;
                 None
@@ -75,11 +72,11 @@ impl<'t> Scanner<'t> {
                 None
             }
         };
-        Some(Node { text: self.outline.text.get(start..self.at)?, span })
+        Some(Node { text: self.spans.text.get(start..self.at)?, span })
     }
 
     /// The members of the object that comes: `member` is called with each name where its value starts, and takes the value.
-    pub(crate) fn members(&mut self, mut member: impl FnMut(&mut Self, &'t str) -> Ordinary) -> Ordinary {
+    pub(crate) fn members(&mut self, mut member: impl FnMut(&mut Self, &'t str) -> Option<()>) -> Option<()> {
         self.take(b'{')?;
         self.space();
         if self.peek()? == b'}' {
@@ -89,7 +86,7 @@ impl<'t> Scanner<'t> {
             self.space();
             let start = self.at + 1;
             self.string()?;
-            let name = self.outline.text.get(start..self.at - 1)?;
+            let name = self.spans.text.get(start..self.at - 1)?;
             self.space();
             self.take(b':')?;
             self.space();
@@ -104,12 +101,12 @@ impl<'t> Scanner<'t> {
 
     /// The containers found so far.
     pub(crate) fn found(&self) -> u32 {
-        position(self.outline.spans.len())
+        position(self.spans.spans.len())
     }
 
     /// What has not been read yet.
     pub(crate) fn rest(&self) -> &'t str {
-        self.outline.text.get(self.at..).unwrap_or_default()
+        self.spans.text.get(self.at..).unwrap_or_default()
     }
 
     pub(crate) fn space(&mut self) {
@@ -118,16 +115,16 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    fn container(&mut self, depth: usize, models: &mut Models) -> Ordinary<u32> {
+    fn container(&mut self, depth: usize, candidates: &mut Candidates) -> Option<u32> {
         if depth == DEEPEST {
             return None;
         }
         let number = self.found();
-        let Some((model, span)) = models.clone().next().and_then(|model| Some((model, self.span(model)?))) else {
+        let Some((model, span)) = candidates.clone().next().and_then(|model| Some((model, self.span(model)?))) else {
             self.children(depth, &mut (0..0))?;
             return Some(number);
         };
-        models.start = span.next;
+        candidates.start = span.next;
         if !self.is_next(span) {
             self.children(depth, &mut (model + 1..span.next))?;
             return Some(number);
@@ -136,7 +133,7 @@ impl<'t> Scanner<'t> {
         let moved = |place: u32| position(place as usize - to + from);
         for copied in model..span.next {
             let Span { start, end, next } = self.span(copied)?;
-            self.outline.spans.push(Span { start: moved(start), end: moved(end), next: next - model + number });
+            self.spans.spans.push(Span { start: moved(start), end: moved(end), next: next - model + number });
         }
         self.at += (span.end - span.start) as usize;
         Some(number)
@@ -144,27 +141,27 @@ impl<'t> Scanner<'t> {
 
     /// Whether a container comes that is equal to that one.
     fn is_next(&self, span: Span) -> bool {
-        let bytes = self.outline.text.as_bytes();
+        let bytes = self.spans.text.as_bytes();
         let (start, end) = (span.start as usize, span.end as usize);
         let next = bytes.get(self.at..self.at + (end - start));
         next.is_some_and(|next| bytes.get(start..end) == Some(next))
     }
 
-    fn children(&mut self, depth: usize, models: &mut Models) -> Ordinary {
-        let own = self.outline.spans.len();
-        self.outline.spans.push(Span { start: position(self.at), end: 0, next: 0 });
+    fn children(&mut self, depth: usize, candidates: &mut Candidates) -> Option<()> {
+        let own = self.spans.spans.len();
+        self.spans.spans.push(Span { start: position(self.at), end: 0, next: 0 });
         if self.peek()? == b'{' {
-            self.members(|scanner, _| scanner.value(depth + 1, models).map(drop))?;
+            self.members(|scanner, _| scanner.value(depth + 1, candidates).map(drop))?;
         } else {
-            self.elements(depth + 1, models)?;
+            self.elements(depth + 1, candidates)?;
         }
         let next = self.found();
-        let span = self.outline.spans.get_mut(own)?;
+        let span = self.spans.spans.get_mut(own)?;
         (span.end, span.next) = (position(self.at), next);
         Some(())
     }
 
-    fn elements(&mut self, depth: usize, models: &mut Models) -> Ordinary {
+    fn elements(&mut self, depth: usize, candidates: &mut Candidates) -> Option<()> {
         self.take(b'[')?;
         self.space();
         if self.peek()? == b']' {
@@ -172,7 +169,7 @@ impl<'t> Scanner<'t> {
         }
         loop {
             self.space();
-            self.value(depth, models)?;
+            self.value(depth, candidates)?;
             self.space();
             match self.peek()? {
                 b',' => self.at += 1,
@@ -181,10 +178,10 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    fn string(&mut self) -> Ordinary {
+    fn string(&mut self) -> Option<()> {
         self.take(b'"')?;
         loop {
-            self.at += plain(self.outline.text.as_bytes().get(self.at..)?);
+            self.at += plain(self.spans.text.as_bytes().get(self.at..)?);
             match self.peek()? {
                 b'"' => return self.take(b'"'),
                 b'\\' => self.escape()?,
@@ -193,8 +190,8 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    fn escape(&mut self) -> Ordinary {
-        let bytes = self.outline.text.as_bytes();
+    fn escape(&mut self) -> Option<()> {
+        let bytes = self.spans.text.as_bytes();
         match bytes.get(self.at + 1)? {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 2,
             b'u' => {
@@ -210,7 +207,7 @@ impl<'t> Scanner<'t> {
         Some(())
     }
 
-    fn number(&mut self) -> Ordinary {
+    fn number(&mut self) -> Option<()> {
         let start = self.at;
         if self.peek()? == b'-' {
             self.at += 1;
@@ -227,7 +224,7 @@ impl<'t> Scanner<'t> {
         (!goes_on && self.at - start <= LONGEST_NUMBER).then_some(())
     }
 
-    fn digits(&mut self) -> Ordinary {
+    fn digits(&mut self) -> Option<()> {
         let start = self.at;
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
@@ -235,23 +232,23 @@ impl<'t> Scanner<'t> {
         (self.at > start).then_some(())
     }
 
-    fn literal(&mut self) -> Ordinary {
-        let rest = self.outline.text.as_bytes().get(self.at..)?;
+    fn literal(&mut self) -> Option<()> {
+        let rest = self.spans.text.as_bytes().get(self.at..)?;
         let word: &[u8] = [&b"null"[..], b"true", b"false"].into_iter().find(|word| rest.starts_with(word))?;
         self.at += word.len();
         Some(())
     }
 
-    fn take(&mut self, byte: u8) -> Ordinary {
+    fn take(&mut self, byte: u8) -> Option<()> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
     fn peek(&self) -> Option<u8> {
-        self.outline.text.as_bytes().get(self.at).copied()
+        self.spans.text.as_bytes().get(self.at).copied()
     }
 
     fn span(&self, number: u32) -> Option<Span> {
-        self.outline.spans.get(number as usize).copied()
+        self.spans.spans.get(number as usize).copied()
     }
 }
 
@@ -280,7 +277,7 @@ fn plain(bytes: &[u8]) -> usize {
     at + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)).count()
 }
 
-impl<'t> Outline<'t> {
+impl<'t> SpannedText<'t> {
     /// What is in an object, in the order of the text; nothing if it is none.
     pub(crate) fn members(&self, object: Node<'t>) -> impl Iterator<Item = (&'t str, Node<'t>)> {
         let mut inside = self.inside(object, b'{');
@@ -300,7 +297,7 @@ impl<'t> Outline<'t> {
         let span = node.span.filter(|_| node.text.as_bytes().first() == Some(&bracket));
         let span = span.and_then(|number| Some((number, self.spans.get(number as usize)?)));
         let (at, child) = span.map_or((self.text.len(), 0), |(number, span)| (span.start as usize + 1, number + 1));
-        Inside { outline: self, at, child }
+        Inside { spans: self, at, child }
     }
 }
 
@@ -320,7 +317,7 @@ impl Node<'_> {
 
 /// A place between the values of a container, in a text that is known to be well-formed.
 struct Inside<'o, 't> {
-    outline: &'o Outline<'t>,
+    spans: &'o SpannedText<'t>,
     at: usize,
     /// The number of the next container.
     child: u32,
@@ -331,7 +328,7 @@ impl<'t> Inside<'_, 't> {
         self.separators();
         let start = self.at + 1;
         self.string()?;
-        self.outline.text.get(start..self.at - 1)
+        self.spans.text.get(start..self.at - 1)
     }
 
     fn value(&mut self) -> Option<Node<'t>> {
@@ -340,7 +337,7 @@ impl<'t> Inside<'_, 't> {
         let span = match self.peek()? {
             b'}' | b']' => return None,
             b'{' | b'[' => {
-                let span = self.outline.spans.get(self.child as usize)?;
+                let span = self.spans.spans.get(self.child as usize)?;
                 self.at = span.end as usize;
                 Some(std::mem::replace(&mut self.child, span.next))
             }
@@ -350,11 +347,11 @@ impl<'t> Inside<'_, 't> {
             }
             _ => {
                 let is_part = |byte: &u8| !matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
-                self.at += self.outline.text.as_bytes().get(self.at..)?.iter().take_while(|byte| is_part(byte)).count();
+                self.at += self.spans.text.as_bytes().get(self.at..)?.iter().take_while(|byte| is_part(byte)).count();
                 None
             }
         };
-        Some(Node { text: self.outline.text.get(start..self.at)?, span })
+        Some(Node { text: self.spans.text.get(start..self.at)?, span })
     }
 
     fn separators(&mut self) {
@@ -369,7 +366,7 @@ impl<'t> Inside<'_, 't> {
         }
         self.at += 1;
         loop {
-            self.at += plain(self.outline.text.as_bytes().get(self.at..)?);
+            self.at += plain(self.spans.text.as_bytes().get(self.at..)?);
             match self.peek()? {
                 b'"' => break self.at += 1,
                 _ => self.at += 2,
@@ -379,7 +376,7 @@ impl<'t> Inside<'_, 't> {
     }
 
     fn peek(&self) -> Option<u8> {
-        self.outline.text.as_bytes().get(self.at).copied()
+        self.spans.text.as_bytes().get(self.at).copied()
     }
 }
 

@@ -1,12 +1,12 @@
-//! Which entries are there in one review: by requester, and by condition, at each location.
+//! Which entries are active in one review: by requester, and by condition, at each location.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use super::evaluation::{Asking, Identity, Inputs, Sent};
+use super::evaluation::{Evaluation, Identity, Inputs, Sent};
 use super::failure::{ConditionFailure, Failure, MOST_LOCATIONS};
-use crate::engine::rule::{Condition, Entry, Rule, harmless};
+use crate::engine::rule::{Condition, Entry, Rule, escape_control};
 
 /// The stack that judging takes beside the conditions that it asks.
 const STACK: usize = 1_048_576;
@@ -17,7 +17,7 @@ const STACK: usize = 1_048_576;
 /// and the order in which they are asked decides nothing.
 pub(crate) struct Conditions<'a, 'i> {
     inputs: &'a Inputs<'i>,
-    asking: BTreeMap<&'a str, Rc<RefCell<Asking<'a, 'i>>>>,
+    evaluation: BTreeMap<&'a str, Rc<RefCell<Evaluation<'a, 'i>>>>,
     stack: usize,
 }
 
@@ -28,19 +28,19 @@ impl<'a, 'i: 'a> Conditions<'a, 'i> {
         let distinct: BTreeMap<&'a str, &'a Condition> =
             entries.filter_map(|entry| entry.when.as_ref()).map(|condition| (condition.text(), condition)).collect();
         let share = budget / u64::try_from(distinct.len()).unwrap_or(u64::MAX).max(1);
-        let stack = distinct.values().map(|condition| Asking::stack(condition)).max().unwrap_or_default();
-        let asking = |condition| Rc::new(RefCell::new(Asking::new(condition, inputs, share)));
-        Self { inputs, asking: distinct.into_iter().map(|(text, condition)| (text, asking(condition))).collect(), stack }
+        let stack = distinct.values().map(|condition| Evaluation::stack(condition)).max().unwrap_or_default();
+        let evaluation = |condition| Rc::new(RefCell::new(Evaluation::new(condition, inputs, share)));
+        Self { inputs, evaluation: distinct.into_iter().map(|(text, condition)| (text, evaluation(condition))).collect(), stack }
     }
 
     /// Whether one of them took all that it may spend.
     pub(crate) fn ran_out(&self) -> bool {
-        self.asking.values().any(|asking| asking.borrow().is_spent())
+        self.evaluation.values().any(|evaluation| evaluation.borrow().is_spent())
     }
 
     /// Judges on a stack that is large enough for all of them, so that no evaluation needs one of its own.
     pub(crate) fn on_a_stack<T>(&self, judge: impl FnOnce() -> T) -> T {
-        if self.asking.is_empty() {
+        if self.evaluation.is_empty() {
             return judge();
         }
         let stack = self.stack.saturating_add(STACK);
@@ -53,63 +53,63 @@ fn is_for(entry: &Entry, inputs: &Inputs<'_>) -> bool {
     entry.by.as_ref().is_none_or(|by| by.contains(user, groups))
 }
 
-/// Which of a rule's entries are there.
-pub(crate) struct Grants<'a, 'i> {
-    entries: Vec<Grant<'a, 'i>>,
+/// The entries of a rule that are active.
+pub(crate) struct ActiveEntries<'a, 'i> {
+    entries: Vec<EntryActivation<'a, 'i>>,
 }
 
-enum Grant<'a, 'i> {
+enum EntryActivation<'a, 'i> {
     /// Nowhere: it is somebody else's.
     Nowhere,
     /// Wherever its path leads.
     Everywhere,
     /// Where its condition holds.
-    If(Box<RefCell<Questions<'a, 'i>>>),
+    If(Box<RefCell<EntryCondition<'a, 'i>>>),
 }
 
-/// Whether an entry is there at a location that its path reaches.
+/// Whether an entry is active at a location that its path reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Presence {
+pub(crate) enum Activation {
     Everywhere,
     Nowhere,
     /// It depends on the value there.
     ByValue,
 }
 
-impl<'a, 'i: 'a> Grants<'a, 'i> {
+impl<'a, 'i: 'a> ActiveEntries<'a, 'i> {
     /// Nothing is evaluated yet.
     pub(crate) fn of(rule: &'a Rule, conditions: &Conditions<'a, 'i>) -> Self {
-        let grant = |entry: &'a Entry| match &entry.when {
-            _ if !is_for(entry, conditions.inputs) => Grant::Nowhere,
-            None => Grant::Everywhere,
-            Some(condition) => match conditions.asking.get(condition.text()) {
-                Some(asking) => Grant::If(Box::new(RefCell::new(Questions::new(Rc::clone(asking))))),
-                None => Grant::Nowhere,
+        let activation = |entry: &'a Entry| match &entry.when {
+            _ if !is_for(entry, conditions.inputs) => EntryActivation::Nowhere,
+            None => EntryActivation::Everywhere,
+            Some(condition) => match conditions.evaluation.get(condition.text()) {
+                Some(evaluation) => EntryActivation::If(Box::new(RefCell::new(EntryCondition::new(Rc::clone(evaluation))))),
+                None => EntryActivation::Nowhere,
             },
         };
-        Self { entries: rule.entries.iter().map(grant).collect() }
+        Self { entries: rule.entries.iter().map(activation).collect() }
     }
 
-    /// Whether the entry is there, as far as that does not depend on the location.
-    pub(crate) fn presence(&self, entry: usize) -> Presence {
+    /// Whether the entry is active, as far as that does not depend on the location.
+    pub(crate) fn activation(&self, entry: usize) -> Activation {
         match self.entries.get(entry) {
-            None | Some(Grant::Nowhere) => Presence::Nowhere,
-            Some(Grant::Everywhere) => Presence::Everywhere,
-            Some(Grant::If(questions)) => match questions.borrow_mut().once() {
-                None => Presence::ByValue,
-                Some(true) => Presence::Everywhere,
-                Some(false) => Presence::Nowhere,
+            None | Some(EntryActivation::Nowhere) => Activation::Nowhere,
+            Some(EntryActivation::Everywhere) => Activation::Everywhere,
+            Some(EntryActivation::If(condition)) => match condition.borrow_mut().once() {
+                None => Activation::ByValue,
+                Some(true) => Activation::Everywhere,
+                Some(false) => Activation::Nowhere,
             },
         }
     }
 
-    /// Whether the entry is there at a location that its path reaches.
+    /// Whether the entry is active at a location that its path reaches.
     pub(crate) fn at(&self, entry: usize, sent: Sent<'i>) -> bool {
-        match self.presence(entry) {
-            Presence::Everywhere => true,
-            Presence::Nowhere => false,
-            Presence::ByValue => match self.entries.get(entry) {
-                Some(Grant::If(questions)) => questions.borrow_mut().there(sent),
+        match self.activation(entry) {
+            Activation::Everywhere => true,
+            Activation::Nowhere => false,
+            Activation::ByValue => match self.entries.get(entry) {
+                Some(EntryActivation::If(condition)) => condition.borrow_mut().there(sent),
                 _ => false,
             },
         }
@@ -118,11 +118,11 @@ impl<'a, 'i: 'a> Grants<'a, 'i> {
     /// What could not be decided, in the order of the entries.
     pub(crate) fn failures(&self, rule: &Rule) -> Vec<ConditionFailure> {
         let mut all = Vec::new();
-        for (grant, entry) in self.entries.iter().zip(&rule.entries) {
-            let Grant::If(questions) = grant else { continue };
-            all.extend(questions.borrow().failures.iter().map(|(failure, times)| ConditionFailure {
+        for (activation, entry) in self.entries.iter().zip(&rule.entries) {
+            let EntryActivation::If(condition) = activation else { continue };
+            all.extend(condition.borrow().failures.iter().map(|(failure, times)| ConditionFailure {
                 rule: rule.name.to_string(),
-                path: harmless(&entry.path.to_string()),
+                path: escape_control(&entry.path.to_string()),
                 reason: failure.to_string(),
                 times: *times,
             }));
@@ -132,22 +132,22 @@ impl<'a, 'i: 'a> Grants<'a, 'i> {
 }
 
 /// What one entry wants to know of its condition.
-struct Questions<'a, 'i> {
-    asking: Rc<RefCell<Asking<'a, 'i>>>,
+struct EntryCondition<'a, 'i> {
+    evaluation: Rc<RefCell<Evaluation<'a, 'i>>>,
     once: Option<bool>,
     asked: HashMap<Identity, bool>,
     failures: BTreeMap<Failure, usize>,
 }
 
-impl<'a, 'i: 'a> Questions<'a, 'i> {
-    fn new(asking: Rc<RefCell<Asking<'a, 'i>>>) -> Self {
-        Self { asking, once: None, asked: HashMap::new(), failures: BTreeMap::new() }
+impl<'a, 'i: 'a> EntryCondition<'a, 'i> {
+    fn new(evaluation: Rc<RefCell<Evaluation<'a, 'i>>>) -> Self {
+        Self { evaluation, once: None, asked: HashMap::new(), failures: BTreeMap::new() }
     }
 
     /// None if it depends on the value.
     fn once(&mut self) -> Option<bool> {
-        if self.once.is_none() && !self.asking.borrow().depends_on_the_value() {
-            let result = self.asking.borrow_mut().once();
+        if self.once.is_none() && !self.evaluation.borrow().depends_on_the_value() {
+            let result = self.evaluation.borrow_mut().once();
             self.once = Some(self.noted(result));
         }
         self.once
@@ -157,7 +157,7 @@ impl<'a, 'i: 'a> Questions<'a, 'i> {
         if let Some(known) = self.asked.get(&sent.identity()) {
             return *known;
         }
-        let result = if self.asked.len() < MOST_LOCATIONS { self.asking.borrow_mut().there(sent) } else { Err(Failure::Locations) };
+        let result = if self.asked.len() < MOST_LOCATIONS { self.evaluation.borrow_mut().there(sent) } else { Err(Failure::Locations) };
         let holds = self.noted(result);
         self.asked.insert(sent.identity(), holds);
         holds

@@ -13,15 +13,15 @@ const BARE: &str = "^[A-Za-z_][A-Za-z0-9_-]{0,62}$";
 const PLAIN: &str = "^[A-Za-z0-9_./-]{1,120}$";
 
 /// The variables of all these objects, and those of them that list fields.
-pub(super) struct Spine {
+pub(super) struct NamedAncestors {
     pub(super) variables: Vec<Variable>,
     pub(super) lists: Vec<String>,
 }
 
-impl Spine {
+impl NamedAncestors {
     pub(super) fn of(judge: Judge<'_>, root: &Reach<'_>) -> Self {
         let variable = |name: &str, expression: &str| Variable { name: name.to_owned(), expression: expression.to_owned() };
-        let mut spine = Self {
+        let mut named_ancestors = Self {
             // Without the types of a schema, so that an expression is the same for the API server's type checker as when it is evaluated.
             variables: vec![
                 variable("old", "dyn(oldObject)"),
@@ -30,8 +30,8 @@ impl Spine {
             ],
             lists: Vec::new(),
         };
-        spine.object(judge, root, "", "", &Expr::True);
-        spine
+        named_ancestors.object(judge, root, "", "", &Expr::True);
+        named_ancestors
     }
 
     /// `is_open`: whether this object's members are judged one by one.
@@ -44,7 +44,7 @@ impl Spine {
         let mut parts = Vec::new();
         for name in reach.names() {
             let (below, key) = (reach.member(name), text(name));
-            let permitted = if below.is_spine() {
+            let permitted = if below.is_named_ancestor() {
                 let (a, b) = (format!("{x}[?{key}]"), format!("{y}[?{key}]"));
                 let is_inner_open = Expr::and([is_open.clone(), opened(here, &below, (&a, &b))]);
                 let suffix = self.suffix(suffix, name);
@@ -112,7 +112,7 @@ fn opened(judge: Judge<'_>, reach: &Reach<'_>, (a, b): (&str, &str)) -> Expr {
     let is_map = |side: &str| format!("type({side}.orValue(null)) == map");
     let is_empty_or_map = |side: &str| format!("type({side}.orValue({{}})) == map");
     let both = Expr::and([is_map(a), is_map(b)].map(Expr::Text));
-    let way = judge.on_the_way(reach, (a, b));
+    let way = judge.is_intermediate(reach, (a, b));
     let one = Expr::text(format!("{a}.hasValue() != {b}.hasValue()"));
     Expr::or([both, Expr::and([one, Expr::text(is_empty_or_map(a)), Expr::text(is_empty_or_map(b)), way])])
 }
