@@ -3,6 +3,7 @@
 use super::expression::Expr;
 use super::grants::text;
 use super::judge::{Items, Judge, is_kind};
+use super::literal::cel;
 use super::reach::Reach;
 use crate::engine::Meaning;
 
@@ -146,20 +147,4 @@ pub(super) fn unique(judge: Judge<'_>, list: &str, key: &str) -> Expr {
     let keyed = Expr::and([is_kind(&e, "map"), is_kind(&format!("{e}[?{name}].orValue(null)"), "string")]);
     let once = Expr::text(format!("{list}.exists_one({f}, {f}[{name}] == {e}[{name}])"));
     Expr::and([Expr::all(list, &e, keyed), Expr::all(list, &e, once)])
-}
-
-/// A JSON value as CEL; a list or an object may hold values of several types.
-pub(super) fn cel(value: &serde_json::Value) -> String {
-    use serde_json::Value;
-    match value {
-        Value::Array(elements) => {
-            format!("[{}]", elements.iter().map(|element| format!("dyn({})", cel(element))).collect::<Vec<_>>().join(", "))
-        }
-        Value::Object(members) => {
-            let member = |(key, member): (&String, &Value)| format!("{}: dyn({})", text(key), cel(member));
-            format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(", "))
-        }
-        Value::Number(number) if number.is_u64() && !number.is_i64() => format!("{number}.0"),
-        other => other.to_string(),
-    }
 }

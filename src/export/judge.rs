@@ -3,9 +3,9 @@
 //! Every function here is a sentence of the definition: a location is permitted if both sides are equal, or its entries permit the change,
 //! or both are containers of one kind and every child is permitted. No grant is ever negated: a condition that errs can only refuse.
 
-use super::equality::cel;
 use super::expression::Expr;
 use super::grants::{Grants, Sent, text};
+use super::literal::cel;
 use super::reach::Reach;
 use super::walk::below;
 use crate::engine::{Meaning, Verb, Verbs};

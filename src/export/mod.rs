@@ -13,6 +13,7 @@ mod granted;
 mod grants;
 mod judge;
 mod limitations;
+mod literal;
 mod named_ancestors;
 mod reach;
 #[cfg(test)]
