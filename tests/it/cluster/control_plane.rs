@@ -28,10 +28,11 @@ const TOKENS: &str = "admin-token,admin,1,system:masters\ncontroller-manager-tok
 const AUDIT: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n  verbs: [create, update, patch, delete]\n\
     - level: Metadata\n  userGroups: [\"system:serviceaccounts:fieldward\"]\n";
 
+/// API servers up to 1.33 find the pods behind a Service by its Endpoints, newer ones by its `EndpointSlices`.
 const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,\
-                           deployment-controller,replicaset-controller,endpointslice-controller,job-controller,statefulset-controller,\
-                           cronjob-controller,persistentvolume-binder-controller,persistentvolumeclaim-protection-controller,\
-                           validatingadmissionpolicy-status-controller,resourcequota-controller";
+                           deployment-controller,replicaset-controller,endpoints-controller,endpointslice-controller,job-controller,\
+                           statefulset-controller,cronjob-controller,persistentvolume-binder-controller,\
+                           persistentvolumeclaim-protection-controller,validatingadmissionpolicy-status-controller,resourcequota-controller";
 
 /// Where the cluster's own address is; nothing else needs to be told apart.
 const SERVICE_RANGE: &str = "10.96.0.0/16";

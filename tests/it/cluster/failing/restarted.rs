@@ -23,10 +23,10 @@ pub(super) fn trials() -> Vec<Trial> {
 }
 
 /// That a pod leaves is known this late, as it may be in a large cluster: until then connections are opened to it.
-const LATE_ENDPOINTS: &str = "--endpointslice-updates-batch-period=4s";
+const LATE_ENDPOINTS: &[&str] = &["--endpointslice-updates-batch-period=4s", "--endpoint-updates-batch-period=4s"];
 
 async fn restarted(assets: Assets) {
-    let controllers = Controllers::RunningWith(&[LATE_ENDPOINTS]);
+    let controllers = Controllers::RunningWith(LATE_ENDPOINTS);
     let plane = ControlPlane::start_with(&assets, controllers, &[TO_ENDPOINTS]).await;
     define_kinds(&plane).await;
     install(&plane).await;
