@@ -21,6 +21,7 @@ use crate::corpus::root;
 
 const ACCOUNT: &str = "system:serviceaccount:fieldward:fieldward";
 const DEPLOYMENT: &str = "/apis/apps/v1/namespaces/fieldward/deployments/fieldward";
+const REPLICA_SETS: &str = "/apis/apps/v1/namespaces/fieldward/replicasets";
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/fieldward/leases/fieldward";
 const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 const WIDGETS: &str = "/apis/example.com/v1/namespaces/default/widgets";
@@ -41,7 +42,17 @@ async fn with_arguments(api: &Api, arguments: &[&str]) {
     let replicas = |count: u8| json!({"op": "replace", "path": "/spec/replicas", "value": count});
     let change: Vec<Value> = arguments.iter().map(add).chain([replicas(0)]).collect();
     api.patch(DEPLOYMENT, JSON_PATCH, &Value::Array(change)).await.object();
-    eventually("no pod is left without", async || pods(api).await.is_empty()).await;
+    // A controller that has not seen the change may still create pods without them.
+    let is_idle = |object: &Value| {
+        let has_seen = object["status"]["observedGeneration"] == object["metadata"]["generation"];
+        has_seen && object["spec"]["replicas"] == 0
+    };
+    eventually("no pod is left without, and none comes", async || {
+        let deployment = api.get(DEPLOYMENT).await.object();
+        let sets = api.get(REPLICA_SETS).await.object();
+        is_idle(&deployment) && sets["items"].as_array().unwrap().iter().all(is_idle) && pods(api).await.is_empty()
+    })
+    .await;
     api.patch(DEPLOYMENT, JSON_PATCH, &json!([replicas(2)])).await.object();
 }
 
