@@ -8,6 +8,7 @@ use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::api::Api;
@@ -44,6 +45,20 @@ pub(crate) enum Controllers {
     /// With further options.
     RunningWith(&'static [&'static str]),
     None,
+}
+
+/// A minor version of Kubernetes: 33 for `1.33`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Minor(pub(crate) u32);
+
+impl TryFrom<String> for Minor {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let minor = text.strip_prefix("1.").and_then(|minor| minor.parse().ok());
+        minor.map(Self).ok_or_else(|| format!("expected a version such as 1.33, found `{text}`"))
+    }
 }
 
 /// A control plane that ends with its handle.
@@ -124,6 +139,12 @@ impl ControlPlane {
     /// The API, for the administrator.
     pub(crate) fn api(&self) -> Api {
         Api::new(self.address, &self.ca, ADMIN)
+    }
+
+    /// The minor version of the API server.
+    pub(crate) async fn minor(&self) -> Minor {
+        let version = self.api().get("/version").await.object();
+        Minor(version["minor"].as_str().unwrap().parse().unwrap())
     }
 
     /// What the API server stores in.

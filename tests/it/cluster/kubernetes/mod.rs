@@ -71,7 +71,7 @@ impl Verdict {
 }
 
 async fn as_the_api_server(plane: Arc<ControlPlane>, kind: &'static str) {
-    let scene = Scene::read(kind);
+    let scene = Scene::read(kind, plane.minor().await);
     let registered = Registered::new(&plane, &scene).await;
     let objects = registered.set(&scene).await;
     registered.in_force(&objects[0]).await;

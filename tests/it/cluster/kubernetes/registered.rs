@@ -214,8 +214,16 @@ fn path_of(collection: &str, object: &Value) -> String {
 /// The errors of a refusal.
 fn causes(answer: &Answer) -> Vec<Cause> {
     let text = |cause: &Value, key: &str| cause[key].as_str().unwrap_or_default().to_owned();
+    let cause = |cause: &Value| Cause { field: text(cause, "field"), says: without_addresses(&text(cause, "message")) };
     match answer.body["details"]["causes"].as_array() {
-        Some(causes) => causes.iter().map(|cause| Cause { field: text(cause, "field"), says: text(cause, "message") }).collect(),
+        Some(causes) => causes.iter().map(cause).collect(),
         None => vec![Cause { field: String::new(), says: answer.message().to_owned() }],
     }
+}
+
+/// The text without the addresses in memory that API servers up to 1.33 print for pointers, which differ from one answer to the next.
+fn without_addresses(text: &str) -> String {
+    let mut parts = text.split("(0x");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + "(0x" + part.trim_start_matches(|letter: char| letter.is_ascii_hexdigit()))
 }

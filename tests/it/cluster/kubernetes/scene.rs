@@ -1,9 +1,12 @@
-//! What the file of a kind says.
+//! What the file of a kind says, for a version of Kubernetes.
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Cause;
+use crate::cluster::control_plane::Minor;
 use crate::corpus::root;
 
 /// A kind, with what a trial about it needs.
@@ -50,9 +53,13 @@ pub(super) struct Need {
 
 /// An object, and what it says once the controllers have done with it.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Base {
     #[serde(default)]
     pub(super) settled: Map<String, Value>,
+    /// What it says besides since a version.
+    #[serde(default)]
+    settled_since: BTreeMap<Minor, Map<String, Value>>,
     #[serde(flatten)]
     pub(super) object: Map<String, Value>,
 }
@@ -77,6 +84,9 @@ pub(super) struct Aim {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Agreed {
+    /// The first version whose objects have the field.
+    #[serde(default)]
+    since: Minor,
     pub(super) of: String,
     pub(super) patch: json_patch::Patch,
 }
@@ -85,15 +95,30 @@ pub(super) struct Agreed {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Class {
+    /// The last version with this class.
+    until: Option<Minor>,
     pub(super) why: String,
     pub(super) refused_by: Refusing,
     field: String,
     /// A part of the error's text.
     says: String,
+    /// Further errors that older versions report for the same reason.
+    #[serde(default)]
+    besides: Vec<Besides>,
     /// What must hold of the new object besides.
     #[serde(default)]
     given: Given,
     pub(super) example: Example,
+}
+
+/// A further error of a class.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Besides {
+    /// The last version that reports it.
+    until: Minor,
+    field: String,
+    says: String,
 }
 
 /// What an object says, at places that are JSON pointers.
@@ -122,9 +147,21 @@ pub(super) enum Refusing {
 }
 
 impl Scene {
-    pub(super) fn read(kind: &str) -> Self {
+    /// What is true in that version.
+    pub(super) fn read(kind: &str, version: Minor) -> Self {
         let path = root().join("tests/it/cluster/kubernetes").join(format!("{kind}.yaml"));
-        serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+        let mut scene: Self = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        scene.agreed.retain(|agreed| agreed.since <= version);
+        scene.classes.retain(|class| class.until.is_none_or(|until| until >= version));
+        for class in &mut scene.classes {
+            class.besides.retain(|error| error.until >= version);
+        }
+        for base in &mut scene.objects {
+            for (since, settled) in std::mem::take(&mut base.settled_since) {
+                base.settled.extend(settled.into_iter().filter(|_| since <= version));
+            }
+        }
+        scene
     }
 }
 
@@ -137,7 +174,10 @@ impl Crash {
 impl Class {
     /// Whether the error is of this class; elements are not told apart.
     pub(super) fn holds(&self, refusing: Refusing, cause: &Cause, new: &Value) -> bool {
-        self.refused_by == refusing && any_element(&cause.field) == self.field && cause.says.contains(&self.says) && self.given.holds(new)
+        let besides = self.besides.iter().map(|error| (&error.field, &error.says));
+        let field = any_element(&cause.field);
+        let is_listed = [(&self.field, &self.says)].into_iter().chain(besides).any(|(of, says)| field == *of && cause.says.contains(says));
+        self.refused_by == refusing && is_listed && self.given.holds(new)
     }
 }
 
