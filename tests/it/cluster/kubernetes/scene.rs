@@ -163,6 +163,11 @@ impl Scene {
         }
         scene
     }
+
+    /// Whether something may be changed only in a newer version.
+    pub(super) fn is_of_an_older_version(&self) -> bool {
+        self.classes.iter().any(|class| class.until.is_some() || !class.besides.is_empty())
+    }
 }
 
 impl Crash {

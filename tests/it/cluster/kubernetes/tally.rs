@@ -13,6 +13,9 @@ use super::{Cause, Verdict, described};
 /// Percent of the random updates that may say nothing about updates; of `StatefulSets` it is 11, of the others 1 to 4.
 const MOST_WITHOUT_VERDICT: usize = 15;
 
+/// Percent of the updates on which the two may disagree where an API server refuses what newer ones take; of Jobs it is 6, up to 1.35.
+const MOST_WITH_AN_OLDER_VERSION: usize = 10;
+
 /// The outcome of all updates of a kind.
 pub(super) struct Tally<'s> {
     scene: &'s Scene,
@@ -94,8 +97,9 @@ impl<'s> Tally<'s> {
         assert!(self.unlisted.is_empty(), "{} disagreements of no class:\n{}", self.unlisted.len(), self.unlisted.join("\n"));
         let denied = self.compared - self.allowed;
         assert!(self.allowed * 4 >= self.compared && denied * 4 >= self.compared, "{self}");
-        assert!((self.compared - self.agreed) * 100 <= self.compared, "{self}");
-        assert!((self.apart - self.agreed_apart) * 100 <= self.apart, "{self}");
+        let most = if self.scene.is_of_an_older_version() { MOST_WITH_AN_OLDER_VERSION } else { 1 };
+        assert!((self.compared - self.agreed) * 100 <= most * self.compared, "{self}");
+        assert!((self.apart - self.agreed_apart) * 100 <= most * self.apart, "{self}");
         assert!((self.invalid + self.crashed) * 100 <= MOST_WITHOUT_VERDICT * (self.compared + self.invalid + self.crashed), "{self}");
         assert!(self.crashed * 100 <= self.compared, "{self}");
     }
