@@ -13,7 +13,7 @@ use super::{Cause, Verdict, described};
 /// Percent of the random updates that may say nothing about updates; of `StatefulSets` it is 11, of the others 1 to 4.
 const MOST_WITHOUT_VERDICT: usize = 15;
 
-/// Percent of the updates on which the two may disagree where an API server refuses what newer ones take; of Jobs it is 6, up to 1.35.
+/// Percent of the updates on which the two may disagree where an API server refuses what newer ones take; of Jobs it is 5, up to 1.35.
 const MOST_WITH_AN_OLDER_VERSION: usize = 10;
 
 /// The outcome of all updates of a kind.
