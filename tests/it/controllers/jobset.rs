@@ -3,8 +3,9 @@
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
+use super::expect::{becomes, denied, gone, is};
 use super::kubelet::Ending;
-use super::operator::Operator;
+use super::operator::{Certificate, Operator};
 use super::scene::{Account, Scene};
 use super::tally::Guarded;
 use super::writes::all_stored;
@@ -28,9 +29,10 @@ const CONTROLLER: Controller = Controller {
 pub(crate) const JOBSET: Operator = Operator {
     controller: CONTROLLER,
     account: Account { namespace: "jobset-system", name: "jobset-controller-manager" },
+    manifests: &["config/default"],
     api_version: "config.jobset.x-k8s.io/v1alpha1",
     configuration: "",
-    fills_in_its_ca: false,
+    certificate: Certificate::InFolder,
     options: &[],
 };
 
@@ -42,7 +44,7 @@ const RULES: [&str; 5] = [
     "deploy/rules/kubernetes/gated-pod.yaml",
 ];
 
-const SETS: &str = "/apis/jobset.x-k8s.io/v1alpha2/namespaces/sets/jobsets";
+pub(crate) const SETS: &str = "/apis/jobset.x-k8s.io/v1alpha2/namespaces/sets/jobsets";
 
 async fn lifecycles(assets: Assets) {
     let scene = Scene::start(&assets, &RULES).await;
@@ -54,7 +56,7 @@ async fn lifecycles(assets: Assets) {
     // Left to the deletion of the namespace.
     create(&scene, "running", &json!({})).await;
     scene.plane.api().delete("/api/v1/namespaces/sets", &Value::Null).await.object();
-    eventually("the namespace goes", async || scene.user.get("/api/v1/namespaces/sets").await.code == 404).await;
+    gone(&scene, "/api/v1/namespaces/sets").await;
     let user = JOBSET.account.user();
     let sets = all_stored(&scene, Guarded { group: "jobset.x-k8s.io", resource: "jobsets" }, &user);
     assert!(sets.of_status > 0, "{sets:?}");
@@ -67,10 +69,8 @@ async fn lifecycles(assets: Assets) {
 async fn succeeds(scene: &Scene) {
     let path = create(scene, "succeeds", &json!({})).await;
     runs(scene, "succeeds").await;
-    for denied in [finalizer(), json!({"spec": {"coordinator": {"replicatedJob": "workers"}}})] {
-        let answer = scene.user.patch(&path, MERGE_PATCH, &denied).await;
-        assert_eq!(answer.code, 403, "{answer:?}");
-        assert!(answer.message().contains("fieldward.io\" denied the request: "), "{answer:?}");
+    for change in [finalizer(), json!({"spec": {"coordinator": {"replicatedJob": "workers"}}})] {
+        denied(scene, &path, &change).await;
     }
     scene.user.patch(&path, MERGE_PATCH, &json!({"metadata": {"labels": {"team": "a"}}})).await.object();
     ends(scene, "succeeds", Ending::Succeeded, "Completed").await;
@@ -89,27 +89,32 @@ async fn fails(scene: &Scene) {
 /// Its Jobs are made again once, as its policy says.
 async fn restarts(scene: &Scene) {
     let path = create(scene, "restarts", &json!({"failurePolicy": {"maxRestarts": 1}})).await;
-    runs(scene, "restarts").await;
-    eventually("the set restarts", async || {
-        let restarted = scene.user.get(&path).await.body["status"]["restarts"] == 1;
+    restarts_once(scene, &path, "restarts").await;
+    ends(scene, "restarts", Ending::Succeeded, "Completed").await;
+}
+
+/// Waits until the pods of a set run, and ends them until the set has restarted.
+pub(crate) async fn restarts_once(scene: &Scene, path: &str, name: &str) {
+    runs(scene, name).await;
+    eventually(&format!("the set {name} restarts"), async || {
+        let restarted = scene.user.get(path).await.body["status"]["restarts"] == 1;
         if !restarted {
-            scene.kubelet.end("sets", |pod| of(pod, "restarts"), Ending::Failed(1)).await;
+            scene.kubelet.end("sets", |pod| of(pod, name), Ending::Failed(1)).await;
         }
         restarted
     })
     .await;
-    ends(scene, "restarts", Ending::Succeeded, "Completed").await;
 }
 
 /// The controller suspends and resumes the Jobs of the set, and directs their pods anew.
 async fn is_suspended(scene: &Scene) {
     let path = create(scene, "suspended", &json!({"suspend": true})).await;
-    has(scene, &path, "Suspended").await;
+    becomes(scene, &path, "Suspended").await;
     let resume = json!({"spec": {"suspend": false}});
     scene.user.patch(&path, MERGE_PATCH, &resume).await.object();
     runs(scene, "suspended").await;
     scene.user.patch(&path, MERGE_PATCH, &json!({"spec": {"suspend": true}})).await.object();
-    has(scene, &path, "Suspended").await;
+    becomes(scene, &path, "Suspended").await;
     let mut sets = scene.user.get(&path).await.object();
     sets["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]["nodeSelector"] = json!({"kubernetes.io/hostname": "node"});
     scene.user.patch(&path, MERGE_PATCH, &json!({"spec": {"replicatedJobs": sets["spec"]["replicatedJobs"]}})).await.object();
@@ -121,14 +126,14 @@ async fn is_suspended(scene: &Scene) {
 async fn expires(scene: &Scene) {
     let path = create(scene, "expires", &json!({"ttlSecondsAfterFinished": 2})).await;
     ends(scene, "expires", Ending::Succeeded, "Completed").await;
-    eventually("the set goes", async || scene.user.get(&path).await.code == 404).await;
+    gone(scene, &path).await;
 }
 
 async fn is_deleted(scene: &Scene) {
     let path = create(scene, "deleted", &json!({})).await;
     runs(scene, "deleted").await;
     scene.user.delete(&path, &json!({"propagationPolicy": "Foreground"})).await.object();
-    eventually("the set goes", async || scene.user.get(&path).await.code == 404).await;
+    gone(scene, &path).await;
 }
 
 /// Creates a set whose template has zero values spelled out, which typed clients leave out; its path.
@@ -154,7 +159,8 @@ async fn create(scene: &Scene, name: &str, more: &Value) -> String {
     format!("{SETS}/{name}")
 }
 
-async fn runs(scene: &Scene, name: &str) {
+/// Waits until both pods of a set run.
+pub(crate) async fn runs(scene: &Scene, name: &str) {
     let path = "/api/v1/namespaces/sets/pods";
     eventually(&format!("{name} runs"), async || {
         let running = |pod: &&Value| of(pod, name) && pod["status"]["phase"] == "Running" && pod["metadata"]["deletionTimestamp"].is_null();
@@ -174,15 +180,7 @@ async fn ends(scene: &Scene, name: &str, ending: Ending, condition: &str) {
     .await;
 }
 
-async fn has(scene: &Scene, path: &str, condition: &str) {
-    eventually(&format!("{path} is {condition}"), async || is(&scene.user.get(path).await.body, condition)).await;
-}
-
-fn is(set: &Value, condition: &str) -> bool {
-    let conditions = set["status"]["conditions"].as_array();
-    conditions.into_iter().flatten().any(|known| known["type"] == condition && known["status"] == "True")
-}
-
-fn of(pod: &Value, set: &str) -> bool {
+/// Whether a pod belongs to a set.
+pub(crate) fn of(pod: &Value, set: &str) -> bool {
     pod["metadata"]["labels"]["jobset.sigs.k8s.io/jobset-name"] == set
 }

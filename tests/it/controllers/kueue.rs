@@ -1,11 +1,11 @@
-//! Kueue 0.14 admits, preempts and finishes Jobs, JobSets, the jobs of training-operator and plain pods.
+//! Kueue 0.14 admits, preempt and finish Jobs, JobSets, the jobs of training-operator and plain pods.
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use super::jobset::JOBSET;
 use super::kubelet::{Ending, items};
-use super::operator::Operator;
+use super::operator::{Certificate, Operator};
 use super::scene::{Account, Scene};
 use super::tally::Guarded;
 use super::training_operator::{self, TRAINING_OPERATOR};
@@ -14,29 +14,33 @@ use super::{Controller, trial};
 use crate::cluster::api::MERGE_PATCH;
 use crate::cluster::assets::Assets;
 use crate::cluster::eventually;
-use crate::support::go::Pins;
+use crate::support::go::{Pins, Program};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![
-        trial("kueue::documented", CONTROLLER, under_the_documented_rules),
-        trial("kueue::packs", CONTROLLER, under_the_rules_of_the_kinds),
-    ]
+    let all = [("v0.14", V0_14)].map(|(version, kueue)| {
+        [
+            trial(&format!("kueue::{version}::documented"), kueue.controller, move |assets| under_the_documented_rules(assets, kueue)),
+            trial(&format!("kueue::{version}::packs"), kueue.controller, move |assets| under_the_rules_of_the_kinds(assets, kueue)),
+        ]
+    });
+    all.into_iter().flatten().collect()
 }
 
-const CONTROLLER: Controller = Controller {
-    pins: Pins { folder: "controllers/kueue-v0.14", name: "kueue-v0.14", takes: "10 minutes" },
-    module: "sigs.k8s.io/kueue",
-    programs: &[("kueue", "sigs.k8s.io/kueue/cmd/kueue")],
-    completed: &[],
-};
+const PROGRAMS: &[Program] = &[("kueue", "sigs.k8s.io/kueue/cmd/kueue")];
 
-const KUEUE: Operator = Operator {
-    controller: CONTROLLER,
+const V0_14: Operator = Operator {
+    controller: Controller {
+        pins: Pins { folder: "controllers/kueue-v0.14", name: "kueue-v0.14", takes: "10 minutes" },
+        module: "sigs.k8s.io/kueue",
+        programs: PROGRAMS,
+        completed: &[],
+    },
     account: Account { namespace: "kueue-system", name: "kueue-controller-manager" },
+    manifests: &["config/default"],
     api_version: "config.kueue.x-k8s.io/v1beta1",
     configuration: "integrations: {frameworks: [batch/job, pod, jobset.x-k8s.io/jobset, kubeflow.org/pytorchjob, kubeflow.org/tfjob]}\n",
     // Without, it reads a certificate for its metrics in a folder of the system.
-    fills_in_its_ca: true,
+    certificate: Certificate::InFolderWithOwnCa,
     // Its own API would need a Service.
     options: &["--feature-gates=VisibilityOnDemand=false"],
 };
@@ -106,7 +110,7 @@ const KINDS: [Admitted; 4] = [
 
 const PODS: &str = "/api/v1/namespaces/queue/pods";
 
-async fn under_the_documented_rules(assets: Assets) {
+async fn under_the_documented_rules(assets: Assets, kueue: Operator) {
     let rules = [
         "deploy/rules/cci/tfjob.yaml",
         "deploy/rules/cci/pytorchjob.yaml",
@@ -115,10 +119,10 @@ async fn under_the_documented_rules(assets: Assets) {
         "deploy/rules/kubernetes/job.yaml",
         "deploy/rules/kubernetes/suspended-job.yaml",
     ];
-    admissions(&assets, &rules, "cci-pod.fieldward.io").await;
+    admissions(&assets, kueue, &rules, "cci-pod.fieldward.io").await;
 }
 
-async fn under_the_rules_of_the_kinds(assets: Assets) {
+async fn under_the_rules_of_the_kinds(assets: Assets, kueue: Operator) {
     let rules = [
         "deploy/rules/kubeflow/tfjob.yaml",
         "deploy/rules/kubeflow/pytorchjob.yaml",
@@ -128,37 +132,40 @@ async fn under_the_rules_of_the_kinds(assets: Assets) {
         "deploy/rules/kubernetes/job.yaml",
         "deploy/rules/kubernetes/suspended-job.yaml",
     ];
-    admissions(&assets, &rules, "").await;
+    admissions(&assets, kueue, &rules, "").await;
 }
 
 /// Lets Kueue admit each kind in turn. A user may not take the gate of a pod away if a rule of this name is there.
-async fn admissions(assets: &Assets, rules: &[&str], gate_keeper: &str) {
+async fn admissions(assets: &Assets, kueue: Operator, rules: &[&str], gate_keeper: &str) {
     for controller in [TRAINING_OPERATOR, JOBSET.controller] {
         controller.build().unwrap();
     }
     let scene = Scene::start(assets, rules).await;
     let _jobset = JOBSET.start(&scene).await;
     let _training_operator = training_operator::install(&scene).await;
-    let _kueue = KUEUE.start(&scene).await;
+    let _kueue = kueue.start(&scene).await;
     scene.namespace("queue").await;
     queue(&scene).await;
-    let user = KUEUE.account.user();
+    let user = kueue.account.user();
     for kind in KINDS {
         kind.is_admitted(&scene).await;
         let writes = all_stored(&scene, kind.guarded, &user);
         assert!(writes.updates.get(&user).is_some_and(|own| own.seen >= 3), "{writes:?}");
-        eprintln!("controllers: kueue: {}: {writes:?}", kind.guarded.resource);
+        eprintln!("controllers: {}: {}: {writes:?}", kueue.controller.pins.name, kind.guarded.resource);
     }
     pods_are_admitted(&scene, gate_keeper).await;
     let writes = all_stored(&scene, Guarded { group: "", resource: "pods" }, &user);
     assert!(writes.updates.get(&user).is_some_and(|own| own.seen > 0), "{writes:?}");
-    eprintln!("controllers: kueue: pods: {writes:?}");
+    eprintln!("controllers: {}: pods: {writes:?}", kueue.controller.pins.name);
 }
 
 /// A queue in which one job has room, on nodes that its flavor names.
 async fn queue(scene: &Scene) {
+    // The version that Kueue prefers is the one that it stores: no object needs its conversion webhook.
+    let group = scene.user.get("/apis/kueue.x-k8s.io").await.object();
+    let version = group["preferredVersion"]["groupVersion"].as_str().unwrap();
     let named = |kind: &str, name: &str, rest: Value| {
-        let mut object = json!({"apiVersion": "kueue.x-k8s.io/v1beta1", "kind": kind, "metadata": {"name": name}});
+        let mut object = json!({"apiVersion": version, "kind": kind, "metadata": {"name": name}});
         object.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
         object
     };
@@ -174,9 +181,9 @@ async fn queue(scene: &Scene) {
     }});
     let mut local = named("LocalQueue", "team", json!({"spec": {"clusterQueue": "team"}}));
     local["metadata"]["namespace"] = "queue".into();
-    let (flavors, flavor) = ("/apis/kueue.x-k8s.io/v1beta1/resourceflavors?dryRun=All", named("ResourceFlavor", "gpu", flavor));
+    let (flavors, flavor) = (format!("/apis/{version}/resourceflavors?dryRun=All"), named("ResourceFlavor", "gpu", flavor));
     // The server of the webhooks listens a while before it knows them all.
-    eventually("Kueue's webhooks answer", async || scene.user.create(flavors, &flavor).await.is_ok()).await;
+    eventually("Kueue's webhooks answer", async || scene.user.create(&flavors, &flavor).await.is_ok()).await;
     scene
         .apply(&[
             flavor,

@@ -3,14 +3,17 @@
 //! `FIELDWARD_TIER=controllers cargo test --locked --test it` runs these trials; tests/controllers/README.md says how long they take.
 
 mod cases;
+mod expect;
 mod jobset;
 mod kubelet;
+mod kuberay;
 mod kueue;
 mod manifests;
 mod operator;
 mod scene;
 mod serving;
 mod tally;
+mod trainer;
 mod training_operator;
 mod volcano;
 mod writes;
@@ -25,7 +28,10 @@ use crate::cluster::within_time;
 use crate::support::go::{self, Lacking, Pins, Program, completion};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [jobset::trials(), kueue::trials(), volcano::trials(), training_operator::trials()].into_iter().flatten().collect()
+    [jobset::trials(), kuberay::trials(), kueue::trials(), trainer::trials(), training_operator::trials(), volcano::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The linker leaves out what only a debugger reads.
@@ -76,8 +82,9 @@ impl Controller {
 }
 
 /// A trial with the programs of a controller, in a control plane of its own.
-fn trial<F>(name: &str, controller: Controller, case: fn(Assets) -> F) -> Trial
+fn trial<C, F>(name: &str, controller: Controller, case: C) -> Trial
 where
+    C: FnOnce(Assets) -> F + Send + 'static,
     F: Future<Output = ()> + 'static,
 {
     Trial::ignorable_test(format!("controllers::{name}"), move || {

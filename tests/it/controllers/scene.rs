@@ -84,11 +84,17 @@ impl Scene {
 
     /// Starts a program as a service account, which gets no more than RBAC grants it.
     pub(crate) async fn run(&self, program: &Path, account: Account, arguments: &[&str]) -> Process {
+        self.run_with(&[], program, account, arguments).await
+    }
+
+    /// Starts a program as a service account, with these environment variables (`NAME=VALUE`) added.
+    pub(crate) async fn run_with(&self, environment: &[&str], program: &Path, account: Account, arguments: &[&str]) -> Process {
         let kubeconfig = self.kubeconfig(account).await;
         let name = program.file_name().unwrap().to_str().unwrap();
         let kubeconfig = kubeconfig.to_str().unwrap();
-        let arguments: Vec<String> = arguments.iter().map(|argument| argument.replace("KUBECONFIG", kubeconfig)).collect();
-        Process::start(self.folder.path(), name, program, &arguments)
+        let words = environment.iter().copied().chain([program.to_str().unwrap()]).chain(arguments.iter().copied());
+        let arguments: Vec<String> = words.map(|word| word.replace("KUBECONFIG", kubeconfig)).collect();
+        Process::start(self.folder.path(), name, Path::new("env"), &arguments)
     }
 
     /// A kubeconfig with a token of the account.

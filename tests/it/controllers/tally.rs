@@ -42,11 +42,14 @@ pub(crate) fn tally(scene: &Scene, guarded: Guarded) -> Tally {
         let update = event["verb"] == "update" || event["verb"] == "patch";
         let of_kind = guarded.is(target) && target["subresource"].is_null();
         let dry = event["requestURI"].as_str().is_some_and(|uri| uri.contains("dryRun"));
-        if !update || !of_kind || dry {
+        let code = event["responseStatus"]["code"].as_u64();
+        // Server-side apply of an object that is not there yet is a patch, too.
+        let creation = code == Some(201);
+        if !update || !of_kind || dry || creation {
             continue;
         }
         let decisions = decisions(&event);
-        let stored = event["responseStatus"]["code"].as_u64().is_some_and(|code| (200..300).contains(&code));
+        let stored = code.is_some_and(|code| (200..300).contains(&code));
         let counts = tally.entry(requester(&event)).or_default();
         counts.seen += usize::from(!decisions.is_empty());
         counts.denied += usize::from(decisions.contains(&"deny"));

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
+use super::expect::{becomes, denied, gone, is};
 use super::kubelet::{Ending, items};
 use super::manifests::{asked_nothing, objects, reached_at};
 use super::scene::{Account, Scene, free_port};
@@ -15,7 +16,7 @@ use super::serving::Serving;
 use super::tally::Guarded;
 use super::writes::all_stored;
 use super::{Controller, trial};
-use crate::cluster::api::{Answer, MERGE_PATCH};
+use crate::cluster::api::MERGE_PATCH;
 use crate::cluster::assets::Assets;
 use crate::cluster::{eventually, process::Process};
 use crate::corpus::root;
@@ -105,7 +106,7 @@ async fn lifecycles(assets: &Assets, rules: &[&str], suspension: Suspension) {
     let [mxjob, tfjob, pytorchjob] = KINDS.each_ref().map(|kind| kind.lifecycles(&scene, suspension));
     tokio::join!(mxjob, tfjob, pytorchjob);
     scene.plane.api().delete("/api/v1/namespaces/jobs", &Value::Null).await.object();
-    eventually("the namespace goes", async || scene.user.get("/api/v1/namespaces/jobs").await.code == 404).await;
+    gone(&scene, "/api/v1/namespaces/jobs").await;
     for kind in KINDS {
         let writes = all_stored(&scene, Guarded { group: "kubeflow.org", resource: kind.resource }, &OPERATOR.user());
         assert!(writes.of_status > 0, "{writes:?}");
@@ -202,7 +203,7 @@ impl Kind {
         let mut job = self.job("restarts", &json!({}));
         job["spec"][self.replica_specs]["Worker"]["restartPolicy"] = "ExitCode".into();
         let path = self.create(scene, &job).await;
-        self.has(scene, &path, "Running").await;
+        becomes(scene, &path, "Running").await;
         let worker = format!("{}-worker-0", self.named("restarts"));
         let uid = |pods: &[Value]| pods.iter().find(|pod| pod["metadata"]["name"] == *worker).map(|pod| pod["metadata"]["uid"].clone());
         let first = uid(&items(&scene.user, PODS).await).unwrap();
@@ -218,22 +219,22 @@ impl Kind {
         let resume = json!({"spec": {"runPolicy": {"suspend": false}}});
         let suspend = json!({"spec": {"runPolicy": {"suspend": true}}});
         let path = self.create(scene, &self.job("suspended", &json!({"suspend": true}))).await;
-        self.has(scene, &path, "Suspended").await;
+        becomes(scene, &path, "Suspended").await;
         if suspension == Suspension::Closed {
             denied(scene, &path, &resume).await;
             return;
         }
         scene.user.patch(&path, MERGE_PATCH, &resume).await.object();
-        self.has(scene, &path, "Running").await;
+        becomes(scene, &path, "Running").await;
         scene.user.patch(&path, MERGE_PATCH, &suspend).await.object();
-        self.has(scene, &path, "Suspended").await;
+        becomes(scene, &path, "Suspended").await;
         // A pod that is still there when the job is resumed keeps the operator waiting for five minutes.
         eventually("the pods go", async || {
             !items(&scene.user, PODS).await.iter().any(|pod| of(pod, "suspended") && of_kind(pod, self.name))
         })
         .await;
         scene.user.patch(&path, MERGE_PATCH, &resume).await.object();
-        self.has(scene, &path, "Running").await;
+        becomes(scene, &path, "Running").await;
         self.ends(scene, "suspended", Ending::Succeeded, "Succeeded").await;
     }
 
@@ -261,7 +262,7 @@ impl Kind {
         let specs = job["spec"][self.replica_specs].as_object_mut().unwrap();
         specs.remove(self.first);
         let path = self.create(scene, &job).await;
-        self.has(scene, &path, "Running").await;
+        becomes(scene, &path, "Running").await;
         let scale = json!({"spec": {"replicas": 2}});
         denied(scene, &format!("{path}/scale"), &scale).await;
         let autoscaler =
@@ -275,7 +276,7 @@ impl Kind {
     /// Creates a job and waits until its pods run; its path.
     async fn runs(&self, scene: &Scene, name: &str, run_policy: &Value) -> String {
         let path = self.create(scene, &self.job(name, run_policy)).await;
-        self.has(scene, &path, "Running").await;
+        becomes(scene, &path, "Running").await;
         path
     }
 
@@ -289,10 +290,6 @@ impl Kind {
             job.code == 404 || is(&job.body, condition)
         })
         .await;
-    }
-
-    async fn has(&self, scene: &Scene, path: &str, condition: &str) {
-        eventually(&format!("{path} is {condition}"), async || is(&scene.user.get(path).await.body, condition)).await;
     }
 
     async fn create(&self, scene: &Scene, job: &Value) -> String {
@@ -346,21 +343,4 @@ fn of(pod: &Value, name: &str) -> bool {
 
 fn of_kind(pod: &Value, kind: &str) -> bool {
     pod["metadata"]["ownerReferences"][0]["kind"] == kind
-}
-
-/// Whether a job has a condition.
-fn is(job: &Value, condition: &str) -> bool {
-    let conditions = job["status"]["conditions"].as_array();
-    conditions.into_iter().flatten().any(|known| known["type"] == condition && known["status"] == "True")
-}
-
-/// Asserts that fieldward denies the user's update.
-async fn denied(scene: &Scene, path: &str, change: &Value) {
-    let answer: Answer = scene.user.patch(path, MERGE_PATCH, change).await;
-    assert_eq!(answer.code, 403, "{path} {change}: {answer:?}");
-    assert!(answer.message().contains(".fieldward.io\" denied the request: "), "{answer:?}");
-}
-
-async fn gone(scene: &Scene, path: &str) {
-    eventually(&format!("{path} goes"), async || scene.user.get(path).await.code == 404).await;
 }

@@ -1,0 +1,238 @@
+//! KubeRay 1.4: it holds each RayJob with a finalizer, and writes the rest to its status.
+
+mod dashboard;
+
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use self::dashboard::Dashboard;
+use super::expect::{denied, gone};
+use super::kubelet::Ending;
+use super::operator::install;
+use super::scene::{Account, Scene};
+use super::tally::{Guarded, all_let_through};
+use super::writes::all_stored;
+use super::{Controller, trial};
+use crate::cluster::api::MERGE_PATCH;
+use crate::cluster::assets::Assets;
+use crate::cluster::eventually;
+use crate::cluster::process::Process;
+use crate::support::go::Pins;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![trial("kuberay::lifecycles", KUBERAY, lifecycles)]
+}
+
+pub(crate) const KUBERAY: Controller = Controller {
+    pins: Pins { folder: "controllers/kuberay", name: "kuberay", takes: "5 to 10 minutes" },
+    module: "github.com/ray-project/kuberay/ray-operator",
+    programs: &[("kuberay", "github.com/ray-project/kuberay/ray-operator")],
+    completed: &[],
+};
+
+/// Where KubeRay's own manifests put it.
+const OPERATOR: Account = Account { namespace: "default", name: "kuberay-operator" };
+
+const RULES: [&str; 4] = [
+    "deploy/rules/ray/rayjob.yaml",
+    "deploy/rules/kubernetes/job.yaml",
+    "deploy/rules/kubernetes/pod.yaml",
+    "deploy/rules/kubernetes/gated-pod.yaml",
+];
+
+const JOBS: &str = "/apis/ray.io/v1/namespaces/rays/rayjobs";
+
+async fn lifecycles(assets: Assets) {
+    let scene = Scene::start(&assets, &RULES).await;
+    let rays = Rays::start(scene).await;
+    rays.scene.namespace("rays").await;
+    let probe = rays.create("probe", &json!({"suspend": true, "shutdownAfterJobFinishes": true})).await;
+    rays.scene.in_force(&probe, &finalizer()).await;
+    tokio::join!(
+        rays.succeeds("K8sJobMode"),
+        rays.succeeds("HTTPMode"),
+        rays.fails(),
+        rays.restarts(),
+        rays.is_suspended(),
+        rays.exceeds_its_deadline(),
+        rays.expires(),
+        rays.is_deleted(),
+    );
+    let scene = &rays.scene;
+    // Left to the deletion of the namespace.
+    rays.runs(&rays.create("running", &json!({})).await).await;
+    scene.plane.api().delete("/api/v1/namespaces/rays", &Value::Null).await.object();
+    gone(scene, "/api/v1/namespaces/rays").await;
+    let user = OPERATOR.user();
+    let guarded = Guarded { group: "ray.io", resource: "rayjobs" };
+    all_let_through(scene, guarded, &user);
+    let jobs = all_stored(scene, guarded, &user);
+    assert!(jobs.of_status > 0, "{jobs:?}");
+    let pods = all_stored(scene, Guarded { group: "", resource: "pods" }, &user);
+    eprintln!("controllers: kuberay: RayJob: {jobs:?}\ncontrollers: kuberay: Pod: {pods:?}");
+}
+
+/// KubeRay at work.
+struct Rays {
+    scene: Scene,
+    dashboard: Dashboard,
+    _operator: Process,
+}
+
+impl Rays {
+    async fn start(scene: Scene) -> Self {
+        install(&scene, KUBERAY, OPERATOR.namespace, &["config/default"]).await;
+        let dashboard = Dashboard::start().await;
+        // A job whose time is over is deleted with its cluster.
+        let environment = [&format!("HTTP_PROXY={}", dashboard.url), "DELETE_RAYJOB_CR_AFTER_JOB_FINISHES=true"];
+        let arguments = ["--kubeconfig=KUBECONFIG", "--metrics-addr=0", "--health-probe-bind-address=0", "--enable-leader-election=false"];
+        let operator = scene.run_with(&environment, &KUBERAY.program("kuberay"), OPERATOR, &arguments).await;
+        Self { scene, dashboard, _operator: operator }
+    }
+
+    async fn succeeds(&self, mode: &str) {
+        let path = self.create(&format!("succeeds-{}", mode.to_lowercase()), &json!({"submissionMode": mode})).await;
+        self.runs(&path).await;
+        let workers = json!({"spec": {"rayClusterSpec": {"rayVersion": "2.47.0"}}});
+        for change in [finalizer(), json!({"metadata": {"finalizers": null}}), workers] {
+            denied(&self.scene, &path, &change).await;
+        }
+        self.scene.user.patch(&path, MERGE_PATCH, &json!({"metadata": {"labels": {"team": "a"}}})).await.object();
+        self.ends(&path, Ending::Succeeded, "Complete").await;
+    }
+
+    async fn fails(&self) {
+        let path = self.create("fails", &json!({})).await;
+        self.runs(&path).await;
+        self.ends(&path, Ending::Failed(1), "Failed").await;
+    }
+
+    /// Its cluster is made again once.
+    async fn restarts(&self) {
+        let path = self.create("restarts", &json!({"backoffLimit": 1})).await;
+        self.runs(&path).await;
+        let cluster = self.status(&path).await["rayClusterName"].clone();
+        eventually("the job restarts", async || {
+            self.end_pods(&path, Ending::Failed(1)).await;
+            let status = self.status(&path).await;
+            status["failed"] == 1 && status["rayClusterName"] != cluster && status["jobDeploymentStatus"] == "Running"
+        })
+        .await;
+        self.ends(&path, Ending::Succeeded, "Complete").await;
+    }
+
+    async fn is_suspended(&self) {
+        let path =
+            self.create("suspended", &json!({"suspend": true, "shutdownAfterJobFinishes": true, "ttlSecondsAfterFinished": 600})).await;
+        let suspend = |suspend: bool| json!({"spec": {"suspend": suspend}});
+        self.reaches(&path, "Suspended").await;
+        self.scene.user.patch(&path, MERGE_PATCH, &suspend(false)).await.object();
+        self.runs(&path).await;
+        self.scene.user.patch(&path, MERGE_PATCH, &suspend(true)).await.object();
+        self.reaches(&path, "Suspended").await;
+        self.scene.user.patch(&path, MERGE_PATCH, &suspend(false)).await.object();
+        self.runs(&path).await;
+        self.ends(&path, Ending::Succeeded, "Complete").await;
+    }
+
+    /// The limit may be changed while the job runs.
+    async fn exceeds_its_deadline(&self) {
+        let path = self.create("exceeds", &json!({"activeDeadlineSeconds": 600})).await;
+        self.runs(&path).await;
+        self.scene.user.patch(&path, MERGE_PATCH, &json!({"spec": {"activeDeadlineSeconds": 1}})).await.object();
+        self.reaches(&path, "Failed").await;
+        assert_eq!(self.status(&path).await["reason"], "DeadlineExceeded");
+    }
+
+    /// The operator deletes the job when its time is over.
+    async fn expires(&self) {
+        let path = self.create("expires", &json!({"shutdownAfterJobFinishes": true, "ttlSecondsAfterFinished": 2})).await;
+        self.runs(&path).await;
+        self.ends(&path, Ending::Succeeded, "Complete").await;
+        gone(&self.scene, &path).await;
+    }
+
+    /// The operator lets go of a job that it has stopped, and then so does the garbage collector.
+    async fn is_deleted(&self) {
+        let path = self.create("deleted", &json!({})).await;
+        self.runs(&path).await;
+        self.scene.user.delete(&path, &json!({"propagationPolicy": "Foreground"})).await.object();
+        gone(&self.scene, &path).await;
+    }
+
+    /// Creates a job with zero values spelled out, which typed clients leave out; its path.
+    async fn create(&self, name: &str, more: &Value) -> String {
+        let template = |container: &str| {
+            let container = json!({
+                "name": container,
+                "image": "ray:1",
+                "args": [],
+                "env": [{"name": "A", "value": ""}],
+                "tty": false,
+                "resources": {"limits": {"cpu": "1000m", "memory": "1024Mi"}, "requests": {}},
+            });
+            json!({"spec": {"hostNetwork": false, "volumes": [], "containers": [container]}})
+        };
+        let workers = json!({
+            "groupName": "workers",
+            "replicas": 1,
+            "minReplicas": 1,
+            "maxReplicas": 1,
+            "rayStartParams": {},
+            "template": template("ray-worker"),
+        });
+        let cluster = json!({
+            "rayVersion": "2.46.0",
+            "headGroupSpec": {"serviceType": "ClusterIP", "rayStartParams": {}, "template": template("ray-head")},
+            "workerGroupSpecs": [workers],
+        });
+        let mut job = json!({
+            "apiVersion": "ray.io/v1",
+            "kind": "RayJob",
+            "metadata": {"name": name},
+            "spec": {"entrypoint": "true", "runtimeEnvYAML": "", "entrypointNumCpus": 0, "rayClusterSpec": cluster},
+        });
+        job["spec"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.scene.user.create(JOBS, &job).await.object();
+        format!("{JOBS}/{name}")
+    }
+
+    async fn status(&self, path: &str) -> Value {
+        self.scene.user.get(path).await.body["status"].take()
+    }
+
+    async fn runs(&self, path: &str) {
+        self.reaches(path, "Running").await;
+    }
+
+    async fn reaches(&self, path: &str, status: &str) {
+        eventually(&format!("{path} is {status}"), async || self.status(path).await["jobDeploymentStatus"] == status).await;
+    }
+
+    /// Ends a job as often as it takes until it has this status.
+    async fn ends(&self, path: &str, ending: Ending, status: &str) {
+        eventually(&format!("{path} is {status}"), async || {
+            self.end_pods(path, ending).await;
+            let job = self.scene.user.get(path).await;
+            // A job may be over so soon that its time to live is, too.
+            job.code == 404 || job.body["status"]["jobDeploymentStatus"] == status
+        })
+        .await;
+    }
+
+    /// Ends the job that runs in the cluster, and the pods that submitted it.
+    async fn end_pods(&self, path: &str, ending: Ending) {
+        let id = self.status(path).await["jobId"].as_str().unwrap_or_default().to_owned();
+        if !id.is_empty() {
+            self.dashboard.set(&id, if ending == Ending::Succeeded { "SUCCEEDED" } else { "FAILED" });
+        }
+        let name = path.rsplit('/').next().unwrap();
+        // The submitter is a Job with the name of the RayJob.
+        self.scene.kubelet.end("rays", |pod| pod["metadata"]["labels"]["batch.kubernetes.io/job-name"] == name, ending).await;
+    }
+}
+
+/// Neither the schema nor KubeRay minds it.
+fn finalizer() -> Value {
+    json!({"metadata": {"finalizers": ["example.com/by-a-user"]}})
+}
