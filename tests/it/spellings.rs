@@ -101,6 +101,43 @@ const REWRITINGS: &[Rewriting] = &[
     Rewriting { name: "cci-tfjob", rule: Some("deploy/rules/cci/tfjob.yaml"), ..TFJOB },
     PYTORCHJOB,
     Rewriting { name: "cci-pytorchjob", rule: Some("deploy/rules/cci/pytorchjob.yaml"), ..PYTORCHJOB },
+    Rewriting {
+        name: "jobset",
+        spellings: "jobset/spellings.json",
+        rule: Some("deploy/rules/jobset/jobset.yaml"),
+        resource: ["jobset.x-k8s.io", "v1alpha2", "jobsets", "JobSet"],
+        change: |set| directed(set, "/spec/replicatedJobs/0/template/spec/template/spec"),
+        // JobSet's own webhook refuses what the defaults make of these.
+        never: &["/spec/replicatedJobs", "/spec/replicatedJobs/0/groupName", "/spec/replicatedJobs/0/replicas"],
+        ..TFJOB
+    },
+    Rewriting {
+        name: "rayjob",
+        spellings: "kuberay/spellings.json",
+        rule: Some("deploy/rules/ray/rayjob.yaml"),
+        resource: ["ray.io", "v1", "rayjobs", "RayJob"],
+        service_account: "system:serviceaccount:default:kuberay-operator",
+        change: |job| job["metadata"]["finalizers"] = json!(["ray.io/rayjob-finalizer"]),
+        mutable: [&["/spec/suspend"], &[]],
+        never: &[],
+    },
+    Rewriting {
+        name: "kubeflow-trainjob",
+        spellings: "kueue-v0.17/trainjob-spellings.json",
+        rule: Some("deploy/rules/kubeflow/trainjob.yaml"),
+        resource: ["trainer.kubeflow.org", "v1alpha1", "trainjobs", "TrainJob"],
+        change: patched,
+        // The schema refuses the zero and the empty names that are sent.
+        never: &[
+            "/spec/activeDeadlineSeconds",
+            "/spec/runtimePatches/0/manager",
+            "/spec/runtimePatches/0/trainingRuntimeSpec/template/spec/replicatedJobs/0/name",
+            "/spec/runtimePatches/0/trainingRuntimeSpec/template/spec/replicatedJobs/0/template/spec/template/spec/containers/0/name",
+            "/spec/runtimePatches/0/trainingRuntimeSpec/template/spec/replicatedJobs/0/template/spec/template/spec/initContainers/0/name",
+            "/spec/runtimeRef/name",
+        ],
+        ..TFJOB
+    },
 ];
 
 const TFJOB: Rewriting = Rewriting {
@@ -130,6 +167,20 @@ fn directed(job: &mut Value, spec: &str) {
     if let Some(Value::Object(spec)) = job.pointer_mut(spec) {
         spec.insert("nodeSelector".to_owned(), json!({"pool": "gpu"}));
     }
+}
+
+/// Kueue says in its own patch where the pods go.
+fn patched(job: &mut Value) {
+    let spec = json!({"nodeSelector": {"pool": "gpu"}});
+    let jobs = json!([{"name": "node", "template": {"spec": {"template": {"spec": spec}}}}]);
+    let patch = json!({"manager": "kueue.x-k8s.io/manager", "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": jobs}}}});
+    let patches = &mut job["spec"]["runtimePatches"];
+    if patches.is_null() {
+        *patches = json!([]);
+    }
+    let patches = patches.as_array_mut().unwrap();
+    patches.retain(|known| known["manager"] != patch["manager"]);
+    patches.push(patch);
 }
 
 const USER: &str = "developer";

@@ -5,6 +5,11 @@ go 1.26.0
 tool github.com/ray-project/kuberay/ray-operator
 
 require (
+	fieldward.io/tests/controllers/spellings v0.0.0-00010101000000-000000000000
+	github.com/ray-project/kuberay/ray-operator v1.4.2
+)
+
+require (
 	github.com/Masterminds/semver/v3 v3.3.1 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/blang/semver/v4 v4.0.0 // indirect
@@ -38,7 +43,6 @@ require (
 	github.com/prometheus/client_model v0.6.1 // indirect
 	github.com/prometheus/common v0.62.0 // indirect
 	github.com/prometheus/procfs v0.15.1 // indirect
-	github.com/ray-project/kuberay/ray-operator v1.4.2 // indirect
 	github.com/spf13/pflag v1.0.5 // indirect
 	github.com/stretchr/testify v1.10.0 // indirect
 	github.com/x448/float16 v0.8.4 // indirect
@@ -76,3 +80,5 @@ require (
 	sigs.k8s.io/yaml v1.4.0 // indirect
 	volcano.sh/apis v1.12.1 // indirect
 )
+
+replace fieldward.io/tests/controllers/spellings => ../spellings

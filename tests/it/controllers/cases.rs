@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use fieldward::engine::{Builtin, RuleSet, admit};
+use fieldward::engine::{Builtin, Document, RuleSet, admit};
 use serde_json::{Value, json};
 
 use super::scene::{Scene, USER};
@@ -22,8 +22,31 @@ pub(crate) struct Kept {
     pub(crate) object: &'static str,
     /// Of the service account that writes.
     pub(crate) user: &'static str,
+    /// Which of the writes to that object it is.
+    pub(crate) which: Which,
     /// Whether a second case says that a user may not write the same.
     pub(crate) twin: bool,
+}
+
+/// One of the writes of a service account to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    First,
+    /// The first after which this JSON pointer has another value that is not null.
+    Sets(&'static str),
+    /// The first that finds a value other than null at this JSON pointer and leaves none.
+    Clears(&'static str),
+}
+
+/// A folder of cases.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Suite {
+    /// Below tests.
+    pub(crate) folder: &'static str,
+    /// The file of the rule that judges them, if it is no built-in one.
+    pub(crate) rule: Option<&'static str>,
+    /// The resource whose updates they are.
+    pub(crate) resource: &'static str,
 }
 
 /// How many reviews were recorded. Only the user's are denied.
@@ -35,21 +58,20 @@ pub(crate) fn judged_alike(recordings: &Path) -> usize {
     recorded.len()
 }
 
-/// Finds each kept write among the recordings, and writes it to tests/cases/FOLDER if the run is to renew the cases.
-pub(crate) async fn renew(scene: &Scene, folder: &str, resource: &str, kept: &[Kept]) {
+/// Finds each kept write among the recordings, and writes it to the suite if the run is to renew the cases.
+pub(crate) async fn renew(scene: &Scene, suite: Suite, kept: &[Kept]) {
     let recordings = scene.recordings();
     for kept in kept {
         // The first of them, if there are several.
-        let find = || read(&recordings).into_iter().filter(|case| kept.is(case, resource)).min_by_key(version);
+        let find = || read(&recordings).into_iter().filter(|case| kept.is(case, suite.resource)).min_by_key(version);
         until(&format!("a recording of {}", kept.name), async || find().is_some()).await;
         let review = cleaned(&find().unwrap()["review"]);
-        let file = |name: &str| root().join(format!("tests/cases/{folder}/{name}.json"));
-        write(&file(kept.name), kept.name, &review, true);
+        suite.write(kept.name, &review, true);
         if kept.twin {
             let name = format!("{}-by-a-user", kept.name);
             let mut twin = review.clone();
             twin["request"]["userInfo"] = json!({"username": USER, "groups": ["system:authenticated"]});
-            write(&file(&name), &name, &twin, false);
+            suite.write(&name, &twin, false);
         }
     }
 }
@@ -59,7 +81,13 @@ impl Kept {
         let request = &case["review"]["request"];
         let user = request["userInfo"]["username"].as_str().unwrap_or_default();
         let (of_object, of_user) = (request["oldObject"]["metadata"]["name"] == self.object, user.ends_with(&format!(":{}", self.user)));
-        of_object && of_user && request["resource"]["resource"] == resource && case["expect"]["allowed"] == true
+        let value = |object: &str, at: &str| request[object].pointer(at).filter(|value| !value.is_null()).cloned();
+        let meant = match self.which {
+            Which::First => true,
+            Which::Sets(at) => value("object", at).is_some() && value("oldObject", at) != value("object", at),
+            Which::Clears(at) => value("oldObject", at).is_some() && value("object", at).is_none(),
+        };
+        of_object && of_user && meant && request["resource"]["resource"] == resource && case["expect"]["allowed"] == true
     }
 }
 
@@ -88,21 +116,25 @@ fn cleaned(review: &Value) -> Value {
     review
 }
 
-fn write(file: &Path, name: &str, review: &Value, allowed: bool) {
-    let rules = RuleSet::load(Builtin::Included, &[]).unwrap();
-    let reply = admit(&rules, review.to_string().as_bytes());
-    assert_eq!(reply.allowed(), Some(allowed), "{name}");
-    let mut expected = json!({"allowed": allowed, "fields": reply.fields()});
-    let response: Value = serde_json::from_slice(&reply.into_body()).unwrap();
-    if let Some(message) = response["response"]["status"]["message"].as_str() {
-        expected["message"] = message.into();
+impl Suite {
+    fn write(&self, name: &str, review: &Value, allowed: bool) {
+        let document = |path: &str| Document { origin: path.to_owned(), text: std::fs::read_to_string(root().join(path)).unwrap() };
+        let rules = RuleSet::load(Builtin::Included, &self.rule.map(document).into_iter().collect::<Vec<_>>()).unwrap();
+        let reply = admit(&rules, review.to_string().as_bytes());
+        assert_eq!(reply.allowed(), Some(allowed), "{name}");
+        let mut expected = json!({"allowed": allowed, "fields": reply.fields()});
+        let response: Value = serde_json::from_slice(&reply.into_body()).unwrap();
+        if let Some(message) = response["response"]["status"]["message"].as_str() {
+            expected["message"] = message.into();
+        }
+        let case = json!({
+            "apiVersion": "fieldward.io/v1alpha1",
+            "kind": "UpdateCase",
+            "metadata": {"name": name},
+            "expect": expected,
+            "review": review,
+        });
+        let file = root().join(format!("tests/{}/{name}.json", self.folder));
+        golden::renew(&file, &(serde_json::to_string_pretty(&case).unwrap() + "\n"));
     }
-    let case = json!({
-        "apiVersion": "fieldward.io/v1alpha1",
-        "kind": "UpdateCase",
-        "metadata": {"name": name},
-        "expect": expected,
-        "review": review,
-    });
-    golden::renew(file, &(serde_json::to_string_pretty(&case).unwrap() + "\n"));
 }

@@ -3,11 +3,13 @@
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
+use super::cases::Suite;
 use super::expect::{becomes, denied, gone, is};
 use super::kubelet::Ending;
 use super::operator::{Certificate, Operator};
 use super::scene::{Account, Scene};
 use super::tally::Guarded;
+use super::typed::Typed;
 use super::writes::all_stored;
 use super::{Controller, trial};
 use crate::cluster::api::MERGE_PATCH;
@@ -16,8 +18,16 @@ use crate::cluster::eventually;
 use crate::support::go::Pins;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![trial("jobset::lifecycles", CONTROLLER, lifecycles)]
+    vec![TYPED.trial(), trial("jobset::lifecycles", CONTROLLER, lifecycles)]
 }
+
+const TYPED: Typed = Typed {
+    trial: "jobset::spellings",
+    controller: CONTROLLER,
+    definition: (CONTROLLER.module, "config/components/crd/bases/jobset.x-k8s.io_jobsets.yaml"),
+    arguments: &[],
+    file: "jobset/spellings.json",
+};
 
 const CONTROLLER: Controller = Controller {
     pins: Pins { folder: "controllers/jobset", name: "jobset", takes: "5 to 10 minutes" },
@@ -43,6 +53,9 @@ const RULES: [&str; 5] = [
     "deploy/rules/kubernetes/pod.yaml",
     "deploy/rules/kubernetes/gated-pod.yaml",
 ];
+
+/// The cases of JobSets.
+pub(crate) const SUITE: Suite = Suite { folder: "packs/jobset/jobset", rule: Some("deploy/rules/jobset/jobset.yaml"), resource: "jobsets" };
 
 pub(crate) const SETS: &str = "/apis/jobset.x-k8s.io/v1alpha2/namespaces/sets/jobsets";
 

@@ -1,14 +1,16 @@
-//! Kueue 0.14 admits, preempt and finish Jobs, JobSets, the jobs of training-operator and plain pods.
+//! Kueue 0.14 and 0.17 admit, preempt and finish Jobs, JobSets, the jobs of training-operator and plain pods.
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use super::jobset::JOBSET;
+use super::cases::{self, Kept, Suite, Which};
+use super::jobset::{self, JOBSET};
 use super::kubelet::{Ending, items};
 use super::operator::{Certificate, Operator};
 use super::scene::{Account, Scene};
 use super::tally::Guarded;
 use super::training_operator::{self, TRAINING_OPERATOR};
+use super::typed::Typed;
 use super::writes::all_stored;
 use super::{Controller, trial};
 use crate::cluster::api::MERGE_PATCH;
@@ -17,14 +19,23 @@ use crate::cluster::eventually;
 use crate::support::go::{Pins, Program};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    let all = [("v0.14", V0_14)].map(|(version, kueue)| {
+    let all = [("v0.14", V0_14), ("v0.17", V0_17)].map(|(version, kueue)| {
         [
             trial(&format!("kueue::{version}::documented"), kueue.controller, move |assets| under_the_documented_rules(assets, kueue)),
             trial(&format!("kueue::{version}::packs"), kueue.controller, move |assets| under_the_rules_of_the_kinds(assets, kueue)),
         ]
     });
-    all.into_iter().flatten().collect()
+    [TYPED.trial()].into_iter().chain(all.into_iter().flatten()).collect()
 }
+
+/// Kueue writes a TrainJob back as a whole, in the shape that Trainer has since 2.2.
+const TYPED: Typed = Typed {
+    trial: "kueue::spellings_of_trainjobs",
+    controller: V0_17.controller,
+    definition: ("github.com/kubeflow/trainer/v2", "manifests/base/crds/trainer.kubeflow.org_trainjobs.yaml"),
+    arguments: &[],
+    file: "kueue-v0.17/trainjob-spellings.json",
+};
 
 const PROGRAMS: &[Program] = &[("kueue", "sigs.k8s.io/kueue/cmd/kueue")];
 
@@ -45,6 +56,14 @@ const V0_14: Operator = Operator {
     options: &["--feature-gates=VisibilityOnDemand=false"],
 };
 
+const V0_17: Operator = Operator {
+    controller: Controller {
+        pins: Pins { folder: "controllers/kueue-v0.17", name: "kueue-v0.17", takes: "15 minutes" },
+        ..V0_14.controller
+    },
+    ..V0_14
+};
+
 /// A kind that Kueue admits.
 struct Admitted {
     guarded: Guarded,
@@ -58,6 +77,8 @@ struct Admitted {
     label: &'static str,
     /// The condition of success.
     finished: &'static str,
+    /// Where the writes of Kueue become cases.
+    suite: Option<Suite>,
 }
 
 const KINDS: [Admitted; 4] = [
@@ -69,6 +90,7 @@ const KINDS: [Admitted; 4] = [
         node_selector: "/spec/template/spec/nodeSelector",
         label: "batch.kubernetes.io/job-name",
         finished: "Complete",
+        suite: None,
     },
     Admitted {
         guarded: Guarded { group: "jobset.x-k8s.io", resource: "jobsets" },
@@ -81,6 +103,7 @@ const KINDS: [Admitted; 4] = [
         node_selector: "/spec/replicatedJobs/0/template/spec/template/spec/nodeSelector",
         label: "jobset.sigs.k8s.io/jobset-name",
         finished: "Completed",
+        suite: Some(jobset::SUITE),
     },
     Admitted {
         guarded: Guarded { group: "kubeflow.org", resource: "pytorchjobs" },
@@ -93,6 +116,11 @@ const KINDS: [Admitted; 4] = [
         node_selector: "/spec/pytorchReplicaSpecs/Master/template/spec/nodeSelector",
         label: "training.kubeflow.org/job-name",
         finished: "Succeeded",
+        suite: Some(Suite {
+            folder: "packs/kubeflow/pytorchjob",
+            rule: Some("deploy/rules/kubeflow/pytorchjob.yaml"),
+            resource: "pytorchjobs",
+        }),
     },
     Admitted {
         guarded: Guarded { group: "kubeflow.org", resource: "tfjobs" },
@@ -105,6 +133,7 @@ const KINDS: [Admitted; 4] = [
         node_selector: "/spec/tfReplicaSpecs/Worker/template/spec/nodeSelector",
         label: "training.kubeflow.org/job-name",
         finished: "Succeeded",
+        suite: Some(Suite { folder: "packs/kubeflow/tfjob", rule: Some("deploy/rules/kubeflow/tfjob.yaml"), resource: "tfjobs" }),
     },
 ];
 
@@ -132,11 +161,23 @@ async fn under_the_rules_of_the_kinds(assets: Assets, kueue: Operator) {
         "deploy/rules/kubernetes/job.yaml",
         "deploy/rules/kubernetes/suspended-job.yaml",
     ];
-    admissions(&assets, kueue, &rules, "").await;
+    let scene = admissions(&assets, kueue, &rules, "").await;
+    if kueue.controller.pins.name == V0_17.controller.pins.name {
+        for kind in KINDS {
+            let Some(suite) = kind.suite else { continue };
+            let kept = |name, which, twin| Kept { name, object: "low", user: kueue.account.name, which, twin };
+            let cases = [
+                // Whoever asks may direct the pods of a set that is suspended.
+                kept("admitted", Which::Sets(kind.node_selector), kind.guarded.resource != "jobsets"),
+                kept("preempted", Which::Clears(kind.node_selector), true),
+            ];
+            cases::renew(&scene, suite, &cases).await;
+        }
+    }
 }
 
 /// Lets Kueue admit each kind in turn. A user may not take the gate of a pod away if a rule of this name is there.
-async fn admissions(assets: &Assets, kueue: Operator, rules: &[&str], gate_keeper: &str) {
+async fn admissions(assets: &Assets, kueue: Operator, rules: &[&str], gate_keeper: &str) -> Scene {
     for controller in [TRAINING_OPERATOR, JOBSET.controller] {
         controller.build().unwrap();
     }
@@ -157,6 +198,7 @@ async fn admissions(assets: &Assets, kueue: Operator, rules: &[&str], gate_keepe
     let writes = all_stored(&scene, Guarded { group: "", resource: "pods" }, &user);
     assert!(writes.updates.get(&user).is_some_and(|own| own.seen > 0), "{writes:?}");
     eprintln!("controllers: {}: pods: {writes:?}", kueue.controller.pins.name);
+    scene
 }
 
 /// A queue in which one job has room, on nodes that its flavor names.

@@ -15,6 +15,7 @@ mod serving;
 mod tally;
 mod trainer;
 mod training_operator;
+mod typed;
 mod volcano;
 mod writes;
 

@@ -66,9 +66,15 @@ impl Scene {
             let spec = &kind["spec"];
             let text = |value: &Value| value.as_str().unwrap().to_owned();
             let version = spec["versions"].as_array().unwrap().iter().find(|version| version["served"] == true).unwrap();
-            let path = format!("/apis/{}/{}/{}", text(&spec["group"]), text(&version["name"]), text(&spec["names"]["plural"]));
+            let (version, plural) = (format!("/apis/{}/{}", text(&spec["group"]), text(&version["name"])), &spec["names"]["plural"]);
             let api = self.plane.api();
-            eventually("the kind is served", async || api.get(&path).await.is_ok()).await;
+            eventually("the kind is served", async || api.get(&format!("{version}/{}", text(plural))).await.is_ok()).await;
+            // Controllers look for their kinds in discovery when they start.
+            eventually("the kind is discovered", async || {
+                let resources = api.get(&version).await.body["resources"].take();
+                resources.as_array().into_iter().flatten().any(|resource| resource["name"] == *plural)
+            })
+            .await;
         }
     }
 

@@ -3,6 +3,7 @@
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
+use super::cases::{self, Kept, Which};
 use super::expect::{becomes, denied, gone, is};
 use super::jobset::{self, JOBSET, SETS};
 use super::kubelet::Ending;
@@ -42,6 +43,15 @@ const RULES: [&str; 4] = [
     "deploy/rules/kubernetes/suspended-job.yaml",
 ];
 
+/// The writes that become cases.
+const CASES: &[Kept] = &[Kept {
+    name: "directed-by-trainer",
+    object: "directed",
+    user: TRAINER.account.name,
+    which: Which::Sets("/spec/replicatedJobs/0/template/spec/template/spec/nodeSelector"),
+    twin: false,
+}];
+
 const RUNTIMES: &str = "/apis/trainer.kubeflow.org/v1alpha1/namespaces/sets/trainingruntimes";
 const JOBS: &str = "/apis/trainer.kubeflow.org/v1alpha1/namespaces/sets/trainjobs";
 
@@ -70,6 +80,7 @@ async fn lifecycles(assets: Assets) {
     assert!(own.updates[&user].seen >= 3, "{own:?}");
     let of_jobset = all_stored(&scene, sets, &JOBSET.account.user());
     assert!(of_jobset.of_status > 0, "{of_jobset:?}");
+    cases::renew(&scene, jobset::SUITE, CASES).await;
     eprintln!("controllers: trainer: TrainJob: {jobs:?}\ncontrollers: trainer: JobSet: {own:?}");
 }
 

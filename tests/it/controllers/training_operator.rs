@@ -2,8 +2,8 @@
 //!
 //! It writes status only, which is a subresource; what else changes such a job comes from users, the garbage collector and Kueue.
 
+use std::fs::{self, File};
 use std::path::Path;
-use std::sync::LazyLock;
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -14,13 +14,12 @@ use super::manifests::{asked_nothing, objects, reached_at};
 use super::scene::{Account, Scene, free_port};
 use super::serving::Serving;
 use super::tally::Guarded;
+use super::typed::Typed;
 use super::writes::all_stored;
 use super::{Controller, trial};
 use crate::cluster::api::MERGE_PATCH;
 use crate::cluster::assets::Assets;
 use crate::cluster::{eventually, process::Process};
-use crate::corpus::root;
-use crate::golden;
 use crate::support::go::Pins;
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -28,21 +27,32 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("training_operator::documented", TRAINING_OPERATOR, under_the_documented_rules),
         trial("training_operator::packs", TRAINING_OPERATOR, under_the_rules_for_its_shape),
     ];
-    KINDS.map(spellings_are_as_the_types_say).into_iter().chain(lives).collect()
+    TYPED.map(Typed::trial).into_iter().chain(lives).collect()
 }
 
-/// The data that all runs of the tests judge is what the program finds; `FIELDWARD_BLESS=1` renews it.
-fn spellings_are_as_the_types_say(kind: Kind) -> Trial {
-    let (resource, name) = (kind.resource, kind.name.to_lowercase());
-    Trial::test(format!("controllers::training_operator::spellings_of_{resource}_are_as_the_types_say"), move || {
-        let definition = TRAINING_OPERATOR.folder().join(format!("manifests/base/crds/kubeflow.org_{resource}.yaml"));
-        let output = TRAINING_OPERATOR.pins.go().args(["run", "./spellings"]).arg(definition).arg(kind.name).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let file = root().join(format!("tests/controllers/training-operator/{name}-spellings.json"));
-        golden::compare(&file, &String::from_utf8(output.stdout).unwrap());
-        Ok(())
-    })
-}
+const TYPED: [Typed; 3] = [
+    Typed {
+        trial: "training_operator::spellings_of_mxjobs",
+        controller: TRAINING_OPERATOR,
+        definition: (TRAINING_OPERATOR.module, "manifests/base/crds/kubeflow.org_mxjobs.yaml"),
+        arguments: &["MXJob"],
+        file: "training-operator/mxjob-spellings.json",
+    },
+    Typed {
+        trial: "training_operator::spellings_of_tfjobs",
+        controller: TRAINING_OPERATOR,
+        definition: (TRAINING_OPERATOR.module, "manifests/base/crds/kubeflow.org_tfjobs.yaml"),
+        arguments: &["TFJob"],
+        file: "training-operator/tfjob-spellings.json",
+    },
+    Typed {
+        trial: "training_operator::spellings_of_pytorchjobs",
+        controller: TRAINING_OPERATOR,
+        definition: (TRAINING_OPERATOR.module, "manifests/base/crds/kubeflow.org_pytorchjobs.yaml"),
+        arguments: &["PyTorchJob"],
+        file: "training-operator/pytorchjob-spellings.json",
+    },
+];
 
 pub(crate) const TRAINING_OPERATOR: Controller = Controller {
     pins: Pins { folder: "controllers/training-operator", name: "training-operator", takes: "5 to 10 minutes" },
@@ -118,8 +128,6 @@ async fn lifecycles(assets: &Assets, rules: &[&str], suspension: Suspension) {
 
 /// Installs the kinds, the account and its role, the webhooks at their address, and starts the operator.
 pub(crate) async fn install(scene: &Scene) -> Process {
-    // The operator reads its certificate here, whatever its options say.
-    static SERVING: LazyLock<Serving> = LazyLock::new(|| Serving::new(Path::new("/tmp/k8s-webhook-server/serving-certs")));
     let read = |path: &str| objects(&TRAINING_OPERATOR.read(format!("manifests/base/{path}")));
     for kind in KINDS {
         scene.apply(&read(&format!("crds/kubeflow.org_{}.yaml", kind.resource))).await;
@@ -148,10 +156,16 @@ pub(crate) async fn install(scene: &Scene) -> Process {
         "--enable-scheme=tfjob",
         "--enable-scheme=pytorchjob",
     ];
-    LazyLock::force(&SERVING);
-    let process = scene.run(&TRAINING_OPERATOR.program("training-operator"), OPERATOR, &arguments).await;
+    // The operator serves with a certificate below the folder for temporary files, but starts only once there is a file in this folder of the system.
+    let mounted = Path::new("/tmp/k8s-webhook-server/serving-certs");
+    fs::create_dir_all(mounted).unwrap();
+    File::options().append(true).create(true).open(mounted.join("tls.crt")).unwrap();
+    let own = scene.folder().join("training-operator-files");
+    let serving = Serving::new(&own.join("k8s-webhook-server/serving-certs"));
+    let temporary = format!("TMPDIR={}", own.display());
+    let process = scene.run_with(&[&temporary], &TRAINING_OPERATOR.program("training-operator"), OPERATOR, &arguments).await;
     eventually("the operator serves its webhooks", async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await;
-    let mut registered = reached_at(configuration, &format!("127.0.0.1:{port}"), &SERVING.ca);
+    let mut registered = reached_at(configuration, &format!("127.0.0.1:{port}"), &serving.ca);
     let served = |webhook: &Value| KINDS.iter().any(|kind| webhook["rules"][0]["resources"][0] == kind.resource);
     registered["webhooks"].as_array_mut().unwrap().retain(served);
     scene.apply(&[registered]).await;

@@ -1,16 +1,19 @@
 //! KubeRay 1.4: it holds each RayJob with a finalizer, and writes the rest to its status.
 
 mod dashboard;
+mod spellings;
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use self::dashboard::Dashboard;
+use super::cases::{self, Kept, Suite, Which};
 use super::expect::{denied, gone};
 use super::kubelet::Ending;
 use super::operator::install;
 use super::scene::{Account, Scene};
 use super::tally::{Guarded, all_let_through};
+use super::typed::Typed;
 use super::writes::all_stored;
 use super::{Controller, trial};
 use crate::cluster::api::MERGE_PATCH;
@@ -20,8 +23,16 @@ use crate::cluster::process::Process;
 use crate::support::go::Pins;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![trial("kuberay::lifecycles", KUBERAY, lifecycles)]
+    vec![TYPED.trial(), trial("kuberay::lifecycles", KUBERAY, lifecycles)]
 }
+
+const TYPED: Typed = Typed {
+    trial: "kuberay::spellings",
+    controller: KUBERAY,
+    definition: (KUBERAY.module, "config/crd/bases/ray.io_rayjobs.yaml"),
+    arguments: &[],
+    file: "kuberay/spellings.json",
+};
 
 pub(crate) const KUBERAY: Controller = Controller {
     pins: Pins { folder: "controllers/kuberay", name: "kuberay", takes: "5 to 10 minutes" },
@@ -38,6 +49,14 @@ const RULES: [&str; 4] = [
     "deploy/rules/kubernetes/job.yaml",
     "deploy/rules/kubernetes/pod.yaml",
     "deploy/rules/kubernetes/gated-pod.yaml",
+];
+
+const SUITE: Suite = Suite { folder: "packs/ray/rayjob", rule: Some("deploy/rules/ray/rayjob.yaml"), resource: "rayjobs" };
+
+/// The writes that become cases.
+const CASES: &[Kept] = &[
+    Kept { name: "held", object: "respelled", user: OPERATOR.name, which: Which::Sets("/metadata/finalizers"), twin: true },
+    Kept { name: "let-go", object: "deleted", user: OPERATOR.name, which: Which::Sets("/metadata/finalizers"), twin: false },
 ];
 
 const JOBS: &str = "/apis/ray.io/v1/namespaces/rays/rayjobs";
@@ -57,6 +76,8 @@ async fn lifecycles(assets: Assets) {
         rays.exceeds_its_deadline(),
         rays.expires(),
         rays.is_deleted(),
+        rays.is_respelled(),
+        rays.respell(),
     );
     let scene = &rays.scene;
     // Left to the deletion of the namespace.
@@ -69,6 +90,7 @@ async fn lifecycles(assets: Assets) {
     let jobs = all_stored(scene, guarded, &user);
     assert!(jobs.of_status > 0, "{jobs:?}");
     let pods = all_stored(scene, Guarded { group: "", resource: "pods" }, &user);
+    cases::renew(scene, SUITE, CASES).await;
     eprintln!("controllers: kuberay: RayJob: {jobs:?}\ncontrollers: kuberay: Pod: {pods:?}");
 }
 
@@ -160,8 +182,23 @@ impl Rays {
         gone(&self.scene, &path).await;
     }
 
-    /// Creates a job with zero values spelled out, which typed clients leave out; its path.
+    /// The operator's client leaves out zeros that the schema does not, and the defaults take their place.
+    async fn is_respelled(&self) {
+        let mut job = Self::job("respelled", &json!({"suspend": true, "shutdownAfterJobFinishes": true, "submissionMode": ""}));
+        job["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["numOfHosts"] = 0.into();
+        self.scene.user.create(JOBS, &job).await.object();
+        let path = format!("{JOBS}/respelled");
+        self.reaches(&path, "Suspended").await;
+        assert_eq!(self.scene.user.get(&path).await.body["spec"]["submissionMode"], "K8sJobMode");
+    }
+
     async fn create(&self, name: &str, more: &Value) -> String {
+        self.scene.user.create(JOBS, &Self::job(name, more)).await.object();
+        format!("{JOBS}/{name}")
+    }
+
+    /// A job with zero values spelled out, which typed clients leave out.
+    fn job(name: &str, more: &Value) -> Value {
         let template = |container: &str| {
             let container = json!({
                 "name": container,
@@ -193,8 +230,7 @@ impl Rays {
             "spec": {"entrypoint": "true", "runtimeEnvYAML": "", "entrypointNumCpus": 0, "rayClusterSpec": cluster},
         });
         job["spec"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        self.scene.user.create(JOBS, &job).await.object();
-        format!("{JOBS}/{name}")
+        job
     }
 
     async fn status(&self, path: &str) -> Value {

@@ -7,17 +7,23 @@ use serde_json::{Value, json};
 use super::{FORWARDING, job, jobs};
 use crate::cluster::api::{JSON_PATCH, MERGE_PATCH};
 use crate::cluster::eventually;
-use crate::controllers::cases::Kept;
+use crate::controllers::cases::{Kept, Which};
 use crate::controllers::kubelet::{Ending, items};
 use crate::controllers::scene::Scene;
 
 /// The writes that become cases: the job's name, who writes, and whether a user may not do the same.
 pub(super) const CASES: &[Kept] = &[
-    Kept { name: "claim-named", object: "succeeded", user: "volcano-controllers", twin: true },
-    Kept { name: "respelled", object: "respelled", user: "volcano-controllers", twin: true },
-    Kept { name: "forwarded", object: "forwarded", user: "volcano-controllers", twin: false },
-    Kept { name: "let-go-after-foreground-deletion", object: "deleted", user: "generic-garbage-collector", twin: false },
-    Kept { name: "let-go-after-its-time-to-live", object: "expired", user: "generic-garbage-collector", twin: false },
+    Kept { name: "claim-named", object: "succeeded", user: "volcano-controllers", which: Which::First, twin: true },
+    Kept { name: "respelled", object: "respelled", user: "volcano-controllers", which: Which::First, twin: true },
+    Kept { name: "forwarded", object: "forwarded", user: "volcano-controllers", which: Which::First, twin: false },
+    Kept {
+        name: "let-go-after-foreground-deletion",
+        object: "deleted",
+        user: "generic-garbage-collector",
+        which: Which::First,
+        twin: false,
+    },
+    Kept { name: "let-go-after-its-time-to-live", object: "expired", user: "generic-garbage-collector", which: Which::First, twin: false },
 ];
 
 /// Lives all lives, each in a namespace of its own; how many there were.

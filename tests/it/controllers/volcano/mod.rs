@@ -8,11 +8,12 @@ use std::time::Duration;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
+use super::cases::{self, Suite};
 use super::kubelet::items;
 use super::manifests::{named, objects, of_kinds, reached_at};
 use super::scene::{Account, Scene, free_port};
 use super::tally::{self, Guarded};
-use super::{Controller, cases, trial};
+use super::{Controller, trial};
 use crate::cluster::api::{Api, MERGE_PATCH};
 use crate::cluster::assets::Assets;
 use crate::cluster::eventually;
@@ -22,7 +23,7 @@ use crate::support::go::Pins;
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
-        spellings::as_the_types_say(VOLCANO),
+        spellings::TYPED.trial(),
         trial("volcano::without_its_webhooks", VOLCANO, without_its_webhooks),
         trial("volcano::with_its_webhooks", VOLCANO, with_its_webhooks),
     ]
@@ -58,7 +59,7 @@ async fn without_its_webhooks(assets: Assets) {
     let respelled = spellings::every_spelling(&scene).await;
     let lived = lifecycles::all(&scene, "without").await;
     conclude(&scene, "without its webhooks", respelled + lived);
-    cases::renew(&scene, "volcano-controller", JOBS.resource, lifecycles::CASES).await;
+    cases::renew(&scene, Suite { folder: "cases/volcano-controller", rule: None, resource: JOBS.resource }, lifecycles::CASES).await;
 }
 
 async fn with_its_webhooks(assets: Assets) {

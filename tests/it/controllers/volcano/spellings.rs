@@ -1,16 +1,12 @@
 //! Every way to spell a job that Volcano's Go types spell differently, written by the real controller.
 
-use std::process::Command;
-
-use libtest_mimic::Trial;
 use serde_json::Value;
 
 use super::{CONTROLLERS, FORWARDING, VOLCANO, jobs};
 use crate::cluster::eventually;
-use crate::controllers::Controller;
 use crate::controllers::scene::Scene;
 use crate::controllers::tally;
-use crate::golden;
+use crate::controllers::typed::Typed;
 use crate::spellings::{Spelling, read};
 
 const FILE: &str = "volcano/spellings.json";
@@ -31,18 +27,13 @@ const WITHOUT_CLAIM: [&str; 6] = [
     "/spec/volumes/0/volumeClaim/selector/matchExpressions/0/values",
 ];
 
-/// The data that all runs of the tests judge is what the program finds; `FIELDWARD_BLESS=1` renews it.
-pub(super) fn as_the_types_say(controller: Controller) -> Trial {
-    Trial::test("controllers::volcano::spellings_are_as_the_types_say", move || {
-        let definition = controller.pins.folder_of(controller.module).join("config/crd/volcano/bases/batch.volcano.sh_jobs.yaml");
-        let mut command: Command = controller.pins.go();
-        let output = command.args(["run", "./spellings"]).arg(definition).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let file = crate::corpus::root().join("tests/controllers").join(FILE);
-        golden::compare(&file, &String::from_utf8(output.stdout).unwrap());
-        Ok(())
-    })
-}
+pub(super) const TYPED: Typed = Typed {
+    trial: "volcano::spellings",
+    controller: VOLCANO,
+    definition: ("volcano.sh/volcano", "config/crd/volcano/bases/batch.volcano.sh_jobs.yaml"),
+    arguments: &[],
+    file: FILE,
+};
 
 /// Creates a job for each spelling and waits until the controller has written each; how many there were.
 pub(super) async fn every_spelling(scene: &Scene) -> usize {
