@@ -104,6 +104,7 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("kubeflow/trainjob", "`spec.labels`", SMALL),
     ("kubeflow/trainjob", "`spec.initializer.*.secretRef.name`", SMALL),
     ("kubeflow/trainjob", "`spec.podTemplateOverrides`", SMALL),
+    ("kubeflow/trainjob", "`spec.runtimePatches[*].trainingRuntimeSpec.template.spec.replicatedJobs[*].template.spec.", SMALL),
     ("kubeflow/trainjob", "`spec.trainer.args`", SMALL),
     ("kubeflow/trainjob", "`spec.trainer.command`", SMALL),
     ("jobset/jobset", "`spec.coordinator.*`", SMALL),

@@ -42,7 +42,7 @@ pub(crate) const JOBSET: Operator = Operator {
     manifests: &["config/default"],
     api_version: "config.jobset.x-k8s.io/v1alpha1",
     configuration: "",
-    certificate: Certificate::InFolder,
+    certificate: Certificate::Named,
     options: &[],
 };
 

@@ -32,11 +32,11 @@ pub(crate) struct Operator {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Certificate {
     /// In the folder that its configuration names.
-    InFolder,
+    Named,
     /// In the folder that its configuration names. It also writes a CA of its own into its webhook configurations.
-    InFolderWithOwnCa,
+    NamedWithOwnCa,
     /// In a fixed folder below the one for temporary files.
-    InTemporaryFolder,
+    Temporary,
 }
 
 /// What RBAC and the kinds need; the Deployment and the Services are played by the trial.
@@ -75,7 +75,7 @@ impl Operator {
     /// Installs the manifests, starts the program, and registers its webhooks at its address once it serves them.
     pub(crate) async fn start(&self, scene: &Scene) -> Process {
         let rendered = install(scene, self.controller, self.account.namespace, self.manifests).await;
-        if self.certificate == Certificate::InFolderWithOwnCa {
+        if self.certificate == Certificate::NamedWithOwnCa {
             scene.apply(&of_kinds(&rendered, &["Secret"])).await;
             scene.apply(&of_kinds(&rendered, &WEBHOOKS).into_iter().map(asked_nothing).collect::<Vec<_>>()).await;
         }
@@ -101,9 +101,9 @@ impl Operator {
     fn file(&self, port: u16, serving: &Serving) -> String {
         let folder = format!("certDir: {}", serving.folder.display());
         let (management, folder) = match self.certificate {
-            Certificate::InFolder => ("internalCertManagement: {enable: false}", folder),
-            Certificate::InFolderWithOwnCa => ("internalCertManagement: {enable: true}", folder),
-            Certificate::InTemporaryFolder => ("certManagement: {enable: false}", String::new()),
+            Certificate::Named => ("internalCertManagement: {enable: false}", folder),
+            Certificate::NamedWithOwnCa => ("internalCertManagement: {enable: true}", folder),
+            Certificate::Temporary => ("certManagement: {enable: false}", String::new()),
         };
         format!(
             "apiVersion: {}\nkind: Configuration\nleaderElection: {{leaderElect: false}}\nmetrics: {{bindAddress: \"0\"}}\n\

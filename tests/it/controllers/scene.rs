@@ -71,8 +71,9 @@ impl Scene {
             eventually("the kind is served", async || api.get(&format!("{version}/{}", text(plural))).await.is_ok()).await;
             // Controllers look for their kinds in discovery when they start.
             eventually("the kind is discovered", async || {
-                let resources = api.get(&version).await.body["resources"].take();
-                resources.as_array().into_iter().flatten().any(|resource| resource["name"] == *plural)
+                let found = api.get(&version).await.body;
+                let resources = found.get("resources").and_then(Value::as_array);
+                resources.into_iter().flatten().any(|resource| resource["name"] == *plural)
             })
             .await;
         }

@@ -32,7 +32,7 @@ const TRAINER: Operator = Operator {
     manifests: &["manifests/base/crds", "manifests/base/rbac", "manifests/base/webhook"],
     api_version: "config.trainer.kubeflow.org/v1alpha1",
     configuration: "",
-    certificate: Certificate::InTemporaryFolder,
+    certificate: Certificate::Temporary,
     options: &[],
 };
 

@@ -105,8 +105,13 @@ impl Rays {
     async fn start(scene: Scene) -> Self {
         install(&scene, KUBERAY, OPERATOR.namespace, &["config/default"]).await;
         let dashboard = Dashboard::start().await;
-        // A job whose time is over is deleted with its cluster.
-        let environment = [&format!("HTTP_PROXY={}", dashboard.url), "DELETE_RAYJOB_CR_AFTER_JOB_FINISHES=true"];
+        let environment = [
+            &format!("HTTP_PROXY={}", dashboard.url),
+            // A job whose time is over is deleted with its cluster.
+            "DELETE_RAYJOB_CR_AFTER_JOB_FINISHES=true",
+            // A cluster that is deleted does not wait until its Redis is cleaned up: there is none.
+            "ENABLE_GCS_FT_REDIS_CLEANUP=false",
+        ];
         let arguments = ["--kubeconfig=KUBECONFIG", "--metrics-addr=0", "--health-probe-bind-address=0", "--enable-leader-election=false"];
         let operator = scene.run_with(&environment, &KUBERAY.program("kuberay"), OPERATOR, &arguments).await;
         Self { scene, dashboard, _operator: operator }
