@@ -39,15 +39,17 @@ pub(crate) fn notes(review: &Review<'_>, secrets: &Secrets, listed: &[(&Found<'_
     let writers = last_writers(review.managed_fields(), review.field_manager().as_deref(), &paths);
     let mut owners: Vec<(String, usize, usize)> = Vec::new();
     for (((index, (found, finding)), writer), path) in violations.into_iter().zip(writers).zip(&paths) {
-        let clears = clears(&found.alignment, finding);
         // A requester who writes another value means it; one whose manifest lacks the value never had it.
-        let wrote = writer.filter(|_| clears).map(|writer| wrote_text(&writer, secrets, &found.alignment, finding.at, path.len()));
+        let wrote = writer
+            .filter(|_| clears(&found.alignment, finding))
+            .map(|writer| wrote_text(&writer, secrets, &found.alignment, finding.at, path.len()));
         let granted = granted_text(granted(review, found.rule, &found.alignment, finding.at)).map(|text| cut(&text, 2 * NAME));
+        let is_lost = wrote.is_some() || matches!(finding.kind, ChangeKind::Clear | ChangeKind::RemoveItem);
         let parts: Vec<String> = wrote.into_iter().chain(granted).collect();
         if parts.is_empty() {
             continue;
         }
-        let text = parts.join("; ") + if clears { KEEP } else { "" };
+        let text = parts.join("; ") + if is_lost { KEEP } else { "" };
         match owners.iter_mut().find(|(known, ..)| *known == text) {
             Some((.., count)) => *count += 1,
             None => owners.push((text, index, 1)),
