@@ -142,6 +142,11 @@ fn what_does_not_fit_is_refused() {
     let entries: Vec<String> = (0..2_000).map(|number| format!("spec.list[*].field-number-{number}.of-a-long-list.of-fields")).collect();
     let long = format!("  mutable: ['{}']\n", entries.join("', '"));
     assert!(matches!(export(rules(&long).get("r").unwrap()), Err(Unexportable::Long { .. })));
+    let lists =
+        (0..3).flat_map(|list| (0..80).map(move |number| format!("spec.list-{list}[*].field-number-{number}.of-a-long-list.of-fields")));
+    let large = format!("  mutable: ['{}']\n", lists.collect::<Vec<_>>().join("', '"));
+    let refused = export(rules(&large).get("r").unwrap());
+    assert!(matches!(refused, Err(Unexportable::Large { .. })), "{refused:?}");
 }
 
 #[test]

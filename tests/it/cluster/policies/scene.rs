@@ -3,6 +3,7 @@
 use fieldward::engine::{Builtin, Document, Path, RuleSet};
 use serde_json::{Value, json};
 
+use super::TOO_LARGE;
 use crate::cluster::api::{Api, MERGE_PATCH};
 use crate::corpus::{Case, cases, packed_rules, root};
 
@@ -38,7 +39,7 @@ pub(super) fn scenes() -> Vec<Scene> {
     ];
     rules.push(("tests/cases/conditions/rules.yaml".to_owned(), shown_by("conditions")));
     rules.push(("tests/it/cluster/policies/constructs.yaml".to_owned(), Vec::new()));
-    for rule in packed_rules() {
+    for rule in packed_rules().into_iter().filter(|rule| !TOO_LARGE.contains(&rule.name.as_str())) {
         rules.push((rule.file.strip_prefix(root()).unwrap().to_str().unwrap().to_owned(), rule.cases()));
     }
     rules.into_iter().enumerate().map(|(number, (file, cases))| Scene::new(number, file, cases)).collect()
