@@ -40,18 +40,21 @@ async fn at_last<F: Future<Output = bool>>(mut ask: impl FnMut() -> F) {
     }
 }
 
-/// Applies policies, again where the API server had no time to compile one within a request. It compiles one after another, those of all
-/// trials, so this may take most of a trial's time.
+/// Applies policies, each again while the API server has no time to compile it within a request. It compiles those of all trials, so this may
+/// take most of a trial's time.
 async fn take(plane: &ControlPlane, policies: &str) {
     let mut last = String::new();
     let taken = tokio::time::timeout(LONGEST * 3 / 4, async {
-        loop {
-            let applied = plane.kubectl().run_with(&["apply", "-f", "-"], policies);
-            if applied.code == 0 {
-                return;
+        // One by one: kubectl patches a policy that is there already, and the API server compiles it anew.
+        for policy in policies.split("\n---\n") {
+            loop {
+                let applied = plane.kubectl().run_with(&["apply", "-f", "-"], policy);
+                if applied.code == 0 {
+                    break;
+                }
+                last = applied.err;
+                tokio::time::sleep(Duration::from_millis(200)).await;
             }
-            last = applied.err;
-            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     })
     .await;
