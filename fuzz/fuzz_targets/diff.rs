@@ -7,10 +7,10 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 #[path = "../../tests/it/oracle/mod.rs"]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "a target uses a part of it")]
 mod oracle;
 #[path = "../../tests/it/properties/mod.rs"]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "a target uses a part of it")]
 mod properties;
 
 /// So many choices follow those that the fuzzer made.

@@ -9,10 +9,10 @@ use libfuzzer_sys::fuzz_target;
 use regex::Regex;
 
 #[path = "../../tests/it/oracle/mod.rs"]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "a target uses a part of it")]
 mod oracle;
 #[path = "../../tests/it/properties/mod.rs"]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "a target uses a part of it")]
 mod properties;
 
 static GRAMMAR: LazyLock<Regex> = LazyLock::new(|| {

@@ -29,7 +29,7 @@ impl CaBundle {
         Ok(Self(pem))
     }
 
-    /// As it was given.
+    /// The PEM bytes, unchanged.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Denials on their way to Events: of which object, and why.
+//! Denials queued to become Events: the object and the reasons.
 
 use serde::Deserialize;
 
@@ -20,7 +20,7 @@ impl Denials {
         (Self(sender), receiver)
     }
 
-    /// Hands on what the reply denies, without waiting. Where too many wait it is dropped: an Event is a hint, no record.
+    /// Queues the denials of a reply without waiting. A full queue drops them: an Event is a hint, not a record.
     pub fn offer(&self, reply: &Reply, review: &[u8]) {
         let Ok(place) = self.0.try_reserve() else { return };
         if let Some(denial) = Denial::of(reply, review) {

@@ -58,7 +58,7 @@ impl ClusterMode {
     /// Begins to follow the cluster.
     ///
     /// # Errors
-    /// As [`StartError`] has them.
+    /// Those of [`StartError`].
     pub async fn start(access: &Access, settings: Settings, files: RuleFiles) -> Result<Self, StartError> {
         let certificate = match &settings.certificates {
             Certificates::Given(_) => None,
@@ -108,7 +108,7 @@ impl ClusterMode {
         self.metrics.clone()
     }
 
-    /// Where denials go that become Events, if they do.
+    /// The queue of denials that become Events; none if Events are off.
     pub fn denials(&self) -> Option<Denials> {
         self.denials.as_ref().map(|(denials, _)| denials.clone())
     }
@@ -118,8 +118,8 @@ impl ClusterMode {
         [("cluster-rules", self.is_synced.subscribe()), ("registration", self.is_trusted.subscribe())]
     }
 
-    /// What goes on beside serving, for ever: `rules` are those in force, `shown` is the certificate chain that is shown, and `lacking` says
-    /// what the schemas lack of the rules.
+    /// Runs the tasks of cluster mode; it never returns. `rules` are the rules in force, `shown` is the certificate chain that the server
+    /// presents, and `lacking` finds the paths of rules that a schema lacks.
     pub fn run(
         self,
         rules: watch::Receiver<RuleSet>,

@@ -1,4 +1,4 @@
-//! Everything that a server is told before it has its addresses.
+//! The configuration of a server.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::{accept, body, denials, record, reload, shutdown, tls};
 
-/// Everything that a server is told before it has its addresses.
+/// The configuration of a server.
 #[derive(Debug)]
 pub struct Config {
     /// Where reviews are served, over TLS. Port 0 takes a free one.

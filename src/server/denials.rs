@@ -1,4 +1,4 @@
-//! Denials handed on to whoever tells of them elsewhere.
+//! Passes denials to a listener, which may report them outside the response.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use crate::engine::Reply;
 
 type Listener = dyn Fn(&Reply, &[u8]) + Send + Sync;
 
-/// Is told of each denial, by the reply and the review, besides the requester. It must not wait: the answer goes out afterwards.
+/// A listener that receives the reply and the review of each denial. It must not block: the response is sent after it returns.
 #[derive(Clone)]
 pub struct Denials(Arc<Listener>);
 
@@ -17,7 +17,7 @@ impl Denials {
         Self(Arc::new(listener))
     }
 
-    /// Hands on what the reply denies.
+    /// Passes the reply to the listener if it denies the update.
     pub(super) fn offer(&self, reply: &Reply, review: &[u8]) {
         if reply.allowed() == Some(false) {
             (self.0)(reply, review);

@@ -22,7 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("no_file_names_what_its_room_must_not", no_file_names_what_its_room_must_not),
         trial("rooms_import_only_the_rooms_below", rooms_import_only_the_rooms_below),
         trial("floors_import_only_the_floors_below", floors_import_only_the_floors_below),
-        trial("no_files_import_each_other_in_a_circle", no_files_import_each_other_in_a_circle),
+        trial("no_file_imports_itself_through_others", no_file_imports_itself_through_others),
         trial("a_forbidden_name_is_found", a_forbidden_name_is_found),
         trial("an_import_is_followed_to_the_file_that_defines_the_item", an_import_is_followed_to_the_file_that_defines_the_item),
         trial("a_wrong_import_is_found", a_wrong_import_is_found),
@@ -131,17 +131,17 @@ fn floors_import_only_the_floors_below() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-fn no_files_import_each_other_in_a_circle() {
+fn no_file_imports_itself_through_others() {
     let imports = imports(&sources());
     assert!(imports.len() > 500, "only {} imports were found", imports.len());
-    let circles: Vec<String> = cycles(&imports).iter().map(|circle| described(circle, &imports)).collect();
-    assert!(circles.is_empty(), "{}", circles.join("\n"));
+    let found: Vec<String> = cycles(&imports).iter().map(|cycle| described(cycle, &imports)).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// A circle, with the imports that close it.
-fn described(circle: &BTreeSet<&str>, imports: &BTreeSet<Import>) -> String {
-    let inside = imports.iter().filter(|import| circle.contains(import.from.as_str()) && circle.contains(import.to.as_str()));
-    inside.map(|import| format!("{} imports `{}` of {}, in a circle\n", import.from, import.item, import.to)).collect()
+/// A cycle, with the imports that close it.
+fn described(cycle: &BTreeSet<&str>, imports: &BTreeSet<Import>) -> String {
+    let inside = imports.iter().filter(|import| cycle.contains(import.from.as_str()) && cycle.contains(import.to.as_str()));
+    inside.map(|import| format!("{} imports `{}` of {}, in a cycle\n", import.from, import.item, import.to)).collect()
 }
 
 fn between_rooms(imports: &BTreeSet<Import>) -> Vec<String> {
@@ -204,7 +204,7 @@ fn a_wrong_import_is_found() {
 
     let wrong_room = with("engine/rule/tree.rs", "pub struct Tree; fn serve(_: crate::server::Server) {}");
     assert_eq!(between_rooms(&wrong_room), ["engine/rule/tree.rs must not import `Server` of server/mod.rs"]);
-    assert_eq!(cycles(&wrong_room).len(), 1, "a circle through both rooms");
+    assert_eq!(cycles(&wrong_room).len(), 1, "a cycle through both rooms");
 
     let up = imports(&[
         ("lib.rs".to_owned(), "pub mod engine;".to_owned()),
@@ -214,9 +214,9 @@ fn a_wrong_import_is_found() {
     ]);
     assert_eq!(upward(&up), ["engine/rule/mod.rs imports `escape` of engine/answer/mod.rs, upward"]);
 
-    // A re-export closes a circle only if the file that has it defines something.
-    let circle = with("engine/rule/tree.rs", "pub struct Tree(Box<super::Path>);");
-    assert_eq!(cycles(&circle), [BTreeSet::from(["engine/rule/path.rs", "engine/rule/tree.rs"])]);
+    // A re-export closes a cycle only if the file that has it defines something.
+    let cycle = with("engine/rule/tree.rs", "pub struct Tree(Box<super::Path>);");
+    assert_eq!(cycles(&cycle), [BTreeSet::from(["engine/rule/path.rs", "engine/rule/tree.rs"])]);
     let through_mod = with("engine/rule/tree.rs", "pub struct Tree(Option<Box<super::Rule>>);");
     assert_eq!(cycles(&through_mod), [BTreeSet::from(["engine/rule/mod.rs", "engine/rule/path.rs", "engine/rule/tree.rs"])]);
 }

@@ -1,4 +1,4 @@
-//! Rules and their other versions, held against each other.
+//! Compares the rules of one set with those of the same name in another.
 
 use std::collections::BTreeSet;
 

@@ -10,7 +10,7 @@ pub(crate) struct Meant<'r> {
     pub(crate) resources: Vec<String>,
 }
 
-/// Why no rule is meant.
+/// Why no rule matches the kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotMeant {
     #[error("no rule speaks of `{name}`, and none has that name; rules speak of: {known}")]

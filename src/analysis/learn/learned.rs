@@ -6,10 +6,10 @@ use super::reviews::{Found, Given, NotAReview, Target, Update};
 use super::{document, shrink};
 use crate::engine::escape_control;
 
-/// Why nothing is learned.
+/// Why no rule can be learned.
 #[derive(Debug, thiserror::Error)]
 pub enum Unlearnable {
-    /// A document is no review.
+    /// A document is not an admission review.
     #[error(transparent)]
     Review(#[from] NotAReview),
     /// No rule lets all updates through.
@@ -17,7 +17,7 @@ pub enum Unlearnable {
     NoRule {
         /// The rule's name.
         name: String,
-        /// What stood in the way.
+        /// The reason.
         failure: String,
     },
 }

@@ -1,4 +1,4 @@
-//! What is doubtful in a rule: told from its document alone, and from the schemas of its kinds.
+//! Lints: doubtful parts of a rule, found in its document alone or with the schemas of its kinds.
 
 mod conditions;
 pub(crate) mod finding;

@@ -1,4 +1,4 @@
-//! What a process is told of its place in the cluster, what it follows there, and what it has made of it.
+//! The settings of a replica, the objects that it watches, and the state that it publishes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(super) const AT_ONCE: usize = 8;
 /// Everything is looked at again after this time, whatever is heard.
 pub(super) const AGAIN: Duration = Duration::from_secs(10 * 60);
 
-/// What a process is told of its place in the cluster.
+/// The settings of a replica in a cluster.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The name of the configurations that it keeps, of the lease, and of itself.

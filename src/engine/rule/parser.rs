@@ -1,4 +1,4 @@
-//! What parsing all parts of a document has in common: every error keeps its place.
+//! Parsing shared by all parts of a rule document. Every error has a position.
 
 use serde::de::DeserializeOwned;
 use serde_saphyr::{Location, Spanned};

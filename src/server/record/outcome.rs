@@ -1,6 +1,6 @@
-//! What became of a review that was to be recorded.
+//! The result of recording a review.
 
-/// What became of a review that was to be recorded.
+/// The result of recording a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Recorded {
     /// It is a case file.

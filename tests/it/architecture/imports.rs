@@ -41,7 +41,7 @@ pub(crate) fn imports(sources: &[(String, String)]) -> BTreeSet<Import> {
     imports
 }
 
-/// The groups of files that import each other in a circle, each sorted.
+/// The groups of files that import each other in a cycle, each sorted.
 pub(crate) fn cycles(imports: &BTreeSet<Import>) -> Vec<BTreeSet<&str>> {
     let mut reached: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for start in imports.iter().map(|import| import.from.as_str()) {

@@ -40,11 +40,12 @@ pub(crate) fn notes(review: &Review<'_>, secrets: &Secrets, listed: &[(&Found<'_
     let mut owners: Vec<(String, usize, usize)> = Vec::new();
     for (((index, (found, finding)), writer), path) in violations.into_iter().zip(writers).zip(&paths) {
         // A requester who writes another value means it; one whose manifest lacks the value never had it.
+        let vanishes = matches!(finding.kind, ChangeKind::Clear | ChangeKind::RemoveItem);
         let wrote = writer
-            .filter(|_| clears(&found.alignment, finding))
+            .filter(|_| vanishes || becomes_empty(&found.alignment, finding))
             .map(|writer| wrote_text(&writer, secrets, &found.alignment, finding.at, path.len()));
         let granted = granted_text(granted(review, found.rule, &found.alignment, finding.at)).map(|text| cut(&text, 2 * NAME));
-        let is_lost = wrote.is_some() || matches!(finding.kind, ChangeKind::Clear | ChangeKind::RemoveItem);
+        let is_lost = vanishes || wrote.is_some();
         let parts: Vec<String> = wrote.into_iter().chain(granted).collect();
         if parts.is_empty() {
             continue;
@@ -63,8 +64,8 @@ pub(crate) fn notes(review: &Review<'_>, secrets: &Secrets, listed: &[(&Found<'_
     notes
 }
 
-/// Whether the old value goes, or an empty one takes its place.
-fn clears(alignment: &Alignment<'_>, finding: &Finding) -> bool {
+/// Whether an empty value takes the place of the old one.
+fn becomes_empty(alignment: &Alignment<'_>, finding: &Finding) -> bool {
     let is_empty = |value: &Value| match value {
         Value::Null | Value::Bool(false) => true,
         Value::Bool(true) => false,
@@ -73,11 +74,7 @@ fn clears(alignment: &Alignment<'_>, finding: &Finding) -> bool {
         Value::Array(elements) => elements.is_empty(),
         Value::Object(members) => members.is_empty(),
     };
-    match finding.kind {
-        ChangeKind::Clear | ChangeKind::RemoveItem => true,
-        ChangeKind::Modify => alignment.get(finding.at).and_then(|location| location.new).is_some_and(is_empty),
-        ChangeKind::Set | ChangeKind::AddItem | ChangeKind::Reorder => false,
-    }
+    finding.kind == ChangeKind::Modify && alignment.get(finding.at).and_then(|location| location.new).is_some_and(is_empty)
 }
 
 /// The path of a location in the old object; empty if the old object has nothing there.

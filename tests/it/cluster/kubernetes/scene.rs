@@ -57,7 +57,7 @@ pub(super) struct Need {
 pub(super) struct Base {
     #[serde(default)]
     pub(super) settled: Map<String, Value>,
-    /// What it says besides since a version.
+    /// What it adds since a version.
     #[serde(default)]
     settled_since: BTreeMap<Minor, Map<String, Value>>,
     #[serde(flatten)]
