@@ -1,7 +1,9 @@
-//! The engine through its door, by stage, by size and by number of rules: `cargo bench --bench engine`, with a name to choose.
+//! The engine through its door, by stage, by size and by number of rules: `cargo bench --bench
+//! engine`, with a name to choose.
 //!
-//! What a stage costs is the difference between two of them: [`no_rule`] reads the envelope and finds no rule, [`unchanged`] parses and
-//! compares both objects, a changed leaf is judged and put into words.
+//! What a stage costs is the difference between two of them: [`no_rule`] reads the envelope and
+//! finds no rule, [`unchanged`] parses and compares both objects, a changed leaf is judged and put
+//! into words.
 #![expect(clippy::expect_used, reason = "a benchmark that has no input ends here")]
 
 mod support;
@@ -91,5 +93,7 @@ fn judge(bencher: Bencher, rules: usize, review: &str, expected: Option<Decision
     let rules = support::rules(rules).expect("rules that load");
     let decided = admit(&rules, review.as_bytes()).rules().first().map(|outcome| outcome.decision);
     assert_eq!(decided, expected, "the verdict is another one than this benchmark is about");
-    bencher.counter(BytesCount::of_str(review)).bench(|| admit(&rules, divan::black_box(review.as_bytes())));
+    bencher
+        .counter(BytesCount::of_str(review))
+        .bench(|| admit(&rules, divan::black_box(review.as_bytes())));
 }

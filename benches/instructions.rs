@@ -1,9 +1,11 @@
-//! How many instructions the engine spends on fixed reviews, compared with `benches/instructions.txt`.
+//! How many instructions the engine spends on fixed reviews, compared with
+//! `benches/instructions.txt`.
 //!
-//! `.ci/static bench --bench instructions` fails if a case takes more, or fewer, than the baseline says, beyond [`TOLERANCE`];
-//! `-- --write` renews the baseline; `-- --repeat N` measures N times and shows how far the counts lie apart. Instructions are counted
-//! by callgrind, of [`measured`] alone, so neither the machine's load nor its clock matters. The compiler and the C library do: the
-//! baseline is that of the static build, which the image has too.
+//! `.ci/static bench --bench instructions` fails if a case takes more, or fewer, than the baseline
+//! says, beyond [`TOLERANCE`]; `-- --write` renews the baseline; `-- --repeat N` measures N times
+//! and shows how far the counts lie apart. Instructions are counted by callgrind, of [`measured`]
+//! alone, so neither the machine's load nor its clock matters. The compiler and the C library do:
+//! the baseline is that of the static build, which the image has too.
 
 mod support;
 
@@ -31,7 +33,8 @@ const CHANGES: [(&str, Change); 6] = [
 ];
 
 fn main() -> anyhow::Result<ExitCode> {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["run", case] => run(case).map(|()| ExitCode::SUCCESS),
@@ -47,13 +50,20 @@ fn cases() -> impl Iterator<Item = (String, Size, Change)> {
     sizes.flat_map(|size| CHANGES.map(|(name, change)| (format!("{name}-{size}"), size, change)))
 }
 
-/// Judges a case once, and a small one before it: what happens once in a process is not what is counted.
+/// Judges a case once, and a small one before it: what happens once in a process is not what is
+/// counted.
 fn run(case: &str) -> anyhow::Result<()> {
-    let (_, size, change) = cases().find(|(name, ..)| name == case).with_context(|| format!("no case is called `{case}`"))?;
+    let (_, size, change) = cases()
+        .find(|(name, ..)| name == case)
+        .with_context(|| format!("no case is called `{case}`"))?;
     let rules = support::rules(100)?;
     admit(&rules, support::review(TINY, change).as_bytes());
     let decision = measured(&rules, support::review(size, change).as_bytes());
-    ensure!(decision == Some(change.verdict()), "expected {:?}, found {decision:?}", change.verdict());
+    ensure!(
+        decision == Some(change.verdict()),
+        "expected {:?}, found {decision:?}",
+        change.verdict()
+    );
     Ok(())
 }
 
@@ -67,23 +77,42 @@ fn measured(rules: &RuleSet, review: &[u8]) -> Option<Decision> {
 fn compare(times: u32) -> anyhow::Result<ExitCode> {
     let baseline = Baseline::read()?;
     let mut wrong = Vec::new();
-    println!("{:<20}  {:>13}  {:>13}  {:>8}  {:>8}", "case", "baseline", "instructions", "change", "spread");
+    println!(
+        "{:<20}  {:>13}  {:>13}  {:>8}  {:>8}",
+        "case", "baseline", "instructions", "change", "spread"
+    );
     for (case, ..) in cases() {
         let counts = (0..times.max(1)).map(|_| count(&case)).collect::<anyhow::Result<Vec<_>>>()?;
-        let (least, most) = (counts.iter().min().copied().unwrap_or_default(), counts.iter().max().copied().unwrap_or_default());
+        let (least, most) = (
+            counts.iter().min().copied().unwrap_or_default(),
+            counts.iter().max().copied().unwrap_or_default(),
+        );
         let Some(expected) = baseline.counts.get(&case).copied() else {
             wrong.push(format!("{case} is not in the baseline"));
             continue;
         };
         let change = ratio(most, expected) - 1.0;
         let spread = ratio(most, least) - 1.0;
-        println!("{case:<20}  {expected:>13}  {most:>13}  {:>+7.2}%  {:>7.3}%", change * 100.0, spread * 100.0);
+        println!(
+            "{case:<20}  {expected:>13}  {most:>13}  {:>+7.2}%  {:>7.3}%",
+            change * 100.0,
+            spread * 100.0
+        );
         if change.abs() > TOLERANCE {
             let direction = if change > 0.0 { "more" } else { "fewer" };
-            wrong.push(format!("{case} takes {:.1}% {direction} instructions than the baseline says", change.abs() * 100.0));
+            wrong.push(format!(
+                "{case} takes {:.1}% {direction} instructions than the baseline says",
+                change.abs() * 100.0
+            ));
         }
     }
-    wrong.extend(baseline.counts.keys().filter(|case| !cases().any(|(name, ..)| name == **case)).map(|case| format!("{case} is no case")));
+    wrong.extend(
+        baseline
+            .counts
+            .keys()
+            .filter(|case| !cases().any(|(name, ..)| name == **case))
+            .map(|case| format!("{case} is no case")),
+    );
     if wrong.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -111,7 +140,12 @@ fn count(case: &str) -> anyhow::Result<u64> {
     let folder = tempfile::tempdir()?;
     let counted = folder.path().join("counted");
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--quiet", "--collect-atstart=no", "--toggle-collect=*instructions::measured*"])
+        .args([
+            "--tool=callgrind",
+            "--quiet",
+            "--collect-atstart=no",
+            "--toggle-collect=*instructions::measured*",
+        ])
         .arg(format!("--callgrind-out-file={}", counted.display()))
         .arg(std::env::current_exe()?)
         .args(["run", case])
@@ -119,7 +153,10 @@ fn count(case: &str) -> anyhow::Result<u64> {
         .context("valgrind is missing; install the package valgrind")?;
     ensure!(output.status.success(), "{case} failed: {}", String::from_utf8_lossy(&output.stderr));
     let text = std::fs::read_to_string(counted)?;
-    let total = text.lines().find_map(|line| line.strip_prefix("totals: ")).context("callgrind wrote no total")?;
+    let total = text
+        .lines()
+        .find_map(|line| line.strip_prefix("totals: "))
+        .context("callgrind wrote no total")?;
     let total = total.trim().parse()?;
     ensure!(total > 0, "nothing was counted; callgrind did not find the function by its name");
     Ok(total)
@@ -133,7 +170,11 @@ fn ratio(part: u64, whole: u64) -> f64 {
 /// What the counts depend on.
 fn made_by() -> anyhow::Result<String> {
     let compiler = Command::new("rustc").arg("--version").output().context("rustc is missing")?;
-    Ok(format!("{} on {}", String::from_utf8_lossy(&compiler.stdout).trim(), std::env::consts::ARCH))
+    Ok(format!(
+        "{} on {}",
+        String::from_utf8_lossy(&compiler.stdout).trim(),
+        std::env::consts::ARCH
+    ))
 }
 
 struct Baseline {
@@ -147,15 +188,23 @@ impl Baseline {
     }
 
     fn read() -> anyhow::Result<Self> {
-        let text =
-            std::fs::read_to_string(Self::path()).context("no baseline; .ci/static bench --bench instructions -- --write makes one")?;
+        let text = std::fs::read_to_string(Self::path())
+            .context("no baseline; .ci/static bench --bench instructions -- --write makes one")?;
         let mut lines = text.lines();
-        let made_by = lines.next().and_then(|line| line.strip_prefix("# ")).context("expected `# compiler` as the first line")?;
+        let made_by = lines
+            .next()
+            .and_then(|line| line.strip_prefix("# "))
+            .context("expected `# compiler` as the first line")?;
         let entry = |line: &str| {
-            let (case, count) = line.split_once(' ').with_context(|| format!("expected a case and its instructions, found `{line}`"))?;
+            let (case, count) = line
+                .split_once(' ')
+                .with_context(|| format!("expected a case and its instructions, found `{line}`"))?;
             anyhow::Ok((case.to_owned(), count.trim().parse()?))
         };
-        Ok(Self { made_by: made_by.to_owned(), counts: lines.map(entry).collect::<anyhow::Result<_>>()? })
+        Ok(Self {
+            made_by: made_by.to_owned(),
+            counts: lines.map(entry).collect::<anyhow::Result<_>>()?,
+        })
     }
 
     fn text(&self) -> String {

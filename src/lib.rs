@@ -1,7 +1,8 @@
-//! fieldward is a validating admission webhook for Kubernetes that lets an update change the documented mutable fields of a kind
-//! and nothing else.
+//! fieldward is a validating admission webhook for Kubernetes that lets an update change the
+//! documented mutable fields of a kind and nothing else.
 //!
-//! The rooms, each using only those to its right: [`cli`] → {[`server`], [`cluster`], [`export`], [`analysis`]} → [`engine`].
+//! The rooms, each using only those to its right: [`cli`] → {[`server`], [`cluster`], [`export`],
+//! [`analysis`]} → [`engine`].
 //!
 //! - [`engine`]: the decision, pure. One door: [`admit`].
 //! - [`analysis`]: questions about rules, pure.

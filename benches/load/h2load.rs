@@ -39,7 +39,8 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Microseconds in which that part of the requests was answered; none if there were too few to tell.
+    /// Microseconds in which that part of the requests was answered; none if there were too few to
+    /// tell.
     pub(crate) fn percentile(&self, per_mille: usize) -> Option<f64> {
         let beyond = self.times.len() * (1000 - per_mille) / 1000;
         if beyond == 0 {
@@ -69,15 +70,21 @@ impl Load<'_> {
             .output()?;
         let report = String::from_utf8_lossy(&output.stdout);
         let per_second = report.split(" req/s").next().and_then(|before| before.rsplit(' ').next());
-        let per_second = per_second.and_then(|number| number.parse().ok()).with_context(|| format!("h2load reported no rate: {report}"))?;
+        let per_second = per_second
+            .and_then(|number| number.parse().ok())
+            .with_context(|| format!("h2load reported no rate: {report}"))?;
         let mut times = Vec::new();
         for line in std::fs::read_to_string(log)?.lines() {
             let mut columns = line.split('\t').skip(1);
-            let (status, time) = (columns.next().context("no status")?, columns.next().context("no time")?);
+            let (status, time) =
+                (columns.next().context("no status")?, columns.next().context("no time")?);
             ensure!(status.starts_with('2'), "a request was answered with {status}: {report}");
             times.push(time.parse()?);
         }
-        ensure!(times.len() == usize::try_from(self.requests)?, "not every request was answered: {report}");
+        ensure!(
+            times.len() == usize::try_from(self.requests)?,
+            "not every request was answered: {report}"
+        );
         times.sort_unstable();
         Ok(Seen { per_second, times })
     }

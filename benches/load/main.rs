@@ -1,8 +1,10 @@
-//! What a review costs the server, beside a server on the same stack that reads the body and answers with a constant.
+//! What a review costs the server, beside a server on the same stack that reads the body and
+//! answers with a constant.
 //!
-//! `cargo bench --bench load` (needs h2load, of nghttp2) drives both by turns over TLS, HTTP/1.1 and HTTP/2: one review at a time, for
-//! processor time and latency, then several at once, for throughput. Processor time and memory come from /proc. `-- --write` puts the
-//! table into README and draws benches/load.svg.
+//! `cargo bench --bench load` (needs h2load, of nghttp2) drives both by turns over TLS, HTTP/1.1
+//! and HTTP/2: one review at a time, for processor time and latency, then several at once, for
+//! throughput. Processor time and memory come from /proc. `-- --write` puts the table into README
+//! and draws benches/load.svg.
 
 mod h2load;
 mod measure;
@@ -35,7 +37,12 @@ const FEWEST_TO_WRITE: u32 = 5;
 #[command(about = "What a review costs the server")]
 struct Args {
     /// How many times each is measured
-    #[arg(long, value_name = "N", default_value_t = FEWEST_TO_WRITE, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = FEWEST_TO_WRITE,
+        value_parser = clap::value_parser!(u32).range(1..),
+    )]
     rounds: u32,
     /// A twentieth of the requests: says whether this runs, not what it costs
     #[arg(long)]
@@ -61,7 +68,10 @@ fn main() -> anyhow::Result<()> {
     if let Some(Role::Noop) = args.role {
         return noop::serve();
     }
-    ensure!(!args.write || args.rounds >= FEWEST_TO_WRITE, "what is written needs {FEWEST_TO_WRITE} rounds or more");
+    ensure!(
+        !args.write || args.rounds >= FEWEST_TO_WRITE,
+        "what is written needs {FEWEST_TO_WRITE} rounds or more"
+    );
     h2load::ensure_installed()?;
     let folder = tempfile::tempdir()?;
     let bodies = Bodies { folder: folder.path(), quick: args.quick };
@@ -70,17 +80,26 @@ fn main() -> anyhow::Result<()> {
     let (own, noop) = (Server::fieldward(&[])?, Server::noop()?);
     for size in [SMALL, MEDIUM, LARGE] {
         for protocol in [Protocol::Http1, Protocol::Http2] {
-            for (verdict, change) in [("allowed", Change::LeafAllowed), ("denied", Change::LeafDenied)] {
+            for (verdict, change) in
+                [("allowed", Change::LeafAllowed), ("denied", Change::LeafDenied)]
+            {
                 let (body, bytes) = bodies.write(size, change)?;
                 own.ensure_verdict(&body, change.verdict() == Decision::Allow)?;
                 let work = Work { body: &body, protocol, requests: bodies.requests(size) };
                 let compared = work.compare(&own, &noop, args.rounds)?;
-                eprintln!("{size} over {protocol}, {verdict}: {:.2} times the processor time of the no-op", compared.processor_ratio);
+                eprintln!(
+                    "{size} over {protocol}, {verdict}: {:.2} times the processor time of the \
+                     no-op",
+                    compared.processor_ratio
+                );
                 rows.push(Row { size: size.name, bytes, protocol, verdict, compared });
             }
         }
     }
-    let memory = [SMALL, MEDIUM, LARGE].map(|size| bodies.memory(size)).into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    let memory = [SMALL, MEDIUM, LARGE]
+        .map(|size| bodies.memory(size))
+        .into_iter()
+        .collect::<anyhow::Result<Vec<_>>>()?;
     let text = report::text(&rows, &memory, &facts(&bodies, args.rounds)?);
     println!("\n{text}");
     if args.write {
@@ -93,7 +112,10 @@ fn main() -> anyhow::Result<()> {
 
 fn facts(bodies: &Bodies<'_>, rounds: u32) -> anyhow::Result<Facts> {
     let [one, many] = [1, MANY].map(|count| bodies.rules(count));
-    let (one, many) = (["--no-builtin-rules".to_owned(), "--rules".to_owned(), one?], ["--rules".to_owned(), many?]);
+    let (one, many) = (
+        ["--no-builtin-rules".to_owned(), "--rules".to_owned(), one?],
+        ["--rules".to_owned(), many?],
+    );
     let (one, many) = (one.each_ref().map(String::as_str), many.each_ref().map(String::as_str));
     let (mut ready, mut ready_with_many) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
@@ -158,7 +180,8 @@ impl Bodies<'_> {
     fn memory(&self, size: Size) -> anyhow::Result<Memory> {
         let (body, bytes) = self.write(size, Change::LeafAllowed)?;
         let work = Work { body: &body, protocol: Protocol::Http1, requests: self.requests(size) };
-        let (peak, peak_of_noop) = (work.peak(&Server::fieldward(&[])?)?, work.peak(&Server::noop()?)?);
+        let (peak, peak_of_noop) =
+            (work.peak(&Server::fieldward(&[])?)?, work.peak(&Server::noop()?)?);
         Ok(Memory { size: size.name, bytes, peak, peak_of_noop })
     }
 }

@@ -38,7 +38,12 @@ pub(crate) struct Compared {
 
 impl Work<'_> {
     /// Who goes first changes with every round.
-    pub(crate) fn compare(self, server: &Server, other: &Server, rounds: u32) -> anyhow::Result<Compared> {
+    pub(crate) fn compare(
+        self,
+        server: &Server,
+        other: &Server,
+        rounds: u32,
+    ) -> anyhow::Result<Compared> {
         for server in [server, other] {
             self.load(server, 1, self.requests / 10 + 1).run()?;
         }
@@ -52,9 +57,14 @@ impl Work<'_> {
                 (self.sample(server)?, first)
             });
         }
-        let of = |figure: &dyn Fn(&Sample, &Sample) -> Option<f64>| median(samples.iter().filter_map(|(own, other)| figure(own, other)));
-        let always = |figure: &dyn Fn(&Sample, &Sample) -> f64| of(&|own, other| Some(figure(own, other))).unwrap_or(f64::NAN);
-        let [p50, p99, p999] = [0, 1, 2].map(|index| of(&|own, _| own.times.get(index).copied().flatten()));
+        let of = |figure: &dyn Fn(&Sample, &Sample) -> Option<f64>| {
+            median(samples.iter().filter_map(|(own, other)| figure(own, other)))
+        };
+        let always = |figure: &dyn Fn(&Sample, &Sample) -> f64| {
+            of(&|own, other| Some(figure(own, other))).unwrap_or(f64::NAN)
+        };
+        let [p50, p99, p999] =
+            [0, 1, 2].map(|index| of(&|own, _| own.times.get(index).copied().flatten()));
         Ok(Compared {
             processor: always(&|own, _| own.processor),
             processor_of_other: always(&|_, other| other.processor),
@@ -78,14 +88,21 @@ impl Work<'_> {
         })
     }
 
-    /// The most that is resident in KiB while so many reviews are under way, of a server that has seen nothing else.
+    /// The most that is resident in KiB while so many reviews are under way, of a server that has
+    /// seen nothing else.
     pub(crate) fn peak(&self, server: &Server) -> anyhow::Result<u32> {
         self.load(server, AT_ONCE, self.requests.max(AT_ONCE)).run()?;
         server.peak()
     }
 
     fn load<'b>(&'b self, server: &'b Server, connections: u32, requests: u32) -> Load<'b> {
-        Load { url: &server.url, body: self.body, protocol: self.protocol, connections, requests: requests.max(connections) }
+        Load {
+            url: &server.url,
+            body: self.body,
+            protocol: self.protocol,
+            connections,
+            requests: requests.max(connections),
+        }
     }
 }
 

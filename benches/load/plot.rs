@@ -17,10 +17,15 @@ pub(crate) fn write(path: &Path, rows: &[Row]) -> anyhow::Result<()> {
     let lines = [
         ("denied", RGBColor(178, 34, 34), points("denied", |row| row.compared.processor)),
         ("allowed", RGBColor(34, 110, 60), points("allowed", |row| row.compared.processor)),
-        ("no-op on the same stack", RGBColor(110, 110, 110), points("allowed", |row| row.compared.processor_of_other)),
+        (
+            "no-op on the same stack",
+            RGBColor(110, 110, 110),
+            points("allowed", |row| row.compared.processor_of_other),
+        ),
     ];
     let costs = lines.iter().flat_map(|(_, _, points)| points.iter().map(|(_, cost)| *cost));
-    let (least, most) = costs.fold((f64::INFINITY, 0.0_f64), |(least, most), cost| (least.min(cost), most.max(cost)));
+    let (least, most) = costs
+        .fold((f64::INFINITY, 0.0_f64), |(least, most), cost| (least.min(cost), most.max(cost)));
 
     let area = SVGBackend::new(path, (760, 420)).into_drawing_area();
     area.fill(&WHITE)?;
@@ -60,5 +65,9 @@ fn bytes_text(bytes: f64) -> String {
 }
 
 fn time_text(microseconds: f64) -> String {
-    if microseconds >= 1e3 { format!("{} ms", microseconds / 1e3) } else { format!("{microseconds} µs") }
+    if microseconds >= 1e3 {
+        format!("{} ms", microseconds / 1e3)
+    } else {
+        format!("{microseconds} µs")
+    }
 }

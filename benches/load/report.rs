@@ -56,15 +56,21 @@ pub(crate) fn text(rows: &[Row], memory: &[Memory], facts: &Facts) -> String {
     let rules = crate::MANY;
     let costs = table(&COSTS, &rows.iter().map(costs).collect::<Vec<_>>());
     let peaks = table(&PEAKS, &memory.iter().map(peaks).collect::<Vec<_>>());
-    let (idle, idle_of_noop, idle_with_many) = (mebibytes(facts.idle), mebibytes(facts.idle_of_noop), mebibytes(facts.idle_with_many));
+    let (idle, idle_of_noop, idle_with_many) =
+        (mebibytes(facts.idle), mebibytes(facts.idle_of_noop), mebibytes(facts.idle_with_many));
     let (ready, ready_with_many) = (figure(facts.ready * 1e3), figure(facts.ready_with_many * 1e3));
     let (binary, many_rules) = (figure(f64::from(facts.binary) / 1e6), facts.many_rules);
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let name = processor().unwrap_or_else(|| std::env::consts::ARCH.to_owned());
-    let warning = if facts.quick { "\n\nA quick run with few requests: these figures show the form only." } else { "" };
+    let warning = if facts.quick {
+        "\n\nA quick run with few requests: these figures show the form only."
+    } else {
+        ""
+    };
     format!(
         "{costs}\n{peaks}\n\
-        - resident before the first review: {idle} MiB (no-op: {idle_of_noop} MiB; with {rules} rules: {idle_with_many} MiB)\n\
+        - resident before the first review: {idle} MiB (no-op: {idle_of_noop} MiB; with {rules} \
+        rules: {idle_with_many} MiB)\n\
         - from the start until ready: {ready} ms (with {rules} rules: {ready_with_many} ms)\n\
         - CPU of a review of 5KB with {rules} rules, to that with one rule: {many_rules:.2}\n\
         - the binary: {binary} MB\n\
@@ -77,13 +83,27 @@ pub(crate) fn text(rows: &[Row], memory: &[Memory], facts: &Facts) -> String {
 /// Puts the text between the two marks of README.
 pub(crate) fn write(readme: &Path, text: &str) -> anyhow::Result<()> {
     let whole = std::fs::read_to_string(readme)?;
-    let (before, rest) = whole.split_once(BEGIN).with_context(|| format!("README has no `{}`", BEGIN.trim()))?;
-    let (_, after) = rest.split_once(END).with_context(|| format!("README has no `{}` after that", END.trim()))?;
+    let (before, rest) =
+        whole.split_once(BEGIN).with_context(|| format!("README has no `{}`", BEGIN.trim()))?;
+    let (_, after) = rest
+        .split_once(END)
+        .with_context(|| format!("README has no `{}` after that", END.trim()))?;
     Ok(std::fs::write(readme, format!("{before}{BEGIN}{text}{END}{after}"))?)
 }
 
-const COSTS: [&str; 11] =
-    ["review", "bytes", "over", "verdict", "CPU µs", "no-op µs", "ratio", "reviews/s", "ratio", "p50, p99, p99.9 ms", "ratio of p99"];
+const COSTS: [&str; 11] = [
+    "review",
+    "bytes",
+    "over",
+    "verdict",
+    "CPU µs",
+    "no-op µs",
+    "ratio",
+    "reviews/s",
+    "ratio",
+    "p50, p99, p99.9 ms",
+    "ratio of p99",
+];
 
 fn costs(row: &Row) -> Vec<String> {
     let compared = &row.compared;
@@ -103,7 +123,8 @@ fn costs(row: &Row) -> Vec<String> {
     ]
 }
 
-const PEAKS: [&str; 5] = ["review", "in flight, MiB", "resident at most, MiB", "ratio", "no-op, MiB"];
+const PEAKS: [&str; 5] =
+    ["review", "in flight, MiB", "resident at most, MiB", "ratio", "no-op, MiB"];
 
 fn peaks(memory: &Memory) -> Vec<String> {
     let in_flight = f64::from(memory.bytes) * f64::from(AT_ONCE) / 1024.0;
@@ -122,11 +143,17 @@ fn peaks(memory: &Memory) -> Vec<String> {
 fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let head: Vec<String> = head.iter().map(|&name| name.to_owned()).collect();
     let width = |column: usize| {
-        std::iter::once(&head).chain(rows).filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default()
+        std::iter::once(&head)
+            .chain(rows)
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or_default()
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let line = |cells: &[String]| {
-        let cells: Vec<String> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let cells: Vec<String> =
+            cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         format!("| {} |\n", cells.join(" | "))
     };
     let rule: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();

@@ -27,8 +27,17 @@ impl Server {
         let started = Instant::now();
         let (reviews, operations) = (free_address()?, free_address()?);
         let ports = ["serve", "--listen", &reviews, "--ops-listen", &operations];
-        let process = Command::new(binary()).args(ports).args(rules).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let mut server = Self { process, url: format!("https://{reviews}/validate"), ready_after: Duration::ZERO };
+        let process = Command::new(binary())
+            .args(ports)
+            .args(rules)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut server = Self {
+            process,
+            url: format!("https://{reviews}/validate"),
+            ready_after: Duration::ZERO,
+        };
         wait_until_ready(&operations)?;
         server.ready_after = started.elapsed();
         Ok(server)
@@ -36,7 +45,11 @@ impl Server {
 
     /// A server that answers without reading; it prints where.
     pub(crate) fn noop() -> anyhow::Result<Self> {
-        let mut process = Command::new(std::env::current_exe()?).arg("noop").stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut process = Command::new(std::env::current_exe()?)
+            .arg("noop")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()?;
         let output = process.stdout.take().context("no output")?;
         let mut server = Self { process, url: String::new(), ready_after: Duration::ZERO };
         for line in BufReader::new(output).lines() {
@@ -51,12 +64,26 @@ impl Server {
     /// Fails unless the server decides so on a review: else something else would be measured.
     pub(crate) fn ensure_verdict(&self, review: &Path, allowed: bool) -> anyhow::Result<()> {
         let review = std::fs::read(review)?;
-        let answer = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-            let client = reqwest::Client::builder().tls_danger_accept_invalid_certs(true).build()?;
-            client.post(&self.url).header("content-type", "application/json").body(review).send().await?.error_for_status()?.text().await
-        })?;
+        let answer = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(
+            async {
+                let client =
+                    reqwest::Client::builder().tls_danger_accept_invalid_certs(true).build()?;
+                client
+                    .post(&self.url)
+                    .header("content-type", "application/json")
+                    .body(review)
+                    .send()
+                    .await?
+                    .error_for_status()?
+                    .text()
+                    .await
+            },
+        )?;
         let answer: serde_json::Value = serde_json::from_str(&answer)?;
-        ensure!(answer.pointer("/response/allowed") == Some(&allowed.into()), "expected allowed {allowed}, found {answer}");
+        ensure!(
+            answer.pointer("/response/allowed") == Some(&allowed.into()),
+            "expected allowed {allowed}, found {answer}"
+        );
         Ok(())
     }
 
@@ -66,9 +93,14 @@ impl Server {
         for thread in std::fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
             let thread = thread?;
             // It may have ended since.
-            let Ok(text) = std::fs::read_to_string(thread.path().join("schedstat")) else { continue };
+            let Ok(text) = std::fs::read_to_string(thread.path().join("schedstat")) else {
+                continue;
+            };
             let time = text.split(' ').next().context("an empty schedstat")?.parse()?;
-            threads.insert(thread.file_name().to_string_lossy().into_owned(), Duration::from_nanos(time));
+            threads.insert(
+                thread.file_name().to_string_lossy().into_owned(),
+                Duration::from_nanos(time),
+            );
         }
         Ok(Spent(threads))
     }
@@ -85,7 +117,10 @@ impl Server {
     /// In KiB.
     fn status(&self, name: &str) -> anyhow::Result<u32> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).with_context(|| format!("no {name}"))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .with_context(|| format!("no {name}"))?;
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 }
@@ -99,9 +134,15 @@ impl Drop for Server {
 }
 
 impl Spent {
-    /// What was spent since. Of a thread that has ended nothing is known any more: only idle ones end.
+    /// What was spent since. Of a thread that has ended nothing is known any more: only idle ones
+    /// end.
     pub(crate) fn since(&self, before: &Self) -> Duration {
-        self.0.iter().map(|(thread, time)| time.saturating_sub(before.0.get(thread).copied().unwrap_or_default())).sum()
+        self.0
+            .iter()
+            .map(|(thread, time)| {
+                time.saturating_sub(before.0.get(thread).copied().unwrap_or_default())
+            })
+            .sum()
     }
 }
 

@@ -1,6 +1,8 @@
-//! Reviews of Volcano jobs as an API server sends them, of every size, and rules to judge them by. The same bytes each time.
+//! Reviews of Volcano jobs as an API server sends them, of every size, and rules to judge them by.
+//! The same bytes each time.
 //!
-//! Keys are sorted and `&` is `\u0026`, as Go's encoder writes them; old and new come from one encoder.
+//! Keys are sorted and `&` is `\u0026`, as Go's encoder writes them; old and new come from one
+//! encoder.
 #![allow(dead_code, reason = "each benchmark uses its part")]
 
 use std::fmt;
@@ -30,7 +32,8 @@ impl fmt::Display for Size {
     }
 }
 
-/// How the new object differs from the old one. Whatever an update changes, `generation` and `managedFields` change with it.
+/// How the new object differs from the old one. Whatever an update changes, `generation` and
+/// `managedFields` change with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
     /// Byte for byte the same.
@@ -84,8 +87,11 @@ pub(crate) fn rules(count: usize) -> Result<RuleSet, RuleErrors> {
 /// The files of so many rules.
 pub(crate) fn documents(count: usize) -> Vec<Document> {
     let volcano = include_str!("../../deploy/rules/volcano-job.yaml").to_owned();
-    let others = (1..count).map(|number| Document { origin: format!("rule-{number:05}.yaml"), text: rule(number) });
-    std::iter::once(Document { origin: "volcano-job.yaml".to_owned(), text: volcano }).chain(others).collect()
+    let others = (1..count)
+        .map(|number| Document { origin: format!("rule-{number:05}.yaml"), text: rule(number) });
+    std::iter::once(Document { origin: "volcano-job.yaml".to_owned(), text: volcano })
+        .chain(others)
+        .collect()
 }
 
 fn rule(number: usize) -> String {
@@ -97,7 +103,8 @@ metadata:
 spec:
   matchConstraints:
     resourceRules:
-      - {{apiGroups: [example.com], apiVersions: [v1], resources: [kind{number}s], kinds: [Kind{number}]}}
+      - {{apiGroups: [example.com], apiVersions: [v1], resources: [kind{number}s], kinds: \
+      [Kind{number}]}}
   mutable: [metadata.labels, metadata.annotations, spec.replicas, 'spec.tasks[*].template']
   equality:
     - {{path: spec.tasks, key: name}}
@@ -123,19 +130,25 @@ fn encoded(mut object: Value) -> String {
 }
 
 fn job(tasks: usize) -> Value {
-    let owned = json!({"f:spec": {".": {}, "f:maxRetry": {}, "f:minAvailable": {}, "f:plugins": {".": {}, "f:ssh": {}, "f:svc": {}},
+    let owned = json!({"f:spec": {".": {}, "f:maxRetry": {}, "f:minAvailable": {},
+        "f:plugins": {".": {}, "f:ssh": {}, "f:svc": {}},
         "f:queue": {}, "f:schedulerName": {}, "f:tasks": {}}});
     json!({
         "apiVersion": "batch.volcano.sh/v1alpha1",
         "kind": "Job",
         "metadata": {
-            "creationTimestamp": "2026-01-12T09:30:11Z", "generation": 1, "labels": {"app": "openmpi"}, "name": "openmpi-hello",
-            "namespace": "default", "resourceVersion": "447", "uid": "b1b0a02a-5b4c-4b53-a3d4-2f8f0d8f6c11",
-            "managedFields": [{"apiVersion": "batch.volcano.sh/v1alpha1", "fieldsType": "FieldsV1", "fieldsV1": owned,
-                "manager": "kubectl-create", "operation": "Update", "time": "2026-01-12T09:30:11Z"}],
+            "creationTimestamp": "2026-01-12T09:30:11Z", "generation": 1,
+            "labels": {"app": "openmpi"}, "name": "openmpi-hello",
+            "namespace": "default", "resourceVersion": "447",
+            "uid": "b1b0a02a-5b4c-4b53-a3d4-2f8f0d8f6c11",
+            "managedFields": [{"apiVersion": "batch.volcano.sh/v1alpha1", "fieldsType": "FieldsV1",
+                "fieldsV1": owned,
+                "manager": "kubectl-create", "operation": "Update",
+                "time": "2026-01-12T09:30:11Z"}],
         },
         "spec": {
-            "maxRetry": 3, "minAvailable": tasks, "plugins": {"ssh": [], "svc": []}, "queue": "default", "schedulerName": "volcano",
+            "maxRetry": 3, "minAvailable": tasks, "plugins": {"ssh": [], "svc": []},
+            "queue": "default", "schedulerName": "volcano",
             "tasks": (0..tasks).map(task).collect::<Vec<_>>(),
         },
     })
@@ -144,8 +157,10 @@ fn job(tasks: usize) -> Value {
 fn task(number: usize) -> Value {
     let resources = json!({"cpu": "250m", "memory": "1Gi"});
     let container = json!({
-        "command": ["/bin/sh", "-c", "mkdir -p /var/run/sshd && /usr/sbin/sshd -D"], "image": "registry.example.com/openmpi-hello:3.28",
-        "name": "worker", "ports": [{"containerPort": 22, "name": "ssh"}], "resources": {"limits": resources, "requests": resources},
+        "command": ["/bin/sh", "-c", "mkdir -p /var/run/sshd && /usr/sbin/sshd -D"],
+        "image": "registry.example.com/openmpi-hello:3.28",
+        "name": "worker", "ports": [{"containerPort": 22, "name": "ssh"}],
+        "resources": {"limits": resources, "requests": resources},
     });
     json!({
         "maxRetry": 3, "minAvailable": 1, "name": format!("worker-{number}"), "replicas": 1,
@@ -165,10 +180,16 @@ fn apply(change: Change, job: &mut Value) {
     let middle = tasks.len() / 2;
     match change {
         Change::Nothing => {}
-        Change::LeafAllowed => set_in(tasks.iter_mut().skip(middle).take(1), "/replicas", &json!(2)),
+        Change::LeafAllowed => {
+            set_in(tasks.iter_mut().skip(middle).take(1), "/replicas", &json!(2));
+        }
         Change::LeafDenied => set_in(tasks.iter_mut().skip(middle).take(1), "/maxRetry", &json!(5)),
         Change::ManyAllowed => {
-            set_in(tasks.iter_mut(), "/template/spec/containers/0/image", &json!("registry.example.com/openmpi-hello:3.29"));
+            set_in(
+                tasks.iter_mut(),
+                "/template/spec/containers/0/image",
+                &json!("registry.example.com/openmpi-hello:3.29"),
+            );
         }
         Change::ManyDenied => set_in(tasks.iter_mut(), "/maxRetry", &json!(5)),
         Change::Moved => tasks.rotate_left(1),

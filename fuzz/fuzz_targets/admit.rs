@@ -1,5 +1,6 @@
-//! Any bytes as a request body, under every rule of the repository: there is an answer, it is the same each time and for each spelling of
-//! the same JSON, and what is recorded of the review gets it too.
+//! Any bytes as a request body, under every rule of the repository: there is an answer, it is the
+//! same each time and for each spelling of the same JSON, and what is recorded of the review gets
+//! it too.
 
 #![no_main]
 
@@ -23,18 +24,30 @@ static RULES: LazyLock<RuleSet> = LazyLock::new(|| {
     for pack in entries(&root.join("deploy/rules")).into_iter().filter(|path| path.is_dir()) {
         files.extend(entries(&pack));
     }
-    files.extend(entries(&root.join("tests/cases")).into_iter().map(|suite| suite.join("rules.yaml")).filter(|path| path.exists()));
+    files.extend(
+        entries(&root.join("tests/cases"))
+            .into_iter()
+            .map(|suite| suite.join("rules.yaml"))
+            .filter(|path| path.exists()),
+    );
     let read = |(number, path): (usize, &PathBuf)| {
         let text = std::fs::read_to_string(path).expect("a rule file");
         // Each suite of cases has a `widget` of its own.
-        Document { origin: path.display().to_string(), text: text.replace("name: widget", &format!("name: widget-{number}")) }
+        Document {
+            origin: path.display().to_string(),
+            text: text.replace("name: widget", &format!("name: widget-{number}")),
+        }
     };
-    RuleSet::load(Builtin::Included, &files.iter().enumerate().map(read).collect::<Vec<_>>()).expect("rules that load")
+    RuleSet::load(Builtin::Included, &files.iter().enumerate().map(read).collect::<Vec<_>>())
+        .expect("rules that load")
 });
 
 /// What is in a folder, sorted.
 fn entries(folder: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<_> = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    let mut paths: Vec<_> = std::fs::read_dir(folder)
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     paths.sort();
     paths
 }
@@ -46,7 +59,11 @@ fuzz_target!(|data: &[u8]| {
     let verdict = essence(&admit(&RULES, data));
     assert_eq!(verdict, essence(&admit(&RULES, data)), "asked twice");
     if let Ok(review) = serde_json::from_slice::<Value>(data) {
-        assert_eq!(verdict, essence(&admit(&RULES, review.to_string().as_bytes())), "spelled otherwise");
+        assert_eq!(
+            verdict,
+            essence(&admit(&RULES, review.to_string().as_bytes())),
+            "spelled otherwise"
+        );
     }
     if let Ok(recording) = record(&RULES, data, 1 << 20) {
         let case: Value = serde_json::from_str(&recording.document).expect("a case is JSON");

@@ -1,4 +1,5 @@
-//! Rules and updates as the property tests make them, from the fuzzer's bytes instead of dice: engine and oracle must agree.
+//! Rules and updates as the property tests make them, from the fuzzer's bytes instead of dice:
+//! engine and oracle must agree.
 
 #![no_main]
 
@@ -27,9 +28,12 @@ fuzz_target!(|data: &[u8]| {
     }
 });
 
-/// The fuzzer's bytes and then bytes that follow from them, since a generator fed with zeros may ask for ever.
+/// The fuzzer's bytes and then bytes that follow from them, since a generator fed with zeros may
+/// ask for ever.
 fn choices(data: &[u8]) -> Vec<u8> {
-    let mut state = data.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)) | 1;
+    let mut state = data.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
+    }) | 1;
     let mut choices = data.to_vec();
     choices.extend(
         std::iter::repeat_with(|| {

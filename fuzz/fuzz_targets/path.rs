@@ -1,4 +1,5 @@
-//! Any text as a path: it parses exactly if the grammar has it, into the steps that the oracle reads, and is shown as it was written.
+//! Any text as a path: it parses exactly if the grammar has it, into the steps that the oracle
+//! reads, and is shown as it was written.
 
 #![no_main]
 
@@ -17,14 +18,17 @@ mod properties;
 
 static GRAMMAR: LazyLock<Regex> = LazyLock::new(|| {
     let bare = "[A-Za-z_][A-Za-z0-9_-]*";
-    // A key that ends with an odd number of asterisks is a prefix, which no element's key may be; the two are told apart below.
+    // A key that ends with an odd number of asterisks is a prefix, which no element's key may be;
+    // the two are told apart below.
     let quoted = "'(?s:[^']|'')*'";
     let bracket = format!(r"\[(?:\*|{quoted}|{bare}=(?:{bare}|{quoted}))\]");
-    Regex::new(&format!(r"\A(?:(?:{bare}|\*)|{bracket})(?:\.(?:{bare}|\*)|{bracket})*\z")).expect("a pattern")
+    Regex::new(&format!(r"\A(?:(?:{bare}|\*)|{bracket})(?:\.(?:{bare}|\*)|{bracket})*\z"))
+        .expect("a pattern")
 });
 
 /// `[key='value*']`: a prefix where a whole value is expected.
-static PREFIXED_VALUE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"=(?:'(?s:[^']|'')*?(?:[^'*]|'')\*'|'\*')\]").expect("a pattern"));
+static PREFIXED_VALUE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"=(?:'(?s:[^']|'')*?(?:[^'*]|'')\*'|'\*')\]").expect("a pattern"));
 
 fuzz_target!(|data: &[u8]| {
     let Ok(text) = std::str::from_utf8(data) else { return };
@@ -37,7 +41,10 @@ fuzz_target!(|data: &[u8]| {
         }
         Err(error) => {
             assert!((1..=text.chars().count() + 1).contains(&error.column), "{error}: {text}");
-            assert!(!GRAMMAR.is_match(text) || PREFIXED_VALUE.is_match(text), "a path: {error}: {text}");
+            assert!(
+                !GRAMMAR.is_match(text) || PREFIXED_VALUE.is_match(text),
+                "a path: {error}: {text}"
+            );
         }
     }
 });

@@ -1,4 +1,5 @@
-//! Any text as a rule document: it is refused with places in it, or it loads, says again what it said, and judges.
+//! Any text as a rule document: it is refused with places in it, or it loads, says again what it
+//! said, and judges.
 
 #![no_main]
 
@@ -11,8 +12,13 @@ fuzz_target!(|data: &[u8]| {
     match load(text) {
         Ok(set) => {
             for rule in set.rules() {
-                let again = load(rule.text()).unwrap_or_else(|errors| panic!("the rule's own text was refused: {errors}"));
-                assert!(again.rules().any(|other| other.name() == rule.name() && same(rule, other)), "{}", rule.text());
+                let again = load(rule.text())
+                    .unwrap_or_else(|errors| panic!("the rule's own text was refused: {errors}"));
+                assert!(
+                    again.rules().any(|other| other.name() == rule.name() && same(rule, other)),
+                    "{}",
+                    rule.text()
+                );
                 judges(&set, rule);
             }
         }
@@ -22,7 +28,10 @@ fuzz_target!(|data: &[u8]| {
             for error in errors.iter() {
                 let (line, column) = error.place();
                 assert!((1..=lines + 1).contains(&line) && column >= 1, "{error}");
-                assert!(!error.message().is_empty() && !error.message().chars().any(char::is_control), "{error:?}");
+                assert!(
+                    !error.message().is_empty() && !error.message().chars().any(char::is_control),
+                    "{error:?}"
+                );
             }
         }
     }
@@ -33,14 +42,24 @@ fn load(text: &str) -> Result<RuleSet, fieldward::engine::RuleErrors> {
 }
 
 fn same(one: &Rule, two: &Rule) -> bool {
-    let entries = |rule: &Rule| rule.entries().map(|entry| (entry.path.to_string(), entry.verbs, entry.by.clone())).collect::<Vec<_>>();
-    entries(one) == entries(two) && one.actions() == two.actions() && one.reason() == two.reason() && one.resources() == two.resources()
+    let entries = |rule: &Rule| {
+        rule.entries()
+            .map(|entry| (entry.path.to_string(), entry.verbs, entry.by.clone()))
+            .collect::<Vec<_>>()
+    };
+    entries(one) == entries(two)
+        && one.actions() == two.actions()
+        && one.reason() == two.reason()
+        && one.resources() == two.resources()
 }
 
-/// Updates of an object of a kind that the rule names get a verdict; none that changes nothing is refused.
+/// Updates of an object of a kind that the rule names get a verdict; none that changes nothing is
+/// refused.
 fn judges(set: &RuleSet, rule: &Rule) {
     let Some(resource) = rule.resources().first() else { return };
-    let first = |texts: &[String]| texts.first().filter(|text| !text.contains('*')).cloned().unwrap_or_else(|| "things".into());
+    let first = |texts: &[String]| {
+        texts.first().filter(|text| !text.contains('*')).cloned().unwrap_or_else(|| "things".into())
+    };
     let (group, version) = (first(&resource.api_groups), first(&resource.api_versions));
     let (resource, subresource) = match first(&resource.resources).split_once('/') {
         Some((resource, subresource)) => (resource.to_owned(), subresource.to_owned()),
@@ -48,12 +67,15 @@ fn judges(set: &RuleSet, rule: &Rule) {
     };
     let review = |old: &Value, new: &Value| {
         json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
-            "uid": "u", "operation": "UPDATE", "kind": {"group": group, "version": version, "kind": "Thing"},
-            "resource": {"group": group, "version": version, "resource": resource}, "subResource": subresource,
+            "uid": "u", "operation": "UPDATE", "kind": {"group": group, "version": version,
+                "kind": "Thing"},
+            "resource": {"group": group, "version": version, "resource": resource},
+            "subResource": subresource,
             "userInfo": {"username": "somebody"}, "oldObject": old, "object": new}})
         .to_string()
     };
-    let old = json!({"metadata": {"name": "thing", "labels": {"a": "b"}, "finalizers": ["x"]}, "spec": {"a": [{"name": "x", "b": 1}], "c": {"d": "1Gi"}}});
+    let old = json!({"metadata": {"name": "thing", "labels": {"a": "b"}, "finalizers": ["x"]},
+        "spec": {"a": [{"name": "x", "b": 1}], "c": {"d": "1Gi"}}});
     let mut new = old.clone();
     new["spec"]["a"][0]["b"] = json!(2);
     new["metadata"]["labels"]["e"] = json!("f");

@@ -1,7 +1,9 @@
-//! Questions about rules, answered from their documents, from schemas and from recorded reviews. Pure: values in, values out.
+//! Questions about rules, answered from their documents, from schemas and from recorded reviews.
+//! Pure: values in, values out.
 //!
-//! What a rule permits is computed in `symbolic`, over formulas instead of objects; [`kinds`] holds what a CRD or an API server says of
-//! the objects of a kind. Commands read the files and print the answers.
+//! What a rule permits is computed in `symbolic`, over formulas instead of objects; [`kinds`] holds
+//! what a CRD or an API server says of the objects of a kind. Commands read the files and print the
+//! answers.
 
 pub mod diff;
 pub mod explain;

@@ -16,7 +16,8 @@ pub struct CaFile {
 }
 
 impl CaFile {
-    /// Writes the CA where the user said, or into a folder of its own that only this user can write to.
+    /// Writes the CA where the user said, or into a folder of its own that only this user can write
+    /// to.
     ///
     /// # Errors
     /// The file or the folder cannot be written.
@@ -24,12 +25,18 @@ impl CaFile {
         let (path, own_folder) = if let Some(path) = chosen {
             (path, None)
         } else {
-            let folder =
-                private_folder().context("cannot make a folder for the CA file; name a file that can be written with --ca-out FILE")?;
+            let folder = private_folder().context(
+                "cannot make a folder for the CA file; name a file that \
+                                          can be written with --ca-out FILE",
+            )?;
             (folder.join("ca.pem"), Some(folder))
         };
-        replace(&path, pem.as_bytes())
-            .with_context(|| format!("cannot write the CA to `{}`; name a file that can be written with --ca-out FILE", path.display()))?;
+        replace(&path, pem.as_bytes()).with_context(|| {
+            format!(
+                "cannot write the CA to `{}`; name a file that can be written with --ca-out FILE",
+                path.display()
+            )
+        })?;
         Ok(Self { path, own_folder })
     }
 
@@ -51,8 +58,10 @@ impl Drop for CaFile {
 
 /// A new folder, so that nobody else can have put a link there.
 fn private_folder() -> io::Result<PathBuf> {
-    let parent =
-        std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|runtime| runtime.is_dir()).unwrap_or_else(std::env::temp_dir);
+    let parent = std::env::var_os("XDG_RUNTIME_DIR")
+        .map(PathBuf::from)
+        .filter(|runtime| runtime.is_dir())
+        .unwrap_or_else(std::env::temp_dir);
     let process = std::process::id();
     let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
     for attempt in 0..100 {
@@ -70,7 +79,8 @@ fn private_folder() -> io::Result<PathBuf> {
     Err(last)
 }
 
-/// Writes a new file beside and renames it: a link in its place is replaced, never followed, and no reader sees half of it.
+/// Writes a new file beside and renames it: a link in its place is replaced, never followed, and no
+/// reader sees half of it.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.new", std::process::id()));

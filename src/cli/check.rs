@@ -20,10 +20,17 @@ use report::{Answer, Report};
 
 /// The options of `fieldward check`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit code: 0 allowed, 1 denied, 2 could not be judged; of several the highest.")]
+#[command(
+    after_help = "Exit code: 0 allowed, 1 denied, 2 could not be judged; of several the highest."
+)]
 pub struct Args {
-    /// Recorded reviews (AdmissionReview), or cases of a suite, as JSON or YAML; `-` is standard input
-    #[arg(value_name = "REVIEW", required_unless_present = "old", conflicts_with_all = ["old", "new"])]
+    /// Recorded reviews (AdmissionReview), or cases of a suite, as JSON or YAML; `-` is standard
+    /// input
+    #[arg(
+        value_name = "REVIEW",
+        required_unless_present = "old",
+        conflicts_with_all = ["old", "new"],
+    )]
     reviews: Vec<PathBuf>,
     /// The object before the update, JSON or YAML; `-` is standard input
     #[arg(long, value_name = "FILE", requires = "new")]
@@ -49,7 +56,8 @@ pub struct Args {
 /// Judges and reports.
 ///
 /// # Errors
-/// Rules or manifests that cannot be read. A review that cannot be read is reported, and the others are judged.
+/// Rules or manifests that cannot be read. A review that cannot be read is reported, and the others
+/// are judged.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let inputs = args.reviews.iter().chain(&args.old).chain(&args.new);
     if inputs.filter(|path| path.as_os_str() == STDIN).count() > 1 {
@@ -58,11 +66,20 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = args.exempt.apply(args.rules.load()?);
     let reports = match (&args.old, &args.new) {
         (Some(old), Some(new)) => {
-            let requester = Requester { user: args.user.as_deref().unwrap_or_default(), groups: &args.groups };
+            let requester =
+                Requester { user: args.user.as_deref().unwrap_or_default(), groups: &args.groups };
             let review = pair::review(&rules, old, new, &requester)?;
-            vec![Report::of(None, &rules, Answer::Replied(Box::new(engine::admit(&rules, &review))))]
+            vec![Report::of(
+                None,
+                &rules,
+                Answer::Replied(Box::new(engine::admit(&rules, &review))),
+            )]
         }
-        _ => args.reviews.iter().flat_map(|path| judge(path, args.reviews.len() > 1, &rules)).collect(),
+        _ => args
+            .reviews
+            .iter()
+            .flat_map(|path| judge(path, args.reviews.len() > 1, &rules))
+            .collect(),
     };
     match args.output {
         Format::Text => print_text(&reports)?,
@@ -80,8 +97,13 @@ fn judge(path: &Path, is_one_of_several: bool, rules: &RuleSet) -> Vec<Report> {
     let shown = is_one_of_several.then_some(name);
     match reviews {
         Ok(reviews) => {
-            let answer = |document: &Vec<u8>| Answer::Replied(Box::new(engine::admit(rules, review_in(document))));
-            reviews.iter().map(|document| Report::of(shown.clone(), rules, answer(document))).collect()
+            let answer = |document: &Vec<u8>| {
+                Answer::Replied(Box::new(engine::admit(rules, review_in(document))))
+            };
+            reviews
+                .iter()
+                .map(|document| Report::of(shown.clone(), rules, answer(document)))
+                .collect()
         }
         Err(error) => vec![Report::of(None, rules, Answer::Unread(format!("{error:#}")))],
     }

@@ -14,7 +14,11 @@ pub const STDIN: &str = "-";
 
 /// The path as errors and reports name it.
 pub fn name_of(path: &Path) -> String {
-    if path.as_os_str() == STDIN { "standard input".to_owned() } else { escape_control(&path.display().to_string()) }
+    if path.as_os_str() == STDIN {
+        "standard input".to_owned()
+    } else {
+        escape_control(&path.display().to_string())
+    }
 }
 
 /// The bytes of a file, or of standard input for `-`; without a byte order mark.
@@ -25,7 +29,10 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let name = name_of(path);
     let mut bytes = Vec::new();
     if path.as_os_str() == STDIN {
-        std::io::stdin().lock().read_to_end(&mut bytes).with_context(|| format!("cannot read {name}"))?;
+        std::io::stdin()
+            .lock()
+            .read_to_end(&mut bytes)
+            .with_context(|| format!("cannot read {name}"))?;
     } else {
         bytes = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
     }
@@ -38,11 +45,16 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 /// # Errors
 /// What is neither JSON nor YAML, with line and column.
 pub fn as_json(name: &str, bytes: Vec<u8>) -> anyhow::Result<Vec<Vec<u8>>> {
-    let Err(not_json) = serde_json::from_slice::<IgnoredAny>(&bytes) else { return Ok(vec![bytes]) };
+    let Err(not_json) = serde_json::from_slice::<IgnoredAny>(&bytes) else {
+        return Ok(vec![bytes]);
+    };
     if Path::new(name).extension().is_some_and(|extension| extension == "json") {
         return Err(anyhow!("{name}:{}", json_error(&not_json)));
     }
-    let looks_like_json = bytes.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| matches!(byte, b'{' | b'['));
+    let looks_like_json = bytes
+        .iter()
+        .find(|byte| !byte.is_ascii_whitespace())
+        .is_some_and(|byte| matches!(byte, b'{' | b'['));
     let documents = match yaml(name, &bytes) {
         Ok(documents) => documents,
         Err(_) if looks_like_json => return Err(anyhow!("{name}:{}", json_error(&not_json))),
@@ -51,13 +63,18 @@ pub fn as_json(name: &str, bytes: Vec<u8>) -> anyhow::Result<Vec<Vec<u8>>> {
     if documents.is_empty() {
         bail!("{name}: expected JSON or YAML, found an empty file");
     }
-    documents.iter().map(|document| serde_json::to_vec(document).context("cannot write YAML as JSON")).collect()
+    documents
+        .iter()
+        .map(|document| serde_json::to_vec(document).context("cannot write YAML as JSON"))
+        .collect()
 }
 
 fn yaml(name: &str, bytes: &[u8]) -> anyhow::Result<Vec<Value>> {
-    let text = std::str::from_utf8(bytes).map_err(|error| anyhow!("{name}: expected UTF-8, found {error}"))?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| anyhow!("{name}: expected UTF-8, found {error}"))?;
     let options = serde_saphyr::options! { with_snippet: false };
-    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| anyhow!("{name}:{}", yaml_error(&error)))
+    serde_saphyr::from_multiple_with_options(text, options)
+        .map_err(|error| anyhow!("{name}:{}", yaml_error(&error)))
 }
 
 /// `line:column: message`, on one line.
@@ -78,7 +95,8 @@ pub fn yaml_error(error: &serde_saphyr::Error) -> String {
 
 /// Whether the file's name says that it holds JSON or YAML.
 pub fn is_document(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| ["json", "yaml", "yml"].iter().any(|known| extension == *known))
+    path.extension()
+        .is_some_and(|extension| ["json", "yaml", "yml"].iter().any(|known| extension == *known))
 }
 
 /// What a folder holds, sorted by name.
@@ -88,7 +106,10 @@ pub fn is_document(path: &Path) -> bool {
 pub fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let unreadable = || format!("cannot read the folder {}", name_of(folder));
     let entries = std::fs::read_dir(folder).with_context(unreadable)?;
-    let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>().with_context(unreadable)?;
+    let mut paths = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<Vec<_>, _>>()
+        .with_context(unreadable)?;
     paths.sort();
     Ok(paths)
 }

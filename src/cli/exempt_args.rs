@@ -14,16 +14,44 @@ use crate::engine::{Exemptions, Requesters, RuleSet};
 #[group(skip)]
 pub struct ExemptArgs {
     /// Exempt updates in this namespace; may be repeated
-    #[arg(id = "exempt_namespace", long = "exempt-namespace", value_name = "NAME", env = "FIELDWARD_EXEMPT_NAMESPACE", value_delimiter = ',', value_parser = dns_label)]
+    #[arg(
+        id = "exempt_namespace",
+        long = "exempt-namespace",
+        value_name = "NAME",
+        env = "FIELDWARD_EXEMPT_NAMESPACE",
+        value_delimiter = ',',
+        value_parser = dns_label,
+    )]
     namespaces: Vec<String>,
     /// Exempt updates by this user; may be repeated, in the variable one a line
-    #[arg(id = "exempt_user", long = "exempt-user", value_name = "NAME", env = "FIELDWARD_EXEMPT_USER", value_delimiter = '\n', value_parser = NonEmptyStringValueParser::new())]
+    #[arg(
+        id = "exempt_user",
+        long = "exempt-user",
+        value_name = "NAME",
+        env = "FIELDWARD_EXEMPT_USER",
+        value_delimiter = '\n',
+        value_parser = NonEmptyStringValueParser::new(),
+    )]
     users: Vec<String>,
     /// Exempt updates by members of this group; may be repeated, in the variable one a line
-    #[arg(id = "exempt_group", long = "exempt-group", value_name = "NAME", env = "FIELDWARD_EXEMPT_GROUP", value_delimiter = '\n', value_parser = NonEmptyStringValueParser::new())]
+    #[arg(
+        id = "exempt_group",
+        long = "exempt-group",
+        value_name = "NAME",
+        env = "FIELDWARD_EXEMPT_GROUP",
+        value_delimiter = '\n',
+        value_parser = NonEmptyStringValueParser::new(),
+    )]
     groups: Vec<String>,
     /// Exempt updates by this service account; may be repeated
-    #[arg(id = "exempt_service_account", long = "exempt-service-account", value_name = "NAMESPACE/NAME", env = "FIELDWARD_EXEMPT_SERVICE_ACCOUNT", value_delimiter = ',', value_parser = service_account)]
+    #[arg(
+        id = "exempt_service_account",
+        long = "exempt-service-account",
+        value_name = "NAMESPACE/NAME",
+        env = "FIELDWARD_EXEMPT_SERVICE_ACCOUNT",
+        value_delimiter = ',',
+        value_parser = service_account,
+    )]
     service_accounts: Vec<String>,
 }
 
@@ -47,8 +75,14 @@ impl ExemptArgs {
 }
 
 fn service_account(text: &str) -> Result<String, String> {
-    let is_account = text.split_once('/').is_some_and(|(namespace, name)| dns_label(namespace).is_ok() && is_dns_subdomain(name));
-    if is_account { Ok(text.to_owned()) } else { Err(format!("expected a service account as `namespace/name`, found `{text}`")) }
+    let is_account = text
+        .split_once('/')
+        .is_some_and(|(namespace, name)| dns_label(namespace).is_ok() && is_dns_subdomain(name));
+    if is_account {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("expected a service account as `namespace/name`, found `{text}`"))
+    }
 }
 
 fn is_dns_subdomain(name: &str) -> bool {

@@ -15,10 +15,12 @@ use crate::engine::{Rule, escape_control};
 /// Where the kinds are read from; nothing if rules are looked at by themselves.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct KindArgs {
-    /// Hold the rules against the schemas of the CRDs in a file, or in the files of a folder; may be repeated
+    /// Hold the rules against the schemas of the CRDs in a file, or in the files of a folder; may
+    /// be repeated
     #[arg(long, value_name = "FILE", value_delimiter = ',', env = "FIELDWARD_CRD")]
     crd: Vec<PathBuf>,
-    /// Hold the rules against what a cluster serves: that of `KUBECONFIG`, ~/.kube/config or the pod's service account
+    /// Hold the rules against what a cluster serves: that of `KUBECONFIG`, ~/.kube/config or the
+    /// pod's service account
     #[arg(long, conflicts_with = "crd")]
     live: bool,
     /// The kubeconfig of that cluster
@@ -49,7 +51,10 @@ fn in_path(path: &Path) -> anyhow::Result<Vec<Kind>> {
         return in_file(path);
     }
     let mut kinds = Vec::new();
-    for file in documents::entries(path)?.iter().filter(|file| file.is_file() && documents::is_document(file)) {
+    for file in documents::entries(path)?
+        .iter()
+        .filter(|file| file.is_file() && documents::is_document(file))
+    {
         kinds.extend(kinds_of(file)?.1);
     }
     if kinds.is_empty() {
@@ -62,7 +67,11 @@ fn in_path(path: &Path) -> anyhow::Result<Vec<Kind>> {
 fn in_file(path: &Path) -> anyhow::Result<Vec<Kind>> {
     let (found, kinds) = kinds_of(path)?;
     if kinds.is_empty() {
-        let found = if found.is_empty() { "nothing with a kind".to_owned() } else { format!("`{}`", found.join("`, `")) };
+        let found = if found.is_empty() {
+            "nothing with a kind".to_owned()
+        } else {
+            format!("`{}`", found.join("`, `"))
+        };
         bail!("{}: expected a CustomResourceDefinition, found {found}", documents::name_of(path));
     }
     Ok(kinds)
@@ -73,17 +82,24 @@ fn kinds_of(path: &Path) -> anyhow::Result<(Vec<String>, Vec<Kind>)> {
     let name = documents::name_of(path);
     let (mut found, mut all) = (BTreeSet::new(), Vec::new());
     for document in documents::as_json(&name, documents::read(path)?)? {
-        let document: Value = serde_json::from_slice(&document).map_err(|error| anyhow!("{name}:{}", documents::json_error(&error)))?;
+        let document: Value = serde_json::from_slice(&document)
+            .map_err(|error| anyhow!("{name}:{}", documents::json_error(&error)))?;
         found.extend(document.get("kind").and_then(Value::as_str).map(escape_control));
-        all.extend(kinds::in_document(&document).map_err(|error| anyhow!("{name}: {}", escape_control(&error.to_string())))?);
+        all.extend(
+            kinds::in_document(&document)
+                .map_err(|error| anyhow!("{name}: {}", escape_control(&error.to_string())))?,
+        );
     }
     Ok((found.into_iter().collect(), all))
 }
 
 fn from_cluster(args: &KindArgs, rules: &[&Rule]) -> anyhow::Result<Catalogue> {
     let access = Access { kubeconfig: args.kubeconfig.clone(), context: args.context.clone() };
-    let wanted: BTreeSet<String> =
-        rules.iter().flat_map(|rule| rule.resources()).flat_map(|named| named.api_groups.iter().cloned()).collect();
+    let wanted: BTreeSet<String> = rules
+        .iter()
+        .flat_map(|rule| rule.resources())
+        .flat_map(|named| named.api_groups.iter().cloned())
+        .collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (groups, address) = runtime.block_on(async {
         let cluster = Cluster::find(&access).await?;

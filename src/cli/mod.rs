@@ -36,7 +36,8 @@ enum Command {
     Test(test::Args),
     /// List, show and lint the rules
     Rules(rules::Args),
-    /// Print what a cluster needs: the ValidatingWebhookConfiguration, and with a service what serves it
+    /// Print what a cluster needs: the ValidatingWebhookConfiguration, and with a service what
+    /// serves it
     Manifests(Box<manifests::Args>),
     /// Run the webhook; without options: built-in rules, a certificate of its own, 127.0.0.1:8443
     Serve(Box<serve::Args>),

@@ -32,19 +32,23 @@ pub fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Prints to standard output; styles are left out where it is no terminal, or `NO_COLOR` asks for that.
+/// Prints to standard output; styles are left out where it is no terminal, or `NO_COLOR` asks for
+/// that.
 ///
 /// # Errors
 /// Output that cannot be written; a reader that has gone is none.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("cannot write to standard output"),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
         _ => Ok(()),
     }
 }
 
-/// Says something beside the output, to standard error. That it cannot be said is no reason to stop.
+/// Says something beside the output, to standard error. That it cannot be said is no reason to
+/// stop.
 pub fn say(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }

@@ -17,7 +17,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "h" => 60 * 60 * 1000,
         _ => return Err(duration_expected(text)),
     };
-    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(|| duration_expected(text))
+    number
+        .checked_mul(milliseconds)
+        .map(Duration::from_millis)
+        .ok_or_else(|| duration_expected(text))
 }
 
 /// As [`duration`], but not zero: nothing can be done in no time.
@@ -52,15 +55,21 @@ pub fn bytes(text: &str) -> Result<usize, String> {
         .ok_or_else(|| bytes_expected(text))
 }
 
-/// `127.0.0.1:8443`, `[::1]:8443`, or `:8443` for every address of this machine. Port 0 is a free one.
+/// `127.0.0.1:8443`, `[::1]:8443`, or `:8443` for every address of this machine. Port 0 is a free
+/// one.
 ///
 /// # Errors
 /// Anything else, in words.
 pub fn address(text: &str) -> Result<SocketAddr, String> {
-    let every = text.strip_prefix(':').and_then(|port| port.parse().ok()).map(|port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
+    let every = text
+        .strip_prefix(':')
+        .and_then(|port| port.parse().ok())
+        .map(|port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
     match every {
         Some(every) => Ok(every),
-        None => text.parse().map_err(|_| format!("expected ADDRESS:PORT as in `127.0.0.1:8443`, found `{text}`")),
+        None => text
+            .parse()
+            .map_err(|_| format!("expected ADDRESS:PORT as in `127.0.0.1:8443`, found `{text}`")),
     }
 }
 

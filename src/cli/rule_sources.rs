@@ -9,7 +9,8 @@ use crate::engine::Document;
 
 /// Reads files as they are, and of a folder its `*.yaml` and `*.yml` in the order of their names.
 ///
-/// What begins with a dot is passed over: a mounted `ConfigMap` keeps its versions in such folders, and shows links to their files.
+/// What begins with a dot is passed over: a mounted `ConfigMap` keeps its versions in such folders,
+/// and shows links to their files.
 ///
 /// # Errors
 /// The first file or folder that cannot be read, that is not UTF-8, or that holds no rule file.
@@ -33,7 +34,8 @@ fn rule_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     for entry in fs::read_dir(folder).with_context(unreadable)? {
         let path = entry.with_context(unreadable)?.path();
         let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
-        let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        let yaml =
+            path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
         // Asked of what a link leads to; a link to nothing is read, so that it is reported.
         if yaml && !hidden && !path.is_dir() {
             files.push(path);
@@ -83,11 +85,20 @@ mod tests {
     fn what_cannot_be_read_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let error = read(&[folder.path().to_owned()]).unwrap_err().to_string();
-        assert_eq!(error, format!("no rule in the folder `{}`; expected *.yaml or *.yml files", folder.path().display()));
+        assert_eq!(
+            error,
+            format!(
+                "no rule in the folder `{}`; expected *.yaml or *.yml files",
+                folder.path().display()
+            )
+        );
         let file = folder.path().join("latin1.yaml");
         fs::write(&file, b"\xe4").unwrap();
         let error = read(std::slice::from_ref(&file)).unwrap_err().to_string();
-        assert_eq!(error, format!("the rule file `{}` is not UTF-8; save it as UTF-8", file.display()));
+        assert_eq!(
+            error,
+            format!("the rule file `{}` is not UTF-8; save it as UTF-8", file.display())
+        );
         let error = format!("{:#}", read(&[folder.path().join("none.yaml")]).unwrap_err());
         assert!(error.contains("none.yaml`: No such file"), "{error}");
     }

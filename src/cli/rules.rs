@@ -25,7 +25,8 @@ enum Command {
     List(list::Args),
     /// Print a rule as it was written
     Show(show::Args),
-    /// Look for errors and for what is doubtful in rule files; without a file, in the rules in force
+    /// Look for errors and for what is doubtful in rule files; without a file, in the rules in
+    /// force
     Lint(lint::Args),
     /// Say whether something may change, by which entry, for whom and when
     Explain(explain::Args),
@@ -33,7 +34,8 @@ enum Command {
     Learn(learn::Args),
     /// Say what another version of a rule newly permits and refuses
     Diff(diff::Args),
-    /// Print rules as Kubernetes' own policies: for a cluster without the webhook, or as a net under it
+    /// Print rules as Kubernetes' own policies: for a cluster without the webhook, or as a net
+    /// under it
     Export(export::Args),
 }
 

@@ -32,87 +32,224 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 const REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"try","operation":"UPDATE","kind":{"group":"batch.volcano.sh","version":"v1alpha1","kind":"Job"},"resource":{"group":"batch.volcano.sh","version":"v1alpha1","resource":"jobs"},"namespace":"default","name":"demo","userInfo":{"username":"you"},"oldObject":{"apiVersion":"batch.volcano.sh/v1alpha1","kind":"Job","metadata":{"name":"demo","namespace":"default"},"spec":{"queue":"default"}},"object":{"apiVersion":"batch.volcano.sh/v1alpha1","kind":"Job","metadata":{"name":"demo","namespace":"default"},"spec":{"queue":"gold"}}}}"#;
 
 /// The options of `fieldward serve`.
-// A Service of that name puts FIELDWARD_PORT and FIELDWARD_SERVICE_* into every pod's environment: no option may be called so.
+// A Service of that name puts FIELDWARD_PORT and FIELDWARD_SERVICE_* into every pod's environment:
+// no option may be called so.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Serve reviews over https here; port 0 takes a free one, `:8443` is every address of this machine
-    #[arg(long, value_name = "ADDRESS", env = "FIELDWARD_LISTEN", default_value = "127.0.0.1:8443", value_parser = address)]
+    /// Serve reviews over https here; port 0 takes a free one, `:8443` is every address of this
+    /// machine
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "FIELDWARD_LISTEN",
+        default_value = "127.0.0.1:8443",
+        value_parser = address,
+    )]
     listen: SocketAddr,
     /// Serve /livez, /readyz and /metrics over http here
-    #[arg(long, value_name = "ADDRESS", env = "FIELDWARD_OPS_LISTEN", default_value = "127.0.0.1:8080", value_parser = address)]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "FIELDWARD_OPS_LISTEN",
+        default_value = "127.0.0.1:8080",
+        value_parser = address,
+    )]
     ops_listen: SocketAddr,
 
     #[command(flatten)]
     rules: RuleArgs,
     /// How often the rule files are looked at for a change
-    #[arg(long, value_name = "TIME", env = "FIELDWARD_RULES_RELOAD_INTERVAL", default_value = "2s", value_parser = positive_duration)]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "FIELDWARD_RULES_RELOAD_INTERVAL",
+        default_value = "2s",
+        value_parser = positive_duration,
+    )]
     rules_reload_interval: Duration,
     #[command(flatten)]
     exempt: ExemptArgs,
 
     /// Certificate chain, PEM; without it, a CA and a certificate are made at start
-    #[arg(long, value_name = "FILE", env = "FIELDWARD_TLS_CERT", requires = "tls_key", help_heading = "TLS")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "FIELDWARD_TLS_CERT",
+        requires = "tls_key",
+        help_heading = "TLS"
+    )]
     tls_cert: Option<PathBuf>,
     /// Private key of the certificate, PEM: PKCS#8, PKCS#1 or SEC1
-    #[arg(long, value_name = "FILE", env = "FIELDWARD_TLS_KEY", requires = "tls_cert", help_heading = "TLS")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "FIELDWARD_TLS_KEY",
+        requires = "tls_cert",
+        help_heading = "TLS"
+    )]
     tls_key: Option<PathBuf>,
     /// Demand a client certificate from one of the CAs in this file, PEM
     #[arg(long, value_name = "FILE", env = "FIELDWARD_TLS_CLIENT_CA", help_heading = "TLS")]
     tls_client_ca: Option<PathBuf>,
     /// How often the TLS files are looked at for a change
-    #[arg(long, value_name = "TIME", env = "FIELDWARD_TLS_RELOAD_INTERVAL", default_value = "5s", value_parser = positive_duration, help_heading = "TLS")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "FIELDWARD_TLS_RELOAD_INTERVAL",
+        default_value = "5s",
+        value_parser = positive_duration,
+        help_heading = "TLS",
+    )]
     tls_reload_interval: Duration,
     /// Where to write the CA that is made at start; by default a temporary folder
-    #[arg(long, value_name = "FILE", env = "FIELDWARD_CA_OUT", conflicts_with = "tls_cert", help_heading = "TLS")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "FIELDWARD_CA_OUT",
+        conflicts_with = "tls_cert",
+        help_heading = "TLS"
+    )]
     ca_out: Option<PathBuf>,
 
     #[command(flatten)]
     cluster: cluster::Args,
 
     /// How long a TLS handshake may take
-    #[arg(long, value_name = "TIME", env = "FIELDWARD_HANDSHAKE_TIMEOUT", default_value = "10s", value_parser = positive_duration, help_heading = "Limits")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "FIELDWARD_HANDSHAKE_TIMEOUT",
+        default_value = "10s",
+        value_parser = positive_duration,
+        help_heading = "Limits",
+    )]
     handshake_timeout: Duration,
     /// How long a request's headers may take, from their first byte
-    #[arg(long, value_name = "TIME", env = "FIELDWARD_HEADER_TIMEOUT", default_value = "10s", value_parser = positive_duration, help_heading = "Limits")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "FIELDWARD_HEADER_TIMEOUT",
+        default_value = "10s",
+        value_parser = positive_duration,
+        help_heading = "Limits",
+    )]
     header_timeout: Duration,
     /// How long a request's body may take
-    #[arg(long, value_name = "TIME", env = "FIELDWARD_BODY_TIMEOUT", default_value = "10s", value_parser = positive_duration, help_heading = "Limits")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "FIELDWARD_BODY_TIMEOUT",
+        default_value = "10s",
+        value_parser = positive_duration,
+        help_heading = "Limits",
+    )]
     body_timeout: Duration,
     /// How long a connection may be without a request; the API server reuses one for about 90 s
-    #[arg(long, value_name = "TIME", env = "FIELDWARD_IDLE_TIMEOUT", default_value = "150s", value_parser = positive_duration, help_heading = "Limits")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "FIELDWARD_IDLE_TIMEOUT",
+        default_value = "150s",
+        value_parser = positive_duration,
+        help_heading = "Limits",
+    )]
     idle_timeout: Duration,
     /// How large a request's body may be; the default holds two objects of 3 MiB
-    #[arg(long, value_name = "SIZE", env = "FIELDWARD_MAX_BODY", default_value = "7MiB", value_parser = bytes, help_heading = "Limits")]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "FIELDWARD_MAX_BODY",
+        default_value = "7MiB",
+        value_parser = bytes,
+        help_heading = "Limits",
+    )]
     max_body: usize,
     /// How much memory all bodies may take at once; more wait
-    #[arg(long, value_name = "SIZE", env = "FIELDWARD_BODY_MEMORY", default_value = "256MiB", value_parser = bytes, help_heading = "Limits")]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "FIELDWARD_BODY_MEMORY",
+        default_value = "256MiB",
+        value_parser = bytes,
+        help_heading = "Limits",
+    )]
     body_memory: usize,
     /// How many connections there may be; more wait
-    #[arg(long, value_name = "NUMBER", env = "FIELDWARD_MAX_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..=1_000_000), help_heading = "Limits")]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "FIELDWARD_MAX_CONNECTIONS",
+        default_value_t = 4096,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        help_heading = "Limits",
+    )]
     max_connections: u32,
 
-    /// Write each review that gets a verdict into this folder, as a case for `fieldward test`; what is secret or sensitive is masked
+    /// Write each review that gets a verdict into this folder, as a case for `fieldward test`; what
+    /// is secret or sensitive is masked
     #[arg(long, value_name = "DIR", env = "FIELDWARD_RECORD", help_heading = "Recording")]
     record: Option<PathBuf>,
     /// How many case files the folder may hold, those found there included
-    #[arg(long, value_name = "NUMBER", env = "FIELDWARD_RECORD_MAX_FILES", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Recording")]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "FIELDWARD_RECORD_MAX_FILES",
+        default_value_t = 1000,
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Recording",
+    )]
     record_max_files: u32,
     /// How large a case file may be; what is larger is not recorded
-    #[arg(long, value_name = "SIZE", env = "FIELDWARD_RECORD_MAX_SIZE", default_value = "1MiB", value_parser = bytes, help_heading = "Recording")]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "FIELDWARD_RECORD_MAX_SIZE",
+        default_value = "1MiB",
+        value_parser = bytes,
+        help_heading = "Recording",
+    )]
     record_max_size: usize,
 
     /// How long to go on serving, no longer ready, after SIGTERM; SIGINT skips it
-    #[arg(long, value_name = "TIME", env = "FIELDWARD_SHUTDOWN_DELAY", default_value = "5s", value_parser = duration, help_heading = "Shutdown")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "FIELDWARD_SHUTDOWN_DELAY",
+        default_value = "5s",
+        value_parser = duration,
+        help_heading = "Shutdown",
+    )]
     shutdown_delay: Duration,
     /// How long requests in flight may take after that
-    #[arg(long, value_name = "TIME", env = "FIELDWARD_SHUTDOWN_TIMEOUT", default_value = "20s", value_parser = duration, help_heading = "Shutdown")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "FIELDWARD_SHUTDOWN_TIMEOUT",
+        default_value = "20s",
+        value_parser = duration,
+        help_heading = "Shutdown",
+    )]
     shutdown_timeout: Duration,
 
     /// How log lines look
-    #[arg(long, value_name = "FORMAT", env = "FIELDWARD_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text, help_heading = "Log")]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        env = "FIELDWARD_LOG_FORMAT",
+        value_enum,
+        default_value_t = LogFormat::Text,
+        help_heading = "Log",
+    )]
     log_format: LogFormat,
-    /// What is logged: error, warn, info, debug, trace, or directives such as `info,fieldward=debug`
-    #[arg(long, value_name = "LEVEL", env = "FIELDWARD_LOG_LEVEL", default_value = "info", help_heading = "Log")]
+    /// What is logged: error, warn, info, debug, trace, or directives such as
+    /// `info,fieldward=debug`
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        env = "FIELDWARD_LOG_LEVEL",
+        default_value = "info",
+        help_heading = "Log"
+    )]
     log_level: String,
 }
 
@@ -124,7 +261,8 @@ enum LogFormat {
     Json,
 }
 
-/// Serves until a signal ends it: 0 on a clean stop, 1 if requests had to be cut, 130 or 143 on a second signal.
+/// Serves until a signal ends it: 0 on a clean stop, 1 if requests had to be cut, 130 or 143 on a
+/// second signal.
 ///
 /// # Errors
 /// The configuration cannot be used; each line says what and where.
@@ -157,7 +295,8 @@ async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result
             None => certificate(&args)?.0,
         };
         let (rules_of, exempt) = (args.rules.clone(), args.exempt.clone());
-        let config = cluster::configured(config(args, certificate, files), &mode, &rules_of, &exempt);
+        let config =
+            cluster::configured(config(args, certificate, files), &mode, &rules_of, &exempt);
         let bound = config.bind(rules).await.map_err(|error| with_option(&error))?;
         announce(&bound, &names, None, &to_try);
         // Ended with the runtime.
@@ -165,7 +304,8 @@ async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result
         return Ok(bound.serve(signals).await);
     }
     let (certificate, ca) = certificate(&args)?;
-    let bound = config(args, certificate, files).bind(rules).await.map_err(|error| with_option(&error))?;
+    let bound =
+        config(args, certificate, files).bind(rules).await.map_err(|error| with_option(&error))?;
     announce(&bound, &names, ca.as_ref(), &to_try);
     Ok(bound.serve(signals).await)
 }
@@ -181,12 +321,19 @@ fn load_rules(args: &Args) -> anyhow::Result<(RuleSet, Fingerprint)> {
 }
 
 /// What is compiled in does not change.
-fn reloading(rules: &RuleArgs, exempt: &ExemptArgs, started_with: Fingerprint, every: Duration) -> Option<reload::Source> {
+fn reloading(
+    rules: &RuleArgs,
+    exempt: &ExemptArgs,
+    started_with: Fingerprint,
+    every: Duration,
+) -> Option<reload::Source> {
     if rules.paths.is_empty() {
         return None;
     }
     let files = rules.clone();
-    let read = move || files.documents().map(Into::into).map_err(|error| escape_control(&format!("{error:#}")));
+    let read = move || {
+        files.documents().map(Into::into).map_err(|error| escape_control(&format!("{error:#}")))
+    };
     Some(reload::Source {
         builtin: rules.builtin(),
         exemptions: exempt.exemptions(),
@@ -233,7 +380,11 @@ fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
             idle: args.idle_timeout,
             connections: args.max_connections,
         },
-        bodies: body::Limits { cap: args.max_body, timeout: args.body_timeout, memory: args.body_memory },
+        bodies: body::Limits {
+            cap: args.max_body,
+            timeout: args.body_timeout,
+            memory: args.body_memory,
+        },
         recording: args.record.map(|folder| record::Recording {
             folder,
             most_files: args.record_max_files as usize,
@@ -265,10 +416,12 @@ fn summary(rules: &[String]) -> String {
     }
 }
 
-/// Says where everything is: in the log, and for people on standard output. Where that is no terminal, the log has the command to try too.
+/// Says where everything is: in the log, and for people on standard output. Where that is no
+/// terminal, the log has the command to try too.
 fn announce(bound: &Bound, rules: &[String], ca: Option<&CaFile>, to_try: &ToTry) {
     let address = bound.address();
-    let (reviews, operations) = (format!("https://{address}/validate"), format!("http://{}", bound.ops_address()));
+    let (reviews, operations) =
+        (format!("https://{address}/validate"), format!("http://{}", bound.ops_address()));
     let (version, ca) = (env!("CARGO_PKG_VERSION"), ca.map(|ca| ca.path().display().to_string()));
     tracing::info!(version, rules = rules.join(","), reviews, operations, ca, "serving");
     let command = ca.as_ref().map(|ca| command(address, ca, to_try));
@@ -279,7 +432,8 @@ fn announce(bound: &Bound, rules: &[String], ca: Option<&CaFile>, to_try: &ToTry
         return;
     }
     let mut text = format!(
-        "fieldward {version} serves {}\nreviews:    {reviews}\noperations: {operations}/readyz, /livez, /metrics\n",
+        "fieldward {version} serves {}\nreviews:    {reviews}\noperations: {operations}/readyz, \
+         /livez, /metrics\n",
         summary(rules)
     );
     if let (Some(ca), Some(command)) = (ca, command) {
@@ -303,7 +457,10 @@ fn command(address: SocketAddr, ca: &str, to_try: &ToTry) -> String {
         ToTry::Example => format!("'{REVIEW}'"),
         ToTry::OwnReview => "@review.json".to_owned(),
     };
-    format!("curl --cacert {} -H 'Content-Type: application/json' -d {body} https://{reached}/validate", shell_word(ca))
+    format!(
+        "curl --cacert {} -H 'Content-Type: application/json' -d {body} https://{reached}/validate",
+        shell_word(ca)
+    )
 }
 
 /// What there is to send to a server with certain rules.
@@ -313,7 +470,11 @@ enum ToTry {
 }
 
 fn to_try(rules: &RuleSet) -> ToTry {
-    if admit(rules, REVIEW.as_bytes()).judgement().is_some() { ToTry::Example } else { ToTry::OwnReview }
+    if admit(rules, REVIEW.as_bytes()).judgement().is_some() {
+        ToTry::Example
+    } else {
+        ToTry::OwnReview
+    }
 }
 
 /// As one word for a shell.

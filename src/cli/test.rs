@@ -16,8 +16,10 @@ use suite::{Suite, Test};
 /// The options of `fieldward test`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code: 0 all as expected, 1 not all, 2 a suite is broken.\n\n\
-    A folder is searched for *.yaml, *.yml and *.json, with the folders in it. A file holds one UpdateCase, or UpdateRules:\n\
-    these are in force for the cases beside them and below, with the rules of --rules and the rules compiled in.")]
+    A folder is searched for *.yaml, *.yml and *.json, with the folders in it. A file holds one \
+    UpdateCase, or UpdateRules:\n\
+    these are in force for the cases beside them and below, with the rules of --rules and the \
+    rules compiled in.")]
 pub struct Args {
     /// Case files, and folders of them
     #[arg(value_name = "PATH", required = true)]
@@ -37,7 +39,8 @@ pub struct Args {
 /// Rules that cannot be read. Of a broken suite every other case is run.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     args.rules.load()?;
-    let Suite { tests, errors } = Suite::find(&args.paths, args.rules.builtin(), &args.rules.documents()?, &args.exempt);
+    let Suite { tests, errors } =
+        Suite::find(&args.paths, args.rules.builtin(), &args.rules.documents()?, &args.exempt);
     let outcomes: Vec<Outcome<'_>> = tests.iter().map(Outcome::of).collect();
     let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
     match args.output {
@@ -46,7 +49,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             output::print(&summary(outcomes.len() - failed, failed))?;
         }
         Format::Json => {
-            output::print_json(&Report { passed: outcomes.len() - failed, failed, errors: &errors, cases: &outcomes })?;
+            output::print_json(&Report {
+                passed: outcomes.len() - failed,
+                failed,
+                errors: &errors,
+                cases: &outcomes,
+            })?;
         }
     }
     for error in &errors {
@@ -98,7 +106,9 @@ impl<'a> Outcome<'a> {
             return format!("{}      {}\n", styled(GOOD, "ok"), self.name);
         };
         let mut text = format!("{}  {} ({})\n", styled(BAD.bold(), "FAILED"), self.name, self.file);
-        for ((what, expected), (_, got)) in expected.parts().into_iter().zip(got.parts()).filter(|(expected, got)| expected != got) {
+        for ((what, expected), (_, got)) in
+            expected.parts().into_iter().zip(got.parts()).filter(|(expected, got)| expected != got)
+        {
             let separator = if got.starts_with('\n') { "\n  got" } else { ", got" };
             let space = |text: &str| if text.starts_with('\n') { "" } else { " " };
             text += &format!(

@@ -17,7 +17,13 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     kubeconfig: Option<PathBuf>,
     /// The name of the ValidatingWebhookConfigurations (NAME, NAME-2 and so on) and of the Lease
-    #[arg(long, value_name = "NAME", env = "FIELDWARD_REGISTRATION", default_value = "fieldward", value_parser = dns_label)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "FIELDWARD_REGISTRATION",
+        default_value = "fieldward",
+        value_parser = dns_label,
+    )]
     registration: String,
     /// The namespace of the Secret and the Lease
     #[arg(long, value_name = "NAME", default_value = "fieldward", value_parser = dns_label)]
@@ -34,7 +40,11 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let access = Access { kubeconfig: args.kubeconfig.clone(), context: None };
-    let traces = Traces { name: args.registration.clone(), namespace: args.service_namespace.clone(), secret: args.tls_secret.clone() };
+    let traces = Traces {
+        name: args.registration.clone(),
+        namespace: args.service_namespace.clone(),
+        secret: args.tls_secret.clone(),
+    };
     let mut lines = String::new();
     let tell = |what: &str, removed: Removed| {
         lines += &match removed {

@@ -1,4 +1,5 @@
-//! Errors of the API server as one short sentence and a class. No log line and no status holds the debug output of an error type.
+//! Errors of the API server as one short sentence and a class. No log line and no status holds the
+//! debug output of an error type.
 
 use std::error::Error;
 use std::fmt;
@@ -34,8 +35,15 @@ pub enum ErrorClass {
 
 impl ErrorClass {
     /// All classes.
-    pub const ALL: [Self; 7] =
-        [Self::Forbidden, Self::Invalid, Self::Conflict, Self::NotFound, Self::Timeout, Self::Unreachable, Self::Other];
+    pub const ALL: [Self; 7] = [
+        Self::Forbidden,
+        Self::Invalid,
+        Self::Conflict,
+        Self::NotFound,
+        Self::Timeout,
+        Self::Unreachable,
+        Self::Other,
+    ];
 
     /// The class as the value of a label.
     pub const fn as_str(self) -> &'static str {
@@ -80,7 +88,9 @@ impl ApiError {
         let class = ErrorClass::of_status(status);
         let message = short(&status.message);
         let sentence = match (class, status.code) {
-            (ErrorClass::Forbidden, 401) => format!("the API server does not accept the credentials: {message}"),
+            (ErrorClass::Forbidden, 401) => {
+                format!("the API server does not accept the credentials: {message}")
+            }
             (ErrorClass::Forbidden, _) => format!("forbidden: {message}"),
             (ErrorClass::Invalid, _) => format!("the API server refuses the request: {message}"),
             (ErrorClass::Conflict, _) => format!("conflict: {message}"),
@@ -93,14 +103,20 @@ impl ApiError {
 
     /// An error of the connection, or of what came over it.
     fn of_transport(error: &(dyn Error + 'static)) -> Self {
-        let unreachable =
-            |reason: &str| Self { class: ErrorClass::Unreachable, sentence: short(&format!("cannot reach the API server: {reason}")) };
+        let unreachable = |reason: &str| Self {
+            class: ErrorClass::Unreachable,
+            sentence: short(&format!("cannot reach the API server: {reason}")),
+        };
         if let Some(words) = certificate_fault(error) {
             return unreachable(words);
         }
-        let timed_out = find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
+        let timed_out =
+            find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
         if timed_out {
-            return Self { class: ErrorClass::Timeout, sentence: "the API server did not answer in time".to_owned() };
+            return Self {
+                class: ErrorClass::Timeout,
+                sentence: "the API server did not answer in time".to_owned(),
+            };
         }
         match find::<io::Error>(error) {
             Some(io) => unreachable(&io.to_string()),
@@ -121,9 +137,10 @@ impl From<&kube::Error> for ApiError {
     fn from(error: &kube::Error) -> Self {
         match error {
             kube::Error::Api(status) => Self::of_status(status),
-            kube::Error::HyperError(_) | kube::Error::Service(_) | kube::Error::ReadEvents(_) | kube::Error::RustlsTls(_) => {
-                Self::of_transport(error)
-            }
+            kube::Error::HyperError(_)
+            | kube::Error::Service(_)
+            | kube::Error::ReadEvents(_)
+            | kube::Error::RustlsTls(_) => Self::of_transport(error),
             _ => Self { class: ErrorClass::Other, sentence: short(&chain(error)) },
         }
     }
@@ -139,9 +156,9 @@ impl From<&watcher::Error> for ApiError {
     fn from(error: &watcher::Error) -> Self {
         match error {
             watcher::Error::WatchError(status) => Self::of_status(status),
-            watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) | watcher::Error::WatchFailed(error) => {
-                error.into()
-            }
+            watcher::Error::InitialListFailed(error)
+            | watcher::Error::WatchStartFailed(error)
+            | watcher::Error::WatchFailed(error) => error.into(),
             watcher::Error::NoResourceVersion => Self::other(error),
         }
     }
@@ -188,14 +205,18 @@ pub(super) fn certificate_fault(error: &(dyn Error + 'static)) -> Option<&'stati
     })?;
     Some(match invalid {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "its certificate comes from none of the CAs that the kubeconfig names (certificate-authority-data)"
+            "its certificate comes from none of the CAs that the kubeconfig names \
+             (certificate-authority-data)"
         }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate has expired",
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired"
+        }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             "its certificate is not valid yet: compare the clocks"
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "its certificate is for another name; write that as the server, or as tls-server-name in the kubeconfig"
+            "its certificate is for another name; write that as the server, or as tls-server-name \
+             in the kubeconfig"
         }
         CertificateError::Other(OtherError(other)) if other.to_string() == "CaUsedAsEndEntity" => {
             "it shows the certificate of a CA as its own; give it one that the CA has signed"
@@ -242,15 +263,34 @@ mod tests {
     fn every_error_is_a_sentence_and_a_class() {
         let table = [
             (api(403, "pods is forbidden"), ErrorClass::Forbidden, "forbidden: pods is forbidden"),
-            (api(401, "Unauthorized"), ErrorClass::Forbidden, "the API server does not accept the credentials: Unauthorized"),
-            (api(422, "x is invalid"), ErrorClass::Invalid, "the API server refuses the request: x is invalid"),
+            (
+                api(401, "Unauthorized"),
+                ErrorClass::Forbidden,
+                "the API server does not accept the credentials: Unauthorized",
+            ),
+            (
+                api(422, "x is invalid"),
+                ErrorClass::Invalid,
+                "the API server refuses the request: x is invalid",
+            ),
             (api(409, "modified"), ErrorClass::Conflict, "conflict: modified"),
             (api(404, "gone"), ErrorClass::NotFound, "not found: gone"),
             (api(504, ""), ErrorClass::Timeout, "the API server did not answer in time"),
-            (api(500, "etcd\n is away"), ErrorClass::Other, "the API server failed with code 500: etcd\\u000a is away"),
-            (service(io::Error::from(io::ErrorKind::TimedOut)), ErrorClass::Timeout, "the API server did not answer in time"),
             (
-                service(io::Error::other(io::Error::new(io::ErrorKind::ConnectionRefused, "connection refused"))),
+                api(500, "etcd\n is away"),
+                ErrorClass::Other,
+                "the API server failed with code 500: etcd\\u000a is away",
+            ),
+            (
+                service(io::Error::from(io::ErrorKind::TimedOut)),
+                ErrorClass::Timeout,
+                "the API server did not answer in time",
+            ),
+            (
+                service(io::Error::other(io::Error::new(
+                    io::ErrorKind::ConnectionRefused,
+                    "connection refused",
+                ))),
                 ErrorClass::Unreachable,
                 "cannot reach the API server: connection refused",
             ),
@@ -269,12 +309,18 @@ mod tests {
             (CertificateError::Expired, Some("expired")),
             (CertificateError::NotValidYet, Some("the clocks")),
             (CertificateError::NotValidForName, Some("another name")),
-            (CertificateError::Other(OtherError(Arc::new(io::Error::other("CaUsedAsEndEntity")))), Some("of a CA")),
+            (
+                CertificateError::Other(OtherError(Arc::new(io::Error::other(
+                    "CaUsedAsEndEntity",
+                )))),
+                Some("of a CA"),
+            ),
             (CertificateError::Revoked, None),
         ];
         for (fault, expected) in table {
             // As the layers of a client wrap it.
-            let error = io::Error::other(io::Error::other(rustls::Error::InvalidCertificate(fault)));
+            let error =
+                io::Error::other(io::Error::other(rustls::Error::InvalidCertificate(fault)));
             let words = certificate_fault(&error);
             assert_eq!(words.is_some(), expected.is_some(), "{words:?}");
             assert!(words.unwrap_or_default().contains(expected.unwrap_or_default()), "{words:?}");
@@ -284,8 +330,15 @@ mod tests {
 
     #[test]
     fn an_error_is_reported_once_until_recovery() {
-        let (mut complaint, first, second) = (Once::default(), ApiError::other(&"one"), ApiError::other(&"other"));
-        assert_eq!([complaint.is_new(&first), complaint.is_new(&first), complaint.is_new(&second)], [true, false, true]);
-        assert_eq!([complaint.recovered(), complaint.recovered(), complaint.is_new(&second)], [true, false, true]);
+        let (mut complaint, first, second) =
+            (Once::default(), ApiError::other(&"one"), ApiError::other(&"other"));
+        assert_eq!(
+            [complaint.is_new(&first), complaint.is_new(&first), complaint.is_new(&second)],
+            [true, false, true]
+        );
+        assert_eq!(
+            [complaint.recovered(), complaint.recovered(), complaint.is_new(&second)],
+            [true, false, true]
+        );
     }
 }

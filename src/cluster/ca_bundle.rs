@@ -18,9 +18,11 @@ impl CaBundle {
         }
         let mut count = 0;
         for certificate in CertificateDer::pem_slice_iter(&pem) {
-            let certificate = certificate.map_err(|error| NotABundle(format!("broken PEM ({error})")))?;
-            x509_parser::parse_x509_certificate(&certificate)
-                .map_err(|error| NotABundle(format!("no X.509 certificate in a block ({error})")))?;
+            let certificate =
+                certificate.map_err(|error| NotABundle(format!("broken PEM ({error})")))?;
+            x509_parser::parse_x509_certificate(&certificate).map_err(|error| {
+                NotABundle(format!("no X.509 certificate in a block ({error})"))
+            })?;
             count += 1;
         }
         if count == 0 {
@@ -51,7 +53,9 @@ mod tests {
 
     #[test]
     fn a_bundle_holds_certificates_and_no_key() {
-        let pem = |kind: &str| format!("-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n").into_bytes();
+        let pem = |kind: &str| {
+            format!("-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n").into_bytes()
+        };
         for (bytes, found) in [
             (Vec::new(), "found none"),
             (b"hello".to_vec(), "found none"),
@@ -60,7 +64,8 @@ mod tests {
             (pem("CERTIFICATE"), "no X.509 certificate"),
             (b"-----BEGIN CERTIFICATE-----\nAAAA\n".to_vec(), "broken PEM"),
         ] {
-            let error = CaBundle::parse(bytes).err().map(|error| error.to_string()).unwrap_or_default();
+            let error =
+                CaBundle::parse(bytes).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(error.contains(found), "{error}");
         }
     }

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256, SanType,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
 };
 use time::OffsetDateTime;
 
@@ -21,7 +21,8 @@ pub enum Subject {
     Ip(IpAddr),
 }
 
-/// A CA and a server certificate that it issued, all in PEM. The CA's key is gone: it issues nothing else.
+/// A CA and a server certificate that it issued, all in PEM. The CA's key is gone: it issues
+/// nothing else.
 #[derive(Clone)]
 pub struct Issued {
     /// What clients trust: a `caBundle`.
@@ -49,11 +50,16 @@ pub enum IssueError {
     Refused(#[from] rcgen::Error),
 }
 
-/// Makes a CA and a server certificate, both ECDSA P-256 and both valid from five minutes before `now` for `lifetime` after it.
+/// Makes a CA and a server certificate, both ECDSA P-256 and both valid from five minutes before
+/// `now` for `lifetime` after it.
 ///
 /// # Errors
 /// No subject, or a DNS name that is not ASCII.
-pub fn issue(subjects: &[Subject], now: SystemTime, lifetime: Duration) -> Result<Issued, IssueError> {
+pub fn issue(
+    subjects: &[Subject],
+    now: SystemTime,
+    lifetime: Duration,
+) -> Result<Issued, IssueError> {
     let authority = Authority::new(now, lifetime)?;
     let (certificate, key) = authority.certificate(subjects, now, lifetime)?;
     Ok(Issued { ca: authority.pem, certificate, key })
@@ -95,10 +101,16 @@ impl Authority {
     ///
     /// # Errors
     /// No subject, or a DNS name that is not ASCII.
-    pub fn certificate(&self, subjects: &[Subject], now: SystemTime, lifetime: Duration) -> Result<(String, String), IssueError> {
+    pub fn certificate(
+        &self,
+        subjects: &[Subject],
+        now: SystemTime,
+        lifetime: Duration,
+    ) -> Result<(String, String), IssueError> {
         let first = subjects.first().ok_or(IssueError::NoName)?;
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-        let certificate = leaf(first, subjects, validity(now, lifetime))?.signed_by(&key, &self.issuer)?;
+        let certificate =
+            leaf(first, subjects, validity(now, lifetime))?.signed_by(&key, &self.issuer)?;
         Ok((certificate.pem(), key.serialize_pem()))
     }
 
@@ -120,8 +132,13 @@ fn ca(validity: (OffsetDateTime, OffsetDateTime)) -> CertificateParams {
     params
 }
 
-fn leaf(first: &Subject, subjects: &[Subject], validity: (OffsetDateTime, OffsetDateTime)) -> Result<CertificateParams, IssueError> {
-    // Clients look at the alternative names alone; the common name is for people, and at most 64 characters (RFC 5280 appendix A).
+fn leaf(
+    first: &Subject,
+    subjects: &[Subject],
+    validity: (OffsetDateTime, OffsetDateTime),
+) -> Result<CertificateParams, IssueError> {
+    // Clients look at the alternative names alone; the common name is for people, and at most 64
+    // characters (RFC 5280 appendix A).
     let common_name = match first {
         Subject::Dns(name) if name.len() <= 64 => name.clone(),
         Subject::Dns(_) => "fieldward".to_owned(),
@@ -141,7 +158,10 @@ fn leaf(first: &Subject, subjects: &[Subject], validity: (OffsetDateTime, Offset
     Ok(params)
 }
 
-fn params(common_name: &str, (not_before, not_after): (OffsetDateTime, OffsetDateTime)) -> CertificateParams {
+fn params(
+    common_name: &str,
+    (not_before, not_after): (OffsetDateTime, OffsetDateTime),
+) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, common_name);
@@ -159,7 +179,8 @@ mod tests {
 
     fn issued() -> Issued {
         let now = SystemTime::UNIX_EPOCH + 20_000 * DAY;
-        let subjects = [Subject::Dns("localhost".to_owned()), Subject::Ip("127.0.0.1".parse().unwrap())];
+        let subjects =
+            [Subject::Dns("localhost".to_owned()), Subject::Ip("127.0.0.1".parse().unwrap())];
         issue(&subjects, now, 365 * DAY).unwrap()
     }
 
@@ -186,8 +207,13 @@ mod tests {
             assert!(leaf.extended_key_usage().unwrap().unwrap().value.server_auth);
             assert!(leaf.key_usage().unwrap().unwrap().value.digital_signature());
             let names = &leaf.subject_alternative_name().unwrap().unwrap().value.general_names;
-            assert_eq!(names, &[GeneralName::DNSName("localhost"), GeneralName::IPAddress(&[127, 0, 0, 1])]);
-            let tied = |extension: &ParsedExtension<'_>| matches!(extension, ParsedExtension::AuthorityKeyIdentifier(_));
+            assert_eq!(
+                names,
+                &[GeneralName::DNSName("localhost"), GeneralName::IPAddress(&[127, 0, 0, 1])]
+            );
+            let tied = |extension: &ParsedExtension<'_>| {
+                matches!(extension, ParsedExtension::AuthorityKeyIdentifier(_))
+            };
             assert!(leaf.extensions().iter().any(|extension| tied(extension.parsed_extension())));
         });
     }
@@ -207,6 +233,9 @@ mod tests {
     #[test]
     fn without_a_name_there_is_no_certificate() {
         let error = issue(&[], SystemTime::UNIX_EPOCH + DAY, DAY).unwrap_err();
-        assert_eq!(error.to_string(), "no name for the certificate; expected at least one DNS name or address");
+        assert_eq!(
+            error.to_string(),
+            "no name for the certificate; expected at least one DNS name or address"
+        );
     }
 }

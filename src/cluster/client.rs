@@ -74,11 +74,14 @@ impl Cluster {
     /// # Errors
     /// A kubeconfig that cannot be read or used, or none where there is no service account either.
     pub async fn find(access: &Access) -> Result<Self, ClusterError> {
-        let options = KubeConfigOptions { context: access.context.clone(), ..KubeConfigOptions::default() };
+        let options =
+            KubeConfigOptions { context: access.context.clone(), ..KubeConfigOptions::default() };
         let unusable = |error: &(dyn Error + 'static)| ClusterError::Access(chain(error));
         let config = if let Some(path) = &access.kubeconfig {
             let kubeconfig = Kubeconfig::read_from(path).map_err(|error| unusable(&error))?;
-            kube::Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| unusable(&error))?
+            kube::Config::from_custom_kubeconfig(kubeconfig, &options)
+                .await
+                .map_err(|error| unusable(&error))?
         } else if access.context.is_some() {
             kube::Config::from_kubeconfig(&options).await.map_err(|error| unusable(&error))?
         } else {
@@ -99,7 +102,8 @@ impl Cluster {
         &self.address
     }
 
-    /// What it serves of these groups; of all if `*` is among them. Groups that it does not serve are left out.
+    /// What it serves of these groups; of all if `*` is among them. Groups that it does not serve
+    /// are left out.
     ///
     /// # Errors
     /// What it was asked for and did not tell.
@@ -108,25 +112,46 @@ impl Cluster {
         let documents = self.documents().await?;
         let mut groups = Vec::new();
         if is_wanted("") {
-            let core = self.client.list_core_api_versions().await.map_err(|error| self.failed("the versions of the core group", &error))?;
-            let names = core.versions.into_iter().map(|version| (format!("api/{version}"), version));
+            let core = self
+                .client
+                .list_core_api_versions()
+                .await
+                .map_err(|error| self.failed("the versions of the core group", &error))?;
+            let names =
+                core.versions.into_iter().map(|version| (format!("api/{version}"), version));
             groups.push(self.group("", names.collect(), &documents).await?);
         }
-        let served = self.client.list_api_groups().await.map_err(|error| self.failed("the groups", &error))?;
+        let served = self
+            .client
+            .list_api_groups()
+            .await
+            .map_err(|error| self.failed("the groups", &error))?;
         for group in served.groups.into_iter().filter(|group| is_wanted(&group.name)) {
-            let names = group.versions.into_iter().map(|version| (format!("apis/{}", version.group_version), version.version));
+            let names = group
+                .versions
+                .into_iter()
+                .map(|version| (format!("apis/{}", version.group_version), version.version));
             groups.push(self.group(&group.name, names.collect(), &documents).await?);
         }
         Ok(groups)
     }
 
-    async fn group(&self, name: &str, versions: Vec<(String, String)>, documents: &Value) -> Result<Group, ClusterError> {
+    async fn group(
+        &self,
+        name: &str,
+        versions: Vec<(String, String)>,
+        documents: &Value,
+    ) -> Result<Group, ClusterError> {
         let mut group = Group { name: name.to_owned(), versions: Vec::new() };
         for (path, version) in versions {
             let resources = self.get(&format!("/{path}")).await?;
-            let resources = serde_json::from_value(resources).map_err(|error| self.failed(&format!("/{path}"), &error))?;
-            let address = documents.get("paths").and_then(|paths| paths.get(&path)?.get("serverRelativeURL")?.as_str());
-            // Asked for by the hash of a document that has changed since, the API server redirects without a body.
+            let resources = serde_json::from_value(resources)
+                .map_err(|error| self.failed(&format!("/{path}"), &error))?;
+            let address = documents
+                .get("paths")
+                .and_then(|paths| paths.get(&path)?.get("serverRelativeURL")?.as_str());
+            // Asked for by the hash of a document that has changed since, the API server redirects
+            // without a body.
             let document = match address.and_then(|address| address.split('?').next()) {
                 Some(address) => Some(self.get(address).await?),
                 None => None,
@@ -136,13 +161,15 @@ impl Cluster {
         Ok(group)
     }
 
-    /// The addresses of the `OpenAPI` v3 documents by their paths, such as `apis/apps/v1`. An address changes with the document.
+    /// The addresses of the `OpenAPI` v3 documents by their paths, such as `apis/apps/v1`. An
+    /// address changes with the document.
     ///
     /// # Errors
     /// The list cannot be read.
     pub async fn document_addresses(&self) -> Result<BTreeMap<String, String>, ClusterError> {
         let documents = self.documents().await?;
-        let address = |document: &Value| Some(document.get("serverRelativeURL")?.as_str()?.to_owned());
+        let address =
+            |document: &Value| Some(document.get("serverRelativeURL")?.as_str()?.to_owned());
         let paths = documents.get("paths").and_then(Value::as_object).into_iter().flatten();
         Ok(paths.filter_map(|(path, document)| Some((path.clone(), address(document)?))).collect())
     }
@@ -153,7 +180,8 @@ impl Cluster {
     }
 
     async fn get(&self, path: &str) -> Result<Value, ClusterError> {
-        let request = Request::get(path).body(Vec::new()).map_err(|error| self.failed(path, &error))?;
+        let request =
+            Request::get(path).body(Vec::new()).map_err(|error| self.failed(path, &error))?;
         self.client.request(request).await.map_err(|error| self.failed(path, &error))
     }
 

@@ -1,5 +1,6 @@
-//! What a process does in the cluster by itself: it follows the rules there, keeps the registration and the certificates, and says what
-//! became of each rule. Any number of replicas follow; the one that holds the lease writes.
+//! What a process does in the cluster by itself: it follows the rules there, keeps the registration
+//! and the certificates, and says what became of each rule. Any number of replicas follow; the one
+//! that holds the lease writes.
 
 mod follow;
 mod health;
@@ -39,7 +40,8 @@ pub use schemas::Lacking;
 pub use settings::{Certificates, Followed, Made, Settings};
 pub use state::RegistrationState;
 
-/// How long a lease holds without being renewed, and how long before its end it is: another replica takes over within the first.
+/// How long a lease holds without being renewed, and how long before its end it is: another replica
+/// takes over within the first.
 const LEASE: Duration = Duration::from_secs(15);
 const RENEWAL: Duration = Duration::from_secs(5);
 
@@ -60,7 +62,11 @@ impl Control {
     ///
     /// # Errors
     /// No cluster to ask.
-    pub async fn start(access: &Access, settings: Settings, metrics: ClusterMetrics) -> Result<Self, ClusterError> {
+    pub async fn start(
+        access: &Access,
+        settings: Settings,
+        metrics: ClusterMetrics,
+    ) -> Result<Self, ClusterError> {
         let cluster = Cluster::find(access).await?;
         let client = cluster.clone().into_client();
         let mut tasks = JoinSet::new();
@@ -68,22 +74,33 @@ impl Control {
         let (secret_sender, secret) = watch::channel(None);
         let (kept_sender, certificates) = watch::channel(None);
         let (registrations_sender, registrations) = watch::channel(None);
-        let [rules_errors, registrations_errors, secret_errors] = std::array::from_fn(|_| WatchErrors::new(&metrics));
+        let [rules_errors, registrations_errors, secret_errors] =
+            std::array::from_fn(|_| WatchErrors::new(&metrics));
         let [rules_error, registrations_error, secret_error] =
             [&rules_errors, &registrations_errors, &secret_errors].map(WatchErrors::subscribe);
 
-        let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::erase::<UpdateRule>(&()));
+        let api: Api<DynamicObject> =
+            Api::all_with(client.clone(), &ApiResource::erase::<UpdateRule>(&()));
         let keep = |object: DynamicObject| Arc::new(RuleObject::of(&object));
-        tasks.spawn(follow::all("UpdateRules", api, watcher::Config::default(), rules_errors, keep, move |objects| {
-            let objects: Vec<Arc<RuleObject>> = objects.values().cloned().collect();
-            rules_sender.send_if_modified(|known| {
-                let differs = known.as_ref().is_none_or(|known: &Arc<Vec<Arc<RuleObject>>>| **known != objects);
-                if differs {
-                    *known = Some(Arc::new(objects));
-                }
-                differs
-            });
-        }));
+        tasks.spawn(follow::all(
+            "UpdateRules",
+            api,
+            watcher::Config::default(),
+            rules_errors,
+            keep,
+            move |objects| {
+                let objects: Vec<Arc<RuleObject>> = objects.values().cloned().collect();
+                rules_sender.send_if_modified(|known| {
+                    let differs = known
+                        .as_ref()
+                        .is_none_or(|known: &Arc<Vec<Arc<RuleObject>>>| **known != objects);
+                    if differs {
+                        *known = Some(Arc::new(objects));
+                    }
+                    differs
+                });
+            },
+        ));
 
         let without_history = |mut object: ValidatingWebhookConfiguration| {
             object.metadata.managed_fields = None;
@@ -92,12 +109,24 @@ impl Control {
         let api: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
         let own = watcher::Config::default().labels(&format!("{}={}", LABEL.0, LABEL.1));
         let name = settings.name.clone();
-        tasks.spawn(follow::all("ValidatingWebhookConfigurations", api, own, registrations_errors, without_history, move |all| {
-            let is_own = |found: &str| (1..=MOST_CONFIGURATIONS).any(|number| numbered(&name, number) == found);
-            let own: Registrations =
-                all.iter().filter(|(found, _)| is_own(found)).map(|(name, found)| (name.clone(), found.clone())).collect();
-            registrations_sender.send_replace(Some(Arc::new(own)));
-        }));
+        tasks.spawn(follow::all(
+            "ValidatingWebhookConfigurations",
+            api,
+            own,
+            registrations_errors,
+            without_history,
+            move |all| {
+                let is_own = |found: &str| {
+                    (1..=MOST_CONFIGURATIONS).any(|number| numbered(&name, number) == found)
+                };
+                let own: Registrations = all
+                    .iter()
+                    .filter(|(found, _)| is_own(found))
+                    .map(|(name, found)| (name.clone(), found.clone()))
+                    .collect();
+                registrations_sender.send_replace(Some(Arc::new(own)));
+            },
+        ));
 
         if let Certificates::Managed { secret, .. } = &settings.certificates {
             let api: Api<Secret> = Api::namespaced(client.clone(), &settings.namespace);
@@ -113,15 +142,33 @@ impl Control {
                     match secret.as_ref().map(TlsBundle::of) {
                         Some(Ok(kept)) => drop(kept_sender.send_replace(Some(Arc::new(kept)))),
                         // What was read before goes on being shown.
-                        Some(Err(error)) => tracing::error!(%error, "the certificates in the Secret cannot be used"),
+                        Some(Err(error)) => {
+                            tracing::error!(%error, "the certificates in the Secret cannot be used");
+                        }
                         None => {}
                     }
                     secret_sender.send_replace(Some(Arc::new(secret)));
                 },
             ));
         }
-        let followed = Followed { rules, certificates, registrations, rules_error, registrations_error, secret_error };
-        Ok(Self { cluster, client, settings, tasks, followed, secret, state: watch::Sender::default(), metrics })
+        let followed = Followed {
+            rules,
+            certificates,
+            registrations,
+            rules_error,
+            registrations_error,
+            secret_error,
+        };
+        Ok(Self {
+            cluster,
+            client,
+            settings,
+            tasks,
+            followed,
+            secret,
+            state: watch::Sender::default(),
+            metrics,
+        })
     }
 
     /// What is followed.
@@ -134,16 +181,48 @@ impl Control {
         self.state.subscribe()
     }
 
-    /// Follows on, and writes while it holds the lease; for ever. `lacking` says what the schemas lack of the rules.
-    pub async fn run(mut self, made: Made, denials: Option<mpsc::Receiver<Denial>>, lacking: Arc<Lacking>) {
+    /// Follows on, and writes while it holds the lease; for ever. `lacking` says what the schemas
+    /// lack of the rules.
+    pub async fn run(
+        mut self,
+        made: Made,
+        denials: Option<mpsc::Receiver<Denial>>,
+        lacking: Arc<Lacking>,
+    ) {
         if let Some(denials) = denials {
-            self.tasks.spawn(events::tell(self.client.clone(), self.settings.identity.clone(), denials, self.metrics.clone()));
+            self.tasks.spawn(events::tell(
+                self.client.clone(),
+                self.settings.identity.clone(),
+                denials,
+                self.metrics.clone(),
+            ));
         }
-        self.tasks.spawn(health::observe(self.followed.clone(), self.state.subscribe(), self.metrics.clone()));
+        self.tasks.spawn(health::observe(
+            self.followed.clone(),
+            self.state.subscribe(),
+            self.metrics.clone(),
+        ));
         let (sender, schemas) = watch::channel(Arc::default());
-        self.tasks.spawn(schemas::follow(self.cluster, made.rules.clone(), self.state.subscribe(), lacking, sender));
-        let channels = lead::Channels { followed: self.followed, secret: self.secret, made, schemas, state: self.state };
-        let lead = lead::Lead::new(self.client.clone(), self.settings.clone(), channels, self.metrics.clone());
+        self.tasks.spawn(schemas::follow(
+            self.cluster,
+            made.rules.clone(),
+            self.state.subscribe(),
+            lacking,
+            sender,
+        ));
+        let channels = lead::Channels {
+            followed: self.followed,
+            secret: self.secret,
+            made,
+            schemas,
+            state: self.state,
+        };
+        let lead = lead::Lead::new(
+            self.client.clone(),
+            self.settings.clone(),
+            channels,
+            self.metrics.clone(),
+        );
         let errors = LeaseErrors { complaint: Once::default(), metrics: self.metrics };
         self.tasks.spawn(hold(self.client, self.settings, lead, errors));
         while let Some(ended) = self.tasks.join_next().await {

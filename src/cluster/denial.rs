@@ -20,7 +20,8 @@ impl Denials {
         (Self(sender), receiver)
     }
 
-    /// Queues the denials of a reply without waiting. A full queue drops them: an Event is a hint, not a record.
+    /// Queues the denials of a reply without waiting. A full queue drops them: an Event is a hint,
+    /// not a record.
     pub fn offer(&self, reply: &Reply, review: &[u8]) {
         let Ok(place) = self.0.try_reserve() else { return };
         if let Some(denial) = Denial::of(reply, review) {
@@ -39,7 +40,8 @@ pub struct Denial {
 }
 
 impl Denial {
-    /// Of what was replied to a review; none if it was allowed, is a trial, or does not tell of which object it is.
+    /// Of what was replied to a review; none if it was allowed, is a trial, or does not tell of
+    /// which object it is.
     pub fn of(reply: &Reply, review: &[u8]) -> Option<Self> {
         if reply.allowed() != Some(false) {
             return None;
@@ -127,7 +129,8 @@ mod tests {
 
     #[test]
     fn an_object_is_named_as_it_was_asked_for() {
-        let told = |request: &str| ObjectReference::of(format!(r#"{{"request":{request}}}"#).as_bytes());
+        let told =
+            |request: &str| ObjectReference::of(format!(r#"{{"request":{request}}}"#).as_bytes());
         let whole = r#"{"kind":{"group":"g","version":"v1","kind":"K"},"namespace":"n","name":"o","dryRun":true,
             "oldObject":{"metadata":{"uid":"u","name":"o"},"spec":{}},"object":{"metadata":{"uid":"other"}}}"#;
         let text = |text: &str| text.to_owned();
@@ -148,7 +151,10 @@ mod tests {
             uid: String::new(),
             is_dry_run: false,
         };
-        assert_eq!(told(r#"{"kind":{"version":"v1","kind":"K"},"dryRun":null,"oldObject":null}"#), Some(least));
+        assert_eq!(
+            told(r#"{"kind":{"version":"v1","kind":"K"},"dryRun":null,"oldObject":null}"#),
+            Some(least)
+        );
         for broken in ["{}", "null", r#"{"kind":{"version":"v1"}}"#] {
             assert_eq!(told(broken), None, "{broken}");
         }

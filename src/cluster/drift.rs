@@ -4,31 +4,45 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::admissionregistration::v1 as api;
 
-/// What the webhooks of a configuration have to be changed to, if what the API server has is not what was applied: others may have added
-/// webhooks, or selectors and conditions that were left out. A bundle that was left out is somebody else's and stays.
+/// What the webhooks of a configuration have to be changed to, if what the API server has is not
+/// what was applied: others may have added webhooks, or selectors and conditions that were left
+/// out. A bundle that was left out is somebody else's and stays.
 pub(super) fn correction(
     applied: &api::ValidatingWebhookConfiguration,
     found: &api::ValidatingWebhookConfiguration,
 ) -> Option<Vec<api::ValidatingWebhook>> {
-    let there: BTreeMap<&str, &api::ValidatingWebhook> = webhooks(found).map(|webhook| (webhook.name.as_str(), webhook)).collect();
+    let there: BTreeMap<&str, &api::ValidatingWebhook> =
+        webhooks(found).map(|webhook| (webhook.name.as_str(), webhook)).collect();
     let mut wanted: Vec<api::ValidatingWebhook> = webhooks(applied).cloned().collect();
     for webhook in &mut wanted {
         if webhook.client_config.ca_bundle.is_none() {
-            webhook.client_config.ca_bundle = there.get(webhook.name.as_str()).and_then(|there| there.client_config.ca_bundle.clone());
+            webhook.client_config.ca_bundle = there
+                .get(webhook.name.as_str())
+                .and_then(|there| there.client_config.ca_bundle.clone());
         }
     }
-    let is_there =
-        |webhook: &api::ValidatingWebhook| there.get(webhook.name.as_str()).is_some_and(|there| stored(webhook) == stored(there));
+    let is_there = |webhook: &api::ValidatingWebhook| {
+        there.get(webhook.name.as_str()).is_some_and(|there| stored(webhook) == stored(there))
+    };
     (wanted.len() != webhooks(found).count() || !wanted.iter().all(is_there)).then_some(wanted)
 }
 
 /// Whether a configuration is as it would be after it was applied.
-pub(super) fn is_applied(wanted: &api::ValidatingWebhookConfiguration, found: &api::ValidatingWebhookConfiguration) -> bool {
-    let has = |wanted: &Option<BTreeMap<String, String>>, found: &Option<BTreeMap<String, String>>| {
-        wanted.iter().flatten().all(|(key, value)| found.as_ref().and_then(|found| found.get(key)) == Some(value))
+pub(super) fn is_applied(
+    wanted: &api::ValidatingWebhookConfiguration,
+    found: &api::ValidatingWebhookConfiguration,
+) -> bool {
+    let has = |wanted: &Option<BTreeMap<String, String>>,
+               found: &Option<BTreeMap<String, String>>| {
+        wanted
+            .iter()
+            .flatten()
+            .all(|(key, value)| found.as_ref().and_then(|found| found.get(key)) == Some(value))
     };
     let (to_have, has_now) = (&wanted.metadata, &found.metadata);
-    has(&to_have.labels, &has_now.labels) && has(&to_have.annotations, &has_now.annotations) && correction(wanted, found).is_none()
+    has(&to_have.labels, &has_now.labels)
+        && has(&to_have.annotations, &has_now.annotations)
+        && correction(wanted, found).is_none()
 }
 
 /// Whether two webhooks ask for the same updates in the same way, whatever certificates they trust.
@@ -41,7 +55,9 @@ pub(super) fn asks_the_same(one: &api::ValidatingWebhook, other: &api::Validatin
     one.name == other.name && without_bundle(one) == without_bundle(other)
 }
 
-fn webhooks(configuration: &api::ValidatingWebhookConfiguration) -> impl Iterator<Item = &api::ValidatingWebhook> {
+fn webhooks(
+    configuration: &api::ValidatingWebhookConfiguration,
+) -> impl Iterator<Item = &api::ValidatingWebhook> {
     configuration.webhooks.iter().flatten()
 }
 
@@ -76,13 +92,21 @@ mod tests {
 
     /// A configuration with the webhook of a rule for widgets.
     fn registered() -> api::ValidatingWebhookConfiguration {
-        let text = "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {name: widget}\nspec:\n  matchConstraints:\n    resourceRules: \
-                    [{apiGroups: [example.com], apiVersions: [v1], resources: [widgets]}]\n  mutable: [spec.a]\n";
+        let text = "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {name: \
+                    widget}\nspec:\n  matchConstraints:\n    resourceRules: \
+                    [{apiGroups: [example.com], apiVersions: [v1], resources: \
+                    [widgets]}]\n  mutable: [spec.a]\n";
         let document = Document { origin: "rule.yaml".to_owned(), text: text.to_owned() };
         let rules = RuleSet::load(Builtin::Left, &[document]).expect("a rule");
-        let endpoint = Endpoint::Service { name: "s".to_owned(), namespace: "n".to_owned(), port: 443 };
-        let webhooks = rules.rules().map(|rule| webhook(rule, &endpoint, &Trust::Elsewhere, SideEffects::None).expect("a webhook"));
-        api::ValidatingWebhookConfiguration { webhooks: Some(webhooks.collect()), ..Default::default() }
+        let endpoint =
+            Endpoint::Service { name: "s".to_owned(), namespace: "n".to_owned(), port: 443 };
+        let webhooks = rules.rules().map(|rule| {
+            webhook(rule, &endpoint, &Trust::Elsewhere, SideEffects::None).expect("a webhook")
+        });
+        api::ValidatingWebhookConfiguration {
+            webhooks: Some(webhooks.collect()),
+            ..Default::default()
+        }
     }
 
     #[test]
@@ -90,7 +114,10 @@ mod tests {
         let applied = registered();
         let mut stored = applied.clone();
         for webhook in stored.webhooks.iter_mut().flatten() {
-            webhook.object_selector = Some(meta::LabelSelector { match_labels: Some(BTreeMap::default()), ..Default::default() });
+            webhook.object_selector = Some(meta::LabelSelector {
+                match_labels: Some(BTreeMap::default()),
+                ..Default::default()
+            });
             webhook.match_conditions = Some(Vec::new());
             webhook.client_config.ca_bundle = Some(ByteString(b"of somebody else".to_vec()));
             webhook.rules.iter_mut().flatten().for_each(|rule| rule.scope = Some("*".to_owned()));
@@ -102,7 +129,11 @@ mod tests {
         }
         let corrected = correction(&applied, &changed).expect("a correction");
         let bundle = corrected.first().and_then(|webhook| webhook.client_config.ca_bundle.clone());
-        assert_eq!(bundle, Some(ByteString(b"of somebody else".to_vec())), "what was not applied is not taken away");
+        assert_eq!(
+            bundle,
+            Some(ByteString(b"of somebody else".to_vec())),
+            "what was not applied is not taken away"
+        );
         let mut more = stored;
         more.webhooks.iter_mut().for_each(|webhooks| webhooks.extend(webhooks.clone()));
         assert!(correction(&applied, &more).is_some());

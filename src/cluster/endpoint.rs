@@ -32,9 +32,9 @@ impl Endpoint {
     /// The names that the API server knows the webhook by.
     pub fn subjects(&self) -> Vec<Subject> {
         match self {
-            Self::Service { name, namespace, .. } => {
-                ["svc", "svc.cluster.local"].map(|end| Subject::Dns(format!("{name}.{namespace}.{end}"))).to_vec()
-            }
+            Self::Service { name, namespace, .. } => ["svc", "svc.cluster.local"]
+                .map(|end| Subject::Dns(format!("{name}.{namespace}.{end}")))
+                .to_vec(),
             Self::Url(url) => vec![match url.host().parse::<IpAddr>() {
                 Ok(address) => Subject::Ip(address),
                 Err(_) => Subject::Dns(url.host().to_owned()),
@@ -45,7 +45,10 @@ impl Endpoint {
 
 /// Not an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected an address as `https://host:port/path`, found `{0}`; the API server takes https without user, query and fragment")]
+#[error(
+    "expected an address as `https://host:port/path`, found `{0}`; the API server takes https \
+     without user, query and fragment"
+)]
 pub struct NotAnAddress(String);
 
 /// An https address to which `/validate/NAME` can be added.
@@ -61,7 +64,9 @@ impl BaseUrl {
         let unfit = || NotAnAddress(text.escape_debug().to_string());
         let rest = text.strip_prefix("https://").ok_or_else(unfit)?;
         let host = rest.split('/').next().unwrap_or_default();
-        let plain = text.chars().all(|letter| letter.is_ascii_graphic() && !matches!(letter, '?' | '#' | '@' | '"' | '\\' | '<' | '>'));
+        let plain = text.chars().all(|letter| {
+            letter.is_ascii_graphic() && !matches!(letter, '?' | '#' | '@' | '"' | '\\' | '<' | '>')
+        });
         if host.is_empty() || host.starts_with(':') || !plain {
             return Err(unfit());
         }
@@ -75,7 +80,13 @@ impl BaseUrl {
 
     /// The name or address in it, without brackets and port.
     pub fn host(&self) -> &str {
-        let host = self.0.strip_prefix("https://").unwrap_or_default().split('/').next().unwrap_or_default();
+        let host = self
+            .0
+            .strip_prefix("https://")
+            .unwrap_or_default()
+            .split('/')
+            .next()
+            .unwrap_or_default();
         match host.strip_prefix('[').and_then(|host| host.split_once(']')) {
             Some((address, _)) => address,
             None => host.split(':').next().unwrap_or_default(),
@@ -89,7 +100,9 @@ mod tests {
 
     #[test]
     fn an_address_is_what_the_api_server_takes() {
-        for fit in ["https://example.com", "https://127.0.0.1:8443/", "https://[::1]:8443/base/path"] {
+        for fit in
+            ["https://example.com", "https://127.0.0.1:8443/", "https://[::1]:8443/base/path"]
+        {
             assert!(BaseUrl::parse(fit).is_ok(), "{fit}");
         }
         for unfit in [

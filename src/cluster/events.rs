@@ -1,4 +1,5 @@
-//! Denials as Events on the objects: tools that apply manifests tend to swallow what the API server answers them.
+//! Denials as Events on the objects: tools that apply manifests tend to swallow what the API server
+//! answers them.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -36,16 +37,25 @@ const AT_ONCE: NonZeroU32 = NonZeroU32::new(50).unwrap();
 const REMEMBERED: usize = 4096;
 
 /// Writes an Event for each denial, as far as the limits let, until no more can come.
-pub(super) async fn tell(client: Client, replica: String, mut denials: mpsc::Receiver<Denial>, metrics: ClusterMetrics) {
+pub(super) async fn tell(
+    client: Client,
+    replica: String,
+    mut denials: mpsc::Receiver<Denial>,
+    metrics: ClusterMetrics,
+) {
     let limits = Limits::new();
     let mut complaint = Once::default();
-    let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    let params =
+        PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     while let Some(denial) = denials.recv().await {
         if !limits.let_through(&denial) {
             continue;
         }
         let event = event(&denial, &replica, Timestamp::now());
-        let api: Api<Event> = Api::namespaced(client.clone(), event.metadata.namespace.as_deref().unwrap_or_default());
+        let api: Api<Event> = Api::namespaced(
+            client.clone(),
+            event.metadata.namespace.as_deref().unwrap_or_default(),
+        );
         match api.create(&params, &event).await {
             Ok(_) => drop(complaint.recovered()),
             Err(error) => {
@@ -68,7 +78,10 @@ impl Limits {
     fn new() -> Self {
         // A period that is not zero.
         let same = Quota::with_period(AGAIN).unwrap_or_else(|| Quota::per_hour(NonZeroU32::MIN));
-        Self { same: RateLimiter::keyed(same), all: RateLimiter::direct(Quota::per_second(A_SECOND).allow_burst(AT_ONCE)) }
+        Self {
+            same: RateLimiter::keyed(same),
+            all: RateLimiter::direct(Quota::per_second(A_SECOND).allow_burst(AT_ONCE)),
+        }
     }
 
     fn let_through(&self, denial: &Denial) -> bool {
@@ -77,16 +90,28 @@ impl Limits {
             self.same.shrink_to_fit();
         }
         let regarding = &denial.regarding;
-        let object = format!("{}/{}/{}/{}", regarding.api_version, regarding.kind, regarding.namespace, regarding.name);
+        let object = format!(
+            "{}/{}/{}/{}",
+            regarding.api_version, regarding.kind, regarding.namespace, regarding.name
+        );
         // A flood of different denials is not remembered, only kept out.
-        self.same.len() < REMEMBERED && self.same.check_key(&(object, denial.message.clone())).is_ok() && self.all.check().is_ok()
+        self.same.len() < REMEMBERED
+            && self.same.check_key(&(object, denial.message.clone())).is_ok()
+            && self.all.check().is_ok()
     }
 }
 
 /// Writes an Event on a Secret of the own namespace, unless the same one is there already.
-pub(super) async fn warn_of_secret(client: &Client, secret: &Secret, replica: &str, reason: &str, note: &str) -> kube::Result<()> {
+pub(super) async fn warn_of_secret(
+    client: &Client,
+    secret: &Secret,
+    replica: &str,
+    reason: &str,
+    note: &str,
+) -> kube::Result<()> {
     let metadata = &secret.metadata;
-    let (name, uid) = (metadata.name.clone().unwrap_or_default(), metadata.uid.clone().unwrap_or_default());
+    let (name, uid) =
+        (metadata.name.clone().unwrap_or_default(), metadata.uid.clone().unwrap_or_default());
     let regarding = core::ObjectReference {
         api_version: Some("v1".to_owned()),
         kind: Some("Secret".to_owned()),
@@ -96,13 +121,28 @@ pub(super) async fn warn_of_secret(client: &Client, secret: &Secret, replica: &s
         ..core::ObjectReference::default()
     };
     // The name is made of what the Event says, so that another leader does not say it again.
-    let digest: String = Sha256::digest(format!("{uid} {note}")).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = Sha256::digest(format!("{uid} {note}"))
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let event = Event {
-        metadata: ObjectMeta { namespace: metadata.namespace.clone(), name: Some(format!("{name}.{digest}")), ..ObjectMeta::default() },
+        metadata: ObjectMeta {
+            namespace: metadata.namespace.clone(),
+            name: Some(format!("{name}.{digest}")),
+            ..ObjectMeta::default()
+        },
         ..warning(regarding, replica, reason, "Renew", note, Timestamp::now())
     };
-    let api: Api<Event> = Api::namespaced(client.clone(), metadata.namespace.as_deref().unwrap_or_default());
-    match api.create(&PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }, &event).await {
+    let api: Api<Event> =
+        Api::namespaced(client.clone(), metadata.namespace.as_deref().unwrap_or_default());
+    match api
+        .create(
+            &PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() },
+            &event,
+        )
+        .await
+    {
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
         created => created.map(drop),
     }
@@ -133,7 +173,14 @@ fn event(denial: &Denial, replica: &str, now: Timestamp) -> Event {
     }
 }
 
-fn warning(regarding: core::ObjectReference, replica: &str, reason: &str, action: &str, note: &str, now: Timestamp) -> Event {
+fn warning(
+    regarding: core::ObjectReference,
+    replica: &str,
+    reason: &str,
+    action: &str,
+    note: &str,
+    now: Timestamp,
+) -> Event {
     Event {
         regarding: Some(regarding),
         type_: Some("Warning".to_owned()),
@@ -171,7 +218,9 @@ mod tests {
         assert!(limits.let_through(&denial("a", "x")));
         assert!(!limits.let_through(&denial("a", "x")));
         assert!(limits.let_through(&denial("a", "y")) && limits.let_through(&denial("b", "x")));
-        let more = (0..1_000).filter(|number| limits.let_through(&denial("c", &number.to_string()))).count();
+        let more = (0..1_000)
+            .filter(|number| limits.let_through(&denial("c", &number.to_string())))
+            .count();
         assert!((40..100).contains(&more), "{more}");
     }
 
@@ -186,7 +235,11 @@ mod tests {
 
     #[test]
     fn a_long_message_is_cut_to_what_the_api_server_takes() {
-        let note = |length: usize| event(&denial("a", &"é".repeat(length)), "r", Timestamp::UNIX_EPOCH).note.unwrap_or_default();
+        let note = |length: usize| {
+            event(&denial("a", &"é".repeat(length)), "r", Timestamp::UNIX_EPOCH)
+                .note
+                .unwrap_or_default()
+        };
         assert_eq!(note(NOTE / 2), "é".repeat(NOTE / 2));
         assert!(note(NOTE).len() <= NOTE && note(NOTE).ends_with('…'));
     }

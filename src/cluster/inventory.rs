@@ -1,8 +1,11 @@
-//! The rules in force in a cluster: UpdateRules, and those of its replicas' own that are registered.
+//! The rules in force in a cluster: UpdateRules, and those of its replicas' own that are
+//! registered.
 
 use std::sync::Arc;
 
-use k8s_openapi::api::admissionregistration::v1::{ValidatingWebhook, ValidatingWebhookConfiguration};
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingWebhook, ValidatingWebhookConfiguration,
+};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 
 use super::api_error::ApiError;
@@ -39,20 +42,35 @@ pub async fn read(access: &Access) -> Result<Inventory, ClusterError> {
     let server = cluster.address().to_owned();
     let asked = |what: &'static str| {
         let server = server.clone();
-        move |error: kube::Error| ClusterError::Asked { what: what.to_owned(), server, reason: ApiError::from(error).to_string() }
+        move |error: kube::Error| ClusterError::Asked {
+            what: what.to_owned(),
+            server,
+            reason: ApiError::from(error).to_string(),
+        }
     };
     let client = cluster.into_client();
-    let rules: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::erase::<UpdateRule>(&()));
+    let rules: Api<DynamicObject> =
+        Api::all_with(client.clone(), &ApiResource::erase::<UpdateRule>(&()));
     let rules = rules.list(&ListParams::default()).await.map_err(asked("the UpdateRules"))?;
     let own = ListParams::default().labels(&format!("{}={}", LABEL.0, LABEL.1));
     let configurations: Api<ValidatingWebhookConfiguration> = Api::all(client);
-    let configurations = configurations.list(&own).await.map_err(asked("the ValidatingWebhookConfigurations"))?;
-    let webhooks = configurations.items.iter().flat_map(|configuration| configuration.webhooks.iter().flatten());
-    Ok(Inventory::new(rules.items.iter().map(|rule| Arc::new(RuleObject::of(rule))).collect(), webhooks))
+    let configurations =
+        configurations.list(&own).await.map_err(asked("the ValidatingWebhookConfigurations"))?;
+    let webhooks = configurations
+        .items
+        .iter()
+        .flat_map(|configuration| configuration.webhooks.iter().flatten());
+    Ok(Inventory::new(
+        rules.items.iter().map(|rule| Arc::new(RuleObject::of(rule))).collect(),
+        webhooks,
+    ))
 }
 
 impl Inventory {
-    fn new<'a>(mut objects: Vec<Arc<RuleObject>>, webhooks: impl Iterator<Item = &'a ValidatingWebhook>) -> Self {
+    fn new<'a>(
+        mut objects: Vec<Arc<RuleObject>>,
+        webhooks: impl Iterator<Item = &'a ValidatingWebhook>,
+    ) -> Self {
         objects.sort_by(|one, two| one.name.cmp(&two.name));
         let mut others: Vec<RegisteredRule> = webhooks.filter_map(RegisteredRule::of).collect();
         others.retain(|rule| objects.iter().all(|object| object.name != rule.name));

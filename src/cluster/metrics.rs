@@ -7,7 +7,8 @@ use prometheus::{Gauge, GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Re
 use super::api_error::ErrorClass;
 use super::update_rule::UpdateRuleStatus;
 
-/// The states that a condition of an UpdateRule can have: type, status and reason. A test compares them with what the status says.
+/// The states that a condition of an UpdateRule can have: type, status and reason. A test compares
+/// them with what the status says.
 pub(super) const STATES: [(&str, &str, &str); 14] = [
     ("Accepted", "True", "Valid"),
     ("Accepted", "False", "Invalid"),
@@ -48,7 +49,10 @@ struct Flag {
 impl Flag {
     fn new(name: &str, help: &str) -> prometheus::Result<Self> {
         let since = format!("When {name} changed last, or the start of the process.");
-        Ok(Self { value: Gauge::new(name, help)?, since: Gauge::new(format!("{name}_since_timestamp_seconds"), since)? })
+        Ok(Self {
+            value: Gauge::new(name, help)?,
+            since: Gauge::new(format!("{name}_since_timestamp_seconds"), since)?,
+        })
     }
 
     fn set(&self, value: Option<bool>, now: SystemTime) {
@@ -69,11 +73,13 @@ impl ClusterMetrics {
         let metrics = Self {
             present: Flag::new(
                 "fieldward_registration_present",
-                "Whether the API server has a ValidatingWebhookConfiguration of this installation: 1, 0, or NaN while that is unknown.",
+                "Whether the API server has a ValidatingWebhookConfiguration of this installation: \
+                 1, 0, or NaN while that is unknown.",
             )?,
             in_sync: Flag::new(
                 "fieldward_registration_in_sync",
-                "Whether all that can be registered is registered: 1 on the replica that holds the lease, or 0.",
+                "Whether all that can be registered is registered: 1 on the replica that holds the \
+                 lease, or 0.",
             )?,
             rejected: IntGauge::new(
                 "fieldward_registration_rejected_rules",
@@ -81,21 +87,32 @@ impl ClusterMetrics {
             )?,
             gate_open: IntGauge::new(
                 "fieldward_gate_open",
-                "Whether this replica has seen that nothing is registered, and may not register anything: the runbook's command has opened the gate.",
+                "Whether this replica has seen that nothing is registered, and may not register \
+                 anything: the runbook's command has opened the gate.",
             )?,
-            lease_holder: IntGauge::new("fieldward_lease_holder", "Whether this replica holds the lease.")?,
+            lease_holder: IntGauge::new(
+                "fieldward_lease_holder",
+                "Whether this replica holds the lease.",
+            )?,
             conditions: IntGaugeVec::new(
-                Opts::new("fieldward_updaterule_conditions", "UpdateRules by the conditions in their status."),
+                Opts::new(
+                    "fieldward_updaterule_conditions",
+                    "UpdateRules by the conditions in their status.",
+                ),
                 &["condition", "status", "reason"],
             )?,
             errors: IntCounterVec::new(
-                Opts::new("fieldward_api_errors_total", "Requests to the API server that failed, by class of error."),
+                Opts::new(
+                    "fieldward_api_errors_total",
+                    "Requests to the API server that failed, by class of error.",
+                ),
                 &["class"],
             )?,
             last_error: GaugeVec::new(
                 Opts::new(
                     "fieldward_api_last_error_timestamp_seconds",
-                    "When a request to the API server failed last, by class of error; 0 if none did.",
+                    "When a request to the API server failed last, by class of error; 0 if none \
+                     did.",
                 ),
                 &["class"],
             )?,
@@ -147,7 +164,8 @@ impl ClusterMetrics {
     pub(super) fn count_conditions<'a>(&self, rules: impl Iterator<Item = &'a UpdateRuleStatus>) {
         let mut counts = STATES.map(|state| (state, 0));
         for condition in rules.flat_map(|status| &status.conditions) {
-            let found = (condition.type_.as_str(), condition.status.as_str(), condition.reason.as_str());
+            let found =
+                (condition.type_.as_str(), condition.status.as_str(), condition.reason.as_str());
             if let Some((_, count)) = counts.iter_mut().find(|(state, _)| *state == found) {
                 *count += 1;
             }

@@ -1,4 +1,5 @@
-//! What Kubernetes must be told: registration, certificates, status, Events; and what it says: the rules that are objects there.
+//! What Kubernetes must be told: registration, certificates, status, Events; and what it says: the
+//! rules that are objects there.
 
 pub mod api_error;
 pub mod ca_bundle;

@@ -1,4 +1,5 @@
-//! What a server does in a cluster: it follows the rules there, and keeps the registration and the certificates.
+//! What a server does in a cluster: it follows the rules there, and keeps the registration and the
+//! certificates.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -17,7 +18,8 @@ use super::reading::{Reading, RuleFiles};
 use super::tls_rotation::TlsBundle;
 use crate::engine::RuleSet;
 
-/// How long the certificate is valid that is shown until the cluster's is there; no client trusts it.
+/// How long the certificate is valid that is shown until the cluster's is there; no client trusts
+/// it.
 const UNTIL_THEN: Duration = Duration::from_secs(24 * 3600);
 
 /// A certificate chain and its key, PEM, which change while they are shown.
@@ -59,7 +61,11 @@ impl ClusterMode {
     ///
     /// # Errors
     /// Those of [`StartError`].
-    pub async fn start(access: &Access, settings: Settings, files: RuleFiles) -> Result<Self, StartError> {
+    pub async fn start(
+        access: &Access,
+        settings: Settings,
+        files: RuleFiles,
+    ) -> Result<Self, StartError> {
         let certificate = match &settings.certificates {
             Certificates::Given(_) => None,
             Certificates::Managed { subjects, .. } => {
@@ -115,11 +121,15 @@ impl ClusterMode {
 
     /// What must hold for the replica to be ready, by name.
     pub fn readiness(&self) -> [(&'static str, CheckState); 2] {
-        [("cluster-rules", self.is_synced.subscribe()), ("registration", self.is_trusted.subscribe())]
+        [
+            ("cluster-rules", self.is_synced.subscribe()),
+            ("registration", self.is_trusted.subscribe()),
+        ]
     }
 
-    /// Runs the tasks of cluster mode; it never returns. `rules` are the rules in force, `shown` is the certificate chain that the server
-    /// presents, and `lacking` finds the paths of rules that a schema lacks.
+    /// Runs the tasks of cluster mode; it never returns. `rules` are the rules in force, `shown` is
+    /// the certificate chain that the server presents, and `lacking` finds the paths of rules that
+    /// a schema lacks.
     pub fn run(
         self,
         rules: watch::Receiver<RuleSet>,
@@ -127,7 +137,17 @@ impl ClusterMode {
         lacking: Arc<Lacking>,
     ) -> impl Future<Output = ()> + use<> {
         let made = Made { rules: rules.clone(), resolved: self.resolved.clone() };
-        let Self { control, followed, certificate, resolved, changed, is_synced, is_trusted, denials, .. } = self;
+        let Self {
+            control,
+            followed,
+            certificate,
+            resolved,
+            changed,
+            is_synced,
+            is_trusted,
+            denials,
+            ..
+        } = self;
         let (keeps, registration) = (certificate.is_some(), control.registration());
         async move {
             tokio::join!(
@@ -149,7 +169,10 @@ async fn notify<T>(mut objects: watch::Receiver<T>, changed: Arc<Notify>) {
 }
 
 /// Shows the certificate that the cluster keeps.
-async fn show(mut certificates: watch::Receiver<Option<Arc<TlsBundle>>>, shown: Option<SharedCertificate>) {
+async fn show(
+    mut certificates: watch::Receiver<Option<Arc<TlsBundle>>>,
+    shown: Option<SharedCertificate>,
+) {
     let Some(shown) = shown else { return };
     loop {
         if let Some(certificates) = &*certificates.borrow_and_update() {

@@ -1,4 +1,5 @@
-//! Rules as objects of the cluster: which of them are in force beside those from files, and why the others are not. Pure values.
+//! Rules as objects of the cluster: which of them are in force beside those from files, and why the
+//! others are not. Pure values.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -54,15 +55,24 @@ impl RuleObject {
         Self {
             uid: metadata.uid.clone().unwrap_or_default(),
             generation: metadata.generation.unwrap_or_default(),
-            created: metadata.creation_timestamp.as_ref().map(|time| time.0.to_string()).unwrap_or_default(),
+            created: metadata
+                .creation_timestamp
+                .as_ref()
+                .map(|time| time.0.to_string())
+                .unwrap_or_default(),
             // A value that was read as JSON can be written as JSON.
             text: serde_json::to_string_pretty(&document).unwrap_or_default(),
-            status: object.data.get("status").and_then(|status| UpdateRuleStatus::deserialize(status).ok()).unwrap_or_default(),
+            status: object
+                .data
+                .get("status")
+                .and_then(|status| UpdateRuleStatus::deserialize(status).ok())
+                .unwrap_or_default(),
             name,
         }
     }
 
-    /// Whether both say the same, whatever is said of them, and the same generation stands in for what they say.
+    /// Whether both say the same, whatever is said of them, and the same generation stands in for
+    /// what they say.
     pub fn says_the_same(&self, other: &Self) -> bool {
         let all = |object: &Self| (object.is_rejected(), object.last_good().cloned());
         self.is_same_generation(other) && self.name == other.name && all(self) == all(other)
@@ -75,17 +85,24 @@ impl RuleObject {
     /// Whether the API server rejects the webhook of this generation, as its status says.
     fn is_rejected(&self) -> bool {
         self.status.conditions.iter().any(|condition| {
-            condition.type_ == REGISTERED && condition.reason == REJECTED && condition.observed_generation == Some(self.generation)
+            condition.type_ == REGISTERED
+                && condition.reason == REJECTED
+                && condition.observed_generation == Some(self.generation)
         })
     }
 
-    /// What the status keeps, if it is not what the object says. A change of an annotation does not raise the generation.
+    /// What the status keeps, if it is not what the object says. A change of an annotation does not
+    /// raise the generation.
     fn last_good(&self) -> Option<&LastGood> {
         let says = |last: &LastGood| {
-            let [kept, own] = [&last.rule, &self.text].map(|text| serde_json::from_str::<Value>(text).ok());
+            let [kept, own] =
+                [&last.rule, &self.text].map(|text| serde_json::from_str::<Value>(text).ok());
             kept == own
         };
-        self.status.last_good.as_ref().filter(|last| last.generation != self.generation || !says(last))
+        self.status
+            .last_good
+            .as_ref()
+            .filter(|last| last.generation != self.generation || !says(last))
     }
 
     fn document(&self, text: String) -> Document {
@@ -116,7 +133,8 @@ pub enum Outcome {
         /// The last good generation.
         stays: Option<i64>,
     },
-    /// The API server rejects its webhook; `stays` is the generation before it that goes on, if there is one.
+    /// The API server rejects its webhook; `stays` is the generation before it that goes on, if
+    /// there is one.
     Rejected {
         /// The last good generation.
         stays: Option<i64>,
@@ -165,18 +183,31 @@ struct Known {
 }
 
 impl Resolved {
-    /// Decides for all objects, beside the rules of files and those compiled in. `before` knows the last good text of each.
+    /// Decides for all objects, beside the rules of files and those compiled in. `before` knows the
+    /// last good text of each.
     ///
     /// # Errors
     /// The files' own, as [`RuleSet::load`] has them.
-    pub fn new(builtin: Builtin, files: &[Document], objects: &[Arc<RuleObject>], before: &Self) -> Result<Self, RuleErrors> {
+    pub fn new(
+        builtin: Builtin,
+        files: &[Document],
+        objects: &[Arc<RuleObject>],
+        before: &Self,
+    ) -> Result<Self, RuleErrors> {
         let from_files = RuleSet::load(Builtin::Left, files)?;
         let compiled_in = RuleSet::load(builtin, &[])?;
         // What replaces a rule compiled in takes its place, which is that of the oldest.
         let mut by_age: Vec<&Arc<RuleObject>> = objects.iter().collect();
-        by_age.sort_by_key(|object| (compiled_in.get(&object.name).is_none(), &object.created, &object.name));
-        let known: Vec<Arc<Known>> = by_age.into_iter().map(|object| Known::of(object, before)).collect();
-        let names: BTreeSet<&str> = known.iter().filter(|known| known.good().is_some()).map(|known| known.object.name.as_str()).collect();
+        by_age.sort_by_key(|object| {
+            (compiled_in.get(&object.name).is_none(), &object.created, &object.name)
+        });
+        let known: Vec<Arc<Known>> =
+            by_age.into_iter().map(|object| Known::of(object, before)).collect();
+        let names: BTreeSet<&str> = known
+            .iter()
+            .filter(|known| known.good().is_some())
+            .map(|known| known.object.name.as_str())
+            .collect();
         let is_replaced = |name: &str| from_files.get(name).is_some() || names.contains(name);
         let kept = compiled_in.rules().filter(|rule| !is_replaced(rule.name().as_str()));
         let mut holding = Holding::default();
@@ -193,12 +224,16 @@ impl Resolved {
                 } else {
                     holding.add(rule);
                     resolved.places.insert(name.clone(), resolved.documents.len());
-                    resolved.documents.push(Document { origin: rule.origin().to_owned(), text: rule.text().to_owned() });
+                    resolved.documents.push(Document {
+                        origin: rule.origin().to_owned(),
+                        text: rule.text().to_owned(),
+                    });
                 }
             }
             resolved.verdicts.insert(name.clone(), verdict);
         }
-        resolved.known = known.iter().map(|known| (known.object.name.clone(), Arc::clone(known))).collect();
+        resolved.known =
+            known.iter().map(|known| (known.object.name.clone(), Arc::clone(known))).collect();
         Ok(resolved)
     }
 
@@ -215,7 +250,10 @@ impl Resolved {
 
     /// Whether the rule of that object is among those in force, as it was resolved.
     pub fn is_in_force(&self, name: &str, rules: &RuleSet) -> bool {
-        self.places.get(name).and_then(|place| self.documents.get(*place)).is_some_and(|document| Self::has_taken(document, rules))
+        self.places
+            .get(name)
+            .and_then(|place| self.documents.get(*place))
+            .is_some_and(|document| Self::has_taken(document, rules))
     }
 
     /// Whether all of these objects are resolved, and the rules in force are what was resolved.
@@ -248,13 +286,17 @@ impl Known {
         );
         let remembered = || match (last, same) {
             (_, Some(same)) => same.before.clone(),
-            (Some(last), None) => last.good().map(|(generation, rules)| (generation, rules.clone())),
+            (Some(last), None) => {
+                last.good().map(|(generation, rules)| (generation, rules.clone()))
+            }
             (None, None) => None,
         };
-        // All replicas read the same status, whatever each of them has seen. It may lag behind by a generation that was good, unless it says
-        // that the API server rejects what is in force.
+        // All replicas read the same status, whatever each of them has seen. It may lag behind by a
+        // generation that was good, unless it says that the API server rejects what is in force.
         let (kept, remembered) = (object.kept(), remembered());
-        let is_newer = |remembered: &(i64, RuleSet)| kept.as_ref().is_none_or(|kept| !object.is_rejected() && remembered.0 > kept.0);
+        let is_newer = |remembered: &(i64, RuleSet)| {
+            kept.as_ref().is_none_or(|kept| !object.is_rejected() && remembered.0 > kept.0)
+        };
         let before = if remembered.as_ref().is_some_and(is_newer) { remembered } else { kept };
         Arc::new(Self { object: Arc::clone(object), newest, before })
     }
@@ -279,7 +321,11 @@ impl Known {
             Ok(_) => Outcome::InForce,
             Err(reason) => Outcome::Refused { reason: reason.clone(), stays },
         };
-        let rule = self.good().map(|(_, rules)| rules).or(self.newest.as_ref().ok()).and_then(|rules| rules.rules().next());
+        let rule = self
+            .good()
+            .map(|(_, rules)| rules)
+            .or(self.newest.as_ref().ok())
+            .and_then(|rules| rules.rules().next());
         Verdict {
             generation: self.object.generation,
             outcome,
@@ -319,7 +365,10 @@ impl<'r> Holding<'r> {
         let equal = self.by_selection.get(&other.selection())?;
         let rule = equal.iter().find(|rule| rule.overlaps(other))?;
         let advice = match rule.origin() {
-            Builtin::ORIGIN => "name the object as the built-in rule to replace it, or serve with --no-builtin-rules",
+            Builtin::ORIGIN => {
+                "name the object as the built-in rule to replace it, or serve with \
+                 --no-builtin-rules"
+            }
             _ => "list what may change in one of the two, or give them other selectors",
         };
         Some(format!("{} holds for the same updates with the same selectors; {advice}", who(rule)))
@@ -334,13 +383,22 @@ fn who(rule: &Rule) -> String {
     }
 }
 
-/// The first errors, each with the line that it stands in: nobody has the object's text with these numbers.
+/// The first errors, each with the line that it stands in: nobody has the object's text with these
+/// numbers.
 fn in_object(errors: &RuleErrors, text: &str) -> String {
     const SHOWN: usize = 4;
     let shown = errors.iter().take(SHOWN).map(|error| {
         let (line, _) = error.place();
-        let found = usize::try_from(line).ok().and_then(|line| text.lines().nth(line.saturating_sub(1))).unwrap_or_default().trim();
-        format!("line {line} of the rule as JSON, {}: {}", found.trim_end_matches(','), error.message())
+        let found = usize::try_from(line)
+            .ok()
+            .and_then(|line| text.lines().nth(line.saturating_sub(1)))
+            .unwrap_or_default()
+            .trim();
+        format!(
+            "line {line} of the rule as JSON, {}: {}",
+            found.trim_end_matches(','),
+            error.message()
+        )
     });
     let mut lines: Vec<String> = shown.collect();
     match errors.iter().count().saturating_sub(SHOWN) {
@@ -357,10 +415,12 @@ mod tests {
     fn object(name: &str, created: &str, generation: i64, mutable: &Value) -> Arc<RuleObject> {
         let object = json!({
             "apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule",
-            "metadata": {"name": name, "uid": format!("uid-of-{name}"), "generation": generation, "creationTimestamp": created,
+            "metadata": {"name": name, "uid": format!("uid-of-{name}"), "generation": generation,
+                "creationTimestamp": created,
                          "annotations": {"fieldward.io/source": "here", "other": "thing"}},
             "spec": {
-                "matchConstraints": {"resourceRules": [{"apiGroups": ["example.com"], "apiVersions": ["v1"], "resources": ["widgets"]}]},
+                "matchConstraints": {"resourceRules": [{"apiGroups": ["example.com"],
+                    "apiVersions": ["v1"], "resources": ["widgets"]}]},
                 "mutable": mutable,
             },
         });
@@ -381,12 +441,18 @@ mod tests {
 
     #[test]
     fn the_older_of_two_holds_and_then_the_other() {
-        let (old, new) = (object("b", OLD, 1, &json!(["spec.a"])), object("a", NEW, 1, &json!(["spec.b"])));
+        let (old, new) =
+            (object("b", OLD, 1, &json!(["spec.a"])), object("a", NEW, 1, &json!(["spec.b"])));
         let both = resolved(&[Arc::clone(&new), Arc::clone(&old)], &Resolved::default());
         assert_eq!(held_by(&both), ["updaterules/b"]);
-        assert!(matches!(&both.verdicts["a"].outcome, Outcome::Contended { reason } if reason.starts_with("the older UpdateRule b holds")));
+        assert!(matches!(&both.verdicts["a"].outcome, Outcome::Contended { reason }
+                if reason.starts_with("the older UpdateRule b holds")));
         assert_eq!(
-            (&both.verdicts["b"].outcome, both.verdicts["b"].kinds.as_str(), both.verdicts["b"].mutable),
+            (
+                &both.verdicts["b"].outcome,
+                both.verdicts["b"].kinds.as_str(),
+                both.verdicts["b"].mutable
+            ),
             (&Outcome::InForce, "widgets", Some(1))
         );
         assert_eq!(held_by(&resolved(&[new], &both)), ["updaterules/a"]);
@@ -394,7 +460,8 @@ mod tests {
 
     #[test]
     fn objects_are_taken_once_each_is_resolved_and_in_force() {
-        let (one, other) = (object("a", OLD, 1, &json!(["spec.a"])), object("b", NEW, 1, &json!([3])));
+        let (one, other) =
+            (object("a", OLD, 1, &json!(["spec.a"])), object("b", NEW, 1, &json!([3])));
         let found = resolved(&[Arc::clone(&one), Arc::clone(&other)], &Resolved::default());
         let load = |documents: &[Document]| RuleSet::load(Builtin::Left, documents).expect("rules");
         let (at_start, reloaded) = (load(&[]), load(&found.documents));
@@ -409,10 +476,15 @@ mod tests {
     fn what_a_file_says_holds_before_any_object() {
         let text = object("file", OLD, 1, &json!(["spec.a"])).text.clone();
         let file = Document { origin: "file.yaml".to_owned(), text };
-        let found = Resolved::new(Builtin::Left, &[file], &[object("a", OLD, 1, &json!([]))], &Resolved::default()).expect("a rule");
-        assert!(
-            matches!(&found.verdicts["a"].outcome, Outcome::Contended { reason } if reason.starts_with("the rule file of file.yaml holds"))
-        );
+        let found = Resolved::new(
+            Builtin::Left,
+            &[file],
+            &[object("a", OLD, 1, &json!([]))],
+            &Resolved::default(),
+        )
+        .expect("a rule");
+        assert!(matches!(&found.verdicts["a"].outcome, Outcome::Contended { reason }
+                if reason.starts_with("the rule file of file.yaml holds")));
         assert!(found.documents.is_empty());
     }
 
@@ -421,26 +493,38 @@ mod tests {
         let good = resolved(&[object("a", OLD, 1, &json!(["spec.a"]))], &Resolved::default());
         let broken = resolved(&[object("a", OLD, 2, &json!(["spec..a"]))], &good);
         assert_eq!(broken.documents, good.documents);
-        let Outcome::Refused { reason, stays: Some(1) } = &broken.verdicts["a"].outcome else { panic!("{broken:?}") };
+        let Outcome::Refused { reason, stays: Some(1) } = &broken.verdicts["a"].outcome else {
+            panic!("{broken:?}")
+        };
         assert!(reason.contains("\"spec..a\": in path `spec..a`"), "{reason}");
         let still = resolved(&[object("a", OLD, 3, &json!([3]))], &broken);
         assert_eq!(still.documents, good.documents);
         let better = resolved(&[object("a", OLD, 4, &json!(["spec.b"]))], &still);
-        assert!(better.documents != good.documents && better.verdicts["a"].outcome == Outcome::InForce);
+        assert!(
+            better.documents != good.documents && better.verdicts["a"].outcome == Outcome::InForce
+        );
         // An object that only has its name is another one.
         let mut other = RuleObject::clone(&object("a", NEW, 1, &json!([3])));
         other.uid = "other".to_owned();
         assert!(resolved(&[Arc::new(other)], &good).documents.is_empty());
     }
 
-    /// The same object with a status that keeps a generation, and perhaps says that the API server rejects the newest.
-    fn with_status(object: &RuleObject, kept: Option<&RuleObject>, is_rejected: bool) -> Arc<RuleObject> {
+    /// The same object with a status that keeps a generation, and perhaps says that the API server
+    /// rejects the newest.
+    fn with_status(
+        object: &RuleObject,
+        kept: Option<&RuleObject>,
+        is_rejected: bool,
+    ) -> Arc<RuleObject> {
         let mut object = object.clone();
-        object.status.last_good = kept.map(|kept| LastGood { generation: kept.generation, rule: kept.text.clone() });
+        object.status.last_good =
+            kept.map(|kept| LastGood { generation: kept.generation, rule: kept.text.clone() });
         if is_rejected {
-            let condition = json!({"type": REGISTERED, "status": "False", "reason": REJECTED, "message": "", "lastTransitionTime": OLD,
+            let condition = json!({"type": REGISTERED, "status": "False", "reason": REJECTED,
+                "message": "", "lastTransitionTime": OLD,
                                    "observedGeneration": object.generation});
-            object.status.conditions = vec![serde_json::from_value(condition).expect("a condition")];
+            object.status.conditions =
+                vec![serde_json::from_value(condition).expect("a condition")];
         }
         Arc::new(object)
     }
@@ -449,11 +533,22 @@ mod tests {
     fn the_last_good_generation_is_read_from_the_status_after_a_restart() {
         let first = object("a", OLD, 1, &json!(["spec.a"]));
         let broken = object("a", OLD, 2, &json!(["spec..a"]));
-        let restarted = resolved(&[with_status(&broken, Some(&first), false)], &Resolved::default());
-        assert_eq!(restarted.documents, resolved(&[first], &Resolved::default()).documents, "as it was, byte by byte");
-        assert!(matches!(&restarted.verdicts["a"].outcome, Outcome::Refused { stays: Some(1), .. }));
+        let restarted =
+            resolved(&[with_status(&broken, Some(&first), false)], &Resolved::default());
+        assert_eq!(
+            restarted.documents,
+            resolved(&[first], &Resolved::default()).documents,
+            "as it was, byte by byte"
+        );
+        assert!(matches!(
+            &restarted.verdicts["a"].outcome,
+            Outcome::Refused { stays: Some(1), .. }
+        ));
         let never = resolved(&[broken], &Resolved::default());
-        assert!(matches!(&never.verdicts["a"].outcome, Outcome::Refused { stays: None, .. }) && never.documents.is_empty());
+        assert!(
+            matches!(&never.verdicts["a"].outcome, Outcome::Refused { stays: None, .. })
+                && never.documents.is_empty()
+        );
     }
 
     #[test]
@@ -462,14 +557,24 @@ mod tests {
         let mut broken = RuleObject::clone(&good);
         broken.text = good.text.replace(r#"source": "here"#, r#"defaulted": "spec..a"#);
         let restarted = resolved(&[with_status(&broken, Some(&good), false)], &Resolved::default());
-        assert_eq!(restarted.documents, resolved(&[Arc::clone(&good)], &Resolved::default()).documents);
-        assert!(matches!(&restarted.verdicts["a"].outcome, Outcome::Refused { stays: Some(1), .. }), "{restarted:?}");
-        assert!(with_status(&good, Some(&good), false).says_the_same(&good), "what it says itself does not stand in for it");
+        assert_eq!(
+            restarted.documents,
+            resolved(&[Arc::clone(&good)], &Resolved::default()).documents
+        );
+        assert!(
+            matches!(&restarted.verdicts["a"].outcome, Outcome::Refused { stays: Some(1), .. }),
+            "{restarted:?}"
+        );
+        assert!(
+            with_status(&good, Some(&good), false).says_the_same(&good),
+            "what it says itself does not stand in for it"
+        );
     }
 
     #[test]
     fn a_newer_good_generation_that_was_seen_outranks_the_one_in_the_status() {
-        let [first, second] = [(1, "spec.a"), (2, "spec.b")].map(|(generation, path)| object("a", OLD, generation, &json!([path])));
+        let [first, second] = [(1, "spec.a"), (2, "spec.b")]
+            .map(|(generation, path)| object("a", OLD, generation, &json!([path])));
         let broken = object("a", OLD, 3, &json!([3]));
         let seen = resolved(&[with_status(&second, Some(&first), false)], &Resolved::default());
         let stays = |is_rejected: bool, before: &Resolved| {
@@ -479,40 +584,67 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         };
-        assert_eq!((stays(false, &seen), stays(true, &seen), stays(false, &Resolved::default())), (Some(2), Some(1), Some(1)));
+        assert_eq!(
+            (stays(false, &seen), stays(true, &seen), stays(false, &Resolved::default())),
+            (Some(2), Some(1), Some(1))
+        );
     }
 
     #[test]
     fn what_the_api_server_rejects_is_not_in_force() {
-        let (first, second) = (object("a", OLD, 1, &json!(["spec.a"])), object("a", OLD, 2, &json!(["spec.b"])));
-        let in_force = resolved(&[Arc::clone(&second)], &resolved(&[Arc::clone(&first)], &Resolved::default()));
+        let (first, second) =
+            (object("a", OLD, 1, &json!(["spec.a"])), object("a", OLD, 2, &json!(["spec.b"])));
+        let in_force = resolved(
+            &[Arc::clone(&second)],
+            &resolved(&[Arc::clone(&first)], &Resolved::default()),
+        );
         assert_eq!(in_force.verdicts["a"].outcome, Outcome::InForce);
         // Whether the replica has seen the generation before or only reads of it.
         for before in [&in_force, &Resolved::default()] {
             let rejected = resolved(&[with_status(&second, Some(&first), true)], before);
             assert_eq!(rejected.verdicts["a"].outcome, Outcome::Rejected { stays: Some(1) });
-            assert_eq!(rejected.documents, resolved(&[Arc::clone(&first)], &Resolved::default()).documents);
+            assert_eq!(
+                rejected.documents,
+                resolved(&[Arc::clone(&first)], &Resolved::default()).documents
+            );
             let texts: Vec<&str> = rejected.rejected().map(Rule::text).collect();
-            assert_eq!(texts.iter().map(|text| text.trim_end()).collect::<Vec<_>>(), [second.text.as_str()], "it is tried again");
+            assert_eq!(
+                texts.iter().map(|text| text.trim_end()).collect::<Vec<_>>(),
+                [second.text.as_str()],
+                "it is tried again"
+            );
             let taken = resolved(&[with_status(&second, Some(&first), false)], &rejected);
-            assert_eq!((taken.documents, taken.verdicts["a"].outcome.clone()), (in_force.documents.clone(), Outcome::InForce));
+            assert_eq!(
+                (taken.documents, taken.verdicts["a"].outcome.clone()),
+                (in_force.documents.clone(), Outcome::InForce)
+            );
         }
         // A rule that never was registered holds no other back.
         let younger = object("b", NEW, 1, &json!(["spec.c"]));
         let never = resolved(&[with_status(&first, None, true), younger], &Resolved::default());
-        assert_eq!((held_by(&never), &never.verdicts["a"].outcome), (vec!["updaterules/b"], &Outcome::Rejected { stays: None }));
+        assert_eq!(
+            (held_by(&never), &never.verdicts["a"].outcome),
+            (vec!["updaterules/b"], &Outcome::Rejected { stays: None })
+        );
     }
 
     #[test]
     fn an_object_named_as_a_built_in_rule_replaces_it() {
         let own = object("mxjob", NEW, 1, &json!(["spec.a"]));
-        let found = Resolved::new(Builtin::Included, &[], &[own], &Resolved::default()).expect("no files");
-        assert_eq!((held_by(&found), &found.verdicts["mxjob"].outcome), (vec!["updaterules/mxjob"], &Outcome::InForce));
+        let found =
+            Resolved::new(Builtin::Included, &[], &[own], &Resolved::default()).expect("no files");
+        assert_eq!(
+            (held_by(&found), &found.verdicts["mxjob"].outcome),
+            (vec!["updaterules/mxjob"], &Outcome::InForce)
+        );
     }
 
     #[test]
     fn of_the_annotations_only_its_own_are_part_of_the_rule() {
         let text = &object("a", OLD, 1, &json!([])).text;
-        assert!(text.contains("\"fieldward.io/source\": \"here\"") && !text.contains("other"), "{text}");
+        assert!(
+            text.contains("\"fieldward.io/source\": \"here\"") && !text.contains("other"),
+            "{text}"
+        );
     }
 }

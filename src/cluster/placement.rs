@@ -1,6 +1,7 @@
 //! Which configuration registers which webhook. Pure values.
 //!
-//! A webhook stays in the configuration that has it already as long as it fits there, so that one rule more changes one configuration.
+//! A webhook stays in the configuration that has it already as long as it fits there, so that one
+//! rule more changes one configuration.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,8 @@ use k8s_openapi::api::admissionregistration::v1 as api;
 use super::ca_bundle::CaBundle;
 use super::registration::{Trust, metadata};
 
-/// Bytes of webhooks that one configuration may hold: etcd takes objects of 1.5 MB, and managedFields take as much again.
+/// Bytes of webhooks that one configuration may hold: etcd takes objects of 1.5 MB, and
+/// managedFields take as much again.
 const LARGEST: usize = 500 * 1024;
 
 /// How many configurations there may be: a role has to name each.
@@ -32,11 +34,20 @@ pub fn numbered(name: &str, number: usize) -> String {
     if number == 1 { name.to_owned() } else { format!("{name}-{number}") }
 }
 
-/// Spreads webhooks over configurations, each small enough for etcd. Webhooks that are registered already come first.
-pub fn place(webhooks: Vec<api::ValidatingWebhook>, name: &str, trust: &Trust, there: &Registrations) -> Placement {
-    let mut parts: Vec<Part> = (1..=MOST_CONFIGURATIONS).map(|number| Part::new(numbered(name, number))).collect();
-    let homes: BTreeMap<&str, &str> =
-        there.iter().flat_map(|(name, one)| webhooks_of(one).map(move |webhook| (webhook, name.as_str()))).collect();
+/// Spreads webhooks over configurations, each small enough for etcd. Webhooks that are registered
+/// already come first.
+pub fn place(
+    webhooks: Vec<api::ValidatingWebhook>,
+    name: &str,
+    trust: &Trust,
+    there: &Registrations,
+) -> Placement {
+    let mut parts: Vec<Part> =
+        (1..=MOST_CONFIGURATIONS).map(|number| Part::new(numbered(name, number))).collect();
+    let homes: BTreeMap<&str, &str> = there
+        .iter()
+        .flat_map(|(name, one)| webhooks_of(one).map(move |webhook| (webhook, name.as_str())))
+        .collect();
     let (mut displaced, mut new, mut unplaced) = (Vec::new(), Vec::new(), Vec::new());
     for webhook in webhooks {
         let home = homes.get(webhook.name.as_str());
@@ -54,14 +65,20 @@ pub fn place(webhooks: Vec<api::ValidatingWebhook>, name: &str, trust: &Trust, t
     }
     let filled = parts.into_iter().filter(|part| !part.webhooks.is_empty());
     let configurations = filled
-        .map(|part| api::ValidatingWebhookConfiguration { metadata: metadata(&part.name, trust), webhooks: Some(part.webhooks) })
+        .map(|part| api::ValidatingWebhookConfiguration {
+            metadata: metadata(&part.name, trust),
+            webhooks: Some(part.webhooks),
+        })
         .collect();
     Placement { configurations, unplaced }
 }
 
 /// Whether each webhook that is registered trusts these certificates.
 pub fn all_trust(there: &Registrations, bundle: &CaBundle) -> bool {
-    let bundles = there.values().flat_map(|one| one.webhooks.iter().flatten()).map(|webhook| webhook.client_config.ca_bundle.as_ref());
+    let bundles = there
+        .values()
+        .flat_map(|one| one.webhooks.iter().flatten())
+        .map(|webhook| webhook.client_config.ca_bundle.as_ref());
     let text = bundle.text();
     bundles.into_iter().all(|found| found.is_some_and(|found| found.0 == text.as_bytes()))
 }
@@ -104,22 +121,33 @@ mod tests {
     use super::*;
 
     /// Webhooks of which about 25 fit into a configuration.
-    fn webhooks(numbers: impl IntoIterator<Item = usize>, bytes: usize) -> Vec<api::ValidatingWebhook> {
+    fn webhooks(
+        numbers: impl IntoIterator<Item = usize>,
+        bytes: usize,
+    ) -> Vec<api::ValidatingWebhook> {
         let webhook = |number: usize| api::ValidatingWebhook {
             name: format!("rule-{number:03}.fieldward.io"),
-            client_config: api::WebhookClientConfig { ca_bundle: Some(ByteString(vec![0; bytes])), ..Default::default() },
+            client_config: api::WebhookClientConfig {
+                ca_bundle: Some(ByteString(vec![0; bytes])),
+                ..Default::default()
+            },
             ..Default::default()
         };
         numbers.into_iter().map(webhook).collect()
     }
 
     fn registered(placement: &Placement) -> Registrations {
-        let named = |one: &api::ValidatingWebhookConfiguration| (one.metadata.name.clone().unwrap_or_default(), one.clone());
+        let named = |one: &api::ValidatingWebhookConfiguration| {
+            (one.metadata.name.clone().unwrap_or_default(), one.clone())
+        };
         placement.configurations.iter().map(named).collect()
     }
 
     fn counts(placement: &Placement) -> Vec<(String, usize)> {
-        registered(placement).into_iter().map(|(name, one)| (name, one.webhooks.map_or(0, |webhooks| webhooks.len()))).collect()
+        registered(placement)
+            .into_iter()
+            .map(|(name, one)| (name, one.webhooks.map_or(0, |webhooks| webhooks.len())))
+            .collect()
     }
 
     fn placed(webhooks: Vec<api::ValidatingWebhook>, there: &Registrations) -> Placement {
@@ -130,18 +158,32 @@ mod tests {
 
     #[test]
     fn webhooks_stay_where_they_are() {
-        let first = placed(webhooks((0..60).map(|number| number * 2), LARGE), &Registrations::default());
+        let first =
+            placed(webhooks((0..60).map(|number| number * 2), LARGE), &Registrations::default());
         assert_eq!(first.configurations.len(), 3);
         let there = registered(&first);
-        let more = registered(&placed(webhooks((0..60).map(|number| number * 2).chain([1]), LARGE), &there));
-        let changed: Vec<&String> = more.iter().filter(|(name, one)| there.get(*name) != Some(one)).map(|(name, _)| name).collect();
+        let more = registered(&placed(
+            webhooks((0..60).map(|number| number * 2).chain([1]), LARGE),
+            &there,
+        ));
+        let changed: Vec<&String> = more
+            .iter()
+            .filter(|(name, one)| there.get(*name) != Some(one))
+            .map(|(name, _)| name)
+            .collect();
         assert_eq!(changed, ["fieldward-3"], "one rule more changes one configuration");
         // What no longer fits moves; the rest stays.
         let larger = placed(webhooks((0..60).map(|number| number * 2), 2 * LARGE), &there);
         assert!(larger.unplaced.is_empty());
         let after = registered(&larger);
         for (name, one) in &there {
-            assert!(webhooks_of(one).filter(|webhook| webhooks_of(&after[name]).any(|other| other == *webhook)).count() > 8, "{name}");
+            assert!(
+                webhooks_of(one)
+                    .filter(|webhook| webhooks_of(&after[name]).any(|other| other == *webhook))
+                    .count()
+                    > 8,
+                "{name}"
+            );
         }
     }
 
@@ -150,23 +192,36 @@ mod tests {
         let there = registered(&placed(webhooks(100..292, LARGE), &Registrations::default()));
         assert_eq!(there.len(), MOST_CONFIGURATIONS);
         let full = placed(webhooks(0..292, LARGE), &there);
-        let unplaced: Vec<&str> = full.unplaced.iter().map(|webhook| webhook.name.as_str()).collect();
-        assert!(unplaced.len() > 50 && unplaced.iter().all(|name| *name < "rule-100"), "{unplaced:?}");
+        let unplaced: Vec<&str> =
+            full.unplaced.iter().map(|webhook| webhook.name.as_str()).collect();
+        assert!(
+            unplaced.len() > 50 && unplaced.iter().all(|name| *name < "rule-100"),
+            "{unplaced:?}"
+        );
         let after = registered(&full);
-        assert!(there.iter().all(|(name, one)| webhooks_of(one).all(|webhook| webhooks_of(&after[name]).any(|other| other == webhook))));
+        assert!(there.iter().all(|(name, one)| {
+            webhooks_of(one).all(|webhook| webhooks_of(&after[name]).any(|other| other == webhook))
+        }));
     }
 
     #[test]
     fn a_bundle_is_trusted_once_each_webhook_has_it() {
-        let pem = rcgen::generate_simple_self_signed(["a".to_owned()]).expect("a certificate").cert.pem();
+        let pem =
+            rcgen::generate_simple_self_signed(["a".to_owned()]).expect("a certificate").cert.pem();
         let bundle = CaBundle::parse(pem.clone().into_bytes()).expect("a bundle");
         let with = |found: Option<&str>| {
             let mut webhook = webhooks([1], 0).remove(0);
-            webhook.client_config.ca_bundle = found.map(|text| ByteString(text.as_bytes().to_vec()));
-            api::ValidatingWebhookConfiguration { webhooks: Some(vec![webhook]), ..Default::default() }
+            webhook.client_config.ca_bundle =
+                found.map(|text| ByteString(text.as_bytes().to_vec()));
+            api::ValidatingWebhookConfiguration {
+                webhooks: Some(vec![webhook]),
+                ..Default::default()
+            }
         };
-        for (other, expected) in [(Some(pem.as_str()), true), (Some("other"), false), (None, false)] {
-            let there = [("f".to_owned(), with(Some(&pem))), ("f-2".to_owned(), with(other))].into();
+        for (other, expected) in [(Some(pem.as_str()), true), (Some("other"), false), (None, false)]
+        {
+            let there =
+                [("f".to_owned(), with(Some(&pem))), ("f-2".to_owned(), with(other))].into();
             assert_eq!(all_trust(&there, &bundle), expected, "{other:?}");
         }
     }
@@ -174,7 +229,10 @@ mod tests {
     #[test]
     fn no_configuration_is_empty() {
         assert_eq!(counts(&placed(Vec::new(), &Registrations::default())), []);
-        assert_eq!(counts(&placed(webhooks(0..3, 1), &Registrations::default())), [("fieldward".to_owned(), 3)]);
+        assert_eq!(
+            counts(&placed(webhooks(0..3, 1), &Registrations::default())),
+            [("fieldward".to_owned(), 3)]
+        );
         // A webhook that is too large by itself is for the API server to refuse.
         assert_eq!(counts(&placed(webhooks(0..2, 600_000), &Registrations::default())).len(), 2);
     }

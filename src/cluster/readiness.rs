@@ -18,8 +18,9 @@ pub(super) const NO_ANSWER: &str = "the API server has not answered yet";
 /// What a check says: why it holds, or why not.
 type Check = Result<String, String>;
 
-/// Ready once the objects that were there at the start are in force, or once the API server says that this replica cannot list them: the
-/// other rules are in force then, and nobody else may be there to answer for them.
+/// Ready once the objects that were there at the start are in force, or once the API server says
+/// that this replica cannot list them: the other rules are in force then, and nobody else may be
+/// there to answer for them.
 pub(super) async fn rules(
     mut followed: Followed,
     mut resolved: watch::Receiver<Arc<Resolved>>,
@@ -32,8 +33,15 @@ pub(super) async fn rules(
         let verdicts = resolved.borrow_and_update().clone();
         let in_force = rules.borrow_and_update().clone();
         if let Some(listed) = listed {
-            let unknown = listed.iter().filter(|object| !verdicts.verdicts.contains_key(&object.name)).count();
-            let untaken = verdicts.documents.iter().filter(|document| !Resolved::has_taken(document, &in_force)).count();
+            let unknown = listed
+                .iter()
+                .filter(|object| !verdicts.verdicts.contains_key(&object.name))
+                .count();
+            let untaken = verdicts
+                .documents
+                .iter()
+                .filter(|document| !Resolved::has_taken(document, &in_force))
+                .count();
             // The guard must be gone before `publish` takes the lock for writing.
             let was_ready = state.borrow().is_ok();
             if let Some(verdict) = followed_rules(listed.len(), unknown + untaken, was_ready) {
@@ -54,7 +62,8 @@ pub(super) async fn rules(
     }
 }
 
-/// What to say of listed UpdateRules, of which some wait to be in force; nothing new if the replica was ready, since it stays so.
+/// What to say of listed UpdateRules, of which some wait to be in force; nothing new if the replica
+/// was ready, since it stays so.
 fn followed_rules(listed: usize, waiting: usize, was_ready: bool) -> Option<Check> {
     match waiting {
         0 => Some(Ok(format!("{listed} UpdateRules followed"))),
@@ -64,13 +73,19 @@ fn followed_rules(listed: usize, waiting: usize, was_ready: bool) -> Option<Chec
     }
 }
 
-/// What to say while the UpdateRules cannot be listed. An error that passes by itself is waited for.
+/// What to say while the UpdateRules cannot be listed. An error that passes by itself is waited
+/// for.
 fn unlisted(error: &ApiError) -> Check {
     let text = format!("cannot list UpdateRules: {error}");
-    if matches!(error.class, ErrorClass::Forbidden | ErrorClass::NotFound) { Ok(text) } else { Err(text) }
+    if matches!(error.class, ErrorClass::Forbidden | ErrorClass::NotFound) {
+        Ok(text)
+    } else {
+        Err(text)
+    }
 }
 
-/// Ready while a registration trusts the certificate that is shown or may do so, or while there is none and creating one has not failed.
+/// Ready while a registration trusts the certificate that is shown or may do so, or while there is
+/// none and creating one has not failed.
 pub(super) async fn registration(
     mut followed: Followed,
     mut registration: watch::Receiver<RegistrationState>,
@@ -93,7 +108,10 @@ pub(super) async fn registration(
             secret_error: secret_error.as_ref(),
             failure: own_registration.failure().filter(|_| own_registration.leads),
         };
-        publish(&state, known.verdict(|bundle| tls_rotation::is_trusted(&own, bundle, SystemTime::now())));
+        publish(
+            &state,
+            known.verdict(|bundle| tls_rotation::is_trusted(&own, bundle, SystemTime::now())),
+        );
         let changed = tokio::select! {
             changed = shown.changed() => changed,
             changed = followed.registrations.changed() => changed,
@@ -134,10 +152,16 @@ impl Known<'_> {
         let Some(registrations) = self.registrations else {
             let Some(error) = self.watch_error else { return Err(NO_ANSWER.to_owned()) };
             let text = format!("cannot list ValidatingWebhookConfigurations: {error}");
-            // A configuration that says Fail may exist, so a replica that can answer must stay in the Service.
-            return if !self.keeps || self.kept.is_some_and(is_trusted) { Ok(text) } else { Err(text) };
+            // A configuration that says Fail may exist, so a replica that can answer must stay in
+            // the Service.
+            return if !self.keeps || self.kept.is_some_and(is_trusted) {
+                Ok(text)
+            } else {
+                Err(text)
+            };
         };
-        let out_of_sync = self.failure.map(|error| format!("; out of sync: {error}")).unwrap_or_default();
+        let out_of_sync =
+            self.failure.map(|error| format!("; out of sync: {error}")).unwrap_or_default();
         // The certificate that is shown before the cluster has one is trusted by nobody.
         if self.keeps && self.kept.is_none() {
             return Err(match self.secret_error {
@@ -166,7 +190,9 @@ impl Known<'_> {
         if bundles.iter().any(|bundle| is_trusted(bundle)) {
             Ok(format!("the certificate that is shown is trusted{out_of_sync}"))
         } else {
-            Err(format!("the registration does not trust the certificate that is shown{out_of_sync}"))
+            Err(format!(
+                "the registration does not trust the certificate that is shown{out_of_sync}"
+            ))
         }
     }
 }
@@ -180,46 +206,132 @@ mod tests {
     fn registrations(bundles: &[&str]) -> Registrations {
         let webhook = |bundle: &&str| {
             let bundle = k8s_openapi::ByteString(bundle.as_bytes().to_vec());
-            json!({"name": "a.fieldward.io", "admissionReviewVersions": ["v1"], "sideEffects": "None", "clientConfig": {"caBundle": bundle}})
+            json!({"name": "a.fieldward.io", "admissionReviewVersions": ["v1"],
+                "sideEffects": "None", "clientConfig": {"caBundle": bundle}})
         };
         let webhooks: Vec<_> = bundles.iter().map(webhook).collect();
-        let one = serde_json::from_value(json!({"metadata": {"name": "fieldward"}, "webhooks": webhooks})).unwrap();
+        let one = serde_json::from_value(
+            json!({"metadata": {"name": "fieldward"}, "webhooks": webhooks}),
+        )
+        .unwrap();
         Registrations::from([("fieldward".to_owned(), one)])
     }
 
     #[test]
     fn a_registration_that_trusts_the_certificate_makes_a_replica_ready_whatever_else_fails() {
-        let (none, good, bad) = (Registrations::new(), registrations(&["own"]), registrations(&["other"]));
+        let (none, good, bad) =
+            (Registrations::new(), registrations(&["own"]), registrations(&["other"]));
         let (partly, without) = (registrations(&["other", "own"]), registrations(&[]));
         let forbidden = ApiError::other(&"no permission");
         let error = Some(&forbidden);
         for (registrations, kept, watch_error, failure, expected) in [
             (None, Some("own"), None, None, Err("the API server has not answered yet")),
-            (None, Some("own"), error, None, Ok("cannot list ValidatingWebhookConfigurations: no permission")),
-            (None, Some("other"), error, None, Err("cannot list ValidatingWebhookConfigurations: no permission")),
-            (None, None, error, None, Err("cannot list ValidatingWebhookConfigurations: no permission")),
+            (
+                None,
+                Some("own"),
+                error,
+                None,
+                Ok("cannot list ValidatingWebhookConfigurations: no permission"),
+            ),
+            (
+                None,
+                Some("other"),
+                error,
+                None,
+                Err("cannot list ValidatingWebhookConfigurations: no permission"),
+            ),
+            (
+                None,
+                None,
+                error,
+                None,
+                Err("cannot list ValidatingWebhookConfigurations: no permission"),
+            ),
             (Some(&none), None, None, None, Err("there is no certificate in the cluster yet")),
-            (Some(&none), None, None, error, Err("there is no certificate in the cluster yet; out of sync: no permission")),
-            (Some(&none), Some("other"), None, None, Err("the certificate in the cluster is not shown yet")),
+            (
+                Some(&none),
+                None,
+                None,
+                error,
+                Err("there is no certificate in the cluster yet; out of sync: no permission"),
+            ),
+            (
+                Some(&none),
+                Some("other"),
+                None,
+                None,
+                Err("the certificate in the cluster is not shown yet"),
+            ),
             (Some(&none), Some("own"), None, None, Ok("nothing registered yet")),
             (Some(&none), Some("own"), None, error, Err("nothing is registered: no permission")),
             (Some(&good), Some("own"), None, None, Ok("the certificate that is shown is trusted")),
-            (Some(&good), Some("own"), error, error, Ok("the certificate that is shown is trusted; out of sync: no permission")),
-            (Some(&good), Some("other"), None, None, Ok("the certificate that is shown is trusted")),
-            (Some(&partly), Some("own"), None, None, Ok("the certificate that is shown is trusted")),
+            (
+                Some(&good),
+                Some("own"),
+                error,
+                error,
+                Ok("the certificate that is shown is trusted; out of sync: no permission"),
+            ),
+            (
+                Some(&good),
+                Some("other"),
+                None,
+                None,
+                Ok("the certificate that is shown is trusted"),
+            ),
+            (
+                Some(&partly),
+                Some("own"),
+                None,
+                None,
+                Ok("the certificate that is shown is trusted"),
+            ),
             (Some(&without), Some("own"), None, None, Ok("registered without CAs")),
-            (Some(&bad), Some("own"), None, None, Err("the registration does not trust the certificate that is shown")),
+            (
+                Some(&bad),
+                Some("own"),
+                None,
+                None,
+                Err("the registration does not trust the certificate that is shown"),
+            ),
         ] {
-            let known = Known { keeps: true, kept, registrations, watch_error, secret_error: None, failure };
+            let known = Known {
+                keeps: true,
+                kept,
+                registrations,
+                watch_error,
+                secret_error: None,
+                failure,
+            };
             let found = known.verdict(|bundle| bundle == "own");
             assert_eq!(found.as_deref().map_err(String::as_str), expected, "{registrations:?}");
         }
         for registrations in [Some(&none), None] {
-            let given = Known { keeps: false, kept: None, registrations, watch_error: error, secret_error: None, failure: None };
-            assert!(given.verdict(|_| false).is_ok(), "somebody else's certificate needs no Secret");
+            let given = Known {
+                keeps: false,
+                kept: None,
+                registrations,
+                watch_error: error,
+                secret_error: None,
+                failure: None,
+            };
+            assert!(
+                given.verdict(|_| false).is_ok(),
+                "somebody else's certificate needs no Secret"
+            );
         }
-        let unread = Known { keeps: true, kept: None, registrations: Some(&none), watch_error: None, secret_error: error, failure: None };
-        assert_eq!(unread.verdict(|_| false).unwrap_err(), "cannot read the Secret of the certificate: no permission");
+        let unread = Known {
+            keeps: true,
+            kept: None,
+            registrations: Some(&none),
+            watch_error: None,
+            secret_error: error,
+            failure: None,
+        };
+        assert_eq!(
+            unread.verdict(|_| false).unwrap_err(),
+            "cannot read the Secret of the certificate: no permission"
+        );
     }
 
     #[test]
@@ -233,7 +345,11 @@ mod tests {
             (4, 0, true, Some(Ok("4 UpdateRules followed"))),
         ] {
             let found = followed_rules(listed, waiting, was_ready);
-            assert_eq!(found.as_ref().map(|found| found.as_deref().map_err(String::as_str)), expected, "{listed} {waiting} {was_ready}");
+            assert_eq!(
+                found.as_ref().map(|found| found.as_deref().map_err(String::as_str)),
+                expected,
+                "{listed} {waiting} {was_ready}"
+            );
         }
     }
 

@@ -54,18 +54,24 @@ impl Reading {
     pub fn read(&self) -> Result<RuleDocuments, String> {
         let found = (self.files.read)();
         // Before they were listed nothing is known of them, and nothing of them is in force.
-        let Some(objects) = self.objects.borrow().clone() else { return found.map(|documents| RuleDocuments { documents, refused: None }) };
+        let Some(objects) = self.objects.borrow().clone() else {
+            return found.map(|documents| RuleDocuments { documents, refused: None });
+        };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         // Files that cannot be used do not keep changes of objects from being taken.
-        let (files, refused) = match (found.and_then(|files| self.usable(files, last.as_ref())), last.as_ref()) {
-            (Ok(files), _) => (files, None),
-            (Err(reason), Some(last)) => (last.files.clone(), Some(reason)),
-            (Err(reason), None) => return Err(reason),
-        };
-        if last.as_ref().is_none_or(|last| last.files != files || !say_the_same(&last.objects, &objects)) {
+        let (files, refused) =
+            match (found.and_then(|files| self.usable(files, last.as_ref())), last.as_ref()) {
+                (Ok(files), _) => (files, None),
+                (Err(reason), Some(last)) => (last.files.clone(), Some(reason)),
+                (Err(reason), None) => return Err(reason),
+            };
+        if last
+            .as_ref()
+            .is_none_or(|last| last.files != files || !say_the_same(&last.objects, &objects))
+        {
             let before = self.resolved.borrow().clone();
-            let resolved =
-                Resolved::new(self.files.builtin, &files, &objects, &before).map_err(|errors| escape_control(&errors.to_string()))?;
+            let resolved = Resolved::new(self.files.builtin, &files, &objects, &before)
+                .map_err(|errors| escape_control(&errors.to_string()))?;
             self.resolved.send_replace(Arc::new(resolved));
             *last = Some(Last { files: files.clone(), objects });
         }
@@ -77,7 +83,8 @@ impl Reading {
     /// The texts of files, if they can be in force.
     fn usable(&self, files: Vec<Document>, last: Option<&Last>) -> Result<Vec<Document>, String> {
         if last.is_none_or(|last| last.files != files) {
-            RuleSet::load(self.files.builtin, &files).map_err(|errors| escape_control(&errors.to_string()))?;
+            RuleSet::load(self.files.builtin, &files)
+                .map_err(|errors| escape_control(&errors.to_string()))?;
         }
         Ok(files)
     }
@@ -85,7 +92,11 @@ impl Reading {
 
 /// Whether nothing but what is said of the objects differs.
 fn say_the_same(one: &[Arc<RuleObject>], other: &[Arc<RuleObject>]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| Arc::ptr_eq(one, other) || one.says_the_same(other))
+    one.len() == other.len()
+        && one
+            .iter()
+            .zip(other)
+            .all(|(one, other)| Arc::ptr_eq(one, other) || one.says_the_same(other))
 }
 
 #[cfg(test)]
@@ -99,7 +110,8 @@ mod tests {
         json!({
             "apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule", "metadata": {"name": name},
             "spec": {
-                "matchConstraints": {"resourceRules": [{"apiGroups": ["example.com"], "apiVersions": ["v1"], "resources": [resource]}]},
+                "matchConstraints": {"resourceRules": [{"apiGroups": ["example.com"],
+                    "apiVersions": ["v1"], "resources": [resource]}]},
                 "mutable": ["spec.a"],
             },
         })
@@ -112,19 +124,34 @@ mod tests {
             let object = |name: &&str| {
                 let text = rule(name, name).to_string();
                 let (name, created) = ((*name).to_owned(), "2026-01-01T00:00:00Z".to_owned());
-                Arc::new(RuleObject { uid: name.clone(), name, generation: 1, created, text, status: UpdateRuleStatus::default() })
+                Arc::new(RuleObject {
+                    uid: name.clone(),
+                    name,
+                    generation: 1,
+                    created,
+                    text,
+                    status: UpdateRuleStatus::default(),
+                })
             };
             objects.send_replace(Some(Arc::new(names.iter().map(object).collect::<Vec<_>>())));
         };
         let text = Arc::new(Mutex::new(String::new()));
         let file = Arc::clone(&text);
-        let read = move || Ok(vec![Document { origin: "rule.yaml".to_owned(), text: file.lock().unwrap().clone() }]);
+        let read = move || {
+            Ok(vec![Document {
+                origin: "rule.yaml".to_owned(),
+                text: file.lock().unwrap().clone(),
+            }])
+        };
         let files = RuleFiles { builtin: Builtin::Left, read: Box::new(read) };
         let reading = Reading::new(files, objects.subscribe(), watch::Sender::default());
         let names = |reading: Result<RuleDocuments, String>| {
             let reading = reading.unwrap();
             let rules = RuleSet::load(Builtin::Left, &reading.documents).unwrap();
-            (rules.names().map(str::to_owned).collect::<Vec<_>>().join(" "), reading.refused.is_some())
+            (
+                rules.names().map(str::to_owned).collect::<Vec<_>>().join(" "),
+                reading.refused.is_some(),
+            )
         };
         *text.lock().unwrap() = rule("file", "files").to_string();
         set(&["one"]);

@@ -1,4 +1,5 @@
-//! The registration of the rules: one webhook per rule, spread over configurations that fit into etcd. Pure values.
+//! The registration of the rules: one webhook per rule, spread over configurations that fit into
+//! etcd. Pure values.
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1 as api;
@@ -38,7 +39,8 @@ impl SideEffects {
 /// By what the API server trusts the webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
-    /// By the CAs of the API server's machine, or by what somebody else writes into the registration.
+    /// By the CAs of the API server's machine, or by what somebody else writes into the
+    /// registration.
     Elsewhere,
     /// By these.
     Bundle(CaBundle),
@@ -63,34 +65,49 @@ impl Trust {
 
 /// Of a rule's name no webhook name can be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected a rule name of at most {LONGEST_NAME} characters, found `{0}`; its webhook is called NAME.fieldward.io, in at most 253")]
+#[error(
+    "expected a rule name of at most {LONGEST_NAME} characters, found `{0}`; its webhook is called \
+     NAME.fieldward.io, in at most 253"
+)]
 pub struct NameTooLong(String);
 
 /// The metadata of a configuration.
 pub(super) fn metadata(name: &str, trust: &Trust) -> meta::ObjectMeta {
     let annotations = match trust {
-        Trust::CertManager { certificate, .. } => {
-            Some([("cert-manager.io/inject-ca-from".to_owned(), certificate.clone())].into_iter().collect())
-        }
+        Trust::CertManager { certificate, .. } => Some(
+            [("cert-manager.io/inject-ca-from".to_owned(), certificate.clone())]
+                .into_iter()
+                .collect(),
+        ),
         Trust::Elsewhere | Trust::Bundle(_) => None,
     };
     let labels = [(LABEL.0.to_owned(), LABEL.1.to_owned())];
-    meta::ObjectMeta { name: Some(name.to_owned()), labels: Some(labels.into_iter().collect()), annotations, ..meta::ObjectMeta::default() }
+    meta::ObjectMeta {
+        name: Some(name.to_owned()),
+        labels: Some(labels.into_iter().collect()),
+        annotations,
+        ..meta::ObjectMeta::default()
+    }
 }
 
 /// The webhook of a rule: `RULE.fieldward.io`, which asks at `/validate/RULE`.
 ///
 /// # Errors
 /// A rule whose name is too long for a webhook.
-pub fn webhook(rule: &Rule, endpoint: &Endpoint, trust: &Trust, side_effects: SideEffects) -> Result<api::ValidatingWebhook, NameTooLong> {
+pub fn webhook(
+    rule: &Rule,
+    endpoint: &Endpoint,
+    trust: &Trust,
+    side_effects: SideEffects,
+) -> Result<api::ValidatingWebhook, NameTooLong> {
     let name = webhook_name(rule.name().as_str());
     if name.len() > 253 {
         return Err(NameTooLong(rule.name().to_string()));
     }
-    let conditions = rule
-        .conditions()
-        .iter()
-        .map(|condition| api::MatchCondition { name: condition.name.clone(), expression: condition.expression.clone() });
+    let conditions = rule.conditions().iter().map(|condition| api::MatchCondition {
+        name: condition.name.clone(),
+        expression: condition.expression.clone(),
+    });
     Ok(api::ValidatingWebhook {
         name,
         client_config: client(rule.name().as_str(), endpoint, trust),
@@ -108,7 +125,8 @@ pub fn webhook(rule: &Rule, endpoint: &Endpoint, trust: &Trust, side_effects: Si
         ),
         namespace_selector: Some(rule.selected_namespaces(endpoint.namespace())),
         object_selector: rule.object_selector().to_api(),
-        match_conditions: Some(conditions.collect()).filter(|conditions: &Vec<_>| !conditions.is_empty()),
+        match_conditions: Some(conditions.collect())
+            .filter(|conditions: &Vec<_>| !conditions.is_empty()),
     })
 }
 
@@ -122,7 +140,9 @@ fn client(rule: &str, endpoint: &Endpoint, trust: &Trust) -> api::WebhookClientC
     let ca_bundle = trust.bundle().map(|bundle| ByteString(bundle.bytes().to_vec()));
     let path = format!("/validate/{rule}");
     match endpoint {
-        Endpoint::Url(url) => api::WebhookClientConfig { ca_bundle, url: Some(url.with(&path)), service: None },
+        Endpoint::Url(url) => {
+            api::WebhookClientConfig { ca_bundle, url: Some(url.with(&path)), service: None }
+        }
         Endpoint::Service { name, namespace, port } => api::WebhookClientConfig {
             ca_bundle,
             url: None,

@@ -49,11 +49,16 @@ pub enum RemovalError {
     },
 }
 
-/// Removes the configurations first: from then on the API server asks nobody. `tell` is called for each thing that was there.
+/// Removes the configurations first: from then on the API server asks nobody. `tell` is called for
+/// each thing that was there.
 ///
 /// # Errors
 /// The first that cannot be removed; what came before it is gone.
-pub async fn remove(access: &Access, traces: &Traces, mut tell: impl FnMut(&str, Removed)) -> Result<(), RemovalError> {
+pub async fn remove(
+    access: &Access,
+    traces: &Traces,
+    mut tell: impl FnMut(&str, Removed),
+) -> Result<(), RemovalError> {
     let client = Cluster::find(access).await?.into_client();
     let configurations: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
     for number in 1..=MOST_CONFIGURATIONS {
@@ -80,19 +85,33 @@ enum Own {
     Named,
 }
 
-async fn one<K>(api: &Api<K>, name: &str, own: Own, tell: &mut impl FnMut(&str, Removed)) -> Result<(), RemovalError>
+async fn one<K>(
+    api: &Api<K>,
+    name: &str,
+    own: Own,
+    tell: &mut impl FnMut(&str, Removed),
+) -> Result<(), RemovalError>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
 {
     let what = format!("{} {name}", K::kind(&()));
-    let refused = |error: kube::Error| RemovalError::Refused { what: what.clone(), reason: ApiError::from(error).to_string() };
+    let refused = |error: kube::Error| RemovalError::Refused {
+        what: what.clone(),
+        reason: ApiError::from(error).to_string(),
+    };
     let Some(found) = api.get_opt(name).await.map_err(refused)? else { return Ok(()) };
     if own == Own::Labelled && found.labels().get(LABEL.0).is_none_or(|value| value != LABEL.1) {
         tell(&what, Removed::Foreign);
         return Ok(());
     }
     let preconditions = Preconditions { uid: found.uid(), resource_version: None };
-    match api.delete(name, &DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() }).await {
+    match api
+        .delete(
+            name,
+            &DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() },
+        )
+        .await
+    {
         Ok(_) => tell(&what, Removed::Gone),
         Err(kube::Error::Api(status)) if status.code == 404 => {}
         Err(error) => return Err(refused(error)),

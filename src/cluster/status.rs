@@ -11,7 +11,8 @@ use super::update_rule::{LastGood, REGISTERED, REJECTED, UpdateRuleStatus};
 use crate::engine::Rule;
 
 /// What to do about a rule that no configuration has room for.
-pub(super) const NO_ROOM: &str = "the configurations have no room for one more webhook; remove rules";
+pub(super) const NO_ROOM: &str =
+    "the configurations have no room for one more webhook; remove rules";
 
 /// The condition that says whether the served schema lacks what the rule names.
 const SCHEMA_WARNING: &str = "SchemaWarning";
@@ -47,7 +48,8 @@ pub enum SchemaFit {
     Lacks(String),
 }
 
-/// The status that an object should have, none if it has it already. `good` is the last good generation and its rule.
+/// The status that an object should have, none if it has it already. `good` is the last good
+/// generation and its rule.
 pub fn of(
     object: &RuleObject,
     verdict: &Verdict,
@@ -60,15 +62,25 @@ pub fn of(
     let (accepted, conflicting) = (accepted(verdict, good, before), conflicting(verdict));
     let asked = asked(verdict, registered);
     let is_ready = accepted.holds && !conflicting.holds && asked.holds;
-    let why = [(!accepted.holds, accepted.reason), (conflicting.holds, conflicting.reason), (!asked.holds, asked.reason)];
-    let condition = |(name, state): (&str, State)| state.condition(name, verdict.generation, before, now);
-    let known = [("Accepted", accepted), ("Conflicting", conflicting), (REGISTERED, asked)].map(condition);
+    let why = [
+        (!accepted.holds, accepted.reason),
+        (conflicting.holds, conflicting.reason),
+        (!asked.holds, asked.reason),
+    ];
+    let condition =
+        |(name, state): (&str, State)| state.condition(name, verdict.generation, before, now);
+    let known =
+        [("Accepted", accepted), ("Conflicting", conflicting), (REGISTERED, asked)].map(condition);
     let status = UpdateRuleStatus {
         observed_generation: Some(verdict.generation),
         kinds: verdict.kinds.clone(),
         mutable: verdict.mutable,
         ready: if is_ready { "True" } else { "False" }.to_owned(),
-        reason: why.into_iter().find(|(is_why, _)| *is_why).map(|(_, reason)| reason.to_owned()).unwrap_or_default(),
+        reason: why
+            .into_iter()
+            .find(|(is_why, _)| *is_why)
+            .map(|(_, reason)| reason.to_owned())
+            .unwrap_or_default(),
         enforced_generation: enforced(verdict, good, registered),
         last_good: last_good(verdict, good, registered, before),
         conditions: known.into_iter().chain(warning(schema, verdict, before, now)).collect(),
@@ -83,7 +95,10 @@ fn accepted(verdict: &Verdict, good: Option<(i64, &Rule)>, before: &UpdateRuleSt
         }
         Outcome::Refused { reason, stays: None } => match &before.last_good {
             Some(last) => {
-                let message = format!("generation {}, which was accepted, is no longer: {reason}", last.generation);
+                let message = format!(
+                    "generation {}, which was accepted, is no longer: {reason}",
+                    last.generation
+                );
                 state(false, "NoLongerAccepted", message)
             }
             None => state(false, "NeverAccepted", reason.clone()),
@@ -92,7 +107,8 @@ fn accepted(verdict: &Verdict, good: Option<(i64, &Rule)>, before: &UpdateRuleSt
             true,
             "Valid",
             format!(
-                "the rule is larger than {} KiB, so it does not survive a restart of all replicas once a newer one is invalid",
+                "the rule is larger than {} KiB, so it does not survive a restart of all replicas \
+                 once a newer one is invalid",
                 KEPT / 1024
             ),
         ),
@@ -109,12 +125,16 @@ fn conflicting(verdict: &Verdict) -> State {
 
 fn asked(verdict: &Verdict, registered: &Registered) -> State {
     match (&verdict.outcome, registered) {
-        (Outcome::Contended { .. } | Outcome::Refused { stays: None, .. }, _) => state(false, "NotInForce", String::new()),
+        (Outcome::Contended { .. } | Outcome::Refused { stays: None, .. }, _) => {
+            state(false, "NotInForce", String::new())
+        }
         (Outcome::Rejected { stays: Some(generation) }, Registered::Rejected(sentence)) => {
             state(false, REJECTED, format!("generation {generation} stays in force: {sentence}"))
         }
         (_, Registered::Rejected(sentence)) => state(false, REJECTED, sentence.clone()),
-        (_, Registered::Under(name)) => state(true, "Registered", format!("by ValidatingWebhookConfiguration {name}")),
+        (_, Registered::Under(name)) => {
+            state(true, "Registered", format!("by ValidatingWebhookConfiguration {name}"))
+        }
         (_, Registered::NotYet) => state(false, "Pending", String::new()),
         (_, Registered::NoRoom) => state(false, "NoRoom", NO_ROOM.to_owned()),
         (_, Registered::Failed(sentence)) => state(false, "Failed", sentence.clone()),
@@ -122,7 +142,12 @@ fn asked(verdict: &Verdict, registered: &Registered) -> State {
 }
 
 /// What was said of the schema stays until it is asked again.
-fn warning(schema: &SchemaFit, verdict: &Verdict, before: &UpdateRuleStatus, now: SystemTime) -> Option<Condition> {
+fn warning(
+    schema: &SchemaFit,
+    verdict: &Verdict,
+    before: &UpdateRuleStatus,
+    now: SystemTime,
+) -> Option<Condition> {
     let last = before.conditions.iter().find(|condition| condition.type_ == SCHEMA_WARNING);
     let state = match schema {
         SchemaFit::Unknown => return last.cloned(),
@@ -136,16 +161,30 @@ fn warning(schema: &SchemaFit, verdict: &Verdict, before: &UpdateRuleStatus, now
 /// The generation of the rule in force that the API server asks for, or will.
 fn enforced(verdict: &Verdict, good: Option<(i64, &Rule)>, registered: &Registered) -> Option<i64> {
     match (&verdict.outcome, registered) {
-        (Outcome::Contended { .. }, _) | (Outcome::InForce | Outcome::Refused { .. }, Registered::Rejected(_) | Registered::NoRoom) => None,
+        (Outcome::Contended { .. }, _)
+        | (
+            Outcome::InForce | Outcome::Refused { .. },
+            Registered::Rejected(_) | Registered::NoRoom,
+        ) => None,
         _ => good.map(|(generation, _)| generation),
     }
 }
 
-/// A generation replaces the one before it once it is registered: until then the API server may reject it. One that is held by another rule
-/// is not registered, and would not be enforced either if it was an older one.
-fn last_good(verdict: &Verdict, good: Option<(i64, &Rule)>, registered: &Registered, before: &UpdateRuleStatus) -> Option<LastGood> {
-    let is_settled = matches!(registered, Registered::Under(_)) || matches!(verdict.outcome, Outcome::Contended { .. });
-    let is_rejected = matches!((&verdict.outcome, registered), (Outcome::InForce | Outcome::Refused { .. }, Registered::Rejected(_)));
+/// A generation replaces the one before it once it is registered: until then the API server may
+/// reject it. One that is held by another rule is not registered, and would not be enforced either
+/// if it was an older one.
+fn last_good(
+    verdict: &Verdict,
+    good: Option<(i64, &Rule)>,
+    registered: &Registered,
+    before: &UpdateRuleStatus,
+) -> Option<LastGood> {
+    let is_settled = matches!(registered, Registered::Under(_))
+        || matches!(verdict.outcome, Outcome::Contended { .. });
+    let is_rejected = matches!(
+        (&verdict.outcome, registered),
+        (Outcome::InForce | Outcome::Refused { .. }, Registered::Rejected(_))
+    );
     match good {
         Some((generation, rule)) if is_settled || (before.last_good.is_none() && !is_rejected) => {
             kept(rule).map(|rule| LastGood { generation, rule })
@@ -172,17 +211,30 @@ fn state(holds: bool, reason: &'static str, message: String) -> State {
 
 impl State {
     /// A condition that holds on keeps the time since when it does.
-    fn condition(self, name: &str, generation: i64, before: &UpdateRuleStatus, now: SystemTime) -> Condition {
+    fn condition(
+        self,
+        name: &str,
+        generation: i64,
+        before: &UpdateRuleStatus,
+        now: SystemTime,
+    ) -> Condition {
         let status = if self.holds { "True" } else { "False" };
-        let last = before.conditions.iter().find(|condition| condition.type_ == name && condition.status == status);
-        let now = Timestamp::try_from(now).ok().and_then(|now| Timestamp::from_second(now.as_second()).ok()).unwrap_or_default();
+        let last = before
+            .conditions
+            .iter()
+            .find(|condition| condition.type_ == name && condition.status == status);
+        let now = Timestamp::try_from(now)
+            .ok()
+            .and_then(|now| Timestamp::from_second(now.as_second()).ok())
+            .unwrap_or_default();
         Condition {
             type_: name.to_owned(),
             status: status.to_owned(),
             reason: self.reason.to_owned(),
             message: self.message,
             observed_generation: Some(generation),
-            last_transition_time: last.map_or(Time(now), |condition| condition.last_transition_time.clone()),
+            last_transition_time: last
+                .map_or(Time(now), |condition| condition.last_transition_time.clone()),
         }
     }
 }
@@ -199,15 +251,26 @@ mod tests {
 
     fn object(status: UpdateRuleStatus) -> RuleObject {
         let text = String::new;
-        RuleObject { name: "r".to_owned(), uid: text(), generation: 2, created: text(), text: text(), status }
+        RuleObject {
+            name: "r".to_owned(),
+            uid: text(),
+            generation: 2,
+            created: text(),
+            text: text(),
+            status,
+        }
     }
 
     fn rules(paths: usize) -> RuleSet {
-        let resources = json!([{"apiGroups": ["example.com"], "apiVersions": ["v1"], "resources": ["widgets"]}]);
+        let resources = json!([{"apiGroups": ["example.com"], "apiVersions": ["v1"],
+            "resources": ["widgets"]}]);
         let mutable: Vec<String> = (0..paths).map(|number| format!("spec.field{number}")).collect();
-        let text = json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule", "metadata": {"name": "r"},
-                          "spec": {"matchConstraints": {"resourceRules": resources}, "mutable": mutable}});
-        RuleSet::load(Builtin::Left, &[Document { origin: "r".to_owned(), text: text.to_string() }]).expect("a rule")
+        let text = json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule",
+            "metadata": {"name": "r"},
+                          "spec": {"matchConstraints": {"resourceRules": resources},
+                              "mutable": mutable}});
+        RuleSet::load(Builtin::Left, &[Document { origin: "r".to_owned(), text: text.to_string() }])
+            .expect("a rule")
     }
 
     fn verdict(outcome: Outcome) -> Verdict {
@@ -219,14 +282,25 @@ mod tests {
         after(UpdateRuleStatus::default(), outcome, registered).expect("another one")
     }
 
-    fn after(before: UpdateRuleStatus, outcome: Outcome, registered: &Registered) -> Option<UpdateRuleStatus> {
+    fn after(
+        before: UpdateRuleStatus,
+        outcome: Outcome,
+        registered: &Registered,
+    ) -> Option<UpdateRuleStatus> {
         let generation = match outcome {
             Outcome::Refused { stays, .. } | Outcome::Rejected { stays } => stays,
             Outcome::InForce | Outcome::Contended { .. } => Some(2),
         };
         let rules = rules(1);
         let good = generation.zip(rules.rules().next());
-        of(&object(before), &verdict(outcome), good, registered, &SchemaFit::Unknown, UNIX_EPOCH + Duration::from_secs(60))
+        of(
+            &object(before),
+            &verdict(outcome),
+            good,
+            registered,
+            &SchemaFit::Unknown,
+            UNIX_EPOCH + Duration::from_secs(60),
+        )
     }
 
     /// Each of its conditions has a series of the metrics.
@@ -254,31 +328,81 @@ mod tests {
         let contended = || Outcome::Contended { reason: "why".to_owned() };
         let table = [
             (Outcome::InForce, under(), "True", "", ["True", "False", "True"], Some(2)),
-            (Outcome::InForce, Registered::NotYet, "False", "Pending", ["True", "False", "False"], Some(2)),
-            (Outcome::InForce, Registered::NoRoom, "False", "NoRoom", ["True", "False", "False"], None),
-            (Outcome::InForce, Registered::Failed("why".to_owned()), "False", "Failed", ["True", "False", "False"], Some(2)),
+            (
+                Outcome::InForce,
+                Registered::NotYet,
+                "False",
+                "Pending",
+                ["True", "False", "False"],
+                Some(2),
+            ),
+            (
+                Outcome::InForce,
+                Registered::NoRoom,
+                "False",
+                "NoRoom",
+                ["True", "False", "False"],
+                None,
+            ),
+            (
+                Outcome::InForce,
+                Registered::Failed("why".to_owned()),
+                "False",
+                "Failed",
+                ["True", "False", "False"],
+                Some(2),
+            ),
             (Outcome::InForce, rejected(), "False", "Rejected", ["True", "False", "False"], None),
-            (Outcome::Rejected { stays: None }, rejected(), "False", "Rejected", ["True", "False", "False"], None),
-            (Outcome::Rejected { stays: Some(1) }, rejected(), "False", "Rejected", ["True", "False", "False"], Some(1)),
+            (
+                Outcome::Rejected { stays: None },
+                rejected(),
+                "False",
+                "Rejected",
+                ["True", "False", "False"],
+                None,
+            ),
+            (
+                Outcome::Rejected { stays: Some(1) },
+                rejected(),
+                "False",
+                "Rejected",
+                ["True", "False", "False"],
+                Some(1),
+            ),
             (contended(), under(), "False", "HeldByAnother", ["True", "True", "False"], None),
             (refused(None), under(), "False", "NeverAccepted", ["False", "False", "False"], None),
             (refused(Some(1)), under(), "False", "Invalid", ["False", "False", "True"], Some(1)),
         ];
         for (outcome, registered, ready, why, conditions, enforced) in table {
             let status = told(outcome.clone(), &registered);
-            assert_eq!((status.ready.as_str(), status.reason.as_str()), (ready, why), "{outcome:?}");
+            assert_eq!(
+                (status.ready.as_str(), status.reason.as_str()),
+                (ready, why),
+                "{outcome:?}"
+            );
             assert_eq!(status.enforced_generation, enforced, "{outcome:?}");
-            let found: Vec<(&str, &str)> = status.conditions.iter().map(|one| (one.type_.as_str(), one.status.as_str())).collect();
+            let found: Vec<(&str, &str)> = status
+                .conditions
+                .iter()
+                .map(|one| (one.type_.as_str(), one.status.as_str()))
+                .collect();
             assert_counted(&status);
             let [accepted, conflicting, asked] = conditions;
-            assert_eq!(found, [("Accepted", accepted), ("Conflicting", conflicting), ("Registered", asked)], "{outcome:?}");
+            assert_eq!(
+                found,
+                [("Accepted", accepted), ("Conflicting", conflicting), ("Registered", asked)],
+                "{outcome:?}"
+            );
         }
     }
 
     #[test]
     fn a_generation_is_kept_once_it_is_registered() {
         let kept = |status: UpdateRuleStatus| status.last_good.map(|last| last.generation);
-        let first = UpdateRuleStatus { last_good: Some(LastGood { generation: 1, rule: "{}".to_owned() }), ..Default::default() };
+        let first = UpdateRuleStatus {
+            last_good: Some(LastGood { generation: 1, rule: "{}".to_owned() }),
+            ..Default::default()
+        };
         let table = [
             (Outcome::InForce, under(), Some(2), Some(2)),
             (Outcome::InForce, Registered::NotYet, Some(2), Some(1)),
@@ -289,22 +413,40 @@ mod tests {
         ];
         for (outcome, registered, from_nothing, from_first) in table {
             assert_eq!(kept(told(outcome.clone(), &registered)), from_nothing, "{outcome:?}");
-            assert_eq!(after(first.clone(), outcome.clone(), &registered).and_then(kept), from_first, "{outcome:?}");
+            assert_eq!(
+                after(first.clone(), outcome.clone(), &registered).and_then(kept),
+                from_first,
+                "{outcome:?}"
+            );
         }
         let lost = after(first, refused(None), &Registered::NotYet).expect("another one");
         assert_counted(&lost);
         assert_eq!(lost.conditions[0].reason, "NoLongerAccepted", "nothing is enforced");
-        assert_eq!(lost.conditions[0].message, "generation 1, which was accepted, is no longer: why");
+        assert_eq!(
+            lost.conditions[0].message,
+            "generation 1, which was accepted, is no longer: why"
+        );
     }
 
     #[test]
     fn a_rule_that_is_too_large_is_not_kept_and_the_status_says_so() {
         let rules = rules(6_000);
         let good = Some(2).zip(rules.rules().next());
-        let status = of(&object(UpdateRuleStatus::default()), &verdict(Outcome::InForce), good, &under(), &SchemaFit::Unknown, UNIX_EPOCH);
+        let status = of(
+            &object(UpdateRuleStatus::default()),
+            &verdict(Outcome::InForce),
+            good,
+            &under(),
+            &SchemaFit::Unknown,
+            UNIX_EPOCH,
+        );
         let status = status.expect("another one");
         assert_eq!((status.last_good, status.ready.as_str()), (None, "True"));
-        assert!(status.conditions[0].message.starts_with("the rule is larger than 64 KiB"), "{:?}", status.conditions[0]);
+        assert!(
+            status.conditions[0].message.starts_with("the rule is larger than 64 KiB"),
+            "{:?}",
+            status.conditions[0]
+        );
     }
 
     #[test]
@@ -313,28 +455,57 @@ mod tests {
             let rules = rules(1);
             let good = Some(2).zip(rules.rules().next());
             let now = UNIX_EPOCH + Duration::from_secs(second);
-            of(&object(before), &verdict(Outcome::InForce), good, registered, &SchemaFit::Unknown, now)
+            of(
+                &object(before),
+                &verdict(Outcome::InForce),
+                good,
+                registered,
+                &SchemaFit::Unknown,
+                now,
+            )
         };
-        let before = told(UpdateRuleStatus::default(), &Registered::NotYet, 0).expect("another one");
+        let before =
+            told(UpdateRuleStatus::default(), &Registered::NotYet, 0).expect("another one");
         assert_eq!(told(before.clone(), &Registered::NotYet, 60), None);
         let after = json!(told(before, &under(), 60));
         let since = |index: usize| after["conditions"][index]["lastTransitionTime"].clone();
-        assert_eq!((since(0), since(2)), (json!("1970-01-01T00:00:00Z"), json!("1970-01-01T00:01:00Z")));
+        assert_eq!(
+            (since(0), since(2)),
+            (json!("1970-01-01T00:00:00Z"), json!("1970-01-01T00:01:00Z"))
+        );
     }
 
     #[test]
     fn what_the_schema_lacks_is_a_condition() {
         let told = |before: UpdateRuleStatus, schema: SchemaFit| {
-            let status = of(&object(before), &verdict(Outcome::InForce), None, &under(), &schema, UNIX_EPOCH).expect("another one");
+            let status = of(
+                &object(before),
+                &verdict(Outcome::InForce),
+                None,
+                &under(),
+                &schema,
+                UNIX_EPOCH,
+            )
+            .expect("another one");
             assert_counted(&status);
-            let found = status.conditions.iter().find(|condition| condition.type_ == SCHEMA_WARNING);
-            found.map(|condition| format!("{} {} {}", condition.status, condition.reason, condition.message))
+            let found =
+                status.conditions.iter().find(|condition| condition.type_ == SCHEMA_WARNING);
+            found.map(|condition| {
+                format!("{} {} {}", condition.status, condition.reason, condition.message)
+            })
         };
         assert_eq!(told(UpdateRuleStatus::default(), SchemaFit::Unknown), None);
-        assert_eq!(told(UpdateRuleStatus::default(), SchemaFit::Fits).as_deref(), Some("False Fits "));
-        assert_eq!(told(UpdateRuleStatus::default(), SchemaFit::Lacks("no".to_owned())).as_deref(), Some("True NotInSchema no"));
+        assert_eq!(
+            told(UpdateRuleStatus::default(), SchemaFit::Fits).as_deref(),
+            Some("False Fits ")
+        );
+        assert_eq!(
+            told(UpdateRuleStatus::default(), SchemaFit::Lacks("no".to_owned())).as_deref(),
+            Some("True NotInSchema no")
+        );
         let status = |before: UpdateRuleStatus, schema: SchemaFit| {
-            of(&object(before), &verdict(Outcome::InForce), None, &rejected(), &schema, UNIX_EPOCH).expect("another one")
+            of(&object(before), &verdict(Outcome::InForce), None, &rejected(), &schema, UNIX_EPOCH)
+                .expect("another one")
         };
         let warned = of(
             &object(UpdateRuleStatus::default()),
@@ -344,9 +515,14 @@ mod tests {
             &SchemaFit::Lacks("no".to_owned()),
             UNIX_EPOCH,
         );
-        let has_warning = |status: &UpdateRuleStatus| status.conditions.iter().any(|condition| condition.type_ == SCHEMA_WARNING);
+        let has_warning = |status: &UpdateRuleStatus| {
+            status.conditions.iter().any(|condition| condition.type_ == SCHEMA_WARNING)
+        };
         let warned = warned.expect("another one");
-        assert!(has_warning(&status(warned.clone(), SchemaFit::Unknown)), "it stays until the schema is asked again");
+        assert!(
+            has_warning(&status(warned.clone(), SchemaFit::Unknown)),
+            "it stays until the schema is asked again"
+        );
         assert!(!has_warning(&status(warned, SchemaFit::NotAsked)), "nobody will ask again");
     }
 }

@@ -1,8 +1,10 @@
-//! Certificates that a cluster keeps in a Secret and renews: what must be done to them, and when. Pure values.
+//! Certificates that a cluster keeps in a Secret and renews: what must be done to them, and when.
+//! Pure values.
 //!
-//! Every certificate of a CA that is still valid is trusted: a CA leaves the bundle only when it has expired, and no certificate outlives
-//! the CA that it comes from. So whatever a replica shows is trusted, however late it hears of something new. What is new is trusted first:
-//! a CA issues nothing before the API server has had time to hear of it.
+//! Every certificate of a CA that is still valid is trusted: a CA leaves the bundle only when it
+//! has expired, and no certificate outlives the CA that it comes from. So whatever a replica shows
+//! is trusted, however late it hears of something new. What is new is trusted first: a CA issues
+//! nothing before the API server has had time to hear of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -41,12 +43,14 @@ pub fn misunderstood(secret: &Secret) -> BTreeSet<String> {
     own.filter_map(|(key, value)| match (key.as_str(), value.as_str()) {
         (RENEW, "ca" | "certificate") => None,
         (RENEW, other) => Some(format!(
-            "expected `certificate` or `ca` as the value of the annotation `{RENEW}`, found `{}`; nothing is renewed",
+            "expected `certificate` or `ca` as the value of the annotation `{RENEW}`, found `{}`; \
+             nothing is renewed",
             cut_bytes(&escape_control(other), 128)
         )),
-        (other, _) => {
-            Some(format!("expected the annotation `{RENEW}`, found `{}`; it has no effect", cut_bytes(&escape_control(other), 128)))
-        }
+        (other, _) => Some(format!(
+            "expected the annotation `{RENEW}`, found `{}`; it has no effect",
+            cut_bytes(&escape_control(other), 128)
+        )),
     })
     .collect()
 }
@@ -116,33 +120,58 @@ pub enum Change {
 }
 
 impl TlsBundle {
-    /// A new CA and a certificate of it, `trusted` besides: CAs of which certificates may still be shown.
+    /// A new CA and a certificate of it, `trusted` besides: CAs of which certificates may still be
+    /// shown.
     ///
     /// # Errors
     /// As [`Authority::new`] and [`Authority::certificate`].
-    pub fn new(subjects: &[Subject], trusted: Vec<String>, now: SystemTime, lifetimes: Lifetimes) -> Result<Self, IssueError> {
+    pub fn new(
+        subjects: &[Subject],
+        trusted: Vec<String>,
+        now: SystemTime,
+        lifetimes: Lifetimes,
+    ) -> Result<Self, IssueError> {
         let authority = Authority::new(now, lifetimes.authority)?;
         let (certificate, key) = authority.certificate(subjects, now, lifetimes.certificate)?;
         let (own, authority_key) = authority.into_pem();
-        Ok(Self { bundle: std::iter::once(own).chain(trusted).collect(), authority_key, certificate, key })
+        Ok(Self {
+            bundle: std::iter::once(own).chain(trusted).collect(),
+            authority_key,
+            certificate,
+            key,
+        })
     }
 
     /// Of a Secret.
     ///
     /// # Errors
-    /// What is missing or cannot be read; the key of a CA or certificate that does not fit is found where it is used.
+    /// What is missing or cannot be read; the key of a CA or certificate that does not fit is found
+    /// where it is used.
     pub fn of(secret: &Secret) -> Result<Self, Unusable> {
         let member = |name: &'static str| {
-            let bytes = secret.data.as_ref().and_then(|data| data.get(name)).ok_or(Unusable::Missing(name))?;
+            let bytes = secret
+                .data
+                .as_ref()
+                .and_then(|data| data.get(name))
+                .ok_or(Unusable::Missing(name))?;
             String::from_utf8(bytes.0.clone()).map_err(|_| Unusable::Unreadable(name, "text"))
         };
-        let bundle = certificates(&member(BUNDLE)?).ok_or(Unusable::Unreadable(BUNDLE, "PEM certificates"))?;
-        let kept = Self { bundle, authority_key: member(AUTHORITY_KEY)?, certificate: member(CERTIFICATE)?, key: member(KEY)? };
-        for (name, text) in kept.bundle.iter().map(|text| (BUNDLE, text)).chain([(CERTIFICATE, &kept.certificate)]) {
+        let bundle = certificates(&member(BUNDLE)?)
+            .ok_or(Unusable::Unreadable(BUNDLE, "PEM certificates"))?;
+        let kept = Self {
+            bundle,
+            authority_key: member(AUTHORITY_KEY)?,
+            certificate: member(CERTIFICATE)?,
+            key: member(KEY)?,
+        };
+        for (name, text) in
+            kept.bundle.iter().map(|text| (BUNDLE, text)).chain([(CERTIFICATE, &kept.certificate)])
+        {
             validity(text).ok_or(Unusable::Unreadable(name, "PEM certificates"))?;
         }
         for (name, text) in [(KEY, &kept.key), (AUTHORITY_KEY, &kept.authority_key)] {
-            rcgen::KeyPair::from_pem(text).map_err(|_| Unusable::Unreadable(name, "a private key in PEM"))?;
+            rcgen::KeyPair::from_pem(text)
+                .map_err(|_| Unusable::Unreadable(name, "a private key in PEM"))?;
         }
         Ok(kept)
     }
@@ -163,7 +192,12 @@ impl TlsBundle {
                 ..ObjectMeta::default()
             },
             type_: Some("Opaque".to_owned()),
-            data: Some(members.into_iter().map(|(name, text)| (name.to_owned(), ByteString(text.into_bytes()))).collect()),
+            data: Some(
+                members
+                    .into_iter()
+                    .map(|(name, text)| (name.to_owned(), ByteString(text.into_bytes())))
+                    .collect(),
+            ),
             ..Secret::default()
         }
     }
@@ -178,7 +212,8 @@ impl TlsBundle {
         (&self.certificate, &self.key)
     }
 
-    /// What there is to do at `now`. `trusted_since` is since when the API server has had this bundle in the registration; none: not yet.
+    /// What there is to do at `now`. `trusted_since` is since when the API server has had this
+    /// bundle in the registration; none: not yet.
     ///
     /// # Errors
     /// A CA key that cannot sign, or subjects that cannot be certified.
@@ -189,46 +224,84 @@ impl TlsBundle {
         trusted_since: Option<SystemTime>,
         lifetimes: Lifetimes,
     ) -> Result<Due, IssueError> {
-        let valid: Vec<String> = self.bundle.iter().filter(|ca| validity(ca).is_some_and(|(_, end)| now < end)).cloned().collect();
+        let valid: Vec<String> = self
+            .bundle
+            .iter()
+            .filter(|ca| validity(ca).is_some_and(|(_, end)| now < end))
+            .cloned()
+            .collect();
         let Some(newest) = valid.first() else {
-            return Ok(Due::Change(Box::new(Self::new(subjects, Vec::new(), now, lifetimes)?), Change::Certificate));
+            return Ok(Due::Change(
+                Box::new(Self::new(subjects, Vec::new(), now, lifetimes)?),
+                Change::Certificate,
+            ));
         };
         let (ca_from, ca_until) = validity(newest).unwrap_or((UNIX_EPOCH, UNIX_EPOCH));
         let ca_due = two_thirds(ca_from, ca_until);
         if ca_due <= now {
-            return Ok(Due::Change(Box::new(self.with_authority(valid, now, lifetimes)?), Change::Authority));
+            return Ok(Due::Change(
+                Box::new(self.with_authority(valid, now, lifetimes)?),
+                Change::Authority,
+            ));
         }
         let (from, until) = validity(&self.certificate).unwrap_or((UNIX_EPOCH, UNIX_EPOCH));
         let leaf_due = two_thirds(from, until);
         let is_of_newest = comes_from(&self.certificate, newest);
         let settled = trusted_since.map(|since| since + lifetimes.settling);
-        let may_issue = is_of_newest || settled.is_some_and(|settled| settled <= now) || until <= now;
+        let may_issue =
+            is_of_newest || settled.is_some_and(|settled| settled <= now) || until <= now;
         if (leaf_due <= now || !is_of_newest) && may_issue {
-            return Ok(Due::Change(Box::new(self.with_certificate(valid, subjects, now, lifetimes)?), Change::Certificate));
+            return Ok(Due::Change(
+                Box::new(self.with_certificate(valid, subjects, now, lifetimes)?),
+                Change::Certificate,
+            ));
         }
         if valid.len() < self.bundle.len() {
-            return Ok(Due::Change(Box::new(Self { bundle: valid, ..self.clone() }), Change::Bundle));
+            return Ok(Due::Change(
+                Box::new(Self { bundle: valid, ..self.clone() }),
+                Change::Bundle,
+            ));
         }
-        let waiting = if is_of_newest { leaf_due } else { settled.unwrap_or(now + lifetimes.settling) };
+        let waiting =
+            if is_of_newest { leaf_due } else { settled.unwrap_or(now + lifetimes.settling) };
         Ok(Due::Nothing(waiting.min(ca_due)))
     }
 
-    /// What to keep instead if somebody wants a new one before it is due; none if a new certificate is on its way already.
+    /// What to keep instead if somebody wants a new one before it is due; none if a new certificate
+    /// is on its way already.
     ///
     /// # Errors
     /// As [`TlsBundle::due`].
-    pub fn renewed(&self, what: Change, subjects: &[Subject], now: SystemTime, lifetimes: Lifetimes) -> Result<Option<Self>, IssueError> {
-        let is_of_newest = self.bundle.first().is_some_and(|newest| comes_from(&self.certificate, newest));
+    pub fn renewed(
+        &self,
+        what: Change,
+        subjects: &[Subject],
+        now: SystemTime,
+        lifetimes: Lifetimes,
+    ) -> Result<Option<Self>, IssueError> {
+        let is_of_newest =
+            self.bundle.first().is_some_and(|newest| comes_from(&self.certificate, newest));
         match what {
             Change::Authority => self.with_authority(self.bundle.clone(), now, lifetimes).map(Some),
-            Change::Certificate if is_of_newest => self.with_certificate(self.bundle.clone(), subjects, now, lifetimes).map(Some),
+            Change::Certificate if is_of_newest => {
+                self.with_certificate(self.bundle.clone(), subjects, now, lifetimes).map(Some)
+            }
             Change::Certificate | Change::Bundle => Ok(None),
         }
     }
 
-    fn with_authority(&self, trusted: Vec<String>, now: SystemTime, lifetimes: Lifetimes) -> Result<Self, IssueError> {
+    fn with_authority(
+        &self,
+        trusted: Vec<String>,
+        now: SystemTime,
+        lifetimes: Lifetimes,
+    ) -> Result<Self, IssueError> {
         let (own, authority_key) = Authority::new(now, lifetimes.authority)?.into_pem();
-        Ok(Self { bundle: std::iter::once(own).chain(trusted).collect(), authority_key, ..self.clone() })
+        Ok(Self {
+            bundle: std::iter::once(own).chain(trusted).collect(),
+            authority_key,
+            ..self.clone()
+        })
     }
 
     /// A certificate of the newest CA, which it does not outlive.
@@ -242,26 +315,43 @@ impl TlsBundle {
         let newest = bundle.first().map(String::as_str).unwrap_or_default();
         let (_, until) = validity(newest).unwrap_or((UNIX_EPOCH, UNIX_EPOCH));
         let lifetime = lifetimes.certificate.min(until.duration_since(now).unwrap_or_default());
-        let (certificate, key) = Authority::of(newest, &self.authority_key)?.certificate(subjects, now, lifetime)?;
+        let (certificate, key) =
+            Authority::of(newest, &self.authority_key)?.certificate(subjects, now, lifetime)?;
         Ok(Self { bundle, certificate, key, ..self.clone() })
     }
 }
 
-/// Whether who trusts a bundle's CAs takes the certificate that a PEM chain begins with, whatever server it is for.
+/// Whether who trusts a bundle's CAs takes the certificate that a PEM chain begins with, whatever
+/// server it is for.
 pub fn is_trusted(chain: &str, bundle: &str, now: SystemTime) -> bool {
-    let all = |pem: &str| CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>().unwrap_or_default();
+    let all = |pem: &str| {
+        CertificateDer::pem_slice_iter(pem.as_bytes())
+            .collect::<Result<Vec<_>, _>>()
+            .unwrap_or_default()
+    };
     let (chain, bundle) = (all(chain), all(bundle));
-    let anchors: Vec<_> = bundle.iter().filter_map(|ca| webpki::anchor_from_trusted_cert(ca).ok()).collect();
+    let anchors: Vec<_> =
+        bundle.iter().filter_map(|ca| webpki::anchor_from_trusted_cert(ca).ok()).collect();
     let Some((first, between)) = chain.split_first() else { return false };
-    let (Ok(first), Ok(now)) = (EndEntityCert::try_from(first), now.duration_since(UNIX_EPOCH)) else { return false };
-    let (now, algorithms) = (UnixTime::since_unix_epoch(now), default_provider().signature_verification_algorithms.all);
-    first.verify_for_usage(algorithms, &anchors, between, now, KeyUsage::server_auth(), None, None).is_ok()
+    let (Ok(first), Ok(now)) = (EndEntityCert::try_from(first), now.duration_since(UNIX_EPOCH))
+    else {
+        return false;
+    };
+    let (now, algorithms) =
+        (UnixTime::since_unix_epoch(now), default_provider().signature_verification_algorithms.all);
+    first
+        .verify_for_usage(algorithms, &anchors, between, now, KeyUsage::server_auth(), None, None)
+        .is_ok()
 }
 
 /// Each certificate of a PEM text, as PEM.
 pub fn certificates(pem: &str) -> Option<Vec<String>> {
     const END: &str = "-----END CERTIFICATE-----";
-    let texts: Vec<String> = pem.split_inclusive(END).filter(|text| text.contains(END)).map(|text| format!("{}\n", text.trim())).collect();
+    let texts: Vec<String> = pem
+        .split_inclusive(END)
+        .filter(|text| text.contains(END))
+        .map(|text| format!("{}\n", text.trim()))
+        .collect();
     (!texts.is_empty() && texts.iter().all(|text| validity(text).is_some())).then_some(texts)
 }
 
@@ -273,15 +363,21 @@ fn two_thirds(from: SystemTime, until: SystemTime) -> SystemTime {
 fn validity(pem: &str) -> Option<(SystemTime, SystemTime)> {
     let der = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
     let (_, certificate) = X509Certificate::from_der(&der).ok()?;
-    let at = |timestamp: i64| Some(UNIX_EPOCH + Duration::from_secs(u64::try_from(timestamp).ok()?));
-    Some((at(certificate.validity().not_before.timestamp())?, at(certificate.validity().not_after.timestamp())?))
+    let at =
+        |timestamp: i64| Some(UNIX_EPOCH + Duration::from_secs(u64::try_from(timestamp).ok()?));
+    Some((
+        at(certificate.validity().not_before.timestamp())?,
+        at(certificate.validity().not_after.timestamp())?,
+    ))
 }
 
 /// Whether the signature of a certificate is that CA's.
 fn comes_from(certificate: &str, ca: &str) -> bool {
     let parse = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes()).ok();
     let (Some(certificate), Some(ca)) = (parse(certificate), parse(ca)) else { return false };
-    let (Ok((_, certificate)), Ok((_, ca))) = (X509Certificate::from_der(&certificate), X509Certificate::from_der(&ca)) else {
+    let (Ok((_, certificate)), Ok((_, ca))) =
+        (X509Certificate::from_der(&certificate), X509Certificate::from_der(&ca))
+    else {
         return false;
     };
     let key_of = |certificate: &X509Certificate<'_>| {
@@ -303,8 +399,11 @@ fn comes_from(certificate: &str, ca: &str) -> bool {
 mod tests {
     use super::*;
 
-    const LIFETIMES: Lifetimes =
-        Lifetimes { authority: Duration::from_hours(300), certificate: Duration::from_hours(30), settling: Duration::from_mins(5) };
+    const LIFETIMES: Lifetimes = Lifetimes {
+        authority: Duration::from_hours(300),
+        certificate: Duration::from_hours(30),
+        settling: Duration::from_mins(5),
+    };
 
     fn subjects() -> Vec<Subject> {
         vec![Subject::Dns("fieldward.fieldward.svc".to_owned())]
@@ -314,7 +413,11 @@ mod tests {
         kept.due(&subjects(), now, since, LIFETIMES).expect("keys that sign")
     }
 
-    fn changed(kept: &TlsBundle, now: SystemTime, since: Option<SystemTime>) -> (TlsBundle, Change) {
+    fn changed(
+        kept: &TlsBundle,
+        now: SystemTime,
+        since: Option<SystemTime>,
+    ) -> (TlsBundle, Change) {
         match due(kept, now, since) {
             Due::Change(kept, change) => (*kept, change),
             Due::Nothing(until) => panic!("nothing before {until:?}"),
@@ -342,21 +445,34 @@ mod tests {
 
         let (second, change) = changed(&first, leaf_due, Some(start));
         assert_eq!((change, &second.bundle), (Change::Certificate, &first.bundle));
-        assert!(second.certificate != first.certificate && is_trusted(&second.certificate, &second.bundle(), leaf_due));
+        assert!(
+            second.certificate != first.certificate
+                && is_trusted(&second.certificate, &second.bundle(), leaf_due)
+        );
 
-        // A new CA issues nothing until it has been trusted for a while; what is shown stays trusted throughout.
+        // A new CA issues nothing until it has been trusted for a while; what is shown stays
+        // trusted throughout.
         let (ca_from, ca_until) = validity(&first.bundle[0]).expect("a CA");
         let ca_due = two_thirds(ca_from, ca_until);
         let (second, _) = changed(&second, ca_due - Duration::from_hours(1), Some(start));
         let (both, change) = changed(&second, ca_due, Some(start));
-        assert_eq!((change, both.bundle.len(), &both.certificate), (Change::Authority, 2, &second.certificate));
-        assert!(is_trusted(&both.certificate, &both.bundle(), ca_due) && both.authority_key != second.authority_key);
+        assert_eq!(
+            (change, both.bundle.len(), &both.certificate),
+            (Change::Authority, 2, &second.certificate)
+        );
+        assert!(
+            is_trusted(&both.certificate, &both.bundle(), ca_due)
+                && both.authority_key != second.authority_key
+        );
         rests(&both, ca_due, None);
         assert_eq!(rests(&both, ca_due, Some(ca_due)), ca_due + LIFETIMES.settling);
         let settled = ca_due + LIFETIMES.settling;
         let (third, change) = changed(&both, settled, Some(ca_due));
         assert_eq!((change, &third.bundle), (Change::Certificate, &both.bundle));
-        assert!(comes_from(&third.certificate, &both.bundle[0]) && !comes_from(&third.certificate, &both.bundle[1]));
+        assert!(
+            comes_from(&third.certificate, &both.bundle[0])
+                && !comes_from(&third.certificate, &both.bundle[1])
+        );
 
         // The old CA leaves when nothing of it can be valid any more.
         let (fourth, _) = changed(&third, ca_until - Duration::from_secs(1), Some(ca_due));
@@ -369,7 +485,9 @@ mod tests {
     fn what_is_wanted_now_is_made_now_unless_it_is_on_its_way() {
         let start = whole_seconds();
         let kept = TlsBundle::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
-        let renewed = |kept: &TlsBundle, what: Change| kept.renewed(what, &subjects(), start, LIFETIMES).expect("keys that sign");
+        let renewed = |kept: &TlsBundle, what: Change| {
+            kept.renewed(what, &subjects(), start, LIFETIMES).expect("keys that sign")
+        };
         let certificate = renewed(&kept, Change::Certificate).expect("a certificate");
         assert!(certificate.bundle == kept.bundle && certificate.certificate != kept.certificate);
         let authority = renewed(&kept, Change::Authority).expect("a CA");
@@ -380,7 +498,9 @@ mod tests {
     #[test]
     fn a_chain_is_trusted_by_the_ca_that_it_leads_to() {
         let start = whole_seconds();
-        let (one, other) = [(); 2].map(|()| TlsBundle::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA")).into();
+        let (one, other) = [(); 2]
+            .map(|()| TlsBundle::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA"))
+            .into();
         let key = rcgen::KeyPair::generate().expect("a key");
         let mut params = rcgen::CertificateParams::default();
         params.distinguished_name.push(rcgen::DnType::CommonName, "root");
@@ -393,11 +513,18 @@ mod tests {
         let leaf_key = rcgen::KeyPair::generate().expect("a key");
         let mut leaf = rcgen::CertificateParams::new(["s".to_owned()]).expect("a name");
         leaf.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
-        let leaf = leaf.signed_by(&leaf_key, &rcgen::Issuer::new(params, between_key)).expect("a certificate").pem();
+        let leaf = leaf
+            .signed_by(&leaf_key, &rcgen::Issuer::new(params, between_key))
+            .expect("a certificate")
+            .pem();
         assert!(is_trusted(&format!("{leaf}{between}"), &root, start));
         assert!(is_trusted(&leaf, &between, start));
         assert!(!is_trusted(&leaf, &root, start), "who shows it leaves out what is between");
-        assert!(is_trusted(&one.certificate, &format!("{}{}", other.bundle(), one.bundle()), start));
+        assert!(is_trusted(
+            &one.certificate,
+            &format!("{}{}", other.bundle(), one.bundle()),
+            start
+        ));
         assert!(!is_trusted(&one.certificate, &other.bundle(), start));
         assert!(!is_trusted("", &root, start) && !is_trusted(&leaf, "", start));
     }
@@ -409,7 +536,11 @@ mod tests {
         let kept = TlsBundle::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
         let (_, ca_until) = validity(&kept.bundle[0]).expect("a CA");
         let later = rests(&kept, start, Some(start));
-        let Ok(Due::Change(renewed, Change::Certificate)) = kept.due(&subjects(), later, Some(start), long) else { panic!("due") };
+        let Ok(Due::Change(renewed, Change::Certificate)) =
+            kept.due(&subjects(), later, Some(start), long)
+        else {
+            panic!("due")
+        };
         assert!(validity(&renewed.certificate).expect("a certificate").1 <= ca_until);
     }
 
@@ -426,7 +557,8 @@ mod tests {
 
     #[test]
     fn a_secret_says_what_was_kept_or_what_is_wrong_with_it() {
-        let kept = TlsBundle::new(&subjects(), Vec::new(), whole_seconds(), LIFETIMES).expect("a CA");
+        let kept =
+            TlsBundle::new(&subjects(), Vec::new(), whole_seconds(), LIFETIMES).expect("a CA");
         let secret = kept.secret("s", "n", BTreeMap::new());
         assert_eq!(TlsBundle::of(&secret), Ok(kept));
         for name in [CERTIFICATE, KEY, BUNDLE, AUTHORITY_KEY] {
@@ -434,9 +566,20 @@ mod tests {
             lacking.data.as_mut().map(|data| data.remove(name));
             assert_eq!(TlsBundle::of(&lacking), Err(Unusable::Missing(name)));
             let mut broken = secret.clone();
-            broken.data.as_mut().map(|data| data.insert(name.to_owned(), ByteString(b"broken".to_vec())));
-            assert!(matches!(TlsBundle::of(&broken), Err(Unusable::Unreadable(found, _)) if found == name), "{name}");
+            broken
+                .data
+                .as_mut()
+                .map(|data| data.insert(name.to_owned(), ByteString(b"broken".to_vec())));
+            assert!(
+                matches!(TlsBundle::of(&broken), Err(Unusable::Unreadable(found, _))
+                    if found == name),
+                "{name}"
+            );
         }
-        assert_eq!(format!("{:?}", TlsBundle::of(&secret)), "Ok(TlsBundle { .. })", "keys are not shown");
+        assert_eq!(
+            format!("{:?}", TlsBundle::of(&secret)),
+            "Ok(TlsBundle { .. })",
+            "keys are not shown"
+        );
     }
 }

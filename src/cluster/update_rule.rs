@@ -1,8 +1,11 @@
-//! `UpdateRule`, a rule as an object of the cluster: the definition of the resource, and what its status says.
+//! `UpdateRule`, a rule as an object of the cluster: the definition of the resource, and what its
+//! status says.
 
 use std::borrow::Cow;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSONSchemaProps};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, CustomResourceExt};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -23,7 +26,12 @@ use crate::engine::{LONGEST_NAME, SpecSchema};
     status = "UpdateRuleStatus",
     doc = "Which fields of a kind an update may change; fieldward refuses all other changes."
 )]
-#[kube(printcolumn(name = "Kind", type_ = "string", json_path = ".status.kinds", description = "What the rule speaks of"))]
+#[kube(printcolumn(
+    name = "Kind",
+    type_ = "string",
+    json_path = ".status.kinds",
+    description = "What the rule speaks of"
+))]
 #[kube(printcolumn(
     name = "Mutable",
     type_ = "integer",
@@ -42,7 +50,13 @@ use crate::engine::{LONGEST_NAME, SpecSchema};
     json_path = ".status.ready",
     description = "Whether the rule is in force and the API server asks about its objects"
 ))]
-#[kube(printcolumn(name = "Reason", type_ = "string", json_path = ".status.reason", description = "Why it is not ready", priority = "1"))]
+#[kube(printcolumn(
+    name = "Reason",
+    type_ = "string",
+    json_path = ".status.reason",
+    description = "Why it is not ready",
+    priority = "1"
+))]
 #[kube(printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"))]
 #[serde(transparent)]
 pub struct UpdateRuleSpec(pub Value);
@@ -85,7 +99,8 @@ pub struct UpdateRuleStatus {
     /// The generation that is in force; none if no generation is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enforced_generation: Option<i64>,
-    /// The last generation that was accepted and registered. It stays in force while a newer one is not accepted.
+    /// The last generation that was accepted and registered. It stays in force while a newer one is
+    /// not accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good: Option<LastGood>,
     /// What holds of the rule, and since when.
@@ -107,14 +122,22 @@ pub struct LastGood {
 /// The definition of the resource, as a cluster takes it.
 pub fn definition() -> CustomResourceDefinition {
     let mut definition = UpdateRule::crd();
-    let name =
-        JSONSchemaProps { type_: Some("string".to_owned()), max_length: i64::try_from(LONGEST_NAME).ok(), ..JSONSchemaProps::default() };
+    let name = JSONSchemaProps {
+        type_: Some("string".to_owned()),
+        max_length: i64::try_from(LONGEST_NAME).ok(),
+        ..JSONSchemaProps::default()
+    };
     let metadata = JSONSchemaProps {
         type_: Some("object".to_owned()),
         properties: Some([("name".to_owned(), name)].into()),
         ..JSONSchemaProps::default()
     };
-    for schema in definition.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut()) {
+    for schema in definition
+        .spec
+        .versions
+        .iter_mut()
+        .filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut())
+    {
         schema.properties.get_or_insert_default().insert("metadata".to_owned(), metadata.clone());
     }
     definition

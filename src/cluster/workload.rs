@@ -1,4 +1,5 @@
-//! What runs the webhook in a cluster: namespace, service, two replicas that never are both away. Pure values.
+//! What runs the webhook in a cluster: namespace, service, two replicas that never are both away.
+//! Pure values.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +51,8 @@ pub struct Workload {
 impl Workload {
     /// The namespace, in which only pods run that may do nothing.
     pub fn namespace(&self) -> core::Namespace {
-        let levels = ["enforce", "warn", "audit"].map(|mode| (format!("pod-security.kubernetes.io/{mode}"), "restricted".to_owned()));
+        let levels = ["enforce", "warn", "audit"]
+            .map(|mode| (format!("pod-security.kubernetes.io/{mode}"), "restricted".to_owned()));
         core::Namespace {
             metadata: meta::ObjectMeta {
                 name: Some(self.namespace.clone()),
@@ -112,7 +114,10 @@ impl Workload {
                     }),
                 }),
                 template: core::PodTemplateSpec {
-                    metadata: Some(meta::ObjectMeta { labels: Some(self.labels()), ..meta::ObjectMeta::default() }),
+                    metadata: Some(meta::ObjectMeta {
+                        labels: Some(self.labels()),
+                        ..meta::ObjectMeta::default()
+                    }),
                     spec: Some(self.pod()),
                 },
                 ..apps::DeploymentSpec::default()
@@ -145,7 +150,10 @@ impl Workload {
                 run_as_user: Some(65532),
                 run_as_group: Some(65532),
                 fs_group: Some(65532),
-                seccomp_profile: Some(core::SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
+                seccomp_profile: Some(core::SeccompProfile {
+                    type_: "RuntimeDefault".to_owned(),
+                    localhost_profile: None,
+                }),
                 ..core::PodSecurityContext::default()
             }),
             topology_spread_constraints: Some(vec![core::TopologySpreadConstraint {
@@ -177,7 +185,12 @@ impl Workload {
             ..core::Probe::default()
         };
         let quantities = |pairs: &[(&str, &str)]| {
-            Some(pairs.iter().map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned()))).collect::<BTreeMap<_, _>>())
+            Some(
+                pairs
+                    .iter()
+                    .map(|(name, amount)| ((*name).to_owned(), Quantity((*amount).to_owned())))
+                    .collect::<BTreeMap<_, _>>(),
+            )
         };
         core::Container {
             name: "fieldward".to_owned(),
@@ -194,7 +207,10 @@ impl Workload {
             security_context: Some(core::SecurityContext {
                 allow_privilege_escalation: Some(false),
                 read_only_root_filesystem: Some(true),
-                capabilities: Some(core::Capabilities { drop: Some(vec!["ALL".to_owned()]), add: None }),
+                capabilities: Some(core::Capabilities {
+                    drop: Some(vec!["ALL".to_owned()]),
+                    add: None,
+                }),
                 ..core::SecurityContext::default()
             }),
             volume_mounts: Some(self.mounts().map(|(name, path)| mount(&name, path)).collect()),
@@ -228,12 +244,18 @@ impl Workload {
     fn volumes(&self) -> Vec<core::Volume> {
         let tls = core::Volume {
             name: "tls".to_owned(),
-            secret: Some(core::SecretVolumeSource { secret_name: Some(self.tls_secret.clone()), ..core::SecretVolumeSource::default() }),
+            secret: Some(core::SecretVolumeSource {
+                secret_name: Some(self.tls_secret.clone()),
+                ..core::SecretVolumeSource::default()
+            }),
             ..core::Volume::default()
         };
         let rules = core::Volume {
             name: "rules".to_owned(),
-            config_map: Some(core::ConfigMapVolumeSource { name: self.rules_name(), ..core::ConfigMapVolumeSource::default() }),
+            config_map: Some(core::ConfigMapVolumeSource {
+                name: self.rules_name(),
+                ..core::ConfigMapVolumeSource::default()
+            }),
             ..core::Volume::default()
         };
         std::iter::once(tls).chain((!self.rules.is_empty()).then_some(rules)).collect()
@@ -244,7 +266,10 @@ impl Workload {
     }
 
     fn labels(&self) -> BTreeMap<String, String> {
-        let labels = [("app.kubernetes.io/name", "fieldward"), ("app.kubernetes.io/instance", self.name.as_str())];
+        let labels = [
+            ("app.kubernetes.io/name", "fieldward"),
+            ("app.kubernetes.io/instance", self.name.as_str()),
+        ];
         labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
     }
 
@@ -263,5 +288,10 @@ impl Workload {
 }
 
 fn mount(name: &str, path: &str) -> core::VolumeMount {
-    core::VolumeMount { name: name.to_owned(), mount_path: path.to_owned(), read_only: Some(true), ..core::VolumeMount::default() }
+    core::VolumeMount {
+        name: name.to_owned(),
+        mount_path: path.to_owned(),
+        read_only: Some(true),
+        ..core::VolumeMount::default()
+    }
 }

@@ -10,12 +10,14 @@ use serde_json::Value;
 use super::activation::{ActiveEntries, ConditionFailure, Conditions, Inputs};
 use super::alignment::{Alignment, Extent};
 use super::answer::{
-    self, Decision, Found, Judgement, Part, Reply, Report, Response, RuleOutcome, Secrets, Subject, Warning, break_recreate_trigger,
-    details, failure,
+    self, Decision, Found, Judgement, Part, Reply, Report, Response, RuleOutcome, Secrets, Subject,
+    Warning, break_recreate_trigger, details, failure,
 };
 use super::condition::{AT_ONCE, BUDGET};
 use super::review::{Operation, ReadMode, Review, Unjudgeable, uid_in_prefix};
-use super::rule::{Effect, Entry, Reason, Rule, RuleName, RuleSet, cut, escape_control, mutable_text};
+use super::rule::{
+    Effect, Entry, Reason, Rule, RuleName, RuleSet, cut, escape_control, mutable_text,
+};
 use super::verdict;
 
 /// How many bytes of a body over the cap [`refuse_oversized`] looks at.
@@ -26,12 +28,14 @@ pub fn admit(rules: &RuleSet, body: &[u8]) -> Reply {
     admit_within(BUDGET, rules, body, ReadMode::Fast)
 }
 
-/// The same reply without the fast path: both objects are read and compared in whole. It is the reference that [`admit`] is tested against.
+/// The same reply without the fast path: both objects are read and compared in whole. It is the
+/// reference that [`admit`] is tested against.
 pub fn admit_plainly(rules: &RuleSet, body: &[u8]) -> Reply {
     admit_within(BUDGET, rules, body, ReadMode::Plain)
 }
 
-/// The same reply, none if the rules' conditions take so long that others should not wait for it; what was spent till then is lost.
+/// The same reply, none if the rules' conditions take so long that others should not wait for it;
+/// what was spent till then is lost.
 pub fn admit_at_once(rules: &RuleSet, body: &[u8]) -> Option<Reply> {
     Some(admit_within(AT_ONCE, rules, body, ReadMode::Fast)).filter(|reply| !reply.ran_out)
 }
@@ -43,7 +47,9 @@ pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8], mode: Read
         Err(error) => return Reply::sentence(400, &error.to_string()),
     };
     let reply = match &review.operation {
-        Operation::Other => Response { uid: &review.uid, allowed: true, ..Response::default() }.into_reply(),
+        Operation::Other => {
+            Response { uid: &review.uid, allowed: true, ..Response::default() }.into_reply()
+        }
         Operation::Unknown(operation) => {
             let error = Unjudgeable::Operation(cut(&escape_control(operation), 64));
             unjudged(rules, &review, &matching(rules, &review), &error)
@@ -53,37 +59,64 @@ pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8], mode: Read
     reply.about(Subject::of(&review))
 }
 
-/// Answers a body over the cap (in bytes) from its first [`PREFIX`] bytes: a refusal if they hold the uid, else one sentence.
+/// Answers a body over the cap (in bytes) from its first [`PREFIX`] bytes: a refusal if they hold
+/// the uid, else one sentence.
 pub fn refuse_oversized(prefix: &[u8], cap: usize) -> Reply {
     let message = format!(
-        "expected an AdmissionReview of at most {cap} bytes, found a larger one; the update cannot be judged (--max-body raises the cap)"
+        "expected an AdmissionReview of at most {cap} bytes, found a larger one; the update cannot \
+         be judged (--max-body raises the cap)"
     );
     let prefix = prefix.get(..PREFIX.min(prefix.len())).unwrap_or_default();
     let Some(uid) = uid_in_prefix(prefix) else { return Reply::sentence(413, &message) };
     let status = failure(413, "RequestEntityTooLarge", message);
-    let subject = Subject { uid: break_recreate_trigger(&cut(&escape_control(&uid), 512)), ..Subject::default() };
-    let mut reply = Response { uid: &uid, allowed: false, status: Some(status), ..Response::default() }.into_reply();
+    let subject = Subject {
+        uid: break_recreate_trigger(&cut(&escape_control(&uid), 512)),
+        ..Subject::default()
+    };
+    let mut reply =
+        Response { uid: &uid, allowed: false, status: Some(status), ..Response::default() }
+            .into_reply();
     reply.code = Some(413);
     reply.about(subject)
 }
 
 fn update(budget: u64, rules: &RuleSet, review: &Review<'_>) -> Reply {
-    let Some(target) = review.target() else { return unjudged(rules, review, &[], &Unjudgeable::Target) };
+    let Some(target) = review.target() else {
+        return unjudged(rules, review, &[], &Unjudgeable::Target);
+    };
     let matching = matching(rules, review);
     if matching.is_empty() {
-        let subresource = if target.subresource.is_empty() { String::new() } else { format!("/{}", target.subresource) };
-        let group = if target.group.is_empty() { String::new() } else { format!(".{}", target.group) };
-        let resource = format!("{}{subresource}.{}{group} ({})", target.resource, target.version, target.kind);
+        let subresource = if target.subresource.is_empty() {
+            String::new()
+        } else {
+            format!("/{}", target.subresource)
+        };
+        let group =
+            if target.group.is_empty() { String::new() } else { format!(".{}", target.group) };
+        let resource =
+            format!("{}{subresource}.{}{group} ({})", target.resource, target.version, target.kind);
         return Reply::sentence(
             404,
-            &format!("no rule speaks of {}, so nothing says what an update of it may change", cut(&escape_control(&resource), 512)),
+            &format!(
+                "no rule speaks of {}, so nothing says what an update of it may change",
+                cut(&escape_control(&resource), 512)
+            ),
         );
     }
-    let secrets = if review.is_secret() { Secrets::everything() } else { Secrets::declared(rules.matching_in_whole(&target)) };
+    let secrets = if review.is_secret() {
+        Secrets::everything()
+    } else {
+        Secrets::declared(rules.matching_in_whole(&target))
+    };
     let judged = review.with_objects(&matching, |old, new| {
         let inputs = Inputs::new(review, old, new);
         let conditions = Conditions::of(&matching, &inputs, budget);
-        let judge = || matching.iter().map(|rule| judge(rule, &conditions, old, new)).collect::<Result<Vec<_>, _>>();
+        let judge = || {
+            matching
+                .iter()
+                .map(|rule| judge(rule, &conditions, old, new))
+                .collect::<Result<Vec<_>, _>>()
+        };
         let found = conditions.on_a_stack(judge)?;
         Ok((Judged::of(rules, review, &found, &secrets), conditions.ran_out()))
     });
@@ -102,7 +135,12 @@ fn is_granted(entry: &Entry, review: &Review<'_>) -> bool {
     entry.by.as_ref().is_none_or(|by| by.contains(&review.user, &review.groups))
 }
 
-fn judge<'a>(rule: &'a Rule, conditions: &Conditions<'_, 'a>, old: &'a Value, new: &'a Value) -> Result<Found<'a>, Unjudgeable> {
+fn judge<'a>(
+    rule: &'a Rule,
+    conditions: &Conditions<'_, 'a>,
+    old: &'a Value,
+    new: &'a Value,
+) -> Result<Found<'a>, Unjudgeable> {
     let active_entries = ActiveEntries::of(rule, conditions);
     let alignment = Alignment::new(rule, &active_entries, old, new, Extent::Differing);
     let findings = verdict::judge(rule, &active_entries, &alignment)?;
@@ -121,12 +159,21 @@ struct Judged {
 
 impl Judged {
     fn of(rules: &RuleSet, review: &Review<'_>, found: &[Found<'_>], secrets: &Secrets) -> Self {
-        let decided: Vec<(&Found<'_>, Decision)> = found.iter().map(|found| (found, decision(rules, found, review))).collect();
-        let of = |wanted: Decision| decided.iter().filter(|(_, decision)| *decision == wanted).map(|(found, _)| *found).collect::<Vec<_>>();
+        let decided: Vec<(&Found<'_>, Decision)> =
+            found.iter().map(|found| (found, decision(rules, found, review))).collect();
+        let of = |wanted: Decision| {
+            decided
+                .iter()
+                .filter(|(_, decision)| *decision == wanted)
+                .map(|(found, _)| *found)
+                .collect::<Vec<_>>()
+        };
         let mutable = |found: &Found<'_>| {
-            let is_named = found.rule.entries().any(|entry| entry.by.is_some() && is_granted(entry, review));
+            let is_named =
+                found.rule.entries().any(|entry| entry.by.is_some() && is_granted(entry, review));
             let text = if is_named {
-                mutable_text(found.rule.present_entries().filter(|entry| is_granted(entry, review))).into()
+                mutable_text(found.rule.present_entries().filter(|entry| is_granted(entry, review)))
+                    .into()
             } else {
                 Arc::clone(&found.rule.for_everybody)
             };
@@ -142,7 +189,11 @@ impl Judged {
         Self {
             outcomes: decided
                 .iter()
-                .map(|(found, decision)| RuleOutcome { rule: found.rule.name.clone(), decision: *decision, violations: found.violations() })
+                .map(|(found, decision)| RuleOutcome {
+                    rule: found.rule.name.clone(),
+                    decision: *decision,
+                    violations: found.violations(),
+                })
                 .collect(),
             mutable: found.iter().map(mutable).collect(),
             failures: found.iter().flat_map(|found| found.failures.iter().cloned()).collect(),
@@ -159,8 +210,8 @@ fn decision(rules: &RuleSet, found: &Found<'_>, review: &Review<'_>) -> Decision
 
 /// What follows from a violation, or from content that cannot be judged.
 fn consequence(rules: &RuleSet, rule: &Rule, review: &Review<'_>) -> Decision {
-    let is_exempt =
-        rule.exempt.contains(&review.user, &review.groups) || rules.exemptions().contains(&review.namespace, &review.user, &review.groups);
+    let is_exempt = rule.exempt.contains(&review.user, &review.groups)
+        || rules.exemptions().contains(&review.namespace, &review.user, &review.groups);
     match rule.actions.effect {
         _ if is_exempt => Decision::Exempt,
         Effect::Deny => Decision::Deny,
@@ -188,37 +239,63 @@ fn respond(rules: &RuleSet, review: &Review<'_>, judged: Judged) -> Reply {
 }
 
 /// The refusal by the rules that deny, with what they found together.
-fn denial(review: &Review<'_>, denying: &[&Found<'_>], report: &Report, mutable: impl Fn(&Found<'_>) -> (RuleName, Arc<str>)) -> Status {
-    let parts: Vec<Part<'_>> = denying.iter().map(|found| Part { rule: found.rule.name.as_str(), mutable: mutable(found).1 }).collect();
+fn denial(
+    review: &Review<'_>,
+    denying: &[&Found<'_>],
+    report: &Report,
+    mutable: impl Fn(&Found<'_>) -> (RuleName, Arc<str>),
+) -> Status {
+    let parts: Vec<Part<'_>> = denying
+        .iter()
+        .map(|found| Part { rule: found.rule.name.as_str(), mutable: mutable(found).1 })
+        .collect();
     let kind = escape_control(review.kind());
-    let (code, reason) =
-        if denying.iter().all(|found| found.rule.reason == Reason::Invalid) { (422, "Invalid") } else { (403, "Forbidden") };
+    let (code, reason) = if denying.iter().all(|found| found.rule.reason == Reason::Invalid) {
+        (422, "Invalid")
+    } else {
+        (403, "Forbidden")
+    };
     let causes = report.violations().into_iter().map(|change| StatusCause {
         field: Some(change.field.clone()),
         message: Some(answer::cause_text(change, &kind)),
         reason: Some("FieldValueForbidden".to_owned()),
     });
-    let mut status = failure(code, reason, answer::denial(&kind, &parts, &report.violations(), report.total));
+    let mut status =
+        failure(code, reason, answer::denial(&kind, &parts, &report.violations(), report.total));
     status.details = Some(details(review, causes.collect()));
     status
 }
 
 fn warnings(review: &Review<'_>, warning: &[&Found<'_>], secrets: &Secrets) -> Vec<String> {
-    let reports: Vec<(&str, Report)> =
-        warning.iter().map(|found| (found.rule.name.as_str(), Report::of(review, &[*found], secrets))).collect();
-    let warnings: Vec<Warning<'_>> =
-        reports.iter().map(|(rule, report)| Warning { rule, changes: report.violations(), total: report.total }).collect();
+    let reports: Vec<(&str, Report)> = warning
+        .iter()
+        .map(|found| (found.rule.name.as_str(), Report::of(review, &[*found], secrets)))
+        .collect();
+    let warnings: Vec<Warning<'_>> = reports
+        .iter()
+        .map(|(rule, report)| Warning { rule, changes: report.violations(), total: report.total })
+        .collect();
     answer::warnings(&escape_control(review.kind()), &warnings)
 }
 
 /// A review whose content cannot be judged: what follows is what follows from a violation.
-fn unjudged(rules: &RuleSet, review: &Review<'_>, matching: &[&Rule], error: &Unjudgeable) -> Reply {
+fn unjudged(
+    rules: &RuleSet,
+    review: &Review<'_>,
+    matching: &[&Rule],
+    error: &Unjudgeable,
+) -> Reply {
     let message = break_recreate_trigger(&format!("the update cannot be judged: {error}"));
     let decisions: Vec<RuleOutcome> = matching
         .iter()
-        .map(|rule| RuleOutcome { rule: rule.name.clone(), decision: consequence(rules, rule, review), violations: 0 })
+        .map(|rule| RuleOutcome {
+            rule: rule.name.clone(),
+            decision: consequence(rules, rule, review),
+            violations: 0,
+        })
         .collect();
-    let allowed = !decisions.is_empty() && decisions.iter().all(|outcome| outcome.decision != Decision::Deny);
+    let allowed =
+        !decisions.is_empty() && decisions.iter().all(|outcome| outcome.decision != Decision::Deny);
     let warns = allowed && decisions.iter().any(|outcome| outcome.decision == Decision::Warn);
     let response = Response {
         uid: &review.uid,
@@ -234,14 +311,27 @@ fn unjudged(rules: &RuleSet, review: &Review<'_>, matching: &[&Rule], error: &Un
     reply
 }
 
-fn annotations<'a>(rules: &'a RuleSet, outcomes: &'a [RuleOutcome], fields: String) -> BTreeMap<&'static str, Cow<'a, str>> {
-    let Some(decision) = outcomes.iter().map(|outcome| outcome.decision).max() else { return BTreeMap::new() };
+fn annotations<'a>(
+    rules: &'a RuleSet,
+    outcomes: &'a [RuleOutcome],
+    fields: String,
+) -> BTreeMap<&'static str, Cow<'a, str>> {
+    let Some(decision) = outcomes.iter().map(|outcome| outcome.decision).max() else {
+        return BTreeMap::new();
+    };
     let names = match outcomes {
         [one] => Cow::Borrowed(one.rule.as_str()),
-        several => cut(&several.iter().map(|outcome| outcome.rule.as_str()).collect::<Vec<_>>().join(", "), 4096).into(),
+        several => cut(
+            &several.iter().map(|outcome| outcome.rule.as_str()).collect::<Vec<_>>().join(", "),
+            4096,
+        )
+        .into(),
     };
-    let mut annotations =
-        BTreeMap::from([("rule", names), ("decision", decision.as_str().into()), ("rules-digest", rules.digest().into())]);
+    let mut annotations = BTreeMap::from([
+        ("rule", names),
+        ("decision", decision.as_str().into()),
+        ("rules-digest", rules.digest().into()),
+    ]);
     if !fields.is_empty() {
         annotations.insert("fields", fields.into());
     }

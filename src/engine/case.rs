@@ -1,4 +1,5 @@
-//! The case document: a review and what is expected of it. `fieldward test` reads it, recording writes it.
+//! The case document: a review and what is expected of it. `fieldward test` reads it, recording
+//! writes it.
 
 use std::collections::BTreeMap;
 
@@ -80,7 +81,9 @@ impl<R> CaseDocument<R> {
     /// # Errors
     /// A document of another type, or without a name.
     pub fn parsed(self) -> Result<Case<R>, NotACase> {
-        for (what, expected, found) in [("apiVersion", API_VERSION, &self.api_version), ("kind", KIND, &self.kind)] {
+        for (what, expected, found) in
+            [("apiVersion", API_VERSION, &self.api_version), ("kind", KIND, &self.kind)]
+        {
             if found != expected {
                 return Err(NotACase::Type { what, expected, found: escape_control(found) });
             }
@@ -88,7 +91,11 @@ impl<R> CaseDocument<R> {
         if self.metadata.name.is_empty() {
             return Err(NotACase::Name);
         }
-        Ok(Case { name: escape_control(&self.metadata.name), expect: self.expect, review: self.review })
+        Ok(Case {
+            name: escape_control(&self.metadata.name),
+            expect: self.expect,
+            review: self.review,
+        })
     }
 }
 

@@ -1,4 +1,5 @@
-//! The decision: bytes and values in, values out. No async, no IO, no clock, no environment, no logging.
+//! The decision: bytes and values in, values out. No async, no IO, no clock, no environment, no
+//! logging.
 //!
 //! One door: [`admit()`]. Behind it the floors, each using only those below it:
 //!
@@ -10,7 +11,8 @@
 //! - condition: CEL at load time ([`Condition`]);
 //! - rule: the document, its paths, the tree of a rule, and sets of rules ([`RuleSet`]).
 //!
-//! Beside them: [`case`](Case) (a review and what is expected of it) and [`record()`], which makes a case of a review.
+//! Beside them: [`case`](Case) (a review and what is expected of it) and [`record()`], which makes
+//! a case of a review.
 
 mod activation;
 mod admit;
@@ -34,8 +36,9 @@ pub use condition::Unread;
 pub use record::{Recording, Unrecorded, record};
 pub(crate) use rule::cut_bytes;
 pub use rule::{
-    Actions, Builtin, Condition, Declaration, Document, Effect, Entry, Equal, Equality, Exemptions, FailurePolicy, LONGEST_NAME,
-    LabelSelector, MatchCondition, Meaning, OWNED, Path, PathError, Read, Reason, Requesters, ResourceRule, Rule, RuleError, RuleErrors,
-    RuleName, RuleSet, SelectionKey, SelectorExpression, SpecSchema, Step, Verb, Verbs, escape_control, escape_json,
+    Actions, Builtin, Condition, Declaration, Document, Effect, Entry, Equal, Equality, Exemptions,
+    FailurePolicy, LONGEST_NAME, LabelSelector, MatchCondition, Meaning, OWNED, Path, PathError,
+    Read, Reason, Requesters, ResourceRule, Rule, RuleError, RuleErrors, RuleName, RuleSet,
+    SelectionKey, SelectorExpression, SpecSchema, Step, Verb, Verbs, escape_control, escape_json,
 };
 pub use verdict::ChangeKind;

@@ -15,7 +15,9 @@ impl Judge<'_> {
     pub(super) fn elements(self, reach: &Reach<'_>, items: &Items, (x, y): (&str, &str)) -> Expr {
         let declared = reach.declared();
         match declared.key {
-            _ if declared.meaning == Some(Meaning::Set) => self.membership(&reach.element(), items, (x, y)),
+            _ if declared.meaning == Some(Meaning::Set) => {
+                self.membership(&reach.element(), items, (x, y))
+            }
             None => self.positions(&reach.element(), items, (x, y)),
             Some(key) => self.keyed(reach, items, key, (x, y)),
         }
@@ -25,8 +27,16 @@ impl Judge<'_> {
         let here = self.deeper();
         let (e, f) = (here.name('e'), here.name('f'));
         Expr::and([
-            Expr::all(x, &e, Expr::or([Expr::text(format!("{e} in {y}")), here.removed(reach, items, &e)])),
-            Expr::all(y, &f, Expr::or([Expr::text(format!("{f} in {x}")), here.added(reach, items, &f)])),
+            Expr::all(
+                x,
+                &e,
+                Expr::or([Expr::text(format!("{e} in {y}")), here.removed(reach, items, &e)]),
+            ),
+            Expr::all(
+                y,
+                &f,
+                Expr::or([Expr::text(format!("{f} in {x}")), here.added(reach, items, &f)]),
+            ),
         ])
     }
 
@@ -36,7 +46,10 @@ impl Judge<'_> {
         let (removed, added) = (here.removed(reach, items, &e), here.added(reach, items, &f));
         let paired = Expr::bind(&format!("{y}[{i}]"), &f, here.pair(reach, items, (&e, &f)));
         if removed == Expr::False && added == Expr::False {
-            return Expr::and([Expr::text(format!("size({x}) == size({y})")), Expr::all(x, format!("{i}, {e}"), paired)]);
+            return Expr::and([
+                Expr::text(format!("size({x}) == size({y})")),
+                Expr::all(x, format!("{i}, {e}"), paired),
+            ]);
         }
         let within = |list: &str| Expr::text(format!("{i} < size({list})"));
         Expr::and([
@@ -45,11 +58,12 @@ impl Judge<'_> {
         ])
     }
 
-    /// By key if the old list can be keyed, else by position. Keys that agree position by position need neither to be unique nor to be
-    /// looked up: then both ways pair the same elements.
+    /// By key if the old list can be keyed, else by position. Keys that agree position by position
+    /// need neither to be unique nor to be looked up: then both ways pair the same elements.
     fn keyed(self, reach: &Reach<'_>, items: &Items, key: &str, (x, y): (&str, &str)) -> Expr {
         let here = self.deeper();
-        let (u, i, e, f, m) = (here.name('u'), here.name('i'), here.name('e'), here.name('f'), here.name('m'));
+        let (u, i, e, f, m) =
+            (here.name('u'), here.name('i'), here.name('e'), here.name('f'), here.name('m'));
         let name = text(key);
         let selected = reach.selected(key);
         // Only an element of a list that is keyed is selected by its key.
@@ -63,19 +77,35 @@ impl Judge<'_> {
         let added = each(&f, &|reach| here.added(reach, items, &f));
         let agree = here.agree(&name, (x, y));
         let unique_old = unique(here, x, key);
-        if selected.is_empty() && [&removed, &added, &items.modify].into_iter().all(|grant| *grant == Expr::False) {
-            return Expr::and([Expr::or([agree, unique_old.negated()]), self.positions(&reach.element(), items, (x, y))]);
+        if selected.is_empty()
+            && [&removed, &added, &items.modify].into_iter().all(|grant| *grant == Expr::False)
+        {
+            return Expr::and([
+                Expr::or([agree, unique_old.negated()]),
+                self.positions(&reach.element(), items, (x, y)),
+            ]);
         }
-        let is_keyed = if selected.is_empty() { Expr::and([agree.negated(), unique_old]) } else { unique_old };
+        let is_keyed =
+            if selected.is_empty() { Expr::and([agree.negated(), unique_old]) } else { unique_old };
         let order = Expr::or([items.modify.clone(), here.same_order(&name, (x, y))]);
         let paired = each(&e, &|reach| here.pair(reach, items, (&e, &f)));
         let keyed = |yes: String, no: String| format!("({u} ? {yes} : {no})");
-        let partners = keyed(format!("{y}.filter({f}, {f}[{name}] == {e}[{name}])"), format!("({i} < size({y}) ? [{y}[{i}]] : [])"));
-        let has_partner = keyed(format!("{x}.exists({e}, {e}[{name}] == {f}[{name}])"), format!("{i} < size({x})"));
+        let partners = keyed(
+            format!("{y}.filter({f}, {f}[{name}] == {e}[{name}])"),
+            format!("({i} < size({y}) ? [{y}[{i}]] : [])"),
+        );
+        let has_partner = keyed(
+            format!("{x}.exists({e}, {e}[{name}] == {f}[{name}])"),
+            format!("{i} < size({x})"),
+        );
         let none = Expr::text(format!("size({m}) == 0"));
         let body = Expr::and([
             Expr::or([Expr::text(format!("!{u}")), Expr::and([unique(here, y, key), order])]),
-            Expr::all(x, format!("{i}, {e}"), Expr::bind(&partners, &m, none.choose(removed, Expr::all(&m, &f, paired)))),
+            Expr::all(
+                x,
+                format!("{i}, {e}"),
+                Expr::bind(&partners, &m, none.choose(removed, Expr::all(&m, &f, paired))),
+            ),
             Expr::all(y, format!("{i}, {f}"), Expr::or([Expr::text(has_partner), added])),
         ]);
         Expr::bind(&is_keyed.print(), &u, body)
@@ -85,8 +115,15 @@ impl Judge<'_> {
     fn agree(self, name: &str, (x, y): (&str, &str)) -> Expr {
         let (i, e) = (self.name('i'), self.name('e'));
         let other = format!("{y}[{i}]");
-        let same = Expr::and([is_kind(&e, "map"), is_kind(&other, "map"), Expr::text(format!("{e}[?{name}] == {other}[?{name}]"))]);
-        Expr::and([Expr::text(format!("size({x}) == size({y})")), Expr::all(x, format!("{i}, {e}"), same)])
+        let same = Expr::and([
+            is_kind(&e, "map"),
+            is_kind(&other, "map"),
+            Expr::text(format!("{e}[?{name}] == {other}[?{name}]")),
+        ]);
+        Expr::and([
+            Expr::text(format!("size({x}) == size({y})")),
+            Expr::all(x, format!("{i}, {e}"), same),
+        ])
     }
 
     /// Whether the elements that stay are in the same order.
@@ -99,7 +136,12 @@ impl Judge<'_> {
     }
 
     /// Whether a value equals a literal of the rule.
-    pub(super) fn equals(self, reach: &Reach<'_>, value: &str, literal: &serde_json::Value) -> Expr {
+    pub(super) fn equals(
+        self,
+        reach: &Reach<'_>,
+        value: &str,
+        literal: &serde_json::Value,
+    ) -> Expr {
         let here = self.deeper();
         let (v, w) = (here.name('v'), here.name('w'));
         // No list with elements equals the empty one, however its elements compare.
@@ -123,8 +165,13 @@ impl Judge<'_> {
         match reach.declared().meaning {
             None | Some(Meaning::Set) => Expr::False,
             Some(Meaning::Quantity) => {
-                let spells = |value: &str| Expr::or(["string", "int", "double"].map(|kind| is_kind(value, kind)));
-                let same = format!("isQuantity({s}) && isQuantity({t}) && quantity({s}).compareTo(quantity({t})) == 0");
+                let spells = |value: &str| {
+                    Expr::or(["string", "int", "double"].map(|kind| is_kind(value, kind)))
+                };
+                let same = format!(
+                    "isQuantity({s}) && isQuantity({t}) && quantity({s}).compareTo(quantity({t})) \
+                     == 0"
+                );
                 let same = Expr::bind(
                     &format!("string({x}).trim()"),
                     &s,
@@ -133,9 +180,17 @@ impl Judge<'_> {
                 Expr::and([spells(x), spells(y), same])
             }
             Some(Meaning::Duration) => {
-                let spells =
-                    |value: &str| Expr::and([is_kind(value, "string"), Expr::text(format!("{value}.matches({})", text(DURATION)))]);
-                Expr::and([spells(x), spells(y), Expr::text(format!("duration({x}) == duration({y})"))])
+                let spells = |value: &str| {
+                    Expr::and([
+                        is_kind(value, "string"),
+                        Expr::text(format!("{value}.matches({})", text(DURATION))),
+                    ])
+                };
+                Expr::and([
+                    spells(x),
+                    spells(y),
+                    Expr::text(format!("duration({x}) == duration({y})")),
+                ])
             }
         }
     }
@@ -144,7 +199,8 @@ impl Judge<'_> {
 /// Whether every element is an object whose key is a string that no other element has.
 pub(super) fn unique(judge: Judge<'_>, list: &str, key: &str) -> Expr {
     let (e, f, name) = (judge.name('e'), judge.name('f'), text(key));
-    let keyed = Expr::and([is_kind(&e, "map"), is_kind(&format!("{e}[?{name}].orValue(null)"), "string")]);
+    let keyed =
+        Expr::and([is_kind(&e, "map"), is_kind(&format!("{e}[?{name}].orValue(null)"), "string")]);
     let once = Expr::text(format!("{list}.exists_one({f}, {f}[{name}] == {e}[{name}])"));
     Expr::and([Expr::all(list, &e, keyed), Expr::all(list, &e, once)])
 }

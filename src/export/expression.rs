@@ -40,7 +40,12 @@ impl Expr {
         Self::fold(parts, &Self::False, &Self::True, Self::Or)
     }
 
-    fn fold(parts: impl IntoIterator<Item = Self>, neutral: &Self, decided: &Self, join: fn(Vec<Self>) -> Self) -> Self {
+    fn fold(
+        parts: impl IntoIterator<Item = Self>,
+        neutral: &Self,
+        decided: &Self,
+        join: fn(Vec<Self>) -> Self,
+    ) -> Self {
         let mut kept: Vec<Self> = Vec::new();
         for part in parts {
             let inner = match part {
@@ -94,24 +99,47 @@ impl Expr {
         if body == Self::True {
             return body;
         }
-        Self::Macro { range: range.into(), name: "all", variables: variables.into(), body: Box::new(body) }
+        Self::Macro {
+            range: range.into(),
+            name: "all",
+            variables: variables.into(),
+            body: Box::new(body),
+        }
     }
 
     /// Whether `body` holds for one of the range at least.
-    pub(super) fn exists(range: impl Into<String>, variables: impl Into<String>, body: Self) -> Self {
+    pub(super) fn exists(
+        range: impl Into<String>,
+        variables: impl Into<String>,
+        body: Self,
+    ) -> Self {
         if body == Self::False {
             return body;
         }
-        Self::Macro { range: range.into(), name: "exists", variables: variables.into(), body: Box::new(body) }
+        Self::Macro {
+            range: range.into(),
+            name: "exists",
+            variables: variables.into(),
+            body: Box::new(body),
+        }
     }
 
     /// Those of the range for which `body` holds.
-    pub(super) fn filter(range: impl Into<String>, variables: impl Into<String>, body: Self) -> Self {
-        Self::Macro { range: range.into(), name: "filter", variables: variables.into(), body: Box::new(body) }
+    pub(super) fn filter(
+        range: impl Into<String>,
+        variables: impl Into<String>,
+        body: Self,
+    ) -> Self {
+        Self::Macro {
+            range: range.into(),
+            name: "filter",
+            variables: variables.into(),
+            body: Box::new(body),
+        }
     }
 
-    /// `body` with a name for a value, of which CEL's type checker shall know nothing; else it infers a type from one use, and refuses the
-    /// next.
+    /// `body` with a name for a value, of which CEL's type checker shall know nothing; else it
+    /// infers a type from one use, and refuses the next.
     pub(super) fn bind(value: &str, name: &str, body: Self) -> Self {
         match body {
             Self::True | Self::False => body,
@@ -128,7 +156,9 @@ impl Expr {
 
     fn rank(&self) -> Rank {
         match self {
-            Self::True | Self::False | Self::Text(_) | Self::Not(_) | Self::Macro { .. } => Rank::Operand,
+            Self::True | Self::False | Self::Text(_) | Self::Not(_) | Self::Macro { .. } => {
+                Rank::Operand
+            }
             Self::And(_) => Rank::And,
             Self::Or(_) => Rank::Or,
             Self::If(..) => Rank::Whole,
@@ -141,12 +171,23 @@ impl Expr {
             Self::False => "false".to_owned(),
             Self::Text(text) => text.clone(),
             Self::Not(inner) => format!("!({})", inner.flat(Rank::Whole)),
-            Self::And(parts) => parts.iter().map(|part| part.flat(Rank::Operand)).collect::<Vec<_>>().join(" && "),
-            Self::Or(parts) => parts.iter().map(|part| part.flat(Rank::And)).collect::<Vec<_>>().join(" || "),
-            Self::If(test, yes, no) => {
-                format!("{} ? {} : {}", test.flat(Rank::Or), yes.flat(Rank::Or), no.flat(Rank::Whole))
+            Self::And(parts) => {
+                parts.iter().map(|part| part.flat(Rank::Operand)).collect::<Vec<_>>().join(" && ")
             }
-            Self::Macro { range, name, variables, body } => format!("{range}.{name}({variables}, {})", body.flat(Rank::Whole)),
+            Self::Or(parts) => {
+                parts.iter().map(|part| part.flat(Rank::And)).collect::<Vec<_>>().join(" || ")
+            }
+            Self::If(test, yes, no) => {
+                format!(
+                    "{} ? {} : {}",
+                    test.flat(Rank::Or),
+                    yes.flat(Rank::Or),
+                    no.flat(Rank::Whole)
+                )
+            }
+            Self::Macro { range, name, variables, body } => {
+                format!("{range}.{name}({variables}, {})", body.flat(Rank::Whole))
+            }
         };
         if self.rank() > within { format!("({text})") } else { text }
     }
@@ -233,7 +274,10 @@ pub(super) fn concatenated(lists: &[String]) -> String {
     if lists.len() <= FEW {
         return lists.join("\n+ ");
     }
-    let groups: Vec<String> = lists.chunks(lists.len().div_ceil(FEW)).map(|group| format!("({})", concatenated(group))).collect();
+    let groups: Vec<String> = lists
+        .chunks(lists.len().div_ceil(FEW))
+        .map(|group| format!("({})", concatenated(group)))
+        .collect();
     groups.join("\n+ ")
 }
 
@@ -298,7 +342,11 @@ mod tests {
     #[test]
     fn long_ones_are_broken_and_mean_the_same() {
         let long = |letter: &str| text(&letter.repeat(60));
-        let whole = Expr::all("list", "e", Expr::and([Expr::or([long("a"), long("b")]), long("c").choose(long("d"), long("e"))]));
+        let whole = Expr::all(
+            "list",
+            "e",
+            Expr::and([Expr::or([long("a"), long("b")]), long("c").choose(long("d"), long("e"))]),
+        );
         let flat = whole.flat(super::Rank::Whole);
         let printed = whole.print();
         assert!(printed.lines().all(|line| line.len() <= super::LINE + super::INDENT), "{printed}");

@@ -1,5 +1,5 @@
-//! Below a narrowed entry that permits the change around it everything is permitted but one: that a keyed list is replaced by one that cannot
-//! be keyed takes a bare entry.
+//! Below a narrowed entry that permits the change around it everything is permitted but one: that a
+//! keyed list is replaced by one that cannot be keyed takes a bare entry.
 
 use super::equality::unique;
 use super::expression::Expr;
@@ -29,27 +29,47 @@ impl Judge<'_> {
             let lacks = |side: &str| Expr::text(format!("!({} in {side})", text(name)));
             Expr::or([lacks(x), lacks(y), self.granted_pair(&reach.member(name), (&old, &new))])
         });
-        let judged = |prefix: Option<&str>| self.granted_pair(&reach.other_member(prefix), (&v, &format!("{y}[{k}]")));
+        let judged = |prefix: Option<&str>| {
+            self.granted_pair(&reach.other_member(prefix), (&v, &format!("{y}[{k}]")))
+        };
         let other = reach.prefixes().into_iter().rev().fold(judged(None), |shorter, prefix| {
-            Expr::text(format!("{k}.startsWith({})", text(prefix))).choose(judged(Some(prefix)), shorter)
+            Expr::text(format!("{k}.startsWith({})", text(prefix)))
+                .choose(judged(Some(prefix)), shorter)
         });
         let other = Expr::or([names_have(reach, &k), Expr::text(format!("!({k} in {y})")), other]);
-        let other = if other_is_silent(reach) { Expr::True } else { Expr::all(x, format!("{k}, {v}"), other) };
+        let other = if other_is_silent(reach) {
+            Expr::True
+        } else {
+            Expr::all(x, format!("{k}, {v}"), other)
+        };
         Expr::and(named.chain([other]).collect::<Vec<_>>())
     }
 
     fn granted_elements(self, reach: &Reach<'_>, (x, y): (&str, &str), sent: &Sent) -> Expr {
         let (i, e, f) = (self.name('i'), self.name('e'), self.name('f'));
-        let by_position =
-            Expr::or([Expr::text(format!("{i} >= size({y})")), self.granted_pair(&reach.element(), (&e, &format!("{y}[{i}]")))]);
-        let by_position = if reach.element().has_keyed_list() { Expr::all(x, format!("{i}, {e}"), by_position) } else { Expr::True };
+        let by_position = Expr::or([
+            Expr::text(format!("{i} >= size({y})")),
+            self.granted_pair(&reach.element(), (&e, &format!("{y}[{i}]"))),
+        ]);
+        let by_position = if reach.element().has_keyed_list() {
+            Expr::all(x, format!("{i}, {e}"), by_position)
+        } else {
+            Expr::True
+        };
         let Some(key) = reach.declared().key else { return by_position };
         let name = text(key);
-        let paired = reach.selected(key).into_iter().fold(self.granted_pair(&reach.element(), (&e, &f)), |others, value| {
-            let judged = self.granted_pair(&reach.keyed_element(key, value), (&e, &f));
-            Expr::text(format!("{e}[{name}] == {}", text(value))).choose(judged, others)
-        });
-        let by_key = Expr::all(x, &e, Expr::all(format!("{y}.filter({f}, {f}[{name}] == {e}[{name}])"), &f, paired));
+        let paired = reach.selected(key).into_iter().fold(
+            self.granted_pair(&reach.element(), (&e, &f)),
+            |others, value| {
+                let judged = self.granted_pair(&reach.keyed_element(key, value), (&e, &f));
+                Expr::text(format!("{e}[{name}] == {}", text(value))).choose(judged, others)
+            },
+        );
+        let by_key = Expr::all(
+            x,
+            &e,
+            Expr::all(format!("{y}.filter({f}, {f}[{name}] == {e}[{name}])"), &f, paired),
+        );
         let kept = Expr::or([unique(self, y, key), self.bare(reach, sent)]);
         let keyed = Expr::and([kept, Expr::or([unique(self, y, key).negated(), by_key])]);
         unique(self, x, key).choose(keyed, by_position)
@@ -70,5 +90,7 @@ impl Judge<'_> {
 /// Whether no keyed list is below a member that no path names.
 fn other_is_silent(reach: &Reach<'_>) -> bool {
     let prefixes = reach.prefixes();
-    !std::iter::once(None).chain(prefixes.iter().map(|prefix| Some(*prefix))).any(|prefix| reach.other_member(prefix).has_keyed_list())
+    !std::iter::once(None)
+        .chain(prefixes.iter().map(|prefix| Some(*prefix)))
+        .any(|prefix| reach.other_member(prefix).has_keyed_list())
 }

@@ -40,7 +40,9 @@ impl Grants {
             by: entry.by.as_ref().map_or(Expr::True, |by| requesters.variable(by_requester(by))),
             when: match &entry.when {
                 None => When::Once(Expr::True),
-                Some(when) if when.depends_on_the_value() => When::ByValue(when.text().trim().to_owned()),
+                Some(when) if when.depends_on_the_value() => {
+                    When::ByValue(when.text().trim().to_owned())
+                }
                 Some(when) => When::Once(conditions.variable(when.text().trim().to_owned())),
             },
         };
@@ -61,7 +63,11 @@ impl Grants {
             When::ByValue(text) => {
                 // A comment goes to the end of its line, and would take the bracket with it.
                 let end = if text.contains("//") { "\n" } else { "" };
-                let holds = Expr::exists(format!("[dyn({})]", sent.new), "value", Expr::text(format!("({text}{end})")));
+                let holds = Expr::exists(
+                    format!("[dyn({})]", sent.new),
+                    "value",
+                    Expr::text(format!("({text}{end})")),
+                );
                 Expr::exists(format!("[dyn({})]", sent.old), "oldValue", holds)
             }
         };
@@ -86,7 +92,11 @@ impl Shared {
     }
 
     fn variable(&mut self, expression: String) -> Expr {
-        let known = self.variables.iter().find(|variable| variable.expression == expression).map(|variable| variable.name.clone());
+        let known = self
+            .variables
+            .iter()
+            .find(|variable| variable.expression == expression)
+            .map(|variable| variable.name.clone());
         let name = known.unwrap_or_else(|| {
             let name = format!("{}_{}", self.name, self.variables.len() + 1);
             self.variables.push(Variable { name: name.clone(), expression });
@@ -98,14 +108,24 @@ impl Shared {
 
 /// Whether the request comes from one of them.
 pub(super) fn by_requester(requesters: &Requesters) -> String {
-    let account = |account: &String| format!("system:serviceaccount:{}", account.replacen('/', ":", 1));
-    let users: Vec<String> = requesters.users.iter().cloned().chain(requesters.service_accounts.iter().map(account)).collect();
+    let account =
+        |account: &String| format!("system:serviceaccount:{}", account.replacen('/', ":", 1));
+    let users: Vec<String> = requesters
+        .users
+        .iter()
+        .cloned()
+        .chain(requesters.service_accounts.iter().map(account))
+        .collect();
     let mut parts = Vec::new();
     if !users.is_empty() {
         parts.push(Expr::text(format!("request.userInfo.username in {}", texts(&users))));
     }
     if !requesters.groups.is_empty() {
-        let is_member = Expr::exists("request.userInfo.groups", "group", Expr::text(format!("group in {}", texts(&requesters.groups))));
+        let is_member = Expr::exists(
+            "request.userInfo.groups",
+            "group",
+            Expr::text(format!("group in {}", texts(&requesters.groups))),
+        );
         parts.push(Expr::and([Expr::text("has(request.userInfo.groups)"), is_member]));
     }
     Expr::or(parts).print()

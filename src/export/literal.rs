@@ -8,10 +8,18 @@ use super::grants::text;
 pub(super) fn cel(value: &Value) -> String {
     match value {
         Value::Array(elements) => {
-            format!("[{}]", elements.iter().map(|element| format!("dyn({})", cel(element))).collect::<Vec<_>>().join(", "))
+            format!(
+                "[{}]",
+                elements
+                    .iter()
+                    .map(|element| format!("dyn({})", cel(element)))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )
         }
         Value::Object(members) => {
-            let member = |(key, member): (&String, &Value)| format!("{}: dyn({})", text(key), cel(member));
+            let member =
+                |(key, member): (&String, &Value)| format!("{}: dyn({})", text(key), cel(member));
             format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(", "))
         }
         Value::Number(number) if number.is_u64() && !number.is_i64() => format!("{number}.0"),

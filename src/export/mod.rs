@@ -1,11 +1,16 @@
-//! A rule as a ValidatingAdmissionPolicy, which the API server evaluates itself: for a cluster without the webhook, or as a net under it.
+//! A rule as a ValidatingAdmissionPolicy, which the API server evaluates itself: for a cluster
+//! without the webhook, or as a net under it.
 //!
-//! The definition of the verdict becomes CEL over both objects: a location is permitted if both sides are equal, or its entries permit the
-//! change, or both are containers of one kind and every child is permitted. As data flows: reach (what the rule says of a location), grants
-//! (who and when), judge, equality, granted and walk (a location as an expression), `named_ancestors` (which of them messages name),
-//! expression (print).
+//! The definition of the verdict becomes CEL over both objects: a location is permitted if both
+//! sides are equal, or its entries permit the change, or both are containers of one kind and every
+//! child is permitted. As data flows: reach (what the rule says of a location), grants (who and
+//! when), judge, equality, granted and walk (a location as an expression), `named_ancestors` (which
+//! of them messages name), expression (print).
 
-#![expect(clippy::many_single_char_names, reason = "the variables of an expression have one letter and a number")]
+#![expect(
+    clippy::many_single_char_names,
+    reason = "the variables of an expression have one letter and a number"
+)]
 
 mod equality;
 mod expression;
@@ -23,7 +28,9 @@ mod walk;
 use k8s_openapi::api::admissionregistration::v1 as api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
-use crate::engine::{Condition, Effect, Entry, Reason, Requesters, ResourceRule, Rule, escape_control};
+use crate::engine::{
+    Condition, Effect, Entry, Reason, Requesters, ResourceRule, Rule, escape_control,
+};
 
 use expression::{concatenated, nesting};
 use grants::{Grants, text, texts};
@@ -34,8 +41,8 @@ use reach::{Common, Reach};
 /// The longest expression that the API server's CEL parser takes, in characters.
 const LONGEST: usize = 100_000;
 
-/// The most characters in all expressions. kube-apiserver 1.37 compiles 100,000 in seconds; 320,000 exceed the time of a request on a busy
-/// machine.
+/// The most characters in all expressions. kube-apiserver 1.37 compiles 100,000 in seconds; 320,000
+/// exceed the time of a request on a busy machine.
 const LARGEST: usize = 150_000;
 
 /// The brackets in brackets that the parser takes, of whose 250 levels each may need two.
@@ -66,7 +73,8 @@ pub struct Export {
 pub enum Unexportable {
     /// The rule comes out longer than the API server takes.
     #[error(
-        "the rule `{rule}` does not fit into a policy: expected at most {LONGEST} characters in `{variable}`, found {found}; split the rule"
+        "the rule `{rule}` does not fit into a policy: expected at most {LONGEST} characters in \
+         `{variable}`, found {found}; split the rule"
     )]
     Long {
         /// Its name.
@@ -78,7 +86,8 @@ pub enum Unexportable {
     },
     /// The rule comes out longer than the API server compiles within the time of a request.
     #[error(
-        "the rule `{rule}` does not fit into a policy: expected at most {LARGEST} characters in all variables, found {found}; split the rule"
+        "the rule `{rule}` does not fit into a policy: expected at most {LARGEST} characters in \
+         all variables, found {found}; split the rule"
     )]
     Large {
         /// Its name.
@@ -88,7 +97,9 @@ pub enum Unexportable {
     },
     /// A condition would not pass the API server's type checker.
     #[error(
-        "the rule `{rule}` does not fit into a policy: the condition of `{path}` has a list or map with literals of several types, which Kubernetes' CEL refuses; put each into dyn(), as in [dyn(1), dyn('50%')]"
+        "the rule `{rule}` does not fit into a policy: the condition of `{path}` has a list or map \
+         with literals of several types, which Kubernetes' CEL refuses; put each into dyn(), as in \
+         [dyn(1), dyn('50%')]"
     )]
     Mixed {
         /// Its name.
@@ -98,7 +109,8 @@ pub enum Unexportable {
     },
     /// The rule comes out deeper than the API server takes.
     #[error(
-        "the rule `{rule}` does not fit into a policy: expected at most {DEEPEST} levels of brackets in `{variable}`, found {found}; shorten its paths"
+        "the rule `{rule}` does not fit into a policy: expected at most {DEEPEST} levels of \
+         brackets in `{variable}`, found {found}; shorten its paths"
     )]
     Deep {
         /// Its name.
@@ -116,19 +128,31 @@ pub enum Unexportable {
 /// A rule that is too large for a policy, or with a condition that the API server would not take.
 pub fn export(rule: &Rule) -> Result<Export, Unexportable> {
     let entries: Vec<&Entry> = rule.entries().chain(rule.lifecycle_entries()).collect();
-    if let Some(mixed) = entries.iter().find(|entry| entry.when.as_ref().is_some_and(Condition::mixes_types)) {
-        return Err(Unexportable::Mixed { rule: rule.name().to_string(), path: escape_control(&mixed.path.to_string()) });
+    if let Some(mixed) =
+        entries.iter().find(|entry| entry.when.as_ref().is_some_and(Condition::mixes_types))
+    {
+        return Err(Unexportable::Mixed {
+            rule: rule.name().to_string(),
+            path: escape_control(&mixed.path.to_string()),
+        });
     }
     let common = Common::new();
     let grants = Grants::of(&entries);
-    let named_ancestors = NamedAncestors::of(Judge { grants: &grants, depth: 0 }, &Reach::root(rule, &entries, &common));
+    let named_ancestors = NamedAncestors::of(
+        Judge { grants: &grants, depth: 0 },
+        &Reach::root(rule, &entries, &common),
+    );
     let mut refused = named_ancestors.lists;
     refused.extend(rule.protected_labels().map(label));
-    // Conditions read the objects as they are; the order is that in which variables may refer to others.
+    // Conditions read the objects as they are; the order is that in which variables may refer to
+    // others.
     let mut variables = grants.variables;
     variables.extend(named_ancestors.variables);
-    variables.push(api::Variable { name: "violations".to_owned(), expression: concatenated(&refused) });
-    if let Some(long) = variables.iter().find(|variable| variable.expression.chars().count() > LONGEST) {
+    variables
+        .push(api::Variable { name: "violations".to_owned(), expression: concatenated(&refused) });
+    if let Some(long) =
+        variables.iter().find(|variable| variable.expression.chars().count() > LONGEST)
+    {
         return Err(Unexportable::Long {
             rule: rule.name().to_string(),
             variable: long.name.clone(),
@@ -140,21 +164,33 @@ pub fn export(rule: &Rule) -> Result<Export, Unexportable> {
         return Err(Unexportable::Large { rule: rule.name().to_string(), found: all });
     }
     if let Some(deep) = variables.iter().find(|variable| nesting(&variable.expression) > DEEPEST) {
-        return Err(Unexportable::Deep { rule: rule.name().to_string(), variable: deep.name.clone(), found: nesting(&deep.expression) });
+        return Err(Unexportable::Deep {
+            rule: rule.name().to_string(),
+            variable: deep.name.clone(),
+            found: nesting(&deep.expression),
+        });
     }
     let limitations = limitations::limitations(rule);
     let name = rule.name().to_string();
     let annotations = [(LIMITATIONS.to_owned(), limitations.join(";\n"))].into_iter();
     let source = rule.source().map(|source| ("fieldward.io/source".to_owned(), source.to_owned()));
     let labels = [("app.kubernetes.io/name".to_owned(), "fieldward".to_owned())];
-    let metadata = meta::ObjectMeta { name: Some(name.clone()), labels: Some(labels.into_iter().collect()), ..meta::ObjectMeta::default() };
+    let metadata = meta::ObjectMeta {
+        name: Some(name.clone()),
+        labels: Some(labels.into_iter().collect()),
+        ..meta::ObjectMeta::default()
+    };
     Ok(Export {
         policy: api::ValidatingAdmissionPolicy {
-            metadata: meta::ObjectMeta { annotations: Some(annotations.chain(source).collect()), ..metadata.clone() },
+            metadata: meta::ObjectMeta {
+                annotations: Some(annotations.chain(source).collect()),
+                ..metadata.clone()
+            },
             spec: Some(api::ValidatingAdmissionPolicySpec {
                 // What cannot be evaluated must not pass.
                 failure_policy: Some("Fail".to_owned()),
-                match_conditions: Some(conditions(rule)).filter(|conditions| !conditions.is_empty()),
+                match_conditions: Some(conditions(rule))
+                    .filter(|conditions| !conditions.is_empty()),
                 match_constraints: Some(api::MatchResources {
                     match_policy: Some("Equivalent".to_owned()),
                     namespace_selector: Some(rule.selected_namespaces(None)),
@@ -186,12 +222,24 @@ fn actions(rule: &Rule) -> Vec<String> {
         Effect::Warn => Some("Warn"),
         Effect::Nothing => None,
     };
-    effect.into_iter().chain(Some("Audit").filter(|_| rule.actions().audit)).map(str::to_owned).collect()
+    effect
+        .into_iter()
+        .chain(Some("Audit").filter(|_| rule.actions().audit))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn resources(resource: &ResourceRule) -> api::NamedRuleWithOperations {
-    let api::RuleWithOperations { api_groups, api_versions, operations, resources, scope } = resource.to_api();
-    api::NamedRuleWithOperations { api_groups, api_versions, operations, resources, scope, resource_names: None }
+    let api::RuleWithOperations { api_groups, api_versions, operations, resources, scope } =
+        resource.to_api();
+    api::NamedRuleWithOperations {
+        api_groups,
+        api_versions,
+        operations,
+        resources,
+        scope,
+        resource_names: None,
+    }
 }
 
 /// The rule's own conditions, its kinds, and those who are exempt.
@@ -206,10 +254,14 @@ fn conditions(rule: &Rule) -> Vec<api::MatchCondition> {
     }
     if *rule.exempt() != Requesters::default() {
         let expression = format!("!({})", grants::by_requester(rule.exempt()));
-        conditions.push(api::MatchCondition { name: "fieldward.io/not-exempt".to_owned(), expression });
+        conditions
+            .push(api::MatchCondition { name: "fieldward.io/not-exempt".to_owned(), expression });
     }
     let own = rule.conditions().iter();
-    conditions.extend(own.map(|own| api::MatchCondition { name: own.name.clone(), expression: own.expression.clone() }));
+    conditions.extend(own.map(|own| api::MatchCondition {
+        name: own.name.clone(),
+        expression: own.expression.clone(),
+    }));
     conditions
 }
 
@@ -228,33 +280,55 @@ fn speaks_of(resource: &ResourceRule) -> String {
     }
     let named = |pattern: &String| {
         let (name, subresource) = pattern.split_once('/').unwrap_or((pattern, ""));
-        let is = |what: &str, value: &str| if value == "*" { "true".to_owned() } else { format!("{what} == {}", text(value)) };
+        let is = |what: &str, value: &str| {
+            if value == "*" { "true".to_owned() } else { format!("{what} == {}", text(value)) }
+        };
         let of = "(has(request.subResource) ? request.subResource : \"\")";
         format!("{} && {}", is("request.resource.resource", name), is(of, subresource))
     };
-    parts.push(format!("({})", resource.resources.iter().map(named).collect::<Vec<_>>().join(" || ")));
+    parts.push(format!(
+        "({})",
+        resource.resources.iter().map(named).collect::<Vec<_>>().join(" || ")
+    ));
     format!("({})", parts.join(" && "))
 }
 
-/// A label that the object selector names: no update may change it, whatever an entry above it permits.
+/// A label that the object selector names: no update may change it, whatever an entry above it
+/// permits.
 fn label(key: &str) -> String {
     let side = |side: &str| format!("variables.{side}.?metadata.?labels[?{}]", text(key));
-    format!("({} == {} ? [] : [{}])", side("old"), side("new"), text(&format!("metadata.labels[{key}]")))
+    format!(
+        "({} == {} ? [] : [{}])",
+        side("old"),
+        side("new"),
+        text(&format!("metadata.labels[{key}]"))
+    )
 }
 
 fn validation(rule: &Rule) -> api::Validation {
     let name = rule.name();
     let mutable: Vec<String> = rule.present_entries().map(|entry| entry.path.to_string()).collect();
     let mutable = escape_control(&mutable.join(", "));
-    let may = if mutable.len() <= LISTED && !mutable.is_empty() { format!("; may be updated: {mutable}") } else { String::new() };
+    let may = if mutable.len() <= LISTED && !mutable.is_empty() {
+        format!("; may be updated: {mutable}")
+    } else {
+        String::new()
+    };
     let before = format!("changes outside the fields that may be updated (rule {name}): ");
-    let shown = format!("variables.violations.transformList(i, field, i < {NAMED}, field).join(\", \")");
-    let more =
-        format!("(size(variables.violations) > {NAMED} ? \" and \" + string(size(variables.violations) - {NAMED}) + \" more\" : \"\")");
+    let shown =
+        format!("variables.violations.transformList(i, field, i < {NAMED}, field).join(\", \")");
+    let more = format!(
+        "(size(variables.violations) > {NAMED} ? \" and \" + string(size(variables.violations) - \
+         {NAMED}) + \" more\" : \"\")"
+    );
     api::Validation {
         expression: "size(variables.violations) == 0".to_owned(),
         message: Some(format!("changes outside the fields that may be updated (rule {name})")),
-        message_expression: Some(format!("{}\n+ {shown}\n+ {more}\n+ {}", text(&before), text(&may))),
+        message_expression: Some(format!(
+            "{}\n+ {shown}\n+ {more}\n+ {}",
+            text(&before),
+            text(&may)
+        )),
         reason: Some(
             match rule.reason() {
                 Reason::Forbidden => "Forbidden",

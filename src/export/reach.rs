@@ -1,4 +1,5 @@
-//! What a rule says of a location, and of those below it: its paths, as far as they lead on from there.
+//! What a rule says of a location, and of those below it: its paths, as far as they lead on from
+//! there.
 
 use std::collections::BTreeSet;
 
@@ -55,10 +56,22 @@ impl Common {
 
 impl<'r> Reach<'r> {
     /// Where every path starts.
-    pub(super) fn root(rule: &'r Rule, entries: &[&'r crate::engine::Entry], common: &'r Common) -> Self {
-        let thread = |mark: Mark<'r>, path: &'r Path| Thread { mark, rest: path.steps(), named: false };
-        let entries = entries.iter().enumerate().map(|(index, entry)| thread(Mark::Entry(index), &entry.path));
-        let equality = rule.equality().iter().enumerate().map(|(order, equality)| thread(Mark::Equality(order, equality), &equality.path));
+    pub(super) fn root(
+        rule: &'r Rule,
+        entries: &[&'r crate::engine::Entry],
+        common: &'r Common,
+    ) -> Self {
+        let thread =
+            |mark: Mark<'r>, path: &'r Path| Thread { mark, rest: path.steps(), named: false };
+        let entries = entries
+            .iter()
+            .enumerate()
+            .map(|(index, entry)| thread(Mark::Entry(index), &entry.path));
+        let equality = rule
+            .equality()
+            .iter()
+            .enumerate()
+            .map(|(order, equality)| thread(Mark::Equality(order, equality), &equality.path));
         let owned = common.owned.iter().map(|path| thread(Mark::Owned, path));
         let finalizers = common.finalizers.iter().map(|path| thread(Mark::Finalizers, path));
         Self { threads: entries.chain(equality).chain(owned).chain(finalizers).collect() }
@@ -82,10 +95,13 @@ impl<'r> Reach<'r> {
         })
     }
 
-    /// What a member reaches that is not named, and of whose prefixes `prefix` is the longest listed.
+    /// What a member reaches that is not named, and of whose prefixes `prefix` is the longest
+    /// listed.
     pub(super) fn other_member(&self, prefix: Option<&str>) -> Self {
         self.step(|step| match step {
-            Step::Prefix(own) => prefix.is_some_and(|prefix| prefix.starts_with(own.as_str())).then_some(false),
+            Step::Prefix(own) => {
+                prefix.is_some_and(|prefix| prefix.starts_with(own.as_str())).then_some(false)
+            }
             Step::AnyMember => Some(false),
             Step::Name(_) | Step::AnyElement | Step::Keyed { .. } => None,
         })
@@ -100,14 +116,19 @@ impl<'r> Reach<'r> {
     pub(super) fn keyed_element(&self, key: &str, value: &str) -> Self {
         self.step(|step| match step {
             Step::AnyElement => Some(false),
-            Step::Keyed { key: own, value: selected } => (own == key && selected == value).then_some(false),
+            Step::Keyed { key: own, value: selected } => {
+                (own == key && selected == value).then_some(false)
+            }
             _ => None,
         })
     }
 
     /// The same without the entries: only what is equal counts.
     pub(super) fn equality_only(&self) -> Self {
-        let threads = self.threads.iter().filter(|thread| matches!(thread.mark, Mark::Equality(..) | Mark::Owned));
+        let threads = self
+            .threads
+            .iter()
+            .filter(|thread| matches!(thread.mark, Mark::Equality(..) | Mark::Owned));
         Self { threads: threads.copied().collect() }
     }
 
@@ -118,13 +139,19 @@ impl<'r> Reach<'r> {
 
     /// The members that paths name.
     pub(super) fn names(&self) -> BTreeSet<&'r str> {
-        self.firsts().filter_map(|step| if let Step::Name(name) = step { Some(name.as_str()) } else { None }).collect()
+        self.firsts()
+            .filter_map(|step| if let Step::Name(name) = step { Some(name.as_str()) } else { None })
+            .collect()
     }
 
     /// The prefixes of members that paths select, the longest first.
     pub(super) fn prefixes(&self) -> Vec<&'r str> {
-        let prefixes: BTreeSet<&str> =
-            self.firsts().filter_map(|step| if let Step::Prefix(prefix) = step { Some(prefix.as_str()) } else { None }).collect();
+        let prefixes: BTreeSet<&str> = self
+            .firsts()
+            .filter_map(
+                |step| if let Step::Prefix(prefix) = step { Some(prefix.as_str()) } else { None },
+            )
+            .collect();
         let mut prefixes: Vec<&str> = prefixes.into_iter().collect();
         prefixes.sort_by_key(|prefix| std::cmp::Reverse(prefix.len()));
         prefixes
@@ -160,26 +187,34 @@ impl<'r> Reach<'r> {
 
     /// The entries at the location itself.
     pub(super) fn entries(&self) -> impl Iterator<Item = usize> {
-        self.here().filter_map(|mark| if let Mark::Entry(index) = mark { Some(index) } else { None })
+        self.here()
+            .filter_map(|mark| if let Mark::Entry(index) = mark { Some(index) } else { None })
     }
 
     /// The entries on whose way the location is, each with its further steps.
     pub(super) fn entries_below(&self) -> impl Iterator<Item = (usize, &'r [Step])> {
         self.threads.iter().filter_map(|thread| match thread.mark {
-            Mark::Entry(index) if thread.named && thread.rest.first().is_some_and(Step::is_member) => Some((index, thread.rest)),
+            Mark::Entry(index)
+                if thread.named && thread.rest.first().is_some_and(Step::is_member) =>
+            {
+                Some((index, thread.rest))
+            }
             _ => None,
         })
     }
 
     /// Whether there is a keyed list here or below.
     pub(super) fn has_keyed_list(&self) -> bool {
-        self.threads.iter().any(|thread| matches!(thread.mark, Mark::Equality(_, Equality { key: Some(_), .. })))
+        self.threads
+            .iter()
+            .any(|thread| matches!(thread.mark, Mark::Equality(_, Equality { key: Some(_), .. })))
     }
 
     pub(super) fn declared(&self) -> Declared<'r> {
         let mut declared = Declared::default();
         let (mut meaning, mut absent, mut key) = (usize::MAX, usize::MAX, usize::MAX);
-        let first = |best: &mut usize, order: usize| std::mem::replace(best, order.min(*best)) > order;
+        let first =
+            |best: &mut usize, order: usize| std::mem::replace(best, order.min(*best)) > order;
         for mark in self.here() {
             let Mark::Equality(order, equality) = mark else { continue };
             if equality.meaning.is_some() && first(&mut meaning, order) {
@@ -203,9 +238,13 @@ impl<'r> Reach<'r> {
         self.here().any(|mark| matches!(mark, Mark::Finalizers))
     }
 
-    /// Whether messages may name what changed below the location instead of the location: nothing but paths that go on leads here, all by
-    /// names.
+    /// Whether messages may name what changed below the location instead of the location: nothing
+    /// but paths that go on leads here, all by names.
     pub(super) fn is_named_ancestor(&self) -> bool {
-        !self.threads.is_empty() && self.threads.iter().all(|thread| thread.named && thread.rest.first().is_some_and(Step::is_member))
+        !self.threads.is_empty()
+            && self
+                .threads
+                .iter()
+                .all(|thread| thread.named && thread.rest.first().is_some_and(Step::is_member))
     }
 }

@@ -4,8 +4,14 @@ use super::expression::Expr;
 use super::grants::text;
 use crate::engine::Step;
 
-/// Whether `holds` at one of the locations below `value`. Each loop numbers its variables by its depth in other loops.
-pub(super) fn below(depth: usize, rest: &[Step], value: &str, holds: &dyn Fn(&str) -> Expr) -> Expr {
+/// Whether `holds` at one of the locations below `value`. Each loop numbers its variables by its
+/// depth in other loops.
+pub(super) fn below(
+    depth: usize,
+    rest: &[Step],
+    value: &str,
+    holds: &dyn Fn(&str) -> Expr,
+) -> Expr {
     let Some((step, rest)) = rest.split_first() else { return holds(value) };
     let depth = depth + 1;
     let (k, v) = (format!("k{depth}"), format!("v{depth}"));
@@ -16,14 +22,24 @@ pub(super) fn below(depth: usize, rest: &[Step], value: &str, holds: &dyn Fn(&st
     let (range, variables, body) = match step {
         Step::Name(name) => {
             let name = text(name);
-            (format!("dyn(type({value}) == map && {name} in {value} ? [{value}[{name}]] : [])"), v.clone(), inner())
+            (
+                format!("dyn(type({value}) == map && {name} in {value} ? [{value}[{name}]] : [])"),
+                v.clone(),
+                inner(),
+            )
         }
         Step::AnyMember => (members, format!("{k}, {v}"), inner()),
-        Step::Prefix(prefix) => (members, format!("{k}, {v}"), selected(format!("{k}.startsWith({})", text(prefix)))),
+        Step::Prefix(prefix) => {
+            (members, format!("{k}, {v}"), selected(format!("{k}.startsWith({})", text(prefix))))
+        }
         Step::AnyElement => (elements, v.clone(), inner()),
         Step::Keyed { key, value } => {
             let (key, value) = (text(key), text(value));
-            (elements, v.clone(), selected(format!("(type({v}) == map && {v}[?{key}] == optional.of(dyn({value})))")))
+            (
+                elements,
+                v.clone(),
+                selected(format!("(type({v}) == map && {v}[?{key}] == optional.of(dyn({value})))")),
+            )
         }
     };
     Expr::exists(range, variables, body)

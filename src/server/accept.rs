@@ -1,4 +1,5 @@
-//! The accept loop: one task per connection, its TLS handshake included, so that no client waits for another.
+//! The accept loop: one task per connection, its TLS handshake included, so that no client waits
+//! for another.
 
 use std::io;
 use std::sync::Arc;
@@ -12,8 +13,15 @@ use super::connection::{self, Settings};
 pub use super::connection::{Limits, Transport};
 use super::shutdown::{Phase, stopping};
 
-/// Serves what `listener` accepts until the phase is [`Phase::Stopping`], then returns when the last connection has ended.
-pub async fn serve(listener: TcpListener, transport: Transport, limits: Limits, router: Router, mut phase: watch::Receiver<Phase>) {
+/// Serves what `listener` accepts until the phase is [`Phase::Stopping`], then returns when the
+/// last connection has ended.
+pub async fn serve(
+    listener: TcpListener,
+    transport: Transport,
+    limits: Limits,
+    router: Router,
+    mut phase: watch::Receiver<Phase>,
+) {
     let slots = Arc::new(Semaphore::new(limits.connections as usize));
     let settings = Arc::new(Settings { transport, limits, router });
     let mut backoff = Backoff::default();
@@ -38,17 +46,22 @@ pub async fn serve(listener: TcpListener, transport: Transport, limits: Limits, 
         }
     }
     drop(listener);
-    // Every connection holds a slot; all slots are free when the last has ended. The semaphore is never closed.
+    // Every connection holds a slot; all slots are free when the last has ended. The semaphore is
+    // never closed.
     let _ = slots.acquire_many(limits.connections).await;
 }
 
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, _) = listener.accept().await?;
     Ok((stream, slot))
 }
 
-/// The pause after an error that accepting again at once would only repeat (no file descriptors, no memory).
+/// The pause after an error that accepting again at once would only repeat (no file descriptors, no
+/// memory).
 #[derive(Debug, Default)]
 struct Backoff(Option<Duration>);
 
@@ -58,7 +71,10 @@ impl Backoff {
 
     fn after(&mut self, error: &io::Error) -> Option<Duration> {
         use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-        if matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted) {
+        if matches!(
+            error.kind(),
+            ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
+        ) {
             // Of the one connection, not of the listener.
             return None;
         }

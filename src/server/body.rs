@@ -23,11 +23,13 @@ pub struct Limits {
     pub memory: usize,
 }
 
-/// How much of a body that is refused is still read, so that the client gets to read the answer instead of a reset. The API
-/// server cannot send more: two objects of 3 MiB, in which each byte may be written as six.
+/// How much of a body that is refused is still read, so that the client gets to read the answer
+/// instead of a reset. The API server cannot send more: two objects of 3 MiB, in which each byte
+/// may be written as six.
 const DRAINED: usize = 64 * 1024 * 1024;
 
-/// How many bodies may go on while memory is used up. Without any, bodies that each have come in part could wait for each other.
+/// How many bodies may go on while memory is used up. Without any, bodies that each have come in
+/// part could wait for each other.
 const OVERDRAFTS: usize = 4;
 
 /// What came of a body.
@@ -101,7 +103,12 @@ impl Reader {
         let _ = self.keep_prefix(Vec::new(), body, deadline).await;
     }
 
-    async fn keep_prefix(&self, mut prefix: Vec<u8>, mut body: Body, deadline: Instant) -> Received {
+    async fn keep_prefix(
+        &self,
+        mut prefix: Vec<u8>,
+        mut body: Body,
+        deadline: Instant,
+    ) -> Received {
         let mut seen = prefix.len();
         prefix.truncate(engine::PREFIX);
         prefix.shrink_to_fit();
@@ -126,7 +133,8 @@ impl Reader {
         };
         tokio::select! {
             biased;
-            memory = Arc::clone(&self.memory).acquire_many_owned(by) => match (memory, &mut share.memory) {
+            memory = Arc::clone(&self.memory).acquire_many_owned(by) => match (memory,
+                &mut share.memory) {
                 (Ok(more), Some(held)) => held.merge(more),
                 (Ok(more), held) => *held = Some(more),
                 (Err(_), _) => return false,
@@ -170,7 +178,8 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_beyond_all_memory_wait_for_each_other_and_all_come() {
-        let reader = Reader::new(Limits { cap: 1000, timeout: Duration::from_secs(60), memory: 1500 });
+        let reader =
+            Reader::new(Limits { cap: 1000, timeout: Duration::from_secs(60), memory: 1500 });
         let tasks: Vec<_> = (0..500)
             .map(|_| {
                 let reader = reader.clone();

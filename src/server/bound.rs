@@ -77,13 +77,18 @@ impl Config {
         let now = SystemTime::now();
         let tls = Tls::load(self.certificate.clone(), self.client_ca.clone(), now)?;
         let address = self.listen;
-        let (listener, address) = listen(address).await.map_err(|source| BindError::Listen { address, source })?;
+        let (listener, address) =
+            listen(address).await.map_err(|source| BindError::Listen { address, source })?;
         let ops_address = self.ops_listen;
-        let (ops_listener, ops_address) =
-            listen(ops_address).await.map_err(|source| BindError::OpsListen { address: ops_address, source })?;
+        let (ops_listener, ops_address) = listen(ops_address)
+            .await
+            .map_err(|source| BindError::OpsListen { address: ops_address, source })?;
         let metrics = Arc::new(Metrics::new(self.metrics.clone())?);
         let (recording, lingering) = (self.recording.take(), self.lingering);
-        let recorder = recording.map(|recording| Recorder::start(recording, Arc::clone(&metrics))).transpose()?.map(Arc::new);
+        let recorder = recording
+            .map(|recording| Recorder::start(recording, Arc::clone(&metrics)))
+            .transpose()?
+            .map(Arc::new);
         Ok(Bound {
             config: self,
             listener,
@@ -138,9 +143,22 @@ impl Bound {
         // The operations port has a phase of its own: it answers until the very end.
         let (_ops_phase, ops_watching) = watch::channel(Phase::Serving);
         let ops_limits = Limits { connections: OPS_CONNECTIONS, ..limits };
-        background.spawn(accept::serve(self.ops_listener, Transport::Plain, ops_limits, ops, ops_watching));
-        let reviews = routes::router(self.rules, self.metrics, bodies, self.recorder.clone(), self.config.denials.clone());
-        let serving = accept::serve(self.listener, Transport::Tls(self.tls), limits, reviews, watching);
+        background.spawn(accept::serve(
+            self.ops_listener,
+            Transport::Plain,
+            ops_limits,
+            ops,
+            ops_watching,
+        ));
+        let reviews = routes::router(
+            self.rules,
+            self.metrics,
+            bodies,
+            self.recorder.clone(),
+            self.config.denials.clone(),
+        );
+        let serving =
+            accept::serve(self.listener, Transport::Tls(self.tls), limits, reviews, watching);
         let mut serving = JoinSet::from_iter([serving]);
 
         let first = shutdown::next(&mut signals).await;
@@ -179,7 +197,10 @@ async fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
     let listener = match TcpListener::bind(address).await {
         Ok(listener) => listener,
         // Every address of a machine without IPv6 is every IPv4 address.
-        Err(error) if address.ip() == Ipv6Addr::UNSPECIFIED && error.kind() != io::ErrorKind::AddrInUse => {
+        Err(error)
+            if address.ip() == Ipv6Addr::UNSPECIFIED
+                && error.kind() != io::ErrorKind::AddrInUse =>
+        {
             TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await.map_err(|_| error)?
         }
         Err(error) => return Err(error),

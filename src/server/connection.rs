@@ -46,7 +46,8 @@ pub struct Limits {
     pub handshake: Duration,
     /// How long a request head may take from its first byte to its last.
     pub head: Duration,
-    /// How long a connection may be without a request; at least 120 s suits the API server, which reuses one for about 90 s.
+    /// How long a connection may be without a request; at least 120 s suits the API server, which
+    /// reuses one for about 90 s.
     pub idle: Duration,
     /// How many connections there may be; more wait in the operating system's queue.
     pub connections: u32,
@@ -66,20 +67,28 @@ enum Protocol {
 }
 
 /// Serves one connection until it ends; the slot is free again afterwards.
-pub(super) async fn run(stream: TcpStream, slot: OwnedSemaphorePermit, settings: Arc<Settings>, mut phase: watch::Receiver<Phase>) {
-    // A verdict is one small write; Nagle's algorithm could only delay it. Fails only on a socket that is gone already.
+pub(super) async fn run(
+    stream: TcpStream,
+    slot: OwnedSemaphorePermit,
+    settings: Arc<Settings>,
+    mut phase: watch::Receiver<Phase>,
+) {
+    // A verdict is one small write; Nagle's algorithm could only delay it. Fails only on a socket
+    // that is gone already.
     let _ = stream.set_nodelay(true);
     match &settings.transport {
         Transport::Plain => speak(stream, Protocol::Http1, &settings, phase).await,
         Transport::Tls(tls) => {
-            let handshake = tokio::time::timeout(settings.limits.handshake, tls.acceptor().accept(stream));
+            let handshake =
+                tokio::time::timeout(settings.limits.handshake, tls.acceptor().accept(stream));
             let shaken = tokio::select! {
                 () = stopping(&mut phase) => return,
                 shaken = handshake => shaken,
             };
             match shaken {
                 Ok(Ok(stream)) => {
-                    // Without ALPN a client speaks HTTP/1.1 (RFC 9113 section 3.2 demands ALPN for HTTP/2).
+                    // Without ALPN a client speaks HTTP/1.1 (RFC 9113 section 3.2 demands ALPN for
+                    // HTTP/2).
                     let protocol = match stream.get_ref().1.alpn_protocol() {
                         Some(b"h2") => Protocol::Http2,
                         _ => Protocol::Http1,
@@ -94,8 +103,12 @@ pub(super) async fn run(stream: TcpStream, slot: OwnedSemaphorePermit, settings:
     drop(slot);
 }
 
-async fn speak<S>(stream: S, protocol: Protocol, settings: &Settings, mut phase: watch::Receiver<Phase>)
-where
+async fn speak<S>(
+    stream: S,
+    protocol: Protocol,
+    settings: &Settings,
+    mut phase: watch::Receiver<Phase>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let activity = Arc::new(Activity::new());
@@ -141,7 +154,8 @@ where
                     return;
                 }
                 if activity.idle_at(limits.idle) <= Instant::now() {
-                    // A well-behaved client sees the end; one that reads nothing is cut a little later.
+                    // A well-behaved client sees the end; one that reads nothing is cut a little
+                    // later.
                     connection.as_mut().graceful_shutdown();
                     cut_at = Some(Instant::now() + limits.head);
                 }
@@ -150,20 +164,30 @@ where
     }
 }
 
-/// A server that leaves has the client connect anew after each answer, which takes it to another server. On a connection that is in
-/// use until it ends, a request may meet the end; with HTTP/1.1 nobody knows whether it was heard, so the API server does not repeat it.
+/// A server that leaves has the client connect anew after each answer, which takes it to another
+/// server. On a connection that is in use until it ends, a request may meet the end; with HTTP/1.1
+/// nobody knows whether it was heard, so the API server does not repeat it.
 fn let_go(response: &mut Response, phase: Phase) {
     if phase >= Phase::Leaving {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }
 
-fn builder(protocol: Protocol, limits: Limits, activity: &Arc<Activity>) -> auto::Builder<TokioExecutor> {
+fn builder(
+    protocol: Protocol,
+    limits: Limits,
+    activity: &Arc<Activity>,
+) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    // The version is known from ALPN: detecting it would wait, without a limit, for a client that says nothing.
+    // The version is known from ALPN: detecting it would wait, without a limit, for a client that
+    // says nothing.
     match protocol {
         Protocol::Http1 => {
-            builder.http1().timer(HeadTimer(Arc::clone(activity))).header_read_timeout(limits.head).max_buf_size(HEAD_BYTES);
+            builder
+                .http1()
+                .timer(HeadTimer(Arc::clone(activity)))
+                .header_read_timeout(limits.head)
+                .max_buf_size(HEAD_BYTES);
             builder.http1_only()
         }
         Protocol::Http2 => {

@@ -7,7 +7,8 @@ use crate::engine::Reply;
 
 type Listener = dyn Fn(&Reply, &[u8]) + Send + Sync;
 
-/// A listener that receives the reply and the review of each denial. It must not block: the response is sent after it returns.
+/// A listener that receives the reply and the review of each denial. It must not block: the
+/// response is sent after it returns.
 #[derive(Clone)]
 pub struct Denials(Arc<Listener>);
 

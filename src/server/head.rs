@@ -1,8 +1,9 @@
 //! A time limit for request heads that leaves idle connections alone.
 //!
-//! hyper arms its header timer when it starts to wait for a request, so a kept-alive connection that is merely idle is closed by
-//! it. The API server reuses a connection for about 90 s and a call on one that is just being closed fails, so a short limit on
-//! slow heads must not be one on idle time. hyper asks its timer again after each read: this one starts to count only once a byte
+//! hyper arms its header timer when it starts to wait for a request, so a kept-alive connection
+//! that is merely idle is closed by it. The API server reuses a connection for about 90 s and a
+//! call on one that is just being closed fails, so a short limit on slow heads must not be one on
+//! idle time. hyper asks its timer again after each read: this one starts to count only once a byte
 //! of the head has come.
 
 use std::future::Future;
@@ -28,7 +29,12 @@ pub(super) struct Activity {
 
 impl Activity {
     pub(super) fn new() -> Self {
-        Self { opened: Instant::now(), bytes_read: AtomicU64::new(0), in_flight: AtomicU32::new(0), last_request: AtomicU64::new(0) }
+        Self {
+            opened: Instant::now(),
+            bytes_read: AtomicU64::new(0),
+            in_flight: AtomicU32::new(0),
+            last_request: AtomicU64::new(0),
+        }
     }
 
     /// A request is being answered until what is returned is dropped.
@@ -70,7 +76,11 @@ impl<S> Counted<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = into.filled().len();
         let polled = Pin::new(&mut this.stream).poll_read(context, into);
@@ -81,7 +91,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
     }
 
@@ -93,7 +107,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
     }
 
-    fn poll_write_vectored(self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write_vectored(context, slices)
     }
 
@@ -133,8 +151,11 @@ impl Future for HeadSleep {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        if this.running.is_none() && this.activity.bytes_read.load(Ordering::Relaxed) == this.read_when_armed {
-            // Nothing wakes this future: the read that brings the first byte does, and hyper polls it again after that.
+        if this.running.is_none()
+            && this.activity.bytes_read.load(Ordering::Relaxed) == this.read_when_armed
+        {
+            // Nothing wakes this future: the read that brings the first byte does, and hyper polls
+            // it again after that.
             return Poll::Pending;
         }
         let limit = this.limit;

@@ -9,30 +9,38 @@ use tokio::sync::Semaphore;
 use super::body::Share;
 use crate::engine::{self, Reply, RuleSet};
 
-/// Up to this size judging takes less time than handing it to another thread is worth, unless conditions take more.
+/// Up to this size judging takes less time than handing it to another thread is worth, unless
+/// conditions take more.
 const INLINE: usize = 64 * 1024;
 
-/// From this size on a review is judged alone among the large ones: its parsed form may take a hundred times its text.
+/// From this size on a review is judged alone among the large ones: its parsed form may take a
+/// hundred times its text.
 const ALONE: usize = 1024 * 1024;
 
 /// Where reviews are judged.
 #[derive(Debug, Clone)]
 pub(super) struct JudgePool {
-    /// What large reviews take while judged is many times their size, and conditions take a core: as many at once as can run, not more.
+    /// What large reviews take while judged is many times their size, and conditions take a core:
+    /// as many at once as can run, not more.
     permits: Arc<Semaphore>,
     all: u32,
 }
 
 impl JudgePool {
     pub(super) fn new() -> Self {
-        let cores = std::thread::available_parallelism().ok().and_then(|cores| u32::try_from(cores.get()).ok()).unwrap_or(1);
+        let cores = std::thread::available_parallelism()
+            .ok()
+            .and_then(|cores| u32::try_from(cores.get()).ok())
+            .unwrap_or(1);
         Self { permits: Arc::new(Semaphore::new(cores as usize)), all: cores }
     }
 
-    /// The reply, or none if the engine panicked. The share of memory is given back when it is there.
+    /// The reply, or none if the engine panicked. The share of memory is given back when it is
+    /// there.
     pub(super) async fn judge(&self, rules: RuleSet, bytes: Bytes, share: Share) -> Option<Reply> {
         if bytes.len() <= INLINE {
-            // One whose conditions take long is handed over like a large one: it would keep this thread's other reviews waiting.
+            // One whose conditions take long is handed over like a large one: it would keep this
+            // thread's other reviews waiting.
             let reply = guarded(|| engine::admit_at_once(&rules, &bytes))?;
             if reply.is_some() {
                 return reply;
@@ -52,7 +60,8 @@ impl JudgePool {
 
 /// What the closure returns, or none if it panicked; the panic hook has said where.
 pub(super) fn guarded<T>(judge: impl FnOnce() -> T) -> Option<T> {
-    // Whatever a panic leaves half done is dropped with the closure: the rules are never changed in place.
+    // Whatever a panic leaves half done is dropped with the closure: the rules are never changed in
+    // place.
     catch_unwind(AssertUnwindSafe(judge)).ok()
 }
 

@@ -1,4 +1,5 @@
-//! The log, to stderr: one line for each decision other than to allow. Paths and names, never values.
+//! The log, to stderr: one line for each decision other than to allow. Paths and names, never
+//! values.
 
 use std::io::{self, BufWriter, IsTerminal, Stderr, Write};
 use std::time::Duration;
@@ -22,18 +23,22 @@ pub enum Format {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The filter is none.
-    #[error("`{0}` is no log level; expected error, warn, info, debug, trace, or directives such as `info,fieldward=debug`")]
+    #[error(
+        "`{0}` is no log level; expected error, warn, info, debug, trace, or directives such as \
+         `info,fieldward=debug`"
+    )]
     Filter(String),
     /// Something else has set up logging in this process.
     #[error("logging is set up already")]
     Twice,
 }
 
-/// Lines that wait for a stderr that takes none; further ones are dropped. A reader that has stopped must not stop verdicts.
+/// Lines that wait for a stderr that takes none; further ones are dropped. A reader that has
+/// stopped must not stop verdicts.
 const WAITING_LINES: usize = 4096;
 
-/// How long the writing thread lets lines gather after it has written some. Under load that is one call and no waking for many lines; a line
-/// that comes alone is written at once.
+/// How long the writing thread lets lines gather after it has written some. Under load that is one
+/// call and no waking for many lines; a line that comes alone is written at once.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Bytes of lines that are written with one call.
@@ -54,17 +59,19 @@ impl Write for Batches {
     }
 }
 
-/// The libraries of the client log every failed attempt with debug output. Our own lines report each error once.
+/// The libraries of the client log every failed attempt with debug output. Our own lines report
+/// each error once.
 const QUIET: &str = "kube_client=off,kube_runtime=off,kube_lease_manager=off";
 
-/// Sends log lines to stderr from now on, panics included (where, not with which values), through a thread of its own. What waits
-/// is written when the guard is dropped.
+/// Sends log lines to stderr from now on, panics included (where, not with which values), through a
+/// thread of its own. What waits is written when the guard is dropped.
 ///
 /// # Errors
 /// A filter that is none, or a second call.
 pub fn init(format: Format, filter: &str) -> Result<WorkerGuard, LogError> {
     EnvFilter::try_new(filter).map_err(|_| LogError::Filter(filter.to_owned()))?;
-    let level = EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|_| LogError::Filter(filter.to_owned()))?;
+    let level = EnvFilter::try_new(format!("{QUIET},{filter}"))
+        .map_err(|_| LogError::Filter(filter.to_owned()))?;
     let (stderr, guard) = NonBlockingBuilder::default()
         .buffered_lines_limit(WAITING_LINES)
         .lossy(true)
@@ -72,10 +79,13 @@ pub fn init(format: Format, filter: &str) -> Result<WorkerGuard, LogError> {
     let lines = tracing_subscriber::fmt().with_env_filter(level).with_writer(stderr);
     match format {
         Format::Text => {
-            let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+            let colour = io::stderr().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
             lines.with_ansi(colour).with_target(false).finish().try_init()
         }
-        Format::Json => lines.json().flatten_event(true).with_current_span(false).finish().try_init(),
+        Format::Json => {
+            lines.json().flatten_event(true).with_current_span(false).finish().try_init()
+        }
     }
     .map_err(|_| LogError::Twice)?;
     std::panic::set_hook(Box::new(|panic| {
@@ -86,7 +96,8 @@ pub fn init(format: Format, filter: &str) -> Result<WorkerGuard, LogError> {
     Ok(guard)
 }
 
-/// The decisions that are logged, and the message of each. Two rules can decide differently about one update.
+/// The decisions that are logged, and the message of each. Two rules can decide differently about
+/// one update.
 const LOGGED: [(Decision, &str); 4] = [
     (Decision::Deny, "update denied"),
     (Decision::Warn, "violation reported as a warning"),
@@ -94,7 +105,8 @@ const LOGGED: [(Decision, &str); 4] = [
     (Decision::Exempt, "violation permitted by an exemption"),
 ];
 
-/// Logs one line for each decision other than to allow, one if the review could not be judged, and one if conditions could not be decided.
+/// Logs one line for each decision other than to allow, one if the review could not be judged, and
+/// one if conditions could not be decided.
 pub(super) fn reply(reply: &Reply) {
     conditions(reply);
     let Some(subject) = reply.subject() else {
@@ -105,13 +117,21 @@ pub(super) fn reply(reply: &Reply) {
     };
     let mut is_logged = false;
     for (decision, message) in LOGGED {
-        let rules: Vec<&str> =
-            reply.rules().iter().filter(|outcome| outcome.decision == decision).map(|outcome| outcome.rule.as_str()).collect();
+        let rules: Vec<&str> = reply
+            .rules()
+            .iter()
+            .filter(|outcome| outcome.decision == decision)
+            .map(|outcome| outcome.rule.as_str())
+            .collect();
         if rules.is_empty() {
             continue;
         }
         is_logged = true;
-        let message = if reply.error_code().is_some() && decision != Decision::Deny { NOT_JUDGED } else { message };
+        let message = if reply.error_code().is_some() && decision != Decision::Deny {
+            NOT_JUDGED
+        } else {
+            message
+        };
         tracing::info!(
             decision = decision.as_str(),
             rule = rules.join(","),
@@ -143,7 +163,11 @@ const NOT_JUDGED: &str = "review not judged";
 
 /// Conditions that could not be decided: one line for a review, however many there are.
 fn conditions(reply: &Reply) {
-    let Some((subject, [first, others @ ..])) = reply.subject().zip(Some(reply.condition_failures())) else { return };
+    let Some((subject, [first, others @ ..])) =
+        reply.subject().zip(Some(reply.condition_failures()))
+    else {
+        return;
+    };
     tracing::warn!(
         rule = first.rule,
         entry = first.path,

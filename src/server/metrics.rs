@@ -1,8 +1,12 @@
-//! What Prometheus is told. Labels are rule, decision, code and outcome only: nothing that a request can make up.
+//! What Prometheus is told. Labels are rule, decision, code and outcome only: nothing that a
+//! request can make up.
 
 use std::time::Duration;
 
-use prometheus::{Encoder, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
+};
 
 use super::record::Recorded;
 use super::rules::Rules;
@@ -40,33 +44,50 @@ impl Metrics {
                 &["rule", "decision"],
             )?,
             duration: Histogram::with_opts(
-                HistogramOpts::new("fieldward_review_duration_seconds", "Time from a review's last byte to its answer.")
-                    .buckets(prometheus::exponential_buckets(25e-6, 2.0, 18)?),
+                HistogramOpts::new(
+                    "fieldward_review_duration_seconds",
+                    "Time from a review's last byte to its answer.",
+                )
+                .buckets(prometheus::exponential_buckets(25e-6, 2.0, 18)?),
             )?,
             violations: IntCounterVec::new(
-                Opts::new("fieldward_violations_total", "Changes outside the fields that may change, by rule."),
+                Opts::new(
+                    "fieldward_violations_total",
+                    "Changes outside the fields that may change, by rule.",
+                ),
                 &["rule"],
             )?,
             errors: IntCounterVec::new(
-                Opts::new("fieldward_review_errors_total", "Requests that got no verdict of a rule, by code."),
+                Opts::new(
+                    "fieldward_review_errors_total",
+                    "Requests that got no verdict of a rule, by code.",
+                ),
                 &["code"],
             )?,
             condition_errors: IntCounterVec::new(
                 Opts::new(
                     "fieldward_condition_errors_total",
-                    "Evaluations of conditions that could not be decided and granted nothing, by rule.",
+                    "Evaluations of conditions that could not be decided and granted nothing, by \
+                     rule.",
                 ),
                 &["rule"],
             )?,
             recordings: IntCounterVec::new(
-                Opts::new("fieldward_recordings_total", "Reviews that were to be recorded, by what became of them."),
+                Opts::new(
+                    "fieldward_recordings_total",
+                    "Reviews that were to be recorded, by what became of them.",
+                ),
                 &["outcome"],
             )?,
             rules: IntGauge::new("fieldward_rules", "Rules in force.")?,
-            rules_since: Gauge::new("fieldward_rules_last_reload_success_timestamp_seconds", "When the rules in force were loaded.")?,
+            rules_since: Gauge::new(
+                "fieldward_rules_last_reload_success_timestamp_seconds",
+                "When the rules in force were loaded.",
+            )?,
             rules_accepted: IntGauge::new(
                 "fieldward_rules_last_reload_successful",
-                "Whether the rules that were read last are in force: 1, or 0 if they were refused and older ones stay.",
+                "Whether the rules that were read last are in force: 1, or 0 if they were refused \
+                 and older ones stay.",
             )?,
             certificate_expiry: IntGauge::new(
                 "fieldward_tls_certificate_expiry_timestamp_seconds",
@@ -93,7 +114,9 @@ impl Metrics {
             }
         }
         for failure in reply.condition_failures() {
-            self.condition_errors.with_label_values(&[failure.rule.as_str()]).inc_by(failure.times as u64);
+            self.condition_errors
+                .with_label_values(&[failure.rule.as_str()])
+                .inc_by(failure.times as u64);
         }
         if let Some(code) = reply.error_code() {
             self.error(code);
@@ -130,7 +153,10 @@ impl Metrics {
     }
 
     fn register(&self) -> prometheus::Result<()> {
-        let build = IntGaugeVec::new(Opts::new("fieldward_build_info", "Which fieldward this is."), &["version"])?;
+        let build = IntGaugeVec::new(
+            Opts::new("fieldward_build_info", "Which fieldward this is."),
+            &["version"],
+        )?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         self.registry.register(Box::new(build))?;
         self.registry.register(Box::new(self.reviews.clone()))?;

@@ -1,4 +1,5 @@
-//! Sockets around the engine: TLS, the accept loop, routes, metrics, reload. Knows HTTP, nothing of fields.
+//! Sockets around the engine: TLS, the accept loop, routes, metrics, reload. Knows HTTP, nothing of
+//! fields.
 //!
 //! [`Config`] is bound to its addresses, [`Bound`] knows them and serves until a signal ends it.
 

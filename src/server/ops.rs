@@ -33,7 +33,12 @@ pub(super) fn router(ops: Ops) -> Router {
         .route("/livez", get(livez))
         .route("/readyz", get(readyz))
         .route("/metrics", get(scrape))
-        .fallback(async || (StatusCode::NOT_FOUND, "nothing is served at this path; there are /livez, /readyz and /metrics\n"))
+        .fallback(async || {
+            (
+                StatusCode::NOT_FOUND,
+                "nothing is served at this path; there are /livez, /readyz and /metrics\n",
+            )
+        })
         .with_state(Arc::new(ops))
 }
 
@@ -60,13 +65,25 @@ impl Ops {
         let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let fails = |reason: &str| reason.to_owned();
         let own = [
-            // A server without rules is never built: that a set is there at all is what makes it ready. Newer ones that are refused do not
-            // take it away: all replicas would read them, and none be left.
+            // A server without rules is never built: that a set is there at all is what makes it
+            // ready. Newer ones that are refused do not take it away: all replicas would read them,
+            // and none be left.
             ("rules", Ok(Some(self.rules()))),
-            ("certificate", (now <= expires_at).then_some(None).ok_or_else(|| fails("the certificate has expired"))),
-            ("shutdown", (*self.phase.borrow() == Phase::Serving).then_some(None).ok_or_else(|| fails("the server is shutting down"))),
+            (
+                "certificate",
+                (now <= expires_at)
+                    .then_some(None)
+                    .ok_or_else(|| fails("the certificate has expired")),
+            ),
+            (
+                "shutdown",
+                (*self.phase.borrow() == Phase::Serving)
+                    .then_some(None)
+                    .ok_or_else(|| fails("the server is shutting down")),
+            ),
         ];
-        let others = self.others.iter().map(|check| (check.name, check.state.borrow().clone().map(Some)));
+        let others =
+            self.others.iter().map(|check| (check.name, check.state.borrow().clone().map(Some)));
         own.into_iter().chain(others).collect()
     }
 }
@@ -74,10 +91,13 @@ impl Ops {
 impl Ops {
     fn rules(&self) -> String {
         let current = self.rules.current();
-        let in_force = format!("{} in force, digest {}", current.all().len(), current.all().digest());
+        let in_force =
+            format!("{} in force, digest {}", current.all().len(), current.all().digest());
         match self.rules.refusal() {
             None => in_force,
-            Some(reason) => format!("{in_force}; what was read last is refused: {}", reason.replace('\n', "; ")),
+            Some(reason) => {
+                format!("{in_force}; what was read last is refused: {}", reason.replace('\n', "; "))
+            }
         }
     }
 }
@@ -97,11 +117,17 @@ fn report(probe: &str, checks: &[Check], verbose: bool) -> Response {
             Err(reason) => writeln!(text, "[-]{name} failed: {reason}"),
         };
     }
-    let (status, word) = if failed { (StatusCode::SERVICE_UNAVAILABLE, "failed") } else { (StatusCode::OK, "passed") };
+    let (status, word) = if failed {
+        (StatusCode::SERVICE_UNAVAILABLE, "failed")
+    } else {
+        (StatusCode::OK, "passed")
+    };
     let _ = writeln!(text, "{probe} check {word}");
     (status, text).into_response()
 }
 
 fn verbose(query: Option<&str>) -> bool {
-    query.is_some_and(|query| query.split('&').any(|pair| pair == "verbose" || pair.starts_with("verbose=")))
+    query.is_some_and(|query| {
+        query.split('&').any(|pair| pair == "verbose" || pair.starts_with("verbose="))
+    })
 }

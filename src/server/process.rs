@@ -1,4 +1,5 @@
-//! The metrics of this process that Prometheus' client libraries define: `process_*`, read from /proc at each scrape.
+//! The metrics of this process that Prometheus' client libraries define: `process_*`, read from
+//! /proc at each scrape.
 
 use procfs::process::{LimitValue, Process};
 use procfs::{ProcResult, WithCurrentSystemInfo};
@@ -6,7 +7,8 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Counter, Gauge};
 
-/// Reads the metrics when it is asked for them. The library's own collector rounds processor time to whole seconds.
+/// Reads the metrics when it is asked for them. The library's own collector rounds processor time
+/// to whole seconds.
 #[derive(Debug)]
 pub(super) struct ProcessCollector {
     descriptions: Vec<Desc>,
@@ -17,9 +19,16 @@ impl ProcessCollector {
     pub(super) fn new() -> prometheus::Result<Self> {
         let families = Sample::default().families()?;
         let description = |family: &MetricFamily| {
-            Desc::new(family.name().to_owned(), family.help().to_owned(), Vec::new(), std::collections::HashMap::new())
+            Desc::new(
+                family.name().to_owned(),
+                family.help().to_owned(),
+                Vec::new(),
+                std::collections::HashMap::new(),
+            )
         };
-        Ok(Self { descriptions: families.iter().map(description).collect::<prometheus::Result<_>>()? })
+        Ok(Self {
+            descriptions: families.iter().map(description).collect::<prometheus::Result<_>>()?,
+        })
     }
 }
 
@@ -29,7 +38,8 @@ impl Collector for ProcessCollector {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let sample = Sample::read().inspect_err(|error| tracing::debug!(%error, "/proc cannot be read"));
+        let sample =
+            Sample::read().inspect_err(|error| tracing::debug!(%error, "/proc cannot be read"));
         sample.ok().and_then(|sample| sample.families().ok()).unwrap_or_default()
     }
 }
@@ -67,15 +77,26 @@ impl Sample {
     }
 
     fn families(&self) -> prometheus::Result<Vec<MetricFamily>> {
-        let cpu = Counter::new("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.")?;
+        let cpu = Counter::new(
+            "process_cpu_seconds_total",
+            "Total user and system CPU time spent in seconds.",
+        )?;
         cpu.inc_by(self.cpu_seconds);
         let mut families = cpu.collect();
         for (name, help, value) in [
             ("process_open_fds", "Number of open file descriptors.", self.open_files),
             ("process_max_fds", "Maximum number of open file descriptors.", self.most_files),
             ("process_virtual_memory_bytes", "Virtual memory size in bytes.", self.virtual_bytes),
-            ("process_resident_memory_bytes", "Resident memory size in bytes.", self.resident_bytes),
-            ("process_start_time_seconds", "Start time of the process since unix epoch in seconds.", self.started_at),
+            (
+                "process_resident_memory_bytes",
+                "Resident memory size in bytes.",
+                self.resident_bytes,
+            ),
+            (
+                "process_start_time_seconds",
+                "Start time of the process since unix epoch in seconds.",
+                self.started_at,
+            ),
             ("process_threads", "Number of OS threads in the process.", self.threads),
         ] {
             let gauge = Gauge::new(name, help)?;
@@ -105,8 +126,16 @@ mod tests {
     #[test]
     fn all_metrics_are_described() {
         let collector = ProcessCollector::new().unwrap();
-        let names: Vec<String> = collector.collect().iter().map(|family| family.name().to_owned()).collect();
-        assert_eq!(names, collector.desc().iter().map(|description| description.fq_name.clone()).collect::<Vec<_>>());
+        let names: Vec<String> =
+            collector.collect().iter().map(|family| family.name().to_owned()).collect();
+        assert_eq!(
+            names,
+            collector
+                .desc()
+                .iter()
+                .map(|description| description.fq_name.clone())
+                .collect::<Vec<_>>()
+        );
         assert_eq!(names.len(), 7);
     }
 }

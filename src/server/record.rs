@@ -86,13 +86,19 @@ impl Recorder {
             metrics: Arc::clone(&recorder.metrics),
             told: BTreeSet::new(),
         };
-        std::thread::Builder::new().name("recorder".to_owned()).spawn(move || writer.run(items)).map_err(error)?;
+        std::thread::Builder::new()
+            .name("recorder".to_owned())
+            .spawn(move || writer.run(items))
+            .map_err(error)?;
         Ok(recorder)
     }
 
     fn queue(reviews: usize, bytes: usize, metrics: Arc<Metrics>) -> (Self, mpsc::Receiver<Item>) {
         let (queue, items) = mpsc::channel(reviews);
-        (Self { queue, room: Arc::new(Semaphore::new(bytes)), is_full: Arc::default(), metrics }, items)
+        (
+            Self { queue, room: Arc::new(Semaphore::new(bytes)), is_full: Arc::default(), metrics },
+            items,
+        )
     }
 
     /// Puts a review that got a verdict in line, or drops it; never waits.
@@ -100,8 +106,12 @@ impl Recorder {
         if self.is_full.load(Ordering::Relaxed) {
             return self.metrics.recorded(Recorded::Full);
         }
-        let share = u32::try_from(body.len()).ok().and_then(|size| Arc::clone(&self.room).try_acquire_many_owned(size).ok());
-        let taken = share.is_some_and(|share| self.queue.try_send(Item::Review { rules: rules.clone(), body, _share: share }).is_ok());
+        let share = u32::try_from(body.len())
+            .ok()
+            .and_then(|size| Arc::clone(&self.room).try_acquire_many_owned(size).ok());
+        let taken = share.is_some_and(|share| {
+            self.queue.try_send(Item::Review { rules: rules.clone(), body, _share: share }).is_ok()
+        });
         if !taken {
             self.metrics.recorded(Recorded::Dropped);
         }
@@ -144,7 +154,10 @@ impl Writer {
     fn review(&mut self, rules: &RuleSet, body: &[u8]) -> Recorded {
         if self.folder.is_full() {
             if !self.is_full.swap(true, Ordering::Relaxed) {
-                tracing::warn!(files = self.folder.files(), "no more reviews are recorded: the folder is full (--record-max-files)");
+                tracing::warn!(
+                    files = self.folder.files(),
+                    "no more reviews are recorded: the folder is full (--record-max-files)"
+                );
             }
             return Recorded::Full;
         }
@@ -163,7 +176,8 @@ impl Writer {
 
     fn failed(&mut self, error: &io::Error) -> Recorded {
         if self.told.insert(error.kind()) {
-            tracing::error!(%error, "a review cannot be recorded; further ones that fail so are only counted");
+            tracing::error!(%error, "a review cannot be recorded; further ones that fail so are \
+                                     only counted");
         }
         Recorded::Failed
     }
@@ -181,7 +195,11 @@ mod tests {
     #[test]
     fn what_is_too_much_to_wait_is_dropped() {
         for (reviews, bytes) in [(1, 100), (100, 10)] {
-            let (recorder, mut items) = Recorder::queue(reviews, bytes, Arc::new(Metrics::new(prometheus::Registry::new()).unwrap()));
+            let (recorder, mut items) = Recorder::queue(
+                reviews,
+                bytes,
+                Arc::new(Metrics::new(prometheus::Registry::new()).unwrap()),
+            );
             recorder.offer(&RuleSet::default(), Bytes::from_static(b"0123456789"));
             assert!(!count(&recorder, "dropped"));
             recorder.offer(&RuleSet::default(), Bytes::from_static(b"0"));
@@ -196,13 +214,24 @@ mod tests {
     #[test]
     fn what_waits_is_written_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
-        let recording = Recording { folder: folder.path().to_owned(), most_files: 1000, most_bytes: 100_000 };
-        let recorder = Recorder::start(recording, Arc::new(Metrics::new(prometheus::Registry::new()).unwrap())).unwrap();
+        let recording =
+            Recording { folder: folder.path().to_owned(), most_files: 1000, most_bytes: 100_000 };
+        let recorder = Recorder::start(
+            recording,
+            Arc::new(Metrics::new(prometheus::Registry::new()).unwrap()),
+        )
+        .unwrap();
         for uid in 0..100 {
-            let body = format!(r#"{{"apiVersion":"admission.k8s.io/v1","request":{{"uid":"{uid}","operation":"CREATE"}}}}"#);
+            let body = format!(
+                r#"{{"apiVersion":"admission.k8s.io/v1","request":{{"uid":"{uid}","operation":"CREATE"}}}}"#
+            );
             recorder.offer(&RuleSet::default(), Bytes::from(body));
         }
-        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(recorder.finish());
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap()
+            .block_on(recorder.finish());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 100);
     }
 
@@ -211,11 +240,21 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("recordings");
         let recording = Recording { folder: folder.clone(), most_files: 1000, most_bytes: 100_000 };
-        let recorder = Recorder::start(recording, Arc::new(Metrics::new(prometheus::Registry::new()).unwrap())).unwrap();
+        let recorder = Recorder::start(
+            recording,
+            Arc::new(Metrics::new(prometheus::Registry::new()).unwrap()),
+        )
+        .unwrap();
         let offer = |uid: &str| {
-            let body = format!(r#"{{"apiVersion":"admission.k8s.io/v1","request":{{"uid":"{uid}","operation":"CREATE"}}}}"#);
+            let body = format!(
+                r#"{{"apiVersion":"admission.k8s.io/v1","request":{{"uid":"{uid}","operation":"CREATE"}}}}"#
+            );
             recorder.offer(&RuleSet::default(), Bytes::from(body));
-            tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(recorder.finish());
+            tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .unwrap()
+                .block_on(recorder.finish());
         };
         std::fs::remove_dir(&folder).unwrap();
         offer("a");

@@ -1,4 +1,5 @@
-//! The rules, read again while the server runs: a set is taken whole or not at all, and what was in force stays otherwise.
+//! The rules, read again while the server runs: a set is taken whole or not at all, and what was in
+//! force stays otherwise.
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,7 +32,8 @@ impl From<Vec<Document>> for Reading {
 /// Characters of a reason that are kept: there is one for each thing that is wrong.
 const LONGEST: usize = 4096;
 
-/// Reading takes one part in so many of the time, so that ten thousand files, which take a tenth of a second, cost little;
+/// Reading takes one part in so many of the time, so that ten thousand files, which take a tenth of
+/// a second, cost little;
 const REST: u32 = 50;
 
 /// but a change is never seen later than this.
@@ -58,7 +60,10 @@ pub struct Source {
 
 impl fmt::Debug for Source {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Source").field("builtin", &self.builtin).field("every", &self.every).finish_non_exhaustive()
+        out.debug_struct("Source")
+            .field("builtin", &self.builtin)
+            .field("every", &self.every)
+            .finish_non_exhaustive()
     }
 }
 
@@ -115,7 +120,10 @@ impl Seen {
             if let Some(reason) = refused {
                 self.refuse(rules, Err(reason.clone()), &reason);
             } else if self.refused.take().is_some() {
-                tracing::info!(digest = rules.current().all().digest(), "the rules in the files are those in force again");
+                tracing::info!(
+                    digest = rules.current().all().digest(),
+                    "the rules in the files are those in force again"
+                );
                 rules.accept();
             }
             return;
@@ -125,9 +133,12 @@ impl Seen {
         }
         match source.load(&documents) {
             Err(reason) => self.refuse(rules, Ok(fingerprint), &reason),
-            // A mounted ConfigMap may change while it is read, and half of one version with half of another may load. Of two readings one
-            // after the other only what did not change is the same.
-            Ok(_) if (source.read)().map(|reading| Fingerprint::of(&reading.documents)) != Ok(fingerprint) => {}
+            // A mounted ConfigMap may change while it is read, and half of one version with half of
+            // another may load. Of two readings one after the other only what did not change is the
+            // same.
+            Ok(_)
+                if (source.read)().map(|reading| Fingerprint::of(&reading.documents))
+                    != Ok(fingerprint) => {}
             Ok(set) => {
                 tracing::info!(rules = set.len(), digest = set.digest(), "rules reloaded");
                 rules.replace(set, now);
@@ -154,9 +165,12 @@ impl Seen {
 
 impl Source {
     fn load(&self, documents: &[Document]) -> Result<RuleSet, String> {
-        let set = RuleSet::load(self.builtin, documents).map_err(|errors| cut(&escape_control(&errors.to_string())))?;
+        let set = RuleSet::load(self.builtin, documents)
+            .map_err(|errors| cut(&escape_control(&errors.to_string())))?;
         if set.is_empty() && !self.may_be_empty {
-            return Err("there is no rule left; a server without rules would judge nothing".to_owned());
+            return Err(
+                "there is no rule left; a server without rules would judge nothing".to_owned()
+            );
         }
         Ok(set.exempting(Arc::clone(&self.exemptions)))
     }
@@ -191,7 +205,8 @@ mod tests {
 
     fn rule(name: &str, path: &str) -> String {
         format!(
-            "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: {name}}}\nspec:\n  matchConstraints:\n    resourceRules: \
+            "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: \
+             {name}}}\nspec:\n  matchConstraints:\n    resourceRules: \
              [{{apiGroups: [a], apiVersions: [v1], resources: [bs]}}]\n  mutable: [{path}]\n"
         )
     }
@@ -216,7 +231,10 @@ mod tests {
     }
 
     fn documents(texts: &[String]) -> Vec<Document> {
-        texts.iter().map(|text| Document { origin: "rules.yaml".to_owned(), text: text.clone() }).collect()
+        texts
+            .iter()
+            .map(|text| Document { origin: "rules.yaml".to_owned(), text: text.clone() })
+            .collect()
     }
 
     fn source(read: impl Fn() -> Result<Reading, String> + Send + Sync + 'static) -> Source {
@@ -246,16 +264,25 @@ mod tests {
 
     #[test]
     fn a_set_is_taken_whole_or_not_at_all() {
-        let (one, two, broken) = (rule("one", "spec.a"), rule("two", "spec.b"), rule("three", "spec..c"));
+        let (one, two, broken) =
+            (rule("one", "spec.a"), rule("two", "spec.b"), rule("three", "spec..c"));
         let (rules, mut seen) = started(&one);
         let mut turn = |reading: Result<&[String], &str>| {
             seen.turn(&readings(&[reading]), &rules, NOW + Duration::from_secs(9));
             (names(&rules), rules.refusal().is_some())
         };
         assert_eq!(turn(Ok(std::slice::from_ref(&one))), ("one".to_owned(), false));
-        assert_eq!(rules.current().since().to_string(), "0", "what is in force already is not put in force anew");
+        assert_eq!(
+            rules.current().since().to_string(),
+            "0",
+            "what is in force already is not put in force anew"
+        );
         assert_eq!(turn(Ok(&[two.clone(), broken.clone()])), ("one".to_owned(), true));
-        assert!(rules.refusal().unwrap().contains("rules.yaml:7:18: in path `spec..c`"), "{:?}", rules.refusal());
+        assert!(
+            rules.refusal().unwrap().contains("rules.yaml:7:18: in path `spec..c`"),
+            "{:?}",
+            rules.refusal()
+        );
         assert_eq!(turn(Ok(&[])), ("one".to_owned(), true));
         assert!(rules.refusal().unwrap().contains("no rule left"), "{:?}", rules.refusal());
         assert_eq!(turn(Err("cannot read")), ("one".to_owned(), true));
@@ -263,14 +290,21 @@ mod tests {
         assert_eq!(turn(Ok(&[two, one.clone()])), ("one two".to_owned(), false));
         assert_eq!(rules.current().since().to_string(), "9");
         assert_eq!(turn(Ok(&[broken])), ("one two".to_owned(), true));
-        assert_eq!(turn(Ok(&[rule("two", "spec.b"), one])), ("one two".to_owned(), false), "taken back, it is refused no more");
+        assert_eq!(
+            turn(Ok(&[rule("two", "spec.b"), one])),
+            ("one two".to_owned(), false),
+            "taken back, it is refused no more"
+        );
     }
 
     #[test]
     fn what_is_refused_beside_good_rules_does_not_keep_them_from_being_taken() {
         let (rules, mut seen) = started(&rule("one", "spec.a"));
         let mut turn = |name: &str, refused: Option<&str>| {
-            let reading = Reading { documents: documents(&[rule(name, "spec.b")]), refused: refused.map(str::to_owned) };
+            let reading = Reading {
+                documents: documents(&[rule(name, "spec.b")]),
+                refused: refused.map(str::to_owned),
+            };
             seen.turn(&source(move || Ok(reading.clone())), &rules, NOW);
             (names(&rules), rules.refusal().map(|reason| reason.to_string()))
         };
@@ -292,7 +326,10 @@ mod tests {
         seen.turn(&source, &rules, NOW);
         assert_eq!(names(&rules), "one");
         let current = rules.current();
-        assert_eq!(current.all().rules().next().unwrap().entries().next().unwrap().path.to_string(), "spec.a");
+        assert_eq!(
+            current.all().rules().next().unwrap().entries().next().unwrap().path.to_string(),
+            "spec.a"
+        );
         seen.turn(&source, &rules, NOW);
         assert_eq!(names(&rules), "two");
     }

@@ -72,7 +72,11 @@ async fn by_kind(State(app): State<Arc<App>>, request: Request) -> Response {
     app.review(Asked::All, request).await
 }
 
-async fn by_name(State(app): State<Arc<App>>, name: Result<Path<String>, PathRejection>, request: Request) -> Response {
+async fn by_name(
+    State(app): State<Arc<App>>,
+    name: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response {
     app.review(Asked::Rule(&text(name)), request).await
 }
 
@@ -122,7 +126,8 @@ impl App {
                 guarded(|| engine::refuse_oversized(&prefix, cap))
             }
             Received::TimedOut => {
-                let sentence = "the body did not come in time; send it faster or raise --body-timeout";
+                let sentence =
+                    "the body did not come in time; send it faster or raise --body-timeout";
                 return closing(self.fail(StatusCode::REQUEST_TIMEOUT, sentence), version);
             }
             Received::Broken => {
@@ -136,24 +141,36 @@ impl App {
                 if let Some((denials, bytes)) = to_tell {
                     denials.offer(&reply, &bytes);
                 }
-                if let Some((recorder, rules, bytes)) = to_record.filter(|_| reply.allowed().is_some()) {
+                if let Some((recorder, rules, bytes)) =
+                    to_record.filter(|_| reply.allowed().is_some())
+                {
                     recorder.offer(&rules, bytes);
                 }
                 respond(reply)
             }
-            None => self.fail(StatusCode::INTERNAL_SERVER_ERROR, "judging this review failed; the server's log says where"),
+            None => self.fail(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "judging this review failed; the server's log says where",
+            ),
         }
     }
 
-    /// The reply, and the rules that gave it; none if there are no such rules. What is registered and what is in force change one after the
-    /// other, so where no rule speaks of the review, those are asked that have left a moment ago, and then those that come in a moment.
-    async fn judged(&self, asked: Asked<'_>, bytes: &Bytes, share: Share) -> Option<(RuleSet, Option<Reply>)> {
+    /// The reply, and the rules that gave it; none if there are no such rules. What is registered
+    /// and what is in force change one after the other, so where no rule speaks of the review,
+    /// those are asked that have left a moment ago, and then those that come in a moment.
+    async fn judged(
+        &self,
+        asked: Asked<'_>,
+        bytes: &Bytes,
+        share: Share,
+    ) -> Option<(RuleSet, Option<Reply>)> {
         let (mut share, mut found, mut waiting) = (share, None, None);
         let mut newer = self.rules.follow();
         let until = tokio::time::Instant::now() + self.rules.patience();
         loop {
             for rules in self.rules.current().asked(asked) {
-                let reply = self.pool.judge(rules.clone(), bytes.clone(), std::mem::take(&mut share)).await;
+                let reply =
+                    self.pool.judge(rules.clone(), bytes.clone(), std::mem::take(&mut share)).await;
                 let speaks = reply.as_ref().and_then(Reply::error_code) != Some(NO_RULE);
                 found = Some((rules, reply));
                 if speaks {
@@ -161,13 +178,19 @@ impl App {
                 }
             }
             waiting = waiting.or_else(|| self.waiting.try_acquire().ok());
-            if waiting.is_none() || !matches!(timeout_at(until, newer.changed()).await, Ok(Ok(()))) {
+            if waiting.is_none() || !matches!(timeout_at(until, newer.changed()).await, Ok(Ok(())))
+            {
                 return found;
             }
         }
     }
 
-    async fn refuse(&self, request: Request, status: StatusCode, sentence: impl AsRef<str>) -> Response {
+    async fn refuse(
+        &self,
+        request: Request,
+        status: StatusCode,
+        sentence: impl AsRef<str>,
+    ) -> Response {
         self.reader.discard(request.into_body()).await;
         self.fail(status, sentence)
     }

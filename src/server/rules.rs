@@ -9,7 +9,8 @@ use tokio::sync::watch;
 
 use crate::engine::RuleSet;
 
-/// How long a rule may come after its registration: other replicas hear of it at their own time. The API server waits longer.
+/// How long a rule may come after its registration: other replicas hear of it at their own time.
+/// The API server waits longer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The rules in force; a review is judged by those that were when its body had come.
@@ -50,21 +51,40 @@ pub(super) enum Asked<'a> {
 }
 
 impl Rules {
-    /// Puts the first set in force. Rules that leave stay so long for reviews that nothing newer speaks of.
+    /// Puts the first set in force. Rules that leave stay so long for reviews that nothing newer
+    /// speaks of.
     pub fn new(rules: RuleSet, now: SystemTime, lingering: Duration) -> Self {
         let followed = watch::Sender::new(rules.clone());
-        let in_force = InForce { addressed: Addressed::new(rules), since: now, departed: Vec::new(), lingering };
-        Self { in_force: ArcSwap::from_pointee(in_force), refusal: ArcSwapOption::empty(), followed, lingering }
+        let in_force = InForce {
+            addressed: Addressed::new(rules),
+            since: now,
+            departed: Vec::new(),
+            lingering,
+        };
+        Self {
+            in_force: ArcSwap::from_pointee(in_force),
+            refusal: ArcSwapOption::empty(),
+            followed,
+            lingering,
+        }
     }
 
     /// Puts another set in force; reviews that are being judged are not disturbed.
     pub fn replace(&self, rules: RuleSet, now: SystemTime) {
         let before = self.current();
         let departed = before.addressed.all.without(&rules);
-        let lingering = before.departed.iter().filter(|(at, _)| at.elapsed() < self.lingering).cloned();
-        let departed = (!departed.is_empty()).then(|| (Instant::now(), Arc::new(Addressed::new(departed)))).into_iter().chain(lingering);
-        let in_force =
-            InForce { departed: departed.collect(), addressed: Addressed::new(rules.clone()), since: now, lingering: self.lingering };
+        let lingering =
+            before.departed.iter().filter(|(at, _)| at.elapsed() < self.lingering).cloned();
+        let departed = (!departed.is_empty())
+            .then(|| (Instant::now(), Arc::new(Addressed::new(departed))))
+            .into_iter()
+            .chain(lingering);
+        let in_force = InForce {
+            departed: departed.collect(),
+            addressed: Addressed::new(rules.clone()),
+            since: now,
+            lingering: self.lingering,
+        };
         self.in_force.store(Arc::new(in_force));
         self.followed.send_replace(rules);
     }
@@ -74,7 +94,8 @@ impl Rules {
         self.followed.subscribe()
     }
 
-    /// How long a review that no rule speaks of may wait for one that comes late: no time, if none lingers either.
+    /// How long a review that no rule speaks of may wait for one that comes late: no time, if none
+    /// lingers either.
     pub(super) fn patience(&self) -> Duration {
         PATIENCE.min(self.lingering)
     }
@@ -106,10 +127,18 @@ impl InForce {
         &self.addressed.all
     }
 
-    /// The rules that are asked: first those in force, then those that have left a moment ago, the latest first.
+    /// The rules that are asked: first those in force, then those that have left a moment ago, the
+    /// latest first.
     pub(super) fn asked(&self, asked: Asked<'_>) -> Vec<RuleSet> {
-        let departed = self.departed.iter().filter(|(at, _)| at.elapsed() < self.lingering).map(|(_, departed)| &**departed);
-        std::iter::once(&self.addressed).chain(departed).filter_map(|addressed| addressed.asked(asked).cloned()).collect()
+        let departed = self
+            .departed
+            .iter()
+            .filter(|(at, _)| at.elapsed() < self.lingering)
+            .map(|(_, departed)| &**departed);
+        std::iter::once(&self.addressed)
+            .chain(departed)
+            .filter_map(|addressed| addressed.asked(asked).cloned())
+            .collect()
     }
 
     /// Since when, in seconds since 1970.
@@ -120,7 +149,8 @@ impl InForce {
 
 impl Addressed {
     fn new(all: RuleSet) -> Self {
-        let single = all.names().filter_map(|name| Some((name.to_owned(), all.only(name)?))).collect();
+        let single =
+            all.names().filter_map(|name| Some((name.to_owned(), all.only(name)?))).collect();
         Self { all, single }
     }
 

@@ -20,7 +20,8 @@ pub enum Phase {
 /// How long leaving may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Leaving {
-    /// From SIGTERM until connections are no longer accepted. SIGINT comes from a terminal and skips it.
+    /// From SIGTERM until connections are no longer accepted. SIGINT comes from a terminal and
+    /// skips it.
     pub delay: Duration,
     /// From then until what is still in flight is cut.
     pub timeout: Duration,
@@ -79,7 +80,8 @@ pub fn signals() -> io::Result<mpsc::Receiver<Signal>> {
     Ok(receiver)
 }
 
-/// Resolves when connections are to be given up. A phase that nobody can change any more counts as that.
+/// Resolves when connections are to be given up. A phase that nobody can change any more counts as
+/// that.
 pub(super) async fn stopping(phase: &mut watch::Receiver<Phase>) {
     // An error means that the sender is gone, and with it the server.
     let _ = phase.wait_for(|now| *now >= Phase::Stopping).await;

@@ -1,6 +1,8 @@
-//! TLS: which certificate is shown, whose certificates are accepted, and both read again when the files change.
+//! TLS: which certificate is shown, whose certificates are accepted, and both read again when the
+//! files change.
 //!
-//! TLS 1.2 and 1.3 with aws-lc-rs; the hybrid post-quantum key exchange (X25519MLKEM768) is preferred.
+//! TLS 1.2 and 1.3 with aws-lc-rs; the hybrid post-quantum key exchange (X25519MLKEM768) is
+//! preferred.
 
 mod error;
 mod pair;
@@ -40,7 +42,8 @@ pub enum Source {
         /// The private key.
         key: String,
     },
-    /// PEM texts that somebody else keeps, and changes while this process serves: the chain and the private key.
+    /// PEM texts that somebody else keeps, and changes while this process serves: the chain and the
+    /// private key.
     Shared(Arc<ArcSwap<(String, String)>>),
 }
 
@@ -63,14 +66,26 @@ impl Tls {
     /// Reads the certificate, its key and the client CA.
     ///
     /// # Errors
-    /// A file that cannot be read or used, a key that does not fit, a certificate that is not valid at `now`.
-    pub fn load(source: Source, client_ca: Option<PathBuf>, now: SystemTime) -> Result<Self, TlsError> {
+    /// A file that cannot be read or used, a key that does not fit, a certificate that is not valid
+    /// at `now`.
+    pub fn load(
+        source: Source,
+        client_ca: Option<PathBuf>,
+        now: SystemTime,
+    ) -> Result<Self, TlsError> {
         let material = Material::read(&source, client_ca.as_ref())?;
         let resolver = Arc::new(Resolver(ArcSwap::from_pointee(material.pair(now)?)));
         let config = material.config(&resolver)?;
         let loaded = Mutex::new(material.fingerprint());
         let shown = watch::Sender::new(material.chain.bytes);
-        Ok(Self { source, client_ca, resolver, config: ArcSwap::from_pointee(config), loaded, shown })
+        Ok(Self {
+            source,
+            client_ca,
+            resolver,
+            config: ArcSwap::from_pointee(config),
+            loaded,
+            shown,
+        })
     }
 
     /// The certificate chain that is shown, PEM, from now on.
@@ -88,9 +103,11 @@ impl Tls {
         self.resolver.0.load().not_after
     }
 
-    /// Reads everything again, and takes it if it changed and can be used; what was in force stays otherwise.
+    /// Reads everything again, and takes it if it changed and can be used; what was in force stays
+    /// otherwise.
     ///
-    /// Content is compared, not modification times: a mounted Secret changes by the swap of a symlink.
+    /// Content is compared, not modification times: a mounted Secret changes by the swap of a
+    /// symlink.
     ///
     /// # Errors
     /// As [`Tls::load`].
@@ -104,7 +121,8 @@ impl Tls {
         let pair = material.pair(now)?;
         let config = material.config(&self.resolver)?;
         self.resolver.0.store(Arc::new(pair));
-        // A new configuration has a new session cache too: nobody resumes what another client CA had let in.
+        // A new configuration has a new session cache too: nobody resumes what another client CA
+        // had let in.
         self.config.store(Arc::new(config));
         *loaded = fingerprint;
         self.shown.send_replace(material.chain.bytes);
@@ -141,12 +159,16 @@ pub(super) async fn watch(tls: Arc<Tls>, every: Duration) {
             Ok(Err(error)) => {
                 let complaint = error.to_string();
                 if complained.as_ref() != Some(&complaint) {
-                    tracing::error!(error = complaint, "TLS certificate not reloaded; the last good one stays in force");
+                    tracing::error!(
+                        error = complaint,
+                        "TLS certificate not reloaded; the last good one stays in force"
+                    );
                     complained = Some(complaint);
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "TLS certificate not reloaded; the last good one stays in force");
+                tracing::error!(%error, "TLS certificate not reloaded; the last good one stays in \
+                                         force");
             }
         }
     }
@@ -177,7 +199,9 @@ impl Material {
                 let pair = pair.load();
                 (Blob::made("the certificate kept", &pair.0), Blob::made("the key kept", &pair.1))
             }
-            Source::Made { chain, key } => (Blob::made("the certificate made", chain), Blob::made("the key made", key)),
+            Source::Made { chain, key } => {
+                (Blob::made("the certificate made", chain), Blob::made("the key made", key))
+            }
         };
         let client_ca = client_ca.map(|path| Blob::read(path)).transpose()?;
         Ok(Self { chain, key, client_ca })
@@ -185,7 +209,9 @@ impl Material {
 
     fn fingerprint(&self) -> Fingerprint {
         let mut hasher = Sha256::new();
-        for blob in [Some(&self.chain), Some(&self.key), self.client_ca.as_ref()].into_iter().flatten() {
+        for blob in
+            [Some(&self.chain), Some(&self.key), self.client_ca.as_ref()].into_iter().flatten()
+        {
             hasher.update(blob.bytes.len().to_le_bytes());
             hasher.update(&blob.bytes);
         }
@@ -204,13 +230,15 @@ impl Material {
         let builder = match &self.client_ca {
             None => builder.with_no_client_auth(),
             Some(blob) => {
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(blob.roots()?), provider)
-                    .build()
-                    .map_err(|error| TlsError::bad_certificate(&blob.name, error))?;
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(blob.roots()?), provider)
+                        .build()
+                        .map_err(|error| TlsError::bad_certificate(&blob.name, error))?;
                 builder.with_client_cert_verifier(verifier)
             }
         };
-        let mut config = builder.with_cert_resolver(Arc::clone(resolver) as Arc<dyn ResolvesServerCert>);
+        let mut config =
+            builder.with_cert_resolver(Arc::clone(resolver) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }
@@ -220,7 +248,8 @@ impl Blob {
     fn roots(&self) -> Result<RootCertStore, TlsError> {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(&self.bytes) {
-            let certificate = certificate.map_err(|error| TlsError::bad_certificate(&self.name, error))?;
+            let certificate =
+                certificate.map_err(|error| TlsError::bad_certificate(&self.name, error))?;
             roots.add(certificate).map_err(|error| TlsError::bad_certificate(&self.name, error))?;
         }
         if roots.is_empty() {

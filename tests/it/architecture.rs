@@ -1,5 +1,5 @@
-//! The rooms, the engine's floors, and the imports between files: `main → cli → {server, cluster, export, analysis} → engine`.
-//! Read from the sources.
+//! The rooms, the engine's floors, and the imports between files: `main → cli → {server, cluster,
+//! export, analysis} → engine`. Read from the sources.
 
 mod imports;
 
@@ -24,7 +24,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("floors_import_only_the_floors_below", floors_import_only_the_floors_below),
         trial("no_file_imports_itself_through_others", no_file_imports_itself_through_others),
         trial("a_forbidden_name_is_found", a_forbidden_name_is_found),
-        trial("an_import_is_followed_to_the_file_that_defines_the_item", an_import_is_followed_to_the_file_that_defines_the_item),
+        trial(
+            "an_import_is_followed_to_the_file_that_defines_the_item",
+            an_import_is_followed_to_the_file_that_defines_the_item,
+        ),
         trial("a_wrong_import_is_found", a_wrong_import_is_found),
     ]
 }
@@ -39,7 +42,8 @@ const ALLOWED: [(&str, &[&str]); 6] = [
     ("cli/", &["engine/", "analysis/", "export/", "server/", "cluster/"]),
 ];
 
-/// The engine's floors from the ground up. Beside them, above all, stand the door, the case document and recording.
+/// The engine's floors from the ground up. Beside them, above all, stand the door, the case
+/// document and recording.
 const FLOORS: [&str; 9] = [
     "engine/rule/",
     "engine/condition/",
@@ -103,8 +107,12 @@ const ROOMS: [Room; 7] = [
 /// The files below src, with their text.
 fn sources() -> Vec<(String, String)> {
     let folder = root().join("src");
-    let name = |file: &std::path::Path| file.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
-    let sources: Vec<_> = files(&folder, &["rs"]).iter().map(|file| (name(file), fs::read_to_string(file).unwrap())).collect();
+    let name =
+        |file: &std::path::Path| file.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
+    let sources: Vec<_> = files(&folder, &["rs"])
+        .iter()
+        .map(|file| (name(file), fs::read_to_string(file).unwrap()))
+        .collect();
     assert!(sources.len() > 40, "only {} sources were found", sources.len());
     sources
 }
@@ -113,7 +121,8 @@ fn no_file_names_what_its_room_must_not() {
     let sources = sources();
     let found: Vec<String> = sources.iter().flat_map(|(name, text)| offences(name, text)).collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
-    let main = sources.iter().find(|(name, _)| name == "main.rs").map(|(_, text)| text.lines().count());
+    let main =
+        sources.iter().find(|(name, _)| name == "main.rs").map(|(_, text)| text.lines().count());
     assert!(main.is_some_and(|lines| lines < 70), "main.rs has grown");
 }
 
@@ -125,7 +134,10 @@ fn rooms_import_only_the_rooms_below() {
 fn floors_import_only_the_floors_below() {
     let imports = imports(&sources());
     for floor in FLOORS {
-        assert!(imports.iter().any(|import| import.from.starts_with(floor)), "no import by a file of {floor} was found");
+        assert!(
+            imports.iter().any(|import| import.from.starts_with(floor)),
+            "no import by a file of {floor} was found"
+        );
     }
     let found = upward(&imports);
     assert!(found.is_empty(), "{}", found.join("\n"));
@@ -134,14 +146,21 @@ fn floors_import_only_the_floors_below() {
 fn no_file_imports_itself_through_others() {
     let imports = imports(&sources());
     assert!(imports.len() > 500, "only {} imports were found", imports.len());
-    let found: Vec<String> = cycles(&imports).iter().map(|cycle| described(cycle, &imports)).collect();
+    let found: Vec<String> =
+        cycles(&imports).iter().map(|cycle| described(cycle, &imports)).collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 /// A cycle, with the imports that close it.
 fn described(cycle: &BTreeSet<&str>, imports: &BTreeSet<Import>) -> String {
-    let inside = imports.iter().filter(|import| cycle.contains(import.from.as_str()) && cycle.contains(import.to.as_str()));
-    inside.map(|import| format!("{} imports `{}` of {}, in a cycle\n", import.from, import.item, import.to)).collect()
+    let inside = imports.iter().filter(|import| {
+        cycle.contains(import.from.as_str()) && cycle.contains(import.to.as_str())
+    });
+    inside
+        .map(|import| {
+            format!("{} imports `{}` of {}, in a cycle\n", import.from, import.item, import.to)
+        })
+        .collect()
 }
 
 fn between_rooms(imports: &BTreeSet<Import>) -> Vec<String> {
@@ -150,35 +169,64 @@ fn between_rooms(imports: &BTreeSet<Import>) -> Vec<String> {
         (Some((from, allowed)), Some((to, _))) => from != to && !allowed.contains(to),
         _ => false,
     };
-    imports.iter().filter(wrong).map(|import| format!("{} must not import `{}` of {}", import.from, import.item, import.to)).collect()
+    imports
+        .iter()
+        .filter(wrong)
+        .map(|import| format!("{} must not import `{}` of {}", import.from, import.item, import.to))
+        .collect()
 }
 
 fn upward(imports: &BTreeSet<Import>) -> Vec<String> {
     let floor = |file: &str| FLOORS.iter().position(|floor| file.starts_with(floor));
-    let wrong = |import: &&Import| floor(&import.from).zip(floor(&import.to)).is_some_and(|(from, to)| from < to);
-    imports.iter().filter(wrong).map(|import| format!("{} imports `{}` of {}, upward", import.from, import.item, import.to)).collect()
+    let wrong = |import: &&Import| {
+        floor(&import.from).zip(floor(&import.to)).is_some_and(|(from, to)| from < to)
+    };
+    imports
+        .iter()
+        .filter(wrong)
+        .map(|import| format!("{} imports `{}` of {}, upward", import.from, import.item, import.to))
+        .collect()
 }
 
-/// Files that name each other in every way that is followed: re-exports, renames, globs, paths, macros and attributes.
+/// Files that name each other in every way that is followed: re-exports, renames, globs, paths,
+/// macros and attributes.
 fn sample() -> Vec<(String, String)> {
     let files = [
         ("lib.rs", "pub mod engine; pub mod server; pub use engine::Rule;"),
         ("engine/mod.rs", "mod rule; mod verdict; pub use rule::Rule; pub use verdict::*;"),
-        ("engine/rule/mod.rs", "mod path; mod tree; pub use path::Path; pub struct Rule(tree::Tree);"),
+        (
+            "engine/rule/mod.rs",
+            "mod path; mod tree; pub use path::Path; pub struct Rule(tree::Tree);",
+        ),
         ("engine/rule/path.rs", "use super::tree::Tree as Forest; pub struct Path(Forest);"),
-        ("engine/rule/tree.rs", "pub struct Tree; #[cfg(test)] mod tests { use crate::server::Server; }"),
-        ("engine/verdict.rs", "use super::rule; pub fn judge(rule: &rule::Rule) { assert!(matches!(rule, crate::engine::rule::Path(_))) }"),
+        (
+            "engine/rule/tree.rs",
+            "pub struct Tree; #[cfg(test)] mod tests { use crate::server::Server; }",
+        ),
+        (
+            "engine/verdict.rs",
+            "use super::rule; pub fn judge(rule: &rule::Rule) { assert!(matches!(rule, \
+             crate::engine::rule::Path(_))) }",
+        ),
         (
             "server/mod.rs",
-            "use crate::Rule; pub struct Server; #[derive(Debug)] #[arg(value_parser = limit::parse)] struct Args; mod limit;",
+            "use crate::Rule; pub struct Server; #[derive(Debug)] #[arg(value_parser = \
+             limit::parse)] struct Args; mod limit;",
         ),
-        ("server/limit.rs", "pub fn parse() { crate::engine::judge(); helper::help() } mod helper { pub fn help() {} }"),
+        (
+            "server/limit.rs",
+            "pub fn parse() { crate::engine::judge(); helper::help() } mod helper { pub fn help() \
+             {} }",
+        ),
     ];
     files.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec()
 }
 
 fn an_import_is_followed_to_the_file_that_defines_the_item() {
-    let found: Vec<String> = imports(&sample()).iter().map(|import| format!("{} → {} {}", import.from, import.to, import.item)).collect();
+    let found: Vec<String> = imports(&sample())
+        .iter()
+        .map(|import| format!("{} → {} {}", import.from, import.to, import.item))
+        .collect();
     let expected = [
         "engine/rule/mod.rs → engine/rule/path.rs Path",
         "engine/rule/mod.rs → engine/rule/tree.rs Tree",
@@ -200,25 +248,44 @@ fn a_wrong_import_is_found() {
         imports(&sources)
     };
     let sound = imports(&sample());
-    assert_eq!((between_rooms(&sound), upward(&sound), cycles(&sound)), (Vec::new(), Vec::new(), Vec::new()));
+    assert_eq!(
+        (between_rooms(&sound), upward(&sound), cycles(&sound)),
+        (Vec::new(), Vec::new(), Vec::new())
+    );
 
-    let wrong_room = with("engine/rule/tree.rs", "pub struct Tree; fn serve(_: crate::server::Server) {}");
-    assert_eq!(between_rooms(&wrong_room), ["engine/rule/tree.rs must not import `Server` of server/mod.rs"]);
+    let wrong_room =
+        with("engine/rule/tree.rs", "pub struct Tree; fn serve(_: crate::server::Server) {}");
+    assert_eq!(
+        between_rooms(&wrong_room),
+        ["engine/rule/tree.rs must not import `Server` of server/mod.rs"]
+    );
     assert_eq!(cycles(&wrong_room).len(), 1, "a cycle through both rooms");
 
     let up = imports(&[
         ("lib.rs".to_owned(), "pub mod engine;".to_owned()),
         ("engine/mod.rs".to_owned(), "mod rule; mod answer; pub use answer::escape;".to_owned()),
-        ("engine/rule/mod.rs".to_owned(), "pub fn name() -> String { crate::engine::escape() }".to_owned()),
-        ("engine/answer/mod.rs".to_owned(), "pub fn escape() -> String { String::new() }".to_owned()),
+        (
+            "engine/rule/mod.rs".to_owned(),
+            "pub fn name() -> String { crate::engine::escape() }".to_owned(),
+        ),
+        (
+            "engine/answer/mod.rs".to_owned(),
+            "pub fn escape() -> String { String::new() }".to_owned(),
+        ),
     ]);
-    assert_eq!(upward(&up), ["engine/rule/mod.rs imports `escape` of engine/answer/mod.rs, upward"]);
+    assert_eq!(
+        upward(&up),
+        ["engine/rule/mod.rs imports `escape` of engine/answer/mod.rs, upward"]
+    );
 
     // A re-export closes a cycle only if the file that has it defines something.
     let cycle = with("engine/rule/tree.rs", "pub struct Tree(Box<super::Path>);");
     assert_eq!(cycles(&cycle), [BTreeSet::from(["engine/rule/path.rs", "engine/rule/tree.rs"])]);
     let through_mod = with("engine/rule/tree.rs", "pub struct Tree(Option<Box<super::Rule>>);");
-    assert_eq!(cycles(&through_mod), [BTreeSet::from(["engine/rule/mod.rs", "engine/rule/path.rs", "engine/rule/tree.rs"])]);
+    assert_eq!(
+        cycles(&through_mod),
+        [BTreeSet::from(["engine/rule/mod.rs", "engine/rule/path.rs", "engine/rule/tree.rs"])]
+    );
 }
 
 fn a_forbidden_name_is_found() {
@@ -241,14 +308,24 @@ fn a_forbidden_name_is_found() {
     ];
     for (name, line, expected) in table {
         let found = offences(name, line);
-        let expected: Vec<String> = expected.map(|word| format!("{name}:1: `{word}` is not for this room")).into_iter().collect();
-        assert_eq!(found.first().cloned().into_iter().collect::<Vec<_>>(), expected, "{name}: {line}");
+        let expected: Vec<String> = expected
+            .map(|word| format!("{name}:1: `{word}` is not for this room"))
+            .into_iter()
+            .collect();
+        assert_eq!(
+            found.first().cloned().into_iter().collect::<Vec<_>>(),
+            expected,
+            "{name}: {line}"
+        );
     }
 }
 
-/// What a file names although its room must not. Comments, texts and what only tests use are not looked at.
+/// What a file names although its room must not. Comments, texts and what only tests use are not
+/// looked at.
 fn offences(name: &str, text: &str) -> Vec<String> {
-    let Some(room) = ROOMS.iter().find(|room| name.starts_with(room.folder)) else { return Vec::new() };
+    let Some(room) = ROOMS.iter().find(|room| name.starts_with(room.folder)) else {
+        return Vec::new();
+    };
     let tests = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
     let mut found = Vec::new();
     if name == "engine/tests.rs" {
@@ -267,7 +344,9 @@ fn names(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(at, _)| {
         let before = code[..at].chars().next_back();
         let after = code[at + word.len()..].chars().next();
-        let inside = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
+        let inside = |letter: Option<char>| {
+            letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_')
+        };
         let starts = !word.starts_with(char::is_alphanumeric) || !inside(before);
         starts && (!word.ends_with(char::is_alphanumeric) || !inside(after))
     })

@@ -14,7 +14,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     // Under CI nothing is skipped: there the case fails and says what is missing.
     let ignored = !has_openssl && std::env::var_os("CI").is_none();
     vec![
-        trial("certificates::the_script_makes_a_pair_that_is_accepted", accepted).with_ignored_flag(ignored),
+        trial("certificates::the_script_makes_a_pair_that_is_accepted", accepted)
+            .with_ignored_flag(ignored),
         trial("certificates::the_script_overwrites_nothing", kept).with_ignored_flag(ignored),
     ]
 }
@@ -29,7 +30,8 @@ async fn accepted() {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.address.port()));
     let ca = std::fs::read_to_string(file("ca.crt")).unwrap();
     let client = trusting(&ca).resolve(host, address).build().unwrap();
-    let (status, _) = post(&client, &format!("https://{host}:{}/validate", address.port()), "{}").await;
+    let (status, _) =
+        post(&client, &format!("https://{host}:{}/validate", address.port()), "{}").await;
     assert_eq!(status, 400);
 }
 
@@ -38,12 +40,19 @@ async fn kept() {
     std::fs::write(folder.path().join("tls.key"), "mine").unwrap();
     let made = make(folder.path());
     assert_eq!(made.status.code(), Some(2));
-    let expected = format!("error: {}/tls.key exists; choose another folder with --out\n", folder.path().display());
+    let expected = format!(
+        "error: {}/tls.key exists; choose another folder with --out\n",
+        folder.path().display()
+    );
     assert_eq!(String::from_utf8(made.stderr).unwrap(), expected);
     assert_eq!(std::fs::read_to_string(folder.path().join("tls.key")).unwrap(), "mine");
 }
 
 fn make(folder: &Path) -> std::process::Output {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("certs/make-certificates");
-    Command::new(script).args(["--service", "guard", "--namespace", "guards", "--out"]).arg(folder).output().unwrap()
+    Command::new(script)
+        .args(["--service", "guard", "--namespace", "guards", "--out"])
+        .arg(folder)
+        .output()
+        .unwrap()
 }

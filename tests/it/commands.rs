@@ -12,7 +12,10 @@ use crate::support::server::fieldward;
 pub(crate) fn trials() -> Vec<Trial> {
     let golden = COMMANDS.iter().map(|command| {
         Trial::test(format!("commands::{}", command.name), || {
-            golden::compare(&root().join(format!("tests/golden/{}.txt", command.name)), &command.transcript());
+            golden::compare(
+                &root().join(format!("tests/golden/{}.txt", command.name)),
+                &command.transcript(),
+            );
             Ok(())
         })
     });
@@ -52,160 +55,333 @@ static COMMANDS: &[Line] = &[
     line("check-nothing-changes", "check tests/cases/volcano-job/vj-noop.json"),
     line("check-added-and-removed", "check tests/cases/volcano-job/vj-rename-task.json"),
     line("check-operation", "check tests/cases/envelope/create.yaml"),
-    line("check-unjudged", "check --rules tests/cases/envelope/rules.yaml tests/cases/envelope/no-object.yaml"),
+    line(
+        "check-unjudged",
+        "check --rules tests/cases/envelope/rules.yaml tests/cases/envelope/no-object.yaml",
+    ),
     line("check-no-rule", "check --no-builtin-rules tests/cases/volcano-job/vj-mixed.json"),
-    line("check-warn", "check --rules tests/cases/actions/warn/rules.yaml tests/cases/actions/warn/warns-only.yaml"),
-    line("check-audit", "check --rules tests/cases/actions/audit/rules.yaml tests/cases/actions/audit/records-only.yaml"),
-    line("check-condition", "check --rules tests/cases/conditions/rules.yaml tests/cases/conditions/values-one-by-one.yaml"),
-    line("check-condition-errors", "check --rules tests/cases/conditions/rules.yaml tests/cases/conditions/error-grants-nothing.yaml"),
+    line(
+        "check-warn",
+        "check --rules tests/cases/actions/warn/rules.yaml \
+         tests/cases/actions/warn/warns-only.yaml",
+    ),
+    line(
+        "check-audit",
+        "check --rules tests/cases/actions/audit/rules.yaml \
+         tests/cases/actions/audit/records-only.yaml",
+    ),
+    line(
+        "check-condition",
+        "check --rules tests/cases/conditions/rules.yaml \
+         tests/cases/conditions/values-one-by-one.yaml",
+    ),
+    line(
+        "check-condition-errors",
+        "check --rules tests/cases/conditions/rules.yaml \
+         tests/cases/conditions/error-grants-nothing.yaml",
+    ),
     line(
         "check-condition-errors-json",
-        "check -o json --rules tests/cases/conditions/rules.yaml tests/cases/conditions/no-bool-grants-nothing.yaml",
+        "check -o json --rules tests/cases/conditions/rules.yaml \
+         tests/cases/conditions/no-bool-grants-nothing.yaml",
     ),
-    line("rules-list-conditions", "rules list -o json --no-builtin-rules --rules tests/cases/conditions/rules.yaml"),
-    line("rules-show-conditions", "rules show conditional -o json --no-builtin-rules --rules tests/golden/files/conditional.yaml"),
-    // Kubernetes itself lets anybody change the state on which its own rules depend, and lint says so.
+    line(
+        "rules-list-conditions",
+        "rules list -o json --no-builtin-rules --rules tests/cases/conditions/rules.yaml",
+    ),
+    line(
+        "rules-show-conditions",
+        "rules show conditional -o json --no-builtin-rules --rules \
+         tests/golden/files/conditional.yaml",
+    ),
+    // Kubernetes itself lets anybody change the state on which its own rules depend, and lint says
+    // so.
     line("rules-lint-kubernetes", "rules lint deploy/rules/kubernetes"),
     line("rules-lint-unnameable", "rules lint tests/golden/files/unnameable.yaml"),
     line("rules-lint-conditions", "rules lint tests/golden/files/conditional.yaml"),
     line("rules-lint-roundabout", "rules lint tests/golden/files/roundabout.yaml"),
     line("rules-lint-opened", "rules lint tests/golden/files/opened.yaml"),
-    line("check-exempt", "check --rules tests/cases/actions/exempt/rules.yaml tests/cases/actions/exempt/exempt-group.yaml"),
-    line("check-exempt-namespace", "check --exempt-namespace other,cci-gpu tests/cases/volcano-job/vj-mixed.json"),
+    line(
+        "check-exempt",
+        "check --rules tests/cases/actions/exempt/rules.yaml \
+         tests/cases/actions/exempt/exempt-group.yaml",
+    ),
+    line(
+        "check-exempt-namespace",
+        "check --exempt-namespace other,cci-gpu tests/cases/volcano-job/vj-mixed.json",
+    ),
     Line {
         environment: &[("FIELDWARD_EXEMPT_USER", "cn=a,ou=b\nalice")],
-        ..line("check-exempt-variable", "check --old tests/golden/files/unclaimed.yaml --new tests/golden/files/claimed.yaml --user alice")
+        ..line(
+            "check-exempt-variable",
+            "check --old tests/golden/files/unclaimed.yaml --new tests/golden/files/claimed.yaml \
+             --user alice",
+        )
     },
-    line("check-exempt-nobody", "check --exempt-service-account fixer tests/cases/volcano-job/vj-mixed.json"),
+    line(
+        "check-exempt-nobody",
+        "check --exempt-service-account fixer tests/cases/volcano-job/vj-mixed.json",
+    ),
     line("test-exempt", "test --exempt-user alice tests/cases/actions/exempt"),
-    line("check-two-rules", "check --rules tests/cases/actions/two-rules/rules.yaml tests/cases/actions/two-rules/all-must-allow.yaml"),
+    line(
+        "check-two-rules",
+        "check --rules tests/cases/actions/two-rules/rules.yaml \
+         tests/cases/actions/two-rules/all-must-allow.yaml",
+    ),
     line(
         "check-two-rules-json",
-        "check -o json --rules tests/cases/actions/two-rules/rules.yaml tests/cases/actions/two-rules/all-must-allow.yaml",
+        "check -o json --rules tests/cases/actions/two-rules/rules.yaml \
+         tests/cases/actions/two-rules/all-must-allow.yaml",
     ),
     line(
         "check-secret",
-        "check --rules tests/cases/secrecy/secrets/rules.yaml tests/cases/secrecy/secrets/secret-values-are-not-shown.yaml",
+        "check --rules tests/cases/secrecy/secrets/rules.yaml \
+         tests/cases/secrecy/secrets/secret-values-are-not-shown.yaml",
     ),
     line(
         "check-secret-json",
-        "check -o json --rules tests/cases/secrecy/secrets/rules.yaml tests/cases/secrecy/secrets/secret-values-are-not-shown.yaml",
+        "check -o json --rules tests/cases/secrecy/secrets/rules.yaml \
+         tests/cases/secrecy/secrets/secret-values-are-not-shown.yaml",
     ),
     line(
         "check-forging",
-        "check --rules tests/cases/text/rules.yaml tests/cases/text/key-forging-a-line.yaml tests/cases/text/value-forging-a-line.yaml tests/cases/text/key-steering-flux.yaml",
+        "check --rules tests/cases/text/rules.yaml tests/cases/text/key-forging-a-line.yaml \
+         tests/cases/text/value-forging-a-line.yaml tests/cases/text/key-steering-flux.yaml",
     ),
-    line("check-forging-json", "check -o json --rules tests/cases/text/rules.yaml tests/cases/text/key-forging-a-line.yaml"),
+    line(
+        "check-forging-json",
+        "check -o json --rules tests/cases/text/rules.yaml \
+         tests/cases/text/key-forging-a-line.yaml",
+    ),
     line("check-json", "check -o json tests/cases/volcano-job/vj-mixed.json"),
     line("check-unjudged-json", "check -o json tests/cases/volcano-job/vj-status-subresource.json"),
-    line("check-several", "check tests/cases/volcano-job/vj-queue.json tests/golden/files/none.json tests/cases/volcano-job/vj-label.json"),
+    line(
+        "check-several",
+        "check tests/cases/volcano-job/vj-queue.json tests/golden/files/none.json \
+         tests/cases/volcano-job/vj-label.json",
+    ),
     line(
         "check-several-json",
-        "check -o json tests/cases/volcano-job/vj-label.json tests/golden/files/none.json tests/cases/volcano-job/vj-noop.json",
+        "check -o json tests/cases/volcano-job/vj-label.json tests/golden/files/none.json \
+         tests/cases/volcano-job/vj-noop.json",
     ),
     Line { stdin: Some("tests/cases/volcano-job/vj-queue.json"), ..line("check-stdin", "check -") },
-    Line { environment: &[("CLICOLOR_FORCE", "1")], ..line("check-colour", "check tests/cases/volcano-job/vj-mixed.json") },
+    Line {
+        environment: &[("CLICOLOR_FORCE", "1")],
+        ..line("check-colour", "check tests/cases/volcano-job/vj-mixed.json")
+    },
     Line {
         environment: &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")],
         ..line("check-no-colour", "check tests/cases/volcano-job/vj-queue.json")
     },
-    Line { environment: &[("FIELDWARD_OUTPUT", "json")], ..line("check-environment", "check tests/cases/volcano-job/vj-label.json") },
-    line("check-pair", "check --old tests/golden/files/before.yaml --new tests/golden/files/after.yaml"),
-    Line { stdin: Some("tests/golden/files/after.yaml"), ..line("check-pair-stdin", "check --old tests/golden/files/before.yaml --new -") },
+    Line {
+        environment: &[("FIELDWARD_OUTPUT", "json")],
+        ..line("check-environment", "check tests/cases/volcano-job/vj-label.json")
+    },
+    line(
+        "check-pair",
+        "check --old tests/golden/files/before.yaml --new tests/golden/files/after.yaml",
+    ),
+    Line {
+        stdin: Some("tests/golden/files/after.yaml"),
+        ..line("check-pair-stdin", "check --old tests/golden/files/before.yaml --new -")
+    },
     line(
         "check-pair-user",
-        "check --old tests/golden/files/unclaimed.yaml --new tests/golden/files/claimed.yaml --user system:serviceaccount:volcano-system:volcano-controllers --group system:serviceaccounts",
+        "check --old tests/golden/files/unclaimed.yaml --new tests/golden/files/claimed.yaml \
+         --user system:serviceaccount:volcano-system:volcano-controllers --group \
+         system:serviceaccounts",
     ),
-    line("check-pair-other-user", "check --old tests/golden/files/unclaimed.yaml --new tests/golden/files/claimed.yaml --user alice"),
-    line("check-pair-kinds-differ", "check --old tests/golden/files/before.yaml --new tests/golden/files/other-kind.yaml"),
-    line("check-pair-no-rule", "check --old tests/golden/files/other-kind.yaml --new tests/golden/files/other-kind.yaml"),
+    line(
+        "check-pair-other-user",
+        "check --old tests/golden/files/unclaimed.yaml --new tests/golden/files/claimed.yaml \
+         --user alice",
+    ),
+    line(
+        "check-pair-kinds-differ",
+        "check --old tests/golden/files/before.yaml --new tests/golden/files/other-kind.yaml",
+    ),
+    line(
+        "check-pair-no-rule",
+        "check --old tests/golden/files/other-kind.yaml --new tests/golden/files/other-kind.yaml",
+    ),
     line("check-pair-incomplete", "check --old tests/golden/files/before.yaml"),
     line("check-two-stdin", "check - -"),
     line("check-missing-file", "check tests/golden/files/none.json"),
     line("check-broken-yaml", "check tests/golden/files/broken.yaml"),
     line("check-broken-json", "check tests/golden/files/broken.json"),
     line("check-no-review", "check tests/golden/files/before.yaml"),
-    line("check-rule-typo", "check --rules tests/golden/files/typo.yaml tests/cases/volcano-job/vj-queue.json"),
+    line(
+        "check-rule-typo",
+        "check --rules tests/golden/files/typo.yaml tests/cases/volcano-job/vj-queue.json",
+    ),
     line("test-passing", "test tests/cases/guarded-label"),
     line("test-failing", "test tests/golden/files/suites/failing"),
     line("test-failing-json", "test -o json tests/golden/files/suites/failing"),
     line("test-unwrapped", "test tests/golden/files/suites/unwrapped"),
     line("test-misspelt", "test tests/golden/files/suites/misspelt"),
     line("test-missing", "test tests/golden/files/none"),
-    line("test-rules", "test --rules tests/cases/envelope/rules.yaml tests/cases/envelope/no-object.yaml"),
+    line(
+        "test-rules",
+        "test --rules tests/cases/envelope/rules.yaml tests/cases/envelope/no-object.yaml",
+    ),
     line("test-rule-typo", "test --rules tests/golden/files/typo.yaml tests/cases/guarded-label"),
     line("rules-list", "rules list --rules tests/golden/files/clean.yaml"),
-    line("rules-list-json", "rules list --no-builtin-rules -o json --rules tests/golden/files/clean.yaml"),
+    line(
+        "rules-list-json",
+        "rules list --no-builtin-rules -o json --rules tests/golden/files/clean.yaml",
+    ),
     line("rules-show-json", "rules show a.widget -o json --rules tests/golden/files/clean.yaml"),
     line("rules-show-unknown", "rules show job"),
     line("rules-export", "rules export --vap volcano-job mxjob"),
-    line("rules-export-json", "rules export --vap exempt -o json --no-builtin-rules --rules tests/cases/actions/exempt/rules.yaml"),
+    line(
+        "rules-export-json",
+        "rules export --vap exempt -o json --no-builtin-rules --rules \
+         tests/cases/actions/exempt/rules.yaml",
+    ),
     line("rules-export-unknown", "rules export --vap job"),
     line("rules-export-nothing", "rules export"),
     line("rules-lint-clean", "rules lint tests/golden/files/clean.yaml"),
     line("rules-lint-warnings", "rules lint tests/golden/files/doubtful.yaml"),
     line("rules-lint-warnings-json", "rules lint -o json tests/golden/files/doubtful.yaml"),
-    line("rules-lint-errors", "rules lint tests/golden/files/typo.yaml tests/golden/files/doubtful.yaml"),
+    line(
+        "rules-lint-errors",
+        "rules lint tests/golden/files/typo.yaml tests/golden/files/doubtful.yaml",
+    ),
     line("rules-lint-errors-json", "rules lint -o json tests/golden/files/typo.yaml"),
     line("rules-explain", "rules explain job spec.tasks[*].replicas"),
     line("rules-explain-no", "rules explain Job spec.queue"),
     line("rules-explain-part", "rules explain jobs.batch.volcano.sh spec.tasks"),
     line("rules-explain-kind", "rules explain job.v1alpha1.batch.volcano.sh"),
-    line("rules-explain-requester", "rules explain mxjob status --user system:serviceaccount:kubeflow:mxnet-operator"),
+    line(
+        "rules-explain-requester",
+        "rules explain mxjob status --user system:serviceaccount:kubeflow:mxnet-operator",
+    ),
     line("rules-explain-other-requester", "rules explain mxjob status --user alice --group staff"),
     line(
         "rules-explain-exempt",
-        "rules explain widget spec.phase --user bob --group system:authenticated --no-builtin-rules --rules tests/golden/files/roundabout.yaml",
+        "rules explain widget spec.phase --user bob --group system:authenticated \
+         --no-builtin-rules --rules tests/golden/files/roundabout.yaml",
     ),
     line("rules-explain-owned", "rules explain volcano-job metadata.generation"),
     line("rules-explain-finalizers", "rules explain job metadata.finalizers"),
-    line("rules-explain-warns", "rules explain configmaps data[0] --rules tests/golden/files/clean.yaml"),
-    line("rules-explain-conditions", "rules explain conditional spec.template.x --rules tests/golden/files/conditional.yaml"),
-    line("rules-explain-labels", "rules explain widget metadata.labels --rules tests/golden/files/guarded.yaml"),
-    line("rules-explain-any-label", "rules explain widget metadata.labels.* --rules tests/golden/files/guarded.yaml"),
-    line("rules-explain-some-labels", "rules explain widget metadata.labels['g*'] --rules tests/golden/files/guarded.yaml"),
-    line("rules-explain-label", "rules explain widget metadata.labels.guard --rules tests/golden/files/guarded.yaml"),
-    line("rules-explain-key", "rules explain widget spec.tasks[*].name --rules tests/golden/files/guarded.yaml"),
-    line("rules-explain-which-rule", "rules explain pods spec.nodeSelector --rules deploy/rules/kubernetes"),
-    line("rules-explain-which-rule-json", "rules explain -o json pod spec.nodeSelector --rules deploy/rules/kubernetes"),
-    line("rules-explain-two-rules", "rules explain widget spec.a --rules tests/cases/actions/two-rules/rules.yaml"),
+    line(
+        "rules-explain-warns",
+        "rules explain configmaps data[0] --rules tests/golden/files/clean.yaml",
+    ),
+    line(
+        "rules-explain-conditions",
+        "rules explain conditional spec.template.x --rules tests/golden/files/conditional.yaml",
+    ),
+    line(
+        "rules-explain-labels",
+        "rules explain widget metadata.labels --rules tests/golden/files/guarded.yaml",
+    ),
+    line(
+        "rules-explain-any-label",
+        "rules explain widget metadata.labels.* --rules tests/golden/files/guarded.yaml",
+    ),
+    line(
+        "rules-explain-some-labels",
+        "rules explain widget metadata.labels['g*'] --rules tests/golden/files/guarded.yaml",
+    ),
+    line(
+        "rules-explain-label",
+        "rules explain widget metadata.labels.guard --rules tests/golden/files/guarded.yaml",
+    ),
+    line(
+        "rules-explain-key",
+        "rules explain widget spec.tasks[*].name --rules tests/golden/files/guarded.yaml",
+    ),
+    line(
+        "rules-explain-which-rule",
+        "rules explain pods spec.nodeSelector --rules deploy/rules/kubernetes",
+    ),
+    line(
+        "rules-explain-which-rule-json",
+        "rules explain -o json pod spec.nodeSelector --rules deploy/rules/kubernetes",
+    ),
+    line(
+        "rules-explain-two-rules",
+        "rules explain widget spec.a --rules tests/cases/actions/two-rules/rules.yaml",
+    ),
     line("rules-explain-json", "rules explain -o json job spec.volumes[0].volumeClaimName"),
     line("rules-explain-path", "rules explain job spec..x"),
     line("rules-explain-unknown", "rules explain pod spec.x"),
     line("rules-diff", "rules diff volcano-job tests/golden/files/volcano-job-next.yaml"),
     line("rules-diff-json", "rules diff -o json volcano-job deploy/rules/volcano/job-elastic.yaml"),
-    line("rules-diff-items", "rules diff tests/golden/files/items-before.yaml tests/golden/files/items-after.yaml"),
-    line("rules-diff-items-json", "rules diff -o json tests/golden/files/items-after.yaml tests/golden/files/items-before.yaml"),
+    line(
+        "rules-diff-items",
+        "rules diff tests/golden/files/items-before.yaml tests/golden/files/items-after.yaml",
+    ),
+    line(
+        "rules-diff-items-json",
+        "rules diff -o json tests/golden/files/items-after.yaml \
+         tests/golden/files/items-before.yaml",
+    ),
     line("rules-diff-none", "rules diff mxjob deploy/rules/mxjob.yaml"),
     line("rules-diff-folders", "rules diff deploy/rules/volcano deploy/rules/ray"),
     line("rules-diff-unknown", "rules diff volcano-job none"),
     line("rules-learn-appearing", "rules learn tests/golden/files/appearing.yaml"),
     line("rules-learn-spelled", "rules learn tests/golden/files/spelled.yaml"),
     line("rules-learn", "rules learn tests/cases/volcano-job tests/cases/mxjob"),
-    line("rules-learn-json", "rules learn -o json tests/cases/mxjob/mx-status-by-operator.json tests/cases/volcano-job/vj-queue.json"),
+    line(
+        "rules-learn-json",
+        "rules learn -o json tests/cases/mxjob/mx-status-by-operator.json \
+         tests/cases/volcano-job/vj-queue.json",
+    ),
     line("rules-learn-secrets", "rules learn tests/packs/cci/secret tests/cases/secrecy"),
     line("rules-learn-nothing", "rules learn tests/cases/volcano-job/vj-queue.json"),
     line("rules-learn-no-review", "rules learn tests/golden/files/before.yaml"),
-    Line { stdin: Some("tests/cases/volcano-job/vj-label.json"), ..line("rules-learn-stdin", "rules learn -") },
+    Line {
+        stdin: Some("tests/cases/volcano-job/vj-label.json"),
+        ..line("rules-learn-stdin", "rules learn -")
+    },
     line("rules-learn-masked", "rules learn tests/golden/files/masked.yaml"),
     line("rules-explain-help", "rules explain --help"),
     line("rules-diff-help", "rules diff --help"),
     line("rules-learn-help", "rules learn --help"),
-    line("rules-lint-crd", "rules lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget.yaml"),
-    line("rules-lint-crd-names", "rules lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget-names.yaml"),
-    line("rules-lint-crd-json", "rules lint -o json --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget-names.yaml"),
-    line("rules-lint-crd-clean", "rules lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget-clean.yaml"),
-    line("rules-lint-crd-limits", "rules lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget-limits.yaml"),
+    line(
+        "rules-lint-crd",
+        "rules lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget.yaml",
+    ),
+    line(
+        "rules-lint-crd-names",
+        "rules lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget-names.yaml",
+    ),
+    line(
+        "rules-lint-crd-json",
+        "rules lint -o json --crd tests/golden/files/gadget-crd.yaml \
+         tests/golden/files/gadget-names.yaml",
+    ),
+    line(
+        "rules-lint-crd-clean",
+        "rules lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget-clean.yaml",
+    ),
+    line(
+        "rules-lint-crd-limits",
+        "rules lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget-limits.yaml",
+    ),
     line("rules-lint-crd-folder", "rules lint --crd tests/control-plane/crds"),
-    line("rules-lint-crd-of-others", "rules lint --crd tests/control-plane/crds/widget.yaml deploy/rules/cci/configmap.yaml"),
+    line(
+        "rules-lint-crd-of-others",
+        "rules lint --crd tests/control-plane/crds/widget.yaml deploy/rules/cci/configmap.yaml",
+    ),
     line("rules-lint-no-crd", "rules lint --crd tests/golden/files/before.yaml"),
-    line("rules-lint-live-no-kubeconfig", "rules lint --live --kubeconfig tests/golden/files/none.kubeconfig"),
-    line("rules-lint-live-nobody", "rules lint --live --kubeconfig tests/golden/files/nobody.kubeconfig"),
+    line(
+        "rules-lint-live-no-kubeconfig",
+        "rules lint --live --kubeconfig tests/golden/files/none.kubeconfig",
+    ),
+    line(
+        "rules-lint-live-nobody",
+        "rules lint --live --kubeconfig tests/golden/files/nobody.kubeconfig",
+    ),
     line("rules-lint-live-and-crd", "rules lint --live --crd tests/golden/files/gadget-crd.yaml"),
     line("manifests-url", "manifests --url https://webhook.example.com:8443/fieldward/"),
     line(
         "manifests-rules",
-        "manifests --no-builtin-rules --rules tests/golden/files/clean.yaml --service-name guard --service-namespace guards --service-port 8443 --image registry.example.com/fieldward:1",
+        "manifests --no-builtin-rules --rules tests/golden/files/clean.yaml --service-name guard \
+         --service-namespace guards --service-port 8443 --image registry.example.com/fieldward:1",
     ),
     line("manifests-no-rule", "manifests --no-builtin-rules"),
     line("manifests-bad-url", "manifests --url http://webhook.example.com"),
@@ -216,14 +392,24 @@ static COMMANDS: &[Line] = &[
 impl Line {
     fn command(&self) -> Command {
         let mut command = fieldward();
-        command.current_dir(root()).args(self.args.split_whitespace()).env_remove("CLICOLOR_FORCE").env_remove("NO_COLOR");
+        command
+            .current_dir(root())
+            .args(self.args.split_whitespace())
+            .env_remove("CLICOLOR_FORCE")
+            .env_remove("NO_COLOR");
         command.envs(self.environment.iter().copied());
         command
     }
 
     /// The command, both of its outputs and its exit code.
     fn transcript(&self) -> String {
-        let mut child = self.command().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = self
+            .command()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut stdin = child.stdin.take().unwrap();
         if let Some(file) = self.stdin {
             stdin.write_all(&std::fs::read(root().join(file)).unwrap()).unwrap();
@@ -231,7 +417,8 @@ impl Line {
         drop(stdin);
         let output = child.wait_with_output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace('\u{1b}', "\\e");
-        let environment: String = self.environment.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+        let environment: String =
+            self.environment.iter().map(|(name, value)| format!("{name}={value} ")).collect();
         let input = self.stdin.map(|file| format!(" < {file}")).unwrap_or_default();
         format!(
             "$ {environment}fieldward {}{input}\n{}-- stderr\n{}-- exit code {}\n",
@@ -254,7 +441,10 @@ fn a_rule_is_shown_as_written() {
     for name in ["mxjob", "volcano-job"] {
         let output = fieldward().args(["rules", "show", name]).output().unwrap();
         let file = std::fs::read(root().join(format!("deploy/rules/{name}.yaml"))).unwrap();
-        assert_eq!((String::from_utf8(output.stdout), output.status.code()), (String::from_utf8(file), Some(0)));
+        assert_eq!(
+            (String::from_utf8(output.stdout), output.status.code()),
+            (String::from_utf8(file), Some(0))
+        );
     }
 }
 
@@ -265,38 +455,67 @@ fn no_output_acts_on_a_terminal() {
             let folder = root().join("tests/cases").join(suite);
             let mut command = fieldward();
             command.args(["check", "-o", format, "--rules"]).arg(folder.join("rules.yaml"));
-            command.args(files(&folder, &["yaml"]).iter().filter(|path| !path.ends_with("rules.yaml")));
+            command.args(
+                files(&folder, &["yaml"]).iter().filter(|path| !path.ends_with("rules.yaml")),
+            );
             let output = command.output().unwrap();
-            let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+            let text = String::from_utf8(output.stdout).unwrap()
+                + &String::from_utf8(output.stderr).unwrap();
             assert!(text.len() > 1000);
-            let acting = text.chars().find(|letter| (letter.is_control() && *letter != '\n') || *letter == '\u{202e}');
+            let acting = text
+                .chars()
+                .find(|letter| (letter.is_control() && *letter != '\n') || *letter == '\u{202e}');
             assert_eq!(acting, None, "{format} {suite}");
         }
     }
 }
 
-/// Of all recorded updates that are to be allowed: the rules load, and every one of the updates is allowed under them.
+/// Of all recorded updates that are to be allowed: the rules load, and every one of the updates is
+/// allowed under them.
 fn what_is_learned_of_all_cases_holds() {
     let learn = |paths: &[&str]| {
-        let output = fieldward().current_dir(root()).args(["rules", "learn"]).args(paths).output().unwrap();
+        let output =
+            fieldward().current_dir(root()).args(["rules", "learn"]).args(paths).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
-    for suite in ["tests/packs", "tests/kubernetes", "tests/cases/equality", "tests/cases/volcano-job", "tests/cases/mxjob"] {
+    for suite in [
+        "tests/packs",
+        "tests/kubernetes",
+        "tests/cases/equality",
+        "tests/cases/volcano-job",
+        "tests/cases/mxjob",
+    ] {
         let text = learn(&[suite]);
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("learned.yaml");
         std::fs::write(&file, &text).unwrap();
         let lint = fieldward().args(["rules", "lint"]).arg(&file).output().unwrap();
-        assert_ne!(lint.status.code(), Some(2), "{}\n{text}", String::from_utf8_lossy(&lint.stdout));
+        assert_ne!(
+            lint.status.code(),
+            Some(2),
+            "{}\n{text}",
+            String::from_utf8_lossy(&lint.stdout)
+        );
         let of_suite: Vec<_> = match suite {
-            "tests/packs" => packed_cases().into_iter().filter(|case| !case.name.starts_with("kubernetes/")).collect(),
-            "tests/kubernetes" => packed_cases().into_iter().filter(|case| case.name.starts_with("kubernetes/")).collect(),
-            suite => cases().into_iter().filter(|case| case.name.starts_with(suite.trim_start_matches("tests/cases/"))).collect(),
+            "tests/packs" => packed_cases()
+                .into_iter()
+                .filter(|case| !case.name.starts_with("kubernetes/"))
+                .collect(),
+            "tests/kubernetes" => packed_cases()
+                .into_iter()
+                .filter(|case| case.name.starts_with("kubernetes/"))
+                .collect(),
+            suite => cases()
+                .into_iter()
+                .filter(|case| case.name.starts_with(suite.trim_start_matches("tests/cases/")))
+                .collect(),
         };
         let mut judged = 0;
-        let rules = fieldward::engine::Document { origin: "learned.yaml".into(), text: text.clone() };
-        let rules = fieldward::engine::RuleSet::load(fieldward::engine::Builtin::Left, &[rules]).unwrap();
+        let rules =
+            fieldward::engine::Document { origin: "learned.yaml".into(), text: text.clone() };
+        let rules =
+            fieldward::engine::RuleSet::load(fieldward::engine::Builtin::Left, &[rules]).unwrap();
         for case in of_suite.iter().filter(|case| case.allowed) {
             let reply = fieldward::engine::admit(&rules, &case.body());
             if reply.error_code().is_none() {
@@ -309,11 +528,19 @@ fn what_is_learned_of_all_cases_holds() {
 }
 
 fn a_reader_that_has_gone_is_no_error() {
-    let mut child =
-        fieldward().current_dir(root()).args(["test", "tests/cases"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = fieldward()
+        .current_dir(root())
+        .args(["test", "tests/cases"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
-    assert_eq!((String::from_utf8(output.stderr).unwrap().as_str(), output.status.code()), ("", Some(0)));
+    assert_eq!(
+        (String::from_utf8(output.stderr).unwrap().as_str(), output.status.code()),
+        ("", Some(0))
+    );
 }
 
 fn all_options_fit_together() {

@@ -36,7 +36,8 @@ pub(crate) struct PackedRule {
     /// Its folder and its file, without what follows the dot.
     pub(crate) name: String,
     pub(crate) file: PathBuf,
-    /// The folder of its cases: below tests/kubernetes for those of Kubernetes itself, else below tests/packs.
+    /// The folder of its cases: below tests/kubernetes for those of Kubernetes itself, else below
+    /// tests/packs.
     pub(crate) suite: PathBuf,
 }
 
@@ -59,8 +60,8 @@ pub(crate) fn packs() -> Vec<PathBuf> {
     entries(&root().join("deploy/rules")).into_iter().filter(|path| path.is_dir()).collect()
 }
 
-/// The cases of the packed rules. In each the rule is in force alone, without those that its pack has besides, as it is where its
-/// matchConditions hold.
+/// The cases of the packed rules. In each the rule is in force alone, without those that its pack
+/// has besides, as it is where its matchConditions hold.
 pub(crate) fn packed_cases() -> Vec<Case> {
     packed_rules().iter().flat_map(PackedRule::cases).collect()
 }
@@ -68,7 +69,12 @@ pub(crate) fn packed_cases() -> Vec<Case> {
 impl PackedRule {
     pub(crate) fn cases(&self) -> Vec<Case> {
         let mut cases = Vec::new();
-        collect(&self.suite, &format!("{}/", self.name), std::slice::from_ref(&self.file), &mut cases);
+        collect(
+            &self.suite,
+            &format!("{}/", self.name),
+            std::slice::from_ref(&self.file),
+            &mut cases,
+        );
         cases
     }
 }
@@ -79,7 +85,10 @@ pub(crate) fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
     for path in entries(folder) {
         if path.is_dir() {
             found.extend(files(&path, extensions));
-        } else if path.extension().is_some_and(|extension| extensions.iter().any(|known| extension == *known)) {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extensions.iter().any(|known| extension == *known))
+        {
             found.push(path);
         }
     }
@@ -89,7 +98,10 @@ pub(crate) fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
 impl Case {
     /// The rules that it is judged by.
     pub(crate) fn rule_set(&self) -> RuleSet {
-        let read = |path: &PathBuf| Document { origin: path.display().to_string(), text: std::fs::read_to_string(path).unwrap() };
+        let read = |path: &PathBuf| Document {
+            origin: path.display().to_string(),
+            text: std::fs::read_to_string(path).unwrap(),
+        };
         let documents: Vec<Document> = self.rules.iter().map(read).collect();
         RuleSet::load(Builtin::Included, &documents).unwrap()
     }
@@ -101,7 +113,10 @@ impl Case {
 
     /// The options that put its rules in force.
     pub(crate) fn options(&self) -> Vec<String> {
-        self.rules.iter().flat_map(|path| ["--rules".to_owned(), path.display().to_string()]).collect()
+        self.rules
+            .iter()
+            .flat_map(|path| ["--rules".to_owned(), path.display().to_string()])
+            .collect()
     }
 }
 
@@ -121,13 +136,21 @@ fn collect(folder: &Path, prefix: &str, above: &[PathBuf], cases: &mut Vec<Case>
 
 fn parse(name: String, rules: &[PathBuf], text: &str) -> Case {
     let case: Value = serde_json::from_str(text).or_else(|_| serde_saphyr::from_str(text)).unwrap();
-    assert!(name.ends_with(case["metadata"]["name"].as_str().unwrap()), "{name} is called otherwise");
+    assert!(
+        name.ends_with(case["metadata"]["name"].as_str().unwrap()),
+        "{name} is called otherwise"
+    );
     let expect = &case["expect"];
     Case {
         name,
         rules: rules.to_vec(),
         allowed: expect["allowed"].as_bool().unwrap(),
-        fields: expect["fields"].as_array().unwrap().iter().map(|field| field.as_str().unwrap().to_owned()).collect(),
+        fields: expect["fields"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|field| field.as_str().unwrap().to_owned())
+            .collect(),
         message: expect["message"].as_str().map(str::to_owned),
         code: expect["code"].as_u64(),
         review: case["review"].clone(),
@@ -135,7 +158,8 @@ fn parse(name: String, rules: &[PathBuf], text: &str) -> Case {
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths
 }

@@ -22,7 +22,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     cases
         .into_iter()
         .flat_map(|case| {
-            let (one, two, three, servers) = (case.clone(), case.clone(), case, Arc::clone(&servers));
+            let (one, two, three, servers) =
+                (case.clone(), case.clone(), case, Arc::clone(&servers));
             [
                 Trial::test(format!("library::{}", one.name), move || {
                     library(&one);
@@ -48,23 +49,38 @@ fn library(case: &Case) {
     if let Some(message) = &case.message {
         assert_eq!(reply.message(), message);
     }
-    assert_eq!(reply.rules().iter().any(|outcome| outcome.decision == Decision::Deny), is_denied_by_a_rule(case), "who denied");
+    assert_eq!(
+        reply.rules().iter().any(|outcome| outcome.decision == Decision::Deny),
+        is_denied_by_a_rule(case),
+        "who denied"
+    );
 }
 
 fn binary(case: &Case) {
     let mut command = fieldward();
     command.args(["check", "-o", "json", "-"]).args(case.options());
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(&case.body()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
     let verdict: Value = serde_json::from_slice(&output.stdout).unwrap();
     let violations = verdict["violations"].as_array().unwrap();
-    let fields: Vec<&str> = violations.iter().map(|violation| violation["field"].as_str().unwrap()).collect();
+    let fields: Vec<&str> =
+        violations.iter().map(|violation| violation["field"].as_str().unwrap()).collect();
     assert_eq!(verdict["allowed"], case.allowed);
     assert_eq!(fields, case.fields);
-    let violating = verdict["changes"].as_array().unwrap().iter().filter(|change| change["violates"] == true);
-    assert!(violating.map(|change| &change["field"]).eq(violations.iter().map(|violation| &violation["field"])));
+    let violating =
+        verdict["changes"].as_array().unwrap().iter().filter(|change| change["violates"] == true);
+    assert!(
+        violating
+            .map(|change| &change["field"])
+            .eq(violations.iter().map(|violation| &violation["field"]))
+    );
     let error = verdict.get("error").and_then(Value::as_str);
     if let Some(message) = case.message.as_deref().filter(|_| fields.is_empty()) {
         assert_eq!(error, Some(message));
@@ -79,14 +95,21 @@ fn binary(case: &Case) {
 fn https(case: &Case, servers: &Servers) {
     let server = servers.with(case);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (status, body) = runtime.block_on(post(&server.client(), &server.url("/validate"), case.body()));
+    let (status, body) =
+        runtime.block_on(post(&server.client(), &server.url("/validate"), case.body()));
     // One sentence is no verdict: the registration's failurePolicy decides.
     let Ok(review) = serde_json::from_str::<Value>(&body) else {
-        assert_eq!((Some(u64::from(status)), Some(body.trim_end())), (case.code, case.message.as_deref()));
+        assert_eq!(
+            (Some(u64::from(status)), Some(body.trim_end())),
+            (case.code, case.message.as_deref())
+        );
         return;
     };
     let response = &review["response"];
-    assert_eq!((status, &review["apiVersion"], &review["kind"]), (200, &"admission.k8s.io/v1".into(), &"AdmissionReview".into()));
+    assert_eq!(
+        (status, &review["apiVersion"], &review["kind"]),
+        (200, &"admission.k8s.io/v1".into(), &"AdmissionReview".into())
+    );
     assert_eq!(response["uid"], case.review["request"]["uid"]);
     assert_eq!(response["allowed"], case.allowed);
     if case.allowed {
@@ -108,7 +131,8 @@ fn https(case: &Case, servers: &Servers) {
     assert_eq!(response["status"]["message"].as_str(), case.message.as_deref());
     if !unjudged {
         let causes = response["status"]["details"]["causes"].as_array().unwrap();
-        let fields: Vec<&str> = causes.iter().map(|cause| cause["field"].as_str().unwrap()).collect();
+        let fields: Vec<&str> =
+            causes.iter().map(|cause| cause["field"].as_str().unwrap()).collect();
         assert_eq!(fields, case.fields);
         assert_eq!(annotated(response), case.fields);
         assert_eq!(response["auditAnnotations"]["decision"], "deny");
@@ -122,7 +146,8 @@ fn annotated(response: &Value) -> Vec<String> {
 
 /// A denial that a rule answers for: its violations, or content of an object that has a rule.
 fn is_denied_by_a_rule(case: &Case) -> bool {
-    let has_uid = case.review["request"]["uid"].is_string() && case.review["apiVersion"] == "admission.k8s.io/v1";
+    let has_uid = case.review["request"]["uid"].is_string()
+        && case.review["apiVersion"] == "admission.k8s.io/v1";
     !case.allowed && has_uid && case.code != Some(404)
 }
 

@@ -1,4 +1,5 @@
-//! Expected outputs as data files: compared exactly, rewritten when `FIELDWARD_BLESS=1` says so (never where `CI` is set).
+//! Expected outputs as data files: compared exactly, rewritten when `FIELDWARD_BLESS=1` says so
+//! (never where `CI` is set).
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +14,8 @@ pub(crate) fn compare(file: &Path, found: &str) {
         let differing = expected.lines().zip(found.lines()).position(|(one, two)| one != two);
         let line = differing.unwrap_or_else(|| expected.lines().count().min(found.lines().count()));
         panic!(
-            "{} differs from line {} on (FIELDWARD_BLESS=1 rewrites it)\nexpected: {:?}\nfound:    {:?}\n\n{found}",
+            "{} differs from line {} on (FIELDWARD_BLESS=1 rewrites it)\nexpected: \
+             {:?}\nfound:    {:?}\n\n{found}",
             file.display(),
             line + 1,
             expected.lines().nth(line),
@@ -26,7 +28,10 @@ pub(crate) fn compare(file: &Path, found: &str) {
 pub(crate) fn renew(file: &Path, found: &str) -> bool {
     let blessing = std::env::var_os("FIELDWARD_BLESS").is_some_and(|value| value == "1");
     if blessing {
-        assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "FIELDWARD_BLESS=1 rewrites expectations: not where CI=true");
+        assert!(
+            std::env::var_os("CI").is_none_or(|value| value != "true"),
+            "FIELDWARD_BLESS=1 rewrites expectations: not where CI=true"
+        );
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, found).unwrap();
     }

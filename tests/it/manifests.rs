@@ -22,7 +22,8 @@ use crate::golden;
 use crate::support::certificates;
 use crate::support::server::fieldward;
 
-/// With rules in files and a certificate of cert-manager's, as things were before the process could register itself.
+/// With rules in files and a certificate of cert-manager's, as things were before the process could
+/// register itself.
 const BASE: [&str; 3] = ["manifests", "--cert-manager", "fieldward/fieldward-tls"];
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -54,7 +55,8 @@ fn documents(yaml: &str) -> Vec<Value> {
     serde_saphyr::from_multiple(yaml).unwrap()
 }
 
-/// A document as the type that it says it is, and back: nothing may be lost, so no field is misspelt.
+/// A document as the type that it says it is, and back: nothing may be lost, so no field is
+/// misspelt.
 fn typed<T: Resource + DeserializeOwned + Serialize>(document: &Value) -> bool {
     if document["kind"] != T::KIND || document["apiVersion"] != T::API_VERSION {
         return false;
@@ -81,9 +83,17 @@ fn every_document_is_of_a_known_kind() {
 
     let deployment = documents.iter().find(|document| document["kind"] == "Deployment").unwrap();
     let pod = &deployment["spec"]["template"]["spec"];
-    let arguments: Vec<&str> = pod["containers"][0]["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap()).collect();
+    let arguments: Vec<&str> = pod["containers"][0]["args"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|arg| arg.as_str().unwrap())
+        .collect();
     // The options are those of `serve`: it gets as far as the certificate, which is not there.
-    let output = fieldward().args(arguments.iter().filter(|arg| !arg.starts_with("--rules="))).output().unwrap();
+    let output = fieldward()
+        .args(arguments.iter().filter(|arg| !arg.starts_with("--rules=")))
+        .output()
+        .unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("/etc/fieldward/tls/tls."), "{error}");
     let seconds = |option: &str| {
@@ -91,7 +101,10 @@ fn every_document_is_of_a_known_kind() {
         value.strip_suffix('s').unwrap().parse::<i64>().unwrap()
     };
     let grace = pod["terminationGracePeriodSeconds"].as_i64().unwrap();
-    assert!(grace > seconds("--shutdown-delay=") + seconds("--shutdown-timeout="), "it would be killed while it leaves");
+    assert!(
+        grace > seconds("--shutdown-delay=") + seconds("--shutdown-timeout="),
+        "it would be killed while it leaves"
+    );
 }
 
 /// A rule with everything in its registration that YAML could get wrong.
@@ -102,11 +115,13 @@ metadata: {name: awkward.rule-1}
 spec:
   matchConstraints:
     resourceRules:
-      - {apiGroups: ["", "yes"], apiVersions: ["1e3", v1], resources: ["no", "*/scale", widgets/status]}
+      - {apiGroups: ["", "yes"], apiVersions: ["1e3", v1], resources: ["no", "*/scale",
+          widgets/status]}
       - {apiGroups: ["*"], apiVersions: ["*"], resources: ["*/*"]}
     namespaceSelector:
       matchLabels: {"on": "true", "a": "", "b": "null", "c": "0x10", "d": "no"}
-      matchExpressions: [{key: "y", operator: NotIn, values: ["1_000", "2026-01-01"]}, {key: n, operator: Exists}]
+      matchExpressions: [{key: "y", operator: NotIn, values: ["1_000", "2026-01-01"]}, {key: n,
+          operator: Exists}]
     objectSelector: {matchLabels: {"e": "1.0"}}
   matchConditions:
     - {name: long, expression: "request.userInfo.username != 'system:node' && (object.spec.replicas > 100 || object.metadata.labels['a: b'] == '# no comment') && true"}
@@ -116,7 +131,11 @@ spec:
 "#;
 
 fn awkward() -> RuleSet {
-    RuleSet::load(Builtin::Included, &[Document { origin: "awkward.yaml".to_owned(), text: AWKWARD.to_owned() }]).unwrap()
+    RuleSet::load(
+        Builtin::Included,
+        &[Document { origin: "awkward.yaml".to_owned(), text: AWKWARD.to_owned() }],
+    )
+    .unwrap()
 }
 
 fn the_registration_comes_back_equal() {
@@ -131,15 +150,31 @@ fn the_registration_comes_back_equal() {
         (
             service,
             Trust::CertManager { certificate: "b/c".to_owned(), bundle: None },
-            vec!["--service-name", "a", "--service-namespace", "b", "--service-port", "9443", "--cert-manager", "c"],
+            vec![
+                "--service-name",
+                "a",
+                "--service-namespace",
+                "b",
+                "--service-port",
+                "9443",
+                "--cert-manager",
+                "c",
+            ],
         ),
     ];
     for (endpoint, trust, options) in table {
-        let args: Vec<&str> = ["manifests", "--name", "guard", "--rules", file].into_iter().chain(options).collect();
+        let args: Vec<&str> =
+            ["manifests", "--name", "guard", "--rules", file].into_iter().chain(options).collect();
         let found = documents(&print(&args)).pop().unwrap();
         let found: ValidatingWebhookConfiguration = serde_json::from_value(found).unwrap();
-        let webhooks = awkward().rules().map(|rule| webhook(rule, &endpoint, &trust, SideEffects::None).unwrap()).collect();
-        let expected = place(webhooks, "guard", &trust, &Registrations::default()).configurations.pop().unwrap();
+        let webhooks = awkward()
+            .rules()
+            .map(|rule| webhook(rule, &endpoint, &trust, SideEffects::None).unwrap())
+            .collect();
+        let expected = place(webhooks, "guard", &trust, &Registrations::default())
+            .configurations
+            .pop()
+            .unwrap();
         assert_eq!(found, expected);
         holds(&found, &endpoint);
     }
@@ -149,23 +184,52 @@ fn the_registration_comes_back_equal() {
 fn holds(configuration: &ValidatingWebhookConfiguration, endpoint: &Endpoint) {
     let webhooks = configuration.webhooks.as_ref().unwrap();
     let names: BTreeSet<&str> = webhooks.iter().map(|webhook| webhook.name.as_str()).collect();
-    assert_eq!(names, BTreeSet::from(["awkward.rule-1.fieldward.io", "mxjob.fieldward.io", "volcano-job.fieldward.io"]));
+    assert_eq!(
+        names,
+        BTreeSet::from([
+            "awkward.rule-1.fieldward.io",
+            "mxjob.fieldward.io",
+            "volcano-job.fieldward.io"
+        ])
+    );
     for webhook in webhooks {
         let rule = webhook.name.strip_suffix(".fieldward.io").unwrap();
-        assert_eq!((webhook.side_effects.as_str(), &webhook.admission_review_versions), ("None", &vec!["v1".to_owned()]));
-        assert_eq!((webhook.match_policy.as_deref(), webhook.timeout_seconds), (Some("Equivalent"), Some(5)));
+        assert_eq!(
+            (webhook.side_effects.as_str(), &webhook.admission_review_versions),
+            ("None", &vec!["v1".to_owned()])
+        );
+        assert_eq!(
+            (webhook.match_policy.as_deref(), webhook.timeout_seconds),
+            (Some("Equivalent"), Some(5))
+        );
         let config = &webhook.client_config;
-        let path = config.service.as_ref().and_then(|service| service.path.as_deref()).or(config.url.as_deref()).unwrap();
+        let path = config
+            .service
+            .as_ref()
+            .and_then(|service| service.path.as_deref())
+            .or(config.url.as_deref())
+            .unwrap();
         assert!(path.ends_with(&format!("/validate/{rule}")), "{path}");
         for rule in webhook.rules.as_ref().unwrap() {
             assert_eq!(rule.operations, Some(vec!["UPDATE".to_owned()]));
         }
-        let spared = webhook.namespace_selector.as_ref().unwrap().match_expressions.as_ref().unwrap().last().unwrap();
+        let spared = webhook
+            .namespace_selector
+            .as_ref()
+            .unwrap()
+            .match_expressions
+            .as_ref()
+            .unwrap()
+            .last()
+            .unwrap();
         let mut values = vec!["kube-node-lease", "kube-system"];
         if matches!(endpoint, Endpoint::Service { .. }) {
             values.insert(0, "b");
         }
-        assert_eq!((spared.key.as_str(), spared.operator.as_str()), ("kubernetes.io/metadata.name", "NotIn"));
+        assert_eq!(
+            (spared.key.as_str(), spared.operator.as_str()),
+            ("kubernetes.io/metadata.name", "NotIn")
+        );
         assert_eq!(spared.values.as_ref().unwrap(), &values);
     }
 }
@@ -176,18 +240,27 @@ fn a_bundle_comes_back_equal() {
     let pem = certificates::Authority::new().pem.into_bytes();
     std::fs::write(&file, &pem).unwrap();
     let text = print(&["manifests", "--ca-bundle", file.to_str().unwrap()]);
-    let found: ValidatingWebhookConfiguration = serde_json::from_value(documents(&text).pop().unwrap()).unwrap();
-    let bundles = found.webhooks.unwrap().into_iter().map(|webhook| webhook.client_config.ca_bundle.unwrap().0);
+    let found: ValidatingWebhookConfiguration =
+        serde_json::from_value(documents(&text).pop().unwrap()).unwrap();
+    let bundles = found
+        .webhooks
+        .unwrap()
+        .into_iter()
+        .map(|webhook| webhook.client_config.ca_bundle.unwrap().0);
     assert!(bundles.eq([pem.clone(), pem.clone()]));
     assert!(CaBundle::parse(pem).is_ok());
 }
 
 fn the_longest_name_fits() {
-    let name = [&"a".repeat(63), ".", &"b".repeat(63), ".", &"c".repeat(63), ".", &"d".repeat(48)].concat();
-    let document = Document { origin: "long.yaml".to_owned(), text: AWKWARD.replace("awkward.rule-1", &name) };
+    let name = [&"a".repeat(63), ".", &"b".repeat(63), ".", &"c".repeat(63), ".", &"d".repeat(48)]
+        .concat();
+    let document =
+        Document { origin: "long.yaml".to_owned(), text: AWKWARD.replace("awkward.rule-1", &name) };
     let rules = RuleSet::load(Builtin::Left, &[document]).unwrap();
     let endpoint = Endpoint::Url(BaseUrl::parse("https://example.com").unwrap());
-    let fits = webhook(rules.rules().next().unwrap(), &endpoint, &Trust::Elsewhere, SideEffects::None).unwrap();
+    let fits =
+        webhook(rules.rules().next().unwrap(), &endpoint, &Trust::Elsewhere, SideEffects::None)
+            .unwrap();
     assert_eq!(fits.name.len(), 253);
 }
 

@@ -1,4 +1,5 @@
-//! The rules in deploy/rules are fit to be applied: clean, documented, fitting together, and shown by cases.
+//! The rules in deploy/rules are fit to be applied: clean, documented, fitting together, and shown
+//! by cases.
 
 use std::path::{Path, PathBuf};
 
@@ -35,13 +36,25 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// All rules of a folder together, as `serve --rules FOLDER` loads them.
 fn loads_clean_and_documented(folder: &Path) {
-    let read = |path: &PathBuf| Document { origin: path.display().to_string(), text: std::fs::read_to_string(path).unwrap() };
-    let documents: Vec<Document> = files(folder, &["yaml"]).iter().filter(|path| path.parent() == Some(folder)).map(read).collect();
+    let read = |path: &PathBuf| Document {
+        origin: path.display().to_string(),
+        text: std::fs::read_to_string(path).unwrap(),
+    };
+    let documents: Vec<Document> = files(folder, &["yaml"])
+        .iter()
+        .filter(|path| path.parent() == Some(folder))
+        .map(read)
+        .collect();
     let rules = RuleSet::load(Builtin::Included, &documents).unwrap();
     for rule in rules.rules() {
-        assert!(rule.source().is_some_and(|source| source.starts_with("https://")), "{} has no source", rule.name().as_str());
+        assert!(
+            rule.source().is_some_and(|source| source.starts_with("https://")),
+            "{} has no source",
+            rule.name().as_str()
+        );
     }
-    // Those of Kubernetes say what the API server does, doubtful or not; tests/golden/rules-lint-kubernetes.txt has what lint says of them.
+    // Those of Kubernetes say what the API server does, doubtful or not;
+    // tests/golden/rules-lint-kubernetes.txt has what lint says of them.
     if folder.ends_with("kubernetes") {
         return;
     }
@@ -52,23 +65,32 @@ fn loads_clean_and_documented(folder: &Path) {
 }
 
 fn every_rule_is_shown_by_cases() {
-    let suite = |name: &str| cases().into_iter().filter(|case| case.name.starts_with(&format!("{name}/"))).collect();
-    let mut suites: Vec<(String, Vec<Case>)> = ["volcano-job", "mxjob"].map(|name| (name.to_owned(), suite(name))).into();
+    let suite = |name: &str| {
+        cases().into_iter().filter(|case| case.name.starts_with(&format!("{name}/"))).collect()
+    };
+    let mut suites: Vec<(String, Vec<Case>)> =
+        ["volcano-job", "mxjob"].map(|name| (name.to_owned(), suite(name))).into();
     suites.extend(packed_rules().into_iter().map(|rule| (rule.name.clone(), rule.cases())));
     for (name, cases) in suites {
         assert!(cases.len() >= 3, "{name} has hardly a case");
         for allowed in [true, false] {
-            assert!(cases.iter().any(|case| case.allowed == allowed), "{name} has no case with allowed: {allowed}");
+            assert!(
+                cases.iter().any(|case| case.allowed == allowed),
+                "{name} has no case with allowed: {allowed}"
+            );
         }
     }
 }
 
-/// Without one of its entries a rule does not load, or judges a case otherwise. The rules of Kubernetes are held against the API server instead.
+/// Without one of its entries a rule does not load, or judges a case otherwise. The rules of
+/// Kubernetes are held against the API server instead.
 fn every_entry_decides_a_case() {
     for packed in packed_rules().iter().filter(|packed| !packed.name.starts_with("kubernetes/")) {
         every_entry_of(&packed.name, &packed.file, &packed.cases());
     }
-    let of_volcano = |case: &Case| ["volcano-job/", "volcano-controller/"].iter().any(|suite| case.name.starts_with(suite));
+    let of_volcano = |case: &Case| {
+        ["volcano-job/", "volcano-controller/"].iter().any(|suite| case.name.starts_with(suite))
+    };
     let cases: Vec<Case> = cases().into_iter().filter(of_volcano).collect();
     every_entry_of("volcano-job", &root().join("deploy/rules/volcano-job.yaml"), &cases);
 }
@@ -76,8 +98,11 @@ fn every_entry_decides_a_case() {
 fn every_entry_of(name: &str, file: &Path, cases: &[Case]) {
     let rule: Value = serde_saphyr::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     // The kind has no such fields.
-    let absent: Vec<&str> =
-        rule["metadata"]["annotations"]["fieldward.io/absent"].as_str().into_iter().flat_map(|paths| paths.split(", ")).collect();
+    let absent: Vec<&str> = rule["metadata"]["annotations"]["fieldward.io/absent"]
+        .as_str()
+        .into_iter()
+        .flat_map(|paths| paths.split(", "))
+        .collect();
     for part in ["mutable", "equality"] {
         for index in 0..rule["spec"][part].as_array().map_or(0, Vec::len) {
             let mut less = rule.clone();
@@ -100,7 +125,13 @@ fn every_entry_of(name: &str, file: &Path, cases: &[Case]) {
 fn every_suite_passes() {
     let mut passed = 0;
     for rule in packed_rules() {
-        let output = fieldward().arg("test").arg("--rules").arg(&rule.file).arg(&rule.suite).output().unwrap();
+        let output = fieldward()
+            .arg("test")
+            .arg("--rules")
+            .arg(&rule.file)
+            .arg(&rule.suite)
+            .output()
+            .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{text}");
         passed += text.lines().filter(|line| line.starts_with("ok ")).count();
@@ -110,6 +141,8 @@ fn every_suite_passes() {
 
 /// A case in a folder that is called like no rule would never be run.
 fn no_case_is_left_out() {
-    let files = ["tests/kubernetes", "tests/packs"].map(|folder| files(&root().join(folder), &["yaml", "yml", "json"])).concat();
+    let files = ["tests/kubernetes", "tests/packs"]
+        .map(|folder| files(&root().join(folder), &["yaml", "yml", "json"]))
+        .concat();
     assert_eq!(files.len(), packed_cases().len());
 }

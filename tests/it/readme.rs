@@ -1,4 +1,5 @@
-//! What README shows is what happens: its rules load, and its commands print what stands below them.
+//! What README shows is what happens: its rules load, and its commands print what stands below
+//! them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,25 +16,43 @@ pub(crate) fn trials() -> Vec<Trial> {
     for (index, rule) in blocks(&readme, "yaml").into_iter().enumerate() {
         trials.push(Trial::test(format!("readme::rule_{index}"), move || {
             let document = Document { origin: "README.md".to_owned(), text: rule };
-            RuleSet::load(Builtin::Left, &[document]).map(drop).map_err(|errors| errors.to_string().into())
+            RuleSet::load(Builtin::Left, &[document])
+                .map(drop)
+                .map_err(|errors| errors.to_string().into())
         }));
     }
     for session in blocks(&readme, "console") {
-        let Some((command, printed)) = session.strip_prefix("$ fieldward ").and_then(|session| session.split_once('\n')) else { continue };
+        let Some((command, printed)) =
+            session.strip_prefix("$ fieldward ").and_then(|session| session.split_once('\n'))
+        else {
+            continue;
+        };
         let (command, printed) = (command.to_owned(), printed.to_owned());
-        trials.push(Trial::test(format!("readme::fieldward_{}", command.replace([' ', '/'], "_")), move || {
-            let output = fieldward().args(command.split(' ')).current_dir(root()).output().unwrap();
-            assert_eq!(String::from_utf8(output.stdout).unwrap(), printed);
-            Ok(())
-        }));
+        trials.push(Trial::test(
+            format!("readme::fieldward_{}", command.replace([' ', '/'], "_")),
+            move || {
+                let output =
+                    fieldward().args(command.split(' ')).current_dir(root()).output().unwrap();
+                assert_eq!(String::from_utf8(output.stdout).unwrap(), printed);
+                Ok(())
+            },
+        ));
     }
     trials.push(Trial::test("readme::the_denial_on_top_is_a_recorded_one", move || {
-        let output =
-            fieldward().args(["check", "-o", "json", "tests/cases/volcano-job/vj-mixed.json"]).current_dir(root()).output().unwrap();
+        let output = fieldward()
+            .args(["check", "-o", "json", "tests/cases/volcano-job/vj-mixed.json"])
+            .current_dir(root())
+            .output()
+            .unwrap();
         let verdict: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let shown = blocks(&readme, "console").into_iter().next().unwrap();
         for violation in verdict["violations"].as_array().unwrap() {
-            let line = format!("  {}: {} → {}\n", violation["field"].as_str().unwrap(), violation["old"], violation["new"]);
+            let line = format!(
+                "  {}: {} → {}\n",
+                violation["field"].as_str().unwrap(),
+                violation["old"],
+                violation["new"]
+            );
             assert!(shown.contains(&line), "{line}");
         }
         Ok(())
@@ -48,7 +67,12 @@ pub(crate) fn trials() -> Vec<Trial> {
 }
 
 async fn options() {
-    let help = |command: &str| String::from_utf8(fieldward().args(command.split(' ')).arg("--help").output().unwrap().stdout).unwrap();
+    let help = |command: &str| {
+        String::from_utf8(
+            fieldward().args(command.split(' ')).arg("--help").output().unwrap().stdout,
+        )
+        .unwrap()
+    };
     let known = ["serve", "manifests", "check", "rules lint", "rules export"].map(help).concat();
     let of_other_programs = [
         "--release",
@@ -68,7 +92,8 @@ async fn options() {
     ];
     let readme = readme();
     let words = readme.split(|letter: char| !(letter.is_ascii_lowercase() || letter == '-'));
-    for option in words.filter(|word| word.starts_with("--") && word.contains(char::is_alphabetic)) {
+    for option in words.filter(|word| word.starts_with("--") && word.contains(char::is_alphabetic))
+    {
         assert!(known.contains(option) || of_other_programs.contains(&option), "{option}");
     }
 }
@@ -81,16 +106,20 @@ async fn metrics() {
     post(&client, &server.url("/validate"), case["review"].to_string()).await;
     post(&client, &server.url("/validate"), "{").await;
     let (_, text) = server.ops("/metrics").await.unwrap();
-    let types: BTreeSet<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let types: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     let readme = readme();
     let table = readme.split("## Metrics").nth(1).unwrap().split("\n## ").next().unwrap();
-    let named: BTreeSet<&str> = table.split('`').filter(|word| word.starts_with("fieldward_")).collect();
-    let own: BTreeSet<&str> = types.into_iter().filter(|name| name.starts_with("fieldward_")).collect();
+    let named: BTreeSet<&str> =
+        table.split('`').filter(|word| word.starts_with("fieldward_")).collect();
+    let own: BTreeSet<&str> =
+        types.into_iter().filter(|name| name.starts_with("fieldward_")).collect();
     assert_eq!(named, own);
 }
 
-/// What the libraries of Kubernetes' CEL have (1.37, staging/src/k8s.io/apiserver/pkg/cel/environment/base.go): what README says is missing, and
-/// one expression with it.
+/// What the libraries of Kubernetes' CEL have (1.37,
+/// staging/src/k8s.io/apiserver/pkg/cel/environment/base.go): what README says is missing, and one
+/// expression with it.
 const LACKING: [(&str, &str); 55] = [
     ("timestamps", "timestamp(oldObject.a) < timestamp(oldObject.b)"),
     ("durations", "duration(oldObject.a) < duration('1h')"),
@@ -152,16 +181,23 @@ const LACKING: [(&str, &str); 55] = [
 /// What the same libraries have and conditions have too.
 const HAD: [&str; 14] = [
     "size(oldObject.a) == oldObject.a.size()",
-    "oldObject.a.startsWith('a') && oldObject.a.endsWith('a') && oldObject.a.contains('a') && oldObject.a.matches('a')",
-    "oldObject.a.charAt(0) == 'a' && oldObject.a.lowerAscii() == 'a' && oldObject.a.upperAscii() == 'A' && oldObject.a.trim() == 'a'",
-    "oldObject.a.substring(1) == 'a' && oldObject.a.substring(0, 1) == 'a' && oldObject.a.split(',')[0] == 'a' && oldObject.a.split(',', 2)[0] == 'a'",
-    "int(oldObject.a) == 1 && uint(oldObject.a) == 1u && double(oldObject.a) == 1.0 && string(oldObject.a) == '1' && bytes(oldObject.a) == b'1'",
+    "oldObject.a.startsWith('a') && oldObject.a.endsWith('a') && oldObject.a.contains('a') && \
+     oldObject.a.matches('a')",
+    "oldObject.a.charAt(0) == 'a' && oldObject.a.lowerAscii() == 'a' && oldObject.a.upperAscii() \
+     == 'A' && oldObject.a.trim() == 'a'",
+    "oldObject.a.substring(1) == 'a' && oldObject.a.substring(0, 1) == 'a' && \
+     oldObject.a.split(',')[0] == 'a' && oldObject.a.split(',', 2)[0] == 'a'",
+    "int(oldObject.a) == 1 && uint(oldObject.a) == 1u && double(oldObject.a) == 1.0 && \
+     string(oldObject.a) == '1' && bytes(oldObject.a) == b'1'",
     "bool(oldObject.a) && dyn(oldObject.a) == 1 && type(oldObject.a) == int",
-    "has(oldObject.a) && oldObject.?a.hasValue() && oldObject[?'a'].orValue('') == '' && oldObject.?a.or(oldObject.?b).value() == 1",
-    "optional.of(1).hasValue() && !optional.none().hasValue() && !optional.ofNonZeroValue(0).hasValue()",
+    "has(oldObject.a) && oldObject.?a.hasValue() && oldObject[?'a'].orValue('') == '' && \
+     oldObject.?a.or(oldObject.?b).value() == 1",
+    "optional.of(1).hasValue() && !optional.none().hasValue() && \
+     !optional.ofNonZeroValue(0).hasValue()",
     "oldObject.?a.optMap(x, x + 1).orValue(0) == 1 && oldObject.?a.optFlatMap(x, x.?b).hasValue()",
     "oldObject.a.all(x, x > 0) && oldObject.a.exists(x, x > 0) && oldObject.a.exists_one(x, x > 0)",
-    "oldObject.a.map(x, x + 1) == [] && oldObject.a.map(x, x > 0, x + 1) == [] && oldObject.a.filter(x, x > 0) == []",
+    "oldObject.a.map(x, x + 1) == [] && oldObject.a.map(x, x > 0, x + 1) == [] && \
+     oldObject.a.filter(x, x > 0) == []",
     "1 in oldObject.a && 'a' in oldObject.b",
     "oldObject.metadata.labels['example.com/tier'] == 'gold'",
     "request.userInfo.username == 'alice' && request.options.fieldManager == 'kubectl'",
@@ -169,17 +205,29 @@ const HAD: [&str; 14] = [
 
 fn lacking() {
     let readme = readme();
-    let section = readme.split("\n`when` is a CEL expression").nth(1).unwrap().split("\n`equality` declares").next().unwrap();
+    let section = readme
+        .split("\n`when` is a CEL expression")
+        .nth(1)
+        .unwrap()
+        .split("\n`equality` declares")
+        .next()
+        .unwrap();
     let section = section.split_whitespace().collect::<Vec<_>>().join(" ");
     let loads = |when: &str| {
         let rule = serde_json::json!({
-            "apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule", "metadata": {"name": "widget"},
+            "apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule",
+            "metadata": {"name": "widget"},
             "spec": {
-                "matchConstraints": {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["widgets"]}]},
+                "matchConstraints": {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"],
+                    "resources": ["widgets"]}]},
                 "mutable": [{"path": "spec", "when": when}],
             },
         });
-        RuleSet::load(Builtin::Left, &[Document { origin: "widget.yaml".to_owned(), text: rule.to_string() }]).map(drop)
+        RuleSet::load(
+            Builtin::Left,
+            &[Document { origin: "widget.yaml".to_owned(), text: rule.to_string() }],
+        )
+        .map(drop)
     };
     for (what, when) in LACKING {
         assert!(loads(when).is_err(), "{when}");
@@ -201,5 +249,9 @@ fn root() -> &'static Path {
 /// The fenced blocks of that language.
 fn blocks(text: &str, language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
-    text.split(&fence).skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned).collect()
+    text.split(&fence)
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .map(str::to_owned)
+        .collect()
 }

@@ -21,9 +21,13 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// A review of a Volcano job that changes its queue.
 fn review() -> Value {
-    let job = |queue: &str| json!({"apiVersion": "batch.volcano.sh/v1alpha1", "kind": "Job", "metadata": {"name": "demo"}, "spec": {"queue": queue}});
+    let job = |queue: &str| {
+        json!({"apiVersion": "batch.volcano.sh/v1alpha1", "kind": "Job",
+        "metadata": {"name": "demo"}, "spec": {"queue": queue}})
+    };
     json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
-        "uid": "u-1", "operation": "UPDATE", "name": "demo", "namespace": "default", "userInfo": {"username": "someone"},
+        "uid": "u-1", "operation": "UPDATE", "name": "demo", "namespace": "default",
+        "userInfo": {"username": "someone"},
         "kind": {"group": "batch.volcano.sh", "version": "v1alpha1", "kind": "Job"},
         "resource": {"group": "batch.volcano.sh", "version": "v1alpha1", "resource": "jobs"},
         "oldObject": job("default"), "object": job("gold")}})
@@ -39,14 +43,19 @@ fn with(part: &str, value: Value) -> String {
     review.to_string()
 }
 
-/// The verdict of a reply: allowed, the code of the refusal, its message. The uid must be the review's.
+/// The verdict of a reply: allowed, the code of the refusal, its message. The uid must be the
+/// review's.
 fn verdict(body: &str) -> (bool, Option<i64>, String) {
     let reply: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"));
     assert_eq!(reply["apiVersion"], "admission.k8s.io/v1");
     assert_eq!(reply["kind"], "AdmissionReview");
     assert_eq!(reply["response"]["uid"], "u-1", "{body}");
     let status = &reply["response"]["status"];
-    (reply["response"]["allowed"].as_bool().unwrap(), status["code"].as_i64(), status["message"].as_str().unwrap_or_default().to_owned())
+    (
+        reply["response"]["allowed"].as_bool().unwrap(),
+        status["code"].as_i64(),
+        status["message"].as_str().unwrap_or_default().to_owned(),
+    )
 }
 
 async fn table() {
@@ -66,7 +75,11 @@ async fn table() {
         (with("oldObject", json!("text")), false, Some(400)),
         (with("resource", json!(null)), false, Some(400)),
         (with("dryRun", json!(true)), false, Some(403)),
-        (with("requestKind", json!({"group": "other", "version": "v9", "kind": "Other"})), false, Some(403)),
+        (
+            with("requestKind", json!({"group": "other", "version": "v9", "kind": "Other"})),
+            false,
+            Some(403),
+        ),
     ];
     for (body, allowed, code) in judged {
         for path in ["/validate", "/validate/volcano-job"] {
@@ -88,41 +101,66 @@ async fn table() {
             "/validate",
             with("subResource", json!("status")),
             404,
-            "no rule speaks of jobs/status.v1alpha1.batch.volcano.sh (Job), so nothing says what an update of it may change\n",
+            "no rule speaks of jobs/status.v1alpha1.batch.volcano.sh (Job), so nothing says what \
+             an update of it may change\n",
         ),
         (
             "/validate",
             with("kind", other_kind),
             404,
-            "no rule speaks of jobs.v1alpha1.batch.volcano.sh (Other), so nothing says what an update of it may change\n",
+            "no rule speaks of jobs.v1alpha1.batch.volcano.sh (Other), so nothing says what an \
+             update of it may change\n",
         ),
         (
             "/validate/mxjob",
             review().to_string(),
             404,
-            "no rule speaks of jobs.v1alpha1.batch.volcano.sh (Job), so nothing says what an update of it may change\n",
+            "no rule speaks of jobs.v1alpha1.batch.volcano.sh (Job), so nothing says what an \
+             update of it may change\n",
         ),
-        ("/validate/none", review().to_string(), 404, "there is no rule of that name; those in force are mxjob, volcano-job\n"),
+        (
+            "/validate/none",
+            review().to_string(),
+            404,
+            "there is no rule of that name; those in force are mxjob, volcano-job\n",
+        ),
         (
             "/validate",
             String::new(),
             400,
-            "expected an AdmissionReview as JSON, found something else: EOF while parsing a value at line 1 column 0\n",
+            "expected an AdmissionReview as JSON, found something else: EOF while parsing a value \
+             at line 1 column 0\n",
         ),
         ("/validate", review().to_string() + "x", 400, ""),
         ("/validate", "[]".to_owned(), 400, ""),
-        ("/validate", beta, 400, "expected apiVersion `admission.k8s.io/v1`, found `admission.k8s.io/v1beta1`\n"),
+        (
+            "/validate",
+            beta,
+            400,
+            "expected apiVersion `admission.k8s.io/v1`, found `admission.k8s.io/v1beta1`\n",
+        ),
         (
             "/validate",
             r#"{"apiVersion":"admission.k8s.io/v1"}"#.to_owned(),
             400,
             "expected an AdmissionReview with a `request`, found none\n",
         ),
-        ("/validate", with("uid", json!(null)), 400, "expected an AdmissionReview with a `request.uid`, found none\n"),
-        ("/validate", with("uid", json!("")), 400, "expected an AdmissionReview with a `request.uid`, found none\n"),
         (
             "/validate",
-            r#"{"apiVersion":"admission.k8s.io/v1","kind":"Pod","request":{"uid":"u-1"}}"#.to_owned(),
+            with("uid", json!(null)),
+            400,
+            "expected an AdmissionReview with a `request.uid`, found none\n",
+        ),
+        (
+            "/validate",
+            with("uid", json!("")),
+            400,
+            "expected an AdmissionReview with a `request.uid`, found none\n",
+        ),
+        (
+            "/validate",
+            r#"{"apiVersion":"admission.k8s.io/v1","kind":"Pod","request":{"uid":"u-1"}}"#
+                .to_owned(),
             400,
             "expected kind `AdmissionReview`, found `Pod`\n",
         ),
@@ -130,10 +168,14 @@ async fn table() {
     for (path, body, code, sentence) in sentences {
         let (status, reply) = post(&client, &server.url(path), body.clone()).await;
         assert_eq!(status, code, "{body}");
-        assert!(reply.lines().count() == 1 && (sentence.is_empty() || reply == sentence), "{reply}");
+        assert!(
+            reply.lines().count() == 1 && (sentence.is_empty() || reply == sentence),
+            "{reply}"
+        );
     }
     let padded = |review: &str| format!("{}{}", review, " ".repeat(8 << 20));
-    let (status, reply) = post(&client, &server.url("/validate"), padded(&review().to_string())).await;
+    let (status, reply) =
+        post(&client, &server.url("/validate"), padded(&review().to_string())).await;
     assert_eq!((status, verdict(&reply).1), (200, Some(413)));
     let (status, reply) = post(&client, &server.url("/validate"), padded("")).await;
     assert_eq!((status, reply.lines().count()), (413, 1));
@@ -149,7 +191,9 @@ fn raw(old: &str, new: &str) -> String {
 async fn hard_content() {
     let server = Server::start(&[]);
     let client = server.client();
-    let nested = |levels: usize, leaf: &str| format!(r#"{{"spec":{}{leaf}{}}}"#, r#"{"a":"#.repeat(levels - 1), "}".repeat(levels - 1));
+    let nested = |levels: usize, leaf: &str| {
+        format!(r#"{{"spec":{}{leaf}{}}}"#, r#"{"a":"#.repeat(levels - 1), "}".repeat(levels - 1))
+    };
     let text = |length: usize, end: &str| format!(r#"{{"spec":"{}{end}"}}"#, "x".repeat(length));
     let spec = |value: &str| format!(r#"{{"spec":{value}}}"#);
     let many = |last: &str| spec(&format!("[{}{last}]", "0,".repeat(1_400_000)));
@@ -160,8 +204,16 @@ async fn hard_content() {
         ("a million brackets", raw(&spec(&"[".repeat(1_000_000)), "{}"), None),
         ("6 MB of one string", raw(&text(3_000_000, "a"), &text(3_000_000, "b")), Some(403)),
         ("6 MB of one list", raw(&many("1"), &many("2")), Some(403)),
-        ("integers of 64 bits", raw(&spec("18446744073709551614"), &spec("18446744073709551615")), Some(403)),
-        ("integers beyond", raw(&spec("1e300"), &spec("123456789012345678901234567890")), Some(403)),
+        (
+            "integers of 64 bits",
+            raw(&spec("18446744073709551614"), &spec("18446744073709551615")),
+            Some(403),
+        ),
+        (
+            "integers beyond",
+            raw(&spec("1e300"), &spec("123456789012345678901234567890")),
+            Some(403),
+        ),
         ("a number beyond all", raw(&spec("1"), &spec("1e999")), Some(400)),
         ("a lone surrogate", raw(&spec("1"), &spec(r#""\ud800""#)), Some(400)),
         ("a surrogate pair", raw(&spec(r#""\ud83d\ude00""#), &spec("\"\u{1f600}\"")), None),
@@ -180,9 +232,17 @@ async fn hard_content() {
         assert_eq!((allowed, is_code), (code.is_none(), code), "{name}: {message}");
         assert!(message.len() <= 4096, "{name}");
     }
-    // Two objects of 3 MB take their parsed form, many times their text; what is kept afterwards is what matters.
+    // Two objects of 3 MB take their parsed form, many times their text; what is kept afterwards is
+    // what matters.
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
-    let peak: u64 = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim().trim_end_matches(" kB").parse().unwrap();
+    let peak: u64 = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap()
+        .trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap();
     assert!(peak < 512 * 1024, "{peak} KiB");
 }
 
@@ -190,21 +250,32 @@ async fn lenient_rules() {
     let folder = tempfile::tempdir().unwrap();
     let rule = |name: &str, actions: &str, kind: &str| {
         format!(
-            "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: {name}}}\nspec:\n  matchConstraints: {{resourceRules: [{{apiGroups: \
-             [batch.volcano.sh], apiVersions: [v1alpha1], resources: [jobs], kinds: [{kind}]}}]}}\n  validationActions: {actions}\n  mutable: [metadata.labels]\n"
+            "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: \
+             {name}}}\nspec:\n  matchConstraints: {{resourceRules: [{{apiGroups: \
+             [batch.volcano.sh], apiVersions: [v1alpha1], resources: [jobs], kinds: \
+             [{kind}]}}]}}\n  validationActions: {actions}\n  mutable: [metadata.labels]\n"
         )
     };
     let file = folder.path().join("rules.yaml");
-    std::fs::write(&file, rule("warns", "[Warn, Audit]", "Warned") + "---\n" + &rule("audits", "[Audit]", "Audited")).unwrap();
+    std::fs::write(
+        &file,
+        rule("warns", "[Warn, Audit]", "Warned") + "---\n" + &rule("audits", "[Audit]", "Audited"),
+    )
+    .unwrap();
     let server = Server::start(&["--no-builtin-rules", "--rules", file.to_str().unwrap()]);
     let client = server.client();
     for (rule, kind, warnings) in [("warns", "Warned", 1), ("audits", "Audited", 0)] {
         let mut review: Value = serde_json::from_str(&with("object", json!(null))).unwrap();
         review["request"]["kind"]["kind"] = json!(kind);
-        let (status, reply) = post(&client, &server.url(&format!("/validate/{rule}")), review.to_string()).await;
+        let (status, reply) =
+            post(&client, &server.url(&format!("/validate/{rule}")), review.to_string()).await;
         assert_eq!((status, verdict(&reply).0), (200, true), "{reply}");
         let reply: Value = serde_json::from_str(&reply).unwrap();
-        assert_eq!(reply["response"]["warnings"].as_array().map_or(0, Vec::len), warnings, "{reply}");
+        assert_eq!(
+            reply["response"]["warnings"].as_array().map_or(0, Vec::len),
+            warnings,
+            "{reply}"
+        );
         assert_eq!(reply["response"]["auditAnnotations"]["rule"], rule);
     }
 }
@@ -229,12 +300,16 @@ async fn metrics() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
-    assert!(!text.contains("made-up") && !text.contains("demo") && !text.contains("someone"), "{text}");
+    assert!(
+        !text.contains("made-up") && !text.contains("demo") && !text.contains("someone"),
+        "{text}"
+    );
 }
 
 /// Denials write far more than a pipe holds.
 async fn unread_log() {
-    let mut server = fieldward().args(FREE_PORTS).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut server =
+        fieldward().args(FREE_PORTS).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stderr = BufReader::new(server.stderr.as_mut().unwrap());
     let mut log = String::new();
     let announced = Announced::read(&mut || {

@@ -1,7 +1,8 @@
-//! The rules of the packs against the schemas of their kinds: what lint finds is listed here with its reason, or is not there.
+//! The rules of the packs against the schemas of their kinds: what lint finds is listed here with
+//! its reason, or is not there.
 //!
-//! The CRDs are small ones of our own in tests/control-plane/crds. The same holds where an API server serves them, and the kinds of Kubernetes
-//! itself, which is `cluster::lint`.
+//! The CRDs are small ones of our own in tests/control-plane/crds. The same holds where an API
+//! server serves them, and the kinds of Kubernetes itself, which is `cluster::lint`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -59,37 +60,106 @@ pub(crate) const DEFINED: [Defined; 6] = [
         crd: "jobset.yaml",
         rules: &["jobset/jobset"],
     },
-    Defined { kind: "RayJob", group_version: "ray.io/v1", resource: "rayjobs", crd: "rayjob.yaml", rules: &["ray/rayjob"] },
+    Defined {
+        kind: "RayJob",
+        group_version: "ray.io/v1",
+        resource: "rayjobs",
+        crd: "rayjob.yaml",
+        rules: &["ray/rayjob"],
+    },
 ];
 
 /// The rules for MXJobs, which the trials define in more than one shape.
 pub(crate) const OF_MXJOBS: [&str; 2] = ["mxjob", "kubeflow/mxjob"];
 
-/// What lint finds and is right about: of which rule, how the finding begins, and why the rule is as it is.
+/// What lint finds and is right about: of which rule, how the finding begins, and why the rule is
+/// as it is.
 const EXPECTED: &[(&str, &str, &str)] = &[
     ("mxjob", "`spec.activeDeadlineSeconds` never permits anything", OLDER_SHAPE),
     ("mxjob", "`spec.ttlSecondsAfterFinished` never permits anything", OLDER_SHAPE),
     ("mxjob", "`spec.cleanPodPolicy` never permits anything", OLDER_SHAPE),
     ("mxjob", "`status` never permits anything", OLDER_SHAPE),
-    ("mxjob", "`spec.mxReplicaSpecs.*.template.metadata.creationTimestamp` in `equality` says nothing", OLDER_SHAPE),
-    ("mxjob", "quantities at `spec.mxReplicaSpecs.*.template.spec.*[*].env[*].valueFrom", COMMON_ONLY),
+    (
+        "mxjob",
+        "`spec.mxReplicaSpecs.*.template.metadata.creationTimestamp` in `equality` says nothing",
+        OLDER_SHAPE,
+    ),
+    (
+        "mxjob",
+        "quantities at `spec.mxReplicaSpecs.*.template.spec.*[*].env[*].valueFrom",
+        COMMON_ONLY,
+    ),
     ("mxjob", "quantities at `spec.mxReplicaSpecs.*.template.spec.overhead", COMMON_ONLY),
-    ("mxjob", "quantities at `spec.mxReplicaSpecs.*.template.spec.volumes[*].downwardAPI", COMMON_ONLY),
-    ("mxjob", "quantities at `spec.mxReplicaSpecs.*.template.spec.volumes[*].ephemeral", COMMON_ONLY),
-    ("mxjob", "quantities at `spec.mxReplicaSpecs.*.template.spec.volumes[*].projected", COMMON_ONLY),
+    (
+        "mxjob",
+        "quantities at `spec.mxReplicaSpecs.*.template.spec.volumes[*].downwardAPI",
+        COMMON_ONLY,
+    ),
+    (
+        "mxjob",
+        "quantities at `spec.mxReplicaSpecs.*.template.spec.volumes[*].ephemeral",
+        COMMON_ONLY,
+    ),
+    (
+        "mxjob",
+        "quantities at `spec.mxReplicaSpecs.*.template.spec.volumes[*].projected",
+        COMMON_ONLY,
+    ),
     ("cci/pytorchjob", "`status` never permits anything", OLDER_SHAPE),
-    ("cci/pytorchjob", "`spec.pytorchReplicaSpecs.*.template.metadata.creationTimestamp` in `equality` says nothing", OLDER_SHAPE),
-    ("cci/pytorchjob", "`spec.pytorchReplicaSpecs.Worker.replicas` of PyTorchJob can be changed through `pytorchjobs/scale`", OLDER_SHAPE),
+    (
+        "cci/pytorchjob",
+        "`spec.pytorchReplicaSpecs.*.template.metadata.creationTimestamp` in `equality` says \
+         nothing",
+        OLDER_SHAPE,
+    ),
+    (
+        "cci/pytorchjob",
+        "`spec.pytorchReplicaSpecs.Worker.replicas` of PyTorchJob can be changed through \
+         `pytorchjobs/scale`",
+        OLDER_SHAPE,
+    ),
     ("cci/tfjob", "`status` never permits anything", OLDER_SHAPE),
-    ("cci/tfjob", "`spec.tfReplicaSpecs.*.template.metadata.creationTimestamp` in `equality` says nothing", OLDER_SHAPE),
-    ("jobset/jobset", "quantities at `spec.volumeClaimPolicies[*].templates[*].status.allocatedResources.*`", NO_STATUS),
-    ("jobset/jobset", "quantities at `spec.volumeClaimPolicies[*].templates[*].status.capacity.*`", NO_STATUS),
+    (
+        "cci/tfjob",
+        "`spec.tfReplicaSpecs.*.template.metadata.creationTimestamp` in `equality` says nothing",
+        OLDER_SHAPE,
+    ),
+    (
+        "jobset/jobset",
+        "quantities at `spec.volumeClaimPolicies[*].templates[*].status.allocatedResources.*`",
+        NO_STATUS,
+    ),
+    (
+        "jobset/jobset",
+        "quantities at `spec.volumeClaimPolicies[*].templates[*].status.capacity.*`",
+        NO_STATUS,
+    ),
     ("cci/pod", "`metadata.finalizers` is a set in the schema", SAME_ORDER),
-    ("cci/statefulset", "quantities at `spec.volumeClaimTemplates[*].status.allocatedResources.*`", NO_STATUS),
-    ("cci/statefulset", "quantities at `spec.volumeClaimTemplates[*].status.capacity.*`", NO_STATUS),
-    ("kubernetes/stateful-set", "quantities at `spec.volumeClaimTemplates[*].status.allocatedResources.*`", NO_STATUS),
-    ("kubernetes/stateful-set", "quantities at `spec.volumeClaimTemplates[*].status.capacity.*`", NO_STATUS),
-    ("kubernetes/persistent-volume-claim", "quantities at `spec.resources.requests.*`", ONLY_STORAGE),
+    (
+        "cci/statefulset",
+        "quantities at `spec.volumeClaimTemplates[*].status.allocatedResources.*`",
+        NO_STATUS,
+    ),
+    (
+        "cci/statefulset",
+        "quantities at `spec.volumeClaimTemplates[*].status.capacity.*`",
+        NO_STATUS,
+    ),
+    (
+        "kubernetes/stateful-set",
+        "quantities at `spec.volumeClaimTemplates[*].status.allocatedResources.*`",
+        NO_STATUS,
+    ),
+    (
+        "kubernetes/stateful-set",
+        "quantities at `spec.volumeClaimTemplates[*].status.capacity.*`",
+        NO_STATUS,
+    ),
+    (
+        "kubernetes/persistent-volume-claim",
+        "quantities at `spec.resources.requests.*`",
+        ONLY_STORAGE,
+    ),
     ("mxjob", "`spec.runPolicy.schedulingPolicy.priorityClass`", SMALL),
     ("kubeflow/mxjob", "`spec.runPolicy.schedulingPolicy.priorityClass`", SMALL),
     ("kubeflow/pytorchjob", "`spec.runPolicy.schedulingPolicy.priorityClass`", SMALL),
@@ -104,7 +174,11 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("kubeflow/trainjob", "`spec.labels`", SMALL),
     ("kubeflow/trainjob", "`spec.initializer.*.secretRef.name`", SMALL),
     ("kubeflow/trainjob", "`spec.podTemplateOverrides`", SMALL),
-    ("kubeflow/trainjob", "`spec.runtimePatches[*].trainingRuntimeSpec.template.spec.replicatedJobs[*].template.spec.", SMALL),
+    (
+        "kubeflow/trainjob",
+        "`spec.runtimePatches[*].trainingRuntimeSpec.template.spec.replicatedJobs[*].template.spec.",
+        SMALL,
+    ),
     ("kubeflow/trainjob", "`spec.trainer.args`", SMALL),
     ("kubeflow/trainjob", "`spec.trainer.command`", SMALL),
     ("jobset/jobset", "`spec.coordinator.*`", SMALL),
@@ -123,15 +197,19 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("kubeflow/trainjob", "`spec.podTemplateOverrides` never permits anything", NEWER),
 ];
 
-const OLDER_SHAPE: &str =
-    "the rule is for the CRD of the older operator, which served the same version in another shape; kubeflow/ has the newer";
-const COMMON_ONLY: &str = "the built-in rule declares the amounts that jobs of the older operator commonly have; kubeflow/mxjob has all";
-const SAME_ORDER: &str = "the controllers that may remove finalizers keep the order of those that stay";
-const NO_STATUS: &str = "the template of a claim has no status, though its schema is that of claims";
+const OLDER_SHAPE: &str = "the rule is for the CRD of the older operator, which served the same \
+                           version in another shape; kubeflow/ has the newer";
+const COMMON_ONLY: &str = "the built-in rule declares the amounts that jobs of the older operator \
+                           commonly have; kubeflow/mxjob has all";
+const SAME_ORDER: &str =
+    "the controllers that may remove finalizers keep the order of those that stay";
+const NO_STATUS: &str =
+    "the template of a claim has no status, though its schema is that of claims";
 const ONLY_STORAGE: &str = "a claim requests nothing but storage, which anybody may change";
 
 /// Counts only for entries of `equality`.
-const SMALL: &str = "the definition of the kind in the tests is small and lacks fields that the real one has";
+const SMALL: &str =
+    "the definition of the kind in the tests is small and lacks fields that the real one has";
 const NEWER: &str = "Trainer 2.2 has no such field; Trainer 2.1 has";
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -151,7 +229,9 @@ pub(crate) fn trials() -> Vec<Trial> {
 /// The `MXJob` of training-operator is its `TFJob` by another name.
 fn mxjob() {
     let mut crd = std::fs::read_to_string(crds().join("tfjob.yaml")).unwrap();
-    for (name, other) in [("TFJob", "MXJob"), ("tfjob", "mxjob"), ("tfReplicaSpecs", "mxReplicaSpecs")] {
+    for (name, other) in
+        [("TFJob", "MXJob"), ("tfjob", "mxjob"), ("tfReplicaSpecs", "mxReplicaSpecs")]
+    {
         assert!(crd.contains(name));
         crd = crd.replace(name, other);
     }
@@ -174,13 +254,19 @@ fn fit(rules: &[&str], crd: &Path) {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-/// The messages of what lint finds with these options and not without them in a rule that is in force with the others of its folder.
+/// The messages of what lint finds with these options and not without them in a rule that is in
+/// force with the others of its folder.
 pub(crate) fn contradictions(rule: &Path, options: &[&str]) -> BTreeSet<String> {
     let findings = |options: &[&str]| {
         let folder = rule.parent().unwrap();
-        let output = fieldward().args(["rules", "lint", "-o", "json"]).arg(folder).args(options).output().unwrap();
-        let report: Value =
-            serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        let output = fieldward()
+            .args(["rules", "lint", "-o", "json"])
+            .arg(folder)
+            .args(options)
+            .output()
+            .unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
         let of_rule = |found: &&Value| found["file"].as_str().unwrap() == rule.to_str().unwrap();
         let texts = |list: &str| {
             let messages = report[list].as_array().unwrap().iter().filter(of_rule);
@@ -196,11 +282,20 @@ pub(crate) fn contradictions(rule: &Path, options: &[&str]) -> BTreeSet<String> 
 
 /// What was found and is not listed, and what is listed and was not found.
 pub(crate) fn differences(rule: &str, found: &BTreeSet<String>) -> Vec<String> {
-    let is_it =
-        |message: &str, start: &str, why: &str| message.starts_with(start) && (why != SMALL || message.contains(" in `equality` say"));
-    let listed: Vec<(&str, &str)> = EXPECTED.iter().filter(|(name, ..)| *name == rule).map(|(_, start, why)| (*start, *why)).collect();
-    let unlisted = found.iter().filter(|message| !listed.iter().any(|(start, why)| is_it(message, start, why)));
-    let gone = listed.iter().filter(|(start, why)| !found.iter().any(|message| is_it(message, start, why)));
+    let is_it = |message: &str, start: &str, why: &str| {
+        message.starts_with(start) && (why != SMALL || message.contains(" in `equality` say"))
+    };
+    let listed: Vec<(&str, &str)> = EXPECTED
+        .iter()
+        .filter(|(name, ..)| *name == rule)
+        .map(|(_, start, why)| (*start, *why))
+        .collect();
+    let unlisted = found
+        .iter()
+        .filter(|message| !listed.iter().any(|(start, why)| is_it(message, start, why)));
+    let gone = listed
+        .iter()
+        .filter(|(start, why)| !found.iter().any(|message| is_it(message, start, why)));
     let gone = gone.map(|(start, _)| format!("{rule}: listed, and no longer found: {start}"));
     unlisted.map(|message| format!("{rule}: {message}")).chain(gone).collect()
 }

@@ -1,7 +1,7 @@
 //! What typed clients make of each way to spell an object: the rules let it pass, and nothing else.
 //!
-//! tests/controllers/NAME/spellings.json is what the program in tests/controllers/NAME/spellings found in the controller's Go types; the tier
-//! `controllers` checks that it still does.
+//! tests/controllers/NAME/spellings.json is what the program in tests/controllers/NAME/spellings
+//! found in the controller's Go types; the tier `controllers` checks that it still does.
 
 use fieldward::engine::{Builtin, Document, RuleSet, admit};
 use libtest_mimic::Trial;
@@ -60,7 +60,8 @@ const VOLCANO: Rewriting = Rewriting {
         }
     },
     mutable: [&["/spec/tasks/0/replicas"], &["/spec/maxRetry"]],
-    // Volcano's schema refuses the empty list and the empty name that are sent, and the null that is written.
+    // Volcano's schema refuses the empty list and the empty name that are sent, and the null that
+    // is written.
     never: &[
         "/spec/tasks",
         "/spec/tasks/0/name",
@@ -100,7 +101,11 @@ const REWRITINGS: &[Rewriting] = &[
     TFJOB,
     Rewriting { name: "cci-tfjob", rule: Some("deploy/rules/cci/tfjob.yaml"), ..TFJOB },
     PYTORCHJOB,
-    Rewriting { name: "cci-pytorchjob", rule: Some("deploy/rules/cci/pytorchjob.yaml"), ..PYTORCHJOB },
+    Rewriting {
+        name: "cci-pytorchjob",
+        rule: Some("deploy/rules/cci/pytorchjob.yaml"),
+        ..PYTORCHJOB
+    },
     Rewriting {
         name: "jobset",
         spellings: "jobset/spellings.json",
@@ -108,7 +113,11 @@ const REWRITINGS: &[Rewriting] = &[
         resource: ["jobset.x-k8s.io", "v1alpha2", "jobsets", "JobSet"],
         change: |set| directed(set, "/spec/replicatedJobs/0/template/spec/template/spec"),
         // JobSet's own webhook refuses what the defaults make of these.
-        never: &["/spec/replicatedJobs", "/spec/replicatedJobs/0/groupName", "/spec/replicatedJobs/0/replicas"],
+        never: &[
+            "/spec/replicatedJobs",
+            "/spec/replicatedJobs/0/groupName",
+            "/spec/replicatedJobs/0/replicas",
+        ],
         ..TFJOB
     },
     Rewriting {
@@ -173,7 +182,8 @@ fn directed(job: &mut Value, spec: &str) {
 fn patched(job: &mut Value) {
     let spec = json!({"nodeSelector": {"pool": "gpu"}});
     let jobs = json!([{"name": "node", "template": {"spec": {"template": {"spec": spec}}}}]);
-    let patch = json!({"manager": "kueue.x-k8s.io/manager", "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": jobs}}}});
+    let patch = json!({"manager": "kueue.x-k8s.io/manager",
+        "trainingRuntimeSpec": {"template": {"spec": {"replicatedJobs": jobs}}}});
     let patches = &mut job["spec"]["runtimePatches"];
     if patches.is_null() {
         *patches = json!([]);
@@ -202,7 +212,10 @@ fn the_controller_may_respell(rewriting: &Rewriting) {
         (rewriting.service_account, spelling.sent_in(base), written)
     });
     let denied: Vec<_> = denied.iter().filter(|(_, fields)| !fields.is_empty()).collect();
-    assert!(denied.iter().map(|(at, _)| at.as_str()).eq(rewriting.never.iter().copied()), "{denied:#?}");
+    assert!(
+        denied.iter().map(|(at, _)| at.as_str()).eq(rewriting.never.iter().copied()),
+        "{denied:#?}"
+    );
 }
 
 fn a_user_may_not_write_the_same(rewriting: &Rewriting) {
@@ -221,8 +234,10 @@ fn nobody_may_change_the_value(rewriting: &Rewriting) {
         let judged = rewriting.judged(|base, spelling| (who, spelling.sent_in(base), base.clone()));
         let (base, spellings) = read(rewriting.spellings);
         for ((at, fields), spelling) in judged.iter().zip(&spellings) {
-            let mutable = rewriting.mutable[0].contains(&at.as_str()) || more.contains(&at.as_str());
-            let changed = spelling.sent.as_ref().is_some_and(is_zero) && base.pointer(at).is_some_and(|value| !is_zero(value));
+            let mutable =
+                rewriting.mutable[0].contains(&at.as_str()) || more.contains(&at.as_str());
+            let changed = spelling.sent.as_ref().is_some_and(is_zero)
+                && base.pointer(at).is_some_and(|value| !is_zero(value));
             if changed && !mutable {
                 assert!(!fields.is_empty(), "{who} may change {at}");
             }
@@ -240,9 +255,16 @@ fn is_zero(value: &Value) -> bool {
 }
 
 impl Rewriting {
-    /// The fields that the rule names in the update made of each spelling: none of them says that it is allowed.
-    fn judged<'a>(&self, update: impl Fn(&Value, &Spelling) -> (&'a str, Value, Value)) -> Vec<(String, Vec<String>)> {
-        let document = |path: &str| Document { origin: path.to_owned(), text: std::fs::read_to_string(root().join(path)).unwrap() };
+    /// The fields that the rule names in the update made of each spelling: none of them says that
+    /// it is allowed.
+    fn judged<'a>(
+        &self,
+        update: impl Fn(&Value, &Spelling) -> (&'a str, Value, Value),
+    ) -> Vec<(String, Vec<String>)> {
+        let document = |path: &str| Document {
+            origin: path.to_owned(),
+            text: std::fs::read_to_string(root().join(path)).unwrap(),
+        };
         let documents: Vec<Document> = self.rule.map(document).into_iter().collect();
         let rules = RuleSet::load(Builtin::Included, &documents).unwrap();
         let (base, spellings) = read(self.spellings);
@@ -296,7 +318,10 @@ pub(crate) fn read(file: &str) -> (Value, Vec<Spelling>) {
         written: found.get("written").cloned(),
         refused: found.get("refused").is_some(),
     };
-    (document["base"].clone(), document["spellings"].as_array().unwrap().iter().map(spelling).collect())
+    (
+        document["base"].clone(),
+        document["spellings"].as_array().unwrap().iter().map(spelling).collect(),
+    )
 }
 
 /// A copy in which the value at a pointer is another one, or is left out.

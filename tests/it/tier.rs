@@ -48,13 +48,24 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 fn the_environment_selects_it() {
     let listed = |tier: &str| {
-        let output = Command::new(env::current_exe().unwrap()).arg("--list").env("FIELDWARD_TIER", tier).output().unwrap();
-        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+        let output = Command::new(env::current_exe().unwrap())
+            .arg("--list")
+            .env("FIELDWARD_TIER", tier)
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
     };
     for (name, _) in NAMED {
         let (code, trials, _) = listed(name);
         assert_eq!(code, Some(0));
-        assert!(!trials.is_empty() && trials.lines().all(|line| line.starts_with(name)), "{trials}");
+        assert!(
+            !trials.is_empty() && trials.lines().all(|line| line.starts_with(name)),
+            "{trials}"
+        );
     }
     let (code, trials, error) = listed("controler");
     assert_eq!((code, trials.as_str()), (Some(2), ""));

@@ -1,7 +1,8 @@
 //! The cluster trials on each minor version of Kubernetes that README lists.
 //!
-//! `FIELDWARD_TIER=versions cargo test --locked --test it` runs them, one version after the other. kube-apiserver and
-//! kube-controller-manager are those of the version; etcd and kubectl are those of tests/control-plane.
+//! `FIELDWARD_TIER=versions cargo test --locked --test it` runs them, one version after the other.
+//! kube-apiserver and kube-controller-manager are those of the version; etcd and kubectl are those
+//! of tests/control-plane.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,7 +38,9 @@ const fn older(folder: &'static str, name: &'static str) -> Pins {
 pub(crate) fn trials() -> Vec<Trial> {
     let older = OLDER.into_iter().map(|pins| {
         let name = format!("versions::{}", pins.name.trim_start_matches("kubernetes-"));
-        Trial::ignorable_test(name, move || completion(built(&pins).map(|programs| run_cluster_trials(Some(&programs)))))
+        Trial::ignorable_test(name, move || {
+            completion(built(&pins).map(|programs| run_cluster_trials(Some(&programs))))
+        })
     });
     let current = Trial::test(format!("versions::{}", minor(&PINS)), || {
         run_cluster_trials(None);
@@ -54,22 +57,34 @@ pub(crate) fn checks() -> Vec<Trial> {
             Ok(())
         })
     };
-    vec![trial("every_pinned_version_is_run", every_pinned_version_is_run), trial("readme_lists_the_versions", readme_lists_the_versions)]
+    vec![
+        trial("every_pinned_version_is_run", every_pinned_version_is_run),
+        trial("readme_lists_the_versions", readme_lists_the_versions),
+    ]
 }
 
 /// The folder with the programs of a version, built if they are not there.
 fn built(pins: &Pins) -> Result<PathBuf, Lacking> {
-    let missing = || PROGRAMS.into_iter().filter(|(name, _)| !pins.built().join(name).is_file()).collect::<Vec<_>>();
+    let missing = || {
+        PROGRAMS
+            .into_iter()
+            .filter(|(name, _)| !pins.built().join(name).is_file())
+            .collect::<Vec<_>>()
+    };
     if !missing().is_empty() {
         if !go::is_there() {
-            return Err(Lacking(format!("no kube-apiserver {}: install Go to have the tests build it", minor(pins))));
+            return Err(Lacking(format!(
+                "no kube-apiserver {}: install Go to have the tests build it",
+                minor(pins)
+            )));
         }
         pins.build(missing, &[&format!("-ldflags={}", linker_flags(pins))]);
     }
     Ok(pins.built())
 }
 
-/// Runs the cluster trials in a process of their own, with programs from that folder instead of those of tests/control-plane.
+/// Runs the cluster trials in a process of their own, with programs from that folder instead of
+/// those of tests/control-plane.
 fn run_cluster_trials(programs: Option<&Path>) {
     // Each run takes all processors.
     static RUNNING: Mutex<()> = Mutex::new(());
@@ -89,15 +104,28 @@ fn minor(pins: &Pins) -> String {
 
 fn every_pinned_version_is_run() {
     let folder = root().join("tests/control-plane/versions");
-    let pinned: Vec<PathBuf> = files(&folder, &["mod"]).iter().map(|path| path.parent().unwrap().to_owned()).collect();
-    let run: Vec<PathBuf> = OLDER.iter().map(|pins| root().join("tests").join(pins.folder)).collect();
+    let pinned: Vec<PathBuf> =
+        files(&folder, &["mod"]).iter().map(|path| path.parent().unwrap().to_owned()).collect();
+    let run: Vec<PathBuf> =
+        OLDER.iter().map(|pins| root().join("tests").join(pins.folder)).collect();
     assert_eq!(pinned, run);
     for pins in &OLDER {
-        assert!(pins.folder.ends_with(&format!("/{}", minor(pins))), "{} pins {}", pins.folder, pins.version_of(KUBERNETES));
-        let text = std::fs::read_to_string(root().join("tests").join(pins.folder).join("go.mod")).unwrap();
+        assert!(
+            pins.folder.ends_with(&format!("/{}", minor(pins))),
+            "{} pins {}",
+            pins.folder,
+            pins.version_of(KUBERNETES)
+        );
+        let text =
+            std::fs::read_to_string(root().join("tests").join(pins.folder).join("go.mod")).unwrap();
         let staging = format!(" v0.{}", pins.version_of(KUBERNETES).trim_start_matches("v1."));
-        let replaced: Vec<&str> = text.lines().filter(|line| line.starts_with("replace ")).collect();
-        assert!(replaced.len() > 20 && replaced.iter().all(|line| line.ends_with(&staging)), "{}", pins.folder);
+        let replaced: Vec<&str> =
+            text.lines().filter(|line| line.starts_with("replace ")).collect();
+        assert!(
+            replaced.len() > 20 && replaced.iter().all(|line| line.ends_with(&staging)),
+            "{}",
+            pins.folder
+        );
     }
 }
 

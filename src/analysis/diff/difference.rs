@@ -109,7 +109,10 @@ impl Difference {
     /// The same at the widest class instead of a narrower one.
     pub(crate) fn moved(&self, depth: usize, wide: &Step) -> Self {
         let mut moved = self.clone();
-        let (Self::Permission(Permission { path, .. }) | Self::Compared { path, .. }) = &mut moved else { return moved };
+        let (Self::Permission(Permission { path, .. }) | Self::Compared { path, .. }) = &mut moved
+        else {
+            return moved;
+        };
         if let Some(step) = path.get_mut(depth) {
             *step = wide.clone();
         }
@@ -118,7 +121,9 @@ impl Difference {
 
     /// The same, but not for what is named beside it.
     pub(crate) fn of_others(mut self) -> Self {
-        if let Self::Permission(Permission { others, .. }) | Self::Compared { others, .. } = &mut self {
+        if let Self::Permission(Permission { others, .. }) | Self::Compared { others, .. } =
+            &mut self
+        {
             *others = true;
         }
         self

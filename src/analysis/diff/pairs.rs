@@ -7,7 +7,8 @@ use super::difference::Difference;
 use super::scope;
 use crate::engine::{Rule, RuleSet};
 
-/// What `after` decides otherwise than `before`, in the order of the paths, then what concerns the whole rule.
+/// What `after` decides otherwise than `before`, in the order of the paths, then what concerns the
+/// whole rule.
 ///
 /// # Errors
 /// Rules with so many overlapping wildcards that they cannot be compared.
@@ -32,13 +33,17 @@ pub(crate) struct Comparison {
     pub(crate) differences: Vec<Difference>,
 }
 
-/// What differs in each rule of two sets. Of several rules each is compared with the one of its name.
+/// What differs in each rule of two sets. Of several rules each is compared with the one of its
+/// name.
 ///
 /// # Errors
 /// Rules that cannot be compared.
 pub(crate) fn comparisons(before: &RuleSet, after: &RuleSet) -> Result<Vec<Comparison>, InRule> {
     let names = |rules: &RuleSet| -> BTreeSet<String> {
-        rules.rules().flat_map(|rule| rule.resources().iter().flat_map(|one| one.resources.clone())).collect()
+        rules
+            .rules()
+            .flat_map(|rule| rule.resources().iter().flat_map(|one| one.resources.clone()))
+            .collect()
     };
     // Another version may have another name, but not speak of something else.
     let single = before.len() == 1 && after.len() == 1 && !names(before).is_disjoint(&names(after));
@@ -49,8 +54,10 @@ pub(crate) fn comparisons(before: &RuleSet, after: &RuleSet) -> Result<Vec<Compa
     let mut reports = Vec::new();
     for rule in before.rules() {
         let after = partner(rule, after).and_then(|name| after.get(&name));
-        let found =
-            after.map(|after| differences(rule, after)).transpose().map_err(|reason| InRule { rule: rule.name().to_string(), reason })?;
+        let found = after
+            .map(|after| differences(rule, after))
+            .transpose()
+            .map_err(|reason| InRule { rule: rule.name().to_string(), reason })?;
         reports.push(Comparison {
             before: Some(rule.name().to_string()),
             after: after.map(|rule| rule.name().to_string()),
@@ -58,6 +65,10 @@ pub(crate) fn comparisons(before: &RuleSet, after: &RuleSet) -> Result<Vec<Compa
         });
     }
     let added = after.rules().filter(|rule| partner(rule, before).is_none());
-    reports.extend(added.map(|rule| Comparison { before: None, after: Some(rule.name().to_string()), differences: Vec::new() }));
+    reports.extend(added.map(|rule| Comparison {
+        before: None,
+        after: Some(rule.name().to_string()),
+        differences: Vec::new(),
+    }));
     Ok(reports)
 }

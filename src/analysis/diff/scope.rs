@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use super::difference::Difference;
 use crate::analysis::resources::resource_names;
-use crate::engine::{Actions, Effect, FailurePolicy, LabelSelector, Path, Reason, Requesters, ResourceRule, Rule, escape_control};
+use crate::engine::{
+    Actions, Effect, FailurePolicy, LabelSelector, Path, Reason, Requesters, ResourceRule, Rule,
+    escape_control,
+};
 
 /// A part of the document: its name, what is in it, and what stands for nothing.
 type Part = (&'static str, fn(&Rule) -> BTreeSet<String>, &'static str);
@@ -17,8 +20,24 @@ pub(crate) fn compare(before: &Rule, after: &Rule) -> Vec<Difference> {
         ("objectSelector", |rule| selector(rule.object_selector()), "every object"),
         ("matchConditions", conditions, "none"),
         ("validationActions", |rule| actions(rule.actions()), "none"),
-        ("failurePolicy", |rule| one(if rule.failure_policy() == FailurePolicy::Fail { "Fail" } else { "Ignore" }), "none"),
-        ("reason", |rule| one(if rule.reason() == Reason::Forbidden { "Forbidden (403)" } else { "Invalid (422)" }), "none"),
+        (
+            "failurePolicy",
+            |rule| {
+                one(if rule.failure_policy() == FailurePolicy::Fail { "Fail" } else { "Ignore" })
+            },
+            "none",
+        ),
+        (
+            "reason",
+            |rule| {
+                one(if rule.reason() == Reason::Forbidden {
+                    "Forbidden (403)"
+                } else {
+                    "Invalid (422)"
+                })
+            },
+            "none",
+        ),
         ("sensitive", |rule| sensitive(rule.sensitive()), "none"),
         ("exempt", |rule| exempt(rule.exempt()), "nobody"),
     ];
@@ -27,7 +46,11 @@ pub(crate) fn compare(before: &Rule, after: &Rule) -> Vec<Difference> {
         let (before, after) = (of(before), of(after));
         if before != after {
             let text = |part: &BTreeSet<String>| {
-                if part.is_empty() { none.to_owned() } else { part.iter().cloned().collect::<Vec<_>>().join(", ") }
+                if part.is_empty() {
+                    none.to_owned()
+                } else {
+                    part.iter().cloned().collect::<Vec<_>>().join(", ")
+                }
             };
             found.push(Difference::Scope { what, before: text(&before), after: text(&after) });
         }
@@ -42,8 +65,11 @@ fn one(text: &str) -> BTreeSet<String> {
 /// Every combination, without those that a wildcard has in it.
 fn resources(rule: &Rule) -> BTreeSet<String> {
     let single = |resource: &ResourceRule| -> Vec<ResourceRule> {
-        let kinds: Vec<Vec<String>> =
-            if resource.kinds.is_empty() { vec![Vec::new()] } else { resource.kinds.iter().map(|kind| vec![kind.clone()]).collect() };
+        let kinds: Vec<Vec<String>> = if resource.kinds.is_empty() {
+            vec![Vec::new()]
+        } else {
+            resource.kinds.iter().map(|kind| vec![kind.clone()]).collect()
+        };
         let mut all = Vec::new();
         for group in &resource.api_groups {
             for version in &resource.api_versions {
@@ -60,15 +86,24 @@ fn resources(rule: &Rule) -> BTreeSet<String> {
         all
     };
     let all: Vec<ResourceRule> = rule.resources().iter().flat_map(single).collect();
-    let is_in_another = |one: &ResourceRule| all.iter().any(|other| one != other && covers(other, one));
-    all.iter().filter(|one| !is_in_another(one)).flat_map(resource_names).map(|text| escape_control(&text)).collect()
+    let is_in_another =
+        |one: &ResourceRule| all.iter().any(|other| one != other && covers(other, one));
+    all.iter()
+        .filter(|one| !is_in_another(one))
+        .flat_map(resource_names)
+        .map(|text| escape_control(&text))
+        .collect()
 }
 
 fn covers(wide: &ResourceRule, narrow: &ResourceRule) -> bool {
-    let listed = |wide: &[String], narrow: &[String]| wide == narrow || wide.iter().any(|text| text == "*");
+    let listed =
+        |wide: &[String], narrow: &[String]| wide == narrow || wide.iter().any(|text| text == "*");
     let part = |wide: &str, narrow: &str| wide == "*" || wide == narrow;
     let named = wide.resources.iter().zip(&narrow.resources).all(|(wide, narrow)| {
-        let (wide, narrow) = (wide.split_once('/').unwrap_or((wide, "")), narrow.split_once('/').unwrap_or((narrow, "")));
+        let (wide, narrow) = (
+            wide.split_once('/').unwrap_or((wide, "")),
+            narrow.split_once('/').unwrap_or((narrow, "")),
+        );
         part(wide.0, narrow.0) && part(wide.1, narrow.1)
     });
     listed(&wide.api_groups, &narrow.api_groups)
@@ -79,7 +114,10 @@ fn covers(wide: &ResourceRule, narrow: &ResourceRule) -> bool {
 
 /// What a selector asks for, all of which must hold.
 pub(crate) fn selector(selector: &LabelSelector) -> BTreeSet<String> {
-    let labels = selector.match_labels.iter().map(|(key, value)| escape_control(&format!("{key} in ({value})")));
+    let labels = selector
+        .match_labels
+        .iter()
+        .map(|(key, value)| escape_control(&format!("{key} in ({value})")));
     let expressions = selector.match_expressions.iter().map(|expression| {
         let values: BTreeSet<&String> = expression.values.iter().collect();
         let values = values.into_iter().cloned().collect::<Vec<_>>().join(", ");
@@ -127,7 +165,16 @@ fn sensitive(paths: &[Path]) -> BTreeSet<String> {
 }
 
 fn exempt(exempt: &Requesters) -> BTreeSet<String> {
-    let account = |account: &String| format!("system:serviceaccount:{}", account.replacen('/', ":", 1));
-    let users = exempt.users.iter().cloned().chain(exempt.service_accounts.iter().map(account)).map(|name| format!("user {name}"));
-    users.chain(exempt.groups.iter().map(|name| format!("group {name}"))).map(|text| escape_control(&text)).collect()
+    let account =
+        |account: &String| format!("system:serviceaccount:{}", account.replacen('/', ":", 1));
+    let users = exempt
+        .users
+        .iter()
+        .cloned()
+        .chain(exempt.service_accounts.iter().map(account))
+        .map(|name| format!("user {name}"));
+    users
+        .chain(exempt.groups.iter().map(|name| format!("group {name}")))
+        .map(|text| escape_control(&text))
+        .collect()
 }

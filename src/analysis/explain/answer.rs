@@ -22,7 +22,8 @@ pub enum MayChange {
 pub(crate) struct Answer<'r> {
     pub(crate) rule: &'r Rule,
     pub(crate) may_change: MayChange,
-    /// Which updates the rule judges at all, all of which must hold; nothing: every one of its resources.
+    /// Which updates the rule judges at all, all of which must hold; nothing: every one of its
+    /// resources.
     pub(crate) only_where: Vec<String>,
     /// Whether the API server writes it, so that entries say nothing.
     is_owned: bool,
@@ -82,10 +83,14 @@ pub enum Cases {
     All,
 }
 
-/// What a rule says of the five changes that its entries can permit, at a location whose parents both objects have.
+/// What a rule says of the five changes that its entries can permit, at a location whose parents
+/// both objects have.
 pub fn cases(rule: &Rule, steps: &[Step]) -> [(&'static str, Cases); 5] {
     let answer = Answer::of(rule, steps, None);
-    let of = |change: Change| match (answer.formula(change, Bound::Certain), answer.formula(change, Bound::Possible)) {
+    let of = |change: Change| match (
+        answer.formula(change, Bound::Certain),
+        answer.formula(change, Bound::Possible),
+    ) {
         (certain, _) if certain.is_always() && answer.labels.is_empty() => Cases::All,
         (_, possible) if possible.is_never() => Cases::Never,
         _ => Cases::Some,
@@ -106,17 +111,24 @@ enum Bound {
 
 impl<'r> Answer<'r> {
     pub(crate) fn of(rule: &'r Rule, steps: &[Step], requester: Option<&Requester<'_>>) -> Self {
-        let entries: Vec<Entry> =
-            rule.entries().chain(rule.lifecycle_entries()).filter_map(|entry| for_requester(entry, requester)).collect();
-        let is_protected = rule.protected_labels().any(|label| is_below(steps, &["metadata", "labels", label]));
+        let entries: Vec<Entry> = rule
+            .entries()
+            .chain(rule.lifecycle_entries())
+            .filter_map(|entry| for_requester(entry, requester))
+            .collect();
+        let is_protected =
+            rule.protected_labels().any(|label| is_below(steps, &["metadata", "labels", label]));
         let is_owned = OWNED.iter().any(|field| is_below(steps, &["metadata", field]));
         let labels: Vec<String> = rule
             .protected_labels()
-            .filter(|label| !is_protected && !steps.is_empty() && meets(steps, &["metadata", "labels", label]))
+            .filter(|label| {
+                !is_protected && !steps.is_empty() && meets(steps, &["metadata", "labels", label])
+            })
             .map(str::to_owned)
             .collect();
-        let permits =
-            |covers: fn(&Step, &Step) -> bool| if is_protected { Permits::default() } else { Permits::of(&entries, steps, covers) };
+        let permits = |covers: fn(&Step, &Step) -> bool| {
+            if is_protected { Permits::default() } else { Permits::of(&entries, steps, covers) }
+        };
         let mut certain = permits(Step::within);
         if steps.len() > 2 && !labels.is_empty() {
             certain = Permits::default();
@@ -127,16 +139,23 @@ impl<'r> Answer<'r> {
         }
         let all = || rule.entries().chain(rule.lifecycle_entries());
         let is_theirs = |entry: &Entry| for_requester(entry, requester).is_some();
-        let mut related: Vec<Related> = all().filter(|entry| is_theirs(entry)).filter_map(|entry| Related::of(entry, steps)).collect();
-        let for_others = all().filter(|entry| entry.line.is_some() && !is_theirs(entry)).filter_map(|entry| Related::of(entry, steps));
-        let for_others: Vec<String> = for_others.map(|related| for_others_text(&related.entry)).collect();
+        let mut related: Vec<Related> = all()
+            .filter(|entry| is_theirs(entry))
+            .filter_map(|entry| Related::of(entry, steps))
+            .collect();
+        let for_others = all()
+            .filter(|entry| entry.line.is_some() && !is_theirs(entry))
+            .filter_map(|entry| Related::of(entry, steps));
+        let for_others: Vec<String> =
+            for_others.map(|related| for_others_text(&related.entry)).collect();
         related.sort_by_key(|related| related.relation);
         let mut answer = Self {
             rule,
             may_change: MayChange::No,
             only_where: only_where(rule),
             is_owned,
-            is_exempt: requester.is_some_and(|requester| rule.exempt().contains(requester.user, requester.groups)),
+            is_exempt: requester
+                .is_some_and(|requester| rule.exempt().contains(requester.user, requester.groups)),
             is_narrowed: requester.is_some(),
             notes: for_others,
             certain,
@@ -158,13 +177,20 @@ impl<'r> Answer<'r> {
     fn judged(&self, rule: &Rule, steps: &[Step]) -> MayChange {
         let is_below = self.entries.iter().any(|related| related.relation == Relation::Below);
         let is_certain = |change: &Change| self.formula(*change, Bound::Certain).is_always();
-        let is_keyed =
-            || rule.declarations().any(|declared| matches!(declared.equal, Equal::Key(_)) && is_at_or_below(declared.path.steps(), steps));
+        let is_keyed = || {
+            rule.declarations().any(|declared| {
+                matches!(declared.equal, Equal::Key(_))
+                    && is_at_or_below(declared.path.steps(), steps)
+            })
+        };
         let is_whole = self.labels.is_empty() && (is_certain(&Change::Replace) || !is_keyed());
         let is_swapped = self.pairing.as_ref().is_some_and(|pairing| !pairing.swap.is_never());
         if !steps.is_empty() && is_whole && Change::VERBS.iter().all(is_certain) {
             MayChange::Yes
-        } else if is_below || is_swapped || self.possible.named().iter().any(|(_, formula)| !formula.is_never()) {
+        } else if is_below
+            || is_swapped
+            || self.possible.named().iter().any(|(_, formula)| !formula.is_never())
+        {
             MayChange::Partly
         } else {
             MayChange::No
@@ -178,22 +204,36 @@ impl<'r> Answer<'r> {
         }
         if is_protected {
             self.may_change = MayChange::No;
-            self.notes.push("protected, since the objectSelector names this label: an update could else leave the rule".to_owned());
+            self.notes.push(
+                "protected, since the objectSelector names this label: an update could \
+                             else leave the rule"
+                    .to_owned(),
+            );
         }
         if !self.labels.is_empty() {
-            let labels = self.labels.iter().map(|label| format!("`{}`", escape_control(label))).collect::<Vec<_>>().join(", ");
-            self.notes
-                .push(format!("protected labels, since the objectSelector names them: {labels}; an update could else leave the rule"));
+            let labels = self
+                .labels
+                .iter()
+                .map(|label| format!("`{}`", escape_control(label)))
+                .collect::<Vec<_>>()
+                .join(", ");
+            self.notes.push(format!(
+                "protected labels, since the objectSelector names them: {labels}; an \
+                               update could else leave the rule"
+            ));
         }
         if let Some(pairing) = &self.pairing {
             self.notes.push(pairing.note());
         }
         if meets(steps, &["metadata", "finalizers"]) && !steps.is_empty() {
             self.may_change = self.may_change.max(MayChange::Partly);
-            self.notes.push("while the object is being deleted, anybody may take finalizers away".to_owned());
+            self.notes.push(
+                "while the object is being deleted, anybody may take finalizers away".to_owned(),
+            );
         }
         let hidden = |path: &crate::engine::Path| {
-            path.steps().len() <= steps.len() && path.steps().iter().zip(steps).all(|(one, two)| one.meets(two))
+            path.steps().len() <= steps.len()
+                && path.steps().iter().zip(steps).all(|(one, two)| one.meets(two))
         };
         if self.rule.sensitive().iter().any(hidden) {
             self.notes.push("sensitive: its values are never shown".to_owned());
@@ -201,7 +241,9 @@ impl<'r> Answer<'r> {
         let exempt = self.rule.exempt();
         if self.is_exempt {
             self.may_change = MayChange::Yes;
-            self.notes.push("this requester is exempt and may change anything, which is recorded".to_owned());
+            self.notes.push(
+                "this requester is exempt and may change anything, which is recorded".to_owned(),
+            );
         } else if requester.is_none() && *exempt != Requesters::default() {
             self.notes.push(format!("exempt, so they may change anything: {}", who(exempt)));
         }
@@ -227,22 +269,26 @@ impl<'r> Answer<'r> {
         }
     }
 
-    /// Changes that are permitted in the same cases, and these cases; in the order of the documentation.
+    /// Changes that are permitted in the same cases, and these cases; in the order of the
+    /// documentation.
     pub(crate) fn permitted(&self) -> Vec<(Vec<&'static str>, String)> {
         let mut found: Vec<(Vec<&'static str>, String)> = Vec::new();
         let mut add = |change: Change, instead: &[Change]| {
-            let (certain, possible) = (self.formula(change, Bound::Certain), self.formula(change, Bound::Possible));
-            let is_said = instead
-                .iter()
-                .any(|other| self.formula(*other, Bound::Certain) == certain && self.formula(*other, Bound::Possible) == possible);
+            let (certain, possible) =
+                (self.formula(change, Bound::Certain), self.formula(change, Bound::Possible));
+            let is_said = instead.iter().any(|other| {
+                self.formula(*other, Bound::Certain) == certain
+                    && self.formula(*other, Bound::Possible) == possible
+            });
             if possible.is_never() || is_said || self.is_owned {
                 return;
             }
             let mut cases = match (&self.pairing, certain == possible, certain.is_never()) {
                 (_, true, _) => certain.to_string(),
-                (Some(pairing), ..) if pairing.is_exact => {
-                    pairing.cases(change, if change == Change::Modify { &self.possible.modify } else { possible })
-                }
+                (Some(pairing), ..) if pairing.is_exact => pairing.cases(
+                    change,
+                    if change == Change::Modify { &self.possible.modify } else { possible },
+                ),
                 (_, _, true) => format!("{possible}; only some of these locations"),
                 (_, _, false) => format!("{certain}; at some of these locations {possible}"),
             };
@@ -298,7 +344,9 @@ fn for_requester(entry: &Entry, requester: Option<&Requester<'_>>) -> Option<Ent
 impl Related {
     fn of(entry: &Entry, steps: &[Step]) -> Option<Self> {
         let path = entry.path.steps();
-        let pairs = |relation: fn(&Step, &Step) -> bool| steps.iter().zip(path).all(|(at, own)| relation(at, own));
+        let pairs = |relation: fn(&Step, &Step) -> bool| {
+            steps.iter().zip(path).all(|(at, own)| relation(at, own))
+        };
         let relation = match path.len() <= steps.len() {
             true if pairs(Step::within) => Relation::Covers,
             true if pairs(Step::meets) => Relation::CoversSome,
@@ -311,14 +359,23 @@ impl Related {
 }
 
 fn compared(rule: &Rule, steps: &[Step]) -> Vec<String> {
-    let reaches = |path: &[Step]| (path.len() <= steps.len() || steps.is_empty()) && path.iter().zip(steps).all(|(own, at)| own.meets(at));
+    let reaches = |path: &[Step]| {
+        (path.len() <= steps.len() || steps.is_empty())
+            && path.iter().zip(steps).all(|(own, at)| own.meets(at))
+    };
     let declared = rule.declarations().filter(|declared| reaches(declared.path.steps()));
-    declared.map(|declared| format!("{}: {}", escape_control(&declared.path.to_string()), words(&declared.equal))).collect()
+    declared
+        .map(|declared| {
+            format!("{}: {}", escape_control(&declared.path.to_string()), words(&declared.equal))
+        })
+        .collect()
 }
 
 /// The entries that have most of the way in common; all of them if none has any.
 fn nearby(rule: &Rule, steps: &[Step]) -> Vec<String> {
-    let common = |entry: &&Entry| entry.path.steps().iter().zip(steps).take_while(|(own, at)| own.meets(at)).count();
+    let common = |entry: &&Entry| {
+        entry.path.steps().iter().zip(steps).take_while(|(own, at)| own.meets(at)).count()
+    };
     let most = rule.present_entries().map(|entry| common(&entry)).max().unwrap_or_default();
     let mut paths: Vec<String> = Vec::new();
     for entry in rule.present_entries().filter(|entry| common(entry) == most) {
@@ -335,7 +392,9 @@ fn is_at_or_below(path: &[Step], steps: &[Step]) -> bool {
 }
 
 fn is_below(steps: &[Step], names: &[&str]) -> bool {
-    steps.len() >= names.len() && meets(steps, names) && steps.iter().zip(names).all(|(step, _)| matches!(step, Step::Name(_)))
+    steps.len() >= names.len()
+        && meets(steps, names)
+        && steps.iter().zip(names).all(|(step, _)| matches!(step, Step::Name(_)))
 }
 
 fn meets(steps: &[Step], names: &[&str]) -> bool {
@@ -344,11 +403,14 @@ fn meets(steps: &[Step], names: &[&str]) -> bool {
 
 /// What the rule's registration asks for besides the resource.
 fn only_where(rule: &Rule) -> Vec<String> {
-    let namespace = selector(rule.namespace_selector()).into_iter().map(|label| format!("the namespace has {label}"));
+    let namespace = selector(rule.namespace_selector())
+        .into_iter()
+        .map(|label| format!("the namespace has {label}"));
     let object = selector(rule.object_selector()).into_iter().collect::<Vec<_>>().join(", ");
     let object = (!object.is_empty()).then(|| format!("the object has, before or after, {object}"));
-    let conditions =
-        rule.conditions().iter().map(|condition| format!("{} ({})", one_line(&condition.expression), escape_control(&condition.name)));
+    let conditions = rule.conditions().iter().map(|condition| {
+        format!("{} ({})", one_line(&condition.expression), escape_control(&condition.name))
+    });
     namespace.chain(object).chain(conditions).collect()
 }
 

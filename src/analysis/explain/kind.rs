@@ -19,16 +19,23 @@ pub(crate) enum NotMeant {
     Several { name: String, all: String },
 }
 
-/// All rules that speak of the kind: `job`, `jobs`, `Job`, `jobs.batch`, `job.v1.batch`, `jobs/scale`; if there is no such kind, the rule of
-/// that name alone. Of several kinds so called it is the one of the rule of that name.
+/// All rules that speak of the kind: `job`, `jobs`, `Job`, `jobs.batch`, `job.v1.batch`,
+/// `jobs/scale`; if there is no such kind, the rule of that name alone. Of several kinds so called
+/// it is the one of the rule of that name.
 pub(crate) fn find<'r>(rules: &'r RuleSet, text: &str) -> Result<Meant<'r>, NotMeant> {
     let name = Name::of(text);
-    let mut speaking: Vec<(&Rule, BTreeSet<String>)> =
-        rules.rules().map(|rule| (rule, resources(rule, |resource| name.means(resource)))).filter(|(_, named)| !named.is_empty()).collect();
+    let mut speaking: Vec<(&Rule, BTreeSet<String>)> = rules
+        .rules()
+        .map(|rule| (rule, resources(rule, |resource| name.means(resource))))
+        .filter(|(_, named)| !named.is_empty())
+        .collect();
     if let Some(rule) = rules.get(text) {
         // A wildcard means everything, so also what is no kind.
         if speaking.iter().flat_map(|(_, named)| named).all(|resource| resource.starts_with('*')) {
-            return Ok(Meant { rules: vec![rule], resources: resources(rule, |_| true).into_iter().collect() });
+            return Ok(Meant {
+                rules: vec![rule],
+                resources: resources(rule, |_| true).into_iter().collect(),
+            });
         }
         let own = resources(rule, |resource| name.means(resource));
         if !own.is_empty() {
@@ -44,10 +51,16 @@ pub(crate) fn find<'r>(rules: &'r RuleSet, text: &str) -> Result<Meant<'r>, NotM
         .filter(|resource| speaking.iter().all(|(_, named)| named.contains(**resource)))
         .map(|resource| (*resource).clone())
         .collect();
-    let groups: BTreeSet<&str> = all.iter().map(|resource| resource.splitn(3, '.').nth(2).unwrap_or_default()).collect();
+    let groups: BTreeSet<&str> =
+        all.iter().map(|resource| resource.splitn(3, '.').nth(2).unwrap_or_default()).collect();
     if all.is_empty() {
-        let known: BTreeSet<String> = rules.rules().flat_map(|rule| resources(rule, |_| true)).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.into_iter().collect::<Vec<_>>().join(", ") };
+        let known: BTreeSet<String> =
+            rules.rules().flat_map(|rule| resources(rule, |_| true)).collect();
+        let known = if known.is_empty() {
+            "none".to_owned()
+        } else {
+            known.into_iter().collect::<Vec<_>>().join(", ")
+        };
         return Err(NotMeant::Unknown { name: escape_control(text), known });
     }
     if common.is_empty() || groups.len() > 1 {
@@ -69,7 +82,11 @@ struct Resource<'r> {
 fn resources<'r>(rule: &'r Rule, wanted: impl Fn(&Resource<'r>) -> bool) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for listed in rule.resources() {
-        for (group, version) in listed.api_groups.iter().flat_map(|group| listed.api_versions.iter().map(move |version| (group, version))) {
+        for (group, version) in listed
+            .api_groups
+            .iter()
+            .flat_map(|group| listed.api_versions.iter().map(move |version| (group, version)))
+        {
             for plural in &listed.resources {
                 let resource = Resource { group, version, plural, kinds: &listed.kinds };
                 if wanted(&resource) {
@@ -98,7 +115,8 @@ impl Name {
     }
 
     fn means(&self, resource: &Resource<'_>) -> bool {
-        let (plural, subresource) = resource.plural.split_once('/').unwrap_or((resource.plural, ""));
+        let (plural, subresource) =
+            resource.plural.split_once('/').unwrap_or((resource.plural, ""));
         let is = |pattern: &str, text: &str| pattern == "*" || pattern == text;
         let is_kind = resource.kinds.iter().any(|kind| kind.to_lowercase() == self.head);
         let is_singular = resource.kinds.is_empty() && singulars(plural).contains(&self.head);
@@ -108,12 +126,16 @@ impl Name {
             Some((version, text)) => is(resource.version, version) && group(text),
             None => resource.group.is_empty() && is(resource.version, &self.rest),
         };
-        named && is(subresource, &self.subresource) && (self.rest.is_empty() || group(&self.rest) || versioned)
+        named
+            && is(subresource, &self.subresource)
+            && (self.rest.is_empty() || group(&self.rest) || versioned)
     }
 }
 
 /// How a resource may be called in the singular, by the plurals that English has.
 fn singulars(plural: &str) -> Vec<String> {
-    let ending = |ending: &str, instead: &str| plural.strip_suffix(ending).map(|stem| format!("{stem}{instead}"));
+    let ending = |ending: &str, instead: &str| {
+        plural.strip_suffix(ending).map(|stem| format!("{stem}{instead}"))
+    };
     [ending("ies", "y"), ending("es", ""), ending("s", "")].into_iter().flatten().collect()
 }

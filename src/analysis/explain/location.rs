@@ -26,7 +26,8 @@ impl Location {
         }
     }
 
-    /// The steps as a rule reads them: a number is an element unless the rule has only members there.
+    /// The steps as a rule reads them: a number is an element unless the rule has only members
+    /// there.
     pub(crate) fn steps(&self, rule: &Rule) -> Vec<Step> {
         let mut steps: Vec<Step> = Vec::new();
         for spot in &self.0 {
@@ -41,15 +42,26 @@ impl Location {
 }
 
 fn number_in(rule: &Rule, above: &[Step], number: &str) -> Step {
-    let paths = rule.entries().map(|entry| &entry.path).chain(rule.equality().iter().map(|entry| &entry.path));
+    let paths = rule
+        .entries()
+        .map(|entry| &entry.path)
+        .chain(rule.equality().iter().map(|entry| &entry.path));
     let next: Vec<&Step> = paths
-        .filter(|path| path.steps().len() > above.len() && path.steps().iter().zip(above).all(|(one, two)| one.meets(two)))
+        .filter(|path| {
+            path.steps().len() > above.len()
+                && path.steps().iter().zip(above).all(|(one, two)| one.meets(two))
+        })
         .filter_map(|path| path.steps().get(above.len()))
         .collect();
-    if !next.is_empty() && next.iter().all(|step| step.is_member()) { Step::Name(number.to_owned()) } else { Step::AnyElement }
+    if !next.is_empty() && next.iter().all(|step| step.is_member()) {
+        Step::Name(number.to_owned())
+    } else {
+        Step::AnyElement
+    }
 }
 
-/// The notation of denials: a key that is no bare segment stands in brackets, quoted only where it must be.
+/// The notation of denials: a key that is no bare segment stands in brackets, quoted only where it
+/// must be.
 fn field(text: &str) -> Option<Vec<Spot>> {
     let mut spots = Vec::new();
     let mut rest = text;
@@ -95,7 +107,9 @@ fn bracket(inside: &str) -> Option<(Spot, &str)> {
     let spot = match key {
         "" => return None,
         "*" => Spot::Step(Step::AnyElement),
-        number if number.bytes().all(|byte| byte.is_ascii_digit()) => Spot::Number(number.to_owned()),
+        number if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Spot::Number(number.to_owned())
+        }
         key => Spot::Step(Step::Name(key.to_owned())),
     };
     Some((spot, after.strip_prefix(']')?))
@@ -126,16 +140,32 @@ mod tests {
     #[test]
     fn fields_of_denials_and_paths_of_rules_are_read() {
         let name = |text: &str| Spot::Step(Step::Name(text.into()));
-        let keyed = |value: &str| Spot::Step(Step::Keyed { key: "name".into(), value: value.into() });
+        let keyed =
+            |value: &str| Spot::Step(Step::Keyed { key: "name".into(), value: value.into() });
         let table = [
-            ("spec.tasks[*].replicas", vec![name("spec"), name("tasks"), Spot::Step(Step::AnyElement), name("replicas")]),
+            (
+                "spec.tasks[*].replicas",
+                vec![name("spec"), name("tasks"), Spot::Step(Step::AnyElement), name("replicas")],
+            ),
             (".spec.x", vec![name("spec"), name("x")]),
-            ("spec.tasks[0].r", vec![name("spec"), name("tasks"), Spot::Number("0".into()), name("r")]),
-            ("metadata.labels[app.kubernetes.io/name]", vec![name("metadata"), name("labels"), name("app.kubernetes.io/name")]),
+            (
+                "spec.tasks[0].r",
+                vec![name("spec"), name("tasks"), Spot::Number("0".into()), name("r")],
+            ),
+            (
+                "metadata.labels[app.kubernetes.io/name]",
+                vec![name("metadata"), name("labels"), name("app.kubernetes.io/name")],
+            ),
             ("t[name=a.b][x/y]", vec![name("t"), keyed("a.b"), name("x/y")]),
-            ("t[name='it''s ]'].r[0]", vec![name("t"), keyed("it's ]"), name("r"), Spot::Number("0".into())]),
+            (
+                "t[name='it''s ]'].r[0]",
+                vec![name("t"), keyed("it's ]"), name("r"), Spot::Number("0".into())],
+            ),
             ("data['a].b[c'][x]", vec![name("data"), name("a].b[c"), name("x")]),
-            ("data['p*'][x/y]", vec![name("data"), Spot::Step(Step::Prefix("p".into())), name("x/y")]),
+            (
+                "data['p*'][x/y]",
+                vec![name("data"), Spot::Step(Step::Prefix("p".into())), name("x/y")],
+            ),
         ];
         for (text, expected) in table {
             assert_eq!(Location::parse(text).map(|location| location.0), Ok(expected), "{text}");

@@ -23,10 +23,18 @@ impl Pairing {
         let key = key(rule, list, element, member)?;
         let any = [list, &[Step::AnyElement]].concat();
         let one = [list, std::slice::from_ref(element)].concat();
-        let swap = Permits::of(entries, &one, Step::meets).clear_container.and(&Permits::of(entries, &any, Step::meets).set_container);
+        let swap = Permits::of(entries, &one, Step::meets)
+            .clear_container
+            .and(&Permits::of(entries, &any, Step::meets).set_container);
         let modify = Permits::of(entries, steps, Step::meets).modify.or(&swap);
         let is_exact = *member == Step::Name(key.clone());
-        Some(Self { is_exact, replace: Permits::of(entries, list, Step::within).replace, swap, modify, key })
+        Some(Self {
+            is_exact,
+            replace: Permits::of(entries, list, Step::within).replace,
+            swap,
+            modify,
+            key,
+        })
     }
 
     /// What is permitted however the list is: where anything is.
@@ -51,24 +59,37 @@ impl Pairing {
     pub(crate) fn cases(&self, change: Change, by_position: &Formula) -> String {
         let always = (!self.replace.is_never()).then(|| self.replace.to_string());
         let is_more = !by_position.is_never() && *by_position != self.replace;
-        let unpaired = is_more.then(|| format!("{by_position}, only while the list cannot be paired by `{}`", escape_control(&self.key)));
-        let is_swap = change == Change::Modify && !self.swap.is_never() && self.swap != self.replace;
-        let swapped = is_swap.then(|| format!("{}, as one element removed and another added", self.swap));
+        let unpaired = is_more.then(|| {
+            format!(
+                "{by_position}, only while the list cannot be paired by `{}`",
+                escape_control(&self.key)
+            )
+        });
+        let is_swap =
+            change == Change::Modify && !self.swap.is_never() && self.swap != self.replace;
+        let swapped =
+            is_swap.then(|| format!("{}, as one element removed and another added", self.swap));
         always.into_iter().chain(unpaired).chain(swapped).collect::<Vec<_>>().join("; ")
     }
 
     pub(crate) fn note(&self) -> String {
         let key = escape_control(&self.key);
-        format!("elements pair by `{key}`: with another `{key}` it is another element, one removed and one added")
+        format!(
+            "elements pair by `{key}`: with another `{key}` it is another element, one removed and \
+             one added"
+        )
     }
 }
 
-/// The key by which the list's elements pair, if the last step leads to it; of several declarations the first listed counts.
+/// The key by which the list's elements pair, if the last step leads to it; of several declarations
+/// the first listed counts.
 fn key(rule: &Rule, list: &[Step], element: &Step, member: &Step) -> Option<String> {
     for declared in rule.declarations() {
         let path = declared.path.steps();
         let Equal::Key(key) = &declared.equal else { continue };
-        let pairs = |holds: fn(&Step, &Step) -> bool| path.len() == list.len() && list.iter().zip(path).all(|(at, own)| holds(at, own));
+        let pairs = |holds: fn(&Step, &Step) -> bool| {
+            path.len() == list.len() && list.iter().zip(path).all(|(at, own)| holds(at, own))
+        };
         let is_element = match element {
             Step::AnyElement => true,
             Step::Keyed { key: own, .. } => own == key,

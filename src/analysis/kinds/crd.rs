@@ -17,20 +17,27 @@ pub enum NotACrd {
     Shape(String),
 }
 
-/// The kinds that a document defines: those of a CRD or of a list of CRDs; none if it is something else.
+/// The kinds that a document defines: those of a CRD or of a list of CRDs; none if it is something
+/// else.
 ///
 /// # Errors
 /// A CRD that cannot be read.
 pub fn in_document(document: &Value) -> Result<Vec<Kind>, NotACrd> {
     let text = |field: &str| document.get(field).and_then(Value::as_str).unwrap_or_default();
-    if let Some(items) = document.get("items").and_then(Value::as_array).filter(|_| text("kind").ends_with("List")) {
-        let kinds: Vec<Vec<Kind>> =
-            items.iter().map(|item| in_document(&named(item, text("kind"), text("apiVersion")))).collect::<Result<_, _>>()?;
+    if let Some(items) =
+        document.get("items").and_then(Value::as_array).filter(|_| text("kind").ends_with("List"))
+    {
+        let kinds: Vec<Vec<Kind>> = items
+            .iter()
+            .map(|item| in_document(&named(item, text("kind"), text("apiVersion"))))
+            .collect::<Result<_, _>>()?;
         return Ok(kinds.concat());
     }
     match (text("kind"), text("apiVersion")) {
         ("CustomResourceDefinition", "apiextensions.k8s.io/v1") => Ok(vec![kind(document)?]),
-        ("CustomResourceDefinition", other) => Err(NotACrd::Version(other.escape_debug().to_string())),
+        ("CustomResourceDefinition", other) => {
+            Err(NotACrd::Version(other.escape_debug().to_string()))
+        }
         _ => Ok(Vec::new()),
     }
 }
@@ -38,7 +45,9 @@ pub fn in_document(document: &Value) -> Result<Vec<Kind>, NotACrd> {
 /// The items of a typed list need not say what they are.
 fn named(item: &Value, list: &str, version: &str) -> Value {
     let mut item = item.clone();
-    if let (Some(members), Some(kind)) = (item.as_object_mut(), list.strip_suffix("List").filter(|kind| !kind.is_empty())) {
+    if let (Some(members), Some(kind)) =
+        (item.as_object_mut(), list.strip_suffix("List").filter(|kind| !kind.is_empty()))
+    {
         members.entry("kind").or_insert_with(|| Value::from(kind));
         members.entry("apiVersion").or_insert_with(|| Value::from(version));
     }
@@ -98,23 +107,34 @@ struct RawScale {
 }
 
 fn kind(document: &Value) -> Result<Kind, NotACrd> {
-    let RawCrd { spec } = RawCrd::deserialize(document).map_err(|error| NotACrd::Shape(error.to_string()))?;
+    let RawCrd { spec } =
+        RawCrd::deserialize(document).map_err(|error| NotACrd::Shape(error.to_string()))?;
     let name = spec.names.kind;
     let versions = spec.versions.into_iter().map(|raw| version(raw, &name)).collect();
-    let singular = if spec.names.singular.is_empty() { name.to_lowercase() } else { spec.names.singular };
+    let singular =
+        if spec.names.singular.is_empty() { name.to_lowercase() } else { spec.names.singular };
     let scope = if spec.scope == "Cluster" { Scope::Cluster } else { Scope::Namespaced };
     Ok(Kind { group: spec.group, plural: spec.names.plural, singular, scope, versions, name })
 }
 
 fn version(raw: RawVersion, kind: &str) -> Version {
     let schema = Schema::of_objects(raw.schema.objects.as_ref(), &Map::new());
-    let status = raw.subresources.status.map(|_| Subresource { name: "status".to_owned(), kind: kind.to_owned(), replicas: None });
+    let status = raw.subresources.status.map(|_| Subresource {
+        name: "status".to_owned(),
+        kind: kind.to_owned(),
+        replicas: None,
+    });
     let scale = raw.subresources.scale.map(|scale| {
         let replicas = scale.spec_replicas_path.map(|path| path.trim_start_matches('.').to_owned());
         Subresource { name: "scale".to_owned(), kind: "Scale".to_owned(), replicas }
     });
     let serving = if raw.served { Serving::Served } else { Serving::Withdrawn };
-    Version { name: raw.name, serving, schema, subresources: status.into_iter().chain(scale).collect() }
+    Version {
+        name: raw.name,
+        serving,
+        schema,
+        subresources: status.into_iter().chain(scale).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -124,11 +144,14 @@ mod tests {
 
     fn crd() -> Value {
         json!({
-            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "widgets.example.com"},
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": "widgets.example.com"},
             "spec": {
-                "group": "example.com", "scope": "Namespaced", "names": {"kind": "Widget", "plural": "widgets"},
+                "group": "example.com", "scope": "Namespaced", "names": {"kind": "Widget",
+                    "plural": "widgets"},
                 "versions": [
-                    {"name": "v1", "served": true, "storage": true, "subresources": {"status": {}, "scale": {"specReplicasPath": ".spec.size"}}},
+                    {"name": "v1", "served": true, "storage": true, "subresources": {"status": {},
+                        "scale": {"specReplicasPath": ".spec.size"}}},
                     {"name": "v1beta1", "served": false, "storage": false},
                 ],
             },
@@ -146,16 +169,27 @@ mod tests {
         let served: Vec<&str> = kind.served().map(|version| version.name.as_str()).collect();
         assert_eq!(served, ["v1"]);
         let version = kind.served().next().unwrap();
-        assert_eq!(version.subresource("status").map(|status| status.kind.as_str()), Some("Widget"));
-        assert_eq!(version.subresource("scale").and_then(|scale| scale.replicas.as_deref()), Some("spec.size"));
+        assert_eq!(
+            version.subresource("status").map(|status| status.kind.as_str()),
+            Some("Widget")
+        );
+        assert_eq!(
+            version.subresource("scale").and_then(|scale| scale.replicas.as_deref()),
+            Some("spec.size")
+        );
     }
 
     #[test]
     fn lists_are_looked_into_and_other_documents_passed_over() {
         let mut untyped = crd();
-        untyped.as_object_mut().unwrap().retain(|field, _| field != "kind" && field != "apiVersion");
-        let typed = json!({"kind": "CustomResourceDefinitionList", "apiVersion": "apiextensions.k8s.io/v1", "items": [untyped]});
-        let mixed = json!({"kind": "List", "apiVersion": "v1", "items": [{"kind": "Namespace", "apiVersion": "v1"}, crd(), typed]});
+        untyped
+            .as_object_mut()
+            .unwrap()
+            .retain(|field, _| field != "kind" && field != "apiVersion");
+        let typed = json!({"kind": "CustomResourceDefinitionList",
+            "apiVersion": "apiextensions.k8s.io/v1", "items": [untyped]});
+        let mixed = json!({"kind": "List", "apiVersion": "v1", "items": [{"kind": "Namespace",
+            "apiVersion": "v1"}, crd(), typed]});
         assert_eq!(in_document(&mixed).unwrap().len(), 2);
         assert!(in_document(&json!({"kind": "Namespace", "apiVersion": "v1"})).unwrap().is_empty());
         assert!(in_document(&json!("text")).unwrap().is_empty());
@@ -166,9 +200,16 @@ mod tests {
         let mut old = crd();
         old["apiVersion"] = json!("apiextensions.k8s.io/v1beta1");
         let error = in_document(&old).unwrap_err().to_string();
-        assert_eq!(error, "expected a CustomResourceDefinition of `apiextensions.k8s.io/v1`, found `apiextensions.k8s.io/v1beta1`");
+        assert_eq!(
+            error,
+            "expected a CustomResourceDefinition of `apiextensions.k8s.io/v1`, found \
+             `apiextensions.k8s.io/v1beta1`"
+        );
         let mut broken = crd();
         broken["spec"].as_object_mut().unwrap().remove("names");
-        assert_eq!(in_document(&broken).unwrap_err().to_string(), "not a CustomResourceDefinition: missing field `names`");
+        assert_eq!(
+            in_document(&broken).unwrap_err().to_string(),
+            "not a CustomResourceDefinition: missing field `names`"
+        );
     }
 }

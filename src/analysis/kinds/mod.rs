@@ -1,4 +1,5 @@
-//! The kinds that a cluster serves, and how their objects look. One model, whether a CRD or the API server says so.
+//! The kinds that a cluster serves, and how their objects look. One model, whether a CRD or the API
+//! server says so.
 
 mod crd;
 mod kind;

@@ -10,16 +10,20 @@ pub(crate) fn schema() -> Value {
     json!({
         "type": "object",
         "properties": {
-            "name": text(), "generateName": text(), "namespace": text(), "selfLink": text(), "uid": text(), "resourceVersion": text(),
-            "generation": integer(), "creationTimestamp": text(), "deletionTimestamp": text(), "deletionGracePeriodSeconds": integer(),
+            "name": text(), "generateName": text(), "namespace": text(), "selfLink": text(),
+            "uid": text(), "resourceVersion": text(),
+            "generation": integer(), "creationTimestamp": text(), "deletionTimestamp": text(),
+            "deletionGracePeriodSeconds": integer(),
             "labels": texts(), "annotations": texts(),
             "ownerReferences": {
-                "type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["uid"],
+                "type": "array", "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["uid"],
                 "items": {
                     "type": "object", "required": ["apiVersion", "kind", "name", "uid"],
                     "properties": {
                         "apiVersion": text(), "kind": text(), "name": text(), "uid": text(),
-                        "controller": {"type": "boolean"}, "blockOwnerDeletion": {"type": "boolean"},
+                        "controller": {"type": "boolean"},
+                        "blockOwnerDeletion": {"type": "boolean"},
                     },
                 },
             },
@@ -29,7 +33,8 @@ pub(crate) fn schema() -> Value {
                 "items": {
                     "type": "object",
                     "properties": {
-                        "manager": text(), "operation": text(), "apiVersion": text(), "time": text(), "fieldsType": text(),
+                        "manager": text(), "operation": text(), "apiVersion": text(),
+                        "time": text(), "fieldsType": text(),
                         "fieldsV1": {"type": "object"}, "subresource": text(),
                     },
                 },

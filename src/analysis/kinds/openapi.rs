@@ -23,12 +23,18 @@ pub struct ServedVersion<'a> {
 pub fn kinds<'a>(group: &str, versions: impl IntoIterator<Item = ServedVersion<'a>>) -> Vec<Kind> {
     let mut kinds: BTreeMap<&str, Kind> = BTreeMap::new();
     for version in versions {
-        for resource in version.resources.resources.iter().filter(|resource| !resource.name.contains('/')) {
+        for resource in
+            version.resources.resources.iter().filter(|resource| !resource.name.contains('/'))
+        {
             let kind = kinds.entry(&resource.name).or_insert_with(|| Kind {
                 group: group.to_owned(),
                 name: resource.kind.clone(),
                 plural: resource.name.clone(),
-                singular: if resource.singular_name.is_empty() { resource.kind.to_lowercase() } else { resource.singular_name.clone() },
+                singular: if resource.singular_name.is_empty() {
+                    resource.kind.to_lowercase()
+                } else {
+                    resource.singular_name.clone()
+                },
                 scope: if resource.namespaced { Scope::Namespaced } else { Scope::Cluster },
                 versions: Vec::new(),
             });
@@ -40,8 +46,13 @@ pub fn kinds<'a>(group: &str, versions: impl IntoIterator<Item = ServedVersion<'
 
 fn read(group: &str, version: ServedVersion<'_>, resource: &APIResource) -> Version {
     let nothing = Map::new();
-    let definitions = version.document.and_then(|document| document.pointer("/components/schemas")?.as_object()).unwrap_or(&nothing);
-    let objects = definitions.values().find(|definition| describes(definition, group, version.name, &resource.kind));
+    let definitions = version
+        .document
+        .and_then(|document| document.pointer("/components/schemas")?.as_object())
+        .unwrap_or(&nothing);
+    let objects = definitions
+        .values()
+        .find(|definition| describes(definition, group, version.name, &resource.kind));
     let schema = Schema::of_objects(objects, definitions);
     let mut subresources: Vec<Subresource> = version
         .resources
@@ -89,7 +100,8 @@ mod tests {
                 "other": {"type": "object", "properties": {"spec": {"type": "string"}}},
                 "ours": {
                     "type": "object", "properties": {"spec": {"$ref": "#/components/schemas/spec"}},
-                    "x-kubernetes-group-version-kind": [{"group": "apps", "version": version, "kind": "Deployment"}],
+                    "x-kubernetes-group-version-kind": [{"group": "apps", "version": version,
+                        "kind": "Deployment"}],
                 },
                 "spec": {"type": "object", "properties": {"replicas": {"type": "integer"}}},
             }}})
@@ -106,9 +118,20 @@ mod tests {
         let version = |name, document| ServedVersion { name, resources: &resources, document };
         let kinds = kinds("apps", [version("v1", Some(&document)), version("v2", None)]);
         let [kind] = kinds.as_slice() else { panic!("{kinds:?}") };
-        assert_eq!((kind.plural.as_str(), kind.singular.as_str(), kind.versions.len()), ("deployments", "deployment", 2));
-        let replicas = |version: &Version| version.subresource("scale").and_then(|scale| scale.replicas.clone());
-        assert_eq!(kind.versions.iter().map(replicas).collect::<Vec<_>>(), [Some("spec.replicas".to_owned()), None]);
-        assert!(kind.versions[0].schema.has(&["metadata", "labels"]) && !kind.versions[0].schema.has(&["spec", "selector"]));
+        assert_eq!(
+            (kind.plural.as_str(), kind.singular.as_str(), kind.versions.len()),
+            ("deployments", "deployment", 2)
+        );
+        let replicas = |version: &Version| {
+            version.subresource("scale").and_then(|scale| scale.replicas.clone())
+        };
+        assert_eq!(
+            kind.versions.iter().map(replicas).collect::<Vec<_>>(),
+            [Some("spec.replicas".to_owned()), None]
+        );
+        assert!(
+            kind.versions[0].schema.has(&["metadata", "labels"])
+                && !kind.versions[0].schema.has(&["spec", "selector"])
+        );
     }
 }

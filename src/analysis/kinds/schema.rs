@@ -1,4 +1,5 @@
-//! How the objects of a kind look: the part of `OpenAPI` v3 that Kubernetes uses, with every reference followed.
+//! How the objects of a kind look: the part of `OpenAPI` v3 that Kubernetes uses, with every
+//! reference followed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +7,8 @@ use serde_json::{Map, Value};
 
 use super::object_meta;
 
-/// The schema of a kind's objects: a graph of places, which goes round where a schema contains itself.
+/// The schema of a kind's objects: a graph of places, which goes round where a schema contains
+/// itself.
 #[derive(Debug, Clone)]
 pub struct Schema {
     shapes: Vec<Shape>,
@@ -98,8 +100,8 @@ pub enum Scalar {
 }
 
 impl Schema {
-    /// The schema of objects of a kind: what `value` says, with the metadata that all objects have; `definitions` are what it refers to.
-    /// Without a `value` nothing is known but the metadata.
+    /// The schema of objects of a kind: what `value` says, with the metadata that all objects have;
+    /// `definitions` are what it refers to. Without a `value` nothing is known but the metadata.
     pub fn of_objects(value: Option<&Value>, definitions: &Map<String, Value>) -> Self {
         let mut reader = Reader { definitions, shapes: Vec::new(), named: BTreeMap::new() };
         let root = reader.place(value.unwrap_or(&Value::Null));
@@ -131,7 +133,8 @@ impl Schema {
     /// Whether it says nothing of any field but those that all objects have.
     pub fn is_silent(&self) -> bool {
         let common = |name: &String| matches!(name.as_str(), "apiVersion" | "kind" | "metadata");
-        matches!(self.shape(self.root), Shape::Object(members) if members.others == Others::Kept && members.named.keys().all(common))
+        matches!(self.shape(self.root), Shape::Object(members) if members.others == Others::Kept
+            && members.named.keys().all(common))
     }
 
     /// Where an object begins.
@@ -195,10 +198,13 @@ impl Reader<'_> {
         let mut parts = Vec::new();
         flatten(value, self.definitions, &mut parts, &mut BTreeSet::new());
         let says = |keyword: &str| parts.iter().find_map(|part| part.get(keyword));
-        let holds = |keyword: &str| parts.iter().any(|part| part.get(keyword) == Some(&Value::Bool(true)));
-        let keeps_unknown = holds("x-kubernetes-preserve-unknown-fields") || holds("x-kubernetes-embedded-resource");
+        let holds =
+            |keyword: &str| parts.iter().any(|part| part.get(keyword) == Some(&Value::Bool(true)));
+        let keeps_unknown = holds("x-kubernetes-preserve-unknown-fields")
+            || holds("x-kubernetes-embedded-resource");
         let format = says("format").and_then(Value::as_str).unwrap_or_default();
-        let is_quantity = format == "quantity" || says("pattern").and_then(Value::as_str).is_some_and(spells_quantities);
+        let is_quantity = format == "quantity"
+            || says("pattern").and_then(Value::as_str).is_some_and(spells_quantities);
         let is_mixed = holds("x-kubernetes-int-or-string") || format == "int-or-string";
         let type_ = says("type").and_then(Value::as_str);
         match type_ {
@@ -213,7 +219,9 @@ impl Reader<'_> {
             Some("array") => self.list(&parts),
             None if says("items").is_some() => self.list(&parts),
             Some("object") => self.object(&parts, keeps_unknown),
-            None if says("properties").is_some() || says("additionalProperties").is_some() => self.object(&parts, keeps_unknown),
+            None if says("properties").is_some() || says("additionalProperties").is_some() => {
+                self.object(&parts, keeps_unknown)
+            }
             _ => Shape::Anything,
         }
     }
@@ -224,7 +232,13 @@ impl Reader<'_> {
             Some("set") => Pairing::Membership,
             Some("map") => {
                 let keys = says("x-kubernetes-list-map-keys").and_then(Value::as_array);
-                Pairing::Keys(keys.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect())
+                Pairing::Keys(
+                    keys.into_iter()
+                        .flatten()
+                        .filter_map(Value::as_str)
+                        .map(str::to_owned)
+                        .collect(),
+                )
             }
             _ => Pairing::Position,
         };
@@ -237,13 +251,17 @@ impl Reader<'_> {
         let mut members = Members::default();
         let mut is_typed = false;
         for part in parts {
-            for (name, property) in part.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            for (name, property) in
+                part.get("properties").and_then(Value::as_object).into_iter().flatten()
+            {
                 is_typed = true;
                 let place = self.place(property);
                 members.named.insert(name.clone(), place);
             }
             let required = part.get("required").and_then(Value::as_array);
-            members.required.extend(required.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+            members.required.extend(
+                required.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned),
+            );
             match part.get("additionalProperties") {
                 Some(Value::Bool(true)) => members.others = Others::Kept,
                 Some(Value::Bool(false)) => is_typed = true,
@@ -259,7 +277,12 @@ impl Reader<'_> {
 }
 
 /// A schema with all that it is composed of by `allOf` and references.
-fn flatten<'x>(value: &'x Value, definitions: &'x Map<String, Value>, parts: &mut Vec<&'x Value>, followed: &mut BTreeSet<&'x str>) {
+fn flatten<'x>(
+    value: &'x Value,
+    definitions: &'x Map<String, Value>,
+    parts: &mut Vec<&'x Value>,
+    followed: &mut BTreeSet<&'x str>,
+) {
     parts.push(value);
     if let Some(name) = reference(value)
         && followed.insert(name)
@@ -279,8 +302,11 @@ fn reference(value: &Value) -> Option<&str> {
 
 /// The name that is all there is to a schema besides words and defaults.
 fn only_reference(value: &Value) -> Option<&str> {
-    let says_more =
-        |value: &Value| value.as_object().is_some_and(|schema| schema.contains_key("properties") || schema.contains_key("type"));
+    let says_more = |value: &Value| {
+        value
+            .as_object()
+            .is_some_and(|schema| schema.contains_key("properties") || schema.contains_key("type"))
+    };
     match value.get("allOf").and_then(Value::as_array).map(Vec::as_slice) {
         Some([only]) if !says_more(value) => reference(only),
         Some(_) => None,
@@ -316,11 +342,15 @@ mod tests {
 
     fn read(spec: &Value) -> Schema {
         let definitions = json!({
-            "io.k8s.apimachinery.pkg.api.resource.Quantity": {"oneOf": [{"type": "string"}, {"type": "number"}]},
-            "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]},
-            "Tree": {"type": "object", "properties": {"children": {"type": "array", "items": {"$ref": "#/components/schemas/Tree"}}}},
+            "io.k8s.apimachinery.pkg.api.resource.Quantity": {"oneOf": [{"type": "string"},
+                {"type": "number"}]},
+            "io.k8s.apimachinery.pkg.util.intstr.IntOrString": {"format": "int-or-string",
+                "oneOf": [{"type": "integer"}, {"type": "string"}]},
+            "Tree": {"type": "object", "properties": {"children": {"type": "array",
+                "items": {"$ref": "#/components/schemas/Tree"}}}},
         });
-        let object = json!({"type": "object", "properties": {"metadata": {"type": "object"}, "spec": spec}});
+        let object =
+            json!({"type": "object", "properties": {"metadata": {"type": "object"}, "spec": spec}});
         Schema::of_objects(Some(&object), definitions.as_object().unwrap())
     }
 
@@ -335,20 +365,34 @@ mod tests {
             (json!({"type": "string", "format": "quantity"}), Scalar::Quantity),
             (json!({"type": "string", "pattern": pattern}), Scalar::Quantity),
             (
-                json!({"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"}, {"type": "string"}], "pattern": pattern}),
+                json!({"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"},
+                    {"type": "string"}], "pattern": pattern}),
                 Scalar::Quantity,
             ),
-            (json!({"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"}, {"type": "string"}]}), Scalar::IntegerOrText),
+            (
+                json!({"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"},
+                    {"type": "string"}]}),
+                Scalar::IntegerOrText,
+            ),
             (json!({"$ref": quantity}), Scalar::Quantity),
-            (json!({"allOf": [{"$ref": quantity}], "description": "some", "default": "1"}), Scalar::Quantity),
-            (json!({"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.util.intstr.IntOrString"}), Scalar::IntegerOrText),
+            (
+                json!({"allOf": [{"$ref": quantity}], "description": "some", "default": "1"}),
+                Scalar::Quantity,
+            ),
+            (
+                json!({"$ref": "#/components/schemas/io.k8s.apimachinery.pkg.util.intstr.IntOrString"}),
+                Scalar::IntegerOrText,
+            ),
             (json!({"type": "integer", "format": "int32"}), Scalar::Integer),
             (json!({"type": "boolean"}), Scalar::Boolean),
             (json!({"type": "number"}), Scalar::Number),
         ];
         for (value, expected) in table {
             let found = read(&value);
-            assert!(matches!(at(&found, &["spec"]), Shape::Scalar(scalar) if *scalar == expected), "{value}");
+            assert!(
+                matches!(at(&found, &["spec"]), Shape::Scalar(scalar) if *scalar == expected),
+                "{value}"
+            );
         }
     }
 
@@ -359,37 +403,70 @@ mod tests {
             (json!({"type": "object", "additionalProperties": false}), Others::Dropped),
             (json!({"type": "object"}), Others::Kept),
             (json!({"type": "object", "additionalProperties": true}), Others::Kept),
-            (json!({"type": "object", "properties": {"a": {}}, "x-kubernetes-preserve-unknown-fields": true}), Others::Kept),
-            (json!({"type": "object", "properties": {"a": {}}, "x-kubernetes-embedded-resource": true}), Others::Kept),
+            (
+                json!({"type": "object", "properties": {"a": {}},
+                    "x-kubernetes-preserve-unknown-fields": true}),
+                Others::Kept,
+            ),
+            (
+                json!({"type": "object", "properties": {"a": {}},
+                    "x-kubernetes-embedded-resource": true}),
+                Others::Kept,
+            ),
         ];
         for (value, expected) in table {
             let found = read(&value);
-            assert!(matches!(at(&found, &["spec"]), Shape::Object(members) if members.others == expected), "{value}");
+            assert!(
+                matches!(at(&found, &["spec"]), Shape::Object(members)
+                    if members.others == expected),
+                "{value}"
+            );
         }
-        assert!(matches!(at(&read(&json!({"x-kubernetes-preserve-unknown-fields": true})), &["spec"]), Shape::Anything));
-        assert!(matches!(at(&read(&json!({"$ref": "#/components/schemas/Unknown"})), &["spec"]), Shape::Anything));
+        assert!(matches!(
+            at(&read(&json!({"x-kubernetes-preserve-unknown-fields": true})), &["spec"]),
+            Shape::Anything
+        ));
+        assert!(matches!(
+            at(&read(&json!({"$ref": "#/components/schemas/Unknown"})), &["spec"]),
+            Shape::Anything
+        ));
     }
 
     #[test]
     fn lists_say_how_they_pair() {
         let table = [
             (json!({"type": "array", "items": {"type": "string"}}), Pairing::Position),
-            (json!({"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "atomic"}), Pairing::Position),
-            (json!({"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"}), Pairing::Membership),
             (
-                json!({"type": "array", "items": {}, "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["a", "b"]}),
+                json!({"type": "array", "items": {"type": "string"},
+                    "x-kubernetes-list-type": "atomic"}),
+                Pairing::Position,
+            ),
+            (
+                json!({"type": "array", "items": {"type": "string"},
+                    "x-kubernetes-list-type": "set"}),
+                Pairing::Membership,
+            ),
+            (
+                json!({"type": "array", "items": {}, "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["a", "b"]}),
                 Pairing::Keys(vec!["a".to_owned(), "b".to_owned()]),
             ),
         ];
         for (value, expected) in table {
             let found = read(&value);
-            assert!(matches!(at(&found, &["spec"]), Shape::List(elements) if elements.pairing == expected), "{value}");
+            assert!(
+                matches!(at(&found, &["spec"]), Shape::List(elements)
+                    if elements.pairing == expected),
+                "{value}"
+            );
         }
     }
 
     #[test]
     fn a_schema_may_contain_itself() {
-        let schema = read(&json!({"allOf": [{"$ref": "#/components/schemas/Tree"}], "description": "a tree"}));
+        let schema = read(
+            &json!({"allOf": [{"$ref": "#/components/schemas/Tree"}], "description": "a tree"}),
+        );
         let deep = ["spec", "children", "[]", "children", "[]", "children"];
         assert!(matches!(at(&schema, &deep), Shape::List(_)));
     }
@@ -397,17 +474,23 @@ mod tests {
     #[test]
     fn parts_add_up() {
         let schema = read(&json!({
-            "allOf": [{"$ref": "#/components/schemas/Tree"}, {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}],
+            "allOf": [{"$ref": "#/components/schemas/Tree"}, {"type": "object",
+                "required": ["name"], "properties": {"name": {"type": "string"}}}],
         }));
         assert!(matches!(at(&schema, &["spec", "children"]), Shape::List(_)));
-        assert!(matches!(at(&schema, &["spec"]), Shape::Object(members) if members.required.contains("name")));
+        assert!(matches!(at(&schema, &["spec"]), Shape::Object(members)
+                if members.required.contains("name")));
     }
 
     #[test]
     fn every_object_has_the_same_metadata() {
         for schema in [read(&json!({})), Schema::of_objects(None, &Map::new())] {
-            assert!(matches!(at(&schema, &["metadata", "labels", "a"]), Shape::Scalar(Scalar::Text)));
-            assert!(matches!(at(&schema, &["metadata"]), Shape::Object(members) if members.others == Others::Dropped));
+            assert!(matches!(
+                at(&schema, &["metadata", "labels", "a"]),
+                Shape::Scalar(Scalar::Text)
+            ));
+            assert!(matches!(at(&schema, &["metadata"]), Shape::Object(members)
+                    if members.others == Others::Dropped));
             assert!(matches!(at(&schema, &["kind"]), Shape::Scalar(Scalar::Text)));
         }
         assert!(Schema::of_objects(None, &Map::new()).is_silent() && !read(&json!({})).is_silent());

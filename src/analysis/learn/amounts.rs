@@ -1,23 +1,48 @@
-//! Where another spelling of one amount is no change: told from the field's name and place, since `1.10` may as well be a version.
+//! Where another spelling of one amount is no change: told from the field's name and place, since
+//! `1.10` may as well be a version.
 
 use crate::engine::{Equal, Step};
 
 /// Maps of quantities.
-const MAPS: [&str; 9] = ["resources", "limits", "requests", "capacity", "allocatable", "allocated", "overhead", "hard", "used"];
+const MAPS: [&str; 9] = [
+    "resources",
+    "limits",
+    "requests",
+    "capacity",
+    "allocatable",
+    "allocated",
+    "overhead",
+    "hard",
+    "used",
+];
 
 /// What a quantity is called.
-const QUANTITIES: [&str; 10] = ["storage", "memory", "cpu", "quantity", "divisor", "capacity", "size", "limit", "request", "threshold"];
+const QUANTITIES: [&str; 10] = [
+    "storage",
+    "memory",
+    "cpu",
+    "quantity",
+    "divisor",
+    "capacity",
+    "size",
+    "limit",
+    "request",
+    "threshold",
+];
 
 /// What a duration is called.
-const DURATIONS: [&str; 8] = ["timeout", "duration", "period", "ttl", "seconds", "interval", "delay", "deadline"];
+const DURATIONS: [&str; 8] =
+    ["timeout", "duration", "period", "ttl", "seconds", "interval", "delay", "deadline"];
 
 /// What comes last in the name of a field that is about such a thing, but is none.
-const OTHERS: [&str; 9] = ["name", "class", "version", "type", "policy", "key", "id", "mode", "ref"];
+const OTHERS: [&str; 9] =
+    ["name", "class", "version", "type", "policy", "key", "id", "mode", "ref"];
 
 /// Whether a value at a path is what the equality takes it for.
 pub(crate) fn is_amount(path: &[Step], equal: &Equal) -> bool {
     let mut names = path.iter().rev().skip_while(|step| **step == Step::AnyElement);
-    let (last, parent) = (names.next().map(words).unwrap_or_default(), names.next().map(words).unwrap_or_default());
+    let (last, parent) =
+        (names.next().map(words).unwrap_or_default(), names.next().map(words).unwrap_or_default());
     let is_other = last.last().is_some_and(|word| OTHERS.contains(&word.as_str()));
     let is_called = |known: &[&str]| last.iter().any(|word| known.contains(&word.as_str()));
     match equal {
@@ -72,7 +97,11 @@ mod tests {
         ];
         for (path, quantity, duration) in table {
             let path = Path::parse(path).unwrap();
-            assert_eq!([Equal::Quantity, Equal::Duration].map(|equal| is_amount(path.steps(), &equal)), [quantity, duration], "{path}");
+            assert_eq!(
+                [Equal::Quantity, Equal::Duration].map(|equal| is_amount(path.steps(), &equal)),
+                [quantity, duration],
+                "{path}"
+            );
         }
     }
 }

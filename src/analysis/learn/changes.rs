@@ -1,4 +1,5 @@
-//! What changed in one update, at the highest locations that changed as a whole, named by the verb that a rule would need.
+//! What changed in one update, at the highest locations that changed as a whole, named by the verb
+//! that a rule would need.
 
 use std::collections::BTreeMap;
 
@@ -31,9 +32,17 @@ pub(crate) struct Reading {
     pub(crate) equality: bool,
 }
 
-/// All changes of an update. What `is_any` of its map's keys, as the rule will have it, appears and vanishes as a whole.
-pub(crate) fn of(shape: &Shape, reading: Reading, is_any: &dyn Fn(&[Step]) -> bool, old: &Value, new: &Value) -> Vec<Change> {
-    let mut walk = Walk { shape, reading, is_any, path: Vec::new(), is_inside: false, found: Vec::new() };
+/// All changes of an update. What `is_any` of its map's keys, as the rule will have it, appears and
+/// vanishes as a whole.
+pub(crate) fn of(
+    shape: &Shape,
+    reading: Reading,
+    is_any: &dyn Fn(&[Step]) -> bool,
+    old: &Value,
+    new: &Value,
+) -> Vec<Change> {
+    let mut walk =
+        Walk { shape, reading, is_any, path: Vec::new(), is_inside: false, found: Vec::new() };
     walk.pair(Some(old), Some(new));
     walk.found
 }
@@ -43,7 +52,8 @@ struct Walk<'s> {
     reading: Reading,
     is_any: &'s dyn Fn(&[Step]) -> bool,
     path: Vec<Step>,
-    /// In an object that only one side has. What is empty there is meant to be there, not left out by another writer.
+    /// In an object that only one side has. What is empty there is meant to be there, not left out
+    /// by another writer.
     is_inside: bool,
     found: Vec<Change>,
 }
@@ -71,10 +81,14 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether an object may appear and vanish with what is in it: only its members are entries then.
+    /// Whether an object may appear and vanish with what is in it: only its members are entries
+    /// then.
     fn is_on_the_way(&self, value: &Value) -> bool {
         let has_members = value.as_object().is_some_and(|members| !members.is_empty());
-        has_members && self.reading.on_the_way && !(self.is_any)(&self.path) && !self.is_left_out(value)
+        has_members
+            && self.reading.on_the_way
+            && !(self.is_any)(&self.path)
+            && !self.is_left_out(value)
     }
 
     fn is_left_out(&self, value: &Value) -> bool {
@@ -109,9 +123,12 @@ impl Walk<'_> {
             }
             return;
         }
-        let names = |list: &[Value]| list.iter().filter_map(name_of).map(str::to_owned).collect::<Vec<_>>();
+        let names =
+            |list: &[Value]| list.iter().filter_map(name_of).map(str::to_owned).collect::<Vec<_>>();
         let (before, after) = (names(old), names(new));
-        let find = |list: &'_ [Value], name: &str| list.iter().find(|element| name_of(element) == Some(name)).cloned();
+        let find = |list: &'_ [Value], name: &str| {
+            list.iter().find(|element| name_of(element) == Some(name)).cloned()
+        };
         for name in &before {
             match (find(old, name), find(new, name)) {
                 (Some(one), Some(two)) => self.element(&one, &two),
@@ -121,13 +138,16 @@ impl Walk<'_> {
         for name in after.iter().filter(|name| !before.contains(name)) {
             self.note(Verb::AddItem, None, find(new, name).as_ref());
         }
-        let staying = |list: &[String], other: &[String]| list.iter().filter(|name| other.contains(name)).cloned().collect::<Vec<_>>();
+        let staying = |list: &[String], other: &[String]| {
+            list.iter().filter(|name| other.contains(name)).cloned().collect::<Vec<_>>()
+        };
         if staying(&before, &after) != staying(&after, &before) {
             self.note(Verb::Modify, None, None);
         }
     }
 
-    /// An element that both lists have. One that changes as a whole is an item of the list that changes.
+    /// An element that both lists have. One that changes as a whole is an item of the list that
+    /// changes.
     fn element(&mut self, old: &Value, new: &Value) {
         let is_open = (old.is_object() && new.is_object()) || (old.is_array() && new.is_array());
         if old == new {
@@ -142,7 +162,13 @@ impl Walk<'_> {
         let (equal, spelled) = self.spelling(old, new);
         self.path.pop();
         let is_masked = is_masked(Some(old)) && is_masked(Some(new));
-        self.found.push(Change { path: self.path.clone(), verb: Verb::Modify, equal, spelled, is_masked });
+        self.found.push(Change {
+            path: self.path.clone(),
+            verb: Verb::Modify,
+            equal,
+            spelled,
+            is_masked,
+        });
     }
 
     fn whole(&mut self, verb: Verb, old: Option<&Value>, new: Option<&Value>) {
@@ -151,17 +177,29 @@ impl Walk<'_> {
             (None, Some(value)) | (Some(value), None) if self.is_left_out(value) => {
                 let mut found = Vec::new();
                 hollows(&self.path, value, &mut found);
-                (found.into_iter().map(|(path, value)| (path, Equal::AbsentAs(value))).collect(), None)
+                (
+                    found.into_iter().map(|(path, value)| (path, Equal::AbsentAs(value))).collect(),
+                    None,
+                )
             }
             _ => (Vec::new(), None),
         };
-        self.found.push(Change { path: self.path.clone(), verb, equal, spelled, is_masked: is_masked(old) && is_masked(new) });
+        self.found.push(Change {
+            path: self.path.clone(),
+            verb,
+            equal,
+            spelled,
+            is_masked: is_masked(old) && is_masked(new),
+        });
     }
 
-    /// Another spelling of one amount, or what would be one if the field were an amount, which nothing says.
+    /// Another spelling of one amount, or what would be one if the field were an amount, which
+    /// nothing says.
     fn spelling(&self, old: &Value, new: &Value) -> (Vec<(Vec<Step>, Equal)>, Option<Equal>) {
         match respelled(old, new).filter(|_| self.reading.equality) {
-            Some(equal) if is_amount(&self.path, &equal) => (vec![(self.path.clone(), equal)], None),
+            Some(equal) if is_amount(&self.path, &equal) => {
+                (vec![(self.path.clone(), equal)], None)
+            }
             spelled => (Vec::new(), spelled),
         }
     }
@@ -180,10 +218,13 @@ impl Walk<'_> {
 /// Whether a value is what a recording has instead of one that nobody may read.
 fn is_masked(value: Option<&Value>) -> bool {
     let number = value.and_then(Value::as_str).and_then(|text| text.strip_prefix("masked-"));
-    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+    number.is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 /// Whether the API server writes it, so that it is never a change.
 pub(crate) fn is_owned(path: &[Step]) -> bool {
-    matches!(path, [Step::Name(metadata), Step::Name(field)] if metadata == "metadata" && OWNED.contains(&field.as_str()))
+    matches!(path, [Step::Name(metadata), Step::Name(field)] if metadata == "metadata"
+        && OWNED.contains(&field.as_str()))
 }

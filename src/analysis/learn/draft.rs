@@ -1,4 +1,5 @@
-//! From changes to the entries and equalities of a rule: keys of maps are generalised, changes of controllers are theirs alone.
+//! From changes to the entries and equalities of a rule: keys of maps are generalised, changes of
+//! controllers are theirs alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,15 +57,25 @@ pub(crate) enum Who {
 impl Who {
     /// None of a person, or of what may be one.
     fn of(Update { user, groups, .. }: &Update) -> Option<Self> {
-        if let Some((namespace, name)) = user.strip_prefix("system:serviceaccount:").and_then(|account| account.split_once(':')) {
+        if let Some((namespace, name)) =
+            user.strip_prefix("system:serviceaccount:").and_then(|account| account.split_once(':'))
+        {
             let is_name = |text: &str| {
-                !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+                !text.is_empty()
+                    && text.bytes().all(|byte| {
+                        byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'
+                    })
             };
-            return (is_name(namespace) && is_name(name)).then(|| Self::Account(format!("{namespace}/{name}")));
+            return (is_name(namespace) && is_name(name))
+                .then(|| Self::Account(format!("{namespace}/{name}")));
         }
         match user.as_str() {
-            "system:apiserver" | "system:kube-controller-manager" | "system:kube-scheduler" => Some(Self::User(user.to_owned())),
-            _ if user.starts_with("system:node:") && groups.iter().any(|group| group == NODES) => Some(Self::Nodes),
+            "system:apiserver" | "system:kube-controller-manager" | "system:kube-scheduler" => {
+                Some(Self::User(user.to_owned()))
+            }
+            _ if user.starts_with("system:node:") && groups.iter().any(|group| group == NODES) => {
+                Some(Self::Nodes)
+            }
             _ => None,
         }
     }
@@ -81,10 +92,22 @@ impl Draft {
     pub(crate) fn of(target: &Target, updates: &[Update], reading: Reading) -> Self {
         let shape = Shape::of(updates.iter().flat_map(|update| [&update.old, &update.new]));
         let found = |maps: &Maps| -> Vec<Vec<Change>> {
-            updates.iter().map(|update| changes::of(&shape, reading, &|path| maps.is_any(path), &update.old, &update.new)).collect()
+            updates
+                .iter()
+                .map(|update| {
+                    changes::of(
+                        &shape,
+                        reading,
+                        &|path| maps.is_any(path),
+                        &update.old,
+                        &update.new,
+                    )
+                })
+                .collect()
         };
         let (mut maps, mut changes) = (Maps::default(), found(&Maps::default()));
-        // Where all keys of a map are meant, each appears as a whole, so less is touched below it: settled from the root down.
+        // Where all keys of a map are meant, each appears as a whole, so less is touched below it:
+        // settled from the root down.
         loop {
             let next = Maps::of(&shape, target, changes.iter().flatten());
             if next == maps {
@@ -107,10 +130,17 @@ impl Draft {
         draft
     }
 
-    /// The same with one entry each, for one verb, replaced by entries for the members of what appears or vanishes at its locations.
-    pub(crate) fn deeper<'d>(&'d self, updates: &'d [Update]) -> impl Iterator<Item = Self> + use<'d> {
-        (0..self.entries.len())
-            .flat_map(move |index| [Verb::Set, Verb::Clear].into_iter().filter_map(move |verb| self.further_down(index, verb, updates)))
+    /// The same with one entry each, for one verb, replaced by entries for the members of what
+    /// appears or vanishes at its locations.
+    pub(crate) fn deeper<'d>(
+        &'d self,
+        updates: &'d [Update],
+    ) -> impl Iterator<Item = Self> + use<'d> {
+        (0..self.entries.len()).flat_map(move |index| {
+            [Verb::Set, Verb::Clear]
+                .into_iter()
+                .filter_map(move |verb| self.further_down(index, verb, updates))
+        })
     }
 
     fn further_down(&self, index: usize, verb: Verb, updates: &[Update]) -> Option<Self> {
@@ -124,7 +154,8 @@ impl Draft {
         if found.iter().any(is_empty) {
             return None;
         }
-        let members: BTreeSet<String> = found.iter().filter_map(Value::as_object).flat_map(Map::keys).cloned().collect();
+        let members: BTreeSet<String> =
+            found.iter().filter_map(Value::as_object).flat_map(Map::keys).cloned().collect();
         let below = members.into_iter().map(|name| Entry {
             path: entry.path.iter().cloned().chain([Step::Name(name)]).collect(),
             verbs: BTreeSet::from([verb]),
@@ -140,7 +171,14 @@ impl Draft {
     }
 
     /// The lists of named things that a change is in, or of.
-    fn keys(&mut self, shape: &Shape, reading: Reading, maps: &Maps, change: &Change, review: usize) {
+    fn keys(
+        &mut self,
+        shape: &Shape,
+        reading: Reading,
+        maps: &Maps,
+        change: &Change,
+        review: usize,
+    ) {
         if !reading.equality {
             return;
         }
@@ -159,18 +197,34 @@ impl Draft {
         }
     }
 
-    /// Another spelling becomes an equality, every other change an entry of its own requester and verb.
-    fn change(&mut self, maps: &Maps, chosen: &Chosen, reading: Reading, change: &Change, review: usize, update: &Update) {
-        // What only a controller leaves out or fills in is its own affair: an equality would be everybody's.
+    /// Another spelling becomes an equality, every other change an entry of its own requester and
+    /// verb.
+    fn change(
+        &mut self,
+        maps: &Maps,
+        chosen: &Chosen,
+        reading: Reading,
+        change: &Change,
+        review: usize,
+        update: &Update,
+    ) {
+        // What only a controller leaves out or fills in is its own affair: an equality would be
+        // everybody's.
         let by = Who::of(update);
-        let is_their_own = by.is_some() && change.equal.iter().any(|(_, equal)| matches!(equal, Equal::AbsentAs(_)));
-        if !change.equal.is_empty() && !is_their_own && change.equal.iter().all(|(path, equal)| chosen.has(&maps.general(path), equal)) {
+        let is_their_own = by.is_some()
+            && change.equal.iter().any(|(_, equal)| matches!(equal, Equal::AbsentAs(_)));
+        if !change.equal.is_empty()
+            && !is_their_own
+            && change.equal.iter().all(|(path, equal)| chosen.has(&maps.general(path), equal))
+        {
             for (path, equal) in &change.equal {
                 self.declare(maps.general(path), equal.clone(), review);
             }
             return;
         }
-        let leaves = leaves(maps, change).filter(|_| reading.on_the_way).unwrap_or_else(|| vec![&change.path]);
+        let leaves = leaves(maps, change)
+            .filter(|_| reading.on_the_way)
+            .unwrap_or_else(|| vec![&change.path]);
         self.entries.extend(leaves.into_iter().map(|path| Entry {
             path: maps.general(path),
             verbs: BTreeSet::from([change.verb]),
@@ -184,16 +238,28 @@ impl Draft {
 
     /// An order that does not depend on that of the reviews: keys of lists first, all by path.
     fn settle(&mut self) {
-        self.equality.sort_by(|one, two| (rank(&one.equal), &one.path).cmp(&(rank(&two.equal), &two.path)));
+        self.equality
+            .sort_by(|one, two| (rank(&one.equal), &one.path).cmp(&(rank(&two.equal), &two.path)));
     }
 }
 
-/// Of an object with nothing but empty ones in it, these; none where it cannot appear or vanish with them.
+/// Of an object with nothing but empty ones in it, these; none where it cannot appear or vanish
+/// with them.
 fn leaves<'c>(maps: &Maps, change: &'c Change) -> Option<Vec<&'c Vec<Step>>> {
-    let inner = || change.equal.iter().filter(|(_, equal)| matches!(equal, Equal::AbsentAs(_))).map(|(path, _)| path);
-    let leaves: Vec<_> = inner().filter(|path| !inner().any(|other| other.len() > path.len() && other.starts_with(path))).collect();
-    let is_on_the_way =
-        |path: &Vec<Step>| !(change.path.len()..path.len()).any(|length| path.get(..length).is_some_and(|above| maps.is_any(above)));
+    let inner = || {
+        change
+            .equal
+            .iter()
+            .filter(|(_, equal)| matches!(equal, Equal::AbsentAs(_)))
+            .map(|(path, _)| path)
+    };
+    let leaves: Vec<_> = inner()
+        .filter(|path| !inner().any(|other| other.len() > path.len() && other.starts_with(path)))
+        .collect();
+    let is_on_the_way = |path: &Vec<Step>| {
+        !(change.path.len()..path.len())
+            .any(|length| path.get(..length).is_some_and(|above| maps.is_any(above)))
+    };
     (!leaves.is_empty() && leaves.iter().all(|path| is_on_the_way(path))).then_some(leaves)
 }
 
@@ -205,16 +271,32 @@ fn one_sided(path: &[Step], old: Option<&Value>, new: Option<&Value>, found: &mu
         }
         return;
     };
-    let members =
-        |value: Option<&Value>| value.and_then(Value::as_object).into_iter().flat_map(Map::keys).cloned().collect::<BTreeSet<_>>();
-    for name in members(old).union(&members(new)).filter(|name| Step::Name((*name).clone()).within(step)) {
+    let members = |value: Option<&Value>| {
+        value
+            .and_then(Value::as_object)
+            .into_iter()
+            .flat_map(Map::keys)
+            .cloned()
+            .collect::<BTreeSet<_>>()
+    };
+    for name in
+        members(old).union(&members(new)).filter(|name| Step::Name((*name).clone()).within(step))
+    {
         let member = |value: Option<&'_ Value>| value.and_then(|value| value.get(name)).cloned();
         one_sided(rest, member(old).as_ref(), member(new).as_ref(), found);
     }
-    if let (Some(Value::Array(old)), Some(Value::Array(new)), false) = (old, new, step.is_member()) {
-        let pairs = |one: &Value| new.iter().filter(|two| name_of(one).is_some() && name_of(one) == name_of(two)).collect::<Vec<_>>();
+    if let (Some(Value::Array(old)), Some(Value::Array(new)), false) = (old, new, step.is_member())
+    {
+        let pairs = |one: &Value| {
+            new.iter()
+                .filter(|two| name_of(one).is_some() && name_of(one) == name_of(two))
+                .collect::<Vec<_>>()
+        };
         let by_name = old.iter().flat_map(|one| pairs(one).into_iter().map(move |two| (one, two)));
-        old.iter().zip(new).chain(by_name).for_each(|(one, two)| one_sided(rest, Some(one), Some(two), found));
+        old.iter()
+            .zip(new)
+            .chain(by_name)
+            .for_each(|(one, two)| one_sided(rest, Some(one), Some(two), found));
     }
 }
 
@@ -235,7 +317,9 @@ impl Chosen {
     fn of<'c>(maps: &Maps, changes: impl Iterator<Item = &'c Change>) -> Self {
         let mut chosen: BTreeMap<(Vec<Step>, bool), Equal> = BTreeMap::new();
         for (path, equal) in changes.flat_map(|change| &change.equal) {
-            let best = chosen.entry(Self::place(maps.general(path), equal)).or_insert_with(|| equal.clone());
+            let best = chosen
+                .entry(Self::place(maps.general(path), equal))
+                .or_insert_with(|| equal.clone());
             if rank(equal) < rank(best) {
                 *best = equal.clone();
             }
@@ -252,7 +336,8 @@ impl Chosen {
     }
 }
 
-/// Per path and verb everybody if a person is among the requesters; then one entry for all verbs of the same requesters.
+/// Per path and verb everybody if a person is among the requesters; then one entry for all verbs of
+/// the same requesters.
 fn by_requester(single: Vec<Entry>) -> Vec<Entry> {
     let mut verbs: BTreeMap<(Vec<Step>, Verb), Entry> = BTreeMap::new();
     for entry in single {
@@ -260,7 +345,11 @@ fn by_requester(single: Vec<Entry>) -> Vec<Entry> {
         match verbs.get_mut(&(entry.path.clone(), verb)) {
             None => drop(verbs.insert((entry.path.clone(), verb), entry)),
             Some(known) => {
-                known.by = if known.by.is_empty() || entry.by.is_empty() { BTreeSet::new() } else { &known.by | &entry.by };
+                known.by = if known.by.is_empty() || entry.by.is_empty() {
+                    BTreeSet::new()
+                } else {
+                    &known.by | &entry.by
+                };
                 join(known, entry);
             }
         }
@@ -294,7 +383,9 @@ struct Maps {
 impl Maps {
     fn of<'c>(shape: &Shape, target: &Target, changes: impl Iterator<Item = &'c Change>) -> Self {
         let mut touched: BTreeMap<Vec<Step>, BTreeSet<String>> = BTreeMap::new();
-        let all = changes.flat_map(|change| std::iter::once(&change.path).chain(change.equal.iter().map(|(path, _)| path)));
+        let all = changes.flat_map(|change| {
+            std::iter::once(&change.path).chain(change.equal.iter().map(|(path, _)| path))
+        });
         for path in all {
             for (depth, step) in path.iter().enumerate().skip(1) {
                 let above = path.get(..depth).unwrap_or_default();
@@ -303,17 +394,30 @@ impl Maps {
                 }
             }
         }
-        let is_secret = |map: &[Step]| target.is_secret() && matches!(map, [Step::Name(data)] if data == "data" || data == "stringData");
+        let is_secret = |map: &[Step]| {
+            target.is_secret()
+                && matches!(map, [Step::Name(data)] if data == "data" || data == "stringData")
+        };
         let general = |map: &[Step], keys: &BTreeSet<String>| {
-            let prefix = keys.first().and_then(|key| key.split_once('/')).map(|(prefix, _)| format!("{prefix}/"));
+            let prefix = keys
+                .first()
+                .and_then(|key| key.split_once('/'))
+                .map(|(prefix, _)| format!("{prefix}/"));
             match prefix.filter(|prefix| keys.iter().all(|key| key.starts_with(prefix))) {
                 _ if is_secret(map) => Some(Step::AnyMember),
                 _ if keys.len() < 2 => None,
-                Some(prefix) if Step::Prefix(prefix.clone()).is_member() && !prefix.ends_with('*') => Some(Step::Prefix(prefix)),
+                Some(prefix)
+                    if Step::Prefix(prefix.clone()).is_member() && !prefix.ends_with('*') =>
+                {
+                    Some(Step::Prefix(prefix))
+                }
                 _ => Some(Step::AnyMember),
             }
         };
-        let keys = touched.into_iter().filter_map(|(map, keys)| general(&map, &keys).map(|step| (map, step))).collect();
+        let keys = touched
+            .into_iter()
+            .filter_map(|(map, keys)| general(&map, &keys).map(|step| (map, step)))
+            .collect();
         Self { keys }
     }
 
@@ -322,10 +426,13 @@ impl Maps {
         path.split_last().is_some_and(|(last, map)| last.is_member() && self.keys.contains_key(map))
     }
 
-    /// The path with the steps into maps in which several keys were touched generalised; what is a map in one review may be a list in another.
+    /// The path with the steps into maps in which several keys were touched generalised; what is a
+    /// map in one review may be a list in another.
     fn general(&self, path: &[Step]) -> Vec<Step> {
         let key = |depth: usize| path.get(..depth).and_then(|map| self.keys.get(map));
-        let step = |(depth, step): (usize, &Step)| key(depth).filter(|_| step.is_member()).unwrap_or(step).clone();
+        let step = |(depth, step): (usize, &Step)| {
+            key(depth).filter(|_| step.is_member()).unwrap_or(step).clone()
+        };
         path.iter().enumerate().map(step).collect()
     }
 }

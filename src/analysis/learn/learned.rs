@@ -35,7 +35,9 @@ impl Learned {
     ///
     /// # Errors
     /// What is no review.
-    pub fn from_documents<'d>(documents: impl Iterator<Item = &'d [u8]>) -> Result<Vec<Self>, Unlearnable> {
+    pub fn from_documents<'d>(
+        documents: impl Iterator<Item = &'d [u8]>,
+    ) -> Result<Vec<Self>, Unlearnable> {
         let mut found = Found::default();
         for (number, document) in documents.enumerate() {
             found.document(&format!("review {}", number + 1), document, Given::ByName)?;
@@ -48,10 +50,12 @@ impl Learned {
         document::write(&self.target, &self.draft, &self.updates)
     }
 
-    /// The documents of every rule that lacks one entry, or one verb of an entry, or has entries below it instead.
+    /// The documents of every rule that lacks one entry, or one verb of an entry, or has entries
+    /// below it instead.
     pub fn smaller(&self) -> Vec<String> {
         let mut smaller = Vec::new();
-        let mut offer = |draft: &Draft| smaller.push(document::write(&self.target, draft, &self.updates));
+        let mut offer =
+            |draft: &Draft| smaller.push(document::write(&self.target, draft, &self.updates));
         for (index, entry) in self.draft.entries.iter().enumerate() {
             let mut draft = self.draft.clone();
             draft.entries.remove(index);
@@ -76,8 +80,8 @@ pub(crate) fn learned(found: &Found) -> Result<Vec<Learned>, Unlearnable> {
 
 /// The readings are tried from the most telling one on; whatever is printed was seen to hold.
 fn learn(target: &Target, updates: &[Update]) -> Result<Learned, Unlearnable> {
-    let readings =
-        [(true, true), (false, true), (true, false), (false, false)].map(|(on_the_way, equality)| Reading { on_the_way, equality });
+    let readings = [(true, true), (false, true), (true, false), (false, false)]
+        .map(|(on_the_way, equality)| Reading { on_the_way, equality });
     let mut failure = String::new();
     for reading in readings {
         let draft = Draft::of(target, updates, reading);
@@ -86,7 +90,9 @@ fn learn(target: &Target, updates: &[Update]) -> Result<Learned, Unlearnable> {
                 let draft = shrink::shrunk(target, draft, updates);
                 return Ok(Learned { target: target.clone(), draft, updates: updates.to_vec() });
             }
-            Ok(Some(update)) => failure = format!("the rule would refuse {}", escape_control(&update.file)),
+            Ok(Some(update)) => {
+                failure = format!("the rule would refuse {}", escape_control(&update.file));
+            }
             Err(error) => failure = error,
         }
     }

@@ -44,7 +44,10 @@ pub enum NotAReview {
     Kind(String),
     #[error("expected an AdmissionReview with a `request`, found none")]
     Request,
-    #[error("expected `request.resource` with group, version and resource, and `request.kind`, found none")]
+    #[error(
+        "expected `request.resource` with group, version and resource, and `request.kind`, found \
+         none"
+    )]
     Target,
 }
 
@@ -58,7 +61,12 @@ pub(crate) struct Found {
 
 impl Found {
     /// Takes one document in: a review, or a case.
-    pub(crate) fn document(&mut self, file: &str, json: &[u8], given: Given) -> Result<(), NotAReview> {
+    pub(crate) fn document(
+        &mut self,
+        file: &str,
+        json: &[u8],
+        given: Given,
+    ) -> Result<(), NotAReview> {
         let mut document: Value = serde_json::from_slice(json).map_err(NotAReview::Json)?;
         let review = match document.get("kind").and_then(Value::as_str) {
             Some("UpdateCase") => {
@@ -88,10 +96,14 @@ impl Found {
             self.skip(file, "it lacks an object");
             return Ok(());
         };
-        let text = |pointer: &str| request.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        let (Some(group), Some(version), Some(plural), Some(kind)) =
-            (text("/resource/group"), text("/resource/version"), text("/resource/resource"), text("/kind/kind"))
-        else {
+        let text =
+            |pointer: &str| request.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let (Some(group), Some(version), Some(plural), Some(kind)) = (
+            text("/resource/group"),
+            text("/resource/version"),
+            text("/resource/resource"),
+            text("/kind/kind"),
+        ) else {
             return Err(NotAReview::Target);
         };
         let resource = match text("/subResource").filter(|subresource| !subresource.is_empty()) {
@@ -99,8 +111,18 @@ impl Found {
             None => plural,
         };
         let user = text("/userInfo/username").unwrap_or_default();
-        let groups = request.pointer("/userInfo/groups").and_then(|groups| serde_json::from_value(groups.clone()).ok()).unwrap_or_default();
-        let update = Update { file: file.to_owned(), body: serde_json::to_vec(&review).map_err(NotAReview::Json)?, user, groups, old, new };
+        let groups = request
+            .pointer("/userInfo/groups")
+            .and_then(|groups| serde_json::from_value(groups.clone()).ok())
+            .unwrap_or_default();
+        let update = Update {
+            file: file.to_owned(),
+            body: serde_json::to_vec(&review).map_err(NotAReview::Json)?,
+            user,
+            groups,
+            old,
+            new,
+        };
         self.updates.entry(Target { group, version, resource, kind }).or_default().push(update);
         Ok(())
     }

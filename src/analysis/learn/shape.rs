@@ -1,4 +1,5 @@
-//! What the recorded objects tell of their own schema: which lists are lists of named things, which objects are maps.
+//! What the recorded objects tell of their own schema: which lists are lists of named things, which
+//! objects are maps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +11,18 @@ use crate::engine::{Path, Step};
 pub(crate) const KEY: &str = "name";
 
 /// Members that are maps in every API of Kubernetes.
-const MAPS: [&str; 10] =
-    ["labels", "annotations", "matchLabels", "nodeSelector", "limits", "requests", "data", "stringData", "binaryData", "parameters"];
+const MAPS: [&str; 10] = [
+    "labels",
+    "annotations",
+    "matchLabels",
+    "nodeSelector",
+    "limits",
+    "requests",
+    "data",
+    "stringData",
+    "binaryData",
+    "parameters",
+];
 
 /// Lists and maps, by their paths with `[*]` for elements.
 #[derive(Debug, Default)]
@@ -37,7 +48,8 @@ impl Shape {
 
     /// Whether an object is a map: it is called so, or has a key that is no field's name.
     pub(crate) fn is_map(&self, object: &[Step]) -> bool {
-        matches!(object.last(), Some(Step::Name(name)) if MAPS.contains(&name.as_str())) || self.maps.contains(object)
+        matches!(object.last(), Some(Step::Name(name)) if MAPS.contains(&name.as_str()))
+            || self.maps.contains(object)
     }
 
     fn look(&mut self, at: &mut Vec<Step>, value: &Value) {
@@ -54,7 +66,8 @@ impl Shape {
             }
             Value::Array(elements) => {
                 // The lists of metadata hold references, whose names repeat.
-                let in_metadata = matches!(at.first(), Some(Step::Name(name)) if name == "metadata");
+                let in_metadata =
+                    matches!(at.first(), Some(Step::Name(name)) if name == "metadata");
                 if !elements.is_empty() {
                     let named = !in_metadata && are_named(elements);
                     let known = self.lists.entry(at.clone()).or_insert(true);
@@ -86,7 +99,8 @@ fn is_field(key: &str) -> bool {
     Path::of(&[Step::Name(key.to_owned())]).is_some_and(|path| path.to_string() == key)
 }
 
-/// Whether nothing is in a value but empty objects and nulls, as in what a client writes of a field that it does not set.
+/// Whether nothing is in a value but empty objects and nulls, as in what a client writes of a field
+/// that it does not set.
 pub(crate) fn is_hollow(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -95,7 +109,8 @@ pub(crate) fn is_hollow(value: &Value) -> bool {
     }
 }
 
-/// The members of a hollow value that have to count as left out, and itself, with what each counts as.
+/// The members of a hollow value that have to count as left out, and itself, with what each counts
+/// as.
 pub(crate) fn hollows(at: &[Step], value: &Value, found: &mut Vec<(Vec<Step>, Value)>) {
     if let Value::Object(members) = value {
         for (key, member) in members {

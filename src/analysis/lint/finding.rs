@@ -41,7 +41,9 @@ pub(crate) fn shown(path: &Path) -> String {
 pub(crate) fn is_fixed(steps: &[Step]) -> bool {
     match steps {
         [Step::Name(field), ..] if field == "apiVersion" || field == "kind" => true,
-        [Step::Name(metadata), Step::Name(field), ..] if metadata == "metadata" => matches!(field.as_str(), "name" | "namespace"),
+        [Step::Name(metadata), Step::Name(field), ..] if metadata == "metadata" => {
+            matches!(field.as_str(), "name" | "namespace")
+        }
         _ => false,
     }
 }

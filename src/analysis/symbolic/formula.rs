@@ -18,7 +18,8 @@ pub(crate) enum Atom {
     WhenBelow(String, String),
 }
 
-/// A formula without negation: any of these, each all of those. Nothing in it: never. Kept minimal, so equal formulas are the same.
+/// A formula without negation: any of these, each all of those. Nothing in it: never. Kept minimal,
+/// so equal formulas are the same.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Formula(BTreeSet<BTreeSet<Atom>>);
 
@@ -28,7 +29,8 @@ impl Formula {
         Self(BTreeSet::from([BTreeSet::new()]))
     }
 
-    /// Where an entry is there; `at` is the depth of the location, or the rest of the path for what is on the way.
+    /// Where an entry is there; `at` is the depth of the location, or the rest of the path for what
+    /// is on the way.
     pub(crate) fn of(entry: &Entry, at: At<'_>) -> Self {
         let by = entry.by.as_ref().map_or_else(Self::always, Self::requesters);
         let Some(when) = &entry.when else { return by };
@@ -43,8 +45,10 @@ impl Formula {
 
     /// Any of the requesters. A service account is a user with a name of its own form.
     fn requesters(by: &Requesters) -> Self {
-        let account = |account: &String| format!("system:serviceaccount:{}", account.replacen('/', ":", 1));
-        let users = by.users.iter().cloned().chain(by.service_accounts.iter().map(account)).map(Atom::User);
+        let account =
+            |account: &String| format!("system:serviceaccount:{}", account.replacen('/', ":", 1));
+        let users =
+            by.users.iter().cloned().chain(by.service_accounts.iter().map(account)).map(Atom::User);
         let groups = by.groups.iter().cloned().map(Atom::Group);
         Self(users.chain(groups).map(|atom| BTreeSet::from([atom])).collect())
     }
@@ -64,9 +68,13 @@ impl Formula {
 
     /// Both.
     pub(crate) fn and(&self, other: &Self) -> Self {
-        let pairs = self.0.iter().flat_map(|one| other.0.iter().map(move |two| one.union(two).cloned().collect::<BTreeSet<_>>()));
+        let pairs = self.0.iter().flat_map(|one| {
+            other.0.iter().map(move |two| one.union(two).cloned().collect::<BTreeSet<_>>())
+        });
         // Nobody is two users.
-        let is_possible = |term: &BTreeSet<Atom>| term.iter().filter(|atom| matches!(atom, Atom::User(_))).count() < 2;
+        let is_possible = |term: &BTreeSet<Atom>| {
+            term.iter().filter(|atom| matches!(atom, Atom::User(_))).count() < 2
+        };
         Self::minimal(pairs.filter(is_possible))
     }
 
@@ -105,7 +113,11 @@ impl fmt::Display for Formula {
         if self.is_always() {
             return out.write_str("everybody");
         }
-        let terms: Vec<String> = self.0.iter().map(|term| term.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")).collect();
+        let terms: Vec<String> = self
+            .0
+            .iter()
+            .map(|term| term.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and "))
+            .collect();
         out.write_str(&terms.join(", or "))
     }
 }
@@ -116,7 +128,9 @@ impl fmt::Display for Atom {
             Self::User(name) => write!(out, "user {}", escape_control(name)),
             Self::Group(name) => write!(out, "group {}", escape_control(name)),
             Self::When(text, _) => write!(out, "when `{}`", one_line(text)),
-            Self::WhenBelow(text, rest) => write!(out, "when `{}` at `{}`", one_line(text), escape_control(rest)),
+            Self::WhenBelow(text, rest) => {
+                write!(out, "when `{}` at `{}`", one_line(text), escape_control(rest))
+            }
         }
     }
 }
@@ -146,7 +160,12 @@ mod tests {
         assert_eq!(a.or(&b).and(&b.or(&when)), of(&[&["u:b"], &["u:a", "x"]]));
         assert_eq!(a.or(&Formula::always()), Formula::always());
         assert_eq!(a.or(&a.and(&when)), a);
-        assert!(a.covers(&a.and(&when)) && !a.and(&when).covers(&a) && Formula::always().covers(&when) && a.covers(&Formula::default()));
+        assert!(
+            a.covers(&a.and(&when))
+                && !a.and(&when).covers(&a)
+                && Formula::always().covers(&when)
+                && a.covers(&Formula::default())
+        );
         assert_eq!(of(&[&["u:b"], &["g:a", "x"]]).to_string(), "user b, or group a and when `x`");
     }
 }

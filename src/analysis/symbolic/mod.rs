@@ -1,4 +1,5 @@
-//! What a rule's entries permit at a location, told from the rule alone: the verdict's own steps, over formulas instead of objects.
+//! What a rule's entries permit at a location, told from the rule alone: the verdict's own steps,
+//! over formulas instead of objects.
 
 mod formula;
 
@@ -31,7 +32,9 @@ impl LocalPermissions {
         let reached_by = depth.checked_sub(1).and_then(|last| steps.get(last));
         let (Some(Step::Name(_)), Some(next)) = (reached_by, steps.get(depth)) else { return };
         if next.is_member() {
-            let rest = crate::engine::Path::of(steps.get(depth..).unwrap_or_default()).map(|path| path.to_string()).unwrap_or_default();
+            let rest = crate::engine::Path::of(steps.get(depth..).unwrap_or_default())
+                .map(|path| path.to_string())
+                .unwrap_or_default();
             self.way = self.way.or(&Formula::of(entry, At::Above(&rest)));
         }
     }
@@ -55,12 +58,14 @@ impl LocalPermissions {
 /// What the locations above hand down.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Above {
-    /// Where every change of what both objects have is permitted, but of a keyed list whose new keys repeat.
+    /// Where every change of what both objects have is permitted, but of a keyed list whose new
+    /// keys repeat.
     pub(crate) granted: Formula,
     /// Where that is permitted too.
     pub(crate) whole: Formula,
     own: LocalPermissions,
-    /// For each object above, what comes of its appearing and vanishing together with everything between it and here.
+    /// For each object above, what comes of its appearing and vanishing together with everything
+    /// between it and here.
     chains: Vec<Chain>,
 }
 
@@ -87,28 +92,36 @@ pub(crate) struct Within {
 }
 
 impl Above {
-    /// What is permitted where parents are on one side only, and the chains that go on from there. No `Modify` above counts then.
+    /// What is permitted where parents are on one side only, and the chains that go on from there.
+    /// No `Modify` above counts then.
     fn within(&self, own: &LocalPermissions) -> (Vec<Within>, Vec<Chain>) {
         let mut found = Vec::new();
         let mut chains = Vec::new();
         for Chain { ways, set, clear } in &self.chains {
-            let mut note = |change: Change, inherited: &Formula, single: &Formula, container: Formula| {
-                let guards = [single.clone(), container.clone(), container.or(&own.way)].map(|formula| inherited.or(&ways.and(&formula)));
-                let [_, whole, _] = &guards;
-                let whole = whole.clone();
-                let ways = [false, false, true];
-                found.extend(guards.into_iter().zip(ways).map(|(formula, is_way)| Within {
-                    change,
-                    formula,
-                    inherited: inherited.clone(),
-                    is_way,
-                }));
-                whole
-            };
+            let mut note =
+                |change: Change, inherited: &Formula, single: &Formula, container: Formula| {
+                    let guards = [single.clone(), container.clone(), container.or(&own.way)]
+                        .map(|formula| inherited.or(&ways.and(&formula)));
+                    let [_, whole, _] = &guards;
+                    let whole = whole.clone();
+                    let ways = [false, false, true];
+                    found.extend(guards.into_iter().zip(ways).map(|(formula, is_way)| Within {
+                        change,
+                        formula,
+                        inherited: inherited.clone(),
+                        is_way,
+                    }));
+                    whole
+                };
             let appears = self.own.verb(Verb::AddItem).or(own.verb(Verb::Set));
             let vanishes = self.own.verb(Verb::RemoveItem).or(own.verb(Verb::Clear));
             let set = note(Change::SetWithin, set, &appears, appears.or(own.verb(Verb::AddItem)));
-            let clear = note(Change::ClearWithin, clear, &vanishes, vanishes.or(own.verb(Verb::RemoveItem)));
+            let clear = note(
+                Change::ClearWithin,
+                clear,
+                &vanishes,
+                vanishes.or(own.verb(Verb::RemoveItem)),
+            );
             chains.push(Chain { ways: ways.and(&own.way), set, clear });
         }
         (found, chains)
@@ -138,7 +151,8 @@ pub(crate) struct Permits {
     pub(crate) vanish: Formula,
     /// Of a keyed list: to become one whose keys repeat.
     pub(crate) replace: Formula,
-    /// The same for what appears and vanishes together with objects around it, from each of these on.
+    /// The same for what appears and vanishes together with objects around it, from each of these
+    /// on.
     pub(crate) within: Vec<Within>,
 }
 
@@ -151,7 +165,8 @@ impl Permits {
             let mut own = LocalPermissions::default();
             for entry in entries {
                 let path = entry.path.steps();
-                let leads_here = path.len() >= depth && steps.iter().take(depth).zip(path).all(|(at, own)| covers(at, own));
+                let leads_here = path.len() >= depth
+                    && steps.iter().take(depth).zip(path).all(|(at, own)| covers(at, own));
                 match path.len() == depth {
                     true if leads_here => own.ends(entry, depth),
                     false if leads_here => own.passes(entry, depth),
@@ -173,7 +188,11 @@ impl Permits {
         let set_container = set.or(own.verb(Verb::AddItem));
         let clear_container = clear.or(own.verb(Verb::RemoveItem));
         let (within, mut chains) = above.within(&own);
-        chains.push(Chain { ways: own.way.clone(), set: set_container.clone(), clear: clear_container.clone() });
+        chains.push(Chain {
+            ways: own.way.clone(),
+            set: set_container.clone(),
+            clear: clear_container.clone(),
+        });
         let permits = Self {
             within,
             modify: granted.or(own.verb(Verb::Modify)),
@@ -226,7 +245,8 @@ pub(crate) enum Change {
 
 impl Change {
     /// The five that rules name.
-    pub(crate) const VERBS: [Self; 5] = [Self::Set, Self::Modify, Self::Clear, Self::AddItem, Self::RemoveItem];
+    pub(crate) const VERBS: [Self; 5] =
+        [Self::Set, Self::Modify, Self::Clear, Self::AddItem, Self::RemoveItem];
 
     /// Its name in reports.
     pub(crate) fn as_str(self) -> &'static str {

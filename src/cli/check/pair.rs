@@ -15,24 +15,36 @@ pub(super) struct Requester<'a> {
 }
 
 /// The review of the update from the object in `old` to the one in `new`.
-pub(super) fn review(rules: &RuleSet, old: &Path, new: &Path, requester: &Requester<'_>) -> anyhow::Result<Vec<u8>> {
+pub(super) fn review(
+    rules: &RuleSet,
+    old: &Path,
+    new: &Path,
+    requester: &Requester<'_>,
+) -> anyhow::Result<Vec<u8>> {
     let (old, new) = (Manifest::read(old)?, Manifest::read(new)?);
     if (&old.api_version, &old.kind) != (&new.api_version, &new.kind) {
         bail!(
-            "expected two manifests of one kind, found {} and {}; the API server would not take that as an update",
+            "expected two manifests of one kind, found {} and {}; the API server would not take \
+             that as an update",
             old.what(),
             new.what()
         );
     }
     let (group, version) = new.api_version.split_once('/').unwrap_or(("", &new.api_version));
-    let metadata = |field: &str| new.object.pointer(&format!("/metadata/{field}")).and_then(Value::as_str).unwrap_or_default();
+    let metadata = |field: &str| {
+        new.object
+            .pointer(&format!("/metadata/{field}"))
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let review = json!({
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
         "request": {
             "uid": "fieldward-check",
             "kind": {"group": group, "version": version, "kind": new.kind},
-            "resource": {"group": group, "version": version, "resource": resource(rules, group, version, &new.kind)},
+            "resource": {"group": group, "version": version, "resource": resource(rules, group,
+                version, &new.kind)},
             "name": metadata("name"),
             "namespace": metadata("namespace"),
             "operation": "UPDATE",
@@ -55,11 +67,17 @@ impl Manifest {
     fn read(path: &Path) -> anyhow::Result<Self> {
         let name = documents::name_of(path);
         let found = documents::as_json(&name, documents::read(path)?)?;
-        let [json] = found.as_slice() else { bail!("{name}: expected one manifest, found {}", found.len()) };
-        let object: Value = serde_json::from_slice(json).with_context(|| format!("{name}: expected a manifest"))?;
+        let [json] = found.as_slice() else {
+            bail!("{name}: expected one manifest, found {}", found.len())
+        };
+        let object: Value =
+            serde_json::from_slice(json).with_context(|| format!("{name}: expected a manifest"))?;
         let text = |field: &str| match object.get(field).and_then(Value::as_str) {
             Some(text) if !text.is_empty() => Ok(text.to_owned()),
-            _ => bail!("{name}: expected a manifest with `{field}`, found none; give the whole object as `kubectl get -o yaml` prints it"),
+            _ => bail!(
+                "{name}: expected a manifest with `{field}`, found none; give the whole object as \
+                 `kubectl get -o yaml` prints it"
+            ),
         };
         Ok(Self { api_version: text("apiVersion")?, kind: text("kind")?, object })
     }
@@ -71,7 +89,9 @@ impl Manifest {
 
 /// The resource of a kind: as a rule lists it, else the lower-case plural by which most are named.
 fn resource(rules: &RuleSet, group: &str, version: &str, kind: &str) -> String {
-    let lists = |patterns: &[String], value: &str| patterns.iter().any(|pattern| pattern == "*" || pattern == value);
+    let lists = |patterns: &[String], value: &str| {
+        patterns.iter().any(|pattern| pattern == "*" || pattern == value)
+    };
     let listed = rules
         .rules()
         .flat_map(Rule::resources)
@@ -86,7 +106,9 @@ fn plural(kind: &str) -> String {
     let name = kind.to_lowercase();
     match name.strip_suffix('y') {
         Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
-        _ if name.ends_with(['s', 'x', 'z']) || name.ends_with("ch") || name.ends_with("sh") => format!("{name}es"),
+        _ if name.ends_with(['s', 'x', 'z']) || name.ends_with("ch") || name.ends_with("sh") => {
+            format!("{name}es")
+        }
         _ => format!("{name}s"),
     }
 }

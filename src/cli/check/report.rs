@@ -4,7 +4,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::output::{ASIDE, BAD, DOUBTFUL, GOOD, styled};
-use crate::engine::{Change, ConditionFailure, Decision, Judgement, Piece, Reply, RuleSet, Shown, escape_control};
+use crate::engine::{
+    Change, ConditionFailure, Decision, Judgement, Piece, Reply, RuleSet, Shown, escape_control,
+};
 
 /// What became of one review.
 pub(super) enum Answer {
@@ -26,10 +28,13 @@ impl Report {
     /// `file` is named where there are several.
     pub(super) fn of(file: Option<String>, rules: &RuleSet, answer: Answer) -> Self {
         let names: Vec<&str> = match &answer {
-            Answer::Replied(reply) => reply.rules().iter().map(|outcome| outcome.rule.as_str()).collect(),
+            Answer::Replied(reply) => {
+                reply.rules().iter().map(|outcome| outcome.rule.as_str()).collect()
+            }
             Answer::Unread(_) => Vec::new(),
         };
-        let mut sources: Vec<String> = names.iter().filter_map(|name| rules.get(name)?.source().map(escape_control)).collect();
+        let mut sources: Vec<String> =
+            names.iter().filter_map(|name| rules.get(name)?.source().map(escape_control)).collect();
         sources.dedup();
         Self { file, answer, sources }
     }
@@ -37,7 +42,9 @@ impl Report {
     /// 0 allowed, 1 denied, 2 could not be judged.
     pub(super) fn exit_code(&self) -> u8 {
         match &self.answer {
-            Answer::Replied(reply) if reply.error_code().is_none() => u8::from(reply.allowed() != Some(true)),
+            Answer::Replied(reply) if reply.error_code().is_none() => {
+                u8::from(reply.allowed() != Some(true))
+            }
             _ => 2,
         }
     }
@@ -57,16 +64,32 @@ impl Report {
         let body = match reply.judgement() {
             Some(judgement) => self.judged(reply, judgement),
             None if reply.error_code().is_some() => {
-                format!("{}{}\n  {}\n{}", styled(DOUBTFUL.bold(), "not judged"), about(reply), indented(reply.message()), hint(reply))
+                format!(
+                    "{}{}\n  {}\n{}",
+                    styled(DOUBTFUL.bold(), "not judged"),
+                    about(reply),
+                    indented(reply.message()),
+                    hint(reply)
+                )
             }
-            None => format!("{}{}: no rule speaks of this operation\n", styled(GOOD.bold(), "allowed"), about(reply)),
+            None => format!(
+                "{}{}: no rule speaks of this operation\n",
+                styled(GOOD.bold(), "allowed"),
+                about(reply)
+            ),
         };
         file + &body
     }
 
     fn judged(&self, reply: &Reply, judgement: &Judgement) -> String {
         let kind = reply.subject().map(|subject| subject.kind.clone()).unwrap_or_default();
-        let mut text = format!("{}{}{}: {}\n", verdict(reply), about(reply), by_rules(reply), counted(judgement));
+        let mut text = format!(
+            "{}{}{}: {}\n",
+            verdict(reply),
+            about(reply),
+            by_rules(reply),
+            counted(judgement)
+        );
         for change in &judgement.changes {
             text += &line(change, &kind);
         }
@@ -75,12 +98,23 @@ impl Report {
             text += &format!("  {} and {} more\n", styled(BAD, "✗"), judgement.violations - listed);
         }
         for failure in reply.condition_failures() {
-            let times = if failure.times == 1 { String::new() } else { format!(" ({} times)", failure.times) };
-            let line = format!("the condition of {} granted nothing: {}{times} (rule {})", failure.path, failure.reason, failure.rule);
+            let times = if failure.times == 1 {
+                String::new()
+            } else {
+                format!(" ({} times)", failure.times)
+            };
+            let line = format!(
+                "the condition of {} granted nothing: {}{times} (rule {})",
+                failure.path, failure.reason, failure.rule
+            );
             text += &format!("{}\n", styled(DOUBTFUL, &line));
         }
         for (rule, mutable) in &judgement.mutable {
-            let rule = if judgement.mutable.len() == 1 { String::new() } else { format!(" (rule {rule})") };
+            let rule = if judgement.mutable.len() == 1 {
+                String::new()
+            } else {
+                format!(" (rule {rule})")
+            };
             text += &format!("{}\n", styled(ASIDE, &format!("may be updated{rule}: {mutable}")));
         }
         for source in &self.sources {
@@ -94,13 +128,28 @@ impl Report {
         match &self.answer {
             Answer::Unread(error) => Json { error: Some(error.clone()), ..Json::default() },
             Answer::Replied(reply) => {
-                let changes: &[Change] = reply.judgement().map_or(&[], |judgement| &judgement.changes);
+                let changes: &[Change] =
+                    reply.judgement().map_or(&[], |judgement| &judgement.changes);
                 Json {
                     allowed: reply.allowed() == Some(true),
                     rule: names(reply, ","),
-                    violations: changes.iter().filter(|change| change.violates).map(JsonChange::of).collect(),
-                    changes: changes.iter().map(|change| Judged { change: JsonChange::of(change), violates: change.violates }).collect(),
-                    condition_errors: reply.condition_failures().iter().map(ConditionError::of).collect(),
+                    violations: changes
+                        .iter()
+                        .filter(|change| change.violates)
+                        .map(JsonChange::of)
+                        .collect(),
+                    changes: changes
+                        .iter()
+                        .map(|change| Judged {
+                            change: JsonChange::of(change),
+                            violates: change.violates,
+                        })
+                        .collect(),
+                    condition_errors: reply
+                        .condition_failures()
+                        .iter()
+                        .map(ConditionError::of)
+                        .collect(),
                     error: reply.error_code().map(|_| reply.message().to_owned()),
                 }
             }
@@ -162,7 +211,12 @@ impl JsonChange {
                 Shown::Hidden => Value::String(shown.text(usize::MAX)),
             })
         };
-        Self { field: change.field.clone(), change: change.kind.as_str(), old: value(&change.old), new: value(&change.new) }
+        Self {
+            field: change.field.clone(),
+            change: change.kind.as_str(),
+            old: value(&change.old),
+            new: value(&change.new),
+        }
     }
 }
 
@@ -179,10 +233,16 @@ fn verdict(reply: &Reply) -> String {
 /// `: Job namespace/name by user`, as far as the review tells.
 fn about(reply: &Reply) -> String {
     let Some(subject) = reply.subject() else { return String::new() };
-    let namespace = if subject.namespace.is_empty() { String::new() } else { format!("{}/", subject.namespace) };
-    let user = if subject.user.is_empty() { String::new() } else { format!(" by {}", subject.user) };
+    let namespace = if subject.namespace.is_empty() {
+        String::new()
+    } else {
+        format!("{}/", subject.namespace)
+    };
+    let user =
+        if subject.user.is_empty() { String::new() } else { format!(" by {}", subject.user) };
     let name = format!("{namespace}{}", subject.name);
-    let words: Vec<&str> = [subject.kind.as_str(), &name].into_iter().filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> =
+        [subject.kind.as_str(), &name].into_iter().filter(|word| !word.is_empty()).collect();
     if words.is_empty() { user } else { format!(": {}{user}", words.join(" ")) }
 }
 
@@ -207,8 +267,11 @@ fn counted(judgement: &Judgement) -> String {
 }
 
 fn line(change: &Change, kind: &str) -> String {
-    let (mark, field) =
-        if change.violates { (styled(BAD, "✗"), styled(BAD.bold(), &change.field)) } else { (styled(GOOD, "✓"), change.field.clone()) };
+    let (mark, field) = if change.violates {
+        (styled(BAD, "✗"), styled(BAD.bold(), &change.field))
+    } else {
+        (styled(GOOD, "✓"), change.field.clone())
+    };
     let words: String = change
         .pieces(kind)
         .iter()
@@ -224,7 +287,11 @@ fn line(change: &Change, kind: &str) -> String {
 
 /// What to do with what is no review at all.
 fn hint(reply: &Reply) -> &'static str {
-    if reply.subject().is_none() { "  give a recorded AdmissionReview, or two manifests by --old FILE --new FILE\n" } else { "" }
+    if reply.subject().is_none() {
+        "  give a recorded AdmissionReview, or two manifests by --old FILE --new FILE\n"
+    } else {
+        ""
+    }
 }
 
 /// A reply's message has lines of its own only where the engine set them.

@@ -15,8 +15,12 @@ use crate::engine::{Builtin, Path, RuleSet, Step, escape_control};
 
 /// The options of `fieldward rules diff`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit code: 0 no difference, 1 differences, 2 rules that cannot be read or compared.\n\n\
-    Rules are compared by what they decide, not by how they are written. Of several rules each is compared with the one of its name.")]
+#[command(
+    after_help = "Exit code: 0 no difference, 1 differences, 2 rules that cannot be read or \
+                  compared.\n\n\
+    Rules are compared by what they decide, not by how they are written. Of several rules each is \
+    compared with the one of its name."
+)]
 pub(super) struct Args {
     /// The rules before: a file, a folder, or the name of a built-in rule
     #[arg(value_name = "BEFORE")]
@@ -48,7 +52,8 @@ fn load(path: &PathBuf) -> anyhow::Result<RuleSet> {
     match builtin.only(&name) {
         Some(rule) => Ok(rule),
         None => bail!(
-            "expected a file, a folder or the name of a built-in rule, found `{}`; built in are: {}",
+            "expected a file, a folder or the name of a built-in rule, found `{}`; built in are: \
+             {}",
             escape_control(&name),
             builtin.names().collect::<Vec<_>>().join(", ")
         ),
@@ -67,8 +72,14 @@ impl Report {
         let title = match (&self.0.before, &self.0.after) {
             (Some(before), Some(after)) if before == after => format!("rule {before}"),
             (Some(before), Some(after)) => format!("rule {before} → {after}"),
-            (Some(before), None) => return format!("rule {before} is gone: it refuses nothing any more\n"),
-            (None, Some(after)) => return format!("rule {after} is new: it refuses every change that it does not list\n"),
+            (Some(before), None) => {
+                return format!("rule {before} is gone: it refuses nothing any more\n");
+            }
+            (None, Some(after)) => {
+                return format!(
+                    "rule {after} is new: it refuses every change that it does not list\n"
+                );
+            }
             (None, None) => return String::new(),
         };
         if self.0.differences.is_empty() {
@@ -76,7 +87,13 @@ impl Report {
         }
         let mut text = format!("{title}\n");
         for (kind, heading) in HEADINGS {
-            let lines: String = self.0.differences.iter().filter(|difference| difference.kind() == kind).map(line).collect();
+            let lines: String = self
+                .0
+                .differences
+                .iter()
+                .filter(|difference| difference.kind() == kind)
+                .map(line)
+                .collect();
             if !lines.is_empty() {
                 text += &format!("{heading}\n{lines}");
             }
@@ -120,9 +137,15 @@ fn line(difference: &Difference) -> String {
     match difference {
         Difference::Permission(permission) => permission_line(permission),
         Difference::Compared { path, others, before, after } => {
-            format!("  {} {}: {after} (was: {before})\n", styled(DOUBTFUL, "~"), place(path, *others))
+            format!(
+                "  {} {}: {after} (was: {before})\n",
+                styled(DOUBTFUL, "~"),
+                place(path, *others)
+            )
         }
-        Difference::Scope { what, before, after } => format!("  {} {what}: {after} (was: {before})\n", styled(DOUBTFUL, "~")),
+        Difference::Scope { what, before, after } => {
+            format!("  {} {what}: {after} (was: {before})\n", styled(DOUBTFUL, "~"))
+        }
     }
 }
 
@@ -133,20 +156,30 @@ fn permission_line(permission: &Permission) -> String {
         Direction::Lost => styled(BAD, "-"),
         Direction::Other => styled(DOUBTFUL, "~"),
     };
-    let who = match (permission.direction, permission.before.is_never(), permission.after.is_never()) {
-        (Direction::Gained, true, _) if permission.after.is_always() => String::new(),
-        (Direction::Lost, _, true) if permission.before.is_always() => String::new(),
-        (Direction::Other, ..) => format!("; may now depend on: {} (was: {})", permission.after, permission.before),
-        _ => format!("; now: {} (was: {})", permission.after, permission.before),
-    };
-    let except: Vec<String> = permission.except.iter().map(|path| escape_control(&path.to_string())).collect();
+    let who =
+        match (permission.direction, permission.before.is_never(), permission.after.is_never()) {
+            (Direction::Gained, true, _) if permission.after.is_always() => String::new(),
+            (Direction::Lost, _, true) if permission.before.is_always() => String::new(),
+            (Direction::Other, ..) => {
+                format!("; may now depend on: {} (was: {})", permission.after, permission.before)
+            }
+            _ => format!("; now: {} (was: {})", permission.after, permission.before),
+        };
+    let except: Vec<String> =
+        permission.except.iter().map(|path| escape_control(&path.to_string())).collect();
     let except = match permission.direction {
         _ if except.is_empty() => String::new(),
         Direction::Gained => format!("; was listed before: {}", except.join(", ")),
         _ => format!("; still listed: {}", except.join(", ")),
     };
-    let unless = permission.unless.map(|container| format!("; but not if it is a {}", container.as_str())).unwrap_or_default();
-    format!("  {mark} {}: {changes}{who}{except}{unless}\n", place(&permission.path, permission.others))
+    let unless = permission
+        .unless
+        .map(|container| format!("; but not if it is a {}", container.as_str()))
+        .unwrap_or_default();
+    format!(
+        "  {mark} {}: {changes}{who}{except}{unless}\n",
+        place(&permission.path, permission.others)
+    )
 }
 
 fn place(path: &[Step], others: bool) -> String {

@@ -15,13 +15,16 @@ use crate::engine::{Effect, Verbs, escape_control};
 /// The options of `fieldward rules explain`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit code: 0 it may change, at least in part or under one of several rules of which not all apply to every update, 1 it may \
+    after_help = "Exit code: 0 it may change, at least in part or under one of several rules of \
+                  which not all apply to every update, 1 it may \
     not, 2 no such rule, or no path."
 )]
 pub(super) struct Args {
-    /// A kind as kubectl names it (`job`, `jobs`, `jobs.v1alpha1.batch.volcano.sh`), or the name of a rule if no kind is called so
+    /// A kind as kubectl names it (`job`, `jobs`, `jobs.v1alpha1.batch.volcano.sh`), or the name of
+    /// a rule if no kind is called so
     kind: String,
-    /// A path as in a rule (`spec.tasks[*].replicas`), or a field as a denial names it; without one, the whole kind
+    /// A path as in a rule (`spec.tasks[*].replicas`), or a field as a denial names it; without
+    /// one, the whole kind
     path: Option<String>,
     /// Answer for this user alone
     #[arg(long, value_name = "NAME")]
@@ -39,10 +42,16 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = args.rules.load()?;
     let Meant { rules, resources } = kind::find(&rules, &args.kind)?;
-    let parsed = |text: &String| Location::parse(text).map_err(|error| anyhow!("in path `{}`: {error}", escape_control(text)));
+    let parsed = |text: &String| {
+        Location::parse(text)
+            .map_err(|error| anyhow!("in path `{}`: {error}", escape_control(text)))
+    };
     let location = args.path.as_ref().map(parsed).transpose()?;
     let is_narrowed = args.user.is_some() || !args.groups.is_empty();
-    let requester = is_narrowed.then(|| Requester { user: args.user.as_deref().unwrap_or_default(), groups: &args.groups });
+    let requester = is_narrowed.then(|| Requester {
+        user: args.user.as_deref().unwrap_or_default(),
+        groups: &args.groups,
+    });
     let answers = rules.into_iter().map(|rule| {
         let steps = location.as_ref().map(|location| location.steps(rule)).unwrap_or_default();
         Answer::of(rule, &steps, requester.as_ref())
@@ -73,8 +82,11 @@ enum Verdict {
 impl Report<'_> {
     /// All rules that refuse must allow, of those that apply.
     fn verdict(&self) -> Verdict {
-        let refusing = || self.answers.iter().filter(|answer| answer.rule.actions().effect == Effect::Deny);
-        let said = |answers: &mut dyn Iterator<Item = &Answer<'_>>| answers.map(|answer| answer.may_change).min();
+        let refusing =
+            || self.answers.iter().filter(|answer| answer.rule.actions().effect == Effect::Deny);
+        let said = |answers: &mut dyn Iterator<Item = &Answer<'_>>| {
+            answers.map(|answer| answer.may_change).min()
+        };
         let worst = said(&mut refusing()).unwrap_or(MayChange::Yes);
         let always = said(&mut refusing().filter(|answer| answer.only_where.is_empty()));
         let is_told = always == Some(worst) || refusing().all(|answer| answer.may_change == worst);
@@ -87,7 +99,8 @@ impl Report<'_> {
             MayChange::Partly => styled(DOUBTFUL.bold(), "may change in part"),
             MayChange::No => styled(BAD.bold(), "may not change"),
         };
-        let what = self.path.map(|path| format!("{} of ", escape_control(path))).unwrap_or_default();
+        let what =
+            self.path.map(|path| format!("{} of ", escape_control(path))).unwrap_or_default();
         let verdict = match self.verdict() {
             Verdict::Same(may_change) => words(may_change),
             Verdict::ByRule => styled(DOUBTFUL.bold(), "depends on which of the rules apply"),
@@ -95,12 +108,17 @@ impl Report<'_> {
         let mut text = format!("{what}{}: {verdict}\n", escape_control(&self.resources.join(", ")));
         if self.answers.len() > 1 {
             let is_conditional = self.answers.iter().any(|answer| !answer.only_where.is_empty());
-            let all = if is_conditional { "all of them that apply to an update" } else { "all of them" };
+            let all =
+                if is_conditional { "all of them that apply to an update" } else { "all of them" };
             text += &styled(ASIDE, &format!("several rules speak of it; {all} must allow"));
             text.push('\n');
         }
         for answer in &self.answers {
-            text += &answer_text(answer, self.path.is_some(), (self.answers.len() > 1).then(|| words(answer.may_change)));
+            text += &answer_text(
+                answer,
+                self.path.is_some(),
+                (self.answers.len() > 1).then(|| words(answer.may_change)),
+            );
         }
         text
     }
@@ -121,7 +139,12 @@ impl Report<'_> {
 fn answer_text(answer: &Answer<'_>, is_path: bool, own: Option<String>) -> String {
     let rule = answer.rule;
     let own = own.map(|own| format!(": {own}")).unwrap_or_default();
-    let mut text = format!("rule {} ({}){own}{}\n", rule.name(), escape_control(rule.origin()), consequence(rule.actions().effect));
+    let mut text = format!(
+        "rule {} ({}){own}{}\n",
+        rule.name(),
+        escape_control(rule.origin()),
+        consequence(rule.actions().effect)
+    );
     text.extend(answer.only_where.iter().map(|cases| format!("  only where {cases}\n")));
     // Of somebody exempt entries say nothing.
     if answer.is_exempt {
@@ -130,13 +153,22 @@ fn answer_text(answer: &Answer<'_>, is_path: bool, own: Option<String>) -> Strin
     }
     if is_path {
         for (changes, cases) in answer.permitted() {
-            let cases = if answer.is_narrowed && cases == "everybody" { "this requester".to_owned() } else { cases };
-            let changes = if changes.len() == 5 { "every change".to_owned() } else { changes.join(", ") };
+            let cases = if answer.is_narrowed && cases == "everybody" {
+                "this requester".to_owned()
+            } else {
+                cases
+            };
+            let changes =
+                if changes.len() == 5 { "every change".to_owned() } else { changes.join(", ") };
             text += &format!("  {} {changes}: {cases}\n", styled(GOOD, "✓"));
         }
         let refused = answer.refused();
         if !refused.is_empty() {
-            let refused = if refused.len() == 5 { "any change of the value itself".to_owned() } else { refused.join(", ") };
+            let refused = if refused.len() == 5 {
+                "any change of the value itself".to_owned()
+            } else {
+                refused.join(", ")
+            };
             text += &format!("  {} {refused}\n", styled(BAD, "✗"));
         }
     }
@@ -144,15 +176,25 @@ fn answer_text(answer: &Answer<'_>, is_path: bool, own: Option<String>) -> Strin
         text += &format!("  {}\n", related_text(related, rule.origin()));
     }
     if answer.entries.is_empty() && !answer.is_owned() {
-        text += if answer.is_narrowed { "  no entry leads there for this requester\n" } else { "  no entry leads there\n" };
+        text += if answer.is_narrowed {
+            "  no entry leads there for this requester\n"
+        } else {
+            "  no entry leads there\n"
+        };
     }
     text.extend(answer.compared.iter().map(|compared| format!("  compared: {compared}\n")));
     text.extend(answer.notes.iter().map(|note| format!("  {note}\n")));
     if !answer.nearby.is_empty() {
-        text += &format!("  {}\n", styled(ASIDE, &format!("listed nearby: {}", answer.nearby.join(", "))));
+        text += &format!(
+            "  {}\n",
+            styled(ASIDE, &format!("listed nearby: {}", answer.nearby.join(", ")))
+        );
     }
     if let Some(source) = rule.source() {
-        text += &format!("  {}\n", styled(ASIDE, &format!("documented at: {}", escape_control(source))));
+        text += &format!(
+            "  {}\n",
+            styled(ASIDE, &format!("documented at: {}", escape_control(source)))
+        );
     }
     text
 }
@@ -172,12 +214,22 @@ fn related_text(related: &Related, origin: &str) -> String {
         Relation::CoversSome => "some of it by",
         Relation::Below => "below it",
     };
-    let place = entry.line.map_or_else(|| "every rule".to_owned(), |line| format!("{}:{line}", escape_control(origin)));
-    let verbs = (entry.verbs != Verbs::ALL).then(|| entry.verbs.names().collect::<Vec<_>>().join(", "));
+    let place = entry.line.map_or_else(
+        || "every rule".to_owned(),
+        |line| format!("{}:{line}", escape_control(origin)),
+    );
+    let verbs =
+        (entry.verbs != Verbs::ALL).then(|| entry.verbs.names().collect::<Vec<_>>().join(", "));
     let by = entry.by.as_ref().map(|by| format!("for {}", answer::who(by)));
-    let when =
-        entry.when.as_ref().map(|when| format!("when {}", escape_control(&when.text().split_whitespace().collect::<Vec<_>>().join(" "))));
-    let absent = entry.is_absent.then(|| "documented, but the kind has no such field (fieldward.io/absent)".to_owned());
+    let when = entry.when.as_ref().map(|when| {
+        format!(
+            "when {}",
+            escape_control(&when.text().split_whitespace().collect::<Vec<_>>().join(" "))
+        )
+    });
+    let absent = entry
+        .is_absent
+        .then(|| "documented, but the kind has no such field (fieldward.io/absent)".to_owned());
     let parts: Vec<String> = verbs.into_iter().chain(by).chain(when).chain(absent).collect();
     let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join("; ")) };
     format!("{relation} {} ({place}){parts}", escape_control(&entry.path.to_string()))
@@ -259,7 +311,11 @@ impl<'r> JsonAnswer<'r> {
                 Effect::Nothing => "Audit",
             },
             only_where: &answer.only_where,
-            permitted: answer.permitted().into_iter().map(|(changes, cases)| Permitted { changes, cases }).collect(),
+            permitted: answer
+                .permitted()
+                .into_iter()
+                .map(|(changes, cases)| Permitted { changes, cases })
+                .collect(),
             refused: answer.refused(),
             entries: answer.entries.iter().map(entry).collect(),
             compared: &answer.compared,

@@ -39,19 +39,30 @@ enum Manifest {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = args.rules.load()?;
-    let chosen: Vec<&Rule> =
-        if args.all { rules.rules().collect() } else { args.vap.iter().map(|name| find(&rules, name)).collect::<anyhow::Result<_>>()? };
+    let chosen: Vec<&Rule> = if args.all {
+        rules.rules().collect()
+    } else {
+        args.vap.iter().map(|name| find(&rules, name)).collect::<anyhow::Result<_>>()?
+    };
     let exports: Vec<Export> = chosen.into_iter().map(export::export).collect::<Result<_, _>>()?;
     match args.output {
-        Manifest::Yaml => output::print(&exports.iter().map(documents).collect::<anyhow::Result<String>>()?)?,
+        Manifest::Yaml => {
+            output::print(&exports.iter().map(documents).collect::<anyhow::Result<String>>()?)?;
+        }
         Manifest::Json => {
-            let items: Vec<_> = exports.iter().flat_map(|export| [json!(export.policy), json!(export.binding)]).collect();
+            let items: Vec<_> = exports
+                .iter()
+                .flat_map(|export| [json!(export.policy), json!(export.binding)])
+                .collect();
             output::print_json(&json!({"apiVersion": "v1", "kind": "List", "items": items}))?;
         }
     }
     for export in &exports {
         let name = export.policy.metadata.name.as_deref().unwrap_or_default();
-        output::say(&format!("note: the policy {name} does not keep all of its rule; its annotation {LIMITATIONS} says what\n"));
+        output::say(&format!(
+            "note: the policy {name} does not keep all of its rule; its annotation {LIMITATIONS} \
+             says what\n"
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -69,8 +80,12 @@ fn documents(export: &Export) -> anyhow::Result<String> {
     for limitations in &export.limitations {
         text += &format!("# - {limitations}\n");
     }
-    text += serde_saphyr::to_string(&export.policy).context("cannot write a policy as YAML")?.trim_end();
+    text += serde_saphyr::to_string(&export.policy)
+        .context("cannot write a policy as YAML")?
+        .trim_end();
     text += "\n---\n";
-    text += serde_saphyr::to_string(&export.binding).context("cannot write a binding as YAML")?.trim_end();
+    text += serde_saphyr::to_string(&export.binding)
+        .context("cannot write a binding as YAML")?
+        .trim_end();
     Ok(text + "\n")
 }

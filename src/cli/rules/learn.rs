@@ -15,13 +15,18 @@ use crate::engine::escape_control;
 /// The options of `fieldward rules learn`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit code: 0 a rule was learned, 1 there was nothing to learn from, 2 reviews that cannot be read or learned from.\n\n\
-    Elements of lists become [*], told apart by name where each has one. In a map (labels, annotations, data and the like, and objects with \
-    keys that are no names of fields) one key that changed stands for itself, several for all: by their prefix if they share one. What only \
-    service accounts and the control plane changed is theirs alone. Reviews that were denied are passed over, and no value is printed."
+    after_help = "Exit code: 0 a rule was learned, 1 there was nothing to learn from, 2 reviews \
+                  that cannot be read or learned from.\n\n\
+    Elements of lists become [*], told apart by name where each has one. In a map (labels, \
+    annotations, data and the like, and objects with \
+    keys that are no names of fields) one key that changed stands for itself, several for all: by \
+    their prefix if they share one. What only \
+    service accounts and the control plane changed is theirs alone. Reviews that were denied are \
+    passed over, and no value is printed."
 )]
 pub(super) struct Args {
-    /// Recorded reviews (AdmissionReview) and cases of a suite, as JSON or YAML, and folders of them; `-` is standard input
+    /// Recorded reviews (AdmissionReview) and cases of a suite, as JSON or YAML, and folders of
+    /// them; `-` is standard input
     #[arg(value_name = "REVIEW", required = true)]
     reviews: Vec<PathBuf>,
     /// How the rule is printed
@@ -36,7 +41,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let found = read(&args.reviews)?;
     let learned = learned(&found)?;
     match args.output {
-        Format::Text if learned.is_empty() => eprintln!("nothing to learn from: {}", skipped(&found)),
+        Format::Text if learned.is_empty() => {
+            eprintln!("nothing to learn from: {}", skipped(&found));
+        }
         Format::Text => output::print(&text(&learned, &found))?,
         Format::Json => output::print_json(&Json::of(&learned, &found))?,
     }
@@ -47,14 +54,19 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn read(paths: &[PathBuf]) -> anyhow::Result<Found> {
     let mut found = Found::default();
     for path in paths {
-        if path.is_dir() { folder(&mut found, path)? } else { file(&mut found, path, Given::ByName)? }
+        if path.is_dir() {
+            folder(&mut found, path)?;
+        } else {
+            file(&mut found, path, Given::ByName)?;
+        }
     }
     Ok(found)
 }
 
 fn folder(found: &mut Found, path: &Path) -> anyhow::Result<()> {
     for path in documents::entries(path)? {
-        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let is_hidden =
+            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         if is_hidden {
             continue;
         }
@@ -85,7 +97,11 @@ fn text(learned: &[Learned], found: &Found) -> String {
 
 /// `2 reviews, as a.json (it was denied)`.
 fn skipped(found: &Found) -> String {
-    let names: Vec<String> = found.skipped.iter().map(|(file, why)| format!("{} ({why})", escape_control(file))).collect();
+    let names: Vec<String> = found
+        .skipped
+        .iter()
+        .map(|(file, why)| format!("{} ({why})", escape_control(file)))
+        .collect();
     if names.is_empty() {
         "no review was found".to_owned()
     } else {
@@ -128,12 +144,21 @@ impl<'l> Json<'l> {
         let rule = |learned: &'l Learned| JsonRule {
             name: document::name(&learned.target),
             reviews: learned.updates.len(),
-            entries: learned.draft.entries.iter().map(|entry| JsonEntry::of(entry, &learned.updates)).collect(),
+            entries: learned
+                .draft
+                .entries
+                .iter()
+                .map(|entry| JsonEntry::of(entry, &learned.updates))
+                .collect(),
             document: learned.text(),
         };
         Self {
             rules: learned.iter().map(rule).collect(),
-            skipped: found.skipped.iter().map(|(file, reason)| JsonSkipped { file, reason }).collect(),
+            skipped: found
+                .skipped
+                .iter()
+                .map(|(file, reason)| JsonSkipped { file, reason })
+                .collect(),
         }
     }
 }
@@ -144,7 +169,11 @@ impl<'l> JsonEntry<'l> {
             path: document::path(&entry.path),
             allow: entry.verbs().names().collect(),
             reviews: entry.reviews.len(),
-            example: entry.reviews.first().and_then(|review| updates.get(*review)).map_or("", |update| &update.file),
+            example: entry
+                .reviews
+                .first()
+                .and_then(|review| updates.get(*review))
+                .map_or("", |update| &update.file),
             users: entry.users.iter().map(String::as_str).collect(),
         }
     }

@@ -1,4 +1,5 @@
-//! `fieldward rules lint`: what can be told from the rule documents alone, and from the schemas of their kinds.
+//! `fieldward rules lint`: what can be told from the rule documents alone, and from the schemas of
+//! their kinds.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -79,31 +80,59 @@ struct Found {
 }
 
 impl Report {
-    fn of(builtin: Builtin, documents: &[Document], kinds: &kinds::KindArgs) -> anyhow::Result<Self> {
+    fn of(
+        builtin: Builtin,
+        documents: &[Document],
+        kinds: &kinds::KindArgs,
+    ) -> anyhow::Result<Self> {
         let (sets, errors) = match RuleSet::load(builtin, documents) {
             Ok(set) => (vec![set], Vec::new()),
             // The files that hold nothing wrong are looked at all the same.
             Err(errors) => (
-                documents.iter().filter_map(|document| RuleSet::load(Builtin::Left, std::slice::from_ref(document)).ok()).collect(),
+                documents
+                    .iter()
+                    .filter_map(|document| {
+                        RuleSet::load(Builtin::Left, std::slice::from_ref(document)).ok()
+                    })
+                    .collect(),
                 errors.iter().map(Wrong::of).collect(),
             ),
         };
         let rules: Vec<&Rule> = sets.iter().flat_map(RuleSet::rules).collect();
         let catalogue = kinds::catalogue(kinds, &rules)?;
         let (schemas, held) = catalogue.as_ref().map(|catalogue| catalogue.held(&rules)).unzip();
-        let mut report = Self { rules: rules.len(), held, schemas, errors, warnings: Vec::new(), notes: Vec::new() };
+        let mut report = Self {
+            rules: rules.len(),
+            held,
+            schemas,
+            errors,
+            warnings: Vec::new(),
+            notes: Vec::new(),
+        };
         for rule in &rules {
-            let status_is_apart = catalogue.as_ref().is_some_and(|catalogue| schema::status_is_apart(rule, catalogue));
+            let status_is_apart = catalogue
+                .as_ref()
+                .is_some_and(|catalogue| schema::status_is_apart(rule, catalogue));
             report.add(rule, findings::of(rule, status_is_apart));
-            report.add(rule, catalogue.as_ref().map(|catalogue| schema::of(rule, &rules, catalogue)).unwrap_or_default());
+            report.add(
+                rule,
+                catalogue
+                    .as_ref()
+                    .map(|catalogue| schema::of(rule, &rules, catalogue))
+                    .unwrap_or_default(),
+            );
         }
         Ok(report)
     }
 
     fn add(&mut self, rule: &Rule, found: Vec<Finding>) {
         for finding in found {
-            let of_rule =
-                Found { file: escape_control(rule.origin()), rule: rule.name().to_string(), message: finding.message, fix: finding.fix };
+            let of_rule = Found {
+                file: escape_control(rule.origin()),
+                rule: rule.name().to_string(),
+                message: finding.message,
+                fix: finding.fix,
+            };
             match finding.severity {
                 Severity::Wrong => self.errors.push(Wrong::Rule(of_rule)),
                 Severity::Doubtful => self.warnings.push(of_rule),
@@ -117,7 +146,9 @@ impl Report {
         for wrong in &self.errors {
             let error = styled(BAD.bold(), "error");
             match wrong {
-                Wrong::Document { file, line, column, message } => text += &format!("{file}:{line}:{column}: {error}: {message}\n"),
+                Wrong::Document { file, line, column, message } => {
+                    text += &format!("{file}:{line}:{column}: {error}: {message}\n");
+                }
                 Wrong::Rule(found) => text += &found.line(&error),
             }
         }
@@ -157,6 +188,11 @@ impl Found {
 impl Wrong {
     fn of(error: &RuleError) -> Self {
         let (line, column) = error.place();
-        Self::Document { file: escape_control(error.origin()), line, column, message: escape_control(error.message()) }
+        Self::Document {
+            file: escape_control(error.origin()),
+            line,
+            column,
+            message: escape_control(error.message()),
+        }
     }
 }

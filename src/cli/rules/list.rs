@@ -11,14 +11,17 @@ use crate::cli::rule_args::RuleArgs;
 use crate::cluster::client::Access;
 use crate::cluster::inventory::{self, Inventory, RegisteredRule};
 use crate::cluster::objects::RuleObject;
-use crate::engine::{Actions, Builtin, Document, Effect, Entry, ResourceRule, Rule, RuleSet, escape_control};
+use crate::engine::{
+    Actions, Builtin, Document, Effect, Entry, ResourceRule, Rule, RuleSet, escape_control,
+};
 
 /// The options of `fieldward rules list`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     rules: RuleArgs,
-    /// List the rules in force in a cluster: that of `KUBECONFIG`, ~/.kube/config or the pod's service account
+    /// List the rules in force in a cluster: that of `KUBECONFIG`, ~/.kube/config or the pod's
+    /// service account
     #[arg(long, conflicts_with_all = ["rules", "no_builtin_rules"])]
     live: bool,
     /// The kubeconfig of that cluster
@@ -51,7 +54,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn live(inventory: &Inventory) -> Vec<Row> {
     let compiled_in = RuleSet::load(Builtin::Included, &[]).unwrap_or_default();
     let objects = inventory.objects.iter().map(|object| Row::of_object(object));
-    let mut rows: Vec<Row> = objects.chain(inventory.others.iter().map(|rule| Row::of_registered(rule, &compiled_in))).collect();
+    let mut rows: Vec<Row> = objects
+        .chain(inventory.others.iter().map(|rule| Row::of_registered(rule, &compiled_in)))
+        .collect();
     rows.sort_by(|one, two| one.name.cmp(&two.name));
     rows
 }
@@ -102,7 +107,9 @@ impl Row {
         Self {
             ready: filled(&object.status.ready),
             reason: filled(&object.status.reason),
-            ..said.unwrap_or_else(|| Self::bare(&object.name, filled(&object.status.kinds).into_iter().collect(), OBJECT))
+            ..said.unwrap_or_else(|| {
+                Self::bare(&object.name, filled(&object.status.kinds).into_iter().collect(), OBJECT)
+            })
         }
     }
 
@@ -112,7 +119,8 @@ impl Row {
             let asked = ResourceRule { kinds: Vec::new(), ..own.clone() };
             rule.resources.contains(&asked)
         };
-        let is_builtin = compiled_in.get(&rule.name).is_some_and(|own| own.resources().iter().all(is_same));
+        let is_builtin =
+            compiled_in.get(&rule.name).is_some_and(|own| own.resources().iter().all(is_same));
         let origin = if is_builtin { Builtin::ORIGIN } else { FILE };
         let kinds = rule.resources.iter().flat_map(resource_names).collect();
         Self { ready: Some("True".to_owned()), ..Self::bare(&rule.name, kinds, origin) }
@@ -120,7 +128,16 @@ impl Row {
 
     fn bare(name: &str, kinds: Vec<String>, origin: &str) -> Self {
         let (name, origin) = (name.to_owned(), origin.to_owned());
-        Self { name, kinds, mutable: None, actions: None, origin, source: None, ready: None, reason: None }
+        Self {
+            name,
+            kinds,
+            mutable: None,
+            actions: None,
+            origin,
+            source: None,
+            ready: None,
+            reason: None,
+        }
     }
 }
 
@@ -145,7 +162,8 @@ const UNKNOWN: &str = "-";
 fn table(rows: &[Row], is_live: bool) -> String {
     let columns = ["NAME", "RESOURCES", "MUTABLE", "ACTIONS", "ORIGIN", "READY", "REASON"];
     let shown = if is_live { columns.len() } else { 5 };
-    let mut lines: Vec<Vec<String>> = vec![columns.iter().take(shown).map(|name| (*name).to_owned()).collect()];
+    let mut lines: Vec<Vec<String>> =
+        vec![columns.iter().take(shown).map(|name| (*name).to_owned()).collect()];
     lines.extend(rows.iter().map(|row| {
         let cells = [
             row.name.clone(),
@@ -165,7 +183,8 @@ fn table(rows: &[Row], is_live: bool) -> String {
         }
     }
     let padded = |line: &Vec<String>| {
-        let cells: String = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}  ")).collect();
+        let cells: String =
+            line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}  ")).collect();
         format!("{}\n", cells.trim_end())
     };
     lines.iter().map(padded).collect()

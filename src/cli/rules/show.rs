@@ -24,11 +24,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = args.rules.load()?;
     let Some(rule) = rules.get(&args.name) else {
         let names: Vec<&str> = rules.names().collect();
-        bail!("no rule is called `{}`; there are: {}", escape_control(&args.name), names.join(", "));
+        bail!(
+            "no rule is called `{}`; there are: {}",
+            escape_control(&args.name),
+            names.join(", ")
+        );
     };
     match args.output {
         Format::Text => output::print(rule.text())?,
-        Format::Json => output::print_json(&serde_saphyr::from_str::<serde_json::Value>(rule.text())?)?,
+        Format::Json => {
+            output::print_json(&serde_saphyr::from_str::<serde_json::Value>(rule.text())?)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

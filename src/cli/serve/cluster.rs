@@ -1,4 +1,5 @@
-//! `fieldward serve --cluster`: rules as objects, and the registration and certificates that the process keeps by itself.
+//! `fieldward serve --cluster`: rules as objects, and the registration and certificates that the
+//! process keeps by itself.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,15 +28,17 @@ use crate::server::denials::Denials;
 use crate::server::reload::{self, Fingerprint};
 use crate::server::{Bound, Config, ReadyCheck, tls};
 
-/// How long a rule that has left is still there for reviews that no other rule speaks of: the registration is changed elsewhere and
-/// later, and to refuse all updates of a kind until then would be an outage. Another replica takes over changing it within half of that.
+/// How long a rule that has left is still there for reviews that no other rule speaks of: the
+/// registration is changed elsewhere and later, and to refuse all updates of a kind until then
+/// would be an outage. Another replica takes over changing it within half of that.
 const LINGERING: Duration = Duration::from_secs(30);
 
 /// How often it is looked whether the certificate kept has changed: in memory, so it costs nothing.
 const LOOKING: Duration = Duration::from_secs(1);
 
 /// The options of `fieldward serve` in a cluster.
-// A Service of that name puts FIELDWARD_PORT and FIELDWARD_SERVICE_* into every pod's environment: no option may be called so.
+// A Service of that name puts FIELDWARD_PORT and FIELDWARD_SERVICE_* into every pod's environment:
+// no option may be called so.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "In a cluster")]
 #[group(skip)]
@@ -47,7 +50,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE", env = "FIELDWARD_KUBECONFIG", requires = "cluster")]
     kubeconfig: Option<PathBuf>,
     /// The name of the ValidatingWebhookConfigurations (NAME, NAME-2 and so on) and of the Lease
-    #[arg(long, value_name = "NAME", env = "FIELDWARD_REGISTRATION", default_value = "fieldward", value_parser = dns_label)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "FIELDWARD_REGISTRATION",
+        default_value = "fieldward",
+        value_parser = dns_label,
+    )]
     registration: String,
     /// The service that the API server asks
     #[arg(long, value_name = "NAME", default_value = "fieldward", value_parser = dns_label)]
@@ -56,31 +65,77 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME", default_value = "fieldward", value_parser = dns_label)]
     service_namespace: String,
     /// The service's port
-    #[arg(long, value_name = "PORT", default_value_t = 443, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(
+        long,
+        value_name = "PORT",
+        default_value_t = 443,
+        value_parser = clap::value_parser!(u16).range(1..),
+    )]
     service_port: u16,
     /// Have the API server ask at this https address instead
-    #[arg(long, value_name = "URL", env = "FIELDWARD_URL", value_parser = BaseUrl::parse, conflicts_with_all = ["service_name", "service_port"])]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "FIELDWARD_URL",
+        value_parser = BaseUrl::parse,
+        conflicts_with_all = ["service_name", "service_port"],
+    )]
     url: Option<BaseUrl>,
     /// Keep a CA and a certificate in this Secret, and renew them
-    #[arg(long, value_name = "NAME", env = "FIELDWARD_TLS_SECRET", requires = "cluster", conflicts_with_all = ["tls_cert", "ca_bundle", "inject_ca_from"], value_parser = dns_label)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "FIELDWARD_TLS_SECRET",
+        requires = "cluster",
+        conflicts_with_all = ["tls_cert", "ca_bundle", "inject_ca_from"],
+        value_parser = dns_label,
+    )]
     tls_secret: Option<String>,
     /// PEM file of the CAs that the certificate of --tls-cert comes from
     #[arg(long, value_name = "FILE", env = "FIELDWARD_CA_BUNDLE", requires = "cluster")]
     ca_bundle: Option<PathBuf>,
     /// Have cert-manager fill in the CA of this Certificate, NAMESPACE/NAME
-    #[arg(long, value_name = "CERTIFICATE", env = "FIELDWARD_INJECT_CA_FROM", requires = "cluster")]
+    #[arg(
+        long,
+        value_name = "CERTIFICATE",
+        env = "FIELDWARD_INJECT_CA_FROM",
+        requires = "cluster"
+    )]
     inject_ca_from: Option<String>,
     /// How long a CA in the Secret is valid; it is replaced after two thirds
-    #[arg(long, value_name = "TIME", env = "FIELDWARD_CA_LIFETIME", default_value = "43800h", value_parser = positive_duration)]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "FIELDWARD_CA_LIFETIME",
+        default_value = "43800h",
+        value_parser = positive_duration,
+    )]
     ca_lifetime: Duration,
     /// How long a certificate in the Secret is valid; it is replaced after two thirds
-    #[arg(long, value_name = "TIME", env = "FIELDWARD_CERTIFICATE_LIFETIME", default_value = "2160h", value_parser = positive_duration)]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "FIELDWARD_CERTIFICATE_LIFETIME",
+        default_value = "2160h",
+        value_parser = positive_duration,
+    )]
     certificate_lifetime: Duration,
     /// How long a new CA is registered before it issues: every API server must have heard of it
-    #[arg(long, value_name = "TIME", env = "FIELDWARD_CA_SETTLING", default_value = "5m", value_parser = positive_duration)]
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "FIELDWARD_CA_SETTLING",
+        default_value = "5m",
+        value_parser = positive_duration,
+    )]
     ca_settling: Duration,
     /// Also write an Event on the object of each denial, a few a second at most
-    #[arg(long, env = "FIELDWARD_EVENTS", requires = "cluster", value_parser = BoolishValueParser::new())]
+    #[arg(
+        long,
+        env = "FIELDWARD_EVENTS",
+        requires = "cluster",
+        value_parser = BoolishValueParser::new(),
+    )]
     events: bool,
     /// Which replica this is, if not the host's name, which in a pod is the pod's
     #[arg(long, value_name = "NAME", env = "FIELDWARD_REPLICA")]
@@ -95,9 +150,11 @@ impl Args {
     fn settings(&self, has_certificate: bool) -> anyhow::Result<Settings> {
         let endpoint = match &self.url {
             Some(url) => Endpoint::Url(url.clone()),
-            None => {
-                Endpoint::Service { name: self.service_name.clone(), namespace: self.service_namespace.clone(), port: self.service_port }
-            }
+            None => Endpoint::Service {
+                name: self.service_name.clone(),
+                namespace: self.service_namespace.clone(),
+                port: self.service_port,
+            },
         };
         Ok(Settings {
             name: self.registration.clone(),
@@ -113,26 +170,47 @@ impl Args {
     fn identity(&self) -> anyhow::Result<String> {
         match &self.replica {
             Some(name) => Ok(name.clone()),
-            None => Ok(hostname::get().context("no name of this host; give one with --replica")?.to_string_lossy().into_owned()),
+            None => Ok(hostname::get()
+                .context("no name of this host; give one with --replica")?
+                .to_string_lossy()
+                .into_owned()),
         }
     }
 
-    fn certificates(&self, endpoint: &Endpoint, has_certificate: bool) -> anyhow::Result<Certificates> {
+    fn certificates(
+        &self,
+        endpoint: &Endpoint,
+        has_certificate: bool,
+    ) -> anyhow::Result<Certificates> {
         if let Some(secret) = &self.tls_secret {
-            let lifetimes = Lifetimes { authority: self.ca_lifetime, certificate: self.certificate_lifetime, settling: self.ca_settling };
-            return Ok(Certificates::Managed { secret: secret.clone(), subjects: endpoint.subjects(), lifetimes });
+            let lifetimes = Lifetimes {
+                authority: self.ca_lifetime,
+                certificate: self.certificate_lifetime,
+                settling: self.ca_settling,
+            };
+            return Ok(Certificates::Managed {
+                secret: secret.clone(),
+                subjects: endpoint.subjects(),
+                lifetimes,
+            });
         }
         if !has_certificate {
             bail!(
-                "expected --tls-secret NAME, or --tls-cert and --tls-key, beside --cluster: a certificate that is made at each start nobody trusts"
+                "expected --tls-secret NAME, or --tls-cert and --tls-key, beside --cluster: a \
+                 certificate that is made at each start nobody trusts"
             );
         }
         let bundle = match &self.ca_bundle {
-            Some(path) => Some(CaBundle::parse(documents::read(path)?).with_context(|| documents::name_of(path))?),
+            Some(path) => Some(
+                CaBundle::parse(documents::read(path)?)
+                    .with_context(|| documents::name_of(path))?,
+            ),
             None => None,
         };
         Ok(Certificates::Given(match (&self.inject_ca_from, bundle) {
-            (Some(certificate), bundle) => Trust::CertManager { certificate: certificate.clone(), bundle },
+            (Some(certificate), bundle) => {
+                Trust::CertManager { certificate: certificate.clone(), bundle }
+            }
             (None, Some(bundle)) => Trust::Bundle(bundle),
             (None, None) => Trust::Elsewhere,
         }))
@@ -143,12 +221,21 @@ impl Args {
 ///
 /// # Errors
 /// Options that do not go together, or no cluster to ask.
-pub(super) async fn start(args: &Args, files: &RuleArgs, has_certificate: bool) -> anyhow::Result<ClusterMode> {
+pub(super) async fn start(
+    args: &Args,
+    files: &RuleArgs,
+    has_certificate: bool,
+) -> anyhow::Result<ClusterMode> {
     let settings = args.settings(has_certificate)?;
     let access = Access { kubeconfig: args.kubeconfig.clone(), context: None };
     let rules = files.clone();
     let read = move || rules.documents().map_err(|error| escape_control(&format!("{error:#}")));
-    Ok(ClusterMode::start(&access, settings, RuleFiles { builtin: files.builtin(), read: Box::new(read) }).await?)
+    Ok(ClusterMode::start(
+        &access,
+        settings,
+        RuleFiles { builtin: files.builtin(), read: Box::new(read) },
+    )
+    .await?)
 }
 
 /// The certificate that the cluster keeps, if it does.
@@ -157,14 +244,25 @@ pub(super) fn certificate(mode: &ClusterMode) -> Option<tls::Source> {
 }
 
 /// The configuration of a server in a cluster.
-pub(super) fn configured(mut config: Config, mode: &ClusterMode, files: &RuleArgs, exempt: &ExemptArgs) -> Config {
+pub(super) fn configured(
+    mut config: Config,
+    mode: &ClusterMode,
+    files: &RuleArgs,
+    exempt: &ExemptArgs,
+) -> Config {
     let reading = mode.reading();
-    let read = move || reading.read().map(|read| reload::Reading { documents: read.documents, refused: read.refused });
+    let read = move || {
+        reading
+            .read()
+            .map(|read| reload::Reading { documents: read.documents, refused: read.refused })
+    };
     let before = config.rules.take();
     config.rules = Some(reload::Source {
         builtin: files.builtin(),
         exemptions: exempt.exemptions(),
-        started_with: before.as_ref().map_or_else(|| Fingerprint::of(&[]), |files| files.started_with),
+        started_with: before
+            .as_ref()
+            .map_or_else(|| Fingerprint::of(&[]), |files| files.started_with),
         every: before.map_or(reload::LONGEST_REST, |files| files.every),
         read: Arc::new(read),
         changed: mode.changed(),
@@ -175,13 +273,18 @@ pub(super) fn configured(mut config: Config, mode: &ClusterMode, files: &RuleArg
         config.reload_every = LOOKING;
     }
     config.metrics = mode.metrics();
-    config.denials = mode.denials().map(|denials| Denials::new(move |reply, review| denials.offer(reply, review)));
-    config.readiness = mode.readiness().into_iter().map(|(name, state)| ReadyCheck { name, state }).collect();
+    config.denials = mode
+        .denials()
+        .map(|denials| Denials::new(move |reply, review| denials.offer(reply, review)));
+    config.readiness =
+        mode.readiness().into_iter().map(|(name, state)| ReadyCheck { name, state }).collect();
     config
 }
 
 /// Runs the tasks of cluster mode; it never returns.
 pub(super) fn run(mode: ClusterMode, bound: &Bound) -> impl Future<Output = ()> + use<> {
-    let lacking = |rules: &RuleSet, groups: &[Group], address: &str| lint::schema::lacking(rules, kinds::served(groups), address);
+    let lacking = |rules: &RuleSet, groups: &[Group], address: &str| {
+        lint::schema::lacking(rules, kinds::served(groups), address)
+    };
     mode.run(bound.rules().follow(), bound.certificate(), Arc::new(lacking))
 }

@@ -15,7 +15,8 @@ pub(super) type Case = engine::Case<Vec<u8>>;
 /// `line:column: message`, or a message alone after a space.
 pub(super) fn parse(is_json: bool, text: &str) -> Result<Case, String> {
     if is_json {
-        let document: CaseDocument<&RawValue> = serde_json::from_str(text).map_err(|error| json_error(&error))?;
+        let document: CaseDocument<&RawValue> =
+            serde_json::from_str(text).map_err(|error| json_error(&error))?;
         return with_review(document, |review| Ok(review.get().as_bytes().to_vec()));
     }
     let options = serde_saphyr::options! { with_snippet: false };
@@ -24,8 +25,12 @@ pub(super) fn parse(is_json: bool, text: &str) -> Result<Case, String> {
     with_review(document, |review| serde_json::to_vec(&review).map_err(|error| error.to_string()))
 }
 
-fn with_review<R>(document: CaseDocument<R>, json: impl FnOnce(R) -> Result<Vec<u8>, String>) -> Result<Case, String> {
-    let engine::Case { name, expect, review } = document.parsed().map_err(|error| format!(" {error}"))?;
+fn with_review<R>(
+    document: CaseDocument<R>,
+    json: impl FnOnce(R) -> Result<Vec<u8>, String>,
+) -> Result<Case, String> {
+    let engine::Case { name, expect, review } =
+        document.parsed().map_err(|error| format!(" {error}"))?;
     Ok(Case { name, expect, review: json(review)? })
 }
 
@@ -40,12 +45,15 @@ pub(super) struct Got {
 impl Got {
     pub(super) fn of(rules: &RuleSet, review: &[u8]) -> Self {
         let reply = engine::admit(rules, review);
-        let (allowed, fields, message) = (reply.allowed(), reply.fields().to_vec(), reply.message().to_owned());
+        let (allowed, fields, message) =
+            (reply.allowed(), reply.fields().to_vec(), reply.message().to_owned());
         let status = u64::from(reply.status());
         // The code of a denial is on the wire; one sentence has the HTTP status alone.
         let body: Option<serde_json::Value> = serde_json::from_slice(&reply.into_body()).ok();
         let code = match allowed {
-            Some(_) => body.and_then(|body| body.pointer("/response/status/code").and_then(serde_json::Value::as_u64)),
+            Some(_) => body.and_then(|body| {
+                body.pointer("/response/status/code").and_then(serde_json::Value::as_u64)
+            }),
             None => Some(status),
         };
         Self { allowed, fields, message, code }
@@ -63,14 +71,19 @@ pub(super) struct Verdict {
     code: Option<u64>,
 }
 
-/// What is expected and what was got, as far as the case speaks of it. Fields are compared without regard to order.
+/// What is expected and what was got, as far as the case speaks of it. Fields are compared without
+/// regard to order.
 pub(super) fn compare(expect: &Expect, got: Got) -> (Verdict, Verdict) {
     let sorted = |mut fields: Vec<String>| {
         fields.sort();
         fields
     };
-    let expected =
-        Verdict { allowed: expect.allowed, fields: sorted(expect.fields.clone()), message: expect.message.clone(), code: expect.code };
+    let expected = Verdict {
+        allowed: expect.allowed,
+        fields: sorted(expect.fields.clone()),
+        message: expect.message.clone(),
+        code: expect.code,
+    };
     // What is no verdict tells itself apart by its code and message, whatever the case speaks of.
     let is_verdict = got.allowed.is_some();
     let got = Verdict {
@@ -86,9 +99,12 @@ impl Verdict {
     /// Its parts in words.
     pub(super) fn parts(&self) -> [(&'static str, String); 4] {
         // A message has lines; each stands on one of its own.
-        let quoted = |text: &String| text.lines().map(|line| format!("\n    {}", escape_control(line))).collect::<String>();
+        let quoted = |text: &String| {
+            text.lines().map(|line| format!("\n    {}", escape_control(line))).collect::<String>()
+        };
         let none = || "none".to_owned();
-        let fields = self.fields.iter().map(|field| escape_control(field)).collect::<Vec<_>>().join(", ");
+        let fields =
+            self.fields.iter().map(|field| escape_control(field)).collect::<Vec<_>>().join(", ");
         [
             ("verdict", if self.allowed { "allowed" } else { "denied" }.to_owned()),
             ("fields", if fields.is_empty() { none() } else { fields }),

@@ -25,8 +25,14 @@ pub(super) struct Test {
 
 impl Suite {
     /// Searches the paths; rules found in a folder are in force there and below, with those given.
-    pub(super) fn find(paths: &[PathBuf], builtin: Builtin, rules: &[Document], exempt: &ExemptArgs) -> Self {
-        let mut search = Search { builtin, exempt, suite: Self { tests: Vec::new(), errors: Vec::new() } };
+    pub(super) fn find(
+        paths: &[PathBuf],
+        builtin: Builtin,
+        rules: &[Document],
+        exempt: &ExemptArgs,
+    ) -> Self {
+        let mut search =
+            Search { builtin, exempt, suite: Self { tests: Vec::new(), errors: Vec::new() } };
         for path in paths {
             let before = search.suite.tests.len() + search.suite.errors.len();
             if path.is_dir() {
@@ -35,7 +41,10 @@ impl Suite {
                 search.files(vec![path.clone()], rules);
             }
             if search.suite.tests.len() + search.suite.errors.len() == before {
-                search.suite.errors.push(format!("{}: expected cases (kind UpdateCase), found none", documents::name_of(path)));
+                search.suite.errors.push(format!(
+                    "{}: expected cases (kind UpdateCase), found none",
+                    documents::name_of(path)
+                ));
             }
         }
         search.suite
@@ -65,8 +74,10 @@ impl Search<'_> {
             Ok(entries) => entries,
             Err(error) => return self.suite.errors.push(format!("{error:#}")),
         };
-        let (folders, files): (Vec<_>, Vec<_>) = entries.into_iter().filter(|path| !is_hidden(path)).partition(|path| path.is_dir());
-        let rules = self.files(files.into_iter().filter(|path| documents::is_document(path)).collect(), above);
+        let (folders, files): (Vec<_>, Vec<_>) =
+            entries.into_iter().filter(|path| !is_hidden(path)).partition(|path| path.is_dir());
+        let rules = self
+            .files(files.into_iter().filter(|path| documents::is_document(path)).collect(), above);
         for folder in folders {
             self.folder(&folder, &rules);
         }
@@ -96,7 +107,12 @@ impl Search<'_> {
             let is_json = file.extension().is_some_and(|extension| extension == "json");
             let file = documents::name_of(&file);
             match case::parse(is_json, &text) {
-                Ok(case) => self.suite.tests.push(Test { name: case.name.clone(), file, case, rules: set.clone() }),
+                Ok(case) => self.suite.tests.push(Test {
+                    name: case.name.clone(),
+                    file,
+                    case,
+                    rules: set.clone(),
+                }),
                 Err(error) => self.suite.errors.push(format!("{file}:{error}")),
             }
         }
@@ -107,15 +123,20 @@ impl Search<'_> {
 fn read(file: &Path) -> Result<Found, String> {
     let name = documents::name_of(file);
     let bytes = documents::read(file).map_err(|error| format!("{error:#}"))?;
-    let text = String::from_utf8(bytes).map_err(|error| format!("{name}: expected UTF-8, found {error}"))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| format!("{name}: expected UTF-8, found {error}"))?;
     match kind(&text).as_deref() {
         Some("UpdateRule") => Ok(Found::Rules(Document { origin: name, text })),
         // A file whose kind cannot be told is reported as a case, with line and column.
         Some("UpdateCase") | None => Ok(Found::Case(text)),
         Some("AdmissionReview") => Err(format!(
-            "{name}: expected kind `UpdateCase`, found an AdmissionReview without expectations; put it under `review:` beside `expect:`"
+            "{name}: expected kind `UpdateCase`, found an AdmissionReview without expectations; \
+             put it under `review:` beside `expect:`"
         )),
-        Some(other) => Err(format!("{name}: expected kind `UpdateCase` or `UpdateRule`, found `{}`", escape_control(other))),
+        Some(other) => Err(format!(
+            "{name}: expected kind `UpdateCase` or `UpdateRule`, found `{}`",
+            escape_control(other)
+        )),
     }
 }
 
@@ -126,7 +147,10 @@ fn kind(text: &str) -> Option<String> {
     match serde_saphyr::from_multiple::<Head>(text) {
         Ok(heads) => heads.into_iter().next()?.kind,
         // Broken YAML is reported as what it was to be.
-        Err(_) => text.lines().find_map(|line| line.strip_prefix("kind:")).map(|kind| kind.trim().to_owned()),
+        Err(_) => text
+            .lines()
+            .find_map(|line| line.strip_prefix("kind:"))
+            .map(|kind| kind.trim().to_owned()),
     }
 }
 

@@ -16,8 +16,8 @@ use serde::de::DeserializeOwned;
 use super::health::WatchErrors;
 use crate::cluster::api_error::{ApiError, Once};
 
-/// The longest pause between two attempts to watch: who restores the permissions expects the registration to follow at once, and the few
-/// watches of a replica cost the API server little.
+/// The longest pause between two attempts to watch: who restores the permissions expects the
+/// registration to follow at once, and the few watches of a replica cost the API server little.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// The library's pauses, but none longer than that.
@@ -38,7 +38,8 @@ impl Backoff for Retries {
     }
 }
 
-/// Follows for ever. `tell` gets what is kept of all objects, by name, first when they have been listed, then after each change.
+/// Follows for ever. `tell` gets what is kept of all objects, by name, first when they have been
+/// listed, then after each change.
 pub(super) async fn all<K, T>(
     what: &'static str,
     api: Api<K>,
@@ -81,7 +82,8 @@ pub(super) async fn all<K, T>(
                 let error = ApiError::from(&error);
                 errors.failed(&error);
                 if complaint.is_new(&error) {
-                    tracing::warn!(what, %error, "watch failed; continuing with the last known state");
+                    tracing::warn!(what, %error, "watch failed; continuing with the last known \
+                                                  state");
                 }
             }
         }

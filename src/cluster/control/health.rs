@@ -26,7 +26,8 @@ impl WatchErrors {
 
     pub(super) fn failed(&self, error: &ApiError) {
         self.metrics.count_error(error.class);
-        self.current.send_if_modified(|current| current.replace(error.clone()).as_ref() != Some(error));
+        self.current
+            .send_if_modified(|current| current.replace(error.clone()).as_ref() != Some(error));
     }
 
     pub(super) fn recovered(&self) {
@@ -34,8 +35,13 @@ impl WatchErrors {
     }
 }
 
-/// Keeps the metrics up to date, and logs when the gate is opened and closed; until nothing is followed any more.
-pub(super) async fn observe(mut followed: Followed, mut state: watch::Receiver<RegistrationState>, metrics: ClusterMetrics) {
+/// Keeps the metrics up to date, and logs when the gate is opened and closed; until nothing is
+/// followed any more.
+pub(super) async fn observe(
+    mut followed: Followed,
+    mut state: watch::Receiver<RegistrationState>,
+    metrics: ClusterMetrics,
+) {
     let mut was_open = false;
     loop {
         let registrations = followed.registrations.borrow_and_update().clone();
@@ -45,15 +51,18 @@ pub(super) async fn observe(mut followed: Followed, mut state: watch::Receiver<R
         metrics.set_present(is_present(registrations.as_deref(), watch_error.as_ref()));
         metrics.set_lease_holder(current.leads);
         // While the watch is broken somebody may have changed the registration unseen.
-        let (is_in_sync, rejected) = (current.in_sync_since.is_some() && watch_error.is_none(), current.rejected.len());
+        let (is_in_sync, rejected) =
+            (current.in_sync_since.is_some() && watch_error.is_none(), current.rejected.len());
         metrics.set_in_sync(current.leads && is_in_sync, if current.leads { rejected } else { 0 });
-        metrics.count_conditions(rules.iter().flat_map(|rules| rules.iter()).map(|rule| &rule.status));
+        metrics
+            .count_conditions(rules.iter().flat_map(|rules| rules.iter()).map(|rule| &rule.status));
         let failure = current.failure().filter(|_| current.leads);
         let is_open = is_gate_open(registrations.as_deref(), watch_error.as_ref(), failure);
         metrics.set_gate_open(is_open);
         match (was_open, is_open) {
             (false, true) => tracing::error!(
-                "the gate is open: nothing is registered, and this replica is forbidden to register anything; \
+                "the gate is open: nothing is registered, and this replica is forbidden to \
+                 register anything; \
                  `helm upgrade` or `kubectl apply -k` closes it"
             ),
             (true, false) => tracing::info!("the gate is closed"),
@@ -72,9 +81,12 @@ pub(super) async fn observe(mut followed: Followed, mut state: watch::Receiver<R
     }
 }
 
-/// Whether anything is registered; none if that is unknown, because nothing was listed yet, or because what was there last may have been
-/// deleted unseen.
-fn is_present(registrations: Option<&Registrations>, watch_error: Option<&ApiError>) -> Option<bool> {
+/// Whether anything is registered; none if that is unknown, because nothing was listed yet, or
+/// because what was there last may have been deleted unseen.
+fn is_present(
+    registrations: Option<&Registrations>,
+    watch_error: Option<&ApiError>,
+) -> Option<bool> {
     let is_present = !registrations?.is_empty();
     (!is_present || !is_forbidden(watch_error)).then_some(is_present)
 }
@@ -83,10 +95,15 @@ fn is_forbidden(error: Option<&ApiError>) -> bool {
     error.is_some_and(|error| error.class == ErrorClass::Forbidden)
 }
 
-/// Whether this replica has seen that nothing is registered, and the API server forbids to look or to write. One that was never allowed to
-/// list registrations cannot know.
-fn is_gate_open(registrations: Option<&Registrations>, watch_error: Option<&ApiError>, failure: Option<&ApiError>) -> bool {
-    registrations.is_some_and(Registrations::is_empty) && (is_forbidden(watch_error) || is_forbidden(failure))
+/// Whether this replica has seen that nothing is registered, and the API server forbids to look or
+/// to write. One that was never allowed to list registrations cannot know.
+fn is_gate_open(
+    registrations: Option<&Registrations>,
+    watch_error: Option<&ApiError>,
+    failure: Option<&ApiError>,
+) -> bool {
+    registrations.is_some_and(Registrations::is_empty)
+        && (is_forbidden(watch_error) || is_forbidden(failure))
 }
 
 #[cfg(test)]
@@ -101,7 +118,8 @@ mod tests {
     #[test]
     fn the_gate_is_open_if_nothing_is_registered_and_registering_is_forbidden() {
         let one = ValidatingWebhookConfiguration::default();
-        let (none, one) = (Registrations::new(), Registrations::from([("fieldward".to_owned(), one)]));
+        let (none, one) =
+            (Registrations::new(), Registrations::from([("fieldward".to_owned(), one)]));
         let mut forbidden = ApiError::other(&"no");
         forbidden.class = ErrorClass::Forbidden;
         let other = ApiError::other(&"away");
@@ -123,7 +141,8 @@ mod tests {
     #[test]
     fn a_registration_that_may_have_been_deleted_unseen_is_unknown() {
         let one = ValidatingWebhookConfiguration::default();
-        let (none, one) = (Registrations::new(), Registrations::from([("fieldward".to_owned(), one)]));
+        let (none, one) =
+            (Registrations::new(), Registrations::from([("fieldward".to_owned(), one)]));
         let mut forbidden = ApiError::other(&"no");
         forbidden.class = ErrorClass::Forbidden;
         let other = ApiError::other(&"away");
@@ -136,7 +155,11 @@ mod tests {
             (Some(&one), Some(&other), Some(true)),
             (Some(&one), Some(&forbidden), None),
         ] {
-            assert_eq!(is_present(registrations, watch_error), expected, "{registrations:?} {watch_error:?}");
+            assert_eq!(
+                is_present(registrations, watch_error),
+                expected,
+                "{registrations:?} {watch_error:?}"
+            );
         }
     }
 
@@ -149,15 +172,29 @@ mod tests {
             let family = families.iter().find(|family| family.name() == name).unwrap();
             family.get_metric().first().unwrap().get_gauge().get_value()
         };
-        let one = Registrations::from([("fieldward".to_owned(), ValidatingWebhookConfiguration::default())]);
+        let one = Registrations::from([(
+            "fieldward".to_owned(),
+            ValidatingWebhookConfiguration::default(),
+        )]);
         let (_rules, rules) = watch::channel(None);
         let (_certificates, certificates) = watch::channel(None);
         let (_registrations, registrations) = watch::channel(Some(Arc::new(one)));
         let (_rules_error, rules_error) = watch::channel(None);
         let (watch_error, registrations_error) = watch::channel(None);
         let (_secret_error, secret_error) = watch::channel(None);
-        let followed = Followed { rules, certificates, registrations, rules_error, registrations_error, secret_error };
-        let state = RegistrationState { leads: true, in_sync_since: Some(SystemTime::now()), ..RegistrationState::default() };
+        let followed = Followed {
+            rules,
+            certificates,
+            registrations,
+            rules_error,
+            registrations_error,
+            secret_error,
+        };
+        let state = RegistrationState {
+            leads: true,
+            in_sync_since: Some(SystemTime::now()),
+            ..RegistrationState::default()
+        };
         let (_state, state) = watch::channel(state);
         let task = tokio::spawn(observe(followed, state, metrics.clone()));
         let settled = async || {
@@ -187,8 +224,10 @@ mod tests {
         errors.recovered();
         assert_eq!(*current.borrow(), None);
         let families = registry.gather();
-        let counted = families.iter().find(|family| family.name() == "fieldward_api_errors_total").unwrap();
-        let total: f64 = counted.get_metric().iter().map(|metric| metric.get_counter().get_value()).sum();
+        let counted =
+            families.iter().find(|family| family.name() == "fieldward_api_errors_total").unwrap();
+        let total: f64 =
+            counted.get_metric().iter().map(|metric| metric.get_counter().get_value()).sum();
         assert!((total - 2.0).abs() < f64::EPSILON, "{total}");
     }
 }

@@ -1,4 +1,5 @@
-//! What the replica that holds the lease writes: the Secret of the certificates, the registrations, the status of each rule.
+//! What the replica that holds the lease writes: the Secret of the certificates, the registrations,
+//! the status of each rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;
@@ -38,7 +39,8 @@ const GATHERING: Duration = Duration::from_millis(500);
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_AT_MOST: Duration = Duration::from_secs(30);
 
-/// The same for what is forbidden, which costs nobody much: who restores the permissions expects the registration to follow at once.
+/// The same for what is forbidden, which costs nobody much: who restores the permissions expects
+/// the registration to follow at once.
 const RETRY_FORBIDDEN: Duration = Duration::from_secs(2);
 
 /// The replica's part while it holds the lease.
@@ -71,7 +73,12 @@ pub(super) struct Channels {
 }
 
 impl Lead {
-    pub(super) fn new(client: Client, settings: Settings, channels: Channels, metrics: ClusterMetrics) -> Self {
+    pub(super) fn new(
+        client: Client,
+        settings: Settings,
+        channels: Channels,
+        metrics: ClusterMetrics,
+    ) -> Self {
         let Channels { followed, secret, made, schemas, state } = channels;
         Self {
             registrar: Registrar::new(client.clone(), &settings.name),
@@ -104,7 +111,8 @@ impl Lead {
                         return;
                     }
                     if leads {
-                        tracing::info!(lease = self.settings.name, "leading: this replica keeps the registration");
+                        tracing::info!(lease = self.settings.name, "leading: this replica keeps \
+                            the registration");
                         // Another replica may have written since.
                         self.trusted = None;
                         self.registrar.take_over();
@@ -136,7 +144,11 @@ impl Lead {
                         tracing::error!(%error, "cannot keep the registration; retrying");
                     }
                     self.metrics.count_error(error.class);
-                    let most = if error.class == ErrorClass::Forbidden { RETRY_FORBIDDEN } else { RETRY_AT_MOST };
+                    let most = if error.class == ErrorClass::Forbidden {
+                        RETRY_FORBIDDEN
+                    } else {
+                        RETRY_AT_MOST
+                    };
                     retry = retry.min(most);
                     wake = Instant::now() + retry;
                     retry *= 2;
@@ -161,14 +173,27 @@ impl Lead {
 
     /// Brings the cluster to what it should be; says after how long to look again.
     async fn turn(&mut self) -> Result<Duration, ApiError> {
-        let Some(registrations) = self.followed.registrations.borrow_and_update().clone() else { return Ok(RETRY) };
-        let Some(objects) = self.followed.rules.borrow_and_update().clone() else { return Ok(RETRY) };
+        let Some(registrations) = self.followed.registrations.borrow_and_update().clone() else {
+            return Ok(RETRY);
+        };
+        let Some(objects) = self.followed.rules.borrow_and_update().clone() else {
+            return Ok(RETRY);
+        };
         let (trust, next) = match self.settings.certificates.clone() {
             Certificates::Given(trust) => (given(trust, &registrations), AGAIN),
             Certificates::Managed { secret, subjects, lifetimes } => {
                 let Some(known) = self.secret.borrow_and_update().clone() else { return Ok(RETRY) };
-                let kept = self.certificates(&secret, &subjects, lifetimes, known.as_ref().as_ref(), &registrations).await;
-                let (bundle, next) = kept.inspect_err(|error| self.state.send_modify(|state| state.fail(error)))?;
+                let kept = self
+                    .certificates(
+                        &secret,
+                        &subjects,
+                        lifetimes,
+                        known.as_ref().as_ref(),
+                        &registrations,
+                    )
+                    .await;
+                let (bundle, next) =
+                    kept.inspect_err(|error| self.state.send_modify(|state| state.fail(error)))?;
                 // What is new altogether no replica shows yet.
                 let Some(bundle) = bundle else { return Ok(next) };
                 (Trust::Bundle(bundle), next)
@@ -184,7 +209,8 @@ impl Lead {
         }
         self.has_taken_objects |= resolved.is_taken(&objects, &rules);
         if !self.has_taken_objects {
-            // At a start the registration may hold webhooks of objects that are not in force here yet.
+            // At a start the registration may hold webhooks of objects that are not in force here
+            // yet.
             return Ok(RETRY);
         }
         let (report, is_pending) = self.register(&rules, &resolved, &trust, &registrations).await;
@@ -194,15 +220,29 @@ impl Lead {
         report.error.map_or(Ok(if is_pending { next.min(RETRY) } else { next }), Err)
     }
 
-    /// Registers the rules in force, and tries again what the API server rejected; says whether there is more to try.
-    async fn register(&mut self, rules: &RuleSet, resolved: &Resolved, trust: &Trust, there: &Registrations) -> (Report, bool) {
-        let side_effects = if self.settings.writes_events { SideEffects::Events } else { SideEffects::None };
-        let (mut wanted, mut candidates, mut unfit) = (Webhooks::new(), Webhooks::new(), BTreeMap::new());
-        let rules = rules.rules().map(|rule| (true, rule)).chain(resolved.rejected().map(|rule| (false, rule)));
+    /// Registers the rules in force, and tries again what the API server rejected; says whether
+    /// there is more to try.
+    async fn register(
+        &mut self,
+        rules: &RuleSet,
+        resolved: &Resolved,
+        trust: &Trust,
+        there: &Registrations,
+    ) -> (Report, bool) {
+        let side_effects =
+            if self.settings.writes_events { SideEffects::Events } else { SideEffects::None };
+        let (mut wanted, mut candidates, mut unfit) =
+            (Webhooks::new(), Webhooks::new(), BTreeMap::new());
+        let rules = rules
+            .rules()
+            .map(|rule| (true, rule))
+            .chain(resolved.rejected().map(|rule| (false, rule)));
         for (is_wanted, rule) in rules {
             let name = rule.name().to_string();
             match registration::webhook(rule, &self.settings.endpoint, trust, side_effects) {
-                Ok(webhook) => drop(if is_wanted { &mut wanted } else { &mut candidates }.insert(name, webhook)),
+                Ok(webhook) => drop(
+                    if is_wanted { &mut wanted } else { &mut candidates }.insert(name, webhook),
+                ),
                 Err(error) => drop(unfit.insert(name, error.to_string())),
             }
         }
@@ -222,7 +262,8 @@ impl Lead {
         }
     }
 
-    /// Says once in the log and in an Event which annotations of the Secret mean nothing; returns whether all Events are written.
+    /// Says once in the log and in an Event which annotations of the Secret mean nothing; returns
+    /// whether all Events are written.
     async fn report_misunderstood(&mut self) -> bool {
         let known = self.secret.borrow().clone();
         let before = std::mem::take(&mut self.misunderstood);
@@ -234,7 +275,14 @@ impl Lead {
             }
             let mut is_told = before.get(&note).copied().unwrap_or_default();
             if !is_told {
-                let told = events::warn_of_secret(&self.client, secret, &self.settings.identity, "UnknownAnnotation", &note).await;
+                let told = events::warn_of_secret(
+                    &self.client,
+                    secret,
+                    &self.settings.identity,
+                    "UnknownAnnotation",
+                    &note,
+                )
+                .await;
                 is_told = told.is_ok();
                 if let Err(error) = told.map_err(ApiError::from) {
                     self.metrics.count_error(error.class);
@@ -258,31 +306,55 @@ impl Lead {
         registrations: &Registrations,
     ) -> Result<(Option<CaBundle>, Duration), ApiError> {
         let now = SystemTime::now();
-        let kept = known.and_then(|secret| TlsBundle::of(secret).ok()).or_else(|| self.followed.certificates.borrow().as_deref().cloned());
+        let kept = known
+            .and_then(|secret| TlsBundle::of(secret).ok())
+            .or_else(|| self.followed.certificates.borrow().as_deref().cloned());
         let (kept, change) = match kept {
-            // Deleted or broken by hand, it is written anew as it was: what replicas show stays trusted.
-            Some(kept) if known.is_none_or(|secret| TlsBundle::of(secret).is_err()) => (kept, "as they were"),
+            // Deleted or broken by hand, it is written anew as it was: what replicas show stays
+            // trusted.
+            Some(kept) if known.is_none_or(|secret| TlsBundle::of(secret).is_err()) => {
+                (kept, "as they were")
+            }
             Some(kept) => {
                 if let Some(change) = known.and_then(tls_rotation::wanted)
-                    && let Some(kept) = kept.renewed(change, subjects, now, lifetimes).map_err(other)?
+                    && let Some(kept) =
+                        kept.renewed(change, subjects, now, lifetimes).map_err(other)?
                 {
                     // The annotation is gone with what is written.
                     self.write(name, &kept, known).await?;
-                    tracing::info!(secret = name, change = words(change), "certificates written, as the annotation wants");
-                    return Ok((Some(CaBundle::parse(kept.bundle().into_bytes()).map_err(other)?), RETRY));
+                    tracing::info!(
+                        secret = name,
+                        change = words(change),
+                        "certificates written, as the annotation wants"
+                    );
+                    return Ok((
+                        Some(CaBundle::parse(kept.bundle().into_bytes()).map_err(other)?),
+                        RETRY,
+                    ));
                 }
                 let bundle = kept.bundle();
-                let since = self.trusted.as_ref().filter(|(trusted, _)| *trusted == bundle).map(|(_, since)| *since);
+                let since = self
+                    .trusted
+                    .as_ref()
+                    .filter(|(trusted, _)| *trusted == bundle)
+                    .map(|(_, since)| *since);
                 match kept.due(subjects, now, since, lifetimes).map_err(other)? {
                     Due::Nothing(until) => {
-                        let rest = until.duration_since(now).unwrap_or_default().max(Duration::from_millis(200));
-                        return Ok((Some(CaBundle::parse(bundle.into_bytes()).map_err(other)?), rest));
+                        let rest = until
+                            .duration_since(now)
+                            .unwrap_or_default()
+                            .max(Duration::from_millis(200));
+                        return Ok((
+                            Some(CaBundle::parse(bundle.into_bytes()).map_err(other)?),
+                            rest,
+                        ));
                     }
                     Due::Change(kept, change) => (*kept, words(change)),
                 }
             }
             None => {
-                let kept = TlsBundle::new(subjects, trusted_before(registrations), now, lifetimes).map_err(other)?;
+                let kept = TlsBundle::new(subjects, trusted_before(registrations), now, lifetimes)
+                    .map_err(other)?;
                 self.write(name, &kept, known).await?;
                 tracing::info!(secret = name, "certificates made");
                 return Ok((None, RETRY));
@@ -294,11 +366,17 @@ impl Lead {
         Ok((Some(CaBundle::parse(kept.bundle().into_bytes()).map_err(other)?), RETRY))
     }
 
-    async fn write(&self, name: &str, kept: &TlsBundle, known: Option<&Secret>) -> Result<(), ApiError> {
+    async fn write(
+        &self,
+        name: &str,
+        kept: &TlsBundle,
+        known: Option<&Secret>,
+    ) -> Result<(), ApiError> {
         let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.settings.namespace);
         let labels = BTreeMap::from([(LABEL.0.to_owned(), LABEL.1.to_owned())]);
         let mut secret = kept.secret(name, &self.settings.namespace, labels);
-        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let params =
+            PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         match known {
             None => drop(api.create(&params, &secret).await?),
             Some(known) => {
@@ -313,22 +391,40 @@ impl Lead {
     }
 
     /// Writes the status of each rule that has another one.
-    async fn tell(&mut self, in_force: &RuleSet, resolved: &Resolved, report: &Report) -> Result<(), ApiError> {
+    async fn tell(
+        &mut self,
+        in_force: &RuleSet,
+        resolved: &Resolved,
+        report: &Report,
+    ) -> Result<(), ApiError> {
         let objects = self.followed.rules.borrow().clone().unwrap_or_default();
-        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &ApiResource::erase::<UpdateRule>(&()));
+        let api: Api<DynamicObject> =
+            Api::all_with(self.client.clone(), &ApiResource::erase::<UpdateRule>(&()));
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let schemas = self.schemas.borrow_and_update().clone();
         let mut due = Vec::new();
         for object in objects.iter() {
             // What is not resolved yet is told in the turn after it is.
-            let Some(verdict) = resolved.verdicts.get(&object.name).filter(|verdict| verdict.generation == object.generation) else {
+            let Some(verdict) = resolved
+                .verdicts
+                .get(&object.name)
+                .filter(|verdict| verdict.generation == object.generation)
+            else {
                 continue;
             };
-            let Some(registered) = report.registered(&object.name, &verdict.outcome, resolved, in_force) else { continue };
+            let Some(registered) =
+                report.registered(&object.name, &verdict.outcome, resolved, in_force)
+            else {
+                continue;
+            };
             let (good, schema) = (resolved.good(&object.name), schemas.fit(&object.name, in_force));
-            let Some(status) = status::of(object, verdict, good, &registered, &schema, SystemTime::now()) else { continue };
-            let patch =
-                json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule", "metadata": {"name": object.name}, "status": status});
+            let Some(status) =
+                status::of(object, verdict, good, &registered, &schema, SystemTime::now())
+            else {
+                continue;
+            };
+            let patch = json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule",
+                "metadata": {"name": object.name}, "status": status});
             due.push((object.name.clone(), patch));
         }
         let writing = due.into_iter().map(|(name, patch)| {
@@ -343,8 +439,11 @@ impl Lead {
             }
         });
         // One status that cannot be written does not keep the others from being written.
-        let failed: Vec<ApiError> =
-            stream::iter(writing).buffer_unordered(AT_ONCE).filter_map(|result| ready(result.err())).collect().await;
+        let failed: Vec<ApiError> = stream::iter(writing)
+            .buffer_unordered(AT_ONCE)
+            .filter_map(|result| ready(result.err()))
+            .collect()
+            .await;
         failed.into_iter().next().map_or(Ok(()), Err)
     }
 }
@@ -364,17 +463,25 @@ fn words(change: Change) -> &'static str {
 /// The CAs that the registrations name: certificates of theirs may still be shown.
 fn trusted_before(registrations: &Registrations) -> Vec<String> {
     let webhooks = registrations.values().flat_map(|one| one.webhooks.iter().flatten());
-    let bundles = webhooks.filter_map(|webhook| String::from_utf8(webhook.client_config.ca_bundle.clone()?.0).ok());
-    let all: BTreeSet<String> = bundles.flat_map(|bundle| tls_rotation::certificates(&bundle).unwrap_or_default()).collect();
+    let bundles = webhooks
+        .filter_map(|webhook| String::from_utf8(webhook.client_config.ca_bundle.clone()?.0).ok());
+    let all: BTreeSet<String> = bundles
+        .flat_map(|bundle| tls_rotation::certificates(&bundle).unwrap_or_default())
+        .collect();
     all.into_iter().collect()
 }
 
-/// What somebody else fills in is never taken away: what is there stays, also in a webhook that is new.
+/// What somebody else fills in is never taken away: what is there stays, also in a webhook that is
+/// new.
 fn given(trust: Trust, registrations: &Registrations) -> Trust {
     let webhooks = registrations.values().flat_map(|one| one.webhooks.iter().flatten());
-    let there = webhooks.filter_map(|webhook| webhook.client_config.ca_bundle.as_ref()).find(|bundle| !bundle.0.is_empty());
+    let there = webhooks
+        .filter_map(|webhook| webhook.client_config.ca_bundle.as_ref())
+        .find(|bundle| !bundle.0.is_empty());
     match (trust, there.and_then(|bundle| CaBundle::parse(bundle.0.clone()).ok())) {
-        (Trust::CertManager { certificate, bundle }, there) => Trust::CertManager { certificate, bundle: there.or(bundle) },
+        (Trust::CertManager { certificate, bundle }, there) => {
+            Trust::CertManager { certificate, bundle: there.or(bundle) }
+        }
         (trust, _) => trust,
     }
 }

@@ -1,14 +1,17 @@
 //! Registers webhooks so that one which the API server rejects never stops the others.
 //!
-//! The API server rejects a whole configuration for the fault of one webhook. When it does, the registrar leaves out the webhooks that the
-//! error names, or keeps the form in which they are registered already. If the error names none, it tries each alone, by a dry run that
-//! creates a configuration with nothing else. Only an error in a field of a rule is a verdict on that rule: a timeout, a missing permission
-//! or the error of a proxy is none.
+//! The API server rejects a whole configuration for the fault of one webhook. When it does, the
+//! registrar leaves out the webhooks that the error names, or keeps the form in which they are
+//! registered already. If the error names none, it tries each alone, by a dry run that creates a
+//! configuration with nothing else. Only an error in a field of a rule is a verdict on that rule: a
+//! timeout, a missing permission or the error of a proxy is none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use k8s_openapi::api::admissionregistration::v1::{ValidatingWebhook, ValidatingWebhookConfiguration};
+use k8s_openapi::api::admissionregistration::v1::{
+    ValidatingWebhook, ValidatingWebhookConfiguration,
+};
 use kube::Client;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
@@ -94,8 +97,8 @@ impl Registrar {
         matches!(self.verdict(webhook), Some(Verdict::Rejected(_)))
     }
 
-    /// Registers what is wanted and deletes configurations that are left over. `candidates` are webhooks that were rejected and are not
-    /// wanted therefore; they are only tried again.
+    /// Registers what is wanted and deletes configurations that are left over. `candidates` are
+    /// webhooks that were rejected and are not wanted therefore; they are only tried again.
     pub(super) async fn register(
         &mut self,
         wanted: &[ValidatingWebhook],
@@ -103,7 +106,8 @@ impl Registrar {
         trust: &Trust,
         there: &Registrations,
     ) -> Registered {
-        let names: BTreeSet<&str> = wanted.iter().chain(candidates).map(|webhook| webhook.name.as_str()).collect();
+        let names: BTreeSet<&str> =
+            wanted.iter().chain(candidates).map(|webhook| webhook.name.as_str()).collect();
         self.tried.retain(|name, _| names.contains(name.as_str()));
         let mut outcome = self.apply_until_taken(wanted, trust, there).await;
         // What is good is registered first; nothing of this is needed for it.
@@ -117,12 +121,22 @@ impl Registrar {
         outcome
     }
 
-    /// Tries some of the webhooks again that were rejected some time ago; says whether a wanted one is accepted now, and whether others are
-    /// still to be tried.
-    async fn try_again(&mut self, wanted: &[ValidatingWebhook], candidates: &[ValidatingWebhook]) -> (bool, bool) {
-        let rejected: Vec<&ValidatingWebhook> = wanted.iter().filter(|webhook| self.rejects(webhook)).collect();
-        let mut to_try: Vec<ValidatingWebhook> =
-            rejected.iter().copied().chain(candidates).filter(|webhook| self.is_stale(webhook)).cloned().collect();
+    /// Tries some of the webhooks again that were rejected some time ago; says whether a wanted one
+    /// is accepted now, and whether others are still to be tried.
+    async fn try_again(
+        &mut self,
+        wanted: &[ValidatingWebhook],
+        candidates: &[ValidatingWebhook],
+    ) -> (bool, bool) {
+        let rejected: Vec<&ValidatingWebhook> =
+            wanted.iter().filter(|webhook| self.rejects(webhook)).collect();
+        let mut to_try: Vec<ValidatingWebhook> = rejected
+            .iter()
+            .copied()
+            .chain(candidates)
+            .filter(|webhook| self.is_stale(webhook))
+            .cloned()
+            .collect();
         let is_pending = to_try.len() > TRIES;
         to_try.truncate(TRIES);
         let tried = self.try_alone(&to_try).await;
@@ -133,16 +147,25 @@ impl Registrar {
     }
 
     /// Registers what is wanted, without what is found to be rejected.
-    async fn apply_until_taken(&mut self, wanted: &[ValidatingWebhook], trust: &Trust, there: &Registrations) -> Registered {
+    async fn apply_until_taken(
+        &mut self,
+        wanted: &[ValidatingWebhook],
+        trust: &Trust,
+        there: &Registrations,
+    ) -> Registered {
         let mut error = None;
         let mut there = there.clone();
         let is_due = self.applied.is_none_or(|applied| applied.elapsed() >= AGAIN);
         loop {
-            let Placement { configurations, unplaced } = place(self.registrable(wanted, &there), &self.name, trust, &there);
+            let Placement { configurations, unplaced } =
+                place(self.registrable(wanted, &there), &self.name, trust, &there);
             let failures = self.apply(&configurations, is_due, &mut there).await;
             if failures.is_empty() {
                 self.applied = if is_due { Some(Instant::now()) } else { self.applied };
-                error = error.or(self.delete_others(left_over(&configurations, wanted, &there), &mut there).await.err());
+                error = error.or(self
+                    .delete_others(left_over(&configurations, wanted, &there), &mut there)
+                    .await
+                    .err());
                 let unplaced = unplaced.into_iter().map(|webhook| webhook.name).collect();
                 return Registered { there, unplaced, is_pending: false, error };
             }
@@ -161,24 +184,44 @@ impl Registrar {
         }
     }
 
-    /// What is wanted, but for what is rejected: that stays in the form in which it is registered, if it is.
-    fn registrable(&self, wanted: &[ValidatingWebhook], there: &Registrations) -> Vec<ValidatingWebhook> {
-        let registered = |name: &str| there.values().flat_map(|one| one.webhooks.iter().flatten()).find(|webhook| webhook.name == name);
+    /// What is wanted, but for what is rejected: that stays in the form in which it is registered,
+    /// if it is.
+    fn registrable(
+        &self,
+        wanted: &[ValidatingWebhook],
+        there: &Registrations,
+    ) -> Vec<ValidatingWebhook> {
+        let registered = |name: &str| {
+            there
+                .values()
+                .flat_map(|one| one.webhooks.iter().flatten())
+                .find(|webhook| webhook.name == name)
+        };
         let in_its_form = |webhook: &ValidatingWebhook| {
             if !self.rejects(webhook) {
                 return Some(webhook.clone());
             }
             let before = registered(&webhook.name).filter(|before| !self.rejects(before))?;
-            Some(ValidatingWebhook { client_config: webhook.client_config.clone(), ..before.clone() })
+            Some(ValidatingWebhook {
+                client_config: webhook.client_config.clone(),
+                ..before.clone()
+            })
         };
         wanted.iter().filter_map(in_its_form).collect()
     }
 
-    /// Applies the configurations that are not as they should be, or all. Configurations do not depend on each other, unless webhooks move.
-    async fn apply(&self, wanted: &[ValidatingWebhookConfiguration], all: bool, there: &mut Registrations) -> Vec<Failure> {
+    /// Applies the configurations that are not as they should be, or all. Configurations do not
+    /// depend on each other, unless webhooks move.
+    async fn apply(
+        &self,
+        wanted: &[ValidatingWebhookConfiguration],
+        all: bool,
+        there: &mut Registrations,
+    ) -> Vec<Failure> {
         let mut failures = Vec::new();
         if moves(wanted, there) {
-            // First to where webhooks move, together with those that are to leave: nothing is unregistered in between.
+            // First to where webhooks move, together with those that are to leave: nothing is
+            // unregistered in between.
             for configuration in wanted {
                 let mut with_old = configuration.clone();
                 self.keep_old(&mut with_old, there);
@@ -189,7 +232,9 @@ impl Registrar {
             }
         }
         for configuration in wanted {
-            let is_there = there.get(name_of(configuration)).is_some_and(|found| is_applied(configuration, found));
+            let is_there = there
+                .get(name_of(configuration))
+                .is_some_and(|found| is_applied(configuration, found));
             if all || !is_there {
                 failures.extend(self.apply_one(configuration, there).await.err());
             }
@@ -197,7 +242,11 @@ impl Registrar {
         failures
     }
 
-    async fn apply_one(&self, wanted: &ValidatingWebhookConfiguration, there: &mut Registrations) -> Result<(), Failure> {
+    async fn apply_one(
+        &self,
+        wanted: &ValidatingWebhookConfiguration,
+        there: &mut Registrations,
+    ) -> Result<(), Failure> {
         match self.write(wanted).await {
             Ok(found) => {
                 there.insert(name_of(wanted).to_owned(), found);
@@ -207,13 +256,22 @@ impl Registrar {
         }
     }
 
-    async fn write(&self, wanted: &ValidatingWebhookConfiguration) -> kube::Result<ValidatingWebhookConfiguration> {
+    async fn write(
+        &self,
+        wanted: &ValidatingWebhookConfiguration,
+    ) -> kube::Result<ValidatingWebhookConfiguration> {
         let name = name_of(wanted);
-        let found = self.api.patch(name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(wanted)).await?;
+        let found = self
+            .api
+            .patch(name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(wanted))
+            .await?;
         let Some(webhooks) = correction(wanted, &found) else { return Ok(found) };
-        // Only a change of the whole removes what others own, too. The version keeps it from being made of an older state.
-        let change = json!({"metadata": {"resourceVersion": found.metadata.resource_version}, "webhooks": webhooks});
-        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        // Only a change of the whole removes what others own, too. The version keeps it from being
+        // made of an older state.
+        let change = json!({"metadata": {"resourceVersion": found.metadata.resource_version},
+            "webhooks": webhooks});
+        let params =
+            PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let corrected = self.api.patch(name, &params, &Patch::Merge(&change)).await?;
         tracing::warn!(configuration = name, "somebody else changed the registration; corrected");
         Ok(corrected)
@@ -223,11 +281,21 @@ impl Registrar {
         let Some(old) = there.get(name_of(configuration)) else { return };
         let webhooks = configuration.webhooks.get_or_insert_default();
         let names: BTreeSet<String> = webhooks.iter().map(|webhook| webhook.name.clone()).collect();
-        webhooks.extend(old.webhooks.iter().flatten().filter(|old| !names.contains(&old.name) && !self.rejects(old)).cloned());
+        webhooks.extend(
+            old.webhooks
+                .iter()
+                .flatten()
+                .filter(|old| !names.contains(&old.name) && !self.rejects(old))
+                .cloned(),
+        );
     }
 
     /// Deletes the configurations that no webhook is left for.
-    async fn delete_others(&self, names: Vec<String>, there: &mut Registrations) -> Result<(), ApiError> {
+    async fn delete_others(
+        &self,
+        names: Vec<String>,
+        there: &mut Registrations,
+    ) -> Result<(), ApiError> {
         for name in names {
             match self.api.delete(&name, &DeleteParams::default()).await {
                 Ok(_) => tracing::info!(configuration = name, "registration removed"),
@@ -239,19 +307,29 @@ impl Registrar {
         Ok(())
     }
 
-    /// Finds the webhooks for which a configuration was rejected; says whether there are any: those that the error names. If it names none,
-    /// those that are not registered as they are are tried alone, then the others.
-    async fn culprits(&mut self, failure: &Failure, there: &Registrations) -> Result<bool, ApiError> {
+    /// Finds the webhooks for which a configuration was rejected; says whether there are any: those
+    /// that the error names. If it names none, those that are not registered as they are are tried
+    /// alone, then the others.
+    async fn culprits(
+        &mut self,
+        failure: &Failure,
+        there: &Registrations,
+    ) -> Result<bool, ApiError> {
         let kube::Error::Api(status) = &failure.error else { return Ok(false) };
         if !rejection::is_about_content(status) {
             return Ok(false);
         }
         let is_registered = |webhook: &ValidatingWebhook| {
-            there.values().flat_map(|one| one.webhooks.iter().flatten()).any(|other| asks_the_same(other, webhook))
+            there
+                .values()
+                .flat_map(|one| one.webhooks.iter().flatten())
+                .any(|other| asks_the_same(other, webhook))
         };
         let mut has_found = false;
         for (position, reason) in rejection::verdicts(status) {
-            if let Some(webhook) = failure.sent.get(position).filter(|webhook| !self.rejects(webhook)) {
+            if let Some(webhook) =
+                failure.sent.get(position).filter(|webhook| !self.rejects(webhook))
+            {
                 self.remember(webhook.clone(), Verdict::Rejected(reason));
                 has_found = true;
             }
@@ -259,7 +337,8 @@ impl Registrar {
         if has_found {
             return Ok(true);
         }
-        let (registered, new): (Vec<_>, Vec<_>) = failure.sent.iter().cloned().partition(is_registered);
+        let (registered, new): (Vec<_>, Vec<_>) =
+            failure.sent.iter().cloned().partition(is_registered);
         for mut suspects in [new, registered] {
             suspects.retain(|webhook| !self.rejects(webhook));
             self.try_alone(&suspects).await?;
@@ -272,13 +351,15 @@ impl Registrar {
 
     /// Tries webhooks one by one, unless the verdict on them is known and recent.
     async fn try_alone(&mut self, webhooks: &[ValidatingWebhook]) -> Result<(), ApiError> {
-        let unknown: Vec<ValidatingWebhook> = webhooks.iter().filter(|webhook| self.is_stale(webhook)).cloned().collect();
+        let unknown: Vec<ValidatingWebhook> =
+            webhooks.iter().filter(|webhook| self.is_stale(webhook)).cloned().collect();
         let api = self.api.clone();
         let tries = unknown.into_iter().map(|webhook| {
             let api = &api;
             async move { dry_run(api, &webhook).await.map(|verdict| (webhook, verdict)) }
         });
-        // The first error ends it: it says nothing of a rule, so it would be the same for the others.
+        // The first error ends it: it says nothing of a rule, so it would be the same for the
+        // others.
         let mut tries = stream::iter(tries).buffer_unordered(AT_ONCE);
         while let Some((webhook, verdict)) = tries.try_next().await? {
             self.remember(webhook, verdict);
@@ -295,7 +376,11 @@ impl Registrar {
         if let Verdict::Rejected(reason) = &verdict
             && self.verdict(&webhook) != Some(&verdict)
         {
-            tracing::error!(webhook = webhook.name, reason, "the API server rejects a webhook; the others are registered without it");
+            tracing::error!(
+                webhook = webhook.name,
+                reason,
+                "the API server rejects a webhook; the others are registered without it"
+            );
         }
         let tried = self.tried.entry(webhook.name.clone()).or_default();
         tried.retain(|other| !asks_the_same(&other.webhook, &webhook));
@@ -305,11 +390,19 @@ impl Registrar {
     }
 }
 
-/// Creates a configuration with one webhook, without storing it; says why the API server rejects it, if it does.
-async fn dry_run(api: &Api<ValidatingWebhookConfiguration>, webhook: &ValidatingWebhook) -> Result<Verdict, ApiError> {
-    let mut configuration = ValidatingWebhookConfiguration { webhooks: Some(vec![webhook.clone()]), ..Default::default() };
+/// Creates a configuration with one webhook, without storing it; says why the API server rejects
+/// it, if it does.
+async fn dry_run(
+    api: &Api<ValidatingWebhookConfiguration>,
+    webhook: &ValidatingWebhook,
+) -> Result<Verdict, ApiError> {
+    let mut configuration = ValidatingWebhookConfiguration {
+        webhooks: Some(vec![webhook.clone()]),
+        ..Default::default()
+    };
     configuration.metadata.generate_name = Some("fieldward-dry-run-".to_owned());
-    configuration.metadata.labels = Some(BTreeMap::from([(LABEL.0.to_owned(), LABEL.1.to_owned())]));
+    configuration.metadata.labels =
+        Some(BTreeMap::from([(LABEL.0.to_owned(), LABEL.1.to_owned())]));
     let params = PostParams { dry_run: true, field_manager: Some(FIELD_MANAGER.to_owned()) };
     match api.create(&params, &configuration).await {
         Ok(_) => Ok(Verdict::Accepted),
@@ -321,13 +414,23 @@ async fn dry_run(api: &Api<ValidatingWebhookConfiguration>, webhook: &Validating
     }
 }
 
-/// The configurations to delete: nothing goes into them, and none of their webhooks is wanted but rejected.
-fn left_over(placed: &[ValidatingWebhookConfiguration], wanted: &[ValidatingWebhook], there: &Registrations) -> Vec<String> {
-    let names = |one: &ValidatingWebhookConfiguration| one.webhooks.iter().flatten().map(|one| one.name.clone()).collect::<Vec<_>>();
+/// The configurations to delete: nothing goes into them, and none of their webhooks is wanted but
+/// rejected.
+fn left_over(
+    placed: &[ValidatingWebhookConfiguration],
+    wanted: &[ValidatingWebhook],
+    there: &Registrations,
+) -> Vec<String> {
+    let names = |one: &ValidatingWebhookConfiguration| {
+        one.webhooks.iter().flatten().map(|one| one.name.clone()).collect::<Vec<_>>()
+    };
     let placed_webhooks: BTreeSet<String> = placed.iter().flat_map(names).collect();
-    let is_left_out = |name: &String| !placed_webhooks.contains(name) && wanted.iter().any(|webhook| webhook.name == *name);
+    let is_left_out = |name: &String| {
+        !placed_webhooks.contains(name) && wanted.iter().any(|webhook| webhook.name == *name)
+    };
     let has_nothing_wanted = |(name, one): &(&String, &ValidatingWebhookConfiguration)| {
-        placed.iter().all(|placed| name_of(placed) != name.as_str()) && !names(one).iter().any(is_left_out)
+        placed.iter().all(|placed| name_of(placed) != name.as_str())
+            && !names(one).iter().any(is_left_out)
     };
     there.iter().filter(has_nothing_wanted).map(|(name, _)| name.clone()).collect()
 }
@@ -343,7 +446,10 @@ fn moves(wanted: &[ValidatingWebhookConfiguration], there: &Registrations) -> bo
     };
     wanted.iter().any(|one| {
         let wanted = names(one);
-        there.iter().filter(|(name, _)| *name != name_of(one)).any(|(_, other)| !names(other).is_disjoint(&wanted))
+        there
+            .iter()
+            .filter(|(name, _)| *name != name_of(one))
+            .any(|(_, other)| !names(other).is_disjoint(&wanted))
     })
 }
 
@@ -352,11 +458,17 @@ mod tests {
     use super::*;
 
     fn webhooks(names: &[&str]) -> Vec<ValidatingWebhook> {
-        names.iter().map(|name| ValidatingWebhook { name: (*name).to_owned(), ..Default::default() }).collect()
+        names
+            .iter()
+            .map(|name| ValidatingWebhook { name: (*name).to_owned(), ..Default::default() })
+            .collect()
     }
 
     fn configuration(name: &str, webhooks_of: &[&str]) -> ValidatingWebhookConfiguration {
-        let mut configuration = ValidatingWebhookConfiguration { webhooks: Some(webhooks(webhooks_of)), ..Default::default() };
+        let mut configuration = ValidatingWebhookConfiguration {
+            webhooks: Some(webhooks(webhooks_of)),
+            ..Default::default()
+        };
         configuration.metadata.name = Some(name.to_owned());
         configuration
     }
@@ -364,7 +476,8 @@ mod tests {
     #[test]
     fn a_configuration_of_rejected_webhooks_is_not_deleted() {
         let all = [configuration("f", &["a"]), configuration("f-2", &["b", "c"])];
-        let there: Registrations = all.iter().map(|one| (name_of(one).to_owned(), one.clone())).collect();
+        let there: Registrations =
+            all.iter().map(|one| (name_of(one).to_owned(), one.clone())).collect();
         for (placed, wanted, expected) in [
             (vec![], vec!["a", "b"], vec![]),
             (vec![configuration("f", &["a"])], vec!["a", "b"], vec![]),

@@ -42,9 +42,15 @@ impl Report {
         let there: BTreeMap<&str, (&str, &ValidatingWebhook)> = outcome
             .there
             .iter()
-            .flat_map(|(name, one)| one.webhooks.iter().flatten().map(move |webhook| (webhook.name.as_str(), (name.as_str(), webhook))))
+            .flat_map(|(name, one)| {
+                one.webhooks
+                    .iter()
+                    .flatten()
+                    .map(move |webhook| (webhook.name.as_str(), (name.as_str(), webhook)))
+            })
             .collect();
-        let (mut registered, mut rejected, mut unplaced) = (BTreeMap::new(), unfit, BTreeSet::new());
+        let (mut registered, mut rejected, mut unplaced) =
+            (BTreeMap::new(), unfit, BTreeSet::new());
         for (rule, webhook) in wanted {
             match there.get(webhook.name.as_str()) {
                 Some((name, found)) if asks_the_same(found, webhook) => {
@@ -53,16 +59,29 @@ impl Report {
                 _ if outcome.unplaced.contains(&webhook.name) => {
                     unplaced.insert(rule.clone());
                 }
-                _ => rejected.extend(registrar.verdict(webhook).and_then(reason).map(|reason| (rule.clone(), reason.to_owned()))),
+                _ => rejected.extend(
+                    registrar
+                        .verdict(webhook)
+                        .and_then(reason)
+                        .map(|reason| (rule.clone(), reason.to_owned())),
+                ),
             }
         }
-        let verdict = |(rule, webhook): (&String, &ValidatingWebhook)| Some((rule.clone(), registrar.verdict(webhook)?.clone()));
+        let verdict = |(rule, webhook): (&String, &ValidatingWebhook)| {
+            Some((rule.clone(), registrar.verdict(webhook)?.clone()))
+        };
         let candidates = candidates.iter().filter_map(verdict).collect();
         Self { registered, rejected, unplaced, candidates, error: outcome.error.clone() }
     }
 
     /// What to say of the registration of an object's rule; nothing if it is not known.
-    pub(super) fn registered(&self, name: &str, outcome: &Outcome, resolved: &Resolved, in_force: &RuleSet) -> Option<status::Registered> {
+    pub(super) fn registered(
+        &self,
+        name: &str,
+        outcome: &Outcome,
+        resolved: &Resolved,
+        in_force: &RuleSet,
+    ) -> Option<status::Registered> {
         if matches!(outcome, Outcome::Rejected { .. }) {
             return match self.candidates.get(name)? {
                 Verdict::Rejected(reason) => Some(status::Registered::Rejected(reason.clone())),
@@ -78,20 +97,33 @@ impl Report {
         } else if self.unplaced.contains(name) {
             status::Registered::NoRoom
         } else {
-            self.error.as_ref().map_or(status::Registered::NotYet, |error| status::Registered::Failed(error.to_string()))
+            self.error.as_ref().map_or(status::Registered::NotYet, |error| {
+                status::Registered::Failed(error.to_string())
+            })
         })
     }
 
     /// The state of the registration, after what it was before.
     pub(super) fn state(&self, before: &RegistrationState, now: SystemTime) -> RegistrationState {
-        let refused = self.candidates.iter().filter_map(|(rule, verdict)| Some((rule.clone(), reason(verdict)?.to_owned())));
+        let refused = self
+            .candidates
+            .iter()
+            .filter_map(|(rule, verdict)| Some((rule.clone(), reason(verdict)?.to_owned())));
         let unplaced = self.unplaced.iter().map(|rule| (rule.clone(), status::NO_ROOM.to_owned()));
         RegistrationState {
             leads: before.leads,
             registered: self.registered.clone(),
             rejected: self.rejected.clone().into_iter().chain(refused).chain(unplaced).collect(),
-            in_sync_since: if self.error.is_none() { before.in_sync_since.or(Some(now)) } else { None },
-            last_error: self.error.clone().map(|error| (now, error)).or_else(|| before.last_error.clone()),
+            in_sync_since: if self.error.is_none() {
+                before.in_sync_since.or(Some(now))
+            } else {
+                None
+            },
+            last_error: self
+                .error
+                .clone()
+                .map(|error| (now, error))
+                .or_else(|| before.last_error.clone()),
         }
     }
 }

@@ -1,6 +1,8 @@
-//! Holds the rules against the schemas that the API server serves: a rule that names a kind or a path which does not exist says so.
+//! Holds the rules against the schemas that the API server serves: a rule that names a kind or a
+//! path which does not exist says so.
 //!
-//! This only reads discovery and `OpenAPI` documents, which every authenticated account may, and never delays the registration.
+//! This only reads discovery and `OpenAPI` documents, which every authenticated account may, and
+//! never delays the registration.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +22,8 @@ const EVERY: Duration = Duration::from_secs(60);
 /// Rules that change in quick succession are looked at once.
 const GATHERING: Duration = Duration::from_secs(1);
 
-/// Says of rules, by name, what the API server at an address lacks, given the groups that they name.
+/// Says of rules, by name, what the API server at an address lacks, given the groups that they
+/// name.
 pub type Lacking = dyn Fn(&RuleSet, &[Group], &str) -> BTreeMap<String, String> + Send + Sync;
 
 /// What the schemas lack of certain rules.
@@ -33,11 +36,14 @@ pub(super) struct Schemas {
 impl Schemas {
     /// What the schema says of a rule in force.
     pub(super) fn fit(&self, name: &str, in_force: &RuleSet) -> SchemaFit {
-        let Some(rule) = in_force.get(name).filter(|rule| has_groups(rule)) else { return SchemaFit::NotAsked };
+        let Some(rule) = in_force.get(name).filter(|rule| has_groups(rule)) else {
+            return SchemaFit::NotAsked;
+        };
         match self.rules.get(name) {
-            Some(checked) if checked.text() == rule.text() => {
-                self.lacking.get(name).map_or(SchemaFit::Fits, |what| SchemaFit::Lacks(what.clone()))
-            }
+            Some(checked) if checked.text() == rule.text() => self
+                .lacking
+                .get(name)
+                .map_or(SchemaFit::Fits, |what| SchemaFit::Lacks(what.clone())),
             _ => SchemaFit::Unknown,
         }
     }
@@ -65,20 +71,25 @@ pub(super) async fn follow(
                         tracing::info!("schemas can be read again");
                     }
                     if let Some(groups) = groups {
-                        let (lacking, address) = (Arc::clone(&lacking), cluster.address().to_owned());
+                        let (lacking, address) =
+                            (Arc::clone(&lacking), cluster.address().to_owned());
                         let held = tokio::task::spawn_blocking(move || {
                             let lacking = lacking(&in_force, &groups, &address);
                             Arc::new(Schemas { rules: in_force, lacking })
                         });
                         match held.await {
                             Ok(held) => drop(schemas.send_replace(held)),
-                            Err(error) => tracing::error!(%error, "cannot hold the rules against their schemas"),
+                            Err(error) => {
+                                tracing::error!(%error, "cannot hold the rules against their \
+                                                         schemas");
+                            }
                         }
                     }
                 }
                 Err(error) => {
                     if complaint.is_new(&ApiError::other(&error)) {
-                        tracing::warn!(%error, "cannot read the schemas of the rules' kinds; retrying");
+                        tracing::warn!(%error, "cannot read the schemas of the rules' kinds; \
+                                                retrying");
                     }
                 }
             }
@@ -96,7 +107,11 @@ pub(super) async fn follow(
 }
 
 /// The groups that the rules name; none if neither rules nor schemas have changed.
-async fn look(cluster: &Cluster, rules: &RuleSet, seen: &mut Option<Seen>) -> Result<Option<Vec<Group>>, ClusterError> {
+async fn look(
+    cluster: &Cluster,
+    rules: &RuleSet,
+    seen: &mut Option<Seen>,
+) -> Result<Option<Vec<Group>>, ClusterError> {
     let wanted: BTreeSet<String> = rules
         .rules()
         .filter(|rule| has_groups(rule))
@@ -133,10 +148,14 @@ mod tests {
     use crate::engine::{Builtin, Document};
 
     fn rules(group: &str) -> RuleSet {
-        let resources = json!([{"apiGroups": [group], "apiVersions": ["v1"], "resources": ["widgets"]}]);
-        let text = json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule", "metadata": {"name": "r"},
-                          "spec": {"matchConstraints": {"resourceRules": resources}, "mutable": ["spec.a"]}});
-        RuleSet::load(Builtin::Left, &[Document { origin: "r".to_owned(), text: text.to_string() }]).unwrap()
+        let resources =
+            json!([{"apiGroups": [group], "apiVersions": ["v1"], "resources": ["widgets"]}]);
+        let text = json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule",
+            "metadata": {"name": "r"},
+                          "spec": {"matchConstraints": {"resourceRules": resources},
+                              "mutable": ["spec.a"]}});
+        RuleSet::load(Builtin::Left, &[Document { origin: "r".to_owned(), text: text.to_string() }])
+            .unwrap()
     }
 
     #[test]
@@ -144,7 +163,11 @@ mod tests {
         let lacking = BTreeMap::from([("r".to_owned(), "no".to_owned())]);
         let schemas = Schemas { rules: rules("example.com"), lacking };
         assert_eq!(schemas.fit("r", &rules("example.com")), SchemaFit::Lacks("no".to_owned()));
-        assert_eq!(schemas.fit("r", &rules("example.org")), SchemaFit::Unknown, "another rule, which is yet to be looked at");
+        assert_eq!(
+            schemas.fit("r", &rules("example.org")),
+            SchemaFit::Unknown,
+            "another rule, which is yet to be looked at"
+        );
         assert_eq!(schemas.fit("r", &rules("*")), SchemaFit::NotAsked);
         assert_eq!(schemas.fit("r", &RuleSet::default()), SchemaFit::NotAsked);
     }

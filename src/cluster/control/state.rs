@@ -5,12 +5,14 @@ use std::time::SystemTime;
 
 use crate::cluster::api_error::ApiError;
 
-/// The registration as this replica left it after its last turn. Only the replica that holds the lease takes turns.
+/// The registration as this replica left it after its last turn. Only the replica that holds the
+/// lease takes turns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RegistrationState {
     /// The configuration that registers each rule as it is in force, by the name of the rule.
     pub registered: BTreeMap<String, String>,
-    /// Why a rule cannot be registered, by its name, in one sentence: the API server rejects it, or there is no room for it.
+    /// Why a rule cannot be registered, by its name, in one sentence: the API server rejects it, or
+    /// there is no room for it.
     pub rejected: BTreeMap<String, String>,
     /// Whether this replica holds the lease.
     pub leads: bool,
@@ -21,7 +23,8 @@ pub struct RegistrationState {
 }
 
 impl RegistrationState {
-    /// Notes that this replica got or lost the lease. What an earlier term left says nothing of what others have done since.
+    /// Notes that this replica got or lost the lease. What an earlier term left says nothing of
+    /// what others have done since.
     pub(super) fn hold(&mut self, leads: bool) {
         if leads {
             *self = Self::default();
@@ -47,7 +50,10 @@ mod tests {
 
     #[test]
     fn a_new_term_begins_without_what_the_last_one_left() {
-        let mut state = RegistrationState { in_sync_since: Some(SystemTime::UNIX_EPOCH), ..RegistrationState::default() };
+        let mut state = RegistrationState {
+            in_sync_since: Some(SystemTime::UNIX_EPOCH),
+            ..RegistrationState::default()
+        };
         state.hold(true);
         assert_eq!((state.leads, state.in_sync_since), (true, None));
         state.fail(&ApiError::other(&"away"));

@@ -13,8 +13,9 @@ const STACK: usize = 1_048_576;
 
 /// All conditions of a review, each text once whatever rules and entries have it.
 ///
-/// They have equal shares of the review's budget. So their number does not make a review dearer, what one spends is not what another lacks,
-/// and the order in which they are asked decides nothing.
+/// They have equal shares of the review's budget. So their number does not make a review dearer,
+/// what one spends is not what another lacks, and the order in which they are asked decides
+/// nothing.
 pub(crate) struct Conditions<'a, 'i> {
     inputs: &'a Inputs<'i>,
     evaluation: BTreeMap<&'a str, Rc<RefCell<Evaluation<'a, 'i>>>>,
@@ -24,13 +25,28 @@ pub(crate) struct Conditions<'a, 'i> {
 impl<'a, 'i: 'a> Conditions<'a, 'i> {
     /// Those of the requester's entries. Nothing is evaluated yet.
     pub(crate) fn of(rules: &[&'a Rule], inputs: &'a Inputs<'i>, budget: u64) -> Self {
-        let entries = rules.iter().flat_map(|rule| &rule.entries).filter(|entry| is_for(entry, inputs));
-        let distinct: BTreeMap<&'a str, &'a Condition> =
-            entries.filter_map(|entry| entry.when.as_ref()).map(|condition| (condition.text(), condition)).collect();
+        let entries =
+            rules.iter().flat_map(|rule| &rule.entries).filter(|entry| is_for(entry, inputs));
+        let distinct: BTreeMap<&'a str, &'a Condition> = entries
+            .filter_map(|entry| entry.when.as_ref())
+            .map(|condition| (condition.text(), condition))
+            .collect();
         let share = budget / u64::try_from(distinct.len()).unwrap_or(u64::MAX).max(1);
-        let stack = distinct.values().map(|condition| Evaluation::stack(condition)).max().unwrap_or_default();
-        let evaluation = |condition| Rc::new(RefCell::new(Evaluation::new(condition, inputs, share)));
-        Self { inputs, evaluation: distinct.into_iter().map(|(text, condition)| (text, evaluation(condition))).collect(), stack }
+        let stack = distinct
+            .values()
+            .map(|condition| Evaluation::stack(condition))
+            .max()
+            .unwrap_or_default();
+        let evaluation =
+            |condition| Rc::new(RefCell::new(Evaluation::new(condition, inputs, share)));
+        Self {
+            inputs,
+            evaluation: distinct
+                .into_iter()
+                .map(|(text, condition)| (text, evaluation(condition)))
+                .collect(),
+            stack,
+        }
     }
 
     /// Whether one of them took all that it may spend.
@@ -38,7 +54,8 @@ impl<'a, 'i: 'a> Conditions<'a, 'i> {
         self.evaluation.values().any(|evaluation| evaluation.borrow().is_spent())
     }
 
-    /// Judges on a stack that is large enough for all of them, so that no evaluation needs one of its own.
+    /// Judges on a stack that is large enough for all of them, so that no evaluation needs one of
+    /// its own.
     pub(crate) fn on_a_stack<T>(&self, judge: impl FnOnce() -> T) -> T {
         if self.evaluation.is_empty() {
             return judge();
@@ -83,7 +100,9 @@ impl<'a, 'i: 'a> ActiveEntries<'a, 'i> {
             _ if !is_for(entry, conditions.inputs) => EntryActivation::Nowhere,
             None => EntryActivation::Everywhere,
             Some(condition) => match conditions.evaluation.get(condition.text()) {
-                Some(evaluation) => EntryActivation::If(Box::new(RefCell::new(EntryCondition::new(Rc::clone(evaluation))))),
+                Some(evaluation) => EntryActivation::If(Box::new(RefCell::new(
+                    EntryCondition::new(Rc::clone(evaluation)),
+                ))),
                 None => EntryActivation::Nowhere,
             },
         };
@@ -120,11 +139,13 @@ impl<'a, 'i: 'a> ActiveEntries<'a, 'i> {
         let mut all = Vec::new();
         for (activation, entry) in self.entries.iter().zip(&rule.entries) {
             let EntryActivation::If(condition) = activation else { continue };
-            all.extend(condition.borrow().failures.iter().map(|(failure, times)| ConditionFailure {
-                rule: rule.name.to_string(),
-                path: escape_control(&entry.path.to_string()),
-                reason: failure.to_string(),
-                times: *times,
+            all.extend(condition.borrow().failures.iter().map(|(failure, times)| {
+                ConditionFailure {
+                    rule: rule.name.to_string(),
+                    path: escape_control(&entry.path.to_string()),
+                    reason: failure.to_string(),
+                    times: *times,
+                }
             }));
         }
         all
@@ -157,7 +178,11 @@ impl<'a, 'i: 'a> EntryCondition<'a, 'i> {
         if let Some(known) = self.asked.get(&sent.identity()) {
             return *known;
         }
-        let result = if self.asked.len() < MOST_LOCATIONS { self.evaluation.borrow_mut().there(sent) } else { Err(Failure::Locations) };
+        let result = if self.asked.len() < MOST_LOCATIONS {
+            self.evaluation.borrow_mut().there(sent)
+        } else {
+            Err(Failure::Locations)
+        };
         let holds = self.noted(result);
         self.asked.insert(sent.identity(), holds);
         holds

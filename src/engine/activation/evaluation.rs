@@ -1,4 +1,5 @@
-//! One condition in one review: asked once for each value that it is about, whichever entries have it.
+//! One condition in one review: asked once for each value that it is about, whichever entries have
+//! it.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -15,7 +16,8 @@ use crate::engine::condition::{BUDGET_VARIABLE, Budget, ENVIRONMENT, pattern_nam
 use crate::engine::review::Review;
 use crate::engine::rule::Condition;
 
-/// The stack that values of up to [`super::failure::DEEPEST`] levels may need, converted, copied, compared and dropped.
+/// The stack that values of up to [`super::failure::DEEPEST`] levels may need, converted, copied,
+/// compared and dropped.
 const STACK: usize = 1_048_576;
 
 /// The stack that a level of the rewritten expression may need, in an unoptimised build.
@@ -60,7 +62,8 @@ pub(crate) type Identity = (usize, usize);
 impl Sent<'_> {
     /// Two values of one review are the same location only if they are the same memory.
     pub(crate) fn identity(&self) -> Identity {
-        let address = |value: Option<&Value>| value.map_or(0, |value| std::ptr::from_ref(value).addr());
+        let address =
+            |value: Option<&Value>| value.map_or(0, |value| std::ptr::from_ref(value).addr());
         (address(self.old), address(self.new))
     }
 }
@@ -78,7 +81,14 @@ pub(crate) struct Evaluation<'a, 'i> {
 
 impl<'a, 'i: 'a> Evaluation<'a, 'i> {
     pub(crate) fn new(condition: &'a Condition, inputs: &'a Inputs<'i>, budget: u64) -> Self {
-        Self { condition, inputs, budget: Budget::new(budget), context: None, once: None, asked: HashMap::new() }
+        Self {
+            condition,
+            inputs,
+            budget: Budget::new(budget),
+            context: None,
+            once: None,
+            asked: HashMap::new(),
+        }
     }
 
     /// The stack that one evaluation may need.
@@ -116,7 +126,9 @@ impl<'a, 'i: 'a> Evaluation<'a, 'i> {
     fn guarded(&mut self, sent: Option<Sent<'i>>) -> Result<bool, Failure> {
         let stack = Self::stack(self.condition);
         // What a panic leaves half done is the context, which is not used again.
-        let result = stacker::maybe_grow(stack, stack, || catch_unwind(AssertUnwindSafe(|| self.evaluate(sent))));
+        let result = stacker::maybe_grow(stack, stack, || {
+            catch_unwind(AssertUnwindSafe(|| self.evaluate(sent)))
+        });
         result.unwrap_or_else(|_| {
             self.context = Some(Err(Failure::Panic));
             Err(Failure::Panic)
@@ -145,7 +157,10 @@ impl<'a, 'i: 'a> Evaluation<'a, 'i> {
             return Err(Failure::Budget);
         }
         let value = result.map_err(|error| Failure::of(&error))?;
-        value.downcast_ref::<CelBool>().map(|bool| *bool.inner()).ok_or_else(|| Failure::NotABool(value.get_type().name().to_owned()))
+        value
+            .downcast_ref::<CelBool>()
+            .map(|bool| *bool.inner())
+            .ok_or_else(|| Failure::NotABool(value.get_type().name().to_owned()))
     }
 
     /// The variables that do not depend on the location.

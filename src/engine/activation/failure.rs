@@ -1,8 +1,10 @@
-//! What went wrong with a condition, by class: the library's own messages quote values, which nothing may show.
+//! What went wrong with a condition, by class: the library's own messages quote values, which
+//! nothing may show.
 
 use cel::ExecutionError;
 
-/// Levels of nesting of what a condition may read. The library copies, compares and drops by recursion.
+/// Levels of nesting of what a condition may read. The library copies, compares and drops by
+/// recursion.
 pub(crate) const DEEPEST: usize = 128;
 
 /// Locations at which one entry's condition is evaluated in one review, at most.
@@ -42,7 +44,9 @@ impl Failure {
     pub(crate) fn of(error: &ExecutionError) -> Self {
         match error {
             ExecutionError::NoSuchKey(_) => Self::NoSuchKey,
-            ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => Self::Division,
+            ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {
+                Self::Division
+            }
             ExecutionError::Overflow(..) => Self::Overflow,
             ExecutionError::IndexOutOfBounds(_) => Self::Index,
             ExecutionError::FunctionError { .. } => Self::Argument,
@@ -51,7 +55,8 @@ impl Failure {
     }
 }
 
-/// A condition that granted nothing because it could not be decided. Names and reasons only, never values.
+/// A condition that granted nothing because it could not be decided. Names and reasons only, never
+/// values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConditionFailure {
     /// The rule's name.

@@ -1,4 +1,5 @@
-//! Which entries are active in one review: by requester, and by conditions evaluated within their budget.
+//! Which entries are active in one review: by requester, and by conditions evaluated within their
+//! budget.
 
 mod active_entries;
 mod evaluation;

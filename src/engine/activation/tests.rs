@@ -1,4 +1,5 @@
-//! Conditions as a table: what Kubernetes' policies write, what is refused at load, and what means harm.
+//! Conditions as a table: what Kubernetes' policies write, what is refused at load, and what means
+//! harm.
 
 use serde_json::{Value, json};
 
@@ -23,12 +24,15 @@ fn entries(entries: &[(&str, &str)]) -> Value {
 fn rules(lists: &[Value]) -> RuleSet {
     let document = |(number, entries): (usize, &Value)| {
         let text = format!(
-            "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: widget-{number}}}\nspec:\n  matchConstraints:\n    resourceRules: \
-             [{{apiGroups: [example.com], apiVersions: [v1], resources: [widgets]}}]\n  mutable: {entries}\n"
+            "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: \
+             widget-{number}}}\nspec:\n  matchConstraints:\n    resourceRules: \
+             [{{apiGroups: [example.com], apiVersions: [v1], resources: [widgets]}}]\n  mutable: \
+             {entries}\n"
         );
         Document { origin: format!("widget-{number}.yaml"), text }
     };
-    match RuleSet::load(Builtin::Left, &lists.iter().enumerate().map(document).collect::<Vec<_>>()) {
+    match RuleSet::load(Builtin::Left, &lists.iter().enumerate().map(document).collect::<Vec<_>>())
+    {
         Ok(rules) => rules,
         Err(errors) => panic!("{errors}"),
     }
@@ -41,15 +45,22 @@ fn ask(path: &str, when: &str, old: &Value, new: &Value) -> Reply {
 fn review(old: &Value, new: &Value) -> String {
     let request = json!({
         "uid": "u-1", "operation": "UPDATE", "name": "w", "namespace": "n",
-        "userInfo": {"username": "alice", "uid": "7", "groups": ["ops", "staff"], "extra": {"scopes": ["a"]}},
+        "userInfo": {"username": "alice", "uid": "7", "groups": ["ops", "staff"],
+            "extra": {"scopes": ["a"]}},
         "kind": {"group": "example.com", "version": "v1", "kind": "Widget"}, "dryRun": false,
-        "resource": {"group": "example.com", "version": "v1", "resource": "widgets"}, "object": new, "oldObject": old,
+        "resource": {"group": "example.com", "version": "v1", "resource": "widgets"},
+        "object": new, "oldObject": old,
     });
-    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}).to_string()
+    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request})
+        .to_string()
 }
 
 fn reasons(reply: &Reply) -> Vec<(&str, &str, usize)> {
-    reply.condition_failures().iter().map(|failure| (failure.path.as_str(), failure.reason.as_str(), failure.times)).collect()
+    reply
+        .condition_failures()
+        .iter()
+        .map(|failure| (failure.path.as_str(), failure.reason.as_str(), failure.times))
+        .collect()
 }
 
 /// What a condition makes of a change of `spec.x`.
@@ -57,8 +68,10 @@ fn holds(when: &str) -> Result<bool, String> {
     let object = |x: u64| {
         json!({
             "metadata": {"name": "w", "labels": {"app": "a", "example.com/tier": "gold"}},
-            "spec": {"x": x, "suspend": true, "replicas": 3, "big": 18_446_744_073_709_551_615_u64, "ratio": 0.5,
-                     "items": [{"name": "a", "n": 1}, {"name": "b", "n": 2}], "image": "registry/a:v1", "empty": {}, "nothing": null}
+            "spec": {"x": x, "suspend": true, "replicas": 3, "big": 18_446_744_073_709_551_615_u64,
+                "ratio": 0.5,
+                     "items": [{"name": "a", "n": 1}, {"name": "b", "n": 2}],
+                     "image": "registry/a:v1", "empty": {}, "nothing": null}
         })
     };
     let reply = ask("spec.x", when, &object(1), &object(2));
@@ -77,35 +90,47 @@ fn what_policies_write_works() {
     let table = [
         "has(oldObject.spec.suspend) && oldObject.spec.suspend",
         "!has(oldObject.spec.missing)",
-        "has(oldObject.spec.items) && size(oldObject.spec.items) == 2 && oldObject.spec.items.size() == 2",
+        "has(oldObject.spec.items) && size(oldObject.spec.items) == 2 && \
+         oldObject.spec.items.size() == 2",
         "'app' in oldObject.metadata.labels",
         "oldObject.metadata.labels['example.com/tier'] == 'gold'",
         "oldObject.spec.image.matches('^registry/.*:v[0-9]+$')",
-        "oldObject.spec.image.matches('^registry/') && !oldObject.spec.image.matches('v2') && oldObject.spec.image.matches('v1$')",
-        "oldObject.spec.image.startsWith('registry/') && oldObject.spec.image.endsWith(':v1') && oldObject.spec.image.contains('/a')",
+        "oldObject.spec.image.matches('^registry/') && !oldObject.spec.image.matches('v2') && \
+         oldObject.spec.image.matches('v1$')",
+        "oldObject.spec.image.startsWith('registry/') && oldObject.spec.image.endsWith(':v1') && \
+         oldObject.spec.image.contains('/a')",
         "oldObject.spec.?suspend.orValue(false)",
         "!oldObject.?missing.?deep.hasValue()",
         "oldObject.spec.?hold.?until.orValue('') == ''",
         "oldObject.?metadata.?labels[?'app'].orValue('') == 'a'",
         "oldObject.metadata.?labels.?app.optMap(a, a + '!').orValue('') == 'a!'",
-        "oldObject.metadata.?labels.optFlatMap(l, l.?app).orValue('') == 'a' && !oldObject.?none.optFlatMap(l, l.?app).hasValue()",
+        "oldObject.metadata.?labels.optFlatMap(l, l.?app).orValue('') == 'a' && \
+         !oldObject.?none.optFlatMap(l, l.?app).hasValue()",
         "optional.of(1).value() == 1 && optional.none().or(optional.of(2)).value() == 2",
         "oldObject.spec.items.exists(i, i.name == 'a') && oldObject.spec.items.all(i, i.n > 0)",
         "oldObject.spec.items.exists_one(i, i.n == 2)",
         "oldObject.spec.items.filter(i, i.n > 1).map(i, i.name) == ['b']",
         "oldObject.spec.items.map(i, i.n > 1, i.name) == ['b']",
         "oldObject.spec.items.all(i, oldObject.spec.items.exists(j, j.name == i.name))",
-        "oldObject.metadata.labels.all(key, key.size() > 2) && oldObject.metadata.labels.map(k, k) == ['app', 'example.com/tier']",
+        "oldObject.metadata.labels.all(key, key.size() > 2) && oldObject.metadata.labels.map(k, k) \
+         == ['app', 'example.com/tier']",
         "oldObject.spec.suspend ? value > oldValue : false",
         "value - oldValue == 1 && value * 2 == 4 && -value < 0 && value % 2 == 0 && value / 2 == 1",
-        "oldObject.spec.big > 5 && oldObject.spec.big == 18446744073709551615u && oldObject.spec.ratio < 1",
-        "oldObject.spec.nothing == null && oldObject.spec.empty == {} && oldObject.spec != object.spec",
-        "request.userInfo.username == 'alice' && 'ops' in request.userInfo.groups && request.userInfo.extra['scopes'] == ['a']",
-        "request.operation == 'UPDATE' && request.namespace == 'n' && !request.dryRun && request.kind.kind == 'Widget'",
-        "!has(request.options) && !has(request.subResource) && request.resource.resource == 'widgets' && request.userInfo.uid == '7'",
-        "oldObject.spec.image.split(':')[1] == 'v1' && oldObject.spec.image.substring(0, 8).upperAscii() == 'REGISTRY'",
+        "oldObject.spec.big > 5 && oldObject.spec.big == 18446744073709551615u && \
+         oldObject.spec.ratio < 1",
+        "oldObject.spec.nothing == null && oldObject.spec.empty == {} && oldObject.spec != \
+         object.spec",
+        "request.userInfo.username == 'alice' && 'ops' in request.userInfo.groups && \
+         request.userInfo.extra['scopes'] == ['a']",
+        "request.operation == 'UPDATE' && request.namespace == 'n' && !request.dryRun && \
+         request.kind.kind == 'Widget'",
+        "!has(request.options) && !has(request.subResource) && request.resource.resource == \
+         'widgets' && request.userInfo.uid == '7'",
+        "oldObject.spec.image.split(':')[1] == 'v1' && oldObject.spec.image.substring(0, \
+         8).upperAscii() == 'REGISTRY'",
         "' A '.trim().lowerAscii() == 'a' && 'abc'.charAt(1) == 'b'",
-        "type(value) == int && type(oldObject.spec.image) == string && type(oldObject.spec.empty) == map",
+        "type(value) == int && type(oldObject.spec.image) == string && type(oldObject.spec.empty) \
+         == map",
         "string(value) == '2' && int('2') == value && double(value) == 2.0 && dyn(value) == 2",
         "{'a': 1}.a == 1 && [1, 2][0] == 1 && 1 in [1, 2] && [1] + [2] == [1, 2]",
         "oldObject.missing.deep || true",
@@ -121,11 +146,20 @@ fn what_is_not_there_is_refused_at_load() {
     let table = [
         ("", "expected a CEL expression, found an empty text"),
         ("  ", "expected a CEL expression, found an empty text"),
-        ("foo == 1", "undeclared name `foo`; expected oldObject, object, oldValue, value or request"),
-        ("self.x == 1", "undeclared name `self`; expected oldObject, object, oldValue, value or request"),
+        (
+            "foo == 1",
+            "undeclared name `foo`; expected oldObject, object, oldValue, value or request",
+        ),
+        (
+            "self.x == 1",
+            "undeclared name `self`; expected oldObject, object, oldValue, value or request",
+        ),
         ("oldObject.x.frob()", "unknown function `frob`"),
         ("frob(oldObject)", "unknown function `frob`"),
-        ("contains(oldObject.a, 'b')", "unknown function `contains`; expected it on a value, as `x.contains()`"),
+        (
+            "contains(oldObject.a, 'b')",
+            "unknown function `contains`; expected it on a value, as `x.contains()`",
+        ),
         ("oldObject.a.int() == 1", "unknown function `int` on a value; expected it as `int(x)`"),
         (
             "authorizer.group('').resource('pods').check('get').allowed()",
@@ -134,27 +168,67 @@ fn what_is_not_there_is_refused_at_load() {
         ("quantity('1').isGreaterThan(quantity('2'))", "unknown function `quantity`"),
         ("duration('1h') > duration('1m')", "unknown function `duration`"),
         ("timestamp(oldObject.a) > timestamp(oldObject.b)", "unknown function `timestamp`"),
-        ("oldObject.a.all(i, x, x > i)", "`all` with 3 arguments is not supported: loops have one variable"),
-        ("cel.bind(x, 1, x == 1)", "undeclared name `cel`; expected oldObject, object, oldValue, value or request"),
-        ("oldObject.a.all(value, value > 0)", "`value` is what conditions see; expected another name for the variable of a loop"),
-        ("oldObject.a.all(int, int > 0)", "`int` is what conditions see; expected another name for the variable of a loop"),
-        ("oldObject.a.all(optional, optional > 0)", "`optional` is what conditions see; expected another name for the variable of a loop"),
-        ("matches(oldObject.a, 'b')", "unknown function `matches`; expected it on a text, as `x.matches('…')`"),
-        ("oldObject.a.matches(oldObject.b)", "expected the pattern of `matches` as a text, found an expression"),
+        (
+            "oldObject.a.all(i, x, x > i)",
+            "`all` with 3 arguments is not supported: loops have one variable",
+        ),
+        (
+            "cel.bind(x, 1, x == 1)",
+            "undeclared name `cel`; expected oldObject, object, oldValue, value or request",
+        ),
+        (
+            "oldObject.a.all(value, value > 0)",
+            "`value` is what conditions see; expected another name for the variable of a loop",
+        ),
+        (
+            "oldObject.a.all(int, int > 0)",
+            "`int` is what conditions see; expected another name for the variable of a loop",
+        ),
+        (
+            "oldObject.a.all(optional, optional > 0)",
+            "`optional` is what conditions see; expected another name for the variable of a loop",
+        ),
+        (
+            "matches(oldObject.a, 'b')",
+            "unknown function `matches`; expected it on a text, as `x.matches('…')`",
+        ),
+        (
+            "oldObject.a.matches(oldObject.b)",
+            "expected the pattern of `matches` as a text, found an expression",
+        ),
         ("oldObject.a.matches('(')", "expected a regular expression: unclosed group"),
-        (r"oldObject.a.matches('\\p{L}{900}')", "expected a smaller pattern: matching this one costs too much"),
-        ("oldObject.a.matches('((a{100}){100}){100}')", "expected a regular expression: `{100}` is not of RE2, which Kubernetes has"),
+        (
+            r"oldObject.a.matches('\\p{L}{900}')",
+            "expected a smaller pattern: matching this one costs too much",
+        ),
+        (
+            "oldObject.a.matches('((a{100}){100}){100}')",
+            "expected a regular expression: `{100}` is not of RE2, which Kubernetes has",
+        ),
         ("oldObject.a.size(1) == 1", "`size` takes 0 arguments, found 1"),
-        ("Widget{a: 1} == oldObject", "undeclared type `Widget`; expected a map as `{'key': value}`"),
+        (
+            "Widget{a: 1} == oldObject",
+            "undeclared type `Widget`; expected a map as `{'key': value}`",
+        ),
         ("request.object.spec.x == 1", "`request` has no member `object`; expected `object` alone"),
-        ("true || has(request.oldObject)", "`request` has no member `oldObject`; expected `oldObject` alone"),
+        (
+            "true || has(request.oldObject)",
+            "`request` has no member `oldObject`; expected `oldObject` alone",
+        ),
         (
             "request['uid'] == ''",
-            "`request` has no member `uid`; expected kind, resource, subResource, requestKind, requestResource, requestSubResource, name, namespace, \
+            "`request` has no member `uid`; expected kind, resource, subResource, requestKind, \
+             requestResource, requestSubResource, name, namespace, \
              operation, userInfo, dryRun, options",
         ),
-        ("request.?userInfo.?name.orValue('') == 'a'", "`request.userInfo` has no member `name`; expected username, uid, groups, extra"),
-        ("request.kind.resource == 'widgets'", "`request.kind` has no member `resource`; expected group, version, kind"),
+        (
+            "request.?userInfo.?name.orValue('') == 'a'",
+            "`request.userInfo` has no member `name`; expected username, uid, groups, extra",
+        ),
+        (
+            "request.kind.resource == 'widgets'",
+            "`request.kind` has no member `resource`; expected group, version, kind",
+        ),
         ("1", "expected a condition, true or false, found a number"),
         ("'yes'", "expected a condition, true or false, found a text"),
         ("string(oldObject.a)", "expected a condition, true or false, found a text"),
@@ -164,16 +238,28 @@ fn what_is_not_there_is_refused_at_load() {
         ("{'a': oldObject.a}", "expected a condition, true or false, found a map"),
         ("oldObject.a * 2", "expected a condition, true or false, found a number"),
         ("oldObject.a + 1", "expected a condition, true or false, found a sum"),
-        ("oldObject.?a", "expected a condition, true or false, found an optional value; `.orValue(false)` makes one of it"),
+        (
+            "oldObject.?a",
+            "expected a condition, true or false, found an optional value; `.orValue(false)` makes \
+             one of it",
+        ),
     ];
-    let found = table.map(|(when, _)| (when, compile(when).map_or_else(|fault| fault.message, |_| "nothing".to_owned())));
+    let found = table.map(|(when, _)| {
+        (when, compile(when).map_or_else(|fault| fault.message, |_| "nothing".to_owned()))
+    });
     assert_eq!(found, table.map(|(when, message)| (when, message.to_owned())));
     let long = format!("oldObject.a == '{}'", "a".repeat(4096));
-    assert_eq!(compile(&long).map(drop).map_err(|fault| fault.message), Err("expected at most 4096 bytes, found 4113".to_owned()));
+    assert_eq!(
+        compile(&long).map(drop).map_err(|fault| fault.message),
+        Err("expected at most 4096 bytes, found 4113".to_owned())
+    );
     let longest = format!("oldObject.a == '{}'", "a".repeat(4096 - 17));
     assert!(longest.len() == 4096 && compile(&longest).is_ok());
     let deep = |levels: usize| format!("oldObject{} == 1", ".a".repeat(levels - 2));
-    assert!(compile(&deep(48)).is_ok() && Condition::reads_of(&deep(48)).is_ok_and(|reads| reads.len() == 1));
+    assert!(
+        compile(&deep(48)).is_ok()
+            && Condition::reads_of(&deep(48)).is_ok_and(|reads| reads.len() == 1)
+    );
     assert!(compile(&deep(49)).is_err());
     assert_eq!(Condition::reads_of(&deep(49)), Err(Unread::Deep));
     for deep in [
@@ -219,10 +305,15 @@ fn what_cannot_be_decided_grants_nothing() {
 #[test]
 fn what_would_take_for_ever_is_cut_short() {
     let list: Vec<u32> = (0..500).collect();
-    let object = |x: u64| json!({"spec": {"x": x, "list": list, "text": "a".repeat(5_000), "map": list.iter().map(|n| (n.to_string(), *n)).collect::<std::collections::BTreeMap<_, _>>()}});
+    let object = |x: u64| {
+        json!({"spec": {"x": x, "list": list, "text": "a".repeat(5_000),
+        "map": list.iter().map(|n| (n.to_string(), *n)).collect::<std::collections::BTreeMap<_,
+        _>>()}})
+    };
     let doubled = |step: &str| format!("size({}{}) > 0", "[oldObject.spec.text]", step.repeat(40));
     let table = [
-        "oldObject.spec.list.all(a, oldObject.spec.list.all(b, oldObject.spec.list.all(c, true)))".to_owned(),
+        "oldObject.spec.list.all(a, oldObject.spec.list.all(b, oldObject.spec.list.all(c, true)))"
+            .to_owned(),
         "oldObject.spec.list.exists(a, oldObject.spec.list.exists(b, b < 0))".to_owned(),
         "oldObject.spec.list.all(a, oldObject.spec.list == object.spec.list)".to_owned(),
         "oldObject.spec.list.filter(a, a in object.spec.list).size() > 0".to_owned(),
@@ -235,16 +326,24 @@ fn what_would_take_for_ever_is_cut_short() {
         "oldObject.spec.list.all(a, {'k': oldObject.spec}.k == null || true)".to_owned(),
         "oldObject.spec.list.all(a, [oldObject.spec].size() == 1)".to_owned(),
         "oldObject.spec.list.all(a, oldObject.spec.text.split('').size() > 1)".to_owned(),
-        "oldObject.spec.list.all(a, 1 / 0 == 1 || oldObject.spec.list.all(b, 1 / 0 == 1))".to_owned(),
+        "oldObject.spec.list.all(a, 1 / 0 == 1 || oldObject.spec.list.all(b, 1 / 0 == 1))"
+            .to_owned(),
         doubled(".map(t, t + t)"),
         format!("size([bytes(oldObject.spec.text)]{}) > 0", ".map(t, t + t)".repeat(40)),
-        "oldObject.spec.list.all(a, oldObject.spec.map[?oldObject.spec.text].hasValue() || true)".to_owned(),
-        "oldObject.spec.list.all(a, oldObject.spec.map[oldObject.spec.text] == 1 || true)".to_owned(),
+        "oldObject.spec.list.all(a, oldObject.spec.map[?oldObject.spec.text].hasValue() || true)"
+            .to_owned(),
+        "oldObject.spec.list.all(a, oldObject.spec.map[oldObject.spec.text] == 1 || true)"
+            .to_owned(),
         doubled(".map(t, [t, t])"),
         doubled(".map(t, {'a': t, 'b': t})"),
     ];
     for when in table {
-        let reply = admit_within(LITTLE, &rule("spec.x", &when), review(&object(1), &object(2)).as_bytes(), ReadMode::Fast);
+        let reply = admit_within(
+            LITTLE,
+            &rule("spec.x", &when),
+            review(&object(1), &object(2)).as_bytes(),
+            ReadMode::Fast,
+        );
         assert_eq!(reply.allowed(), Some(false), "{when}");
         assert_eq!(reasons(&reply), [("spec.x", "too much to evaluate", 1)], "{when}");
     }
@@ -269,7 +368,12 @@ const DEAR: &str = "oldObject.spec.list.all(a, oldObject.spec.list.all(b, a + b 
 fn all_conditions_of_a_review_have_one_budget() {
     /// The violations, and the entries whose conditions were too dear.
     fn ask(lists: &[Value]) -> (String, String) {
-        let reply = admit_within(LITTLE, &rules(lists), review(&dear(1), &dear(2)).as_bytes(), ReadMode::Fast);
+        let reply = admit_within(
+            LITTLE,
+            &rules(lists),
+            review(&dear(1), &dear(2)).as_bytes(),
+            ReadMode::Fast,
+        );
         let too_dear = reasons(&reply).into_iter().map(|failure| {
             assert_eq!((failure.1, failure.2), ("too much to evaluate", 1));
             failure.0
@@ -280,30 +384,51 @@ fn all_conditions_of_a_review_have_one_budget() {
     let (other, cheap) = (format!("{DEAR} && true"), "oldObject.spec.c == 1");
     // Alone it may spend everything, and what many entries ask is asked once.
     assert_eq!(ask(&[entries(&[("spec.a", DEAR)])]), told("spec.b spec.c spec.d spec.e", ""));
-    assert_eq!(ask(&[entries(&["spec.a", "spec.b", "spec.c", "spec.d", "spec.e"].map(|path| (path, DEAR)))]), told("", ""));
+    assert_eq!(
+        ask(&[entries(
+            &["spec.a", "spec.b", "spec.c", "spec.d", "spec.e"].map(|path| (path, DEAR))
+        )]),
+        told("", "")
+    );
     // Others take their share, and however dear they are, a cheap one has its own.
     let all = entries(&[("spec.a", DEAR), ("spec.b", &other), ("spec.c", cheap)]);
     assert_eq!(ask(&[all]), told("spec.a spec.b spec.d spec.e", "spec.a spec.b"));
     // So do those of another rule.
-    let (one, two) = (entries(&[("spec.a", DEAR), ("spec.c", cheap)]), entries(&[("spec.b", &other)]));
+    let (one, two) =
+        (entries(&[("spec.a", DEAR), ("spec.c", cheap)]), entries(&[("spec.b", &other)]));
     let (violations, too_dear) = ask(&[one, two]);
     assert_eq!((violations.matches("spec.c").count(), too_dear.as_str()), (1, "spec.a spec.b"));
     // What somebody else's entry asks takes nothing.
-    let theirs = json!([{"path": "spec.a", "when": DEAR}, {"path": "spec.b", "when": other, "by": {"users": ["bob"]}}]);
+    let theirs = json!([{"path": "spec.a", "when": DEAR}, {"path": "spec.b", "when": other,
+        "by": {"users": ["bob"]}}]);
     assert_eq!(ask(&[theirs]), told("spec.b spec.c spec.d spec.e", ""));
 }
 
 #[test]
 fn each_evaluation_costs_something() {
-    let object = |value: u64| json!({"data": (0..900).map(|n| (format!("k{n:04}"), json!(value))).collect::<serde_json::Map<_, _>>()});
-    let reply = admit_within(2_000, &rule("data.*", "value != oldValue"), review(&object(1), &object(2)).as_bytes(), ReadMode::Fast);
-    let [(path, reason, times)] = reasons(&reply)[..] else { panic!("{:?}", reply.condition_failures()) };
+    let object = |value: u64| {
+        json!({"data": (0..900).map(|n| (format!("k{n:04}"),
+        json!(value))).collect::<serde_json::Map<_, _>>()})
+    };
+    let reply = admit_within(
+        2_000,
+        &rule("data.*", "value != oldValue"),
+        review(&object(1), &object(2)).as_bytes(),
+        ReadMode::Fast,
+    );
+    let [(path, reason, times)] = reasons(&reply)[..] else {
+        panic!("{:?}", reply.condition_failures())
+    };
     assert_eq!((path, reason), ("data.*", "too much to evaluate"));
     assert!((600..900).contains(&times), "{times}");
     // Once two entries ask the same of the same value, it is evaluated once.
-    let both = rules(&[entries(&[("data.*", "value != oldValue")]), entries(&[("data.*", "value != oldValue")])]);
+    let both = rules(&[
+        entries(&[("data.*", "value != oldValue")]),
+        entries(&[("data.*", "value != oldValue")]),
+    ]);
     for (set, allowed) in [(rule("data.*", "value != oldValue"), true), (both, true)] {
-        let reply = admit_within(15 * 900, &set, review(&object(1), &object(2)).as_bytes(), ReadMode::Fast);
+        let reply =
+            admit_within(15 * 900, &set, review(&object(1), &object(2)).as_bytes(), ReadMode::Fast);
         assert_eq!(reply.allowed(), Some(allowed), "{:?}", reply.condition_failures());
     }
 }
@@ -317,8 +442,12 @@ fn who_must_not_wait_is_told_that_it_takes_long() {
     let (early, late) = at_once("oldObject.spec.list.all(a, a >= 0)");
     assert_eq!((early.as_ref(), late.allowed()), (Some(&late), Some(true)));
     let (early, late) = at_once("oldObject.spec.list.missing");
-    assert_eq!((early.as_ref(), late.allowed(), late.condition_failures().len()), (Some(&late), Some(false), 1));
-    let (early, late) = at_once("oldObject.spec.list.all(a, a < 100 || oldObject.spec.list.all(b, b >= 0))");
+    assert_eq!(
+        (early.as_ref(), late.allowed(), late.condition_failures().len()),
+        (Some(&late), Some(false), 1)
+    );
+    let (early, late) =
+        at_once("oldObject.spec.list.all(a, a < 100 || oldObject.spec.list.all(b, b >= 0))");
     assert_eq!((early, late.allowed()), (None, Some(true)));
 }
 
@@ -337,14 +466,22 @@ fn a_pattern_that_backtracks_elsewhere_does_not_here() {
 #[test]
 fn deep_objects_are_no_matter_unless_they_are_read() {
     // Written as text: a value so deep overflows the stack when it is dropped.
-    let object = |x: u64| format!(r#"{{"spec":{{"x":{x},"a":true}},"status":{}{}}}"#, "[".repeat(9_000), "]".repeat(9_000));
+    let object = |x: u64| {
+        format!(
+            r#"{{"spec":{{"x":{x},"a":true}},"status":{}{}}}"#,
+            "[".repeat(9_000),
+            "]".repeat(9_000)
+        )
+    };
     let reply = |when: &str| {
         let request = format!(
             r#"{{"uid":"u","operation":"UPDATE","userInfo":{{}},"kind":{{"group":"example.com","version":"v1","kind":"Widget"}},"resource":{{"group":"example.com","version":"v1","resource":"widgets"}},"oldObject":{},"object":{}}}"#,
             object(1),
             object(2)
         );
-        let body = format!(r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{request}}}"#);
+        let body = format!(
+            r#"{{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{request}}}"#
+        );
         admit(&rule("spec.x", when), body.as_bytes())
     };
     assert_eq!(reply("oldObject.spec.a && has(oldObject.status)").allowed(), Some(true));
@@ -352,17 +489,27 @@ fn deep_objects_are_no_matter_unless_they_are_read() {
     assert_eq!(reply("request.operation == 'UPDATE'").allowed(), Some(true));
     let refused = reply("oldObject.status == object.status");
     assert_eq!(refused.allowed(), Some(false));
-    assert_eq!(refused.condition_failures()[0].reason, "more than 128 levels of nesting in what it reads");
+    assert_eq!(
+        refused.condition_failures()[0].reason,
+        "more than 128 levels of nesting in what it reads"
+    );
 }
 
 #[test]
 fn a_condition_about_the_value_is_asked_at_a_thousand_locations() {
-    let object = |value: u64| json!({"data": (0..1_500).map(|n| (format!("k{n:04}"), json!(value))).collect::<serde_json::Map<_, _>>()});
+    let object = |value: u64| {
+        json!({"data": (0..1_500).map(|n| (format!("k{n:04}"),
+        json!(value))).collect::<serde_json::Map<_, _>>()})
+    };
     let reply = ask("data.*", "value > oldValue", &object(1), &object(2));
     assert_eq!(reply.allowed(), Some(false));
     assert_eq!(reply.rules()[0].violations, 500);
     assert_eq!(reply.fields()[0], "data.k1000");
-    let failures: Vec<(&str, usize)> = reply.condition_failures().iter().map(|failure| (failure.reason.as_str(), failure.times)).collect();
+    let failures: Vec<(&str, usize)> = reply
+        .condition_failures()
+        .iter()
+        .map(|failure| (failure.reason.as_str(), failure.times))
+        .collect();
     assert_eq!(failures, [("too many evaluations: more than 1000 locations", 500)]);
     let reply = ask("data.*", "oldObject.data.k0000 == 1", &object(1), &object(2));
     assert_eq!((reply.allowed(), reply.condition_failures().len()), (Some(true), 0));
@@ -389,19 +536,37 @@ fn failures_show_no_value() {
 
 #[test]
 fn what_a_condition_reads_is_told() {
-    let told = |reads: &[Read]| reads.iter().map(|read| format!("{}.{}", read.variable, read.members.join("."))).collect::<Vec<_>>();
-    let rules = rule("spec.x", "oldObject.spec.a && value == request.userInfo.username && oldObject['spec'].b == 'c'");
+    let told = |reads: &[Read]| {
+        reads
+            .iter()
+            .map(|read| format!("{}.{}", read.variable, read.members.join(".")))
+            .collect::<Vec<_>>()
+    };
+    let rules = rule(
+        "spec.x",
+        "oldObject.spec.a && value == request.userInfo.username && oldObject['spec'].b == 'c'",
+    );
     let entry = rules.rules().next().unwrap().entries().next().unwrap();
     let condition = entry.when.as_ref().unwrap();
-    assert_eq!(told(condition.reads()), ["oldObject.spec.a", "oldObject.spec.b", "request.userInfo.username", "value."]);
-    assert_eq!(told(&Condition::reads_of("object.spec.b == authorizer.x").unwrap()), ["object.spec.b"]);
+    assert_eq!(
+        told(condition.reads()),
+        ["oldObject.spec.a", "oldObject.spec.b", "request.userInfo.username", "value."]
+    );
+    assert_eq!(
+        told(&Condition::reads_of("object.spec.b == authorizer.x").unwrap()),
+        ["object.spec.b"]
+    );
     assert!(matches!(Condition::reads_of("object."), Err(Unread::Fault(_))));
     assert!(condition.depends_on_the_value() && !condition.mixes_types());
-    for (when, is_mixed) in
-        [("value in [1, 'a']", true), ("{1: 'a', 'b': 'c'} == value", true), ("value in [1, 2]", false), ("value in [dyn(1), 'a']", false)]
-    {
+    for (when, is_mixed) in [
+        ("value in [1, 'a']", true),
+        ("{1: 'a', 'b': 'c'} == value", true),
+        ("value in [1, 2]", false),
+        ("value in [dyn(1), 'a']", false),
+    ] {
         let rules = rule("spec.x", when);
-        let condition = rules.rules().next().unwrap().entries().next().unwrap().when.clone().unwrap();
+        let condition =
+            rules.rules().next().unwrap().entries().next().unwrap().when.clone().unwrap();
         assert_eq!(condition.mixes_types(), is_mixed, "{when}");
     }
 }
@@ -411,13 +576,18 @@ fn price(when: &str) -> u64 {
     let object = |x: u64| {
         let text = "a".repeat(64);
         let map = json!({"a": 1, "b": text, &text: [1, 2]});
-        json!({"spec": {"x": x, "list": [1, 2, 3, 4], "text": text, "map": map, "deep": {"er": [[1], {"a": 1}]}, "yes": true}})
+        json!({"spec": {"x": x, "list": [1, 2, 3, 4], "text": text, "map": map,
+            "deep": {"er": [[1], {"a": 1}]}, "yes": true}})
     };
     let review = review(&object(1), &object(2));
     let rules = rule("spec.x", when);
     let is_enough = |budget: u64| {
         let reply = admit_within(budget, &rules, review.as_bytes(), ReadMode::Fast);
-        assert!(reasons(&reply).iter().all(|reason| reason.1 == "too much to evaluate"), "{when}: {:?}", reasons(&reply));
+        assert!(
+            reasons(&reply).iter().all(|reason| reason.1 == "too much to evaluate"),
+            "{when}: {:?}",
+            reasons(&reply)
+        );
         reply.condition_failures().is_empty()
     };
     let (mut least, mut most) = (0, 10_000);
@@ -438,9 +608,15 @@ fn so_many_levels_are_converted_and_no_more() {
     for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
         // The object, `spec` and `deep` are three levels above the first of these.
         for (levels, holds) in [(126, true), (127, false)] {
-            let object = |x: u64| json!({"spec": {"x": x, "deep": nested(open, close, levels).unwrap()}});
-            let reply = ask("spec.x", "oldObject.spec.deep == object.spec.deep", &object(1), &object(2));
-            assert_eq!((reply.allowed(), reply.condition_failures().len()), (Some(holds), usize::from(!holds)), "{open} {levels}");
+            let object =
+                |x: u64| json!({"spec": {"x": x, "deep": nested(open, close, levels).unwrap()}});
+            let reply =
+                ask("spec.x", "oldObject.spec.deep == object.spec.deep", &object(1), &object(2));
+            assert_eq!(
+                (reply.allowed(), reply.condition_failures().len()),
+                (Some(holds), usize::from(!holds)),
+                "{open} {levels}"
+            );
         }
     }
 }
@@ -453,7 +629,8 @@ fn each_step_has_its_price() {
         ("true", 6),
         ("oldObject.spec.yes", 11),
         ("1 == 1", 8),
-        // What operators look at: one, a sixteenth of a text, each element, two more for each member of a map.
+        // What operators look at: one, a sixteenth of a text, each element, two more for each
+        // member of a map.
         ("oldObject.spec.x == 1", 14),
         ("1 == oldObject.spec.x", 14),
         ("oldObject.spec.x == value || true", 18),

@@ -1,8 +1,11 @@
-//! JSON as CEL sees it: integers are int, beyond that uint, other numbers double; text is borrowed, not copied.
+//! JSON as CEL sees it: integers are int, beyond that uint, other numbers double; text is borrowed,
+//! not copied.
 
 use std::collections::HashMap;
 
-use cel::common::types::{CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelUInt};
+use cel::common::types::{
+    CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelUInt,
+};
 use cel::common::value::Val;
 use serde_json::{Number, Value};
 
@@ -13,11 +16,20 @@ use crate::engine::rule::Reads;
 pub(crate) type Boxed<'v> = Box<dyn Val + 'v>;
 
 /// What `reads` says is read of a value; absent reads as null.
-pub(crate) fn convert<'v>(value: Option<&'v Value>, reads: &Reads, budget: &Budget) -> Result<Boxed<'v>, Failure> {
+pub(crate) fn convert<'v>(
+    value: Option<&'v Value>,
+    reads: &Reads,
+    budget: &Budget,
+) -> Result<Boxed<'v>, Failure> {
     value.map_or_else(|| Ok(Box::new(CelNull) as Boxed<'v>), |value| part(value, reads, budget, 0))
 }
 
-fn part<'v>(value: &'v Value, reads: &Reads, budget: &Budget, depth: usize) -> Result<Boxed<'v>, Failure> {
+fn part<'v>(
+    value: &'v Value,
+    reads: &Reads,
+    budget: &Budget,
+    depth: usize,
+) -> Result<Boxed<'v>, Failure> {
     if depth > DEEPEST {
         return Err(Failure::Depth);
     }
@@ -47,7 +59,10 @@ fn part<'v>(value: &'v Value, reads: &Reads, budget: &Budget, depth: usize) -> R
             let mut map: HashMap<CelMapKey<'v>, Boxed<'v>> = HashMap::new();
             for (name, reads) in reads.members() {
                 if let Some((key, member)) = members.get_key_value(name) {
-                    map.insert(CelMapKey::from(key.as_str()), part(member, reads, budget, depth + 1)?);
+                    map.insert(
+                        CelMapKey::from(key.as_str()),
+                        part(member, reads, budget, depth + 1)?,
+                    );
                 }
             }
             Box::new(CelMap::from(map))

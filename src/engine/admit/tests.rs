@@ -1,4 +1,5 @@
-//! What goes over the wire, to the letter: everything that is no verdict of a single field's change.
+//! What goes over the wire, to the letter: everything that is no verdict of a single field's
+//! change.
 
 use std::sync::Arc;
 
@@ -11,12 +12,15 @@ use crate::engine::{Builtin, Decision, Document, Exemptions, Reply, Requesters, 
 fn rules(specs: &[&str]) -> RuleSet {
     let document = |(number, spec): (usize, &&str)| {
         let text = format!(
-            "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: widget-{number}}}\nspec:\n  matchConstraints:\n    \
-             resourceRules: [{{apiGroups: [example.com], apiVersions: [v1], resources: [widgets, widgets/scale]}}]\n  mutable: [spec.a]\n{spec}\n"
+            "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: \
+             widget-{number}}}\nspec:\n  matchConstraints:\n    \
+             resourceRules: [{{apiGroups: [example.com], apiVersions: [v1], resources: [widgets, \
+             widgets/scale]}}]\n  mutable: [spec.a]\n{spec}\n"
         );
         Document { origin: format!("{number}.yaml"), text }
     };
-    match RuleSet::load(Builtin::Left, &specs.iter().enumerate().map(document).collect::<Vec<_>>()) {
+    match RuleSet::load(Builtin::Left, &specs.iter().enumerate().map(document).collect::<Vec<_>>())
+    {
         Ok(rules) => rules,
         Err(errors) => panic!("{errors}"),
     }
@@ -26,7 +30,8 @@ fn rules(specs: &[&str]) -> RuleSet {
 fn review() -> Value {
     let widget = |a: u8, b: u8| json!({"metadata": {"name": "w"}, "spec": {"a": a, "b": b}});
     json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
-        "uid": "u-1", "operation": "UPDATE", "name": "w", "namespace": "n", "userInfo": {"username": "admin", "groups": ["g"]},
+        "uid": "u-1", "operation": "UPDATE", "name": "w", "namespace": "n",
+        "userInfo": {"username": "admin", "groups": ["g"]},
         "kind": {"group": "example.com", "version": "v1", "kind": "Widget"},
         "resource": {"group": "example.com", "version": "v1", "resource": "widgets"},
         "oldObject": widget(1, 1), "object": widget(2, 2)}})
@@ -59,7 +64,10 @@ fn wrapped(response: &Value) -> Value {
 
 #[track_caller]
 fn expect_sentence(reply: &Reply, status: u16, sentence: &str) {
-    assert_eq!((reply.status(), reply.error_code(), reply.content_type()), (status, Some(status), "text/plain; charset=utf-8"));
+    assert_eq!(
+        (reply.status(), reply.error_code(), reply.content_type()),
+        (status, Some(status), "text/plain; charset=utf-8")
+    );
     assert_eq!((reply.allowed(), reply.message()), (None, sentence));
     assert_eq!(String::from_utf8(reply.clone().into_body()), Ok(format!("{sentence}\n")));
 }
@@ -68,37 +76,59 @@ fn expect_sentence(reply: &Reply, status: u16, sentence: &str) {
 fn a_denial_is_a_whole_status() {
     let rules = rules(&[""]);
     let reply = ask(&rules, &review());
-    let message = "1 change outside the fields of a Widget that may be updated (rule widget-0):\n  spec.b: 1 → 2\nmay be updated: spec.a";
+    let message = "1 change outside the fields of a Widget that may be updated (rule \
+                   widget-0):\n  spec.b: 1 → 2\nmay be updated: spec.a";
     let expected = json!({
         "uid": "u-1", "allowed": false,
-        "auditAnnotations": {"decision": "deny", "fields": "spec.b", "rule": "widget-0", "rules-digest": rules.digest()},
-        "status": {"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure", "code": 403, "reason": "Forbidden", "message": message,
+        "auditAnnotations": {"decision": "deny", "fields": "spec.b", "rule": "widget-0",
+            "rules-digest": rules.digest()},
+        "status": {"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
+            "code": 403, "reason": "Forbidden", "message": message,
             "details": {"group": "example.com", "kind": "Widget", "name": "w", "causes": [
                 {"field": "spec.b", "reason": "FieldValueForbidden", "message": "1 → 2"}]}},
     });
     assert_eq!(body(&reply), wrapped(&expected));
-    assert_eq!((reply.allowed(), reply.error_code(), reply.message()), (Some(false), None, message));
-    let subject = Subject { kind: "Widget".into(), namespace: "n".into(), name: "w".into(), user: "admin".into(), uid: "u-1".into() };
+    assert_eq!(
+        (reply.allowed(), reply.error_code(), reply.message()),
+        (Some(false), None, message)
+    );
+    let subject = Subject {
+        kind: "Widget".into(),
+        namespace: "n".into(),
+        name: "w".into(),
+        user: "admin".into(),
+        uid: "u-1".into(),
+    };
     assert_eq!(reply.subject(), Some(&subject));
-    assert_eq!((reply.fields(), reply.fields_text()), (["spec.b".to_owned()].as_slice(), "spec.b".to_owned()));
+    assert_eq!(
+        (reply.fields(), reply.fields_text()),
+        (["spec.b".to_owned()].as_slice(), "spec.b".to_owned())
+    );
 }
 
 #[test]
 fn an_allowed_update_and_what_no_rule_speaks_of_are_told_apart() {
     let rules = rules(&[""]);
-    let reply = ask(&rules, &with("object", json!({"metadata": {"name": "w"}, "spec": {"a": 2, "b": 1}})));
-    let annotations = json!({"decision": "allow", "rule": "widget-0", "rules-digest": rules.digest()});
-    assert_eq!(body(&reply), wrapped(&json!({"uid": "u-1", "allowed": true, "auditAnnotations": annotations})));
+    let reply =
+        ask(&rules, &with("object", json!({"metadata": {"name": "w"}, "spec": {"a": 2, "b": 1}})));
+    let annotations =
+        json!({"decision": "allow", "rule": "widget-0", "rules-digest": rules.digest()});
+    assert_eq!(
+        body(&reply),
+        wrapped(&json!({"uid": "u-1", "allowed": true, "auditAnnotations": annotations}))
+    );
     for operation in ["CREATE", "DELETE", "CONNECT"] {
         let reply = ask(&rules, &with("operation", json!(operation)));
         assert_eq!(body(&reply), wrapped(&json!({"uid": "u-1", "allowed": true})));
         assert!(reply.rules().is_empty() && reply.judgement().is_none());
     }
     let elsewhere = with("resource", json!({"group": "", "version": "v1", "resource": "pods"}));
-    let sentence = "no rule speaks of pods.v1 (Widget), so nothing says what an update of it may change";
+    let sentence =
+        "no rule speaks of pods.v1 (Widget), so nothing says what an update of it may change";
     expect_sentence(&ask(&rules, &elsewhere), 404, sentence);
     let status = with("subResource", json!("status"));
-    let sentence = "no rule speaks of widgets/status.v1.example.com (Widget), so nothing says what an update of it may change";
+    let sentence = "no rule speaks of widgets/status.v1.example.com (Widget), so nothing says what \
+                    an update of it may change";
     expect_sentence(&ask(&rules, &status), 404, sentence);
 }
 
@@ -119,23 +149,46 @@ fn an_exemption_from_all_rules_permits_and_reports_every_violation() {
         (exempt(&[], Requesters { users: one("adm"), ..requesters() }), "admin", false),
         (exempt(&[], Requesters { groups: one("g"), ..requesters() }), "admin", true),
         (exempt(&[], Requesters { groups: one("admin"), ..requesters() }), "admin", false),
-        (exempt(&[], Requesters { service_accounts: one("ops/fixer"), ..requesters() }), account, true),
-        (exempt(&[], Requesters { service_accounts: one("ops/other"), ..requesters() }), account, false),
+        (
+            exempt(&[], Requesters { service_accounts: one("ops/fixer"), ..requesters() }),
+            account,
+            true,
+        ),
+        (
+            exempt(&[], Requesters { service_accounts: one("ops/other"), ..requesters() }),
+            account,
+            false,
+        ),
         (exempt(&[], requesters()), "admin", false),
     ] {
-        let all = rules(&["", "  validationActions: [Warn]"]).exempting(Arc::new(exemptions.clone()));
+        let all =
+            rules(&["", "  validationActions: [Warn]"]).exempting(Arc::new(exemptions.clone()));
         let review = with("userInfo", json!({"username": user, "groups": ["g"]}));
         for rules in [all.clone(), all.only("widget-0").unwrap_or_default()] {
             let reply = ask(&rules, &review);
-            let decisions: Vec<Decision> = reply.rules().iter().map(|outcome| outcome.decision).collect();
+            let decisions: Vec<Decision> =
+                reply.rules().iter().map(|outcome| outcome.decision).collect();
             if is_exempt {
                 assert_eq!(reply.allowed(), Some(true), "{exemptions:?}");
-                assert!(decisions.iter().all(|decision| *decision == Decision::Exempt), "{exemptions:?}: {decisions:?}");
+                assert!(
+                    decisions.iter().all(|decision| *decision == Decision::Exempt),
+                    "{exemptions:?}: {decisions:?}"
+                );
                 assert!(body(&reply).pointer("/response/warnings").is_none(), "{exemptions:?}");
             } else {
-                assert_eq!((reply.allowed(), decisions.first()), (Some(false), Some(&Decision::Deny)), "{exemptions:?}");
+                assert_eq!(
+                    (reply.allowed(), decisions.first()),
+                    (Some(false), Some(&Decision::Deny)),
+                    "{exemptions:?}"
+                );
             }
-            assert_eq!((reply.fields_text().as_str(), reply.rules().first().map(|outcome| outcome.violations)), ("spec.b", Some(1)));
+            assert_eq!(
+                (
+                    reply.fields_text().as_str(),
+                    reply.rules().first().map(|outcome| outcome.violations)
+                ),
+                ("spec.b", Some(1))
+            );
         }
         let mut permitted = review.clone();
         if let Some(object) = permitted.pointer_mut("/request/object") {
@@ -157,8 +210,10 @@ fn an_exemption_from_all_rules_permits_and_reports_every_violation() {
 #[test]
 fn what_cannot_be_judged_has_the_consequences_of_a_violation() {
     let unjudgeable = with("operation", json!("PATCH"));
-    let message = "the update cannot be judged: expected the operation UPDATE, CREATE, DELETE or CONNECT, found `PATCH`";
-    let status = json!({"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure", "code": 400, "reason": "BadRequest", "message": message});
+    let message = "the update cannot be judged: expected the operation UPDATE, CREATE, DELETE or \
+                   CONNECT, found `PATCH`";
+    let status = json!({"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure",
+        "code": 400, "reason": "BadRequest", "message": message});
     for (specs, allowed, decision, warns) in [
         (&[""][..], false, "deny", false),
         (&["  validationActions: [Audit]"], true, "audit", false),
@@ -172,8 +227,10 @@ fn what_cannot_be_judged_has_the_consequences_of_a_violation() {
         let rules = rules(specs);
         let reply = ask(&rules, &unjudgeable);
         let names = ["widget-0", "widget-0, widget-1"][specs.len() - 1];
-        let annotations = json!({"decision": decision, "rule": names, "rules-digest": rules.digest()});
-        let mut expected = json!({"uid": "u-1", "allowed": allowed, "auditAnnotations": annotations});
+        let annotations =
+            json!({"decision": decision, "rule": names, "rules-digest": rules.digest()});
+        let mut expected =
+            json!({"uid": "u-1", "allowed": allowed, "auditAnnotations": annotations});
         if !allowed {
             expected["status"] = status.clone();
         }
@@ -194,7 +251,11 @@ fn what_no_rule_matches_is_refused_where_it_cannot_be_judged() {
     nothing["request"]["resource"] = json!({"group": "", "version": "v1", "resource": "pods"});
     for review in [nothing, with("resource", Value::Null), with("kind", Value::Null)] {
         let reply = ask(&rules, &review);
-        assert_eq!((reply.allowed(), reply.error_code(), reply.rules()), (Some(false), Some(400), [].as_slice()), "{review}");
+        assert_eq!(
+            (reply.allowed(), reply.error_code(), reply.rules()),
+            (Some(false), Some(400), [].as_slice()),
+            "{review}"
+        );
         assert_eq!(body(&reply)["response"].get("auditAnnotations"), None);
     }
 }
@@ -204,39 +265,68 @@ fn unreadable_content_is_said_without_its_text() {
     let rules = rules(&[""]);
     for (text, message) in [
         (r#"{"a": tru}"#, None),
-        ("[1]", Some("the update cannot be judged: expected an object as `object`, found something else")),
-        ("\"secret\"", Some("the update cannot be judged: expected an object as `object`, found something else")),
+        (
+            "[1]",
+            Some(
+                "the update cannot be judged: expected an object as `object`, found something else",
+            ),
+        ),
+        (
+            "\"secret\"",
+            Some(
+                "the update cannot be judged: expected an object as `object`, found something else",
+            ),
+        ),
     ] {
         let review = review().to_string();
-        let object = with("object", Value::Null).to_string().replacen("\"oldObject\"", &format!("\"object\":{text},\"oldObject\""), 1);
+        let object = with("object", Value::Null).to_string().replacen(
+            "\"oldObject\"",
+            &format!("\"object\":{text},\"oldObject\""),
+            1,
+        );
         assert_ne!(object, review);
         let reply = admit(&rules, object.as_bytes());
         match message {
             Some(message) => assert_eq!((reply.allowed(), reply.message()), (Some(false), message)),
-            None => assert_eq!((reply.status(), reply.allowed()), (400, None), "{}", reply.message()),
+            None => {
+                assert_eq!((reply.status(), reply.allowed()), (400, None), "{}", reply.message());
+            }
         }
     }
 }
 
 #[test]
 fn a_body_over_the_cap_is_refused_if_its_beginning_holds_the_uid() {
-    let message =
-        "expected an AdmissionReview of at most 7 bytes, found a larger one; the update cannot be judged (--max-body raises the cap)";
+    let message = "expected an AdmissionReview of at most 7 bytes, found a larger one; the update \
+                   cannot be judged (--max-body raises the cap)";
     let start = |before: usize| {
         let padding = "x".repeat(before - r#"{"request":{"a":"","uid":"u-2""#.len());
         format!(r#"{{"request":{{"a":"{padding}","uid":"u-2""#) + &r#","b":"y""#.repeat(PREFIX)
     };
     for before in [64, 60_000, 65_530] {
         let reply = refuse_oversized(start(before).as_bytes(), 7);
-        let status = json!({"apiVersion": "v1", "kind": "Status", "metadata": {}, "status": "Failure", "code": 413, "reason": "RequestEntityTooLarge", "message": message});
-        assert_eq!(body(&reply), wrapped(&json!({"uid": "u-2", "allowed": false, "status": status})), "{before}");
+        let status = json!({"apiVersion": "v1", "kind": "Status", "metadata": {},
+            "status": "Failure", "code": 413, "reason": "RequestEntityTooLarge",
+            "message": message});
+        assert_eq!(
+            body(&reply),
+            wrapped(&json!({"uid": "u-2", "allowed": false, "status": status})),
+            "{before}"
+        );
         assert_eq!((reply.allowed(), reply.error_code()), (Some(false), Some(413)));
         assert_eq!(reply.subject(), Some(&Subject { uid: "u-2".into(), ..Subject::default() }));
     }
     for before in [65_537, 70_000] {
         expect_sentence(&refuse_oversized(start(before).as_bytes(), 7), 413, message);
     }
-    for beginning in ["", "[]", "{\"request\":[]", "{\"request\":{\"uid\":\"\"", "{\"request\":{\"uid\":7", "{\"uid\":\"u-2\""] {
+    for beginning in [
+        "",
+        "[]",
+        "{\"request\":[]",
+        "{\"request\":{\"uid\":\"\"",
+        "{\"request\":{\"uid\":7",
+        "{\"uid\":\"u-2\"",
+    ] {
         expect_sentence(&refuse_oversized(beginning.as_bytes(), 7), 413, message);
     }
     // The cut may go through a character.
@@ -251,10 +341,24 @@ fn several_rules_answer_together() {
     let response = &body(&reply)["response"];
     assert_eq!(response["auditAnnotations"]["rule"], "widget-0, widget-1, widget-2");
     assert_eq!(response["auditAnnotations"]["decision"], "deny");
-    assert_eq!((&response["status"]["code"], &response["status"]["reason"]), (&json!(403), &json!("Forbidden")));
+    assert_eq!(
+        (&response["status"]["code"], &response["status"]["reason"]),
+        (&json!(403), &json!("Forbidden"))
+    );
     assert_eq!(response["warnings"].as_array().map(Vec::len), Some(2));
-    let decisions: Vec<_> = reply.rules().iter().map(|outcome| (outcome.rule.as_str(), outcome.decision, outcome.violations)).collect();
-    assert_eq!(decisions, [("widget-0", Decision::Deny, 1), ("widget-1", Decision::Warn, 1), ("widget-2", Decision::Deny, 1)]);
+    let decisions: Vec<_> = reply
+        .rules()
+        .iter()
+        .map(|outcome| (outcome.rule.as_str(), outcome.decision, outcome.violations))
+        .collect();
+    assert_eq!(
+        decisions,
+        [
+            ("widget-0", Decision::Deny, 1),
+            ("widget-1", Decision::Warn, 1),
+            ("widget-2", Decision::Deny, 1)
+        ]
+    );
     let mutable = reply.judgement().map(|judgement| judgement.mutable.clone()).unwrap_or_default();
     let mutable: Vec<_> = mutable.iter().map(|(rule, paths)| (rule.as_str(), &**paths)).collect();
     assert_eq!(mutable, ["widget-0", "widget-1", "widget-2"].map(|rule| (rule, "spec.a")));

@@ -24,25 +24,44 @@ pub fn respelled(one: &Value, two: &Value) -> Option<Equal> {
 
 impl Declared<'_> {
     /// The value, unless it counts as left out.
-    pub(crate) fn normalise<'a>(&self, tree: &Tree<Mark>, reached: &[u32], value: Option<&'a Value>) -> Option<&'a Value> {
-        let left_out = |value: &&Value| self.owned || self.absent_as.is_some_and(|absent| self.equal(tree, reached, value, absent));
+    pub(crate) fn normalise<'a>(
+        &self,
+        tree: &Tree<Mark>,
+        reached: &[u32],
+        value: Option<&'a Value>,
+    ) -> Option<&'a Value> {
+        let left_out = |value: &&Value| {
+            self.owned
+                || self.absent_as.is_some_and(|absent| self.equal(tree, reached, value, absent))
+        };
         value.filter(|value| !left_out(value))
     }
 
     /// The normal form of the value, unless it counts as left out.
-    pub(crate) fn present(&self, tree: &Tree<Mark>, reached: &[u32], value: &Value) -> Option<Value> {
+    pub(crate) fn present(
+        &self,
+        tree: &Tree<Mark>,
+        reached: &[u32],
+        value: &Value,
+    ) -> Option<Value> {
         let normal = value::normal(tree, reached, value);
-        let left_out = self.owned || self.absent_as.is_some_and(|absent| value::normal(tree, reached, absent) == normal);
+        let left_out = self.owned
+            || self.absent_as.is_some_and(|absent| value::normal(tree, reached, absent) == normal);
         (!left_out).then_some(normal)
     }
 
-    /// What stands for the value in a canonical form: the scalar itself, or a mark that no scalar has.
+    /// What stands for the value in a canonical form: the scalar itself, or a mark that no scalar
+    /// has.
     pub(crate) fn shown(&self, value: &Value) -> Value {
-        let respelled = |name: &str, text: String| Value::Object(Map::from_iter([(name.to_owned(), Value::String(text))]));
+        let respelled = |name: &str, text: String| {
+            Value::Object(Map::from_iter([(name.to_owned(), Value::String(text))]))
+        };
         let respelled = match (value, self.meaning) {
             (Value::Object(_), _) => return Value::Object(Map::new()),
             (Value::Array(_), _) => return Value::Array(Vec::new()),
-            (Value::String(text), Some(Meaning::Quantity)) => quantity::spell(text).map(|text| respelled("quantity", text)),
+            (Value::String(text), Some(Meaning::Quantity)) => {
+                quantity::spell(text).map(|text| respelled("quantity", text))
+            }
             (Value::Number(number), Some(Meaning::Quantity)) => {
                 quantity::spell(&number.to_string()).map(|text| respelled("quantity", text))
             }
@@ -66,13 +85,18 @@ impl Declared<'_> {
 
     fn equal(&self, tree: &Tree<Mark>, reached: &[u32], one: &Value, two: &Value) -> bool {
         match (one, two) {
-            (Value::Object(one), Value::Object(two)) if two.is_empty() => one.iter().all(|(key, member)| {
-                let below = tree.member(reached, key);
-                Declared::of(tree, &below).normalise(tree, &below, Some(member)).is_none()
-            }),
-            (Value::Object(_), Value::Object(_)) => value::normal(tree, reached, one) == value::normal(tree, reached, two),
+            (Value::Object(one), Value::Object(two)) if two.is_empty() => {
+                one.iter().all(|(key, member)| {
+                    let below = tree.member(reached, key);
+                    Declared::of(tree, &below).normalise(tree, &below, Some(member)).is_none()
+                })
+            }
+            (Value::Object(_), Value::Object(_)) => {
+                value::normal(tree, reached, one) == value::normal(tree, reached, two)
+            }
             (Value::Array(one_list), Value::Array(two_list)) => {
-                one_list.is_empty() == two_list.is_empty() && value::normal(tree, reached, one) == value::normal(tree, reached, two)
+                one_list.is_empty() == two_list.is_empty()
+                    && value::normal(tree, reached, one) == value::normal(tree, reached, two)
             }
             // A mark that stands for a container is no scalar's.
             _ => self.shown(one) == self.shown(two),

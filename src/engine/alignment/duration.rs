@@ -42,11 +42,17 @@ fn part(text: &str) -> Option<(u64, &str)> {
     if whole.is_empty() && fraction.is_empty() {
         return None;
     }
-    let end = after.find(|letter: char| letter == '.' || letter.is_ascii_digit()).unwrap_or(after.len());
+    let end =
+        after.find(|letter: char| letter == '.' || letter.is_ascii_digit()).unwrap_or(after.len());
     let (name, rest) = after.split_at_checked(end)?;
     let unit = unit(name)?;
-    let number = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok().filter(|number| *number <= LIMIT)? };
-    let sum = number.checked_mul(unit).filter(|product| *product <= LIMIT)? + fraction_of(fraction, unit);
+    let number = if whole.is_empty() {
+        0
+    } else {
+        whole.parse::<u64>().ok().filter(|number| *number <= LIMIT)?
+    };
+    let sum =
+        number.checked_mul(unit).filter(|product| *product <= LIMIT)? + fraction_of(fraction, unit);
     (sum <= LIMIT).then_some((sum, rest))
 }
 
@@ -71,7 +77,10 @@ fn unit(name: &str) -> Option<u64> {
 fn fraction_of(digits: &str, unit: u64) -> u64 {
     let (mut value, mut scale) = (0u64, 1f64);
     for digit in digits.bytes().map(|byte| u64::from(byte - b'0')) {
-        let longer = value.checked_mul(10).and_then(|value| value.checked_add(digit)).filter(|value| *value <= LIMIT);
+        let longer = value
+            .checked_mul(10)
+            .and_then(|value| value.checked_add(digit))
+            .filter(|value| *value <= LIMIT);
         let Some(longer) = longer else { break };
         value = longer;
         scale *= 10.0;

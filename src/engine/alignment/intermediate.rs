@@ -1,4 +1,5 @@
-//! Intermediate objects: those above the fields of an active entry, which count as empty when absent.
+//! Intermediate objects: those above the fields of an active entry, which count as empty when
+//! absent.
 
 use serde_json::Value;
 
@@ -7,8 +8,9 @@ use crate::engine::rule::{Declared, Mark, Reached, Tree};
 
 /// Whether an object that one side has is intermediate to an active entry.
 ///
-/// An entry whose condition is about the value is active only at single locations, so it counts only if it is active at one below
-/// this object that one of the objects has; above nothing but an empty object there is none.
+/// An entry whose condition is about the value is active only at single locations, so it counts
+/// only if it is active at one below this object that one of the objects has; above nothing but an
+/// empty object there is none.
 pub(crate) fn is_intermediate<'a>(
     tree: &Tree<Mark>,
     active_entries: &ActiveEntries<'_, 'a>,
@@ -20,7 +22,12 @@ pub(crate) fn is_intermediate<'a>(
         Activation::Everywhere => true,
         Activation::Nowhere => false,
         Activation::ByValue => {
-            let below = Below { tree, active_entries, entry, side: if old.is_some() { Side::Old } else { Side::New } };
+            let below = Below {
+                tree,
+                active_entries,
+                entry,
+                side: if old.is_some() { Side::Old } else { Side::New },
+            };
             old.or(new).is_some_and(|value| below.is_there(reached, value, sent))
         }
     })
@@ -41,7 +48,8 @@ struct Below<'w, 'g, 'a> {
 }
 
 impl<'a> Below<'_, '_, 'a> {
-    /// Whether the entry is active at a location below `value`. A path has few steps, so this recursion is as shallow as the rule.
+    /// Whether the entry is active at a location below `value`. A path has few steps, so this
+    /// recursion is as shallow as the rule.
     fn is_there(&self, reached: &[u32], value: &'a Value, sent: Sent<'a>) -> bool {
         match value {
             Value::Object(members) => members.iter().any(|(key, member)| {
@@ -52,16 +60,22 @@ impl<'a> Below<'_, '_, 'a> {
                 };
                 self.is_at(&self.tree.member(reached, key), member, sent)
             }),
-            // What is below a list that appears or vanishes opens nothing: an entry at the list or above it would have to permit the list.
+            // What is below a list that appears or vanishes opens nothing: an entry at the list or
+            // above it would have to permit the list.
             _ => false,
         }
     }
 
     fn is_at(&self, reached: &Reached, value: &'a Value, sent: Sent<'a>) -> bool {
-        if reached.is_empty() || Declared::of(self.tree, reached).normalise(self.tree, reached, Some(value)).is_none() {
+        if reached.is_empty()
+            || Declared::of(self.tree, reached).normalise(self.tree, reached, Some(value)).is_none()
+        {
             return false;
         }
-        let ends = self.tree.marks(reached).any(|mark| matches!(mark, Mark::Entry(entry) if *entry == self.entry));
+        let ends = self
+            .tree
+            .marks(reached)
+            .any(|mark| matches!(mark, Mark::Entry(entry) if *entry == self.entry));
         (ends && self.active_entries.at(self.entry, sent)) || self.is_there(reached, value, sent)
     }
 }

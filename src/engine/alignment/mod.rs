@@ -1,15 +1,19 @@
-//! Both objects in the form in which `json_patch::diff` sees every change once and at an address that never shifts.
+//! Both objects in the form in which `json_patch::diff` sees every change once and at an address
+//! that never shifts.
 //!
-//! The two objects are walked together, in step with the rule's tree. Every location that either of them has gets a
-//! number; list elements pair by key, membership or position as the rule declares; values are normalised. The canonical
-//! form of an object is one flat JSON object that maps the number of each of its locations to what stands there: a
-//! scalar, or for a container a mark of its kind and, in a keyed list, of the order of the elements that stay.
+//! The two objects are walked together, in step with the rule's tree. Every location that either of
+//! them has gets a number; list elements pair by key, membership or position as the rule declares;
+//! values are normalised. The canonical form of an object is one flat JSON object that maps the
+//! number of each of its locations to what stands there: a scalar, or for a container a mark of its
+//! kind and, in a keyed list, of the order of the elements that stay.
 //!
 //! - An absent location has no member, so absent, `null`, `{}` and `[]` stay four different things.
-//! - Object and list have different marks (`{}`, `[]`), so a list and an object with the same members differ.
-//! - A location's name is its number, so no key can be taken for an index or for a piece of a pointer, and
-//!   removing an element shifts nothing.
-//! - A form is linear in its object: the diff's pointers are short however long and deep the keys are.
+//! - Object and list have different marks (`{}`, `[]`), so a list and an object with the same
+//!   members differ.
+//! - A location's name is its number, so no key can be taken for an index or for a piece of a
+//!   pointer, and removing an element shifts nothing.
+//! - A form is linear in its object: the diff's pointers are short however long and deep the keys
+//!   are.
 
 mod declared;
 mod duration;

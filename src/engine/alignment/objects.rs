@@ -15,19 +15,22 @@ use crate::engine::rule::{Declared, Mark, Reached, Rule, Tree};
 /// How much of the two objects the forms hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// Only what is not alike in both. `json_patch::diff` is silent on the rest, so leaving it out of both forms changes
-    /// no operation, and a review of thousands of equal fields takes the memory of the few that differ.
+    /// Only what is not alike in both. `json_patch::diff` is silent on the rest, so leaving it out
+    /// of both forms changes no operation, and a review of thousands of equal fields takes the
+    /// memory of the few that differ.
     Differing,
     /// Everything: the reference that the other is tested against.
     #[cfg(test)]
     Everything,
 }
 
-/// Both canonical forms, and the locations that they number (parents before children, siblings in the order of reports).
+/// Both canonical forms, and the locations that they number (parents before children, siblings in
+/// the order of reports).
 #[derive(Debug)]
 pub(crate) struct Alignment<'a> {
     pub(crate) locations: Vec<Location<'a>>,
-    /// From this number on the locations stand beside the tree: the protected labels, each below two of its own ancestors.
+    /// From this number on the locations stand beside the tree: the protected labels, each below
+    /// two of its own ancestors.
     pub(crate) beside: Id,
     pub(crate) old: Value,
     pub(crate) new: Value,
@@ -35,9 +38,28 @@ pub(crate) struct Alignment<'a> {
 
 impl<'a> Alignment<'a> {
     /// Walks both objects in step with the rule; `active_entries` tells which entries are active.
-    pub(crate) fn new(rule: &'a Rule, active_entries: &ActiveEntries<'_, 'a>, old: &'a Value, new: &'a Value, extent: Extent) -> Self {
-        let mut walk = Walk { extent, tree: &rule.tree, active_entries, locations: Vec::new(), old: Vec::new(), new: Vec::new() };
-        walk.visit(ROOT, Segment::Member(""), &Tree::<Mark>::root(), (Some(old), Some(new)), Sent { old: Some(old), new: Some(new) });
+    pub(crate) fn new(
+        rule: &'a Rule,
+        active_entries: &ActiveEntries<'_, 'a>,
+        old: &'a Value,
+        new: &'a Value,
+        extent: Extent,
+    ) -> Self {
+        let mut walk = Walk {
+            extent,
+            tree: &rule.tree,
+            active_entries,
+            locations: Vec::new(),
+            old: Vec::new(),
+            new: Vec::new(),
+        };
+        walk.visit(
+            ROOT,
+            Segment::Member(""),
+            &Tree::<Mark>::root(),
+            (Some(old), Some(new)),
+            Sent { old: Some(old), new: Some(new) },
+        );
         let beside = walk.locations.len();
         for label in rule.protected_labels() {
             walk.protect(label, old, new);
@@ -59,7 +81,8 @@ impl<'a> Alignment<'a> {
 
     /// The same, unless there are more than `most` of them.
     pub(crate) fn segments_within(&self, id: Id, most: usize) -> Option<Vec<&Segment<'a>>> {
-        let mut segments: Vec<_> = self.ancestry(id).take(most + 1).map(|location| &location.segment).collect();
+        let mut segments: Vec<_> =
+            self.ancestry(id).take(most + 1).map(|location| &location.segment).collect();
         segments.reverse();
         (segments.len() <= most).then_some(segments)
     }
@@ -67,12 +90,16 @@ impl<'a> Alignment<'a> {
     /// The location and those above it without the root, nearest first.
     pub(crate) fn ancestry(&self, id: Id) -> impl Iterator<Item = &Location<'a>> {
         let step = |id: &Id| self.get(*id).map(|location| location.parent);
-        std::iter::successors(Some(id), step).take_while(|id| *id != ROOT).filter_map(|id| self.get(id))
+        std::iter::successors(Some(id), step)
+            .take_while(|id| *id != ROOT)
+            .filter_map(|id| self.get(id))
     }
 }
 
 fn form(members: Vec<(Id, Value)>) -> Value {
-    Value::Object(members.into_iter().map(|(id, value)| (id.to_string(), value)).collect::<Map<_, _>>())
+    Value::Object(
+        members.into_iter().map(|(id, value)| (id.to_string(), value)).collect::<Map<_, _>>(),
+    )
 }
 
 /// An element of the old list and of the new one, with their positions.
@@ -98,25 +125,47 @@ struct Walk<'a, 'w, 'g> {
 
 impl<'a> Walk<'a, '_, '_> {
     /// Numbers a location and everything below it that can change on its own.
-    fn visit(&mut self, parent: Id, segment: Segment<'a>, reached: &[u32], (old, new): Sides<'a>, sent: Sent<'a>) {
+    fn visit(
+        &mut self,
+        parent: Id,
+        segment: Segment<'a>,
+        reached: &[u32],
+        (old, new): Sides<'a>,
+        sent: Sent<'a>,
+    ) {
         let declared = Declared::of(self.tree, reached);
-        let (old, new) = (declared.normalise(self.tree, reached, old), declared.normalise(self.tree, reached, new));
+        let (old, new) = (
+            declared.normalise(self.tree, reached, old),
+            declared.normalise(self.tree, reached, new),
+        );
         if old.is_none() && new.is_none() {
             return;
         }
-        let pairing =
-            Pairing::of(&declared, old, new, || intermediate::is_intermediate(self.tree, self.active_entries, reached, (old, new), sent));
-        if self.extent == Extent::Differing && pairing == Pairing::Whole && declared.alike(old, new) {
+        let pairing = Pairing::of(&declared, old, new, || {
+            intermediate::is_intermediate(self.tree, self.active_entries, reached, (old, new), sent)
+        });
+        if self.extent == Extent::Differing && pairing == Pairing::Whole && declared.alike(old, new)
+        {
             return;
         }
         let id = self.locations.len();
         let marks = (self.old.len(), self.new.len());
-        self.locations.push(Location { parent, segment, reached: reached.into(), old, new, sent, pairing: pairing.clone() });
+        self.locations.push(Location {
+            parent,
+            segment,
+            reached: reached.into(),
+            old,
+            new,
+            sent,
+            pairing: pairing.clone(),
+        });
         self.old.extend(old.map(|value| (id, declared.shown(value))));
         self.new.extend(new.map(|value| (id, declared.shown(value))));
         match pairing {
             Pairing::Whole => {}
-            Pairing::Replaced => self.remark(marks.1, Value::Array(vec![Value::Bool(true)]), Side::New),
+            Pairing::Replaced => {
+                self.remark(marks.1, Value::Array(vec![Value::Bool(true)]), Side::New);
+            }
             Pairing::Members => self.members(id, reached, (old, new), sent),
             Pairing::Position => self.positions(id, reached, old, new),
             Pairing::Key(key) => self.keyed(id, reached, &key, (old, new), marks),
@@ -129,14 +178,19 @@ impl<'a> Walk<'a, '_, '_> {
         }
     }
 
-    /// Whether both forms hold the same at a location that both objects have, and nothing is left below it.
+    /// Whether both forms hold the same at a location that both objects have, and nothing is left
+    /// below it.
     fn is_alike(&self, id: Id, marks: (usize, usize)) -> bool {
-        let mark = |members: &[(Id, Value)], at: usize| members.get(at).filter(|(holder, _)| *holder == id).map(|(_, mark)| mark.clone());
+        let mark = |members: &[(Id, Value)], at: usize| {
+            members.get(at).filter(|(holder, _)| *holder == id).map(|(_, mark)| mark.clone())
+        };
         self.locations.len() == id + 1 && mark(&self.old, marks.0) == mark(&self.new, marks.1)
     }
 
     fn members(&mut self, id: Id, reached: &[u32], sides: Sides<'a>, sent: Sent<'a>) {
-        let side = |value: Option<&'a Value>| value.and_then(Value::as_object).into_iter().flatten().peekable();
+        let side = |value: Option<&'a Value>| {
+            value.and_then(Value::as_object).into_iter().flatten().peekable()
+        };
         let (mut old, mut new) = (side(sides.0), side(sides.1));
         // Both sides are sorted by key already.
         loop {
@@ -151,34 +205,63 @@ impl<'a> Walk<'a, '_, '_> {
             let Some((key, _)) = one.or(two) else { break };
             let (one, two) = (one.map(|(_, value)| value), two.map(|(_, value)| value));
             // What counts as left out was sent all the same.
-            let was_sent = |seen: Option<&'a Value>, side: Option<&'a Value>, above: Option<&'a Value>| match side {
+            let was_sent = |seen: Option<&'a Value>,
+                            side: Option<&'a Value>,
+                            above: Option<&'a Value>| match side {
                 Some(_) => seen,
                 None => above.and_then(|above| above.get(key)),
             };
-            let sent = Sent { old: was_sent(one, sides.0, sent.old), new: was_sent(two, sides.1, sent.new) };
+            let sent = Sent {
+                old: was_sent(one, sides.0, sent.old),
+                new: was_sent(two, sides.1, sent.new),
+            };
             self.visit(id, Segment::Member(key), &self.tree.member(reached, key), (one, two), sent);
         }
     }
 
-    fn positions(&mut self, id: Id, reached: &[u32], old: Option<&'a Value>, new: Option<&'a Value>) {
+    fn positions(
+        &mut self,
+        id: Id,
+        reached: &[u32],
+        old: Option<&'a Value>,
+        new: Option<&'a Value>,
+    ) {
         let (old, new) = (elements(old), elements(new));
         for index in 0..old.len().max(new.len()) {
             let (old, new) = (old.get(index), new.get(index));
-            self.visit(id, Segment::Index(index), &self.tree.element(reached), (old, new), Sent { old, new });
+            self.visit(
+                id,
+                Segment::Index(index),
+                &self.tree.element(reached),
+                (old, new),
+                Sent { old, new },
+            );
         }
     }
 
-    fn keyed(&mut self, id: Id, reached: &[u32], key: &Arc<str>, sides: (Option<&'a Value>, Option<&'a Value>), marks: (usize, usize)) {
+    fn keyed(
+        &mut self,
+        id: Id,
+        reached: &[u32],
+        key: &Arc<str>,
+        sides: (Option<&'a Value>, Option<&'a Value>),
+        marks: (usize, usize),
+    ) {
         let mut pairs: BTreeMap<&'a str, Pair<'a>> = BTreeMap::new();
         for (index, element) in elements(sides.0).iter().enumerate() {
-            pairs.entry(pairing::key_of(element, key).unwrap_or_default()).or_default().0 = Some((index, element));
+            pairs.entry(pairing::key_of(element, key).unwrap_or_default()).or_default().0 =
+                Some((index, element));
         }
         for (index, element) in elements(sides.1).iter().enumerate() {
-            pairs.entry(pairing::key_of(element, key).unwrap_or_default()).or_default().1 = Some((index, element));
+            pairs.entry(pairing::key_of(element, key).unwrap_or_default()).or_default().1 =
+                Some((index, element));
         }
         // The order of the elements that stay, told by their place among the keys.
-        let mut staying: Vec<(usize, usize, usize)> =
-            pairs.values().enumerate().filter_map(|(rank, (old, new))| Some(((*old)?.0, (*new)?.0, rank))).collect();
+        let mut staying: Vec<(usize, usize, usize)> = pairs
+            .values()
+            .enumerate()
+            .filter_map(|(rank, (old, new))| Some(((*old)?.0, (*new)?.0, rank)))
+            .collect();
         staying.sort_unstable();
         self.remark(marks.0, order_mark(&staying), Side::Old);
         staying.sort_unstable_by_key(|(_, new, _)| *new);
@@ -186,11 +269,23 @@ impl<'a> Walk<'a, '_, '_> {
         for (value, (old, new)) in pairs {
             let below = self.tree.keyed_element(reached, key, value);
             let (old, new) = (old.map(|(_, element)| element), new.map(|(_, element)| element));
-            self.visit(id, Segment::Keyed { value, key: Arc::clone(key) }, &below, (old, new), Sent { old, new });
+            self.visit(
+                id,
+                Segment::Keyed { value, key: Arc::clone(key) },
+                &below,
+                (old, new),
+                Sent { old, new },
+            );
         }
     }
 
-    fn membership(&mut self, id: Id, reached: &[u32], old: Option<&'a Value>, new: Option<&'a Value>) {
+    fn membership(
+        &mut self,
+        id: Id,
+        reached: &[u32],
+        old: Option<&'a Value>,
+        new: Option<&'a Value>,
+    ) {
         let mut pairs: BTreeMap<String, Pair<'a>> = BTreeMap::new();
         for (index, element) in elements(old).iter().enumerate() {
             pairs.entry(value::exact_text(element)).or_default().0.get_or_insert((index, element));
@@ -199,15 +294,23 @@ impl<'a> Walk<'a, '_, '_> {
             pairs.entry(value::exact_text(element)).or_default().1.get_or_insert((index, element));
         }
         // A member is named by its index in the list where it stands, the old one first.
-        let mut pairs: Vec<_> = pairs.into_values().filter_map(|(old, new)| Some((old.or(new)?.0, old, new))).collect();
+        let mut pairs: Vec<_> =
+            pairs.into_values().filter_map(|(old, new)| Some((old.or(new)?.0, old, new))).collect();
         pairs.sort_by_key(|(index, old, _)| (*index, old.is_none()));
         for (index, old, new) in pairs {
             let (old, new) = (old.map(|(_, element)| element), new.map(|(_, element)| element));
-            self.visit(id, Segment::Index(index), &self.tree.element(reached), (old, new), Sent { old, new });
+            self.visit(
+                id,
+                Segment::Index(index),
+                &self.tree.element(reached),
+                (old, new),
+                Sent { old, new },
+            );
         }
     }
 
-    /// Numbers a protected label once more, beside the tree, so that no entry above it hides a change.
+    /// Numbers a protected label once more, beside the tree, so that no entry above it hides a
+    /// change.
     fn protect(&mut self, label: &'a str, old: &'a Value, new: &'a Value) {
         let find = |object: &'a Value| object.get("metadata")?.get("labels")?.get(label);
         let metadata = self.beside(ROOT, "metadata", (None, None));
@@ -221,7 +324,15 @@ impl<'a> Walk<'a, '_, '_> {
     fn beside(&mut self, parent: Id, name: &'a str, (old, new): Sides<'a>) -> Id {
         let id = self.locations.len();
         let (segment, sent) = (Segment::Member(name), Sent { old, new });
-        self.locations.push(Location { parent, segment, reached: Reached::new(), old, new, sent, pairing: Pairing::Whole });
+        self.locations.push(Location {
+            parent,
+            segment,
+            reached: Reached::new(),
+            old,
+            new,
+            sent,
+            pairing: Pairing::Whole,
+        });
         id
     }
 

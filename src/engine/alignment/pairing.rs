@@ -25,10 +25,19 @@ pub(crate) enum Pairing {
 }
 
 impl Pairing {
-    pub(crate) fn of(declared: &Declared<'_>, old: Option<&Value>, new: Option<&Value>, is_intermediate: impl Fn() -> bool) -> Self {
+    pub(crate) fn of(
+        declared: &Declared<'_>,
+        old: Option<&Value>,
+        new: Option<&Value>,
+        is_intermediate: impl Fn() -> bool,
+    ) -> Self {
         match (old, new) {
             (Some(Value::Object(_)), Some(Value::Object(_))) => Self::Members,
-            (Some(Value::Object(_)), None) | (None, Some(Value::Object(_))) if is_intermediate() => Self::Members,
+            (Some(Value::Object(_)), None) | (None, Some(Value::Object(_)))
+                if is_intermediate() =>
+            {
+                Self::Members
+            }
             (Some(Value::Array(_)), Some(Value::Array(_))) if declared.is_set() => Self::Membership,
             (Some(Value::Array(old)), Some(Value::Array(new))) => match declared.key {
                 Some(key) if keys_are_unique(old, key) => {

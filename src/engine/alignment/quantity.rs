@@ -1,12 +1,14 @@
 //! Kubernetes quantities by value: `1000m` = `1`, `2Gi` = `2048Mi`.
 //!
-//! Follows `UnmarshalJSON` and `ParseQuantity` of k8s.io/apimachinery `pkg/api/resource/quantity.go`: values finer than a nano are
-//! rounded up to one, binary ones are capped at 2^63 - 1, and where no digit is there the number is mostly zero (`-`, `.`, `Ki`). An exponent
-//! beyond 32 bits, which Go wraps around, does not parse here.
+//! Follows `UnmarshalJSON` and `ParseQuantity` of k8s.io/apimachinery
+//! `pkg/api/resource/quantity.go`: values finer than a nano are rounded up to one, binary ones are
+//! capped at 2^63 - 1, and where no digit is there the number is mostly zero (`-`, `.`, `Ki`). An
+//! exponent beyond 32 bits, which Go wraps around, does not parse here.
 
 /// The one spelling of the value that `text` names, or none if it is no quantity.
 pub(crate) fn spell(text: &str) -> Option<String> {
-    // It trims the text between the quotes, where control characters are escaped and so no white space.
+    // It trims the text between the quotes, where control characters are escaped and so no white
+    // space.
     let text = text.trim_matches(|letter: char| letter.is_whitespace() && !letter.is_control());
     if text.is_empty() {
         return None;
@@ -47,7 +49,8 @@ enum Scale {
 }
 
 impl Scale {
-    /// Whether a text without digits is read as zero: only where Kubernetes counts in 64 bits, since its larger numbers want a digit.
+    /// Whether a text without digits is read as zero: only where Kubernetes counts in 64 bits,
+    /// since its larger numbers want a digit.
     fn takes_no_digits(&self) -> bool {
         match self {
             Self::Decimal(exponent) => *exponent >= -9,
@@ -96,7 +99,10 @@ const CAP: &[u8] = &[9, 2, 2, 3, 3, 7, 2, 0, 3, 6, 8, 5, 4, 7, 7, 5, 8, 0, 7];
 impl Decimal {
     fn new(whole: &str, fraction: &str) -> Option<Self> {
         let all = whole.bytes().chain(fraction.bytes()).map(|byte| byte - b'0');
-        Some(Self { digits: all.skip_while(|digit| *digit == 0).collect(), exponent: -i64::try_from(fraction.len()).ok()? })
+        Some(Self {
+            digits: all.skip_while(|digit| *digit == 0).collect(),
+            exponent: -i64::try_from(fraction.len()).ok()?,
+        })
     }
 
     fn shift_left(&mut self, bits: u32) {
@@ -137,10 +143,17 @@ impl Decimal {
     }
 
     fn cap(&mut self) {
-        let Ok(whole) = usize::try_from(self.exponent + i64::try_from(self.digits.len()).unwrap_or(i64::MAX)) else { return };
+        let Ok(whole) =
+            usize::try_from(self.exponent + i64::try_from(self.digits.len()).unwrap_or(i64::MAX))
+        else {
+            return;
+        };
         let integer = self.digits.get(..whole.min(self.digits.len())).unwrap_or_default();
         let beyond = whole > CAP.len()
-            || (whole == CAP.len() && (integer > CAP || (integer == CAP && self.digits.iter().skip(whole).any(|digit| *digit != 0))));
+            || (whole == CAP.len()
+                && (integer > CAP
+                    || (integer == CAP
+                        && self.digits.iter().skip(whole).any(|digit| *digit != 0))));
         if beyond {
             *self = Self { digits: CAP.to_vec(), exponent: 0 };
         }
@@ -172,7 +185,10 @@ mod tests {
     fn spellings_of_one_value_agree() {
         // Values as in TestQuantityParse and TestQuantityString of apimachinery's quantity_test.go.
         let classes: &[&[&str]] = &[
-            &["0", "0n", "0Ki", "-0", "+0", "00.000", "0e5", "0.0Mi", " 0 ", "-", "+", ".", "-.", "m", "-Ki", "e3", "Ti"],
+            &[
+                "0", "0n", "0Ki", "-0", "+0", "00.000", "0e5", "0.0Mi", " 0 ", "-", "+", ".", "-.",
+                "m", "-Ki", "e3", "Ti",
+            ],
             &["1", "1000m", "1.0", "1e0", "1E0", "+1", "0001", "1000000000n", "0.001k", "1."],
             &["2Gi", "2048Mi", "2147483648", "2097152Ki", "2147483648000m", "2.0Gi"],
             &["1Ei", "1024Pi", "1152921504606846976"],
@@ -220,7 +236,8 @@ mod tests {
 
     #[test]
     fn the_spelling_is_the_number_itself() {
-        for (text, spelling) in [("12", "12e0"), ("-120m", "-12e-2"), ("1Ki", "1024e0"), ("0", "0")] {
+        for (text, spelling) in [("12", "12e0"), ("-120m", "-12e-2"), ("1Ki", "1024e0"), ("0", "0")]
+        {
             assert_eq!(spell(text).as_deref(), Some(spelling), "{text}");
         }
     }

@@ -1,4 +1,5 @@
-//! The normal form of one value by itself: two values are equal (semantics, equality) exactly when their normal forms are.
+//! The normal form of one value by itself: two values are equal (semantics, equality) exactly when
+//! their normal forms are.
 
 use serde_json::{Map, Number, Value};
 
@@ -48,10 +49,11 @@ pub(crate) fn normal(tree: &Tree<Mark>, reached: &[u32], value: &Value) -> Value
                 elements
                     .iter()
                     .map(|element| {
-                        let below = match key.and_then(|key| Some((key, pairing::key_of(element, key)?))) {
-                            Some((key, value)) => tree.keyed_element(reached, key, value),
-                            None => tree.element(reached),
-                        };
+                        let below =
+                            match key.and_then(|key| Some((key, pairing::key_of(element, key)?))) {
+                                Some((key, value)) => tree.keyed_element(reached, key, value),
+                                None => tree.element(reached),
+                            };
                         normal(tree, &below, element)
                     })
                     .collect(),
@@ -62,7 +64,12 @@ pub(crate) fn normal(tree: &Tree<Mark>, reached: &[u32], value: &Value) -> Value
 }
 
 /// A float that is an integer of 64 bits becomes that integer.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "the ranges are checked first")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "the ranges are checked first"
+)]
 fn by_value(number: &Number) -> Number {
     let Some(float) = number.as_f64().filter(|_| number.is_f64()) else { return number.clone() };
     // The largest of each type rounds up to a power of two that the type itself does not hold.
@@ -85,7 +92,8 @@ mod tests {
 
     #[test]
     fn numbers_are_equal_by_value() {
-        let parse = |text: &str| serde_json::from_str::<Value>(text).map(|value| exact(&value)).ok();
+        let parse =
+            |text: &str| serde_json::from_str::<Value>(text).map(|value| exact(&value)).ok();
         let table = [
             ("1.0", "1"),
             ("-0.0", "0"),
@@ -119,7 +127,16 @@ mod tests {
 
     #[test]
     fn containers_keep_their_kind() {
-        let distinct = [json!({}), json!([]), json!(null), json!({"0": 1}), json!([1]), json!({"": 1}), json!([null]), json!({"a": null})];
+        let distinct = [
+            json!({}),
+            json!([]),
+            json!(null),
+            json!({"0": 1}),
+            json!([1]),
+            json!({"": 1}),
+            json!([null]),
+            json!({"a": null}),
+        ];
         for (index, one) in distinct.iter().enumerate() {
             for two in distinct.iter().skip(index + 1) {
                 assert_ne!(exact(one), exact(two), "{one} {two}");

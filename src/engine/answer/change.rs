@@ -1,4 +1,5 @@
-//! A change as it is reported: field, what happened, old and new value, shortened, secrets left out.
+//! A change as it is reported: field, what happened, old and new value, shortened, secrets left
+//! out.
 
 use serde_json::{Map, Value};
 
@@ -24,7 +25,8 @@ pub struct Change {
     pub new: Option<Shown>,
     /// Whether the field is usually filled by a default on creation.
     pub(crate) defaulted: bool,
-    /// Whose value it touches and how to keep it. Of the changes that touch values of one owner, the first says so.
+    /// Whose value it touches and how to keep it. Of the changes that touch values of one owner,
+    /// the first says so.
     pub note: Option<String>,
 }
 
@@ -41,7 +43,9 @@ impl Shown {
     /// The value as JSON text of at most `most` characters.
     pub fn text(&self, most: usize) -> String {
         match self {
-            Self::Value(value) => break_recreate_trigger(&cut(&escape_control(&value.to_string()), most)),
+            Self::Value(value) => {
+                break_recreate_trigger(&cut(&escape_control(&value.to_string()), most))
+            }
             Self::Hidden => HIDDEN.to_owned(),
         }
     }
@@ -67,8 +71,17 @@ pub(crate) fn describe(
         ChangeKind::Reorder => order(secrets, &place, location),
         _ => values(secrets, &place, location),
     };
-    let defaulted = finding.kind == ChangeKind::Clear && rule.tree.marks(&location.reached).any(|mark| matches!(mark, Mark::Defaulted));
-    Some(Change { field, kind: finding.kind, violates: finding.standing == Standing::Violation, old, new, defaulted, note })
+    let defaulted = finding.kind == ChangeKind::Clear
+        && rule.tree.marks(&location.reached).any(|mark| matches!(mark, Mark::Defaulted));
+    Some(Change {
+        field,
+        kind: finding.kind,
+        violates: finding.standing == Standing::Violation,
+        old,
+        new,
+        defaulted,
+        note,
+    })
 }
 
 /// A location in dotted notation.
@@ -91,7 +104,9 @@ fn locate(secrets: &Secrets, alignment: &Alignment<'_>, at: Id) -> (String, Plac
 fn go(secrets: &Secrets, from: &Place, to: &Location<'_>) -> Place {
     match &to.segment {
         Segment::Member(name) => secrets.member(from, name),
-        Segment::Index(_) | Segment::Keyed { .. } => secrets.element(from, to.old).and(secrets.element(from, to.new)),
+        Segment::Index(_) | Segment::Keyed { .. } => {
+            secrets.element(from, to.old).and(secrets.element(from, to.new))
+        }
     }
 }
 
@@ -104,21 +119,33 @@ fn hides_key(secrets: &Secrets, element: &Place, segment: &Segment<'_>) -> bool 
 }
 
 /// The keys of a list, in the old order and in the new.
-fn order(secrets: &Secrets, list: &Place, location: &Location<'_>) -> (Option<Shown>, Option<Shown>) {
+fn order(
+    secrets: &Secrets,
+    list: &Place,
+    location: &Location<'_>,
+) -> (Option<Shown>, Option<Shown>) {
     let Pairing::Key(key) = &location.pairing else { return (None, None) };
-    let is_secret = |element: &Value| secrets.member(&secrets.element(list, Some(element)), key).is_hidden();
+    let is_secret =
+        |element: &Value| secrets.member(&secrets.element(list, Some(element)), key).is_hidden();
     let side = |value: Option<&Value>| {
         let elements = value?.as_array()?;
         if elements.iter().any(is_secret) {
             return Some(Shown::Hidden);
         }
-        let keys = elements.iter().filter_map(|element| element.get(&**key).and_then(Value::as_str));
-        Some(Shown::Value(Value::Array(keys.take(64).map(|key| Value::String(cut(key, 64))).collect())))
+        let keys =
+            elements.iter().filter_map(|element| element.get(&**key).and_then(Value::as_str));
+        Some(Shown::Value(Value::Array(
+            keys.take(64).map(|key| Value::String(cut(key, 64))).collect(),
+        )))
     };
     (side(location.old), side(location.new))
 }
 
-fn values(secrets: &Secrets, place: &Place, location: &Location<'_>) -> (Option<Shown>, Option<Shown>) {
+fn values(
+    secrets: &Secrets,
+    place: &Place,
+    location: &Location<'_>,
+) -> (Option<Shown>, Option<Shown>) {
     if place.is_hidden() {
         return (location.old.map(|_| Shown::Hidden), location.new.map(|_| Shown::Hidden));
     }
@@ -126,7 +153,9 @@ fn values(secrets: &Secrets, place: &Place, location: &Location<'_>) -> (Option<
         let (old, new) = window(old, new, LONGEST);
         return (Some(Shown::Value(Value::String(old))), Some(Shown::Value(Value::String(new))));
     }
-    let clip = |value: Option<&Value>| value.map(|value| Shown::Value(Clip { secrets, left: LONGEST }.value(value, place, 0)));
+    let clip = |value: Option<&Value>| {
+        value.map(|value| Shown::Value(Clip { secrets, left: LONGEST }.value(value, place, 0)))
+    };
     (clip(location.old), clip(location.new))
 }
 
@@ -186,11 +215,19 @@ impl Clip<'_> {
         kept
     }
 
-    fn members(&mut self, members: &Map<String, Value>, place: &Place, depth: usize) -> Map<String, Value> {
+    fn members(
+        &mut self,
+        members: &Map<String, Value>,
+        place: &Place,
+        depth: usize,
+    ) -> Map<String, Value> {
         let mut kept = Map::new();
         for (index, (key, member)) in members.iter().enumerate() {
             if self.left == 0 {
-                kept.insert("…".to_owned(), Value::String(format!("{} more", members.len() - index)));
+                kept.insert(
+                    "…".to_owned(),
+                    Value::String(format!("{} more", members.len() - index)),
+                );
                 break;
             }
             let name = cut(key, self.left.max(1));

@@ -5,16 +5,21 @@ use crate::engine::rule::escape;
 /// Without this word nothing is.
 const IMMUTABLE: &str = "immutable";
 
-/// Breaks up the words on which Flux deletes and recreates an object: what matches `is\simmutable` or `immutable\sfield`.
+/// Breaks up the words on which Flux deletes and recreates an object: what matches `is\simmutable`
+/// or `immutable\sfield`.
 pub(crate) fn break_recreate_trigger(text: &str) -> String {
-    if !text.as_bytes().windows(IMMUTABLE.len()).any(|word| word.eq_ignore_ascii_case(IMMUTABLE.as_bytes())) {
+    if !text
+        .as_bytes()
+        .windows(IMMUTABLE.len())
+        .any(|word| word.eq_ignore_ascii_case(IMMUTABLE.as_bytes()))
+    {
         return text.to_owned();
     }
     let mut out = String::with_capacity(text.len());
     for (at, letter) in text.char_indices() {
         let after = text.get(at + letter.len_utf8()..).unwrap_or_default();
-        let steers =
-            (ends_with(&out, "is") && starts_with(after, IMMUTABLE)) || (ends_with(&out, IMMUTABLE) && starts_with(after, "field"));
+        let steers = (ends_with(&out, "is") && starts_with(after, IMMUTABLE))
+            || (ends_with(&out, IMMUTABLE) && starts_with(after, "field"));
         if letter.is_whitespace() && steers {
             escape(letter, &mut out);
         } else {

@@ -8,7 +8,8 @@ use crate::engine::rule::{cut, cut_bytes, escape_control};
 /// How many bytes of a field are shown at most.
 const LONGEST: usize = 1024;
 
-/// Writes the segments as a field path; user-supplied keys are made harmless. `hides` tells which keys of elements are secret.
+/// Writes the segments as a field path; user-supplied keys are made harmless. `hides` tells which
+/// keys of elements are secret.
 pub(crate) fn render<'s>(segments: impl Iterator<Item = (&'s Segment<'s>, bool)>) -> String {
     let mut text = String::new();
     for (segment, hides) in segments {
@@ -21,8 +22,12 @@ pub(crate) fn render<'s>(segments: impl Iterator<Item = (&'s Segment<'s>, bool)>
             }
             Segment::Member(name) => text.push_str(&format!("[{}]", bracketed(name))),
             Segment::Index(index) => text.push_str(&format!("[{index}]")),
-            Segment::Keyed { key, .. } if hides => text.push_str(&format!("[{}=(not shown)]", bracketed(key))),
-            Segment::Keyed { value, key } => text.push_str(&format!("[{}={}]", bracketed(key), bracketed(value))),
+            Segment::Keyed { key, .. } if hides => {
+                text.push_str(&format!("[{}=(not shown)]", bracketed(key)));
+            }
+            Segment::Keyed { value, key } => {
+                text.push_str(&format!("[{}={}]", bracketed(key), bracketed(value)));
+            }
         }
         if text.len() > LONGEST {
             break;
@@ -36,8 +41,16 @@ fn bracketed(key: &str) -> String {
     // Of a key of megabytes no more is looked at than is shown.
     let key = &cut(key, LONGEST);
     let plain = !key.is_empty()
-        && !key.chars().any(|letter| letter.is_whitespace() || letter.is_control() || matches!(letter, '[' | ']' | '\'' | '"' | '='));
-    if plain { escape_control(key) } else { format!("'{}'", escape_control(&key.replace('\'', "''"))) }
+        && !key.chars().any(|letter| {
+            letter.is_whitespace()
+                || letter.is_control()
+                || matches!(letter, '[' | ']' | '\'' | '"' | '=')
+        });
+    if plain {
+        escape_control(key)
+    } else {
+        format!("'{}'", escape_control(&key.replace('\'', "''")))
+    }
 }
 
 #[cfg(test)]
@@ -49,7 +62,9 @@ mod tests {
     fn a_path_that_is_cut_says_so() {
         for over in [0, 1] {
             let (long, short) = ("a".repeat(LONGEST - 1 + over), "b".to_owned());
-            let shown = render([(&Segment::Member(&long), false), (&Segment::Member(&short), false)].into_iter());
+            let shown = render(
+                [(&Segment::Member(&long), false), (&Segment::Member(&short), false)].into_iter(),
+            );
             assert!(shown.len() == LONGEST && shown.ends_with('…'), "{over}");
         }
         let exact = "a".repeat(LONGEST);
@@ -71,14 +86,20 @@ mod tests {
                 ],
                 "spec.tasks[name=mpiworker].policies[0]",
             ),
-            (vec![member("metadata"), member("labels"), member("app.kubernetes.io/name")], "metadata.labels[app.kubernetes.io/name]"),
+            (
+                vec![member("metadata"), member("labels"), member("app.kubernetes.io/name")],
+                "metadata.labels[app.kubernetes.io/name]",
+            ),
             (vec![member("data"), member("0")], "data[0]"),
             (vec![member("data"), member("")], "data['']"),
             (vec![member("data"), member("a].b[c")], "data['a].b[c']"),
             (vec![member("data"), member("it's")], "data['it''s']"),
             (vec![member("data"), member("a=b")], "data['a=b']"),
             (vec![member("data"), member("x\n\u{1b}[2J")], "data['x\\u000a\\u001b[2J']"),
-            (vec![member("data"), member("is immutable field")], "data['is\\u0020immutable\\u0020field']"),
+            (
+                vec![member("data"), member("is immutable field")],
+                "data['is\\u0020immutable\\u0020field']",
+            ),
             (vec![member("x"), Segment::Keyed { value: "a b", key: "k".into() }], "x[k='a b']"),
         ];
         for (segments, expected) in table {

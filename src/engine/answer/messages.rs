@@ -1,4 +1,5 @@
-//! Whole messages. They stay within what API server and clients carry: 4 KiB for a message and for an annotation.
+//! Whole messages. They stay within what API server and clients carry: 4 KiB for a message and for
+//! an annotation.
 
 use super::change::{Change, Shown, window};
 use super::escape::break_recreate_trigger;
@@ -33,7 +34,8 @@ pub(crate) fn denial(kind: &str, parts: &[Part<'_>], changes: &[&Change], total:
     let tail: String = parts
         .iter()
         .map(|part| {
-            let label = if parts.len() == 1 { String::new() } else { format!(" (rule {})", part.rule) };
+            let label =
+                if parts.len() == 1 { String::new() } else { format!(" (rule {})", part.rule) };
             format!("\nmay be updated{label}: {}", part.mutable)
         })
         .collect();
@@ -71,7 +73,8 @@ pub(crate) fn granted_text<'a>(entries: impl Iterator<Item = &'a Entry>) -> Opti
     let mut grants: Vec<String> = Vec::new();
     for entry in entries {
         let Some(by) = &entry.by else { continue };
-        let grant = escape_control(&by.to_string()) + &narrowed(entry.verbs, entry.when.as_ref().map(condition_text));
+        let grant = escape_control(&by.to_string())
+            + &narrowed(entry.verbs, entry.when.as_ref().map(condition_text));
         if !grants.contains(&grant) {
             grants.push(grant);
         }
@@ -86,20 +89,28 @@ pub(crate) struct Warning<'a> {
     pub(crate) total: usize,
 }
 
-/// The warnings of all rules that only warn. Together they stay below the 4,096 characters past which the API server cuts.
+/// The warnings of all rules that only warn. Together they stay below the 4,096 characters past
+/// which the API server cuts.
 pub(crate) fn warnings(kind: &str, rules: &[Warning<'_>]) -> Vec<String> {
     let headline = |warning: &Warning<'_>| {
         let (count, kind) = (counted(warning.total), with_article(kind));
-        format!("{count} outside the fields of {kind} that may be updated (rule {}); this rule only warns", warning.rule)
+        format!(
+            "{count} outside the fields of {kind} that may be updated (rule {}); this rule only \
+             warns",
+            warning.rule
+        )
     };
     let mut texts = Vec::new();
     let mut room = MOST_BYTES - "and 1234567 more".len();
     let mut left_out = 0;
     for warning in rules {
-        let note = |change: &Change| change.note.as_ref().map(|note| format!("{}: {note}", change.field));
+        let note =
+            |change: &Change| change.note.as_ref().map(|note| format!("{}: {note}", change.field));
         let lines = warning.changes.iter().map(|change| (line(change, kind), note(change)));
         let mut shown = 0;
-        for (index, (text, note)) in std::iter::once((headline(warning), None)).chain(lines).enumerate() {
+        for (index, (text, note)) in
+            std::iter::once((headline(warning), None)).chain(lines).enumerate()
+        {
             let text = cut(&break_recreate_trigger(&text), WARNING);
             let Some(rest) = room.checked_sub(text.chars().count()) else { break };
             room = rest;
@@ -171,12 +182,19 @@ impl Change {
 
 /// One change in words, values apart, so that they can be told apart where it is shown.
 fn pieces(change: &Change, kind: &str) -> Vec<Piece> {
-    let shown = |value: &Option<Shown>| value.as_ref().map(|value| value.text(VALUE)).unwrap_or_default();
+    let shown =
+        |value: &Option<Shown>| value.as_ref().map(|value| value.text(VALUE)).unwrap_or_default();
     let (old, new) = match (&change.old, &change.new) {
-        (Some(Shown::Hidden), _) | (_, Some(Shown::Hidden)) => return vec![Piece::Words(hidden(change))],
-        (Some(Shown::Value(serde_json::Value::String(old))), Some(Shown::Value(serde_json::Value::String(new)))) => {
+        (Some(Shown::Hidden), _) | (_, Some(Shown::Hidden)) => {
+            return vec![Piece::Words(hidden(change))];
+        }
+        (
+            Some(Shown::Value(serde_json::Value::String(old))),
+            Some(Shown::Value(serde_json::Value::String(new))),
+        ) => {
             let (old, new) = window(old, new, VALUE - 2);
-            let text = |value: String| Shown::Value(serde_json::Value::String(value)).text(VALUE * 7);
+            let text =
+                |value: String| Shown::Value(serde_json::Value::String(value)).text(VALUE * 7);
             (text(old), text(new))
         }
         (old, new) => (shown(old), shown(new)),
@@ -187,7 +205,8 @@ fn pieces(change: &Change, kind: &str) -> Vec<Piece> {
         ChangeKind::Set => vec![words("set to "), new],
         ChangeKind::Modify => vec![old, words(" → "), new],
         ChangeKind::Clear if change.defaulted => {
-            let guess = format!(", probably set by a default when the {} was created", kind.to_lowercase());
+            let guess =
+                format!(", probably set by a default when the {} was created", kind.to_lowercase());
             vec![words("cleared; was "), old, Piece::Words(guess)]
         }
         ChangeKind::Clear => vec![words("cleared; was "), old],
@@ -218,8 +237,11 @@ fn with_article(kind: &str) -> String {
     let mut letters = kind.chars();
     let (first, second) = (letters.next().unwrap_or('x'), letters.next().unwrap_or('x'));
     let spelled_out = first.is_ascii_uppercase() && second.is_ascii_uppercase();
-    let vowel =
-        if spelled_out { "AEFHILMNORSX".contains(first) } else { "AEIO".contains(first.to_ascii_uppercase()) || kind.starts_with("Up") };
+    let vowel = if spelled_out {
+        "AEFHILMNORSX".contains(first)
+    } else {
+        "AEIO".contains(first.to_ascii_uppercase()) || kind.starts_with("Up")
+    };
     format!("{} {}", if vowel { "an" } else { "a" }, cut(kind, 253))
 }
 
@@ -246,22 +268,33 @@ mod tests {
 
     #[test]
     fn of_many_changes_as_many_are_named_as_leave_room_for_the_list() {
-        let changes: Vec<Change> = (0..1_000).map(|number| change(&format!("spec.field-{number:04}"))).collect();
+        let changes: Vec<Change> =
+            (0..1_000).map(|number| change(&format!("spec.field-{number:04}"))).collect();
         let changes: Vec<&Change> = changes.iter().collect();
-        let list = (0..60).map(|number| format!("spec.mutable-{number:02}")).collect::<Vec<_>>().join(", ");
-        let text = denial("Job", &[Part { rule: "r", mutable: list.as_str().into() }], &changes, 1_000);
+        let list = (0..60)
+            .map(|number| format!("spec.mutable-{number:02}"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let text =
+            denial("Job", &[Part { rule: "r", mutable: list.as_str().into() }], &changes, 1_000);
         let named = text.lines().filter(|line| line.contains(" → ")).count();
         assert!(text.len() <= MOST_BYTES && text.len() > MOST_BYTES - 60, "{}", text.len());
-        assert!(text.ends_with(&format!("\n  and {} more\nmay be updated: {list}", 1_000 - named)), "{text}");
+        assert!(
+            text.ends_with(&format!("\n  and {} more\nmay be updated: {list}", 1_000 - named)),
+            "{text}"
+        );
     }
 
     #[test]
     fn the_room_for_changes_is_used_to_the_last_byte() {
-        // The first field grows by a byte at a time, so that one of the texts fills the room exactly.
+        // The first field grows by a byte at a time, so that one of the texts fills the room
+        // exactly.
         let length = |first: usize| {
             let changes = [change(&"f".repeat(first)), change("g")];
-            let changes: Vec<&Change> = changes.iter().take(1).chain(changes.iter().skip(1).cycle().take(1_000)).collect();
-            let text = denial("Job", &[Part { rule: "r", mutable: "spec.a".into() }], &changes, 1_234_567);
+            let changes: Vec<&Change> =
+                changes.iter().take(1).chain(changes.iter().skip(1).cycle().take(1_000)).collect();
+            let text =
+                denial("Job", &[Part { rule: "r", mutable: "spec.a".into() }], &changes, 1_234_567);
             text.find("\n  and ").expect("not all have room")
         };
         let room = MOST_BYTES - "\nmay be updated: spec.a".len() - "\n  and 1234567 more".len();
@@ -271,21 +304,33 @@ mod tests {
     #[test]
     fn the_annotation_names_fields_as_long_as_all_of_one_fits() {
         let most = MOST_BYTES - 32;
-        let table = [(vec![most], 1), (vec![most + 1], 0), (vec![1, most - 3], 2), (vec![1, most - 2], 1), (vec![2, most - 4, 1], 2)];
+        let table = [
+            (vec![most], 1),
+            (vec![most + 1], 0),
+            (vec![1, most - 3], 2),
+            (vec![1, most - 2], 1),
+            (vec![2, most - 4, 1], 2),
+        ];
         for (lengths, shown) in table {
             let fields: Vec<String> = lengths.iter().map(|length| "f".repeat(*length)).collect();
             let text = audit_fields(&fields, fields.len());
-            assert_eq!(text.split(", ").filter(|field| field.starts_with('f')).count(), shown, "{lengths:?}");
+            assert_eq!(
+                text.split(", ").filter(|field| field.starts_with('f')).count(),
+                shown,
+                "{lengths:?}"
+            );
             assert_eq!(text.ends_with(" more"), shown < fields.len(), "{lengths:?}");
         }
     }
 
     #[test]
     fn warnings_leave_room_to_say_how_many_more_there_are() {
-        // Each line is a warning of 100 characters but for the headline, which grows by one at a time.
+        // Each line is a warning of 100 characters but for the headline, which grows by one at a
+        // time.
         let change = change(&"f".repeat(100 - ": 1 → 2".chars().count()));
         let characters = |name: usize| {
-            let warning = Warning { rule: &"r".repeat(name), changes: vec![&change; 100], total: 1_234_567 };
+            let warning =
+                Warning { rule: &"r".repeat(name), changes: vec![&change; 100], total: 1_234_567 };
             let texts = warnings("Job", &[warning]);
             assert_eq!(texts.last(), Some(&format!("and {} more", 1_234_567 - (texts.len() - 2))));
             texts.iter().rev().skip(1).map(|text| text.chars().count()).sum::<usize>()

@@ -1,4 +1,5 @@
-//! What one request body is answered with: the bytes for the API server, and the same as values for logs, metrics and people.
+//! What one request body is answered with: the bytes for the API server, and the same as values for
+//! logs, metrics and people.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -157,10 +158,14 @@ impl Reply {
 
     /// The violating field paths as one text of at most 4 KiB, which says how many it leaves out.
     pub fn fields_text(&self) -> String {
-        audit_fields(&self.fields, self.judgement.as_ref().map_or(0, |judgement| judgement.violations))
+        audit_fields(
+            &self.fields,
+            self.judgement.as_ref().map_or(0, |judgement| judgement.violations),
+        )
     }
 
-    /// Conditions of entries (`when`) that granted nothing because they could not be decided; names and reasons, never values.
+    /// Conditions of entries (`when`) that granted nothing because they could not be decided; names
+    /// and reasons, never values.
     pub fn condition_failures(&self) -> &[ConditionFailure] {
         &self.condition_failures
     }
@@ -222,10 +227,16 @@ struct Envelope<'a> {
 impl Response<'_> {
     /// A verdict as HTTP sends it.
     pub(crate) fn into_reply(self) -> Reply {
-        let message = self.status.as_ref().and_then(|status| status.message.clone()).unwrap_or_default();
+        let message =
+            self.status.as_ref().and_then(|status| status.message.clone()).unwrap_or_default();
         let mut body = Vec::with_capacity(USUAL);
         // Strings and numbers only: there is nothing here that JSON cannot carry.
-        if serde_json::to_writer(&mut body, &Envelope { api_version: API_VERSION, kind: "AdmissionReview", response: &self }).is_err() {
+        if serde_json::to_writer(
+            &mut body,
+            &Envelope { api_version: API_VERSION, kind: "AdmissionReview", response: &self },
+        )
+        .is_err()
+        {
             body.clear();
         }
         Reply {
@@ -257,7 +268,10 @@ pub(crate) fn failure(code: i32, reason: &str, message: String) -> Status {
 
 /// The details of a denial: one cause per violation.
 pub(crate) fn details(review: &Review<'_>, causes: Vec<StatusCause>) -> StatusDetails {
-    let tame = |text: &str| Some(break_recreate_trigger(&cut(&escape_control(text), 512))).filter(|text| !text.is_empty());
+    let tame = |text: &str| {
+        Some(break_recreate_trigger(&cut(&escape_control(text), 512)))
+            .filter(|text| !text.is_empty())
+    };
     StatusDetails {
         group: tame(review.group()),
         kind: tame(review.kind()),

@@ -33,8 +33,11 @@ impl Report {
         };
         let notes = ownership::notes(review, secrets, &listed);
         let described = listed.into_iter().zip(notes);
-        let changes =
-            described.filter_map(|((found, finding), note)| describe(found.rule, secrets, &found.alignment, finding, note)).collect();
+        let changes = described
+            .filter_map(|((found, finding), note)| {
+                describe(found.rule, secrets, &found.alignment, finding, note)
+            })
+            .collect();
         Self { changes, total }
     }
 
@@ -61,8 +64,8 @@ impl Found<'_> {
     }
 }
 
-/// What a change is about, whichever rule found it: the two values themselves, under the path by which the rule reached them
-/// (an element has a key in one rule and an index in another).
+/// What a change is about, whichever rule found it: the two values themselves, under the path by
+/// which the rule reached them (an element has a key in one rule and an index in another).
 #[derive(PartialEq, Eq, Hash)]
 struct Identity {
     old: Option<*const serde_json::Value>,
@@ -73,7 +76,12 @@ struct Identity {
 
 impl Identity {
     fn of(location: &Location<'_>, kind: ChangeKind, path: u64) -> Self {
-        Self { old: location.old.map(std::ptr::from_ref), new: location.new.map(std::ptr::from_ref), path, kind }
+        Self {
+            old: location.old.map(std::ptr::from_ref),
+            new: location.new.map(std::ptr::from_ref),
+            path,
+            kind,
+        }
     }
 }
 
@@ -81,7 +89,9 @@ type Listed<'f, 'a> = (&'f Found<'a>, Finding);
 
 fn together<'f, 'a>(several: &[&'f Found<'a>]) -> (Vec<Listed<'f, 'a>>, usize) {
     let mut known: HashMap<Identity, Listed<'f, 'a>> = HashMap::new();
-    for (found, (identity, finding)) in several.iter().flat_map(|found| found.identified().map(|finding| (*found, finding))) {
+    for (found, (identity, finding)) in
+        several.iter().flat_map(|found| found.identified().map(|finding| (*found, finding)))
+    {
         match known.entry(identity) {
             Entry::Vacant(slot) => drop(slot.insert((found, finding))),
             Entry::Occupied(mut slot) if finding.standing == Standing::Violation => {
@@ -90,16 +100,27 @@ fn together<'f, 'a>(several: &[&'f Found<'a>]) -> (Vec<Listed<'f, 'a>>, usize) {
             Entry::Occupied(_) => {}
         }
     }
-    let total = known.values().filter(|(_, finding)| finding.standing == Standing::Violation).count();
-    // Of each rule only what could be listed is put in order: the first of all are among the first of each.
+    let total =
+        known.values().filter(|(_, finding)| finding.standing == Standing::Violation).count();
+    // Of each rule only what could be listed is put in order: the first of all are among the first
+    // of each.
     let own = |found: &'f Found<'a>| {
         let is_held = |identity: &Identity, finding: &Finding| {
-            known.get(identity).is_some_and(|(holder, held)| std::ptr::eq(*holder, found) && held == finding)
+            known
+                .get(identity)
+                .is_some_and(|(holder, held)| std::ptr::eq(*holder, found) && held == finding)
         };
-        first(found.identified().filter(|(identity, finding)| is_held(identity, finding)).map(|(_, finding)| (found, finding)))
+        first(
+            found
+                .identified()
+                .filter(|(identity, finding)| is_held(identity, finding))
+                .map(|(_, finding)| (found, finding)),
+        )
     };
     let mut listed: Vec<Listed<'f, 'a>> = several.iter().flat_map(|found| own(found)).collect();
-    listed.sort_by(|(one, at_one), (two, at_two)| one.alignment.segments(at_one.at).cmp(&two.alignment.segments(at_two.at)));
+    listed.sort_by(|(one, at_one), (two, at_two)| {
+        one.alignment.segments(at_one.at).cmp(&two.alignment.segments(at_two.at))
+    });
     (first(listed.into_iter()), total)
 }
 

@@ -1,7 +1,9 @@
-//! What is never shown: values of Secrets, and of paths that any rule on the object lists as `sensitive`.
+//! What is never shown: values of Secrets, and of paths that any rule on the object lists as
+//! `sensitive`.
 //!
-//! A path is followed loosely here: a step into list elements goes into map values too and the other way round, and an
-//! element counts as keyed by whatever selects it. So a value that has another shape than its rule expects stays hidden.
+//! A path is followed loosely here: a step into list elements goes into map values too and the
+//! other way round, and an element counts as keyed by whatever selects it. So a value that has
+//! another shape than its rule expects stays hidden.
 
 use serde_json::Value;
 
@@ -72,7 +74,9 @@ impl Secrets {
 
     /// An element of the list at `from`.
     pub(crate) fn element(&self, from: &Place, element: Option<&Value>) -> Place {
-        let is_selected = |key: &str, value: &str| element.and_then(|element| element.get(key)?.as_str()) == Some(value);
+        let is_selected = |key: &str, value: &str| {
+            element.and_then(|element| element.get(key)?.as_str()) == Some(value)
+        };
         self.place(from, self.tree.loosely_element(&from.reached, is_selected), false)
     }
 
@@ -118,9 +122,14 @@ mod tests {
     fn of_two_places_that_are_one_element_either_hides_it() {
         let secrets = Secrets::default().and_data();
         let (shown, hidden) = (secrets.root(), secrets.member(&secrets.root(), "data"));
-        for (one, two, is_hidden) in [(&shown, &shown, false), (&shown, &hidden, true), (&hidden, &shown, true)] {
+        for (one, two, is_hidden) in
+            [(&shown, &shown, false), (&shown, &hidden, true), (&hidden, &shown, true)]
+        {
             let both = one.clone().and(two.clone());
-            assert_eq!((both.is_hidden(), secrets.element(&both, Some(&json!({}))).is_hidden()), (is_hidden, is_hidden));
+            assert_eq!(
+                (both.is_hidden(), secrets.element(&both, Some(&json!({}))).is_hidden()),
+                (is_hidden, is_hidden)
+            );
         }
     }
 }

@@ -1,17 +1,21 @@
-//! The budget of evaluations: what is spent is counted by functions that the rewritten expression calls.
+//! The budget of evaluations: what is spent is counted by functions that the rewritten expression
+//! calls.
 
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
-use cel::common::types::{CelBool, CelBytes, CelInt, CelList, CelMap, CelOptional, CelString, DYN_TYPE, Type};
+use cel::common::types::{
+    CelBool, CelBytes, CelInt, CelList, CelMap, CelOptional, CelString, DYN_TYPE, Type,
+};
 use cel::common::value::{CowVal, StaticVal, Val};
 use cel::{DeclarationError, Env, ExecutionError};
 
 use crate::engine::rule::Pattern;
 
-/// What all conditions of one review may spend: about the values that are visited, a string being one for every 16 bytes.
+/// What all conditions of one review may spend: about the values that are visited, a string being
+/// one for every 16 bytes.
 pub(crate) const BUDGET: u64 = 2_000_000;
 
 /// What they may spend where others wait for it.
@@ -24,7 +28,8 @@ pub(crate) const BUDGET_VARIABLE: &str = "@meter";
 pub(crate) const CHARGE: &str = "@charge";
 /// The same for a string whose every character becomes a value.
 pub(crate) const SPREAD: &str = "@spread";
-/// The same, and refuses optional values, so that none is ever stored (selecting from a stored one would copy it).
+/// The same, and refuses optional values, so that none is ever stored (selecting from a stored one
+/// would copy it).
 pub(crate) const PLAIN: &str = "@plain";
 /// Pays for one turn of a loop: so many nodes, and the element. True.
 pub(crate) const TURN: &str = "@turn";
@@ -41,7 +46,8 @@ static PATTERN_TYPE: Type = Type::new_unspecified_type("fieldward.pattern");
 /// The functions and macros that conditions have.
 pub(crate) static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut env = Env::stdlib();
-    // Each name is declared once, so nothing here can conflict; a missing function would be an error of every condition that calls it.
+    // Each name is declared once, so nothing here can conflict; a missing function would be an
+    // error of every condition that calls it.
     let _: Result<(), DeclarationError> = declare(&mut env);
     Arc::new(env)
 });
@@ -91,10 +97,15 @@ impl Budget {
             return self.pay(1 + bytes.inner().len() as u64 / 16);
         }
         if let Some(list) = value.downcast_ref::<CelList>() {
-            return self.pay(1) && list.inner().iter().all(|element| self.pay_each(element.as_ref()));
+            return self.pay(1)
+                && list.inner().iter().all(|element| self.pay_each(element.as_ref()));
         }
         if let Some(map) = value.downcast_ref::<CelMap>() {
-            return self.pay(1) && map.inner().values().all(|member| self.pay(2) && self.pay_each(member.as_ref()));
+            return self.pay(1)
+                && map
+                    .inner()
+                    .values()
+                    .all(|member| self.pay(2) && self.pay_each(member.as_ref()));
         }
         if let Some(optional) = value.downcast_ref::<CelOptional>() {
             return self.pay(1) && optional.option().is_none_or(|value| self.pay_each(value));
@@ -126,7 +137,9 @@ impl StaticVal for Budget {}
 impl Pattern {
     /// Compiles it, within what may ever be worth its cost.
     pub(crate) fn new(text: &str) -> Result<Self, regex::Error> {
-        let sized = |size: usize| regex::RegexBuilder::new(text).size_limit(size).dfa_size_limit(1 << 20).build();
+        let sized = |size: usize| {
+            regex::RegexBuilder::new(text).size_limit(size).dfa_size_limit(1 << 20).build()
+        };
         let mut size = 4 * 1024;
         loop {
             match sized(size) {
@@ -170,8 +183,14 @@ fn mismatch() -> ExecutionError {
 }
 
 /// The budget, and the last argument, which is handed on.
-fn budget_and_value<'b, 'v>(mut arguments: Arguments<'b, 'v>) -> Result<(Budget, CowVal<'b, 'v>), ExecutionError> {
-    let budget = arguments.first().and_then(|budget| budget.downcast_ref::<Budget>()).cloned().ok_or_else(mismatch)?;
+fn budget_and_value<'b, 'v>(
+    mut arguments: Arguments<'b, 'v>,
+) -> Result<(Budget, CowVal<'b, 'v>), ExecutionError> {
+    let budget = arguments
+        .first()
+        .and_then(|budget| budget.downcast_ref::<Budget>())
+        .cloned()
+        .ok_or_else(mismatch)?;
     Ok((budget, arguments.pop().ok_or_else(mismatch)?))
 }
 
@@ -198,7 +217,10 @@ fn plain<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 }
 
 fn turn<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
-    let nodes = arguments.get(1).and_then(|nodes| nodes.downcast_ref::<CelInt>()).map_or(0, |nodes| *nodes.inner());
+    let nodes = arguments
+        .get(1)
+        .and_then(|nodes| nodes.downcast_ref::<CelInt>())
+        .map_or(0, |nodes| *nodes.inner());
     let (budget, element) = budget_and_value(arguments)?;
     if !budget.pay(u64::try_from(nodes).unwrap_or_default()) {
         return Err(spent());
@@ -208,7 +230,10 @@ fn turn<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 
 #[expect(clippy::needless_pass_by_value, reason = "the library's signature")]
 fn solvent<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
-    let is_spent = arguments.first().and_then(|budget| budget.downcast_ref::<Budget>()).is_none_or(Budget::is_spent);
+    let is_spent = arguments
+        .first()
+        .and_then(|budget| budget.downcast_ref::<Budget>())
+        .is_none_or(Budget::is_spent);
     if is_spent { Err(spent()) } else { Ok(CowVal::owned(CelBool::from(true))) }
 }
 
@@ -218,7 +243,8 @@ fn range<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     budget.pay_for(value.as_ref())?;
     let Some(map) = value.downcast_ref::<CelMap>() else { return Ok(value) };
     let keys: BTreeSet<_> = map.inner().keys().cloned().collect();
-    let keys: Vec<Box<dyn Val + 'v>> = keys.into_iter().map(|key| key.inner().clone_as_boxed()).collect();
+    let keys: Vec<Box<dyn Val + 'v>> =
+        keys.into_iter().map(|key| key.inner().clone_as_boxed()).collect();
     Ok(CowVal::owned(CelList::from(keys)))
 }
 

@@ -16,7 +16,8 @@ pub(crate) const LONGEST: usize = 4096;
 /// Levels of an expression, at most: the library evaluates by recursion.
 const DEEPEST: usize = 48;
 
-/// The stack on which an expression is parsed: the parser's own limit of recursion is generous, and without optimisation a level takes much.
+/// The stack on which an expression is parsed: the parser's own limit of recursion is generous, and
+/// without optimisation a level takes much.
 pub(crate) const STACK: usize = 134_217_728;
 
 /// Why nothing tells what an expression reads.
@@ -46,24 +47,43 @@ pub(crate) fn compile(text: &str) -> Result<Condition, Fault> {
         let program = parse(text)?;
         let expression = program.expression();
         if depth(expression) > DEEPEST {
-            return Err(Fault::start(format!("expected at most {DEEPEST} levels of nesting, found more")));
+            return Err(Fault::start(format!(
+                "expected at most {DEEPEST} levels of nesting, found more"
+            )));
         }
         let patterns = names::check(expression).map_err(|misnomer| {
-            let offset = program.source_info().offset_for(misnomer.node).map_or(0, |(start, _)| start as usize);
+            let offset = program
+                .source_info()
+                .offset_for(misnomer.node)
+                .map_or(0, |(start, _)| start as usize);
             Fault::at(text, offset, cut(&escape_control(&misnomer.message), 300))
         })?;
         if let Some(found) = never_a_bool(expression) {
-            return Err(Fault::start(format!("expected a condition, true or false, found {found}")));
+            return Err(Fault::start(format!(
+                "expected a condition, true or false, found {found}"
+            )));
         }
         let (reads, chains) = reads::of(expression);
         let (nodes, is_mixed) = (instrument::nodes(expression), is_mixed(expression));
         let expression = instrument::rewrite(expression.clone());
         let depth = depth(&expression);
-        Ok(Condition { text: Arc::from(text), program: Arc::new(Program { expression, depth, nodes, patterns, reads, chains, is_mixed }) })
+        Ok(Condition {
+            text: Arc::from(text),
+            program: Arc::new(Program {
+                expression,
+                depth,
+                nodes,
+                patterns,
+                reads,
+                chains,
+                is_mixed,
+            }),
+        })
     })
 }
 
-/// Whether some list or map is written with literals of several types, which CEL without a type checker takes and Kubernetes' does not.
+/// Whether some list or map is written with literals of several types, which CEL without a type
+/// checker takes and Kubernetes' does not.
 fn is_mixed(expression: &IdedExpr) -> bool {
     let mut waiting = vec![expression];
     while let Some(expression) = waiting.pop() {
@@ -76,7 +96,8 @@ fn is_mixed(expression: &IdedExpr) -> bool {
                         EntryExpr::StructField(_) => None,
                     })
                 };
-                differ(entries().map(|entry| &entry.key)) || differ(entries().map(|entry| &entry.value))
+                differ(entries().map(|entry| &entry.key))
+                    || differ(entries().map(|entry| &entry.value))
             }
             _ => false,
         };
@@ -96,7 +117,8 @@ fn differ<'e>(members: impl Iterator<Item = &'e IdedExpr>) -> bool {
     types.next().is_some_and(|first| types.any(|other| other != first))
 }
 
-/// What an expression reads, if it is CEL and nests no deeper than a condition; the names in it are somebody else's.
+/// What an expression reads, if it is CEL and nests no deeper than a condition; the names in it are
+/// somebody else's.
 fn reads_of(text: &str) -> Result<Vec<Read>, Unread> {
     stacker::grow(STACK, || {
         let program = parse(text).map_err(|fault| Unread::Fault(fault.message))?;
@@ -112,11 +134,16 @@ fn parse(text: &str) -> Result<cel::Program, Fault> {
         return Err(Fault::start("expected a CEL expression, found an empty text"));
     }
     if text.len() > LONGEST {
-        return Err(Fault::start(format!("expected at most {LONGEST} bytes, found {}", text.len())));
+        return Err(Fault::start(format!(
+            "expected at most {LONGEST} bytes, found {}",
+            text.len()
+        )));
     }
     match catch_unwind(AssertUnwindSafe(|| ENVIRONMENT.compile(text))) {
         Ok(Ok(program)) => Ok(program),
-        Ok(Err(errors)) => Err(errors.errors.first().map_or_else(unreadable, |error| syntax(text, error))),
+        Ok(Err(errors)) => {
+            Err(errors.errors.first().map_or_else(unreadable, |error| syntax(text, error)))
+        }
         Err(_) => Err(unreadable()),
     }
 }
@@ -126,7 +153,10 @@ fn unreadable() -> Fault {
 }
 
 pub(crate) fn syntax(text: &str, error: &cel::ParseError) -> Fault {
-    let (line, column) = (usize::try_from(error.pos.0).unwrap_or_default().max(1), usize::try_from(error.pos.1).unwrap_or_default().max(1));
+    let (line, column) = (
+        usize::try_from(error.pos.0).unwrap_or_default().max(1),
+        usize::try_from(error.pos.1).unwrap_or_default().max(1),
+    );
     let message = error.msg.trim_start_matches("Syntax error: ");
     // The library lists all that could have stood there.
     let message = message.split(" expecting {").next().unwrap_or(message);
@@ -156,11 +186,19 @@ pub(crate) fn never_a_bool(expression: &IdedExpr) -> Option<&'static str> {
         Expr::Map(_) => Some("a map"),
         Expr::Call(call) => match call.func_name.as_str() {
             operators::ADD => Some("a sum"),
-            operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE | operators::MODULO | operators::NEGATE | "size" | "int" => {
-                Some("a number")
+            operators::SUBSTRACT
+            | operators::MULTIPLY
+            | operators::DIVIDE
+            | operators::MODULO
+            | operators::NEGATE
+            | "size"
+            | "int" => Some("a number"),
+            "string" | "lowerAscii" | "upperAscii" | "trim" | "substring" | "charAt" => {
+                Some("a text")
             }
-            "string" | "lowerAscii" | "upperAscii" | "trim" | "substring" | "charAt" => Some("a text"),
-            operators::OPT_SELECT | operators::OPT_INDEX => Some("an optional value; `.orValue(false)` makes one of it"),
+            operators::OPT_SELECT | operators::OPT_INDEX => {
+                Some("an optional value; `.orValue(false)` makes one of it")
+            }
             _ => None,
         },
         _ => None,
@@ -174,7 +212,9 @@ mod tests {
 
     #[test]
     fn a_fault_has_its_place() {
-        let place = |text: &str| compile(text).map(drop).map_err(|Fault { line, column, .. }| (line, column));
+        let place = |text: &str| {
+            compile(text).map(drop).map_err(|Fault { line, column, .. }| (line, column))
+        };
         assert_eq!(place("oldObject.a == 1"), Ok(()));
         assert_eq!(place("é.a == 1").map_err(|(line, _)| line), Err(1));
         assert_eq!(place("true && foo"), Err((1, 9)));

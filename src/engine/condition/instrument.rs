@@ -1,11 +1,14 @@
 //! Rewrites an expression so that whatever can cost is paid for as it is evaluated.
 //!
-//! Every value that an operator or a function looks at, copies or stores pays for its size first, and every turn of a loop pays for its
-//! element and for the nodes of its body. No function that is let in (names) makes more of its arguments than they have cost, so what
-//! is left unpaid is at most one step. A loop whose budget is spent ends at once; that the library's logical operators swallow errors
-//! therefore costs nothing, and a spent budget is an error whatever the result is.
+//! Every value that an operator or a function looks at, copies or stores pays for its size first,
+//! and every turn of a loop pays for its element and for the nodes of its body. No function that is
+//! let in (names) makes more of its arguments than they have cost, so what is left unpaid is at
+//! most one step. A loop whose budget is spent ends at once; that the library's logical operators
+//! swallow errors therefore costs nothing, and a spent budget is an error whatever the result is.
 
-use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators};
+use cel::common::ast::{
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, IdedExpr, LiteralValue, operators,
+};
 use cel::common::types::{CelBool, CelInt};
 
 use super::budget::{BUDGET_VARIABLE, CHARGE, MATCHES, PLAIN, RANGE, SOLVENT, SPREAD, TURN};
@@ -19,7 +22,8 @@ pub(crate) fn pattern_name(number: usize) -> String {
     format!("@pattern{number}")
 }
 
-/// The expression with what it costs written into it. Patterns are numbered in the order in which names met them.
+/// The expression with what it costs written into it. Patterns are numbered in the order in which
+/// names met them.
 pub(crate) fn rewrite(expression: IdedExpr) -> IdedExpr {
     Rewriting { patterns: 0 }.expression(expression)
 }
@@ -43,7 +47,11 @@ impl Rewriting {
                 list.elements = elements
                     .map(|(index, element)| {
                         let element = self.expression(element);
-                        if optional.contains(&index) { paid(CHARGE, element) } else { paid(PLAIN, element) }
+                        if optional.contains(&index) {
+                            paid(CHARGE, element)
+                        } else {
+                            paid(PLAIN, element)
+                        }
                     })
                     .collect();
                 Expr::List(list)
@@ -65,16 +73,30 @@ impl Rewriting {
     }
 
     fn call(&mut self, id: u64, mut call: CallExpr) -> IdedExpr {
-        let in_namespace = call.target.as_deref().is_some_and(|target| matches!(&target.expr, Expr::Ident(name) if name == "optional"));
+        let in_namespace = call
+            .target
+            .as_deref()
+            .is_some_and(|target| matches!(&target.expr, Expr::Ident(name) if name == "optional"));
         if call.func_name == "matches" {
             let pattern = pattern_name(self.patterns);
             self.patterns += 1;
-            let text = call.target.take().map_or_else(IdedExpr::default, |target| self.expression(*target));
+            let text = call
+                .target
+                .take()
+                .map_or_else(IdedExpr::default, |target| self.expression(*target));
             return made(MATCHES, vec![ident(BUDGET_VARIABLE), ident(&pattern), text]);
         }
-        let target = call.target.take().map(|target| if in_namespace { *target } else { self.expression(*target) });
-        let args: Vec<IdedExpr> = std::mem::take(&mut call.args).into_iter().map(|argument| self.expression(argument)).collect();
-        let pay = |kind: &str, args: Vec<IdedExpr>| args.into_iter().map(|argument| paid(kind, argument)).collect::<Vec<_>>();
+        let target = call
+            .target
+            .take()
+            .map(|target| if in_namespace { *target } else { self.expression(*target) });
+        let args: Vec<IdedExpr> = std::mem::take(&mut call.args)
+            .into_iter()
+            .map(|argument| self.expression(argument))
+            .collect();
+        let pay = |kind: &str, args: Vec<IdedExpr>| {
+            args.into_iter().map(|argument| paid(kind, argument)).collect::<Vec<_>>()
+        };
         match call.func_name.as_str() {
             // What these look at is a bool.
             operators::CONDITIONAL
@@ -106,24 +128,39 @@ impl Rewriting {
         let nodes = i64::try_from(nodes(&each.loop_step)).unwrap_or(i64::MAX);
         let is_library = each.accu_var == ACCUMULATOR;
         let turn = made(TURN, vec![ident(BUDGET_VARIABLE), integer(nodes), ident(&each.iter_var)]);
-        let guarded = |body: IdedExpr| made(operators::CONDITIONAL, vec![turn.clone(), body, bool_literal(false)]);
-        let iter_range = made(RANGE, vec![ident(BUDGET_VARIABLE), self.expression(each.iter_range)]);
-        let accu_init = if is_library { each.accu_init } else { paid(CHARGE, self.expression(each.accu_init)) };
+        let guarded = |body: IdedExpr| {
+            made(operators::CONDITIONAL, vec![turn.clone(), body, bool_literal(false)])
+        };
+        let iter_range =
+            made(RANGE, vec![ident(BUDGET_VARIABLE), self.expression(each.iter_range)]);
+        let accu_init =
+            if is_library { each.accu_init } else { paid(CHARGE, self.expression(each.accu_init)) };
         // The order in which names met the patterns: condition, result, step.
         let condition = self.expression(each.loop_cond);
         let result = self.expression(each.result);
         let result = if is_library { result } else { paid(CHARGE, result) };
         let (loop_cond, loop_step) = match shape(&each.loop_step, is_library) {
-            // `exists`, `all`: errors of the step are put off, so it is the condition that ends the loop.
+            // `exists`, `all`: errors of the step are put off, so it is the condition that ends the
+            // loop.
             Shape::Fold => {
-                let condition =
-                    made(operators::CONDITIONAL, vec![made(SOLVENT, vec![ident(BUDGET_VARIABLE)]), condition, bool_literal(false)]);
+                let condition = made(
+                    operators::CONDITIONAL,
+                    vec![
+                        made(SOLVENT, vec![ident(BUDGET_VARIABLE)]),
+                        condition,
+                        bool_literal(false),
+                    ],
+                );
                 (condition, self.with_last_argument(each.loop_step, &guarded))
             }
-            // `map`: only in this form does the library append without copying the whole list each time.
+            // `map`: only in this form does the library append without copying the whole list each
+            // time.
             Shape::Append => {
                 let step = self.append(each.loop_step);
-                (condition, made(operators::CONDITIONAL, vec![turn.clone(), step, ident(ACCUMULATOR)]))
+                (
+                    condition,
+                    made(operators::CONDITIONAL, vec![turn.clone(), step, ident(ACCUMULATOR)]),
+                )
             }
             // `filter`, `exists_one`, `map` with a condition.
             Shape::Guarded => (condition, self.guarded_step(each.loop_step, &guarded)),
@@ -135,7 +172,11 @@ impl Rewriting {
         ComprehensionExpr { iter_range, accu_init, loop_cond, loop_step, result, ..each }
     }
 
-    fn with_last_argument(&mut self, step: IdedExpr, change: &dyn Fn(IdedExpr) -> IdedExpr) -> IdedExpr {
+    fn with_last_argument(
+        &mut self,
+        step: IdedExpr,
+        change: &dyn Fn(IdedExpr) -> IdedExpr,
+    ) -> IdedExpr {
         let Expr::Call(mut call) = step.expr else { return step };
         if let Some(body) = call.args.pop() {
             let body = self.expression(body);
@@ -148,7 +189,11 @@ impl Rewriting {
     fn append(&mut self, step: IdedExpr) -> IdedExpr {
         let Expr::Call(mut call) = step.expr else { return step };
         if let Some(items) = call.args.pop() {
-            call.args.push(if matches!(items.expr, Expr::List(_)) { self.expression(items) } else { items });
+            call.args.push(if matches!(items.expr, Expr::List(_)) {
+                self.expression(items)
+            } else {
+                items
+            });
         }
         IdedExpr { id: step.id, expr: Expr::Call(call) }
     }
@@ -203,7 +248,11 @@ fn with_paid_key(mut args: Vec<IdedExpr>) -> Vec<IdedExpr> {
 
 /// A literal costs nothing.
 fn paid(kind: &str, expression: IdedExpr) -> IdedExpr {
-    if matches!(expression.expr, Expr::Literal(_)) { expression } else { made(kind, vec![ident(BUDGET_VARIABLE), expression]) }
+    if matches!(expression.expr, Expr::Literal(_)) {
+        expression
+    } else {
+        made(kind, vec![ident(BUDGET_VARIABLE), expression])
+    }
 }
 
 fn made(name: &str, args: Vec<IdedExpr>) -> IdedExpr {

@@ -1,27 +1,45 @@
-//! What Kubernetes declares for the CEL of match conditions: variables, functions, and which of their results can be a bool.
+//! What Kubernetes declares for the CEL of match conditions: variables, functions, and which of
+//! their results can be a bool.
 //!
-//! The tables hold the functions of every version from 1.28 to 1.37, with any argument types. An API server that lacks one refuses it itself.
+//! The tables hold the functions of every version from 1.28 to 1.37, with any argument types. An
+//! API server that lacks one refuses it itself.
 
 use Yields::{Bool, Other};
 
-/// What a match condition of a webhook can read. In a webhook `namespaceObject` is declared and always null.
-pub(crate) const VARIABLES: [&str; 5] = ["object", "oldObject", "request", "authorizer", "namespaceObject"];
+/// What a match condition of a webhook can read. In a webhook `namespaceObject` is declared and
+/// always null.
+pub(crate) const VARIABLES: [&str; 5] =
+    ["object", "oldObject", "request", "authorizer", "namespaceObject"];
 
 /// Names of types without a dot.
-pub(crate) const TYPES: [&str; 12] =
-    ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type", "dyn", "optional_type"];
+pub(crate) const TYPES: [&str; 12] = [
+    "bool",
+    "int",
+    "uint",
+    "double",
+    "string",
+    "bytes",
+    "list",
+    "map",
+    "null_type",
+    "type",
+    "dyn",
+    "optional_type",
+];
 
 /// What the names of all other types begin with.
 pub(crate) const TYPE_NAMESPACES: [&str; 3] = ["google", "kubernetes", "net"];
 
-/// Whether a result can be a bool, which the result of a match condition must be. A value of type `dyn` is none.
+/// Whether a result can be a bool, which the result of a match condition must be. A value of type
+/// `dyn` is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Yields {
     Bool,
     Other,
 }
 
-/// A function: its name, the numbers of arguments that it takes besides the value that it is called on, and its result.
+/// A function: its name, the numbers of arguments that it takes besides the value that it is called
+/// on, and its result.
 pub(crate) type Function = (&'static str, &'static [usize], Yields);
 
 /// Functions that are called on nothing.
@@ -201,7 +219,8 @@ pub(crate) const MEMBER: &[Function] = &[
 /// How many variables a macro declares that the parser of the `cel` crate leaves as a call.
 pub(crate) fn loop_variables(name: &str, arguments: usize) -> usize {
     match (name, arguments) {
-        ("all" | "exists" | "exists_one" | "existsOne", 3) | ("transformList" | "transformMap" | "transformMapEntry", 3 | 4) => 2,
+        ("all" | "exists" | "exists_one" | "existsOne", 3)
+        | ("transformList" | "transformMap" | "transformMapEntry", 3 | 4) => 2,
         ("sortBy", 2) => 1,
         _ => 0,
     }

@@ -1,8 +1,10 @@
 //! Match conditions: what the API server certainly refuses in a registration.
 //!
-//! Without a type checker not everything can be told, and the parser of the `cel` crate does not know all that Kubernetes' parser knows.
-//! So a condition passes unless it is certainly wrong: an error of the grammar, which both parsers share; a name, a function or a member of
-//! the request that Kubernetes does not declare; a result that is no bool. Nothing that an API server accepts is refused.
+//! Without a type checker not everything can be told, and the parser of the `cel` crate does not
+//! know all that Kubernetes' parser knows. So a condition passes unless it is certainly wrong: an
+//! error of the grammar, which both parsers share; a name, a function or a member of the request
+//! that Kubernetes does not declare; a result that is no bool. Nothing that an API server accepts
+//! is refused.
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,12 +13,15 @@ use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, operators};
 
 use super::budget::ENVIRONMENT;
 use super::compile::{LONGEST, STACK, never_a_bool, syntax};
-use super::kubernetes::{Function, GLOBAL, MEMBER, TYPE_NAMESPACES, TYPES, VARIABLES, Yields, loop_variables};
+use super::kubernetes::{
+    Function, GLOBAL, MEMBER, TYPE_NAMESPACES, TYPES, VARIABLES, Yields, loop_variables,
+};
 use super::names::{Misnomer, first_of_nothing, is_operator, of_nothing};
 use super::reads::children;
 use crate::engine::rule::{Condition, Fault, cut, escape_control};
 
-/// How the messages begin of the parser's errors that Kubernetes' parser has too: first those of the grammar, which is the same.
+/// How the messages begin of the parser's errors that Kubernetes' parser has too: first those of
+/// the grammar, which is the same.
 const CERTAIN: [&str; 6] = [
     "Syntax error: ",
     "reserved identifier: ",
@@ -30,7 +35,8 @@ const CERTAIN: [&str; 6] = [
 const ACCUMULATOR: &str = "@result";
 
 impl Condition {
-    /// Whether any match condition reads `namespaceObject`, which is null where the API server evaluates a webhook's conditions.
+    /// Whether any match condition reads `namespaceObject`, which is null where the API server
+    /// evaluates a webhook's conditions.
     pub fn reads_namespace(expression: &str) -> bool {
         reads_namespace(expression)
     }
@@ -49,9 +55,16 @@ pub(crate) fn check(text: &str) -> Result<(), Fault> {
         let program = match catch_unwind(AssertUnwindSafe(|| ENVIRONMENT.compile(text))) {
             Ok(Ok(program)) => program,
             // Kubernetes' parser goes deeper.
-            Ok(Err(errors)) if errors.errors.iter().any(|error| error.msg.contains("Recursion limit")) => return Ok(()),
+            Ok(Err(errors))
+                if errors.errors.iter().any(|error| error.msg.contains("Recursion limit")) =>
+            {
+                return Ok(());
+            }
             Ok(Err(errors)) => {
-                let certain = errors.errors.iter().find(|error| CERTAIN.iter().any(|start| error.msg.starts_with(start)));
+                let certain = errors
+                    .errors
+                    .iter()
+                    .find(|error| CERTAIN.iter().any(|start| error.msg.starts_with(start)));
                 return certain.map_or(Ok(()), |error| Err(syntax(text, error)));
             }
             Err(_) => return Ok(()),
@@ -60,29 +73,36 @@ pub(crate) fn check(text: &str) -> Result<(), Fault> {
         let mut check = Check { bound: Vec::new(), misnomers: Vec::new() };
         check.visit(expression);
         if let Some(first) = check.misnomers.into_iter().min_by_key(|misnomer| misnomer.node) {
-            let offset = program.source_info().offset_for(first.node).map_or(0, |(start, _)| start as usize);
+            let offset =
+                program.source_info().offset_for(first.node).map_or(0, |(start, _)| start as usize);
             return Err(Fault::at(text, offset, cut(&escape_control(&first.message), 300)));
         }
         match result_of(expression) {
-            Some(found) => Err(Fault::start(format!("expected a condition, true or false, found {found}"))),
+            Some(found) => {
+                Err(Fault::start(format!("expected a condition, true or false, found {found}")))
+            }
             None => Ok(()),
         }
     })
 }
 
-/// Whether a match condition reads `namespaceObject`, which is null where a webhook's conditions are evaluated.
+/// Whether a match condition reads `namespaceObject`, which is null where a webhook's conditions
+/// are evaluated.
 fn reads_namespace(text: &str) -> bool {
     let name = "namespaceObject";
     if text.len() > LONGEST || !text.contains(name) {
         return false;
     }
     stacker::grow(STACK, || {
-        let Ok(Ok(program)) = catch_unwind(AssertUnwindSafe(|| ENVIRONMENT.compile(text))) else { return false };
+        let Ok(Ok(program)) = catch_unwind(AssertUnwindSafe(|| ENVIRONMENT.compile(text))) else {
+            return false;
+        };
         let (mut is_read, mut is_bound) = (false, false);
         let mut waiting = vec![program.expression()];
         while let Some(expression) = waiting.pop() {
             is_read |= matches!(&expression.expr, Expr::Ident(read) if read == name);
-            is_bound |= matches!(&expression.expr, Expr::Comprehension(each) if each.iter_var == name);
+            is_bound |=
+                matches!(&expression.expr, Expr::Comprehension(each) if each.iter_var == name);
             children(expression, &mut |child| waiting.push(child));
         }
         is_read && !is_bound
@@ -113,14 +133,27 @@ impl<'e> Check<'e> {
         match &at.expr {
             Expr::Ident(name) => {
                 let name = bare(name);
-                let is_declared = is_bound || name.starts_with(['@', '_', '#']) || VARIABLES.contains(&name) || TYPES.contains(&name);
+                let is_declared = is_bound
+                    || name.starts_with(['@', '_', '#'])
+                    || VARIABLES.contains(&name)
+                    || TYPES.contains(&name);
                 if !is_declared {
-                    self.refuse(at, format!("undeclared name `{name}`; expected {}", VARIABLES.join(", ")));
+                    self.refuse(
+                        at,
+                        format!("undeclared name `{name}`; expected {}", VARIABLES.join(", ")),
+                    );
                 }
             }
-            Expr::Select(_) if !is_bound && root.is_some_and(|root| TYPE_NAMESPACES.contains(&root)) => {}
+            Expr::Select(_)
+                if !is_bound && root.is_some_and(|root| TYPE_NAMESPACES.contains(&root)) => {}
             Expr::Struct(made) if !bare(&made.type_name).contains('.') => {
-                self.refuse(at, format!("undeclared type `{}`; expected a map as `{{'key': value}}`", made.type_name));
+                self.refuse(
+                    at,
+                    format!(
+                        "undeclared type `{}`; expected a map as `{{'key': value}}`",
+                        made.type_name
+                    ),
+                );
             }
             Expr::Comprehension(each) => self.comprehension(each),
             Expr::Call(call) => self.call(at, call),
@@ -153,12 +186,20 @@ impl<'e> Check<'e> {
         let depth = self.bound.len();
         if !is_operator(name) && !name.starts_with(['@', '_']) {
             let in_namespace = target.and_then(|target| self.in_namespace(target, name));
-            match in_namespace.or_else(|| declared(if target.is_some() { MEMBER } else { GLOBAL }, name)) {
+            match in_namespace
+                .or_else(|| declared(if target.is_some() { MEMBER } else { GLOBAL }, name))
+            {
                 None => self.refuse(at, unknown(name, target.is_some())),
                 Some((_, counts, _)) if !counts.contains(&count) => {
                     let plural = if counts == [1] { "" } else { "s" };
                     let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
-                    self.refuse(at, format!("expected {} argument{plural} of `{name}`, found {count}", counts.join(" or ")));
+                    self.refuse(
+                        at,
+                        format!(
+                            "expected {} argument{plural} of `{name}`, found {count}",
+                            counts.join(" or ")
+                        ),
+                    );
                 }
                 Some(_) => {}
             }
@@ -166,9 +207,11 @@ impl<'e> Check<'e> {
                 self.visit(target);
             }
             let variables = target.map_or(0, |_| loop_variables(name, count));
-            self.bound.extend(call.args.iter().take(variables).filter_map(|argument| match &argument.expr {
-                Expr::Ident(name) => Some(name.as_str()),
-                _ => None,
+            self.bound.extend(call.args.iter().take(variables).filter_map(|argument| {
+                match &argument.expr {
+                    Expr::Ident(name) => Some(name.as_str()),
+                    _ => None,
+                }
             }));
         }
         for argument in &call.args {
@@ -180,7 +223,8 @@ impl<'e> Check<'e> {
     /// The function that a call with a target names in a namespace, as in `optional.of(1)`.
     fn in_namespace(&self, target: &IdedExpr, name: &str) -> Option<Function> {
         let Expr::Ident(namespace) = &target.expr else { return None };
-        let namespace = Some(bare(namespace)).filter(|namespace| !self.bound.contains(namespace))?;
+        let namespace =
+            Some(bare(namespace)).filter(|namespace| !self.bound.contains(namespace))?;
         declared(GLOBAL, &format!("{namespace}.{name}"))
     }
 
@@ -213,14 +257,20 @@ fn root(at: &IdedExpr) -> Option<&str> {
     match &at.expr {
         Expr::Ident(name) => Some(name),
         Expr::Select(select) => root(&select.operand),
-        Expr::Call(call) if matches!(call.func_name.as_str(), operators::INDEX | operators::OPT_INDEX | operators::OPT_SELECT) => {
+        Expr::Call(call)
+            if matches!(
+                call.func_name.as_str(),
+                operators::INDEX | operators::OPT_INDEX | operators::OPT_SELECT
+            ) =>
+        {
             root(call.args.first()?)
         }
         _ => None,
     }
 }
 
-/// What an expression is whose result certainly is no bool. Outside of loops, so that every root is a declared name.
+/// What an expression is whose result certainly is no bool. Outside of loops, so that every root is
+/// a declared name.
 fn result_of(expression: &IdedExpr) -> Option<Cow<'static, str>> {
     if let Some(found) = never_a_bool(expression) {
         return Some(found.into());
@@ -239,25 +289,37 @@ fn result_of(expression: &IdedExpr) -> Option<Cow<'static, str>> {
                 Expr::Ident(namespace) => declared(GLOBAL, &format!("{}.{name}", bare(namespace))),
                 _ => None,
             });
-            let function = namespace.or_else(|| declared(if call.target.is_some() { MEMBER } else { GLOBAL }, name));
-            function.filter(|(.., yields)| *yields == Yields::Other).map(|(name, ..)| format!("the result of `{name}`").into())
+            let function = namespace
+                .or_else(|| declared(if call.target.is_some() { MEMBER } else { GLOBAL }, name));
+            function
+                .filter(|(.., yields)| *yields == Yields::Other)
+                .map(|(name, ..)| format!("the result of `{name}`").into())
         }
-        Expr::Comprehension(each) if each.accu_var == ACCUMULATOR && matches!(each.accu_init.expr, Expr::List(_)) => Some("a list".into()),
+        Expr::Comprehension(each)
+            if each.accu_var == ACCUMULATOR && matches!(each.accu_init.expr, Expr::List(_)) =>
+        {
+            Some("a list".into())
+        }
         _ => None,
     }
 }
 
-/// What a chain of members is: of all that is declared only `request.dryRun` is a bool, and members of the objects are of any type.
+/// What a chain of members is: of all that is declared only `request.dryRun` is a bool, and members
+/// of the objects are of any type.
 fn member(chain: &IdedExpr) -> Option<Cow<'static, str>> {
     match root(chain).map(bare)? {
-        "object" | "oldObject" => Some("a value of any type; `== true` makes a condition of it".into()),
+        "object" | "oldObject" => {
+            Some("a value of any type; `== true` makes a condition of it".into())
+        }
         "request" => {
-            let is_dry_run =
-                matches!(&chain.expr, Expr::Select(select) if select.field == "dryRun" && matches!(select.operand.expr, Expr::Ident(_)));
+            let is_dry_run = matches!(&chain.expr, Expr::Select(select) if select.field == "dryRun"
+                && matches!(select.operand.expr, Expr::Ident(_)));
             (!is_dry_run).then(|| "another member of the request than `dryRun`".into())
         }
         name @ ("authorizer" | "namespaceObject") => Some(format!("a value of `{name}`").into()),
-        name if matches!(chain.expr, Expr::Ident(_)) && TYPES.contains(&name) => Some("a type".into()),
+        name if matches!(chain.expr, Expr::Ident(_)) && TYPES.contains(&name) => {
+            Some("a type".into())
+        }
         _ => None,
     }
 }
@@ -277,7 +339,8 @@ mod tests {
             "object.a == 1 && !has(oldObject.b)",
             "has(object.metadata.labels) && 'a' in object.metadata.labels",
             "request.dryRun",
-            "request.namespace == 'a' && request.options.kind == 'b' && request.userInfo.extra['x'][0] == 'y'",
+            "request.namespace == 'a' && request.options.kind == 'b' && \
+             request.userInfo.extra['x'][0] == 'y'",
             "authorizer.requestResource.check('get').allowed()",
             "authorizer.group('').resource('pods').namespace('a').name('b').fieldSelector('a=b').check('get').errored()",
             "namespaceObject.metadata.name == 'a'",
@@ -285,7 +348,8 @@ mod tests {
             "object.a.all(value, value > 0)",
             "object.a.all(object, object > 0) && object.a.exists(request, request.any == 1)",
             "object.a.all(i, v, i < v)",
-            "object.a.transformList(i, v, i > 0, v).size() == 1 && object.a.sortBy(e, e.name)[0].name == 'a'",
+            "object.a.transformList(i, v, i > 0, v).size() == 1 && object.a.sortBy(e, \
+             e.name)[0].name == 'a'",
             "object.?a.orValue(false)",
             "object.?a.optMap(x, x == 1).orValue(false)",
             "optional.of(1).hasValue() && optional.none().hasValue()",
@@ -317,36 +381,97 @@ mod tests {
             ("'a' == 'b", "1:8 no CEL: token recognition error at: ''b'"),
             ("for == 1", "1:1 no CEL: reserved identifier: for"),
             ("has(object)", "1:5 no CEL: invalid argument to has() macro"),
-            ("self.a == 1", "1:1 undeclared name `self`; expected object, oldObject, request, authorizer, namespaceObject"),
-            ("true &&\n params.x", "2:2 undeclared name `params`; expected object, oldObject, request, authorizer, namespaceObject"),
-            ("object.a.all(x, y == 1)", "1:17 undeclared name `y`; expected object, oldObject, request, authorizer, namespaceObject"),
-            ("object.a.all(i, v, w)", "1:20 undeclared name `w`; expected object, oldObject, request, authorizer, namespaceObject"),
+            (
+                "self.a == 1",
+                "1:1 undeclared name `self`; expected object, oldObject, request, authorizer, \
+                 namespaceObject",
+            ),
+            (
+                "true &&\n params.x",
+                "2:2 undeclared name `params`; expected object, oldObject, request, authorizer, \
+                 namespaceObject",
+            ),
+            (
+                "object.a.all(x, y == 1)",
+                "1:17 undeclared name `y`; expected object, oldObject, request, authorizer, \
+                 namespaceObject",
+            ),
+            (
+                "object.a.all(i, v, w)",
+                "1:20 undeclared name `w`; expected object, oldObject, request, authorizer, \
+                 namespaceObject",
+            ),
             ("frob(1)", "1:5 unknown function `frob`; Kubernetes 1.37 declares none of this name"),
-            ("object.a.frob()", "1:14 unknown function `frob`; Kubernetes 1.37 declares none of this name"),
-            ("optional.frob() == 1", "1:1 undeclared name `optional`; expected object, oldObject, request, authorizer, namespaceObject"),
-            ("contains('a', 'b')", "1:9 unknown function `contains`; expected it on a value, as `x.contains()`"),
-            ("object.a.isURL()", "1:15 unknown function `isURL` on a value; expected it as `isURL(x)`"),
+            (
+                "object.a.frob()",
+                "1:14 unknown function `frob`; Kubernetes 1.37 declares none of this name",
+            ),
+            (
+                "optional.frob() == 1",
+                "1:1 undeclared name `optional`; expected object, oldObject, request, authorizer, \
+                 namespaceObject",
+            ),
+            (
+                "contains('a', 'b')",
+                "1:9 unknown function `contains`; expected it on a value, as `x.contains()`",
+            ),
+            (
+                "object.a.isURL()",
+                "1:15 unknown function `isURL` on a value; expected it as `isURL(x)`",
+            ),
             ("object.a.contains()", "1:18 expected 1 argument of `contains`, found 0"),
             ("object.a.split() == []", "1:15 expected 1 or 2 arguments of `split`, found 0"),
-            ("Widget{a: 1} == 1", "1:7 undeclared type `Widget`; expected a map as `{'key': value}`"),
-            ("request.object.a == 1", "1:8 `request` has no member `object`; expected `object` alone"),
-            ("request.userInfo.name == 'a'", "1:17 `request.userInfo` has no member `name`; expected username, uid, groups, extra"),
+            (
+                "Widget{a: 1} == 1",
+                "1:7 undeclared type `Widget`; expected a map as `{'key': value}`",
+            ),
+            (
+                "request.object.a == 1",
+                "1:8 `request` has no member `object`; expected `object` alone",
+            ),
+            (
+                "request.userInfo.name == 'a'",
+                "1:17 `request.userInfo` has no member `name`; expected username, uid, groups, \
+                 extra",
+            ),
             ("1", "1:1 expected a condition, true or false, found a number"),
             ("object.a + 1", "1:1 expected a condition, true or false, found a sum"),
-            ("object.a", "1:1 expected a condition, true or false, found a value of any type; `== true` makes a condition of it"),
-            ("object['a'].b", "1:1 expected a condition, true or false, found a value of any type; `== true` makes a condition of it"),
-            ("request.name", "1:1 expected a condition, true or false, found another member of the request than `dryRun`"),
-            ("authorizer", "1:1 expected a condition, true or false, found a value of `authorizer`"),
+            (
+                "object.a",
+                "1:1 expected a condition, true or false, found a value of any type; `== true` \
+                 makes a condition of it",
+            ),
+            (
+                "object['a'].b",
+                "1:1 expected a condition, true or false, found a value of any type; `== true` \
+                 makes a condition of it",
+            ),
+            (
+                "request.name",
+                "1:1 expected a condition, true or false, found another member of the request than \
+                 `dryRun`",
+            ),
+            (
+                "authorizer",
+                "1:1 expected a condition, true or false, found a value of `authorizer`",
+            ),
             ("string", "1:1 expected a condition, true or false, found a type"),
             ("object.a.map(x, x)", "1:1 expected a condition, true or false, found a list"),
-            ("object.a.indexOf('x')", "1:1 expected a condition, true or false, found the result of `indexOf`"),
-            ("optional.of(true)", "1:1 expected a condition, true or false, found the result of `optional.of`"),
+            (
+                "object.a.indexOf('x')",
+                "1:1 expected a condition, true or false, found the result of `indexOf`",
+            ),
+            (
+                "optional.of(true)",
+                "1:1 expected a condition, true or false, found the result of `optional.of`",
+            ),
             ("object.a ? true : 2", "1:1 expected a condition, true or false, found a number"),
             ("object.a.all(x.y, true)", "1:15 no CEL: argument must be a simple name"),
             ("9223372036854775808 == 1", "1:1 no CEL: invalid int literal"),
         ];
         for (expression, expected) in table {
-            let found = check(expression).map_err(|fault| format!("{}:{} {}", fault.line, fault.column, fault.message));
+            let found = check(expression)
+                .map_err(|fault| format!("{}:{} {}", fault.line, fault.column, fault.message));
             assert_eq!(found, Err(expected.to_owned()), "{expression}");
         }
     }
@@ -355,6 +480,9 @@ mod tests {
     fn reading_the_namespace_is_told_from_a_variable_of_that_name() {
         assert!(reads_namespace("namespaceObject.metadata.name == 'a'"));
         assert!(!reads_namespace("object.a.all(namespaceObject, namespaceObject > 1)"));
-        assert!(!reads_namespace("object.a == 'namespaceObject'") && !reads_namespace("namespaceObject ("));
+        assert!(
+            !reads_namespace("object.a == 'namespaceObject'")
+                && !reads_namespace("namespaceObject (")
+        );
     }
 }

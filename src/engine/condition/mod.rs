@@ -1,8 +1,9 @@
 //! Conditions at load time: CEL expressions (`when`) that decide whether an entry is active.
 //!
-//! The `cel` crate parses and evaluates. It has no type checker and no budget, so around it stands what it lacks: names are
-//! checked (names), the parsed expression is rewritten so that every step that can cost pays from a budget (instrument), and what the
-//! expression reads is noted (reads), so that only that is converted.
+//! The `cel` crate parses and evaluates. It has no type checker and no budget, so around it stands
+//! what it lacks: names are checked (names), the parsed expression is rewritten so that every step
+//! that can cost pays from a budget (instrument), and what the expression reads is noted (reads),
+//! so that only that is converted.
 
 mod budget;
 mod compile;

@@ -1,4 +1,5 @@
-//! The names in an expression, held against those that there are: the library would find them missing only when it evaluates.
+//! The names in an expression, held against those that there are: the library would find them
+//! missing only when it evaluates.
 
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 
@@ -8,7 +9,8 @@ use super::variables::VARIABLES;
 use crate::engine::rule::Pattern;
 
 /// Names of types, for `type(x) == string`.
-const TYPES: [&str; 9] = ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type"];
+const TYPES: [&str; 9] =
+    ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type"];
 
 /// Functions by name, with the numbers of arguments that they take.
 const GLOBAL: [(&str, &[usize]); 9] = [
@@ -51,7 +53,8 @@ pub(crate) struct Misnomer {
     pub(crate) message: String,
 }
 
-/// Collects what is wrong with the names of an expression, and compiles the patterns of `matches` in the order in which they stand.
+/// Collects what is wrong with the names of an expression, and compiles the patterns of `matches`
+/// in the order in which they stand.
 pub(crate) fn check(expression: &IdedExpr) -> Result<Vec<Pattern>, Misnomer> {
     let mut check = Check { bound: Vec::new(), patterns: Vec::new(), misnomers: Vec::new() };
     check.visit(expression);
@@ -77,11 +80,24 @@ impl<'e> Check<'e> {
         match &at.expr {
             Expr::Ident(name) => {
                 let known = name.starts_with('@') || self.bound.contains(&name.as_str());
-                if !known && !VARIABLES.contains(&name.as_str()) && !TYPES.contains(&name.as_str()) {
-                    self.refuse(at, format!("undeclared name `{name}`; expected oldObject, object, oldValue, value or request"));
+                if !known && !VARIABLES.contains(&name.as_str()) && !TYPES.contains(&name.as_str())
+                {
+                    self.refuse(
+                        at,
+                        format!(
+                            "undeclared name `{name}`; expected oldObject, object, \
+                                             oldValue, value or request"
+                        ),
+                    );
                 }
             }
-            Expr::Struct(made) => self.refuse(at, format!("undeclared type `{}`; expected a map as `{{'key': value}}`", made.type_name)),
+            Expr::Struct(made) => self.refuse(
+                at,
+                format!(
+                    "undeclared type `{}`; expected a map as `{{'key': value}}`",
+                    made.type_name
+                ),
+            ),
             Expr::Comprehension(each) => self.comprehension(at, each),
             Expr::Call(call) => {
                 let target = match call.target.as_deref().map(|target| &target.expr) {
@@ -109,7 +125,13 @@ impl<'e> Check<'e> {
     fn comprehension(&mut self, at: &'e IdedExpr, each: &'e cel::common::ast::ComprehensionExpr) {
         for name in [each.iter_var.as_str(), each.accu_var.as_str()] {
             if VARIABLES.contains(&name) || TYPES.contains(&name) || name == "optional" {
-                self.refuse(at, format!("`{name}` is what conditions see; expected another name for the variable of a loop"));
+                self.refuse(
+                    at,
+                    format!(
+                        "`{name}` is what conditions see; expected another name \
+                                         for the variable of a loop"
+                    ),
+                );
             }
         }
         self.visit(&each.iter_range);
@@ -138,7 +160,10 @@ impl<'e> Check<'e> {
             Some((_, counts)) if !counts.contains(&call.args.len()) => {
                 let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
                 let expected = counts.join(" or ");
-                self.refuse(at, format!("`{name}` takes {expected} arguments, found {}", call.args.len()));
+                self.refuse(
+                    at,
+                    format!("`{name}` takes {expected} arguments, found {}", call.args.len()),
+                );
             }
             Some(_) if name == "matches" => self.pattern(call.args.first()),
             Some(_) => {}
@@ -148,16 +173,24 @@ impl<'e> Check<'e> {
     fn pattern(&mut self, pattern: Option<&IdedExpr>) {
         let Some(pattern) = pattern else { return };
         let Expr::Literal(LiteralValue::String(text)) = &pattern.expr else {
-            return self.refuse(pattern, "expected the pattern of `matches` as a text, found an expression".to_owned());
+            return self.refuse(
+                pattern,
+                "expected the pattern of `matches` as a text, found an expression".to_owned(),
+            );
         };
         let translated = match re2::translated(text.inner()) {
             Ok(translated) => translated,
-            Err(reason) => return self.refuse(pattern, format!("expected a regular expression: {reason}")),
+            Err(reason) => {
+                return self.refuse(pattern, format!("expected a regular expression: {reason}"));
+            }
         };
         match Pattern::new(&translated) {
             Ok(pattern) => self.patterns.push(pattern),
             Err(regex::Error::CompiledTooBig(_)) => {
-                self.refuse(pattern, "expected a smaller pattern: matching this one costs too much".to_owned());
+                self.refuse(
+                    pattern,
+                    "expected a smaller pattern: matching this one costs too much".to_owned(),
+                );
             }
             Err(error) => {
                 let error = error.to_string();
@@ -179,16 +212,24 @@ pub(crate) fn of_nothing(at: &IdedExpr) -> Option<String> {
 /// The node of a chain at which it leaves what there is.
 pub(crate) fn first_of_nothing(at: &IdedExpr) -> &IdedExpr {
     let mut operand = None;
-    children(at, &mut |child| operand = operand.or(Some(child).filter(|child| of_nothing(child).is_some())));
+    children(at, &mut |child| {
+        operand = operand.or(Some(child).filter(|child| of_nothing(child).is_some()));
+    });
     operand.map_or(at, first_of_nothing)
 }
 
 fn unknown(name: &str, is_member: bool, arguments: usize) -> String {
     match (name, is_member) {
-        ("all" | "exists" | "exists_one" | "existsOne" | "map" | "filter" | "transformList" | "transformMap", true) => {
+        (
+            "all" | "exists" | "exists_one" | "existsOne" | "map" | "filter" | "transformList"
+            | "transformMap",
+            true,
+        ) => {
             format!("`{name}` with {arguments} arguments is not supported: loops have one variable")
         }
-        ("matches", false) => "unknown function `matches`; expected it on a text, as `x.matches('…')`".to_owned(),
+        ("matches", false) => {
+            "unknown function `matches`; expected it on a text, as `x.matches('…')`".to_owned()
+        }
         _ if GLOBAL.iter().any(|(known, _)| *known == name) && is_member => {
             format!("unknown function `{name}` on a value; expected it as `{name}(x)`")
         }

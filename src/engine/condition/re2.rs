@@ -1,30 +1,36 @@
-//! Regular expressions as Kubernetes' CEL has them: RE2, in which `\d`, `\s`, `\w` and `\b` know ASCII alone.
+//! Regular expressions as Kubernetes' CEL has them: RE2, in which `\d`, `\s`, `\w` and `\b` know
+//! ASCII alone.
 //!
-//! The `regex` library knows a language that is nearly the same, so a pattern is read by the library's own parser, what means something else
-//! there is written otherwise, and what RE2 does not know is refused: a rule must not say more here than where it is exported to.
+//! The `regex` library knows a language that is nearly the same, so a pattern is read by the
+//! library's own parser, what means something else there is written otherwise, and what RE2 does
+//! not know is refused: a rule must not say more here than where it is exported to.
 
 use std::convert::Infallible;
 
 use regex_syntax::ast::{
-    AssertionKind, Ast, ClassPerl, ClassPerlKind, ClassSetBinaryOp, ClassSetItem, ClassUnicode, ClassUnicodeKind, Flag, Flags,
-    FlagsItemKind, Group, GroupKind, HexLiteralKind, Literal, LiteralKind, Repetition, RepetitionKind, RepetitionRange, Span, Visitor,
-    parse::Parser, visit,
+    AssertionKind, Ast, ClassPerl, ClassPerlKind, ClassSetBinaryOp, ClassSetItem, ClassUnicode,
+    ClassUnicodeKind, Flag, Flags, FlagsItemKind, Group, GroupKind, HexLiteralKind, Literal,
+    LiteralKind, Repetition, RepetitionKind, RepetitionRange, Span, Visitor, parse::Parser, visit,
 };
 
 /// How often RE2 repeats at most, repetitions in repetitions counted together.
 const MOST: u32 = 1000;
 
-/// The general categories that both know by these names. (`C` is another set in each: what is not assigned.)
+/// The general categories that both know by these names. (`C` is another set in each: what is not
+/// assigned.)
 const CATEGORIES: [&str; 33] = [
-    "L", "Ll", "Lm", "Lo", "Lt", "Lu", "M", "Mc", "Me", "Mn", "N", "Nd", "Nl", "No", "P", "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S",
-    "Sc", "Sk", "Sm", "So", "Z", "Zl", "Zp", "Zs", "Cc", "Cf",
+    "L", "Ll", "Lm", "Lo", "Lt", "Lu", "M", "Mc", "Me", "Mn", "N", "Nd", "Nl", "No", "P", "Pc",
+    "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S", "Sc", "Sk", "Sm", "So", "Z", "Zl", "Zp", "Zs", "Cc",
+    "Cf",
 ];
 
 /// The pattern in the words of the library, or what RE2 does not know in it.
 pub(crate) fn translated(pattern: &str) -> Result<String, String> {
     let ast = Parser::new().parse(pattern).map_err(|error| error.kind().to_string())?;
-    let Ok(Translation { replaced, strange, .. }) =
-        visit(&ast, Translation { pattern, replaced: Vec::new(), strange: None, repeated: Vec::new() });
+    let Ok(Translation { replaced, strange, .. }) = visit(
+        &ast,
+        Translation { pattern, replaced: Vec::new(), strange: None, repeated: Vec::new() },
+    );
     if let Some(strange) = strange {
         return Err(format!("{strange} is not of RE2, which Kubernetes has"));
     }
@@ -58,7 +64,10 @@ impl Visitor for Translation<'_> {
             Ast::Flags(set) => self.flags(&set.flags),
             Ast::Literal(literal) => self.literal(literal),
             Ast::Assertion(assertion) => match assertion.kind {
-                AssertionKind::StartLine | AssertionKind::EndLine | AssertionKind::StartText | AssertionKind::EndText => {}
+                AssertionKind::StartLine
+                | AssertionKind::EndLine
+                | AssertionKind::StartText
+                | AssertionKind::EndText => {}
                 AssertionKind::WordBoundary => self.replaced.push((assertion.span, r"(?-u:\b)")),
                 _ => self.refuse(&assertion.span),
             },
@@ -66,7 +75,11 @@ impl Visitor for Translation<'_> {
             Ast::ClassPerl(class) => self.perl(class),
             Ast::Repetition(repetition) => self.repetition(repetition),
             Ast::Group(group) => self.group(group),
-            Ast::Empty(_) | Ast::Dot(_) | Ast::ClassBracketed(_) | Ast::Alternation(_) | Ast::Concat(_) => {}
+            Ast::Empty(_)
+            | Ast::Dot(_)
+            | Ast::ClassBracketed(_)
+            | Ast::Alternation(_)
+            | Ast::Concat(_) => {}
         }
         Ok(())
     }
@@ -94,7 +107,10 @@ impl Visitor for Translation<'_> {
         Ok(())
     }
 
-    fn visit_class_set_binary_op_pre(&mut self, operation: &ClassSetBinaryOp) -> Result<(), Infallible> {
+    fn visit_class_set_binary_op_pre(
+        &mut self,
+        operation: &ClassSetBinaryOp,
+    ) -> Result<(), Infallible> {
         self.refuse(&operation.span);
         Ok(())
     }
@@ -108,7 +124,10 @@ impl Translation<'_> {
 
     fn flags(&mut self, flags: &Flags) {
         for item in &flags.items {
-            if matches!(item.kind, FlagsItemKind::Flag(Flag::Unicode | Flag::CRLF | Flag::IgnoreWhitespace)) {
+            if matches!(
+                item.kind,
+                FlagsItemKind::Flag(Flag::Unicode | Flag::CRLF | Flag::IgnoreWhitespace)
+            ) {
                 self.refuse(&flags.span);
             }
         }
@@ -124,7 +143,9 @@ impl Translation<'_> {
 
     fn unicode(&mut self, class: &ClassUnicode) {
         let is_known = match &class.kind {
-            ClassUnicodeKind::OneLetter(letter) => CATEGORIES.contains(&letter.to_string().as_str()),
+            ClassUnicodeKind::OneLetter(letter) => {
+                CATEGORIES.contains(&letter.to_string().as_str())
+            }
             ClassUnicodeKind::Named(name) => CATEGORIES.contains(&name.as_str()),
             ClassUnicodeKind::NamedValue { .. } => false,
         };
@@ -154,7 +175,9 @@ impl Translation<'_> {
         }
         let times = match &repetition.op.kind {
             RepetitionKind::Range(
-                RepetitionRange::Exactly(times) | RepetitionRange::AtLeast(times) | RepetitionRange::Bounded(_, times),
+                RepetitionRange::Exactly(times)
+                | RepetitionRange::AtLeast(times)
+                | RepetitionRange::Bounded(_, times),
             ) => *times,
             RepetitionKind::ZeroOrOne | RepetitionKind::ZeroOrMore | RepetitionKind::OneOrMore => 1,
         };
@@ -255,7 +278,11 @@ mod tests {
             (r"(?P<a.b>x)", "`a.b`"),
         ];
         for (pattern, strange) in table {
-            assert_eq!(translated(pattern), Err(format!("{strange} is not of RE2, which Kubernetes has")), "{pattern}");
+            assert_eq!(
+                translated(pattern),
+                Err(format!("{strange} is not of RE2, which Kubernetes has")),
+                "{pattern}"
+            );
         }
         for pattern in ["(", "[", "*a", "a{,3}", "a{2,1}", r"\Qa", "(?=a)", r"\1"] {
             assert!(translated(pattern).is_err(), "{pattern}");

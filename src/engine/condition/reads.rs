@@ -1,4 +1,5 @@
-//! What an expression reads of its variables: only that is converted, and lint compares it with what the rule lets change.
+//! What an expression reads of its variables: only that is converted, and lint compares it with
+//! what the rule lets change.
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
@@ -9,13 +10,18 @@ impl Read {
     /// What it expects of the request although no request has it, in words.
     pub(crate) fn of_nothing(&self) -> Option<String> {
         let (name, rest) = self.members.split_first().filter(|_| self.variable == "request")?;
-        let no_member =
-            |of: &str, name: &str, expected: Vec<&str>| format!("`{of}` has no member `{name}`; expected {}", expected.join(", "));
+        let no_member = |of: &str, name: &str, expected: Vec<&str>| {
+            format!("`{of}` has no member `{name}`; expected {}", expected.join(", "))
+        };
         match SEEN_BY_CONDITIONS.iter().find(|(seen, _)| seen == name) {
             None if matches!(name.as_str(), "object" | "oldObject") => {
                 Some(format!("`request` has no member `{name}`; expected `{name}` alone"))
             }
-            None => Some(no_member("request", name, SEEN_BY_CONDITIONS.iter().map(|(seen, _)| *seen).collect())),
+            None => Some(no_member(
+                "request",
+                name,
+                SEEN_BY_CONDITIONS.iter().map(|(seen, _)| *seen).collect(),
+            )),
             Some((_, [])) => None,
             Some((_, members)) => {
                 let member = rest.first().filter(|member| !members.contains(&member.as_str()))?;
@@ -27,9 +33,11 @@ impl Read {
 
 impl Reads {
     fn note(&mut self, chain: &Chain, whole: bool) {
-        let end = chain.members.iter().fold(self.members.entry(chain.variable.to_owned()).or_default(), |reads, member| {
-            reads.members.entry(member.clone()).or_default()
-        });
+        let end =
+            chain.members.iter().fold(
+                self.members.entry(chain.variable.to_owned()).or_default(),
+                |reads, member| reads.members.entry(member.clone()).or_default(),
+            );
         end.whole |= whole;
     }
 }
@@ -54,7 +62,12 @@ impl Chain {
                 return Some(Self { variable, members: Vec::new() });
             }
             Expr::Select(select) if !select.test => (select.operand.as_ref(), select.field.clone()),
-            Expr::Call(call) if matches!(call.func_name.as_str(), operators::INDEX | operators::OPT_INDEX | operators::OPT_SELECT) => {
+            Expr::Call(call)
+                if matches!(
+                    call.func_name.as_str(),
+                    operators::INDEX | operators::OPT_INDEX | operators::OPT_SELECT
+                ) =>
+            {
                 let [operand, member] = call.args.as_slice() else { return None };
                 let Expr::Literal(LiteralValue::String(member)) = &member.expr else { return None };
                 (operand, member.inner().to_owned())
@@ -67,7 +80,8 @@ impl Chain {
     }
 }
 
-/// What an expression reads of its variables, as a tree and as chains. No variable is shadowed (names sees to that).
+/// What an expression reads of its variables, as a tree and as chains. No variable is shadowed
+/// (names sees to that).
 pub(crate) fn of(expression: &IdedExpr) -> (Reads, Vec<Read>) {
     let (mut reads, mut chains) = (Reads::default(), Vec::new());
     collect(expression, &mut |chain, whole| {
@@ -112,7 +126,9 @@ pub(crate) fn children<'e>(expression: &'e IdedExpr, visit: &mut dyn FnMut(&'e I
         Expr::Map(map) => map.entries.iter().for_each(|entry| of_entry(&entry.expr, visit)),
         Expr::Struct(made) => made.entries.iter().for_each(|entry| of_entry(&entry.expr, visit)),
         Expr::Comprehension(each) => {
-            [&each.iter_range, &each.accu_init, &each.loop_cond, &each.loop_step, &each.result].into_iter().for_each(visit);
+            [&each.iter_range, &each.accu_init, &each.loop_cond, &each.loop_step, &each.result]
+                .into_iter()
+                .for_each(visit);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! A copy of an object in which tokens stand for the values that nobody may read.
 //!
-//! The text is copied token by token: numbers stay as they are spelled, and no nesting is too deep. Leaves are masked, so
-//! containers, keys and `null` stay. Equal values get equal tokens and different values different ones, all over a review.
+//! The text is copied token by token: numbers stay as they are spelled, and no nesting is too deep.
+//! Leaves are masked, so containers, keys and `null` stay. Equal values get equal tokens and
+//! different values different ones, all over a review.
 
 use std::collections::HashMap;
 
@@ -68,10 +69,15 @@ impl<'s> Mask<'s> {
                 (None, None) => self.root(token),
                 (None, Some(list)) if list.is_list => {
                     out.element()?;
-                    Spot { place: self.secrets.any_element(&list.place), at: below(list.at), is_list: false }
+                    Spot {
+                        place: self.secrets.any_element(&list.place),
+                        at: below(list.at),
+                        is_list: false,
+                    }
                 }
                 (None, Some(object)) => {
-                    let key = serde_json::from_str::<String>(token).unwrap_or_else(|_| token.to_owned());
+                    let key =
+                        serde_json::from_str::<String>(token).unwrap_or_else(|_| token.to_owned());
                     if self.is_dropped(object.at, &key) {
                         tokens.skip_value();
                     } else {
@@ -86,7 +92,9 @@ impl<'s> Mask<'s> {
                     out.open(token)?;
                     around.push(Spot { is_list: token == "[", ..spot });
                 }
-                leaf if spot.place.is_hidden() && leaf != "null" => out.scalar(&self.token(leaf, spot.at))?,
+                leaf if spot.place.is_hidden() && leaf != "null" => {
+                    out.scalar(&self.token(leaf, spot.at))?;
+                }
                 leaf => out.scalar(leaf)?,
             }
         }
@@ -95,7 +103,11 @@ impl<'s> Mask<'s> {
 
     fn root(&self, token: &str) -> Spot {
         // No path leads into what is no object.
-        let place = if token == "{" || self.secrets.are_none() { self.secrets.root() } else { Secrets::everything().root() };
+        let place = if token == "{" || self.secrets.are_none() {
+            self.secrets.root()
+        } else {
+            Secrets::everything().root()
+        };
         Spot { place, at: At::Root, is_list: false }
     }
 
@@ -118,7 +130,11 @@ impl<'s> Mask<'s> {
         let next = self.tokens.len() + 1;
         let number = *self.tokens.entry(by_value(leaf)).or_insert(next);
         let token = format!("masked-{number}");
-        if at == At::Data { format!("\"{}\"", base64(token.as_bytes())) } else { format!("\"{token}\"") }
+        if at == At::Data {
+            format!("\"{}\"", base64(token.as_bytes()))
+        } else {
+            format!("\"{token}\"")
+        }
     }
 }
 
@@ -128,7 +144,8 @@ fn below(at: At) -> At {
 
 /// The leaf in the one spelling that equal leaves share.
 fn by_value(leaf: &str) -> String {
-    serde_json::from_str::<Value>(leaf).map_or_else(|_| leaf.to_owned(), |value| scalar(&value).to_string())
+    serde_json::from_str::<Value>(leaf)
+        .map_or_else(|_| leaf.to_owned(), |value| scalar(&value).to_string())
 }
 
 /// RFC 4648 section 4.
@@ -136,9 +153,12 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let bits = (0..3).fold(0usize, |bits, place| bits << 8 | usize::from(chunk.get(place).copied().unwrap_or(0)));
+        let bits = (0..3).fold(0usize, |bits, place| {
+            bits << 8 | usize::from(chunk.get(place).copied().unwrap_or(0))
+        });
         for place in 0..4 {
-            let digit = ALPHABET.get(bits >> (18 - 6 * place) & 63).filter(|_| place <= chunk.len());
+            let digit =
+                ALPHABET.get(bits >> (18 - 6 * place) & 63).filter(|_| place <= chunk.len());
             text.push(digit.map_or('=', |digit| char::from(*digit)));
         }
     }

@@ -1,4 +1,5 @@
-//! A review as a case that `fieldward test` runs: what nobody may read is masked, and the verdict expected is that on the masked review.
+//! A review as a case that `fieldward test` runs: what nobody may read is masked, and the verdict
+//! expected is that on the masked review.
 
 mod indented;
 mod mask;
@@ -20,7 +21,8 @@ use mask::{Kind, Mask};
 /// A review as a case file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recording {
-    /// The case's name: decision, kind and [`Recording::id`], as in `deny-job-3f9a0c12ab45`; nothing but `a-z`, `0-9` and `-`.
+    /// The case's name: decision, kind and [`Recording::id`], as in `deny-job-3f9a0c12ab45`;
+    /// nothing but `a-z`, `0-9` and `-`.
     pub name: String,
     /// What tells reviews apart: 12 hexadecimal digits of the SHA-256 of their uid.
     pub id: String,
@@ -70,13 +72,15 @@ const REQUEST: [&str; 15] = [
     "userInfo",
 ];
 
-/// Those of its requester: `extra` is not among them, since no rule reads it and it may name credentials.
+/// Those of its requester: `extra` is not among them, since no rule reads it and it may name
+/// credentials.
 const USER: [&str; 3] = ["groups", "uid", "username"];
 
 /// The longest part of a name that the kind is.
 const LONGEST_KIND: usize = 40;
 
-/// Writes a request body down as a case of at most `most` bytes that holds under the whole rule set, of which `rules` may be one rule.
+/// Writes a request body down as a case of at most `most` bytes that holds under the whole rule
+/// set, of which `rules` may be one rule.
 ///
 /// # Errors
 /// Why it is not to be recorded.
@@ -90,7 +94,11 @@ pub fn record(rules: &RuleSet, body: &[u8], most: usize) -> Result<Recording, Un
     if !agree(&before, &after) {
         return Err(Unrecorded::ChangedByMasking);
     }
-    let id: String = Sha256::digest(review.uid.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let id: String = Sha256::digest(review.uid.as_bytes())
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let name = format!("{}-{}-{id}", decision(&after), kind(&review));
     let code = after.error_code().filter(|_| !allowed).map(u64::from);
     let expect = Expect { allowed, fields: after.fields().to_vec(), message: None, code };
@@ -98,7 +106,11 @@ pub fn record(rules: &RuleSet, body: &[u8], most: usize) -> Result<Recording, Un
     let review = RawValue::from_string(masked).map_err(|_| Unrecorded::NoVerdict)?;
     let case = CaseDocument::from(Case { name: name.clone(), expect, review });
     let document = serde_json::to_string_pretty(&case).map_err(|_| Unrecorded::NoVerdict)? + "\n";
-    if document.len() > most { Err(Unrecorded::TooLarge) } else { Ok(Recording { name, id, document }) }
+    if document.len() > most {
+        Err(Unrecorded::TooLarge)
+    } else {
+        Ok(Recording { name, id, document })
+    }
 }
 
 /// Whether two verdicts say the same, if not of the same values.
@@ -109,21 +121,30 @@ fn agree(before: &Reply, after: &Reply) -> bool {
 
 fn decision(reply: &Reply) -> &'static str {
     let by_rules = reply.rules().iter().map(|outcome| outcome.decision).max();
-    by_rules.unwrap_or(if reply.allowed() == Some(true) { Decision::Allow } else { Decision::Deny }).as_str()
+    by_rules
+        .unwrap_or(if reply.allowed() == Some(true) { Decision::Allow } else { Decision::Deny })
+        .as_str()
 }
 
 fn kind(review: &Review<'_>) -> String {
-    let kind: String =
-        review.kind().chars().filter(char::is_ascii_alphanumeric).take(LONGEST_KIND).map(|letter| letter.to_ascii_lowercase()).collect();
+    let kind: String = review
+        .kind()
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(LONGEST_KIND)
+        .map(|letter| letter.to_ascii_lowercase())
+        .collect();
     if kind.is_empty() { "object".to_owned() } else { kind }
 }
 
-/// What is masked in the objects of a review: what the rules that speak of it say, and everything where none does.
+/// What is masked in the objects of a review: what the rules that speak of it say, and everything
+/// where none does.
 fn secrets(rules: &RuleSet, review: &Review<'_>) -> Secrets {
     let Some(target) = review.target() else { return Secrets::everything() };
     // A subresource may carry the object itself, though no rule names it.
     let resource = Target { subresource: "", ..target.clone() };
-    let mut speaking = rules.matching_in_whole(&target).chain(rules.matching_in_whole(&resource)).peekable();
+    let mut speaking =
+        rules.matching_in_whole(&target).chain(rules.matching_in_whole(&resource)).peekable();
     if speaking.peek().is_none() {
         return Secrets::everything();
     }
@@ -132,9 +153,15 @@ fn secrets(rules: &RuleSet, review: &Review<'_>) -> Secrets {
 }
 
 /// The review as it may be kept, indented as a member of a case.
-fn masked(rules: &RuleSet, review: &Review<'_>, body: &[u8], most: usize) -> Result<String, Unrecorded> {
+fn masked(
+    rules: &RuleSet,
+    review: &Review<'_>,
+    body: &[u8],
+    most: usize,
+) -> Result<String, Unrecorded> {
     let secrets = secrets(rules, review);
-    let (nothing, kind) = (Secrets::default(), if review.is_secret() { Kind::Secret } else { Kind::Other });
+    let (nothing, kind) =
+        (Secrets::default(), if review.is_secret() { Kind::Secret } else { Kind::Other });
     let (mut objects, mut rest) = (Mask::new(&secrets, kind), Mask::new(&nothing, Kind::Other));
     let mut out = Indented::new(1, most);
     let top: Fields<'_> = serde_json::from_slice(body).map_err(|_| Unrecorded::NoVerdict)?;

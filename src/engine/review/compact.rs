@@ -44,7 +44,10 @@ impl<'t> Compact<'_, 't> {
         if !old.is_object() || !new.is_object() {
             return None;
         }
-        let places = rules.iter().map(|rule| Place { tree: &rule.tree, reached: Tree::<Mark>::root() }).collect();
+        let places = rules
+            .iter()
+            .map(|rule| Place { tree: &rule.tree, reached: Tree::<Mark>::root() })
+            .collect();
         self.container((old, new), &At { places, depth: 0, of_element: false })
     }
 
@@ -90,7 +93,8 @@ impl<'t> Compact<'_, 't> {
 
     /// The members of two objects by name; none if a name is escaped or repeated.
     fn members(&self, (old, new): Both<Node<'t>>) -> Option<Vec<(&'t str, Sides<'t>)>> {
-        let (old, new): (Vec<_>, Vec<_>) = (self.spans.members(old).collect(), self.spans.members(new).collect());
+        let (old, new): (Vec<_>, Vec<_>) =
+            (self.spans.members(old).collect(), self.spans.members(new).collect());
         if old.iter().chain(&new).any(|(name, _)| name.contains('\\')) {
             return None;
         }
@@ -98,7 +102,12 @@ impl<'t> Compact<'_, 't> {
             && old.len() == new.len()
             && old.is_sorted_by(|one, two| one.0 < two.0)
         {
-            return Some(old.into_iter().zip(new).map(|((name, old), (_, new))| (name, (Some(old), Some(new)))).collect());
+            return Some(
+                old.into_iter()
+                    .zip(new)
+                    .map(|((name, old), (_, new))| (name, (Some(old), Some(new))))
+                    .collect(),
+            );
         }
         let mut pairs: BTreeMap<&str, Sides<'t>> = BTreeMap::new();
         for (name, node) in old {
@@ -115,7 +124,10 @@ impl<'t> Compact<'_, 't> {
     }
 
     /// A member that both objects have, if it is needed.
-    #[expect(clippy::option_option, reason = "the outer one says whether the text is left to the plain path")]
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one says whether the text is left to the plain path"
+    )]
     fn member(&self, both: Both<Node<'t>>, at: &At<'_>, name: &str) -> Option<Option<Both<Value>>> {
         if !both.0.is_container() || !both.1.is_container() {
             return whole(both).map(Some);
@@ -126,7 +138,11 @@ impl<'t> Compact<'_, 't> {
             return Some(None);
         }
         // Labels may be judged beside the tree, too.
-        let value = if at.depth == 1 && name == "labels" { whole(both) } else { self.container(both, &below) };
+        let value = if at.depth == 1 && name == "labels" {
+            whole(both)
+        } else {
+            self.container(both, &below)
+        };
         value.map(Some)
     }
 
@@ -152,14 +168,17 @@ impl<'t> Compact<'_, 't> {
 
     /// Two lists whose elements pair by a member.
     fn keyed(&self, both: Both<Node<'t>>, at: &At<'_>, key: &str) -> Option<Both<Value>> {
-        let (olds, news): (Vec<_>, Vec<_>) = (self.spans.elements(both.0).collect(), self.spans.elements(both.1).collect());
-        let old_names: Option<Vec<&str>> = olds.iter().map(|element| self.key_of(*element, key)).collect();
+        let (olds, news): (Vec<_>, Vec<_>) =
+            (self.spans.elements(both.0).collect(), self.spans.elements(both.1).collect());
+        let old_names: Option<Vec<&str>> =
+            olds.iter().map(|element| self.key_of(*element, key)).collect();
         let Some(old_names) = old_names else { return whole(both) };
         // What is equal to the letter has the same key.
-        let name = |(index, element): (usize, &Node<'t>)| match (olds.get(index), old_names.get(index)) {
-            (Some(old), Some(name)) if old.text == element.text => Some(*name),
-            _ => self.key_of(*element, key),
-        };
+        let name =
+            |(index, element): (usize, &Node<'t>)| match (olds.get(index), old_names.get(index)) {
+                (Some(old), Some(name)) if old.text == element.text => Some(*name),
+                _ => self.key_of(*element, key),
+            };
         let new_names: Option<Vec<&str>> = news.iter().enumerate().map(name).collect();
         let Some(new_names) = new_names else { return whole(both) };
         let Some(pairs) = in_order(&old_names, &new_names) else { return whole(both) };
@@ -167,9 +186,14 @@ impl<'t> Compact<'_, 't> {
         for pair in pairs {
             match pair {
                 (Some(one), Some(two)) => {
-                    let ((Some(one), Some(two)), Some(name)) = ((olds.get(one), news.get(two)), old_names.get(one)) else { return None };
+                    let ((Some(one), Some(two)), Some(name)) =
+                        ((olds.get(one), news.get(two)), old_names.get(one))
+                    else {
+                        return None;
+                    };
                     if one.text != two.text {
-                        let below = at.element(|place| place.tree.keyed_element(&place.reached, key, name));
+                        let below =
+                            at.element(|place| place.tree.keyed_element(&place.reached, key, name));
                         let (one, two) = self.element((*one, *two), &below)?;
                         old.push(one);
                         new.push(two);
@@ -213,7 +237,11 @@ impl<'t> Compact<'_, 't> {
 
 impl<'r> At<'r> {
     fn below(&self, depth: usize, reached: impl Fn(&Place<'r>) -> Reached) -> Self {
-        let places = self.places.iter().map(|place| Place { tree: place.tree, reached: reached(place) }).collect();
+        let places = self
+            .places
+            .iter()
+            .map(|place| Place { tree: place.tree, reached: reached(place) })
+            .collect();
         Self { places, depth, of_element: false }
     }
 
@@ -243,17 +271,24 @@ impl Place<'_> {
     /// Whether a value here is judged by more than its parts.
     fn is_whole(&self) -> bool {
         let declared = self.declared();
-        declared.may_be_left_out() || declared.is_set() || self.tree.marks(&self.reached).any(|mark| matches!(mark, Mark::Finalizers))
+        declared.may_be_left_out()
+            || declared.is_set()
+            || self.tree.marks(&self.reached).any(|mark| matches!(mark, Mark::Finalizers))
     }
 }
 
-/// The elements of two lists by name, in an order that is that of both; none if there is none, or if a name is repeated.
+/// The elements of two lists by name, in an order that is that of both; none if there is none, or
+/// if a name is repeated.
 fn in_order(old: &[&str], new: &[&str]) -> Option<Vec<Both<Option<usize>>>> {
     if old == new {
         let mut seen = HashSet::with_capacity(old.len());
-        return old.iter().all(|name| seen.insert(name)).then(|| (0..old.len()).map(|index| (Some(index), Some(index))).collect());
+        return old
+            .iter()
+            .all(|name| seen.insert(name))
+            .then(|| (0..old.len()).map(|index| (Some(index), Some(index))).collect());
     }
-    let numbered: HashMap<&str, usize> = new.iter().enumerate().map(|(index, name)| (*name, index)).collect();
+    let numbered: HashMap<&str, usize> =
+        new.iter().enumerate().map(|(index, name)| (*name, index)).collect();
     if numbered.len() < new.len() || old.iter().collect::<HashSet<_>>().len() < old.len() {
         return None;
     }
@@ -286,7 +321,10 @@ fn whole((one, two): Both<Node<'_>>) -> Option<Both<Value>> {
 }
 
 /// What one side only has, if it has.
-#[expect(clippy::option_option, reason = "the outer one says whether the text is left to the plain path")]
+#[expect(
+    clippy::option_option,
+    reason = "the outer one says whether the text is left to the plain path"
+)]
 fn alone(node: Option<Node<'_>>) -> Option<Option<Value>> {
     node.map_or(Some(None), |node| value(node).map(Some))
 }

@@ -1,7 +1,8 @@
-//! The wire: an AdmissionReview as the API server sends it. Types of our own over raw JSON, since kube's re-type metadata.
+//! The wire: an AdmissionReview as the API server sends it. Types of our own over raw JSON, since
+//! kube's re-type metadata.
 //!
-//! The envelope is read without looking into the two objects, so the uid is known even when an object cannot be judged.
-//! Of a repeated key the last one counts, everywhere.
+//! The envelope is read without looking into the two objects, so the uid is known even when an
+//! object cannot be judged. Of a repeated key the last one counts, everywhere.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -17,7 +18,8 @@ use super::unjudgeable::{API_VERSION, DEEPEST, NotAReview, Unjudgeable};
 use crate::engine::condition::SEEN_BY_CONDITIONS;
 use crate::engine::rule::{Rule, Target, cut, escape_control};
 
-/// Stack that one level of nesting may take, over parsing, walking and dropping, in an unoptimised build.
+/// Stack that one level of nesting may take, over parsing, walking and dropping, in an unoptimised
+/// build.
 const STACK_PER_LEVEL: usize = 12 * 1024;
 
 /// Levels that any thread's stack bears.
@@ -81,7 +83,8 @@ impl<'a> Review<'a> {
         let (top, request, objects) = if let Some(read) = read {
             (read.top, read.request, Some(read.objects))
         } else {
-            let top: Fields<'a> = serde_json::from_slice(body).map_err(|error| NotAReview::Json(json_error(&error)))?;
+            let top: Fields<'a> = serde_json::from_slice(body)
+                .map_err(|error| NotAReview::Json(json_error(&error)))?;
             let request = top.members("request");
             (top, request, None)
         };
@@ -118,12 +121,17 @@ impl<'a> Review<'a> {
         })
     }
 
-    /// The request as conditions see it: without the two objects, and what ValidatingAdmissionPolicy leaves out too. None if it nests
-    /// deeper than any request of an API server.
+    /// The request as conditions see it: without the two objects, and what
+    /// ValidatingAdmissionPolicy leaves out too. None if it nests deeper than any request of an API
+    /// server.
     pub(crate) fn request_value(&self) -> Option<Value> {
-        let parts = self.request.iter().filter(|(name, _)| SEEN_BY_CONDITIONS.iter().any(|(seen, _)| seen == name));
-        let parts: Option<serde_json::Map<String, Value>> =
-            parts.map(|(name, raw)| Some((name.to_owned(), serde_json::from_str(raw).ok()?))).collect();
+        let parts = self
+            .request
+            .iter()
+            .filter(|(name, _)| SEEN_BY_CONDITIONS.iter().any(|(seen, _)| seen == name));
+        let parts: Option<serde_json::Map<String, Value>> = parts
+            .map(|(name, raw)| Some((name.to_owned(), serde_json::from_str(raw).ok()?)))
+            .collect();
         parts.map(Value::Object)
     }
 
@@ -134,7 +142,11 @@ impl<'a> Review<'a> {
 
     /// The text of `metadata.managedFields` of the old object.
     pub(crate) fn managed_fields(&self) -> Option<&'a str> {
-        if let Some(found) = self.objects.as_ref().and_then(|objects| objects.old_text(&["metadata", "managedFields"])) {
+        if let Some(found) = self
+            .objects
+            .as_ref()
+            .and_then(|objects| objects.old_text(&["metadata", "managedFields"]))
+        {
             return found;
         }
         let object: Fields<'a> = serde_json::from_str(self.old_object?).ok()?;
@@ -147,7 +159,8 @@ impl<'a> Review<'a> {
         (self.object, self.old_object)
     }
 
-    /// What the review is about, converted for the registration; never what the requester's own version was.
+    /// What the review is about, converted for the registration; never what the requester's own
+    /// version was.
     pub(crate) fn target(&self) -> Option<Target<'_>> {
         let (kind, resource) = (self.kind.as_ref()?, self.resource.as_ref()?);
         Some(Target {
@@ -172,7 +185,8 @@ impl<'a> Review<'a> {
         self.group().is_empty() && self.kind() == "Secret"
     }
 
-    /// Parses both objects, as far as the rules may ask for them, and hands them to `judge`, on a stack that their nesting cannot exhaust.
+    /// Parses both objects, as far as the rules may ask for them, and hands them to `judge`, on a
+    /// stack that their nesting cannot exhaust.
     pub(crate) fn with_objects<T>(
         &self,
         rules: &[&Rule],
@@ -199,14 +213,19 @@ impl<'a> Kind<'a> {
 impl<'a> Resource<'a> {
     fn parse(request: &Fields<'a>) -> Option<Self> {
         let fields = request.members("resource")?;
-        Some(Self { group: text(&fields, "group")?, version: text(&fields, "version")?, plural: text(&fields, "resource")? })
+        Some(Self {
+            group: text(&fields, "group")?,
+            version: text(&fields, "version")?,
+            plural: text(&fields, "resource")?,
+        })
     }
 }
 
 fn parse(json: &str, what: &'static str) -> Result<Value, Unjudgeable> {
     let mut reader = serde_json::Deserializer::from_str(json);
     reader.disable_recursion_limit();
-    let value = Value::deserialize(&mut reader).map_err(|error| Unjudgeable::Content(what, json_error(&error)))?;
+    let value = Value::deserialize(&mut reader)
+        .map_err(|error| Unjudgeable::Content(what, json_error(&error)))?;
     if value.is_object() { Ok(value) } else { Err(Unjudgeable::NoObject(what)) }
 }
 
@@ -258,8 +277,10 @@ pub(crate) fn uid_in_prefix(prefix: &[u8]) -> Option<String> {
         // A cut may go through a character.
         Err(error) => std::str::from_utf8(prefix.get(..error.valid_up_to())?).ok()?,
     };
-    // The text ends in the middle, so the result is an error as a rule; what was met before is what counts.
-    let _ = Seek { at: "request", then: Some("uid"), found: &found }.deserialize(&mut serde_json::Deserializer::from_str(text));
+    // The text ends in the middle, so the result is an error as a rule; what was met before is what
+    // counts.
+    let _ = Seek { at: "request", then: Some("uid"), found: &found }
+        .deserialize(&mut serde_json::Deserializer::from_str(text));
     found.into_inner().filter(|uid: &String| !uid.is_empty())
 }
 
@@ -291,7 +312,9 @@ impl<'de> Visitor<'de> for Seek<'_> {
                 _ if key != self.at => {
                     map.next_value::<IgnoredAny>()?;
                 }
-                Some(then) => map.next_value_seed(Seek { at: then, then: None, found: self.found })?,
+                Some(then) => {
+                    map.next_value_seed(Seek { at: then, then: None, found: self.found })?;
+                }
                 None => *self.found.borrow_mut() = Some(map.next_value::<String>()?),
             }
         }
@@ -306,7 +329,8 @@ mod tests {
     #[test]
     fn of_a_repeated_key_the_last_one_counts() {
         let body = br#"{"apiVersion":"x","request":1,"apiVersion":"admission.k8s.io/v1","request":{"uid":"a","operation":"CREATE","uid":"b","operation":"UPDATE"}}"#;
-        let review = Review::parse(body, ReadMode::Plain).map(|review| (review.uid, review.operation));
+        let review =
+            Review::parse(body, ReadMode::Plain).map(|review| (review.uid, review.operation));
         assert_eq!(review, Ok(("b".into(), Operation::Update)));
     }
 

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The members of an object, unread. A derived struct would refuse a repeated key; of these the last one stays.
+/// The members of an object, unread. A derived struct would refuse a repeated key; of these the
+/// last one stays.
 #[derive(Debug, Default)]
 pub(crate) struct Fields<'a>(Vec<(Cow<'a, str>, &'a str)>);
 

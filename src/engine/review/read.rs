@@ -1,4 +1,5 @@
-//! A review read in one pass: its members unread, as the plain path has them, and where the containers of both objects are.
+//! A review read in one pass: its members unread, as the plain path has them, and where the
+//! containers of both objects are.
 
 use serde_json::Value;
 
@@ -73,12 +74,17 @@ impl<'t> Read<'t> {
 
 impl<'t> Objects<'t> {
     /// The text that the old object has at these members; none inside if it has nothing there.
-    #[expect(clippy::option_option, reason = "the outer one says whether the text is left to the plain path")]
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one says whether the text is left to the plain path"
+    )]
     pub(crate) fn old_text(&self, path: &[&str]) -> Option<Option<&'t str>> {
         let mut at = self.old;
         for step in path {
             let mut next = None;
-            for (name, node) in at.into_iter().filter(Node::is_object).flat_map(|object| self.spans.members(object)) {
+            for (name, node) in
+                at.into_iter().filter(Node::is_object).flat_map(|object| self.spans.members(object))
+            {
                 if ordinary(name)? == *step {
                     next = Some(node);
                 }
@@ -88,7 +94,8 @@ impl<'t> Objects<'t> {
         Some(at.map(|node| node.text))
     }
 
-    /// The old and the new object without what the verdict of these rules cannot depend on; none if they are best read whole.
+    /// The old and the new object without what the verdict of these rules cannot depend on; none if
+    /// they are best read whole.
     pub(crate) fn compact(&self, rules: &[&Rule]) -> Option<(Value, Value)> {
         if rules.iter().flat_map(|rule| rule.entries()).any(|entry| entry.when.is_some()) {
             return None;
@@ -115,7 +122,10 @@ mod tests {
     fn a_member_of_the_old_object_is_found_as_the_plain_path_finds_it() {
         let table = [
             (r#"{"a":{"b":[1]},"metadata":{"x":2,"managedFields":[{}]}}"#, Some(Some("[{}]"))),
-            (r#"{"metadata":{"managedFields":1},"metadata":{"managedFields":2,"managedFields":3}}"#, Some(Some("3"))),
+            (
+                r#"{"metadata":{"managedFields":1},"metadata":{"managedFields":2,"managedFields":3}}"#,
+                Some(Some("3")),
+            ),
             (r#"{"metadata":{"name":"x"},"managedFields":[]}"#, Some(None)),
             (r#"{"metadata":"managedFields"}"#, Some(None)),
             (r#"{"metadata":{"n\u0061me":"x","managedFields":[]}}"#, None),

@@ -1,4 +1,5 @@
-//! Where the containers of a JSON text start and end, found in one pass that checks the text as it goes.
+//! Where the containers of a JSON text start and end, found in one pass that checks the text as it
+//! goes.
 
 use std::ops::Range;
 
@@ -45,7 +46,10 @@ impl<'t> Scanner<'t> {
     pub(crate) fn new(text: &'t str) -> Option<Self> {
         u32::try_from(text.len()).ok()?;
         // A container in about forty bytes is usual.
-        Some(Self { spans: SpannedText { text, spans: Vec::with_capacity(text.len() / 40) }, at: 0 })
+        Some(Self {
+            spans: SpannedText { text, spans: Vec::with_capacity(text.len() / 40) },
+            at: 0,
+        })
     }
 
     /// The text with its containers, if nothing but space is left.
@@ -54,7 +58,8 @@ impl<'t> Scanner<'t> {
         (self.at == self.spans.text.len()).then_some(self.spans)
     }
 
-    /// The value that comes, and what it was found to be. Containers that are equal to one of the candidates are taken as those are.
+    /// The value that comes, and what it was found to be. Containers that are equal to one of the
+    /// candidates are taken as those are.
     pub(crate) fn value(&mut self, depth: usize, candidates: &mut Candidates) -> Option<Node<'t>> {
         let start = self.at;
         let span = match self.peek()? {
@@ -75,8 +80,12 @@ impl<'t> Scanner<'t> {
         Some(Node { text: self.spans.text.get(start..self.at)?, span })
     }
 
-    /// The members of the object that comes: `member` is called with each name where its value starts, and takes the value.
-    pub(crate) fn members(&mut self, mut member: impl FnMut(&mut Self, &'t str) -> Option<()>) -> Option<()> {
+    /// The members of the object that comes: `member` is called with each name where its value
+    /// starts, and takes the value.
+    pub(crate) fn members(
+        &mut self,
+        mut member: impl FnMut(&mut Self, &'t str) -> Option<()>,
+    ) -> Option<()> {
         self.take(b'{')?;
         self.space();
         if self.peek()? == b'}' {
@@ -120,7 +129,9 @@ impl<'t> Scanner<'t> {
             return None;
         }
         let number = self.found();
-        let Some((model, span)) = candidates.clone().next().and_then(|model| Some((model, self.span(model)?))) else {
+        let Some((model, span)) =
+            candidates.clone().next().and_then(|model| Some((model, self.span(model)?)))
+        else {
             self.children(depth, &mut (0..0))?;
             return Some(number);
         };
@@ -133,7 +144,11 @@ impl<'t> Scanner<'t> {
         let moved = |place: u32| position(place as usize - to + from);
         for copied in model..span.next {
             let Span { start, end, next } = self.span(copied)?;
-            self.spans.spans.push(Span { start: moved(start), end: moved(end), next: next - model + number });
+            self.spans.spans.push(Span {
+                start: moved(start),
+                end: moved(end),
+                next: next - model + number,
+            });
         }
         self.at += (span.end - span.start) as usize;
         Some(number)
@@ -196,7 +211,8 @@ impl<'t> Scanner<'t> {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 2,
             b'u' => {
                 let digits = bytes.get(self.at + 2..self.at + 6)?;
-                let is_surrogate = matches!(digits, [b'd' | b'D', b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..]);
+                let is_surrogate =
+                    matches!(digits, [b'd' | b'D', b'8'..=b'9' | b'a'..=b'f' | b'A'..=b'F', ..]);
                 if is_surrogate || !digits.iter().all(u8::is_ascii_hexdigit) {
                     return None;
                 }
@@ -234,7 +250,8 @@ impl<'t> Scanner<'t> {
 
     fn literal(&mut self) -> Option<()> {
         let rest = self.spans.text.as_bytes().get(self.at..)?;
-        let word: &[u8] = [&b"null"[..], b"true", b"false"].into_iter().find(|word| rest.starts_with(word))?;
+        let word: &[u8] =
+            [&b"null"[..], b"true", b"false"].into_iter().find(|word| rest.starts_with(word))?;
         self.at += word.len();
         Some(())
     }
@@ -257,7 +274,8 @@ fn position(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-/// How many bytes of a string come before its end, an escape or a control character; eight at a time.
+/// How many bytes of a string come before its end, an escape or a control character; eight at a
+/// time.
 fn plain(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::MAX / 0xff;
     const HIGH: u64 = ONES * 0x80;
@@ -268,7 +286,9 @@ fn plain(bytes: &[u8]) -> usize {
         let word = u64::from_le_bytes(*word);
         // The lowest bit set tells the first such byte; those above it may be wrong.
         let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let found = zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\'))) | control;
+        let found = zeros(word ^ (ONES * u64::from(b'"')))
+            | zeros(word ^ (ONES * u64::from(b'\\')))
+            | control;
         if found != 0 {
             return at + (found.trailing_zeros() / 8) as usize;
         }
@@ -296,7 +316,8 @@ impl<'t> SpannedText<'t> {
     fn inside(&self, node: Node<'t>, bracket: u8) -> Inside<'_, 't> {
         let span = node.span.filter(|_| node.text.as_bytes().first() == Some(&bracket));
         let span = span.and_then(|number| Some((number, self.spans.get(number as usize)?)));
-        let (at, child) = span.map_or((self.text.len(), 0), |(number, span)| (span.start as usize + 1, number + 1));
+        let (at, child) = span
+            .map_or((self.text.len(), 0), |(number, span)| (span.start as usize + 1, number + 1));
         Inside { spans: self, at, child }
     }
 }
@@ -346,8 +367,16 @@ impl<'t> Inside<'_, 't> {
                 None
             }
             _ => {
-                let is_part = |byte: &u8| !matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
-                self.at += self.spans.text.as_bytes().get(self.at..)?.iter().take_while(|byte| is_part(byte)).count();
+                let is_part =
+                    |byte: &u8| !matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r');
+                self.at += self
+                    .spans
+                    .text
+                    .as_bytes()
+                    .get(self.at..)?
+                    .iter()
+                    .take_while(|byte| is_part(byte))
+                    .count();
                 None
             }
         };
@@ -390,7 +419,8 @@ mod tests {
         let text = r#"[{"a":[1]},{"a":[1]},{"a":[2]}]"#;
         let mut scanner = Scanner::new(text).expect("short");
         scanner.value(0, &mut (0..0)).expect("JSON");
-        let spans: Vec<_> = (0..scanner.found()).map(|number| scanner.span(number).expect("found")).collect();
+        let spans: Vec<_> =
+            (0..scanner.found()).map(|number| scanner.span(number).expect("found")).collect();
         let [_, first, _, second, _, third, _] = spans[..] else { panic!("{spans:?}") };
         scanner.at = first.start as usize;
         assert!(scanner.is_next(first) && scanner.is_next(second) && !scanner.is_next(third));

@@ -26,7 +26,10 @@ pub(crate) enum NotAReview {
 pub(crate) enum Unjudgeable {
     #[error("expected the operation UPDATE, CREATE, DELETE or CONNECT, found `{0}`")]
     Operation(String),
-    #[error("expected `request.resource` with group, version and resource, and `request.kind`, found none")]
+    #[error(
+        "expected `request.resource` with group, version and resource, and `request.kind`, found \
+         none"
+    )]
     Target,
     #[error("expected both `object` and `oldObject` of the update, found no `{0}`")]
     Missing(&'static str),

@@ -18,6 +18,9 @@ impl Builtin {
 
 /// Their documents, the files of `deploy/rules/`.
 pub(crate) fn documents() -> [Document; 2] {
-    [include_str!("../../../deploy/rules/volcano-job.yaml"), include_str!("../../../deploy/rules/mxjob.yaml")]
-        .map(|text| Document { origin: Builtin::ORIGIN.to_owned(), text: text.to_owned() })
+    [
+        include_str!("../../../deploy/rules/volcano-job.yaml"),
+        include_str!("../../../deploy/rules/mxjob.yaml"),
+    ]
+    .map(|text| Document { origin: Builtin::ORIGIN.to_owned(), text: text.to_owned() })
 }

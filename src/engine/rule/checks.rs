@@ -9,7 +9,11 @@ use super::requesters::Requesters;
 use super::verbs::Verbs;
 
 /// Refuses paths and equalities that contradict each other.
-pub(crate) fn together<'a>(parser: &mut Parser<'_>, others: impl Iterator<Item = &'a Placed>, equality: &'a [PlacedEquality]) {
+pub(crate) fn together<'a>(
+    parser: &mut Parser<'_>,
+    others: impl Iterator<Item = &'a Placed>,
+    equality: &'a [PlacedEquality],
+) {
     let declared: Vec<&Placed> = equality.iter().map(|entry| &entry.placed).collect();
     let all: Vec<&Placed> = others.chain(declared.iter().copied()).collect();
     for entry in equality {
@@ -30,13 +34,24 @@ pub(crate) fn together<'a>(parser: &mut Parser<'_>, others: impl Iterator<Item =
 /// What Kubernetes' own controllers write to orphan dependents and to delete in the foreground.
 pub(crate) fn lifecycle_entries() -> impl Iterator<Item = Entry> {
     let controllers = Requesters {
-        users: vec!["system:serviceaccount:kube-system:generic-garbage-collector".to_owned(), "system:kube-controller-manager".to_owned()],
+        users: vec![
+            "system:serviceaccount:kube-system:generic-garbage-collector".to_owned(),
+            "system:kube-controller-manager".to_owned(),
+        ],
         ..Requesters::default()
     };
     ["metadata.finalizers", "metadata.ownerReferences"].into_iter().filter_map(move |text| {
         let path = Path::parse(text).ok()?;
         let by = Some(controllers.clone());
-        Some(Entry { path, verbs: Verbs::ALL, by, when: None, is_absent: false, line: None, origin: EntryOrigin::Lifecycle })
+        Some(Entry {
+            path,
+            verbs: Verbs::ALL,
+            by,
+            when: None,
+            is_absent: false,
+            line: None,
+            origin: EntryOrigin::Lifecycle,
+        })
     })
 }
 
@@ -45,53 +60,94 @@ fn absent_as_selects_members(parser: &mut Parser<'_>, entry: &PlacedEquality) {
     if entry.absent_as.is_some() && !last_is_member {
         parser.refuse(
             entry.placed.at,
-            format!("expected a field for `absentAs`, found the list element `{}`: an element cannot be left out", entry.placed.path),
+            format!(
+                "expected a field for `absentAs`, found the list element `{}`: an element \
+                     cannot be left out",
+                entry.placed.path
+            ),
         );
     }
 }
 
-fn set_elements_are_whole(parser: &mut Parser<'_>, set: &PlacedEquality, all: &[&Placed], declared: &[&Placed]) {
+fn set_elements_are_whole(
+    parser: &mut Parser<'_>,
+    set: &PlacedEquality,
+    all: &[&Placed],
+    declared: &[&Placed],
+) {
     let mut element = set.placed.path.steps().to_vec();
     element.push(Step::AnyElement);
-    let reaches = |placed: &Placed| placed.path.steps().get(..element.len()).is_some_and(|start| steps_pair(start, &element, Step::meets));
-    for placed in all.iter().filter(|placed| placed.path.steps().len() > element.len() && reaches(placed)) {
+    let reaches = |placed: &Placed| {
+        placed
+            .path
+            .steps()
+            .get(..element.len())
+            .is_some_and(|start| steps_pair(start, &element, Step::meets))
+    };
+    for placed in
+        all.iter().filter(|placed| placed.path.steps().len() > element.len() && reaches(placed))
+    {
         parser.refuse(
             placed.at,
             format!(
-                "`{}` goes into the elements of `{}`, which is a set: expected `{}[*]` or a path above it",
+                "`{}` goes into the elements of `{}`, which is a set: expected `{}[*]` or a path \
+                 above it",
                 placed.path, set.placed.path, set.placed.path
             ),
         );
     }
-    for placed in declared.iter().filter(|placed| placed.path.steps().len() == element.len() && reaches(placed)) {
+    for placed in declared
+        .iter()
+        .filter(|placed| placed.path.steps().len() == element.len() && reaches(placed))
+    {
         parser.refuse(
             placed.at,
             format!(
-                "`{}` is an element of the set `{}`: expected no equality here, elements compare exactly",
+                "`{}` is an element of the set `{}`: expected no equality here, elements compare \
+                 exactly",
                 placed.path, set.placed.path
             ),
         );
     }
 }
 
-fn key_and_set_exclude_each_other(parser: &mut Parser<'_>, set: &PlacedEquality, equality: &[PlacedEquality]) {
-    for list in
-        equality.iter().filter(|list| list.key.is_some() && steps_pair(list.placed.path.steps(), set.placed.path.steps(), Step::meets))
-    {
+fn key_and_set_exclude_each_other(
+    parser: &mut Parser<'_>,
+    set: &PlacedEquality,
+    equality: &[PlacedEquality],
+) {
+    for list in equality.iter().filter(|list| {
+        list.key.is_some()
+            && steps_pair(list.placed.path.steps(), set.placed.path.steps(), Step::meets)
+    }) {
         parser.refuse(
             list.placed.at,
-            format!("expected `key` or `as: Set` for one list, found both (`{}` and `{}`)", list.placed.path, set.placed.path),
+            format!(
+                "expected `key` or `as: Set` for one list, found both (`{}` and `{}`)",
+                list.placed.path, set.placed.path
+            ),
         );
     }
 }
 
-fn keys_compare_exactly(parser: &mut Parser<'_>, list: &PlacedEquality, equality: &[PlacedEquality]) {
+fn keys_compare_exactly(
+    parser: &mut Parser<'_>,
+    list: &PlacedEquality,
+    equality: &[PlacedEquality],
+) {
     let mut key = list.placed.path.steps().to_vec();
     key.push(Step::AnyElement);
     key.extend(list.key.clone().map(Step::Name));
     // A key is a string, so a value of another kind says nothing of it.
-    let respells = |entry: &&PlacedEquality| entry.meaning.is_some() || entry.absent_as.as_ref().is_some_and(serde_json::Value::is_string);
-    for entry in equality.iter().filter(respells).filter(|entry| steps_pair(entry.placed.path.steps(), &key, Step::meets)) {
+    let respells = |entry: &&PlacedEquality| {
+        entry.meaning.is_some()
+            || entry.absent_as.as_ref().is_some_and(serde_json::Value::is_string)
+    };
+    for entry in equality
+        .iter()
+        .filter(respells)
+        .filter(|entry| steps_pair(entry.placed.path.steps(), &key, Step::meets))
+    {
         parser.refuse(
             entry.placed.at,
             format!(
@@ -102,18 +158,27 @@ fn keys_compare_exactly(parser: &mut Parser<'_>, list: &PlacedEquality, equality
     }
 }
 
-fn elements_are_selected_by_the_key(parser: &mut Parser<'_>, placed: &Placed, equality: &[PlacedEquality]) {
+fn elements_are_selected_by_the_key(
+    parser: &mut Parser<'_>,
+    placed: &Placed,
+    equality: &[PlacedEquality],
+) {
     let steps = placed.path.steps();
     for (index, step) in steps.iter().enumerate() {
         let Step::Keyed { key, .. } = step else { continue };
         let list = steps.get(..index).unwrap_or_default();
-        let declared = equality.iter().find(|entry| entry.key.is_some() && steps_pair(list, entry.placed.path.steps(), Step::within));
+        let declared = equality.iter().find(|entry| {
+            entry.key.is_some() && steps_pair(list, entry.placed.path.steps(), Step::within)
+        });
         if declared.and_then(|entry| entry.key.as_ref()) != Some(key) {
-            let found = declared.and_then(|entry| entry.key.as_ref()).map_or("no key".to_owned(), |other| format!("the key `{other}`"));
+            let found = declared
+                .and_then(|entry| entry.key.as_ref())
+                .map_or("no key".to_owned(), |other| format!("the key `{other}`"));
             parser.refuse(
                 placed.at,
                 format!(
-                    "`{}` selects an element by `{key}`: expected an `equality` entry with `key: {key}` for that list, found {found}",
+                    "`{}` selects an element by `{key}`: expected an `equality` entry with `key: \
+                     {key}` for that list, found {found}",
                     placed.path
                 ),
             );

@@ -42,14 +42,19 @@ impl Condition {
         &self.program.chains
     }
 
-    /// Whether it has a list or map with literals of several types, which Kubernetes' CEL refuses unless each is in `dyn()`.
+    /// Whether it has a list or map with literals of several types, which Kubernetes' CEL refuses
+    /// unless each is in `dyn()`.
     pub fn mixes_types(&self) -> bool {
         self.program.is_mixed
     }
 
-    /// Whether it is about the value at a location, so that the entry may be active at one and not at another.
+    /// Whether it is about the value at a location, so that the entry may be active at one and not
+    /// at another.
     pub fn depends_on_the_value(&self) -> bool {
-        self.program.chains.iter().any(|read| read.variable == "value" || read.variable == "oldValue")
+        self.program
+            .chains
+            .iter()
+            .any(|read| read.variable == "value" || read.variable == "oldValue")
     }
 }
 
@@ -71,7 +76,8 @@ impl fmt::Debug for Condition {
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
     pub(crate) regex: regex::Regex,
-    /// What each 16 bytes of a text cost: a measure of the states that the matcher may have to visit for each byte.
+    /// What each 16 bytes of a text cost: a measure of the states that the matcher may have to
+    /// visit for each byte.
     pub(crate) weight: u64,
 }
 

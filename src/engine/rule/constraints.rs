@@ -1,4 +1,5 @@
-//! The match constraints of a rule as Kubernetes' types: webhook configurations and policies have the same.
+//! The match constraints of a rule as Kubernetes' types: webhook configurations and policies have
+//! the same.
 
 use k8s_openapi::api::admissionregistration::v1 as api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
@@ -8,11 +9,13 @@ use super::{LabelSelector, ResourceRule, Rule, SelectorExpression};
 /// The label that every namespace has, with its name.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
-/// Namespaces that must work while the webhook does not: the API server sends no review of what is in them.
+/// Namespaces that must work while the webhook does not: the API server sends no review of what is
+/// in them.
 const SPARED: [&str; 2] = ["kube-system", "kube-node-lease"];
 
 impl Rule {
-    /// The namespace selector, without the namespaces that must work while the webhook does not, and without the webhook's `own`.
+    /// The namespace selector, without the namespaces that must work while the webhook does not,
+    /// and without the webhook's `own`.
     pub(crate) fn selected_namespaces(&self, own: Option<&str>) -> meta::LabelSelector {
         let mut spared: Vec<String> = SPARED.into_iter().chain(own).map(str::to_owned).collect();
         spared.sort();

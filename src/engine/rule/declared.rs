@@ -21,11 +21,16 @@ impl<'t> Declared<'t> {
     pub(crate) fn of(tree: &'t Tree<Mark>, reached: &'t [u32]) -> Self {
         let mut declared = Self::default();
         let (mut meanings, mut absents, mut keys) = (usize::MAX, usize::MAX, usize::MAX);
-        let first = |best: &mut usize, order: usize| std::mem::replace(best, order.min(*best)) > order;
+        let first =
+            |best: &mut usize, order: usize| std::mem::replace(best, order.min(*best)) > order;
         for mark in tree.marks(reached) {
             match mark {
-                Mark::As { order, meaning } if first(&mut meanings, *order) => declared.meaning = Some(*meaning),
-                Mark::AbsentAs { order, value } if first(&mut absents, *order) => declared.absent_as = Some(value),
+                Mark::As { order, meaning } if first(&mut meanings, *order) => {
+                    declared.meaning = Some(*meaning);
+                }
+                Mark::AbsentAs { order, value } if first(&mut absents, *order) => {
+                    declared.absent_as = Some(value);
+                }
                 Mark::Key { order, key } if first(&mut keys, *order) => declared.key = Some(key),
                 Mark::Owned => declared.owned = true,
                 _ => {}

@@ -96,7 +96,8 @@ impl Rule {
         &self.namespace_selector
     }
 
-    /// The objects it is registered for; the API server evaluates it. The labels that it names are protected.
+    /// The objects it is registered for; the API server evaluates it. The labels that it names are
+    /// protected.
     pub fn object_selector(&self) -> &LabelSelector {
         &self.object_selector
     }
@@ -131,12 +132,14 @@ impl Rule {
         self.entries().filter(|entry| !entry.is_absent)
     }
 
-    /// The entries that every rule has, whatever its document lists: what Kubernetes' own controllers must be able to write.
+    /// The entries that every rule has, whatever its document lists: what Kubernetes' own
+    /// controllers must be able to write.
     pub fn lifecycle_entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| !entry.is_documented())
     }
 
-    /// The declared equalities, in the document's order; of several at one location the first counts.
+    /// The declared equalities, in the document's order; of several at one location the first
+    /// counts.
     pub fn equality(&self) -> &[Equality] {
         &self.equality
     }
@@ -166,7 +169,8 @@ impl Rule {
         self.resources.iter().any(|resource| resource.matches(target))
     }
 
-    /// The labels that the object selector names: no update may change them, or a requester could leave the rule by relabelling.
+    /// The labels that the object selector names: no update may change them, or a requester could
+    /// leave the rule by relabelling.
     pub fn protected_labels(&self) -> impl Iterator<Item = &str> {
         let selector = &self.object_selector;
         let keys = selector.match_labels.iter().map(|(key, _)| key.as_str());
@@ -185,7 +189,8 @@ pub struct Entry {
     pub by: Option<Requesters>,
     /// What must hold, else the entry is not active.
     pub when: Option<Condition>,
-    /// Whether the kind lacks the field although its documentation lists it (annotation `fieldward.io/absent`).
+    /// Whether the kind lacks the field although its documentation lists it (annotation
+    /// `fieldward.io/absent`).
     pub is_absent: bool,
     /// The line of the file where it stands, counted from 1; none for those that every rule has.
     pub line: Option<u64>,

@@ -60,7 +60,11 @@ impl Declaration {
             Meaning::Duration => Equal::Duration,
             Meaning::Set => Equal::Set,
         });
-        let (absent, key) = (entry.absent_as.clone().map(Equal::AbsentAs), entry.key.clone().map(Equal::Key));
-        [meaning, absent, key].into_iter().flatten().map(|equal| Self { path: entry.path.clone(), equal })
+        let (absent, key) =
+            (entry.absent_as.clone().map(Equal::AbsentAs), entry.key.clone().map(Equal::Key));
+        [meaning, absent, key]
+            .into_iter()
+            .flatten()
+            .map(|equal| Self { path: entry.path.clone(), equal })
     }
 }

@@ -16,7 +16,12 @@ pub struct RuleError {
 impl RuleError {
     pub(crate) fn new(origin: &str, line: u64, column: u64, message: impl Into<String>) -> Self {
         // What a document holds cannot forge a line of the report.
-        Self { origin: escape_control(origin), line, column, message: escape_control(&message.into()) }
+        Self {
+            origin: escape_control(origin),
+            line,
+            column,
+            message: escape_control(&message.into()),
+        }
     }
 
     /// The document's origin, usually a file.

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-/// Escapes what a terminal or a line-based log would act on: control characters, line separators, direction overrides.
+/// Escapes what a terminal or a line-based log would act on: control characters, line separators,
+/// direction overrides.
 pub fn escape_control(text: &str) -> String {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return text.to_owned();
@@ -18,7 +19,8 @@ pub fn escape_control(text: &str) -> String {
     out
 }
 
-/// JSON with the characters escaped on which a terminal would act: outside of strings it has none but the line feed.
+/// JSON with the characters escaped on which a terminal would act: outside of strings it has none
+/// but the line feed.
 pub fn escape_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for letter in json.chars() {
@@ -27,7 +29,9 @@ pub fn escape_json(json: &str) -> String {
         if letter == '\n' || escape_control(text) == text {
             out.push(letter);
         } else {
-            out.extend(letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+            out.extend(
+                letter.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")),
+            );
         }
     }
     out
@@ -61,7 +65,17 @@ pub(crate) fn escape(letter: char, out: &mut String) {
 
 fn acts(letter: char) -> bool {
     letter.is_control()
-        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{61c}' | '\u{180e}')
+        || matches!(
+            letter,
+            '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+                | '\u{61c}'
+                | '\u{180e}'
+        )
 }
 
 #[cfg(test)]
@@ -71,7 +85,12 @@ mod tests {
     #[test]
     fn bytes_are_cut_between_letters() {
         assert_eq!(
-            (cut_bytes("éééé", 8), cut_bytes("ééééé", 9), cut_bytes("éééé", 6), cut_bytes("aaaa", 3)),
+            (
+                cut_bytes("éééé", 8),
+                cut_bytes("ééééé", 9),
+                cut_bytes("éééé", 6),
+                cut_bytes("aaaa", 3)
+            ),
             ("éééé".to_owned(), "ééé…".to_owned(), "é…".to_owned(), "…".to_owned())
         );
         assert_eq!((cut("éé", 2), cut("ééé", 2)), ("éé".to_owned(), "é…".to_owned()));

@@ -2,7 +2,8 @@
 
 use super::Requesters;
 
-/// Who and what no rule restricts. The update is still judged, so that each use of an exemption is reported.
+/// Who and what no rule restricts. The update is still judged, so that each use of an exemption is
+/// reported.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Exemptions {
     /// Namespaces whose objects are exempt.
@@ -14,6 +15,7 @@ pub struct Exemptions {
 impl Exemptions {
     /// Whether an update of an object in `namespace` by this requester is exempt.
     pub fn contains(&self, namespace: &str, user: &str, groups: &[String]) -> bool {
-        self.namespaces.iter().any(|exempt| exempt == namespace) || self.requesters.contains(user, groups)
+        self.namespaces.iter().any(|exempt| exempt == namespace)
+            || self.requesters.contains(user, groups)
     }
 }

@@ -9,7 +9,11 @@ use super::placed::{Placed, PlacedEquality};
 use super::tree::Tree;
 
 /// The tree of a rule's entries, equalities and annotations, and of what holds for every rule.
-pub(crate) fn tree(entries: &[Entry], equality: &[PlacedEquality], defaulted: &[Placed]) -> Tree<Mark> {
+pub(crate) fn tree(
+    entries: &[Entry],
+    equality: &[PlacedEquality],
+    defaulted: &[Placed],
+) -> Tree<Mark> {
     let mut tree = Tree::default();
     for (index, entry) in entries.iter().enumerate() {
         tree.mark(entry.path.steps(), Mark::Entry(index));

@@ -1,4 +1,5 @@
-//! Rules as values: what a rule document says, parsed. A [`Rule`] exists only if everything in its document holds.
+//! Rules as values: what a rule document says, parsed. A [`Rule`] exists only if everything in its
+//! document holds.
 
 mod actions;
 mod builtin;

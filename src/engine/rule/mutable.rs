@@ -10,8 +10,8 @@ use super::verbs::Verbs;
 /// Characters of a condition in a message, at most.
 const LONGEST: usize = 120;
 
-/// What an entry permits, as a list of paths. Entries of one path and condition are one item; narrowed ones name their verbs and what must
-/// hold.
+/// What an entry permits, as a list of paths. Entries of one path and condition are one item;
+/// narrowed ones name their verbs and what must hold.
 pub(crate) fn mutable_text<'a>(entries: impl Iterator<Item = &'a Entry>) -> String {
     let mut paths: Vec<((String, Option<String>), Verbs)> = Vec::new();
     let mut places: HashMap<(String, Option<String>), usize> = HashMap::new();
@@ -23,14 +23,16 @@ pub(crate) fn mutable_text<'a>(entries: impl Iterator<Item = &'a Entry>) -> Stri
             None => paths.push((item, entry.verbs)),
         }
     }
-    let items: Vec<String> = paths.into_iter().map(|((path, when), verbs)| path + &narrowed(verbs, when)).collect();
+    let items: Vec<String> =
+        paths.into_iter().map(|((path, when), verbs)| path + &narrowed(verbs, when)).collect();
     if items.is_empty() { "nothing".to_owned() } else { items.join(", ") }
 }
 
 /// The verbs and the condition of an entry, if it has any, in parentheses.
 pub(crate) fn narrowed(verbs: Verbs, when: Option<String>) -> String {
     let verbs = (verbs != Verbs::ALL).then(|| verbs.names().collect::<Vec<_>>().join(", "));
-    let parts: Vec<String> = verbs.into_iter().chain(when.map(|when| format!("when {when}"))).collect();
+    let parts: Vec<String> =
+        verbs.into_iter().chain(when.map(|when| format!("when {when}"))).collect();
     if parts.is_empty() { String::new() } else { format!(" ({})", parts.join("; ")) }
 }
 

@@ -1,4 +1,5 @@
-//! From the document's shape to a [`Rule`]: every text becomes a parsed value, every error keeps its place.
+//! From the document's shape to a [`Rule`]: every text becomes a parsed value, every error keeps
+//! its place.
 
 use serde_saphyr::Spanned;
 
@@ -25,43 +26,82 @@ pub(crate) fn rule(origin: &str, text: &str, compiler: Compiler) -> Result<Rule,
 }
 
 /// Parses what was read of `text`.
-pub(crate) fn raw_rule(origin: &str, text: &str, raw: RawRule, compiler: Compiler) -> Result<Rule, Vec<RuleError>> {
+pub(crate) fn raw_rule(
+    origin: &str,
+    text: &str,
+    raw: RawRule,
+    compiler: Compiler,
+) -> Result<Rule, Vec<RuleError>> {
     Parser { origin, text, compiler, errors: Vec::new() }.rule(raw)
 }
 
 impl Parser<'_> {
     fn rule(mut self, raw: RawRule) -> Result<Rule, Vec<RuleError>> {
-        self.choice(&raw.api_version, "`fieldward.io/v1alpha1`", |text| (text == "fieldward.io/v1alpha1").then_some(()));
+        self.choice(&raw.api_version, "`fieldward.io/v1alpha1`", |text| {
+            (text == "fieldward.io/v1alpha1").then_some(())
+        });
         self.choice(&raw.kind, "`UpdateRule`", |text| (text == "UpdateRule").then_some(()));
         let name = self.name(&raw.metadata.name);
-        let source = raw.metadata.annotations.get("fieldward.io/source").map(|text| text.value.clone());
-        let defaulted = raw.metadata.annotations.get("fieldward.io/defaulted").map(|text| self.path_list(text)).unwrap_or_default();
-        let absent = raw.metadata.annotations.get(ABSENT).map(|text| self.path_list(text)).unwrap_or_default();
+        let source =
+            raw.metadata.annotations.get("fieldward.io/source").map(|text| text.value.clone());
+        let defaulted = raw
+            .metadata
+            .annotations
+            .get("fieldward.io/defaulted")
+            .map(|text| self.path_list(text))
+            .unwrap_or_default();
+        let absent = raw
+            .metadata
+            .annotations
+            .get(ABSENT)
+            .map(|text| self.path_list(text))
+            .unwrap_or_default();
         let spec = raw.spec;
 
         let resources = self.resources(spec.match_constraints.resource_rules);
-        let (namespace_selector, object_selector) =
-            (self.selector(spec.match_constraints.namespace_selector), self.selector(spec.match_constraints.object_selector));
+        let (namespace_selector, object_selector) = (
+            self.selector(spec.match_constraints.namespace_selector),
+            self.selector(spec.match_constraints.object_selector),
+        );
         let conditions = self.conditions(spec.match_conditions);
-        let actions = spec.validation_actions.map_or(Actions { effect: Effect::Deny, audit: false }, |actions| self.actions(&actions));
-        let failure_policy =
-            spec.failure_policy.and_then(|text| self.choice(&text, "`Fail` or `Ignore`", failure_policy)).unwrap_or(FailurePolicy::Fail);
-        let reason = spec.reason.and_then(|text| self.choice(&text, "`Forbidden` or `Invalid`", reason)).unwrap_or(Reason::Forbidden);
-        let exempt = spec.exempt.map(|requesters| self.requesters("exempt", requesters)).unwrap_or_default();
-        let mut mutable: Vec<(Placed, Entry)> = spec.mutable.into_iter().filter_map(|entry| self.entry(entry)).collect();
+        let actions = spec
+            .validation_actions
+            .map_or(Actions { effect: Effect::Deny, audit: false }, |actions| {
+                self.actions(&actions)
+            });
+        let failure_policy = spec
+            .failure_policy
+            .and_then(|text| self.choice(&text, "`Fail` or `Ignore`", failure_policy))
+            .unwrap_or(FailurePolicy::Fail);
+        let reason = spec
+            .reason
+            .and_then(|text| self.choice(&text, "`Forbidden` or `Invalid`", reason))
+            .unwrap_or(Reason::Forbidden);
+        let exempt =
+            spec.exempt.map(|requesters| self.requesters("exempt", requesters)).unwrap_or_default();
+        let mut mutable: Vec<(Placed, Entry)> =
+            spec.mutable.into_iter().filter_map(|entry| self.entry(entry)).collect();
         self.mark_absent(&absent, &mut mutable);
-        let equality: Vec<PlacedEquality> = spec.equality.into_iter().filter_map(|entry| self.equality(entry)).collect();
-        let sensitive: Vec<Placed> = spec.sensitive.iter().filter_map(|text| self.path(text)).collect();
+        let equality: Vec<PlacedEquality> =
+            spec.equality.into_iter().filter_map(|entry| self.equality(entry)).collect();
+        let sensitive: Vec<Placed> =
+            spec.sensitive.iter().filter_map(|text| self.path(text)).collect();
 
         let others = sensitive.iter().chain(&defaulted);
-        checks::together(&mut self, mutable.iter().map(|(placed, _)| placed).chain(others), &equality);
+        checks::together(
+            &mut self,
+            mutable.iter().map(|(placed, _)| placed).chain(others),
+            &equality,
+        );
         self.errors.sort_by_key(RuleError::place);
         let Some(name) = name.filter(|_| self.errors.is_empty()) else { return Err(self.errors) };
 
         let mut entries: Vec<Entry> = mutable.into_iter().map(|(_, entry)| entry).collect();
         entries.extend(checks::lifecycle_entries());
         let tree = marks::tree(&entries, &equality, &defaulted);
-        let for_everybody = mutable_text(entries.iter().filter(|entry| entry.by.is_none() && !entry.is_absent)).into();
+        let for_everybody =
+            mutable_text(entries.iter().filter(|entry| entry.by.is_none() && !entry.is_absent))
+                .into();
         let equality = equality.into_iter().map(PlacedEquality::declared).collect();
         Ok(Rule {
             name,
@@ -88,12 +128,16 @@ impl Parser<'_> {
     fn name(&mut self, raw: &Spanned<String>) -> Option<RuleName> {
         let length = raw.value.len();
         if is_dns_subdomain(&raw.value) && length > LONGEST_NAME {
-            let message =
-                format!("expected a name of at most {LONGEST_NAME} characters, found {length}: its webhook is called NAME.fieldward.io");
+            let message = format!(
+                "expected a name of at most {LONGEST_NAME} characters, found {length}: its webhook \
+                 is called NAME.fieldward.io"
+            );
             self.refuse(raw.referenced, message);
             return None;
         }
-        self.choice(raw, "a lower-case DNS subdomain", |text| is_dns_subdomain(text).then(|| RuleName(text.into())))
+        self.choice(raw, "a lower-case DNS subdomain", |text| {
+            is_dns_subdomain(text).then(|| RuleName(text.into()))
+        })
     }
 
     fn actions(&mut self, raw: &Spanned<Texts>) -> Actions {
@@ -104,19 +148,31 @@ impl Parser<'_> {
                 "Warn" => &mut warn,
                 "Audit" => &mut audit,
                 other => {
-                    self.refuse(text.referenced, format!("expected `Deny`, `Warn` or `Audit`, found `{other}`"));
+                    self.refuse(
+                        text.referenced,
+                        format!("expected `Deny`, `Warn` or `Audit`, found `{other}`"),
+                    );
                     continue;
                 }
             };
             if std::mem::replace(slot, true) {
-                self.refuse(text.referenced, format!("expected each action once, found `{}` again", text.value));
+                self.refuse(
+                    text.referenced,
+                    format!("expected each action once, found `{}` again", text.value),
+                );
             }
         }
         if raw.value.is_empty() {
-            self.refuse(raw.referenced, "expected at least one of `Deny`, `Warn`, `Audit`, found none");
+            self.refuse(
+                raw.referenced,
+                "expected at least one of `Deny`, `Warn`, `Audit`, found none",
+            );
         }
         if deny && warn {
-            self.refuse(raw.referenced, "expected `Deny` or `Warn`, found both: a denial already carries the message");
+            self.refuse(
+                raw.referenced,
+                "expected `Deny` or `Warn`, found both: a denial already carries the message",
+            );
         }
         let effect = match (deny, warn) {
             (true, _) => Effect::Deny,
@@ -132,27 +188,39 @@ impl Parser<'_> {
         let by = raw.by.map(|by| self.requesters("by", by));
         let placed = self.path(&raw.path)?;
         let (path, line) = (placed.path.clone(), Some(placed.at.line()));
-        let entry = Entry { path, verbs, by, when, is_absent: false, line, origin: EntryOrigin::Document };
+        let entry =
+            Entry { path, verbs, by, when, is_absent: false, line, origin: EntryOrigin::Document };
         Some((placed, entry))
     }
 
     fn verbs(&mut self, raw: &Spanned<Texts>) -> Verbs {
         let mut verbs = Verbs::default();
         for text in &raw.value {
-            let verb = Verb::ALL.into_iter().find(|(_, name)| *name == text.value).map(|(verb, _)| verb);
+            let verb =
+                Verb::ALL.into_iter().find(|(_, name)| *name == text.value).map(|(verb, _)| verb);
             match verb {
                 None => self.refuse(
                     text.referenced,
-                    format!("expected `Set`, `Modify`, `Clear`, `AddItem` or `RemoveItem`, found `{}`", text.value),
+                    format!(
+                        "expected `Set`, `Modify`, `Clear`, `AddItem` or `RemoveItem`, found `{}`",
+                        text.value
+                    ),
                 ),
                 Some(verb) if verbs.has(verb) => {
-                    self.refuse(text.referenced, format!("expected each verb once, found `{}` again", text.value));
+                    self.refuse(
+                        text.referenced,
+                        format!("expected each verb once, found `{}` again", text.value),
+                    );
                 }
                 Some(verb) => verbs = verbs.with(verb),
             }
         }
         if raw.value.is_empty() {
-            self.refuse(raw.referenced, "expected at least one verb in `allow`, found none (leave `allow` out to permit every change)");
+            self.refuse(
+                raw.referenced,
+                "expected at least one verb in `allow`, found none (leave \
+                                         `allow` out to permit every change)",
+            );
         }
         verbs
     }
@@ -160,24 +228,45 @@ impl Parser<'_> {
     fn requesters(&mut self, what: &str, raw: Spanned<RawRequesters>) -> Requesters {
         let lists = raw.value;
         if lists.users.is_empty() && lists.groups.is_empty() && lists.service_accounts.is_empty() {
-            self.refuse(raw.referenced, format!("expected at least one of `users`, `groups`, `serviceAccounts` in `{what}`, found none"));
+            self.refuse(
+                raw.referenced,
+                format!(
+                    "expected at least one of `users`, `groups`, \
+                                                 `serviceAccounts` in `{what}`, found none"
+                ),
+            );
         }
         for text in lists.users.iter().chain(&lists.groups).filter(|text| text.value.is_empty()) {
             self.refuse(text.referenced, "expected a name, found an empty text");
         }
         for text in &lists.service_accounts {
-            let fits = text.value.split_once('/').is_some_and(|(namespace, name)| is_dns_subdomain(namespace) && is_dns_subdomain(name));
+            let fits = text.value.split_once('/').is_some_and(|(namespace, name)| {
+                is_dns_subdomain(namespace) && is_dns_subdomain(name)
+            });
             if !fits {
-                self.refuse(text.referenced, format!("expected a service account as `namespace/name`, found `{}`", text.value));
+                self.refuse(
+                    text.referenced,
+                    format!(
+                        "expected a service account as `namespace/name`, found `{}`",
+                        text.value
+                    ),
+                );
             }
         }
-        Requesters { users: plain(lists.users), groups: plain(lists.groups), service_accounts: plain(lists.service_accounts) }
+        Requesters {
+            users: plain(lists.users),
+            groups: plain(lists.groups),
+            service_accounts: plain(lists.service_accounts),
+        }
     }
 
     fn equality(&mut self, raw: Spanned<RawEquality>) -> Option<PlacedEquality> {
         let at = raw.referenced;
         let raw = raw.value;
-        let meaning = raw.spelled_as.as_ref().and_then(|text| self.choice(text, "`Quantity`, `Duration` or `Set`", meaning));
+        let meaning = raw
+            .spelled_as
+            .as_ref()
+            .and_then(|text| self.choice(text, "`Quantity`, `Duration` or `Set`", meaning));
         let placed = self.path(&raw.path)?;
         if raw.spelled_as.is_none() && raw.absent_as.is_none() && raw.key.is_none() {
             self.refuse(at, "expected `as`, `absentAs` or `key` beside the path, found none");
@@ -185,7 +274,12 @@ impl Parser<'_> {
         if let Some(key) = raw.key.as_ref().filter(|key| key.value.is_empty()) {
             self.refuse(key.referenced, "expected the name of a member, found an empty text");
         }
-        Some(PlacedEquality { placed, meaning, absent_as: raw.absent_as, key: raw.key.map(|key| key.value) })
+        Some(PlacedEquality {
+            placed,
+            meaning,
+            absent_as: raw.absent_as,
+            key: raw.key.map(|key| key.value),
+        })
     }
 
     /// Marks the entries of these paths, each of which `mutable` must list.
@@ -198,7 +292,12 @@ impl Parser<'_> {
             }
             if !is_listed {
                 let path = escape_control(&path.to_string());
-                self.refuse(*at, format!("expected in `{ABSENT}` only paths that `mutable` lists, found `{path}`"));
+                self.refuse(
+                    *at,
+                    format!(
+                        "expected in `{ABSENT}` only paths that `mutable` lists, found `{path}`"
+                    ),
+                );
             }
         }
     }

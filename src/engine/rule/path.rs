@@ -1,6 +1,8 @@
-//! Field paths as a rule writes them: `spec.tasks[*].replicas`, `metadata.labels['app.kubernetes.io/name']`.
+//! Field paths as a rule writes them: `spec.tasks[*].replicas`,
+//! `metadata.labels['app.kubernetes.io/name']`.
 //!
-//! A path is a sequence of [`Step`]s from the root of an object. It covers the whole subtree below it.
+//! A path is a sequence of [`Step`]s from the root of an object. It covers the whole subtree below
+//! it.
 
 use std::fmt;
 
@@ -35,8 +37,11 @@ impl Step {
     /// Whether everything that `self` selects is selected by `wider` too.
     pub fn within(&self, wider: &Self) -> bool {
         match (self, wider) {
-            (Self::Name(name) | Self::Prefix(name), Self::Prefix(prefix)) => name.starts_with(prefix.as_str()),
-            (Self::Name(_) | Self::Prefix(_), Self::AnyMember) | (Self::Keyed { .. }, Self::AnyElement) => true,
+            (Self::Name(name) | Self::Prefix(name), Self::Prefix(prefix)) => {
+                name.starts_with(prefix.as_str())
+            }
+            (Self::Name(_) | Self::Prefix(_), Self::AnyMember)
+            | (Self::Keyed { .. }, Self::AnyElement) => true,
             _ => self == wider,
         }
     }
@@ -44,7 +49,9 @@ impl Step {
     /// Whether some location can be selected by both.
     pub fn meets(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Keyed { key, value }, Self::Keyed { key: other_key, value: other_value }) => key != other_key || value == other_value,
+            (Self::Keyed { key, value }, Self::Keyed { key: other_key, value: other_value }) => {
+                key != other_key || value == other_value
+            }
             _ => self.within(other) || other.within(self),
         }
     }
@@ -60,7 +67,13 @@ macro_rules! bare {
 /// `[*]`, a quoted key, or an element by its key, whose value is no prefix.
 macro_rules! bracket {
     () => {
-        concat!(r"\[(?:\*|'(?:[^']|'')*'|", bare!(), "=(?:", bare!(), r"|'(?:(?:[^']|'')*(?:[^'*]|''|\*\*))?'))\]")
+        concat!(
+            r"\[(?:\*|'(?:[^']|'')*'|",
+            bare!(),
+            "=(?:",
+            bare!(),
+            r"|'(?:(?:[^']|'')*(?:[^'*]|''|\*\*))?'))\]"
+        )
     };
 }
 
@@ -73,17 +86,30 @@ pub struct Path {
 
 impl Path {
     /// The same language as a regular expression (RE2), for those who cannot ask [`Path::parse`].
-    pub const PATTERN: &'static str = concat!("^(?:", bare!(), r"|\*|", bracket!(), r")(?:\.(?:", bare!(), r"|\*)|", bracket!(), ")*$");
+    pub const PATTERN: &'static str = concat!(
+        "^(?:",
+        bare!(),
+        r"|\*|",
+        bracket!(),
+        r")(?:\.(?:",
+        bare!(),
+        r"|\*)|",
+        bracket!(),
+        ")*$"
+    );
 
     /// Parses a path.
     ///
     /// # Errors
     /// The first character that does not fit, with its column.
     pub fn parse(text: &str) -> Result<Self, PathError> {
-        Parser { text: text.chars().collect(), at: 0 }.path().map(|steps| Self { text: text.to_owned(), steps })
+        Parser { text: text.chars().collect(), at: 0 }
+            .path()
+            .map(|steps| Self { text: text.to_owned(), steps })
     }
 
-    /// The path of these steps, written as a rule's author would; none if there are none, or a prefix that no rule can write.
+    /// The path of these steps, written as a rule's author would; none if there are none, or a
+    /// prefix that no rule can write.
     pub fn of(steps: &[Step]) -> Option<Self> {
         let mut text = String::new();
         for step in steps {
@@ -114,12 +140,16 @@ fn write_step(step: &Step, text: &mut String) {
     let quote = |key: &str| key.replace('\'', "''");
     text.push_str(&match step {
         Step::Name(name) if is_bare(name) => format!("{separator}{name}"),
-        Step::Name(name) => format!("['{}{}']", quote(name), if name.ends_with('*') { "*" } else { "" }),
+        Step::Name(name) => {
+            format!("['{}{}']", quote(name), if name.ends_with('*') { "*" } else { "" })
+        }
         Step::Prefix(prefix) => format!("['{}*']", quote(prefix)),
         Step::AnyMember => format!("{separator}*"),
         Step::AnyElement => "[*]".to_owned(),
         Step::Keyed { key, value } if is_bare(value) => format!("[{key}={value}]"),
-        Step::Keyed { key, value } => format!("[{key}='{}{}']", quote(value), if value.ends_with('*') { "*" } else { "" }),
+        Step::Keyed { key, value } => {
+            format!("[{key}='{}{}']", quote(value), if value.ends_with('*') { "*" } else { "" })
+        }
     });
 }
 
@@ -224,7 +254,10 @@ impl Parser {
                 Quoted::Whole(value) => value,
                 Quoted::Prefix(_) => {
                     self.at = start;
-                    return Err(self.unexpected("a whole value (a prefix selects map keys only; a literal trailing `*` is doubled)"));
+                    return Err(self.unexpected(
+                        "a whole value (a prefix selects map keys only; a \
+                                                literal trailing `*` is doubled)",
+                    ));
                 }
             },
             _ => self.bare("a value, quoted unless it is a bare segment")?,
@@ -269,7 +302,10 @@ impl Parser {
     }
 
     fn unexpected(&self, expected: &'static str) -> PathError {
-        let found = self.peek().map_or_else(|| "the end".to_owned(), |letter| format!("`{}`", escape_control(&letter.to_string())));
+        let found = self.peek().map_or_else(
+            || "the end".to_owned(),
+            |letter| format!("`{}`", escape_control(&letter.to_string())),
+        );
         PathError { column: self.at + 1, expected, found }
     }
 }
@@ -297,7 +333,10 @@ mod tests {
         let table = [
             ("spec.replicas", vec![name("spec"), name("replicas")]),
             ("_a-b", vec![name("_a-b")]),
-            ("spec.tasks[*].replicas", vec![name("spec"), name("tasks"), Step::AnyElement, name("replicas")]),
+            (
+                "spec.tasks[*].replicas",
+                vec![name("spec"), name("tasks"), Step::AnyElement, name("replicas")],
+            ),
             ("spec.a.*.b", vec![name("spec"), name("a"), Step::AnyMember, name("b")]),
             ("*", vec![Step::AnyMember]),
             ("m['app.kubernetes.io/name']", vec![name("m"), name("app.kubernetes.io/name")]),
@@ -351,7 +390,9 @@ mod tests {
         let error = Path::parse("spec.tasks[0].name").map_err(|error| error.to_string());
         assert_eq!(
             error,
-            Err("expected `*`, a quoted key or `key=value` (elements have no index here), found `0` at column 12 of the path".to_owned())
+            Err("expected `*`, a quoted key or `key=value` (elements have no index here), found \
+                 `0` at column 12 of the path"
+                .to_owned())
         );
     }
 
@@ -379,19 +420,45 @@ mod tests {
 
     #[test]
     fn a_path_lies_within_one_that_selects_as_much_or_more() {
-        let within = |narrow: &str, wide: &str| Path::parse(narrow).unwrap().within(Path::parse(wide).unwrap().steps());
-        assert!(within("spec.a", "spec.a") && within("spec.a", "spec.*") && within("spec[name=x].b", "spec[*].b"));
-        assert!(!within("spec.*", "spec.a") && !within("spec.a", "spec") && !within("spec", "spec.a"));
+        let within = |narrow: &str, wide: &str| {
+            Path::parse(narrow).unwrap().within(Path::parse(wide).unwrap().steps())
+        };
+        assert!(
+            within("spec.a", "spec.a")
+                && within("spec.a", "spec.*")
+                && within("spec[name=x].b", "spec[*].b")
+        );
+        assert!(
+            !within("spec.*", "spec.a") && !within("spec.a", "spec") && !within("spec", "spec.a")
+        );
     }
 
     #[test]
     fn containment_and_intersection_go_step_by_step() {
-        let (any, prefix, long) = (Step::AnyMember, Step::Prefix("ab".into()), Step::Prefix("abc".into()));
-        assert!(name("abc").within(&prefix) && name("abc").within(&any) && long.within(&prefix) && prefix.within(&any));
-        assert!(!prefix.within(&long) && !any.within(&prefix) && !name("x").within(&prefix) && !Step::AnyElement.within(&any));
-        assert!(prefix.meets(&long) && long.meets(&prefix) && any.meets(&name("x")) && !name("x").meets(&prefix));
+        let (any, prefix, long) =
+            (Step::AnyMember, Step::Prefix("ab".into()), Step::Prefix("abc".into()));
         assert!(
-            keyed("n", "a").meets(&Step::AnyElement) && !keyed("n", "a").meets(&keyed("n", "b")) && keyed("n", "a").meets(&keyed("m", "b"))
+            name("abc").within(&prefix)
+                && name("abc").within(&any)
+                && long.within(&prefix)
+                && prefix.within(&any)
+        );
+        assert!(
+            !prefix.within(&long)
+                && !any.within(&prefix)
+                && !name("x").within(&prefix)
+                && !Step::AnyElement.within(&any)
+        );
+        assert!(
+            prefix.meets(&long)
+                && long.meets(&prefix)
+                && any.meets(&name("x"))
+                && !name("x").meets(&prefix)
+        );
+        assert!(
+            keyed("n", "a").meets(&Step::AnyElement)
+                && !keyed("n", "a").meets(&keyed("n", "b"))
+                && keyed("n", "a").meets(&keyed("m", "b"))
         );
     }
 }

@@ -21,6 +21,11 @@ pub(crate) struct PlacedEquality {
 
 impl PlacedEquality {
     pub(crate) fn declared(self) -> Equality {
-        Equality { path: self.placed.path, meaning: self.meaning, absent_as: self.absent_as, key: self.key }
+        Equality {
+            path: self.placed.path,
+            meaning: self.meaning,
+            absent_as: self.absent_as,
+            key: self.key,
+        }
     }
 }

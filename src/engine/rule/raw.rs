@@ -1,4 +1,5 @@
-//! The rule document as YAML has it: private shapes with positions, nothing checked beyond shape. The schema of the CRD is made of the same.
+//! The rule document as YAML has it: private shapes with positions, nothing checked beyond shape.
+//! The schema of the CRD is made of the same.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -77,7 +78,8 @@ pub(crate) struct RawMetadata {
 pub(crate) struct RawSpec {
     /// The objects that the rule speaks of.
     pub(crate) match_constraints: RawMatch,
-    /// CEL conditions that the API server evaluates before it asks: only if all hold is the update judged by this rule.
+    /// CEL conditions that the API server evaluates before it asks: only if all hold is the update
+    /// judged by this rule.
     #[serde(default)]
     #[schemars(schema_with = "schema::conditions::<RawCondition>")]
     pub(crate) match_conditions: Vec<RawCondition>,
@@ -85,18 +87,22 @@ pub(crate) struct RawSpec {
     #[serde(default, deserialize_with = "given")]
     #[schemars(schema_with = "schema::actions")]
     pub(crate) validation_actions: Option<Spanned<Texts>>,
-    /// What the API server does when the webhook cannot be asked: Fail refuses the update, Ignore lets it through.
+    /// What the API server does when the webhook cannot be asked: Fail refuses the update, Ignore
+    /// lets it through.
     #[serde(default, deserialize_with = "given")]
     #[schemars(schema_with = "schema::failure_policy")]
     pub(crate) failure_policy: Option<Spanned<String>>,
-    /// The reason of a denial: Forbidden (403), or Invalid (422), which some tools take as leave to delete and create anew.
+    /// The reason of a denial: Forbidden (403), or Invalid (422), which some tools take as leave to
+    /// delete and create anew.
     #[serde(default, deserialize_with = "given")]
     #[schemars(schema_with = "schema::reason")]
     pub(crate) reason: Option<Spanned<String>>,
-    /// The fields that may change, each with all below it: a path, or a path with how (allow), when (a CEL condition) and by whom.
+    /// The fields that may change, each with all below it: a path, or a path with how (allow), when
+    /// (a CEL condition) and by whom.
     #[schemars(schema_with = "schema::entries::<RawLongEntry>")]
     pub(crate) mutable: Vec<RawEntry>,
-    /// Which values are equal although they are written differently, and by which member the elements of a list pair.
+    /// Which values are equal although they are written differently, and by which member the
+    /// elements of a list pair.
     #[serde(default)]
     #[schemars(schema_with = "schema::equalities::<RawEquality>")]
     pub(crate) equality: Vec<Spanned<RawEquality>>,
@@ -279,7 +285,8 @@ pub(crate) struct RawEquality {
     pub(crate) key: Option<Spanned<String>>,
 }
 
-/// A field that is there, even if nothing but `null` stands in it: an emptied `by:` must not read as one left out.
+/// A field that is there, even if nothing but `null` stands in it: an emptied `by:` must not read
+/// as one left out.
 fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
@@ -290,8 +297,15 @@ impl<'de> Deserialize<'de> for RawEntry {
         let entry = Spanned::<PathOrLong>::deserialize(from)?;
         let (referenced, defined) = (entry.referenced, entry.defined);
         Ok(match entry.value {
-            PathOrLong::Path(path) => Self { path: Spanned { value: path, referenced, defined }, allow: None, when: None, by: None },
-            PathOrLong::Long(long) => Self { path: long.path, allow: long.allow, when: long.when, by: long.by },
+            PathOrLong::Path(path) => Self {
+                path: Spanned { value: path, referenced, defined },
+                allow: None,
+                when: None,
+                by: None,
+            },
+            PathOrLong::Long(long) => {
+                Self { path: long.path, allow: long.allow, when: long.when, by: long.by }
+            }
         })
     }
 }
@@ -321,6 +335,7 @@ impl<'de> Visitor<'de> for EntryVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<PathOrLong, A::Error> {
-        RawLongEntry::deserialize(MapAccessDeserializer::new(map)).map(|long| PathOrLong::Long(Box::new(long)))
+        RawLongEntry::deserialize(MapAccessDeserializer::new(map))
+            .map(|long| PathOrLong::Long(Box::new(long)))
     }
 }

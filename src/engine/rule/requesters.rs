@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A list of requesters: users, groups and service accounts. It reads `user a or service accounts b/c, b/d`.
+/// A list of requesters: users, groups and service accounts. It reads `user a or service accounts
+/// b/c, b/d`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Requesters {
     /// User names.
@@ -16,17 +17,26 @@ pub struct Requesters {
 impl Requesters {
     /// Whether the requester is one of them.
     pub fn contains(&self, user: &str, groups: &[String]) -> bool {
-        let account = user.strip_prefix("system:serviceaccount:").and_then(|account| account.split_once(':'));
+        let account =
+            user.strip_prefix("system:serviceaccount:").and_then(|account| account.split_once(':'));
         self.users.iter().any(|name| name == user)
             || self.groups.iter().any(|name| groups.contains(name))
-            || account.is_some_and(|account| self.service_accounts.iter().any(|listed| listed.split_once('/') == Some(account)))
+            || account.is_some_and(|account| {
+                self.service_accounts.iter().any(|listed| listed.split_once('/') == Some(account))
+            })
     }
 }
 
 impl fmt::Display for Requesters {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lists = [("user", &self.users), ("group", &self.groups), ("service account", &self.service_accounts)];
-        for (index, (what, names)) in lists.into_iter().filter(|(_, names)| !names.is_empty()).enumerate() {
+        let lists = [
+            ("user", &self.users),
+            ("group", &self.groups),
+            ("service account", &self.service_accounts),
+        ];
+        for (index, (what, names)) in
+            lists.into_iter().filter(|(_, names)| !names.is_empty()).enumerate()
+        {
             let before = if index == 0 { "" } else { " or " };
             let plural = if names.len() == 1 { "" } else { "s" };
             write!(out, "{before}{what}{plural} {}", names.join(", "))?;

@@ -39,11 +39,15 @@ impl ResourceRule {
 
     /// Whether there can be a target that both speak of.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
-        let pair = |one: &[String], two: &[String], meet: fn(&str, &str) -> bool| one.iter().any(|a| two.iter().any(|b| meet(a, b)));
+        let pair = |one: &[String], two: &[String], meet: fn(&str, &str) -> bool| {
+            one.iter().any(|a| two.iter().any(|b| meet(a, b)))
+        };
         pair(&self.api_groups, &other.api_groups, meet)
             && pair(&self.api_versions, &other.api_versions, meet)
             && pair(&self.resources, &other.resources, patterns_meet)
-            && (self.kinds.is_empty() || other.kinds.is_empty() || pair(&self.kinds, &other.kinds, |a, b| a == b))
+            && (self.kinds.is_empty()
+                || other.kinds.is_empty()
+                || pair(&self.kinds, &other.kinds, |a, b| a == b))
     }
 }
 
@@ -65,7 +69,11 @@ fn meet(one: &str, two: &str) -> bool {
 
 /// Without a subresource a pattern means the resource itself.
 fn patterns_meet(one: &str, two: &str) -> bool {
-    let split = |pattern: &str| pattern.split_once('/').map_or((pattern.to_owned(), String::new()), |(a, b)| (a.to_owned(), b.to_owned()));
+    let split = |pattern: &str| {
+        pattern
+            .split_once('/')
+            .map_or((pattern.to_owned(), String::new()), |(a, b)| (a.to_owned(), b.to_owned()))
+    };
     let ((resource, subresource), (other, other_subresource)) = (split(one), split(two));
     meet(&resource, &other) && meet(&subresource, &other_subresource)
 }
@@ -95,7 +103,11 @@ mod tests {
             ("*/scale", "jobs/status", false),
         ];
         for (one, two, expected) in table {
-            assert_eq!((patterns_meet(one, two), patterns_meet(two, one)), (expected, expected), "{one} {two}");
+            assert_eq!(
+                (patterns_meet(one, two), patterns_meet(two, one)),
+                (expected, expected),
+                "{one} {two}"
+            );
         }
     }
 

@@ -1,8 +1,9 @@
 //! The schemas of the parts of a rule document.
 //!
-//! A structural schema cannot say "a path, or an object": such an entry has no type there, so what is neither gets through, as
-//! does an unknown member of it. `null` gets through too, where without it an emptied `by:` would be dropped and read as one left out.
-//! All of these the parser refuses, and the object's status says so.
+//! A structural schema cannot say "a path, or an object": such an entry has no type there, so what
+//! is neither gets through, as does an unknown member of it. `null` gets through too, where without
+//! it an emptied `by:` would be dropped and read as one left out. All of these the parser refuses,
+//! and the object's status says so.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
@@ -10,15 +11,15 @@ use serde_json::{Value, json};
 use super::path::Path;
 use super::verbs::Verb;
 
-/// Elements that a list may have in an object: the API server wants to know what checking them may cost.
+/// Elements that a list may have in an object: the API server wants to know what checking them may
+/// cost.
 const MOST: usize = 512;
 
 /// Match conditions that a webhook can have.
 const MOST_CONDITIONS: usize = 64;
 
 /// A label key, or the name of a match condition. Only the length of its prefix is not checked.
-const QUALIFIED_NAME: &str =
-    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
+const QUALIFIED_NAME: &str = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$";
 
 const LABEL_VALUE: &str = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$";
 
@@ -26,13 +27,15 @@ const LABEL_VALUE: &str = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$";
 const LONGEST_PATH: usize = 512;
 
 /// What a message says instead of the pattern of a path.
-const PATH_EXPECTED: &str = "expected a path such as spec.tasks[*].replicas, metadata.labels or metadata.annotations['example.com/*']";
+const PATH_EXPECTED: &str = "expected a path such as spec.tasks[*].replicas, metadata.labels or \
+                             metadata.annotations['example.com/*']";
 
 pub(crate) fn path(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "string",
         "maxLength": LONGEST_PATH,
-        "x-kubernetes-validations": [{"rule": format!("self.matches({})", cel_text(Path::PATTERN)), "message": PATH_EXPECTED}]
+        "x-kubernetes-validations": [{"rule": format!("self.matches({})", cel_text(Path::PATTERN)),
+            "message": PATH_EXPECTED}]
     })
 }
 
@@ -47,11 +50,19 @@ pub(crate) fn entries<LongForm: JsonSchema>(generator: &mut SchemaGenerator) -> 
     long.remove("additionalProperties");
     long.insert("x-kubernetes-preserve-unknown-fields".to_owned(), true.into());
     long.insert("pattern".to_owned(), Path::PATTERN.into());
-    if let Some(path) = long.get_mut("properties").and_then(|properties| properties.get_mut("path")).and_then(Value::as_object_mut) {
+    if let Some(path) = long
+        .get_mut("properties")
+        .and_then(|properties| properties.get_mut("path"))
+        .and_then(Value::as_object_mut)
+    {
         path.remove("x-kubernetes-validations");
         path.insert("pattern".to_owned(), Path::PATTERN.into());
     }
-    if let Some(by) = long.get_mut("properties").and_then(|properties| properties.get_mut("by")).and_then(Value::as_object_mut) {
+    if let Some(by) = long
+        .get_mut("properties")
+        .and_then(|properties| properties.get_mut("by"))
+        .and_then(Value::as_object_mut)
+    {
         by.remove("x-kubernetes-validations");
         by.insert("minProperties".to_owned(), 1.into());
     }

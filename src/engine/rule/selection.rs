@@ -1,10 +1,12 @@
-//! Which rules are registered for the same updates as far as their selectors go: of two such rules for one resource only one can hold.
+//! Which rules are registered for the same updates as far as their selectors go: of two such rules
+//! for one resource only one can hold.
 
 use sha2::{Digest, Sha256};
 
 use super::{FailurePolicy, LabelSelector, Rule};
 
-/// Names what a registration says of a rule besides its resources: selectors, match conditions and failure policy.
+/// Names what a registration says of a rule besides its resources: selectors, match conditions and
+/// failure policy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SelectionKey([u8; 32]);
 

@@ -57,18 +57,27 @@ impl Rules {
     /// The rules that speak of a target, by name.
     fn matching(&self, target: &Target<'_>) -> impl Iterator<Item = &Rule> {
         let named = self.by_resource.get(target.resource).into_iter().flatten();
-        let mut found: Vec<&Rule> = named.chain(&self.wild).map(AsRef::as_ref).filter(|rule| rule.speaks_of(target)).collect();
+        let mut found: Vec<&Rule> = named
+            .chain(&self.wild)
+            .map(AsRef::as_ref)
+            .filter(|rule| rule.speaks_of(target))
+            .collect();
         found.sort_by(|one, two| one.name.cmp(&two.name));
         found.into_iter()
     }
 }
 
 impl RuleSet {
-    /// Parses the documents; with [`Builtin::Included`] the rules compiled in are there too, unless a document has the same name.
+    /// Parses the documents; with [`Builtin::Included`] the rules compiled in are there too, unless
+    /// a document has the same name.
     ///
     /// # Errors
     /// Everything that is wrong with any document, with file, line and column.
-    pub(crate) fn parse(builtin: Builtin, documents: &[Document], compiler: Compiler) -> Result<Self, RuleErrors> {
+    pub(crate) fn parse(
+        builtin: Builtin,
+        documents: &[Document],
+        compiler: Compiler,
+    ) -> Result<Self, RuleErrors> {
         let mut errors = Vec::new();
         let mut rules = parse_all(documents, compiler, &mut errors);
         if builtin == Builtin::Included {
@@ -94,7 +103,8 @@ impl RuleSet {
         &self.exemptions
     }
 
-    /// The set that holds only the rule of that name, under the digest of the whole; none if there is no such rule.
+    /// The set that holds only the rule of that name, under the digest of the whole; none if there
+    /// is no such rule.
     pub fn only(&self, name: &str) -> Option<Self> {
         let (name, rule) = self.rules.by_name.get_key_value(name)?;
         Some(self.part(BTreeMap::from([(name.clone(), Arc::clone(rule))])))
@@ -103,9 +113,16 @@ impl RuleSet {
     /// The rules that `others` lacks or has in other words, under the digest of the whole.
     #[must_use]
     pub fn without(&self, others: &Self) -> Self {
-        let is_there = |rule: &Rule| others.rules.by_name.get(&rule.name).is_some_and(|other| other.text == rule.text);
+        let is_there = |rule: &Rule| {
+            others.rules.by_name.get(&rule.name).is_some_and(|other| other.text == rule.text)
+        };
         self.part(
-            self.rules.by_name.iter().filter(|(_, rule)| !is_there(rule)).map(|(name, rule)| (name.clone(), Arc::clone(rule))).collect(),
+            self.rules
+                .by_name
+                .iter()
+                .filter(|(_, rule)| !is_there(rule))
+                .map(|(name, rule)| (name.clone(), Arc::clone(rule)))
+                .collect(),
         )
     }
 
@@ -159,12 +176,21 @@ impl RuleSet {
     }
 }
 
-fn parse_all(documents: &[Document], compiler: Compiler, errors: &mut Vec<RuleError>) -> BTreeMap<RuleName, Arc<Rule>> {
+fn parse_all(
+    documents: &[Document],
+    compiler: Compiler,
+    errors: &mut Vec<RuleError>,
+) -> BTreeMap<RuleName, Arc<Rule>> {
     let mut rules: BTreeMap<RuleName, Arc<Rule>> = BTreeMap::new();
     for document in documents {
         let parts = split(&document.text);
         if parts.is_empty() {
-            errors.push(RuleError::new(&document.origin, 1, 1, "expected a rule document, found an empty file"));
+            errors.push(RuleError::new(
+                &document.origin,
+                1,
+                1,
+                "expected a rule document, found an empty file",
+            ));
         }
         for (line, text) in parts {
             match list::rules(&document.origin, line, &text, compiler) {
@@ -172,7 +198,10 @@ fn parse_all(documents: &[Document], compiler: Compiler, errors: &mut Vec<RuleEr
                 Ok(found) => {
                     for (line, rule) in found {
                         if let Some(first) = rules.get(&rule.name) {
-                            let message = format!("expected each rule name once, found `{}` again (first in {})", rule.name, first.origin);
+                            let message = format!(
+                                "expected each rule name once, found `{}` again (first in {})",
+                                rule.name, first.origin
+                            );
                             errors.push(RuleError::new(&document.origin, line, 1, message));
                         }
                         rules.entry(rule.name.clone()).or_insert_with(|| Arc::new(rule));

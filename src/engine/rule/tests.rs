@@ -1,8 +1,8 @@
 //! A rule says what its document says.
 
 use super::{
-    Actions, Builtin, Document, Effect, FailurePolicy, LabelSelector, MatchCondition, Reason, Requesters, ResourceRule, Rule, RuleSet,
-    SelectorExpression, Verb, Verbs,
+    Actions, Builtin, Document, Effect, FailurePolicy, LabelSelector, MatchCondition, Reason,
+    Requesters, ResourceRule, Rule, RuleSet, SelectorExpression, Verb, Verbs,
 };
 
 use crate::engine::Path;
@@ -15,19 +15,24 @@ metadata:
   annotations: {fieldward.io/source: 'https://example.com/widgets'}
 spec:
   matchConstraints:
-    resourceRules: [{apiGroups: [example.com], apiVersions: [v1, v2], resources: [widgets, widgets/scale], kinds: [Widget]}]
+    resourceRules: [{apiGroups: [example.com], apiVersions: [v1, v2], resources: [widgets, \
+    widgets/scale], kinds: [Widget]}]
     namespaceSelector: {matchLabels: {team: red}}
     objectSelector: {matchExpressions: [{key: tier, operator: In, values: [gold, silver]}]}
   matchConditions: [{name: grown, expression: 'object.spec.size > 3'}]
   validationActions: [Warn, Audit]
   failurePolicy: Ignore
   reason: Invalid
-  mutable: [spec.a, {path: spec.b, allow: [Set, Clear], by: {users: [u], groups: [g], serviceAccounts: [n/s]}, when: 'object.spec.a == 1'}]
+  mutable: [spec.a, {path: spec.b, allow: [Set, Clear], by: {users: [u], groups: [g], \
+  serviceAccounts: [n/s]}, when: 'object.spec.a == 1'}]
   exempt: {users: [root]}
 ";
 
 fn loaded(text: &str) -> RuleSet {
-    match RuleSet::load(Builtin::Left, &[Document { origin: "widget.yaml".to_owned(), text: text.to_owned() }]) {
+    match RuleSet::load(
+        Builtin::Left,
+        &[Document { origin: "widget.yaml".to_owned(), text: text.to_owned() }],
+    ) {
         Ok(rules) => rules,
         Err(errors) => panic!("{errors}"),
     }
@@ -48,7 +53,10 @@ fn texts<const N: usize>(texts: [&str; N]) -> Vec<String> {
 fn every_part_is_there() {
     let rules = loaded(WHOLE);
     let rule = only(&rules);
-    assert_eq!((rule.name().as_str(), rule.name().to_string().as_str(), rule.origin()), ("widget", "widget", "widget.yaml"));
+    assert_eq!(
+        (rule.name().as_str(), rule.name().to_string().as_str(), rule.origin()),
+        ("widget", "widget", "widget.yaml")
+    );
     assert_eq!((rule.text(), rule.source()), (WHOLE, Some("https://example.com/widgets")));
     let resource = ResourceRule {
         api_groups: texts(["example.com"]),
@@ -57,46 +65,76 @@ fn every_part_is_there() {
         kinds: texts(["Widget"]),
     };
     assert_eq!(rule.resources(), [resource]);
-    let team = LabelSelector { match_labels: vec![("team".to_owned(), "red".to_owned())], ..LabelSelector::default() };
-    let tier = SelectorExpression { key: "tier".to_owned(), operator: "In".to_owned(), values: texts(["gold", "silver"]) };
+    let team = LabelSelector {
+        match_labels: vec![("team".to_owned(), "red".to_owned())],
+        ..LabelSelector::default()
+    };
+    let tier = SelectorExpression {
+        key: "tier".to_owned(),
+        operator: "In".to_owned(),
+        values: texts(["gold", "silver"]),
+    };
     assert_eq!(rule.namespace_selector(), &team);
-    assert_eq!(rule.object_selector(), &LabelSelector { match_expressions: vec![tier], ..LabelSelector::default() });
+    assert_eq!(
+        rule.object_selector(),
+        &LabelSelector { match_expressions: vec![tier], ..LabelSelector::default() }
+    );
     assert_eq!(rule.protected_labels().collect::<Vec<_>>(), ["tier"]);
-    let grown = MatchCondition { name: "grown".to_owned(), expression: "object.spec.size > 3".to_owned() };
+    let grown =
+        MatchCondition { name: "grown".to_owned(), expression: "object.spec.size > 3".to_owned() };
     assert_eq!(rule.conditions(), [grown]);
     assert_eq!(rule.actions(), Actions { effect: Effect::Warn, audit: true });
     assert_eq!((rule.failure_policy(), rule.reason()), (FailurePolicy::Ignore, Reason::Invalid));
     assert_eq!(rule.exempt(), &Requesters { users: texts(["root"]), ..Requesters::default() });
-    assert!(rule.lifecycle_entries().all(|entry| !entry.is_documented()) && rule.lifecycle_entries().count() > 0);
+    assert!(
+        rule.lifecycle_entries().all(|entry| !entry.is_documented())
+            && rule.lifecycle_entries().count() > 0
+    );
 }
 
 #[test]
 fn equality_secrecy_and_defaults_are_told() {
-    let head = WHOLE.split("spec:\n").next().unwrap().replace("annotations: {", "annotations: {fieldward.io/defaulted: 'spec.b, spec.c', ");
+    let head = WHOLE
+        .split("spec:\n")
+        .next()
+        .unwrap()
+        .replace("annotations: {", "annotations: {fieldward.io/defaulted: 'spec.b, spec.c', ");
     let rules = loaded(&format!(
-        "{head}spec:\n  matchConstraints:\n    resourceRules: [{{apiGroups: [a], apiVersions: [v1], resources: [bs]}}]\n  mutable: [spec.a]\n  \
-         sensitive: [spec.t]\n  equality: [{{path: spec.a, as: Quantity}}, {{path: spec.b, key: name}}, {{path: spec.c, absentAs: 1}}]\n"
+        "{head}spec:\n  matchConstraints:\n    resourceRules: [{{apiGroups: [a], apiVersions: \
+         [v1], resources: [bs]}}]\n  mutable: [spec.a]\n  \
+         sensitive: [spec.t]\n  equality: [{{path: spec.a, as: Quantity}}, {{path: spec.b, key: \
+         name}}, {{path: spec.c, absentAs: 1}}]\n"
     ));
     let rule = only(&rules);
     let paths = |paths: &[Path]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!((paths(rule.sensitive()), paths(rule.defaulted())), (texts(["spec.t"]), texts(["spec.b", "spec.c"])));
-    let equality: Vec<String> = rule.equality().iter().map(|equality| equality.path.to_string()).collect();
+    assert_eq!(
+        (paths(rule.sensitive()), paths(rule.defaulted())),
+        (texts(["spec.t"]), texts(["spec.b", "spec.c"]))
+    );
+    let equality: Vec<String> =
+        rule.equality().iter().map(|equality| equality.path.to_string()).collect();
     assert_eq!(equality, ["spec.a", "spec.b", "spec.c"]);
     assert_eq!(rule.declarations().count(), 3);
 }
 
 #[test]
 fn an_error_says_where_and_what() {
-    let document = Document { origin: "widget.yaml".to_owned(), text: WHOLE.replace("spec.b", "spec..b") };
+    let document =
+        Document { origin: "widget.yaml".to_owned(), text: WHOLE.replace("spec.b", "spec..b") };
     let errors = RuleSet::load(Builtin::Left, &[document]).unwrap_err();
-    let told: Vec<(&str, u64, &str)> = errors.into_iter().map(|error| (error.origin(), error.place().0, error.message())).collect();
+    let told: Vec<(&str, u64, &str)> = errors
+        .into_iter()
+        .map(|error| (error.origin(), error.place().0, error.message()))
+        .collect();
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].0, "widget.yaml");
     assert!(told[0].2.contains("spec..b"), "{told:?}");
     // A star begins an alias in YAML, where nothing quotes it; a bracket does not.
     let refused = |mutable: &str| {
         let text = WHOLE.replace("mutable: [spec.a,", &format!("mutable: [{mutable},"));
-        RuleSet::load(Builtin::Left, &[Document { origin: "widget.yaml".to_owned(), text }]).unwrap_err().to_string()
+        RuleSet::load(Builtin::Left, &[Document { origin: "widget.yaml".to_owned(), text }])
+            .unwrap_err()
+            .to_string()
     };
     assert!(refused("*.x").contains("stands in quotes"), "{}", refused("*.x"));
     assert!(refused("spec.a[*].b").contains("stands in quotes"), "{}", refused("spec.a[*].b"));
@@ -107,10 +145,19 @@ fn an_error_says_where_and_what() {
 fn a_set_tells_its_names_and_its_digest() {
     let (none, one) = (RuleSet::default(), loaded(WHOLE));
     let builtin = RuleSet::load(Builtin::Included, &[]).unwrap();
-    assert_eq!((none.len(), none.is_empty(), one.len(), one.is_empty(), builtin.len()), (0, true, 1, false, 2));
-    assert_eq!((one.names().collect::<Vec<_>>(), builtin.names().collect::<Vec<_>>()), (vec!["widget"], vec!["mxjob", "volcano-job"]));
+    assert_eq!(
+        (none.len(), none.is_empty(), one.len(), one.is_empty(), builtin.len()),
+        (0, true, 1, false, 2)
+    );
+    assert_eq!(
+        (one.names().collect::<Vec<_>>(), builtin.names().collect::<Vec<_>>()),
+        (vec!["widget"], vec!["mxjob", "volcano-job"])
+    );
     let changed = loaded(&WHOLE.replace("spec.a,", "spec.c,"));
-    assert!([&one, &changed].iter().all(|set| set.digest().len() == 64 && set.digest().bytes().all(|byte| byte.is_ascii_hexdigit())));
+    assert!(
+        [&one, &changed].iter().all(|set| set.digest().len() == 64
+            && set.digest().bytes().all(|byte| byte.is_ascii_hexdigit()))
+    );
     assert_ne!(one.digest(), changed.digest());
     assert_eq!(one.digest(), loaded(WHOLE).digest());
 }
@@ -128,39 +175,67 @@ fn entries_stand_in_their_order_without_those_that_every_rule_has() {
     let paths: Vec<String> = entries.iter().map(|entry| entry.path.to_string()).collect();
     assert_eq!(paths, ["spec.a", "spec.b"]);
     let verbs: Vec<Vec<&str>> = entries.iter().map(|entry| entry.verbs.names().collect()).collect();
-    assert_eq!(verbs, [vec!["Set", "Modify", "Clear", "AddItem", "RemoveItem"], vec!["Set", "Clear"]]);
+    assert_eq!(
+        verbs,
+        [vec!["Set", "Modify", "Clear", "AddItem", "RemoveItem"], vec!["Set", "Clear"]]
+    );
     assert!(entries.iter().map(|entry| entry.verbs.has(Verb::AddItem)).eq([true, false]));
-    let by = Requesters { users: texts(["u"]), groups: texts(["g"]), service_accounts: texts(["n/s"]) };
+    let by =
+        Requesters { users: texts(["u"]), groups: texts(["g"]), service_accounts: texts(["n/s"]) };
     assert!(entries.iter().map(|entry| entry.by.as_ref()).eq([None, Some(&by)]));
-    let when = |text: &str| entries.iter().map(|entry| entry.when.as_ref().map(|when| when.text() == text)).collect::<Vec<_>>();
+    let when = |text: &str| {
+        entries
+            .iter()
+            .map(|entry| entry.when.as_ref().map(|when| when.text() == text))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(when("object.spec.a == 1"), [None, Some(true)]);
 }
 
 #[test]
 fn what_is_left_out_has_its_default() {
     let rules = loaded(
-        "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {name: widget}\nspec:\n  matchConstraints:\n    resourceRules: \
+        "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {name: \
+         widget}\nspec:\n  matchConstraints:\n    resourceRules: \
          [{apiGroups: [example.com], apiVersions: [v1], resources: [widgets]}]\n  mutable: []\n",
     );
     let rule = only(&rules);
-    assert_eq!((rule.source(), rule.conditions(), rule.entries().count()), (None, [].as_slice(), 0));
-    assert_eq!((rule.namespace_selector(), rule.object_selector()), (&LabelSelector::default(), &LabelSelector::default()));
+    assert_eq!(
+        (rule.source(), rule.conditions(), rule.entries().count()),
+        (None, [].as_slice(), 0)
+    );
+    assert_eq!(
+        (rule.namespace_selector(), rule.object_selector()),
+        (&LabelSelector::default(), &LabelSelector::default())
+    );
     assert_eq!(rule.actions(), Actions { effect: Effect::Deny, audit: false });
     assert_eq!((rule.failure_policy(), rule.reason()), (FailurePolicy::Fail, Reason::Forbidden));
 }
 
 #[test]
 fn a_requester_is_found_by_name_group_or_service_account() {
-    let by = Requesters { users: texts(["u"]), groups: texts(["g", "h"]), service_accounts: texts(["n/s"]) };
-    let asked = |user: &str, groups: &[&str]| by.contains(user, &groups.iter().map(|group| (*group).to_owned()).collect::<Vec<_>>());
+    let by = Requesters {
+        users: texts(["u"]),
+        groups: texts(["g", "h"]),
+        service_accounts: texts(["n/s"]),
+    };
+    let asked = |user: &str, groups: &[&str]| {
+        by.contains(user, &groups.iter().map(|group| (*group).to_owned()).collect::<Vec<_>>())
+    };
     assert!(asked("u", &[]) && asked("x", &["h"]) && asked("system:serviceaccount:n:s", &[]));
-    assert!(!asked("x", &[]) && !asked("g", &["u"]) && !asked("n/s", &[]) && !asked("system:serviceaccount:s:n", &[]));
+    assert!(
+        !asked("x", &[])
+            && !asked("g", &["u"])
+            && !asked("n/s", &[])
+            && !asked("system:serviceaccount:s:n", &[])
+    );
     assert!(!asked("system:serviceaccount:n:s:t", &[]) && !Requesters::default().contains("", &[]));
 }
 
 #[test]
 fn conditions_are_equal_by_their_text_and_shown_by_it() {
-    let (one, two) = (loaded(WHOLE), loaded(&WHOLE.replace("object.spec.a == 1", "object.spec.a == 2")));
+    let (one, two) =
+        (loaded(WHOLE), loaded(&WHOLE.replace("object.spec.a == 1", "object.spec.a == 2")));
     let when = |rules: &RuleSet| only(rules).entries().find_map(|entry| entry.when.clone());
     assert_eq!(when(&one), when(&loaded(WHOLE)));
     assert_ne!(when(&one), when(&two));

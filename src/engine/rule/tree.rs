@@ -1,4 +1,5 @@
-//! All paths of a rule as one tree, walked in step with an object: what the rule says of a location is known on arrival.
+//! All paths of a rule as one tree, walked in step with an object: what the rule says of a location
+//! is known on arrival.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,8 @@ pub(crate) struct Tree<M> {
     nodes: Vec<Node<M>>,
 }
 
-/// The tree's nodes that a location has reached: none when no path leads there, several where wildcards overlap.
+/// The tree's nodes that a location has reached: none when no path leads there, several where
+/// wildcards overlap.
 pub(crate) type Reached = SmallVec<[u32; 6]>;
 
 #[derive(Debug, Clone)]
@@ -65,7 +67,8 @@ impl<M> Tree<M> {
         }
     }
 
-    /// Notes that the entry's path leads through the objects above it, which are intermediate to it and may so appear and vanish.
+    /// Notes that the entry's path leads through the objects above it, which are intermediate to it
+    /// and may so appear and vanish.
     pub(crate) fn add_entry_below(&mut self, steps: &[Step], entry: usize) {
         let mut at = 0;
         for (step, next) in steps.iter().zip(steps.iter().skip(1)) {
@@ -87,7 +90,12 @@ impl<M> Tree<M> {
         for node in self.reached(from) {
             to.extend(node.names.get(name).copied());
             to.extend(node.any_member);
-            to.extend(node.prefixes.iter().filter(|(prefix, _)| name.starts_with(prefix.as_str())).map(|(_, next)| *next));
+            to.extend(
+                node.prefixes
+                    .iter()
+                    .filter(|(prefix, _)| name.starts_with(prefix.as_str()))
+                    .map(|(_, next)| *next),
+            );
         }
         to
     }
@@ -115,13 +123,22 @@ impl<M> Tree<M> {
         to
     }
 
-    /// What an element reaches if its list counts as keyed by whatever selects it (key and value), and steps into any member go into
-    /// elements too.
-    pub(crate) fn loosely_element(&self, from: &[u32], is_selected: impl Fn(&str, &str) -> bool) -> Reached {
+    /// What an element reaches if its list counts as keyed by whatever selects it (key and value),
+    /// and steps into any member go into elements too.
+    pub(crate) fn loosely_element(
+        &self,
+        from: &[u32],
+        is_selected: impl Fn(&str, &str) -> bool,
+    ) -> Reached {
         let mut to = self.element(from);
         for node in self.reached(from) {
             to.extend(node.any_member);
-            to.extend(node.keyed.iter().filter(|((key, value), _)| is_selected(key, value)).map(|(_, next)| *next));
+            to.extend(
+                node.keyed
+                    .iter()
+                    .filter(|((key, value), _)| is_selected(key, value))
+                    .map(|(_, next)| *next),
+            );
         }
         to
     }
@@ -133,7 +150,9 @@ impl<M> Tree<M> {
 
     /// The entries on whose way a location is: reached by a named member and left by a member step.
     pub(crate) fn entries_below<'a>(&'a self, at: &'a [u32]) -> impl Iterator<Item = usize> + 'a {
-        self.reached(at).filter(|node| node.by_name == ByName::Yes).flat_map(|node| node.entries_below.iter().copied())
+        self.reached(at)
+            .filter(|node| node.by_name == ByName::Yes)
+            .flat_map(|node| node.entries_below.iter().copied())
     }
 
     fn reached<'a>(&'a self, at: &'a [u32]) -> impl Iterator<Item = &'a Node<M>> {
@@ -150,10 +169,14 @@ impl<M> Tree<M> {
         let Some(node) = self.node_mut(at) else { return fresh };
         let (slot, by_name) = match step {
             Step::Name(name) => (node.names.entry(name.clone()).or_insert(fresh), ByName::Yes),
-            Step::Prefix(prefix) => (node.prefixes.entry(prefix.clone()).or_insert(fresh), ByName::No),
+            Step::Prefix(prefix) => {
+                (node.prefixes.entry(prefix.clone()).or_insert(fresh), ByName::No)
+            }
             Step::AnyMember => (node.any_member.get_or_insert(fresh), ByName::No),
             Step::AnyElement => (node.any_element.get_or_insert(fresh), ByName::No),
-            Step::Keyed { key, value } => (node.keyed.entry((key.clone(), value.clone())).or_insert(fresh), ByName::No),
+            Step::Keyed { key, value } => {
+                (node.keyed.entry((key.clone(), value.clone())).or_insert(fresh), ByName::No)
+            }
         };
         let next = *slot;
         if next == fresh {

@@ -1,6 +1,7 @@
 //! The changes that an entry can permit.
 
-/// One kind of change that an entry can permit; the five of Kubernetes' declarative validation (KEP-5073).
+/// One kind of change that an entry can permit; the five of Kubernetes' declarative validation
+/// (KEP-5073).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verb {
     /// Absent becomes present.

@@ -1,7 +1,9 @@
-//! What a rule contributes to its webhook: resources, selectors and match conditions, with the API server's own validation.
+//! What a rule contributes to its webhook: resources, selectors and match conditions, with the API
+//! server's own validation.
 //!
-//! The API server refuses a whole `ValidatingWebhookConfiguration` for a fault of one webhook, so each fault is found here first. Nothing
-//! is refused here that an API server accepts; where that cannot be told, the API server decides.
+//! The API server refuses a whole `ValidatingWebhookConfiguration` for a fault of one webhook, so
+//! each fault is found here first. Nothing is refused here that an API server accepts; where that
+//! cannot be told, the API server decides.
 
 use serde_saphyr::Spanned;
 
@@ -24,7 +26,10 @@ const LONGEST_LABEL: usize = 63;
 const EVERYTHING: &str = "*/*";
 
 impl Parser<'_> {
-    pub(crate) fn resources(&mut self, raw: Spanned<Vec<Spanned<RawResource>>>) -> Vec<ResourceRule> {
+    pub(crate) fn resources(
+        &mut self,
+        raw: Spanned<Vec<Spanned<RawResource>>>,
+    ) -> Vec<ResourceRule> {
         if raw.value.is_empty() {
             self.refuse(raw.referenced, "expected at least one resource rule, found none");
         }
@@ -51,15 +56,20 @@ impl Parser<'_> {
         }
     }
 
-    /// Wildcards beside what they cover, in the order in which the API server reads them: it accepts `pods/log` before `pods/*`, not after.
+    /// Wildcards beside what they cover, in the order in which the API server reads them: it
+    /// accepts `pods/log` before `pods/*`, not after.
     fn patterns(&mut self, patterns: &Texts) {
         self.no_empty_text(patterns, "a resource as `jobs`, `jobs/scale`, `*` or `*/*`");
         self.alone(patterns, EVERYTHING);
         for (index, pattern) in patterns.iter().enumerate() {
             let Some((resource, subresource)) = pattern.value.split_once('/') else { continue };
-            let before = patterns.iter().take(index).filter_map(|other| other.value.split_once('/').map(|parts| (other, parts)));
-            let covers =
-                |&(_, (one, two)): &(&Spanned<String>, (&str, &str))| (two == ANY && one == resource) || (one == ANY && two == subresource);
+            let before = patterns
+                .iter()
+                .take(index)
+                .filter_map(|other| other.value.split_once('/').map(|parts| (other, parts)));
+            let covers = |&(_, (one, two)): &(&Spanned<String>, (&str, &str))| {
+                (two == ANY && one == resource) || (one == ANY && two == subresource)
+            };
             let covering = before.into_iter().find(covers).map(|(other, _)| other.value.clone());
             if let Some(covering) = covering.filter(|covering| covering != EVERYTHING) {
                 let message = format!(
@@ -70,9 +80,16 @@ impl Parser<'_> {
                 self.refuse(pattern.referenced, message);
             }
         }
-        let last = patterns.iter().rfind(|pattern| !pattern.value.is_empty() && !pattern.value.contains('/'));
-        if let Some(last) = last.filter(|last| last.value != ANY && patterns.iter().any(|pattern| pattern.value == ANY)) {
-            let message = format!("expected no other resource without a subresource beside `*`, found `{}`", escape_control(&last.value));
+        let last = patterns
+            .iter()
+            .rfind(|pattern| !pattern.value.is_empty() && !pattern.value.contains('/'));
+        if let Some(last) = last
+            .filter(|last| last.value != ANY && patterns.iter().any(|pattern| pattern.value == ANY))
+        {
+            let message = format!(
+                "expected no other resource without a subresource beside `*`, found `{}`",
+                escape_control(&last.value)
+            );
             self.refuse(last.referenced, message);
         }
     }
@@ -90,8 +107,13 @@ impl Parser<'_> {
     }
 
     fn alone(&mut self, texts: &Texts, wildcard: &str) {
-        if let Some(text) = texts.iter().find(|text| text.value == wildcard).filter(|_| texts.len() > 1) {
-            self.refuse(text.referenced, format!("expected `{wildcard}` alone, found it beside others"));
+        if let Some(text) =
+            texts.iter().find(|text| text.value == wildcard).filter(|_| texts.len() > 1)
+        {
+            self.refuse(
+                text.referenced,
+                format!("expected `{wildcard}` alone, found it beside others"),
+            );
         }
     }
 
@@ -101,15 +123,21 @@ impl Parser<'_> {
             self.label_key(key);
             self.label_value(value);
         }
-        let mut match_labels: Vec<_> = raw.match_labels.0.into_iter().map(|(key, value)| (key.value, value.value)).collect();
+        let mut match_labels: Vec<_> =
+            raw.match_labels.0.into_iter().map(|(key, value)| (key.value, value.value)).collect();
         match_labels.sort();
         let mut match_expressions = Vec::new();
         for expression in raw.match_expressions {
             self.label_key(&expression.key);
             let takes_values = matches!(expression.operator.value.as_str(), "In" | "NotIn");
-            let operator = self.choice(&expression.operator, "`In`, `NotIn`, `Exists` or `DoesNotExist`", |text| {
-                matches!(text, "In" | "NotIn" | "Exists" | "DoesNotExist").then(|| text.to_owned())
-            });
+            let operator = self.choice(
+                &expression.operator,
+                "`In`, `NotIn`, `Exists` or `DoesNotExist`",
+                |text| {
+                    matches!(text, "In" | "NotIn" | "Exists" | "DoesNotExist")
+                        .then(|| text.to_owned())
+                },
+            );
             if operator.is_some() && takes_values == expression.values.is_empty() {
                 let message = if takes_values {
                     "expected values for this operator, found none"
@@ -132,21 +160,32 @@ impl Parser<'_> {
 
     fn label_key(&mut self, key: &Spanned<String>) {
         if !is_qualified(&key.value) {
-            let message = format!("expected a label key such as `app` or `example.com/app`, found `{}`", escape_control(&key.value));
+            let message = format!(
+                "expected a label key such as `app` or `example.com/app`, found `{}`",
+                escape_control(&key.value)
+            );
             self.refuse(key.referenced, message);
         }
     }
 
     fn label_value(&mut self, value: &Spanned<String>) {
         if !value.value.is_empty() && !is_label(&value.value) {
-            let expected = "at most 63 letters, digits, `-`, `_` and `.`, a letter or digit at either end";
-            self.refuse(value.referenced, format!("expected a label value ({expected}), found `{}`", escape_control(&value.value)));
+            let expected =
+                "at most 63 letters, digits, `-`, `_` and `.`, a letter or digit at either end";
+            self.refuse(
+                value.referenced,
+                format!(
+                    "expected a label value ({expected}), found `{}`",
+                    escape_control(&value.value)
+                ),
+            );
         }
     }
 
     pub(crate) fn conditions(&mut self, raw: Vec<RawCondition>) -> Vec<MatchCondition> {
         if let Some(first) = raw.get(MOST_CONDITIONS) {
-            let message = format!("expected at most {MOST_CONDITIONS} match conditions, found {}", raw.len());
+            let message =
+                format!("expected at most {MOST_CONDITIONS} match conditions, found {}", raw.len());
             self.refuse(first.name.referenced, message);
         }
         for (index, condition) in raw.iter().enumerate() {
@@ -155,26 +194,42 @@ impl Parser<'_> {
                 self.refuse(name.referenced, "expected a name, found an empty text");
             } else if name.value.starts_with(OWN_CONDITIONS) {
                 let message = format!(
-                    "expected a name of the rule's own, found `{}`: `{OWN_CONDITIONS}` is fieldward's",
+                    "expected a name of the rule's own, found `{}`: `{OWN_CONDITIONS}` is \
+                     fieldward's",
                     escape_control(&name.value)
                 );
                 self.refuse(name.referenced, message);
             } else if !is_qualified(&name.value) {
-                let message =
-                    format!("expected a name such as `example.com/only-new` or `only-new`, found `{}`", escape_control(&name.value));
+                let message = format!(
+                    "expected a name such as `example.com/only-new` or `only-new`, found `{}`",
+                    escape_control(&name.value)
+                );
                 self.refuse(name.referenced, message);
             } else if raw.iter().take(index).any(|other| other.name.value == name.value) {
-                self.refuse(name.referenced, format!("expected a name of its own, found `{}` once more", escape_control(&name.value)));
+                self.refuse(
+                    name.referenced,
+                    format!(
+                        "expected a name of its own, found `{}` once more",
+                        escape_control(&name.value)
+                    ),
+                );
             }
             self.cel("expression", &condition.expression, self.compiler.match_condition);
         }
-        raw.into_iter().map(|condition| MatchCondition { name: condition.name.value, expression: condition.expression.value }).collect()
+        raw.into_iter()
+            .map(|condition| MatchCondition {
+                name: condition.name.value,
+                expression: condition.expression.value,
+            })
+            .collect()
     }
 }
 
-/// What Kubernetes calls a qualified name: a name as of a label's value, after a DNS subdomain and a slash if it has one.
+/// What Kubernetes calls a qualified name: a name as of a label's value, after a DNS subdomain and
+/// a slash if it has one.
 fn is_qualified(text: &str) -> bool {
-    let (prefix, name) = text.split_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
+    let (prefix, name) =
+        text.split_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
     prefix.is_none_or(is_dns_subdomain) && is_label(name)
 }
 
@@ -183,5 +238,7 @@ fn is_label(text: &str) -> bool {
     text.len() <= LONGEST_LABEL
         && is_end(text.chars().next())
         && is_end(text.chars().next_back())
-        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.'))
+        && text
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.'))
 }

@@ -40,7 +40,8 @@ enum State {
     Open,
     /// Permitted with everything below, by a bare entry.
     Permitted,
-    /// Permitted by a narrowed entry: everything below but a keyed list that was replaced, which takes a bare one.
+    /// Permitted by a narrowed entry: everything below but a keyed list that was replaced, which
+    /// takes a bare one.
     Granted,
     /// A violation as a whole.
     Violation,
@@ -60,7 +61,8 @@ struct Judging<'s, 'g, 'a> {
 }
 
 impl<'a> Judging<'_, '_, 'a> {
-    /// Parents have lower numbers than their children, so one pass in order decides from the root down.
+    /// Parents have lower numbers than their children, so one pass in order decides from the root
+    /// down.
     fn descend(&mut self, changed: &[Id]) {
         for id in changed.iter().filter(|id| **id < self.alignment.beside) {
             self.open(*id);
@@ -76,9 +78,14 @@ impl<'a> Judging<'_, '_, 'a> {
                 State::Violation | State::Covered => State::Covered,
                 State::Equal | State::Open | State::Mixed => self.decide(location),
             };
-            let reordered = matches!(location.pairing, Pairing::Key(_)) && changed.binary_search(&id).is_ok();
+            let reordered =
+                matches!(location.pairing, Pairing::Key(_)) && changed.binary_search(&id).is_ok();
             if reordered && state == State::Open {
-                let standing = if self.verbs(location).has(Verb::Modify) { Standing::Permitted } else { Standing::Violation };
+                let standing = if self.verbs(location).has(Verb::Modify) {
+                    Standing::Permitted
+                } else {
+                    Standing::Violation
+                };
                 self.reorders.push((id, standing));
             } else if reordered && matches!(state, State::Permitted | State::Granted) {
                 self.reorders.push((id, Standing::Permitted));
@@ -99,7 +106,11 @@ impl<'a> Judging<'_, '_, 'a> {
 
     fn decide(&self, location: &Location<'a>) -> State {
         let verbs = self.verbs(location);
-        let above = self.alignment.get(location.parent).map(|parent| self.verbs(parent)).unwrap_or_default();
+        let above = self
+            .alignment
+            .get(location.parent)
+            .map(|parent| self.verbs(parent))
+            .unwrap_or_default();
         if verbs == Verbs::ALL || self.finalizers_shrink(location) {
             return State::Permitted;
         }
@@ -129,7 +140,8 @@ impl<'a> Judging<'_, '_, 'a> {
         }
     }
 
-    /// Intermediate objects that are absent on one side: reported whole unless permitted and other parts are mixed in them.
+    /// Intermediate objects that are absent on one side: reported whole unless permitted and other
+    /// parts are mixed in them.
     fn fold(&mut self) {
         let mut parts = vec![Parts::default(); self.alignment.beside];
         for id in (1..self.alignment.beside).rev() {
@@ -148,10 +160,9 @@ impl<'a> Judging<'_, '_, 'a> {
         let mut findings = Vec::new();
         for id in changed.iter().copied().filter(|id| *id < self.alignment.beside) {
             let Some(location) = self.alignment.get(id) else { continue };
-            let inside = self
-                .alignment
-                .get(location.parent)
-                .is_some_and(|parent| is_one_sided(parent) && self.state(location.parent) != State::Mixed);
+            let inside = self.alignment.get(location.parent).is_some_and(|parent| {
+                is_one_sided(parent) && self.state(location.parent) != State::Mixed
+            });
             if inside {
                 self.set(id, State::Covered);
                 continue;
@@ -180,14 +191,25 @@ impl<'a> Judging<'_, '_, 'a> {
             let Some(location) = self.alignment.get(id) else { continue };
             let path = self.alignment.segments(id);
             let above = |finding: &Finding| {
-                self.alignment.segments_within(finding.at, path.len()).is_some_and(|segments| path.starts_with(&segments))
+                self.alignment
+                    .segments_within(finding.at, path.len())
+                    .is_some_and(|segments| path.starts_with(&segments))
             };
-            if findings.iter().any(|finding| finding.standing == Standing::Violation && above(finding)) {
+            if findings
+                .iter()
+                .any(|finding| finding.standing == Standing::Violation && above(finding))
+            {
                 continue;
             }
-            findings.retain(|finding| self.alignment.segments_within(finding.at, path.len()).as_ref() != Some(&path));
-            let place = findings.partition_point(|finding| self.alignment.segments(finding.at) < path);
-            findings.insert(place, Finding { at: id, kind: kind(location), standing: Standing::Violation });
+            findings.retain(|finding| {
+                self.alignment.segments_within(finding.at, path.len()).as_ref() != Some(&path)
+            });
+            let place =
+                findings.partition_point(|finding| self.alignment.segments(finding.at) < path);
+            findings.insert(
+                place,
+                Finding { at: id, kind: kind(location), standing: Standing::Violation },
+            );
         }
     }
 
@@ -283,7 +305,9 @@ fn is_container(value: &Value) -> bool {
 
 fn is_deleting(alignment: &Alignment<'_>) -> bool {
     let old = alignment.get(ROOT).and_then(|root| root.old);
-    let timestamp = old.and_then(|old| old.get("metadata")).and_then(|metadata| metadata.get("deletionTimestamp"));
+    let timestamp = old
+        .and_then(|old| old.get("metadata"))
+        .and_then(|metadata| metadata.get("deletionTimestamp"));
     timestamp.is_some_and(|timestamp| !timestamp.is_null())
 }
 

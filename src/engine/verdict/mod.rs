@@ -1,4 +1,5 @@
-//! The verdict: which of the locations that differ are permitted to, judged from the root down on what `json_patch::diff` finds.
+//! The verdict: which of the locations that differ are permitted to, judged from the root down on
+//! what `json_patch::diff` finds.
 
 pub(crate) mod diff;
 mod finding;

@@ -1,4 +1,5 @@
-//! The folder of case files: nobody else reads them, no reader sees half of one, and there are only so many.
+//! The folder of case files: nobody else reads them, no reader sees half of one, and there are only
+//! so many.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -104,7 +105,10 @@ mod tests {
     }
 
     fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
@@ -135,7 +139,13 @@ mod tests {
     #[test]
     fn what_is_there_counts_unless_it_is_no_case() {
         let parent = tempfile::tempdir().unwrap();
-        for name in ["mine.json", "deny-job-0123456789ab.json", "rules.yaml", ".deny-job-1.json.new", ".hidden.json"] {
+        for name in [
+            "mine.json",
+            "deny-job-0123456789ab.json",
+            "rules.yaml",
+            ".deny-job-1.json.new",
+            ".hidden.json",
+        ] {
             fs::write(parent.path().join(name), "").unwrap();
         }
         let mut folder = Folder::open(parent.path(), 3).unwrap();
@@ -155,7 +165,10 @@ mod tests {
         }
         folder.keep(&case("deny-job", "0123456789ab")).unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "precious");
-        assert_eq!(fs::read_to_string(path.join("deny-job-0123456789ab.json")).unwrap(), "deny-job");
+        assert_eq!(
+            fs::read_to_string(path.join("deny-job-0123456789ab.json")).unwrap(),
+            "deny-job"
+        );
         assert_eq!(names(&path), ["deny-job-0123456789ab.json"]);
     }
 }

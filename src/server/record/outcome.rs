@@ -20,8 +20,15 @@ pub(crate) enum Recorded {
 }
 
 impl Recorded {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Written, Self::Repeated, Self::ChangedByMasking, Self::TooLarge, Self::Dropped, Self::Full, Self::Failed];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Written,
+        Self::Repeated,
+        Self::ChangedByMasking,
+        Self::TooLarge,
+        Self::Dropped,
+        Self::Full,
+        Self::Failed,
+    ];
 
     /// The word in metrics.
     pub(crate) fn as_str(self) -> &'static str {

@@ -14,7 +14,10 @@ pub enum TlsError {
         source: std::io::Error,
     },
     /// There is no certificate in the file.
-    #[error("no certificate in `{file}`; expected PEM, `-----BEGIN CERTIFICATE-----`, the server's own certificate first")]
+    #[error(
+        "no certificate in `{file}`; expected PEM, `-----BEGIN CERTIFICATE-----`, the server's own \
+         certificate first"
+    )]
     NoCertificate {
         /// The file.
         file: String,
@@ -40,7 +43,10 @@ pub enum TlsError {
         file: String,
     },
     /// The private key is broken or of an unknown kind.
-    #[error("unusable private key in `{file}`: {reason}; expected RSA of 2048 bits or more, ECDSA P-256, P-384 or P-521, or Ed25519")]
+    #[error(
+        "unusable private key in `{file}`: {reason}; expected RSA of 2048 bits or more, ECDSA \
+         P-256, P-384 or P-521, or Ed25519"
+    )]
     BadKey {
         /// The file.
         file: String,
@@ -48,7 +54,10 @@ pub enum TlsError {
         reason: String,
     },
     /// The private key belongs to another certificate.
-    #[error("the private key in `{key}` does not fit the certificate in `{chain}`; name the key that the certificate was issued for")]
+    #[error(
+        "the private key in `{key}` does not fit the certificate in `{chain}`; name the key that \
+         the certificate was issued for"
+    )]
     Mismatch {
         /// The file of the certificate.
         chain: String,
@@ -64,7 +73,9 @@ pub enum TlsError {
         at: String,
     },
     /// The certificate is not valid yet.
-    #[error("the certificate in `{file}` is not valid before {at}; check this machine's clock or wait")]
+    #[error(
+        "the certificate in `{file}` is not valid before {at}; check this machine's clock or wait"
+    )]
     NotYetValid {
         /// The file.
         file: String,

@@ -23,18 +23,26 @@ pub(super) struct Pair {
 }
 
 impl Pair {
-    pub(super) fn parse(chain: &Blob, key: &Blob, now: SystemTime, provider: &CryptoProvider) -> Result<Self, TlsError> {
+    pub(super) fn parse(
+        chain: &Blob,
+        key: &Blob,
+        now: SystemTime,
+        provider: &CryptoProvider,
+    ) -> Result<Self, TlsError> {
         let certificates = chain.certificates()?;
         let not_after = chain.check_validity(&certificates, now)?;
-        let private = provider
-            .key_provider
-            .load_private_key(key.private_key()?)
-            .map_err(|error| TlsError::BadKey { file: key.name.clone(), reason: error.to_string() })?;
+        let private =
+            provider.key_provider.load_private_key(key.private_key()?).map_err(|error| {
+                TlsError::BadKey { file: key.name.clone(), reason: error.to_string() }
+            })?;
         let certified = CertifiedKey::new(certificates, private);
         match certified.keys_match() {
             Ok(()) => {}
             Err(rustls::Error::InconsistentKeys(_)) => {
-                return Err(TlsError::Mismatch { chain: chain.name.clone(), key: key.name.clone() });
+                return Err(TlsError::Mismatch {
+                    chain: chain.name.clone(),
+                    key: key.name.clone(),
+                });
             }
             Err(error) => return Err(TlsError::bad_certificate(&chain.name, error)),
         }
@@ -72,13 +80,19 @@ impl Blob {
     }
 
     /// Only the server's own certificate: those of its CAs are the client's business.
-    fn check_validity(&self, certificates: &[CertificateDer<'_>], now: SystemTime) -> Result<i64, TlsError> {
+    fn check_validity(
+        &self,
+        certificates: &[CertificateDer<'_>],
+        now: SystemTime,
+    ) -> Result<i64, TlsError> {
         let Some(own) = certificates.first() else {
             return Err(TlsError::NoCertificate { file: self.name.clone() });
         };
-        let (_, own) = X509Certificate::from_der(own).map_err(|error| TlsError::bad_certificate(&self.name, error))?;
+        let (_, own) = X509Certificate::from_der(own)
+            .map_err(|error| TlsError::bad_certificate(&self.name, error))?;
         let now = OffsetDateTime::from(now).unix_timestamp();
-        let (not_before, not_after) = (own.validity().not_before.timestamp(), own.validity().not_after.timestamp());
+        let (not_before, not_after) =
+            (own.validity().not_before.timestamp(), own.validity().not_after.timestamp());
         if now < not_before {
             return Err(TlsError::NotYetValid { file: self.name.clone(), at: rfc3339(not_before) });
         }
@@ -91,7 +105,11 @@ impl Blob {
     fn private_key(&self) -> Result<PrivateKeyDer<'static>, TlsError> {
         let file = self.name.clone();
         PrivateKeyDer::from_pem_slice(&self.bytes).map_err(|error| match error {
-            pem::Error::NoItemsFound if contains(&self.bytes, b"-----BEGIN ENCRYPTED PRIVATE KEY-----") => TlsError::EncryptedKey { file },
+            pem::Error::NoItemsFound
+                if contains(&self.bytes, b"-----BEGIN ENCRYPTED PRIVATE KEY-----") =>
+            {
+                TlsError::EncryptedKey { file }
+            }
             pem::Error::NoItemsFound => TlsError::NoKey { file },
             error => TlsError::BadKey { file, reason: error.to_string() },
         })

@@ -1,8 +1,10 @@
-//! The imports between the files of a crate: a file imports another one if its code names an item that the other one defines.
+//! The imports between the files of a crate: a file imports another one if its code names an item
+//! that the other one defines.
 //!
-//! A name is followed through every `use` and re-export to the file that defines it. A module that is only passed on the way is no import.
-//! A file that only declares modules and passes names on imports nothing. Code behind `#[cfg(test)]` does not count, neither do methods
-//! and fields, which need no `use`.
+//! A name is followed through every `use` and re-export to the file that defines it. A module that
+//! is only passed on the way is no import. A file that only declares modules and passes names on
+//! imports nothing. Code behind `#[cfg(test)]` does not count, neither do methods and fields, which
+//! need no `use`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,14 +25,20 @@ pub(crate) fn imports(sources: &[(String, String)]) -> BTreeSet<Import> {
     let mut modules = Modules::default();
     let parsed: Vec<(&str, Vec<Item>)> = sources
         .iter()
-        .map(|(name, text)| (name.as_str(), syn::parse_file(text).unwrap_or_else(|error| panic!("{name}: {error}")).items))
+        .map(|(name, text)| {
+            (
+                name.as_str(),
+                syn::parse_file(text).unwrap_or_else(|error| panic!("{name}: {error}")).items,
+            )
+        })
         .collect();
     for (name, items) in &parsed {
         modules.read(name, module_of(name), items);
     }
     let mut imports = BTreeSet::new();
     for (name, items) in &parsed {
-        let mut uses = Uses { modules: &modules, file: name, module: module_of(name), imports: &mut imports };
+        let mut uses =
+            Uses { modules: &modules, file: name, module: module_of(name), imports: &mut imports };
         if modules.is_tested_only(&uses.module) || items.iter().all(only_declares) {
             continue;
         }
@@ -48,15 +56,26 @@ pub(crate) fn cycles(imports: &BTreeSet<Import>) -> Vec<BTreeSet<&str>> {
         let mut pending = vec![start];
         let seen = reached.entry(start).or_default();
         while let Some(file) = pending.pop() {
-            pending
-                .extend(imports.iter().filter(|import| import.from == file).map(|import| import.to.as_str()).filter(|to| seen.insert(to)));
+            pending.extend(
+                imports
+                    .iter()
+                    .filter(|import| import.from == file)
+                    .map(|import| import.to.as_str())
+                    .filter(|to| seen.insert(to)),
+            );
         }
     }
     let mutual = |from: &str, to: &str| reached.get(from).is_some_and(|seen| seen.contains(to));
     let groups: BTreeSet<BTreeSet<&str>> = reached
         .keys()
         .filter(|file| mutual(file, file))
-        .map(|file| reached.keys().filter(|other| mutual(file, other) && mutual(other, file)).copied().collect())
+        .map(|file| {
+            reached
+                .keys()
+                .filter(|other| mutual(file, other) && mutual(other, file))
+                .copied()
+                .collect()
+        })
         .collect();
     groups.into_iter().collect()
 }
@@ -101,7 +120,9 @@ impl Modules {
                     _ if tests => {
                         module.tests.insert(inner.ident.to_string());
                     }
-                    Some((_, items)) => self.read(file, join(&path, &inner.ident.to_string()), items),
+                    Some((_, items)) => {
+                        self.read(file, join(&path, &inner.ident.to_string()), items);
+                    }
                     None => {}
                 },
                 _ if tests => {}
@@ -113,7 +134,11 @@ impl Modules {
     }
 
     fn is_tested_only(&self, path: &[String]) -> bool {
-        (1..=path.len()).any(|length| self.0.get(&path[..length - 1]).is_some_and(|parent| parent.tests.contains(&path[length - 1])))
+        (1..=path.len()).any(|length| {
+            self.0
+                .get(&path[..length - 1])
+                .is_some_and(|parent| parent.tests.contains(&path[length - 1]))
+        })
     }
 
     /// What `path` names inside `module`. `depth` bounds how many re-exports are followed.
@@ -140,7 +165,8 @@ impl Modules {
         Some(Named::Module(current))
     }
 
-    /// What `name` is in a module. A module and an item may share a name: the last name of a path is rather the item.
+    /// What `name` is in a module. A module and an item may share a name: the last name of a path
+    /// is rather the item.
     fn member(&self, path: &[String], name: &str, last: bool, depth: usize) -> Option<Named> {
         let module = self.0.get(path)?;
         let child = join(path, name);
@@ -151,12 +177,19 @@ impl Modules {
         if module.defined.contains(name) {
             return Some(Named::Item { file: module.file.clone(), name: name.to_owned() });
         }
-        let used = module.used.iter().filter(|(used, _)| used == name).filter_map(|(_, target)| self.resolve(path, target, depth));
-        let globs = module.globs.iter().filter_map(|glob| match self.resolve(path, glob, depth)? {
-            Named::Module(path) => self.member(&path, name, last, depth.checked_sub(1)?),
-            Named::Item { .. } => None,
-        });
-        used.chain(globs).find(|named| child.is_none() || matches!(named, Named::Item { .. })).or(child)
+        let used = module
+            .used
+            .iter()
+            .filter(|(used, _)| used == name)
+            .filter_map(|(_, target)| self.resolve(path, target, depth));
+        let globs =
+            module.globs.iter().filter_map(|glob| match self.resolve(path, glob, depth)? {
+                Named::Module(path) => self.member(&path, name, last, depth.checked_sub(1)?),
+                Named::Item { .. } => None,
+            });
+        used.chain(globs)
+            .find(|named| child.is_none() || matches!(named, Named::Item { .. }))
+            .or(child)
     }
 }
 
@@ -171,12 +204,22 @@ fn collect_use(tree: &UseTree, path: &mut Vec<String>, module: &mut Module) {
             collect_use(&step.tree, path, module);
             path.pop();
         }
-        UseTree::Group(group) => group.items.iter().for_each(|tree| collect_use(tree, path, module)),
+        UseTree::Group(group) => {
+            group.items.iter().for_each(|tree| collect_use(tree, path, module));
+        }
         UseTree::Glob(_) => module.globs.push(path.clone()),
-        UseTree::Name(name) if name.ident == "self" => module.used.extend(path.last().cloned().map(|name| (name, path.clone()))),
-        UseTree::Name(name) => module.used.push((name.ident.to_string(), join(path, &name.ident.to_string()))),
-        UseTree::Rename(name) if name.ident == "self" => module.used.push((name.rename.to_string(), path.clone())),
-        UseTree::Rename(name) => module.used.push((name.rename.to_string(), join(path, &name.ident.to_string()))),
+        UseTree::Name(name) if name.ident == "self" => {
+            module.used.extend(path.last().cloned().map(|name| (name, path.clone())));
+        }
+        UseTree::Name(name) => {
+            module.used.push((name.ident.to_string(), join(path, &name.ident.to_string())));
+        }
+        UseTree::Rename(name) if name.ident == "self" => {
+            module.used.push((name.rename.to_string(), path.clone()));
+        }
+        UseTree::Rename(name) => {
+            module.used.push((name.rename.to_string(), join(path, &name.ident.to_string())));
+        }
     }
 }
 
@@ -198,7 +241,8 @@ fn attributes(item: &Item) -> &[Attribute] {
 }
 
 fn is_cfg_test(attribute: &Attribute) -> bool {
-    matches!(&attribute.meta, Meta::List(list) if list.path.is_ident("cfg") && list.tokens.to_string() == "test")
+    matches!(&attribute.meta, Meta::List(list) if list.path.is_ident("cfg")
+        && list.tokens.to_string() == "test")
 }
 
 fn defined_name(item: &Item) -> Option<String> {
@@ -293,7 +337,8 @@ impl<'ast> Visit<'ast> for Uses<'_> {
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let names: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        let names: Vec<String> =
+            path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         self.name(&names);
         visit::visit_path(self, path);
     }

@@ -24,8 +24,14 @@ pub(crate) fn trials() -> Vec<Trial> {
             each_alert_is_tested_and_explained();
             Ok(())
         }),
-        support::trial("chart::all_metrics_that_are_asked_for_are_served", all_metrics_that_are_asked_for_are_served),
-        support::trial("chart::readme_names_the_metrics_of_cluster_mode", readme_names_the_metrics_of_cluster_mode),
+        support::trial(
+            "chart::all_metrics_that_are_asked_for_are_served",
+            all_metrics_that_are_asked_for_are_served,
+        ),
+        support::trial(
+            "chart::readme_names_the_metrics_of_cluster_mode",
+            readme_names_the_metrics_of_cluster_mode,
+        ),
     ]
 }
 
@@ -33,13 +39,18 @@ const ALERTS: &str = "deploy/alerts.yaml";
 const SERIES: &str = "tests/chart/alerts.yaml";
 const DASHBOARD: &str = "dashboards/fieldward.json";
 
-const MADE: &str = "# Made of deploy/chart with its default values, for a Prometheus without the operator; a test compares it.\n\
+const MADE: &str = "# Made of deploy/chart with its default values, for a Prometheus without the \
+                    operator; a test compares it.\n\
                     # FIELDWARD_BLESS=1 cargo test --test it -- chart:: makes it anew.\n";
 
 fn the_alerts_are_a_file_too() -> Result<(), Lacking> {
-    let text = DEFAULT.render(&Tool::helm()?, &["--set", "alerts.enabled=true", "--show-only", "templates/alerts.yaml"]);
+    let text = DEFAULT.render(
+        &Tool::helm()?,
+        &["--set", "alerts.enabled=true", "--show-only", "templates/alerts.yaml"],
+    );
     let (_, spec) = text.split_once("\nspec:\n").unwrap();
-    let groups: String = spec.lines().map(|line| format!("{}\n", line.strip_prefix("  ").unwrap())).collect();
+    let groups: String =
+        spec.lines().map(|line| format!("{}\n", line.strip_prefix("  ").unwrap())).collect();
     golden::compare(&root().join(ALERTS), &format!("{MADE}{groups}"));
     Ok(())
 }
@@ -56,7 +67,8 @@ fn the_alerts_fire_when_they_should() -> Result<(), Lacking> {
     let folder = tempfile::tempdir().unwrap();
     let changed = folder.path().join("alerts.yaml");
     let test = folder.path().join("series.yaml");
-    fs::write(&test, series.replace("../../deploy/alerts.yaml", changed.to_str().unwrap())).unwrap();
+    fs::write(&test, series.replace("../../deploy/alerts.yaml", changed.to_str().unwrap()))
+        .unwrap();
     for (from, to) in [
         ("7 * 86400", "6 * 86400"),
         ("< 86400", "< 43200"),
@@ -67,9 +79,15 @@ fn the_alerts_fire_when_they_should() -> Result<(), Lacking> {
         ("[15m])) > 0", "[15m])) > 4"),
         ("absent(fieldward_build_info)", "absent(fieldward_rules)"),
         ("(fieldward_gate_open) == 1\n", "(fieldward_gate_open) == 2\n"),
-        ("max by (namespace, job) (fieldward_registration_present) == 0", "min by (namespace, job) (fieldward_registration_present) == 0"),
+        (
+            "max by (namespace, job) (fieldward_registration_present) == 0",
+            "min by (namespace, job) (fieldward_registration_present) == 0",
+        ),
         ("unless (max", "and (max"),
-        ("max by (namespace, job) (fieldward_registration_in_sync) == 0", "min by (namespace, job) (fieldward_registration_in_sync) == 1"),
+        (
+            "max by (namespace, job) (fieldward_registration_in_sync) == 0",
+            "min by (namespace, job) (fieldward_registration_in_sync) == 1",
+        ),
         ("(fieldward_lease_holder) == 0", "(fieldward_lease_holder) == 1"),
         ("(fieldward_api_errors_total[5m])) > 0", "(fieldward_api_errors_total[5m])) > 9"),
         ("and (max by (namespace, job) (fieldward_lease_holder) == 1)", ""),
@@ -78,9 +96,18 @@ fn the_alerts_fire_when_they_should() -> Result<(), Lacking> {
         ("status=\"False\", reason=\"Invalid\"}) > 0", "status=\"False\"}) > 0"),
         ("NeverAccepted|NoLongerAccepted", "NeverAccepted"),
         ("NeverAccepted|NoLongerAccepted", "NoLongerAccepted"),
-        ("(fieldward_registration_rejected_rules) > 0", "(fieldward_registration_rejected_rules) > 1"),
-        ("condition=\"Conflicting\", status=\"True\"", "condition=\"Conflicting\", status=\"False\""),
-        ("condition=\"SchemaWarning\", status=\"True\"", "condition=\"SchemaWarning\", status=\"False\""),
+        (
+            "(fieldward_registration_rejected_rules) > 0",
+            "(fieldward_registration_rejected_rules) > 1",
+        ),
+        (
+            "condition=\"Conflicting\", status=\"True\"",
+            "condition=\"Conflicting\", status=\"False\"",
+        ),
+        (
+            "condition=\"SchemaWarning\", status=\"True\"",
+            "condition=\"SchemaWarning\", status=\"False\"",
+        ),
     ] {
         assert!(alerts.contains(from), "{from}");
         fs::write(&changed, alerts.replacen(from, to, 1)).unwrap();
@@ -105,21 +132,30 @@ fn the_dashboard_asks_what_can_be_asked() -> Result<(), Lacking> {
     assert!(rules.len() > 10);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rules.json");
-    fs::write(&file, json!({"groups": [{"name": "dashboard", "rules": rules}]}).to_string()).unwrap();
+    fs::write(&file, json!({"groups": [{"name": "dashboard", "rules": rules}]}).to_string())
+        .unwrap();
     let checked = Tool::promtool()?.run(&["check", "rules", file.to_str().unwrap()]);
     assert!(checked.is_success, "{checked:?}");
     Ok(())
 }
 
 fn each_alert_is_tested_and_explained() {
-    let (series, readme) = (read(SERIES), fs::read_to_string(root().join(CHART).join("README.md")).unwrap());
-    let rules = documents(&read(ALERTS)).remove(0)["groups"][0]["rules"].as_array().unwrap().clone();
+    let (series, readme) =
+        (read(SERIES), fs::read_to_string(root().join(CHART).join("README.md")).unwrap());
+    let rules =
+        documents(&read(ALERTS)).remove(0)["groups"][0]["rules"].as_array().unwrap().clone();
     assert!(rules.len() >= 18);
     for rule in rules {
         let name = rule["alert"].as_str().unwrap();
-        assert!(series.contains(&format!("alertname=\"{name}\"")), "{SERIES} never has {name} fire");
+        assert!(
+            series.contains(&format!("alertname=\"{name}\"")),
+            "{SERIES} never has {name} fire"
+        );
         // As GitHub names the sections of a page.
-        assert!(readme.contains(&format!("\n### Alert {name}\n")), "README.md says nothing on {name}");
+        assert!(
+            readme.contains(&format!("\n### Alert {name}\n")),
+            "README.md says nothing on {name}"
+        );
         let page = rule["annotations"]["runbook_url"].as_str().unwrap();
         assert_eq!(page, format!("{CHART}/README.md#alert-{}", name.to_lowercase()));
     }
@@ -133,18 +169,30 @@ async fn all_metrics_that_are_asked_for_are_served() {
     post(&client, &server.url("/validate"), "{").await;
     let (_, metrics) = server.ops("/metrics").await.unwrap();
     let metrics = metrics + &in_cluster_mode().await;
-    let provided: BTreeSet<&str> = metrics.lines().filter_map(|line| line.split([' ', '{']).next()).filter(|name| *name != "#").collect();
+    let provided: BTreeSet<&str> = metrics
+        .lines()
+        .filter_map(|line| line.split([' ', '{']).next())
+        .filter(|name| *name != "#")
+        .collect();
     let text = queries().join(" ") + &read(ALERTS) + &read(SERIES);
     let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
-    let asked: BTreeSet<&str> = words.filter(|word| word.starts_with("fieldward_") || word.starts_with("process_")).collect();
+    let asked: BTreeSet<&str> = words
+        .filter(|word| word.starts_with("fieldward_") || word.starts_with("process_"))
+        .collect();
     assert!(asked.len() > 10, "{asked:?}");
     assert!(asked.is_subset(&provided), "nobody serves {:?}", asked.difference(&provided));
 }
 
-/// The metrics of a replica whose API server cannot be reached: all of them are there from the start.
+/// The metrics of a replica whose API server cannot be reached: all of them are there from the
+/// start.
 async fn in_cluster_mode() -> String {
     let kubeconfig = root().join("tests/golden/files/nobody.kubeconfig");
-    let server = Server::start(&["--cluster", "--tls-secret=fieldward-tls", "--kubeconfig", kubeconfig.to_str().unwrap()]);
+    let server = Server::start(&[
+        "--cluster",
+        "--tls-secret=fieldward-tls",
+        "--kubeconfig",
+        kubeconfig.to_str().unwrap(),
+    ]);
     server.ops("/metrics").await.unwrap().1
 }
 
@@ -152,13 +200,21 @@ async fn in_cluster_mode() -> String {
 async fn readme_names_the_metrics_of_cluster_mode() {
     let served = in_cluster_mode().await;
     let types = |text: &str| -> BTreeSet<String> {
-        text.lines().filter_map(|line| line.strip_prefix("# TYPE fieldward_")?.split(' ').next().map(str::to_owned)).collect()
+        text.lines()
+            .filter_map(|line| {
+                line.strip_prefix("# TYPE fieldward_")?.split(' ').next().map(str::to_owned)
+            })
+            .collect()
     };
     let everywhere = Server::start(&[]).ops("/metrics").await.unwrap().1;
     let readme = fs::read_to_string(root().join(CHART).join("README.md")).unwrap();
     let (_, table) = readme.split_once("The metrics of cluster mode").unwrap();
     let table = table.split("\n### ").next().unwrap();
-    let named: BTreeSet<String> = table.split('`').filter_map(|word| word.strip_prefix("fieldward_")).map(str::to_owned).collect();
+    let named: BTreeSet<String> = table
+        .split('`')
+        .filter_map(|word| word.strip_prefix("fieldward_"))
+        .map(str::to_owned)
+        .collect();
     let own: BTreeSet<String> = types(&served).difference(&types(&everywhere)).cloned().collect();
     assert_eq!(named, own);
 }

@@ -47,7 +47,10 @@ impl Tool {
     /// Runs it at the root of the repository.
     pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(&self, args: &[S]) -> Printed {
         let mut command = Command::new(&self.program);
-        command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path))).env("HOME", self.home.path());
+        command
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .env("HOME", self.home.path());
         let output = command.current_dir(root()).args(args).stdin(Stdio::null()).output().unwrap();
         Printed {
             is_success: output.status.success(),
@@ -78,7 +81,8 @@ pub(crate) struct Release<'a> {
 }
 
 /// The release of deploy/kustomize.
-pub(crate) const DEFAULT: Release<'static> = Release { name: "fieldward", namespace: "fieldward", values: None };
+pub(crate) const DEFAULT: Release<'static> =
+    Release { name: "fieldward", namespace: "fieldward", values: None };
 
 impl Release<'_> {
     /// Renders it, with further options.

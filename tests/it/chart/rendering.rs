@@ -20,7 +20,9 @@ pub(crate) fn trials() -> Vec<Trial> {
     ];
     for file in values() {
         let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
-        trials.push(trial(format!("{}_is_rendered", name.replace('-', "_")), move || rendered(&name, own(&file))));
+        trials.push(trial(format!("{}_is_rendered", name.replace('-', "_")), move || {
+            rendered(&name, own(&file))
+        }));
     }
     trials
 }
@@ -48,12 +50,18 @@ fn the_definition_is_part_of_it() -> Result<(), Lacking> {
     golden::compare(&root().join(CHART).join("crd.yaml"), &definition);
     let is_definition = |document: &Value| document["kind"] == "CustomResourceDefinition";
     let helm = Tool::helm()?;
-    let mut rendered: Vec<Value> = documents(&DEFAULT.render(&helm, &[])).into_iter().filter(is_definition).collect();
+    let mut rendered: Vec<Value> =
+        documents(&DEFAULT.render(&helm, &[])).into_iter().filter(is_definition).collect();
     assert_eq!(rendered.len(), 1);
-    let annotations = rendered[0]["metadata"].as_object_mut().unwrap().remove("annotations").unwrap();
+    let annotations =
+        rendered[0]["metadata"].as_object_mut().unwrap().remove("annotations").unwrap();
     assert_eq!(annotations, serde_json::json!({"helm.sh/resource-policy": "keep"}));
     assert_eq!(rendered, documents(&definition));
-    assert!(!documents(&DEFAULT.render(&helm, &["--set", "crds.install=false"])).iter().any(is_definition));
+    assert!(
+        !documents(&DEFAULT.render(&helm, &["--set", "crds.install=false"]))
+            .iter()
+            .any(is_definition)
+    );
     Ok(())
 }
 
@@ -62,13 +70,21 @@ fn its_arguments_are_options() -> Result<(), Lacking> {
     let helm = Tool::helm()?;
     let files = values();
     let releases = files.iter().map(|file| own(file)).chain([DEFAULT]);
-    let rendered: Vec<Value> = releases.flat_map(|release| documents(&release.render(&helm, &[]))).collect();
+    let rendered: Vec<Value> =
+        releases.flat_map(|release| documents(&release.render(&helm, &[]))).collect();
     let mut commands = 0;
-    for document in rendered.iter().filter(|document| document["kind"] == "Deployment" || document["kind"] == "Job") {
-        let args: Vec<String> = serde_json::from_value(document["spec"]["template"]["spec"]["containers"][0]["args"].clone()).unwrap();
+    for document in rendered
+        .iter()
+        .filter(|document| document["kind"] == "Deployment" || document["kind"] == "Job")
+    {
+        let args: Vec<String> = serde_json::from_value(
+            document["spec"]["template"]["spec"]["containers"][0]["args"].clone(),
+        )
+        .unwrap();
         // Files that are not here would be missed first.
         let args = args.iter().filter(|arg| !arg.starts_with("--rules="));
-        let output = fieldward().args(args).args(["--kubeconfig", "/nowhere/kubeconfig"]).output().unwrap();
+        let output =
+            fieldward().args(args).args(["--kubeconfig", "/nowhere/kubeconfig"]).output().unwrap();
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(error.contains("/nowhere/kubeconfig") && !error.contains("--help"), "{error}");
         commands += 1;
@@ -80,7 +96,8 @@ fn its_arguments_are_options() -> Result<(), Lacking> {
 fn helm_lints_it() -> Result<(), Lacking> {
     let helm = Tool::helm()?;
     for file in values() {
-        let linted = helm.run(&["lint", "--strict", "--quiet", CHART, "--values", file.to_str().unwrap()]);
+        let linted =
+            helm.run(&["lint", "--strict", "--quiet", CHART, "--values", file.to_str().unwrap()]);
         assert!(linted.is_success, "{}{}", linted.out, linted.err);
     }
     Ok(())

@@ -48,7 +48,8 @@ fn described() -> Vec<Described> {
         let words = std::mem::take(&mut comment).join(" ");
         let Some((key, default)) = line_start.split_once(':') else { continue };
         sections.retain(|(other, _)| *other < indent);
-        let path = sections.iter().map(|(_, section)| *section).chain([key]).collect::<Vec<_>>().join(".");
+        let path =
+            sections.iter().map(|(_, section)| *section).chain([key]).collect::<Vec<_>>().join(".");
         let default = default.trim().to_owned();
         if default.is_empty() {
             sections.push((indent, key));
@@ -70,9 +71,21 @@ fn readme_describes_each_value() {
     let (_, after) = rest.split_once(END).unwrap();
     let rows: String = described()
         .iter()
-        .map(|value| format!("| `{}` | `{}` | {} |\n", value.path, value.default, value.words.replace('|', "\\|")))
+        .map(|value| {
+            format!(
+                "| `{}` | `{}` | {} |\n",
+                value.path,
+                value.default,
+                value.words.replace('|', "\\|")
+            )
+        })
         .collect();
-    golden::compare(&file, &format!("{before}{BEGIN}| value | default | meaning |\n| --- | --- | --- |\n{rows}{END}{after}"));
+    golden::compare(
+        &file,
+        &format!(
+            "{before}{BEGIN}| value | default | meaning |\n| --- | --- | --- |\n{rows}{END}{after}"
+        ),
+    );
 }
 
 fn the_schema_knows_each_value_and_no_other() {
@@ -90,7 +103,10 @@ fn the_schema_knows_each_value_and_no_other() {
 /// The values of a section of the schema, which must refuse all others.
 fn collect(section: &Value, prefix: &str, paths: &[String], known: &mut Vec<String>) {
     assert_eq!(section["additionalProperties"], false, "`{prefix}` takes anything");
-    for (key, schema) in section["properties"].as_object().unwrap_or_else(|| panic!("`{prefix}` is no section of values.yaml")) {
+    for (key, schema) in section["properties"]
+        .as_object()
+        .unwrap_or_else(|| panic!("`{prefix}` is no section of values.yaml"))
+    {
         let path = format!("{prefix}{key}");
         // Helm's own.
         if path == "global" {
@@ -122,7 +138,11 @@ fn wrong_values_are_refused() -> Result<(), Lacking> {
         fs::write(&file, values.to_string()).unwrap();
         let printed = helm.run(&["template", "guard", CHART, "--values", file.to_str().unwrap()]);
         assert!(!printed.is_success && printed.out.is_empty(), "{values} is taken");
-        assert!(printed.err.contains("schema") && printed.err.contains(&format!("at '{at}'")), "{values}: {}", printed.err);
+        assert!(
+            printed.err.contains("schema") && printed.err.contains(&format!("at '{at}'")),
+            "{values}: {}",
+            printed.err
+        );
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! A client of the API server that says each verb as it is: no library between the test and the wire.
+//! A client of the API server that says each verb as it is: no library between the test and the
+//! wire.
 
 use std::net::SocketAddr;
 
@@ -33,8 +34,13 @@ pub(crate) const APPLY_PATCH: &str = "application/apply-patch+yaml";
 impl Api {
     pub(crate) fn new(address: SocketAddr, ca: &str, token: &str) -> Self {
         let headers = vec![("authorization", format!("Bearer {token}"))];
-        // An API server that compiles the policies of several trials leaves others waiting for longer than a webhook ever may.
-        Self { client: trusting(ca).timeout(THEIRS).build().unwrap(), base: format!("https://{address}"), headers }
+        // An API server that compiles the policies of several trials leaves others waiting for
+        // longer than a webhook ever may.
+        Self {
+            client: trusting(ca).timeout(THEIRS).build().unwrap(),
+            base: format!("https://{address}"),
+            headers,
+        }
     }
 
     /// The same, as somebody else: RBAC then speaks of that user and those groups.
@@ -46,7 +52,10 @@ impl Api {
     }
 
     pub(crate) async fn is_ready(&self) -> bool {
-        let request = self.client.get(format!("{}/readyz", self.base)).header("authorization", &self.headers[0].1);
+        let request = self
+            .client
+            .get(format!("{}/readyz", self.base))
+            .header("authorization", &self.headers[0].1);
         request.send().await.is_ok_and(|response| response.status().is_success())
     }
 
@@ -72,7 +81,10 @@ impl Api {
 
     /// The text of an endpoint that does not speak JSON.
     pub(crate) async fn text(&self, path: &str) -> String {
-        let request = self.client.get(format!("{}{path}", self.base)).header("authorization", &self.headers[0].1);
+        let request = self
+            .client
+            .get(format!("{}{path}", self.base))
+            .header("authorization", &self.headers[0].1);
         request.send().await.unwrap().text().await.unwrap()
     }
 
@@ -81,7 +93,13 @@ impl Api {
     }
 
     /// One request; an error is one of the connection to the API server.
-    pub(crate) async fn try_send(&self, method: Method, path: &str, kind: &str, body: &Value) -> reqwest::Result<Answer> {
+    pub(crate) async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: &Value,
+    ) -> reqwest::Result<Answer> {
         let mut request = self.client.request(method, format!("{}{path}", self.base));
         for (name, value) in &self.headers {
             request = request.header(*name, value);
@@ -91,10 +109,18 @@ impl Api {
         }
         let response = request.send().await?;
         let code = response.status().as_u16();
-        let warnings = response.headers().get_all("warning").iter().map(|warning| String::from_utf8_lossy(warning.as_bytes()).into_owned());
+        let warnings = response
+            .headers()
+            .get_all("warning")
+            .iter()
+            .map(|warning| String::from_utf8_lossy(warning.as_bytes()).into_owned());
         let warnings = warnings.collect();
         let text = response.text().await?;
-        Ok(Answer { code, body: serde_json::from_str(&text).unwrap_or(Value::String(text)), warnings })
+        Ok(Answer {
+            code,
+            body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
+            warnings,
+        })
     }
 }
 

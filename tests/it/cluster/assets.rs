@@ -1,4 +1,5 @@
-//! The programs of a control plane: those of `KUBEBUILDER_ASSETS`, or built once from the pins in tests/control-plane.
+//! The programs of a control plane: those of `KUBEBUILDER_ASSETS`, or built once from the pins in
+//! tests/control-plane.
 
 use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex};
@@ -7,7 +8,8 @@ pub(crate) use crate::support::go::Lacking;
 use crate::support::go::{self, Pins, Program};
 
 /// The version that is built by default.
-pub(crate) const PINS: Pins = Pins { folder: "control-plane", name: "control-plane", takes: "10 to 20 minutes" };
+pub(crate) const PINS: Pins =
+    Pins { folder: "control-plane", name: "control-plane", takes: "10 to 20 minutes" };
 
 const CONTROLLER_MANAGER: &str = "kube-controller-manager";
 
@@ -28,11 +30,13 @@ pub(crate) struct Assets {
 impl Assets {
     /// The path of a program.
     pub(crate) fn program(&self, name: &str) -> PathBuf {
-        let given = self.given.as_ref().map(|folder| folder.join(name)).filter(|path| path.is_file());
+        let given =
+            self.given.as_ref().map(|folder| folder.join(name)).filter(|path| path.is_file());
         given.unwrap_or_else(|| self.built.join(name))
     }
 
-    /// The controller manager, which `KUBEBUILDER_ASSETS` of controller-runtime's makers does not hold.
+    /// The controller manager, which `KUBEBUILDER_ASSETS` of controller-runtime's makers does not
+    /// hold.
     pub(crate) fn controller_manager(&self) -> Result<PathBuf, Lacking> {
         let path = self.program(CONTROLLER_MANAGER);
         if path.is_file() { Ok(path) } else { Err(lacking(&[CONTROLLER_MANAGER])) }
@@ -51,7 +55,8 @@ pub(crate) fn assets() -> Result<Assets, Lacking> {
 }
 
 fn find_or_build() -> Result<Assets, Lacking> {
-    let given = std::env::var_os("KUBEBUILDER_ASSETS").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let given =
+        std::env::var_os("KUBEBUILDER_ASSETS").filter(|value| !value.is_empty()).map(PathBuf::from);
     let assets = Assets { given, built: PINS.built() };
     if assets.missing().is_empty() {
         return Ok(assets);
@@ -67,7 +72,8 @@ fn find_or_build() -> Result<Assets, Lacking> {
 
 fn lacking(names: &[&str]) -> Lacking {
     Lacking(format!(
-        "no {}: install Go (1.21 or newer) to have the tests build what is missing, or let KUBEBUILDER_ASSETS name a folder with it",
+        "no {}: install Go (1.21 or newer) to have the tests build what is missing, or let \
+         KUBEBUILDER_ASSETS name a folder with it",
         names.join(", ")
     ))
 }
@@ -78,5 +84,8 @@ pub(crate) fn linker_flags(pins: &Pins) -> String {
     let mut parts = version.trim_start_matches('v').split('.');
     let (major, minor) = (parts.next().unwrap(), parts.next().unwrap());
     let package = "k8s.io/component-base/version";
-    format!("-s -w -X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}")
+    format!(
+        "-s -w -X {package}.gitVersion={version} -X {package}.gitMajor={major} -X \
+         {package}.gitMinor={minor}"
+    )
 }

@@ -19,9 +19,18 @@ pub(crate) fn trials() -> Vec<Trial> {
         shared("clients::apply_on_the_client_side", apply_on_the_client_side),
         shared("clients::label_annotate_and_edit", label_annotate_and_edit),
         shared("clients::dry_run", dry_run),
-        shared("clients::write_status_through_its_subresource", write_status_through_its_subresource),
-        shared("clients::scale_goes_around_a_rule_that_does_not_name_it", scale_goes_around_a_rule_that_does_not_name_it),
-        shared("clients::scale_is_judged_by_a_rule_that_names_it", scale_is_judged_by_a_rule_that_names_it),
+        shared(
+            "clients::write_status_through_its_subresource",
+            write_status_through_its_subresource,
+        ),
+        shared(
+            "clients::scale_goes_around_a_rule_that_does_not_name_it",
+            scale_goes_around_a_rule_that_does_not_name_it,
+        ),
+        shared(
+            "clients::scale_is_judged_by_a_rule_that_names_it",
+            scale_is_judged_by_a_rule_that_names_it,
+        ),
     ]
 }
 
@@ -36,16 +45,32 @@ async fn replace_and_patch(plane: Arc<ControlPlane>) {
     let replicas = json!([{"op": "replace", "path": "/spec/tasks/1/replicas", "value": 5}]);
     ward.api.patch(&path, JSON_PATCH, &replicas).await.object();
     let without_the_last = json!([{"op": "remove", "path": "/spec/tasks/1"}]);
-    refused(&ward.api.patch(&path, JSON_PATCH, &without_the_last).await, &["spec.tasks[name=mpiworker]"]);
+    refused(
+        &ward.api.patch(&path, JSON_PATCH, &without_the_last).await,
+        &["spec.tasks[name=mpiworker]"],
+    );
 
-    ward.api.patch(&path, MERGE_PATCH, &json!({"metadata": {"labels": {"team": "a"}}})).await.object();
-    let merged = json!({"metadata": {"finalizers": ["example.com/hold"]}, "spec": {"schedulerName": null}});
-    refused(&ward.api.patch(&path, MERGE_PATCH, &merged).await, &["metadata.finalizers", "spec.schedulerName"]);
+    ward.api
+        .patch(&path, MERGE_PATCH, &json!({"metadata": {"labels": {"team": "a"}}}))
+        .await
+        .object();
+    let merged =
+        json!({"metadata": {"finalizers": ["example.com/hold"]}, "spec": {"schedulerName": null}});
+    refused(
+        &ward.api.patch(&path, MERGE_PATCH, &merged).await,
+        &["metadata.finalizers", "spec.schedulerName"],
+    );
     // A default of the schema comes back before anybody is asked.
-    ward.api.patch(&path, MERGE_PATCH, &json!({"spec": {"queue": null, "maxRetry": null}})).await.object();
+    ward.api
+        .patch(&path, MERGE_PATCH, &json!({"spec": {"queue": null, "maxRetry": null}}))
+        .await
+        .object();
 
     let stored = ward.api.get(&path).await.object();
-    assert_eq!((&stored["spec"]["tasks"][1]["replicas"], &stored["spec"]["minAvailable"]), (&json!(5), &json!(2)));
+    assert_eq!(
+        (&stored["spec"]["tasks"][1]["replicas"], &stored["spec"]["minAvailable"]),
+        (&json!(5), &json!(2))
+    );
 }
 
 async fn apply_on_the_server_side(plane: Arc<ControlPlane>) {
@@ -66,21 +91,43 @@ async fn apply_on_the_server_side(plane: Arc<ControlPlane>) {
     without["spec"].as_object_mut().unwrap().remove("plugins");
     refused(&ward.api.patch(&by("ci"), APPLY_PATCH, &without).await, &["spec.plugins"]);
 
-    let identity = json!({"apiVersion": job["apiVersion"], "kind": job["kind"], "metadata": {"name": "demo"}});
+    let identity =
+        json!({"apiVersion": job["apiVersion"], "kind": job["kind"], "metadata": {"name": "demo"}});
     let with = |key: &str, value: Value| {
         let mut object = identity.clone();
         object[key] = value;
         object
     };
-    let conflict = ward.api.patch(&by("other"), APPLY_PATCH, &with("spec", json!({"queue": "gold"}))).await;
-    assert_eq!((conflict.code, &conflict.body["reason"]), (409, &json!("Conflict")), "the API server's own refusal");
+    let conflict =
+        ward.api.patch(&by("other"), APPLY_PATCH, &with("spec", json!({"queue": "gold"}))).await;
+    assert_eq!(
+        (conflict.code, &conflict.body["reason"]),
+        (409, &json!("Conflict")),
+        "the API server's own refusal"
+    );
     let forced = format!("{}&force=true", by("other"));
-    refused(&ward.api.patch(&forced, APPLY_PATCH, &with("spec", json!({"queue": "gold"}))).await, &["spec.queue"]);
-    ward.api.patch(&forced, APPLY_PATCH, &with("metadata", json!({"name": "demo", "labels": {"team": "a"}}))).await.object();
+    refused(
+        &ward.api.patch(&forced, APPLY_PATCH, &with("spec", json!({"queue": "gold"}))).await,
+        &["spec.queue"],
+    );
+    ward.api
+        .patch(
+            &forced,
+            APPLY_PATCH,
+            &with("metadata", json!({"name": "demo", "labels": {"team": "a"}})),
+        )
+        .await
+        .object();
     // To share a field is no change of it.
-    ward.api.patch(&by("third"), APPLY_PATCH, &with("spec", json!({"queue": "default"}))).await.object();
+    ward.api
+        .patch(&by("third"), APPLY_PATCH, &with("spec", json!({"queue": "default"})))
+        .await
+        .object();
     let stored = ward.api.get(&path).await.object();
-    assert_eq!((&stored["spec"]["queue"], &stored["metadata"]["labels"]["team"]), (&json!("default"), &json!("a")));
+    assert_eq!(
+        (&stored["spec"]["queue"], &stored["metadata"]["labels"]["team"]),
+        (&json!("default"), &json!("a"))
+    );
 }
 
 async fn apply_on_the_client_side(plane: Arc<ControlPlane>) {
@@ -103,7 +150,9 @@ async fn label_annotate_and_edit(plane: Arc<ControlPlane>) {
     ward.kubectl.run(&["annotate", "vcjob", "demo", "example.com/note=hello"]).ok();
     let edited = ward.kubectl.edit(&["edit", "vcjob", "demo"], "sed -i s/mpi:1/mpi:3/");
     assert_eq!(edited.ok(), "job.batch.volcano.sh/demo edited\n");
-    let refused = ward.kubectl.edit(&["edit", "vcjob", "demo"], "sed -i s/minAvailable:.2/minAvailable:\\ 1/");
+    let refused = ward
+        .kubectl
+        .edit(&["edit", "vcjob", "demo"], "sed -i s/minAvailable:.2/minAvailable:\\ 1/");
     assert!(refused.err.contains("  spec.minAvailable: 2 → 1\n"), "{}", refused.err);
     let stored = ward.api.get(&path).await.object();
     assert_eq!(stored["spec"]["tasks"][0]["template"]["spec"]["containers"][0]["image"], "mpi:3");
@@ -115,38 +164,73 @@ async fn dry_run(plane: Arc<ControlPlane>) {
     let (ward, path) = with_a_job(&plane, "dry-run").await;
     let before = ward.api.get(&path).await.object();
     let dry = format!("{path}?dryRun=All");
-    ward.api.patch(&dry, MERGE_PATCH, &json!({"metadata": {"labels": {"team": "a"}}})).await.object();
-    refused(&ward.api.patch(&dry, MERGE_PATCH, &json!({"spec": {"queue": "gold"}})).await, &["spec.queue"]);
+    ward.api
+        .patch(&dry, MERGE_PATCH, &json!({"metadata": {"labels": {"team": "a"}}}))
+        .await
+        .object();
+    refused(
+        &ward.api.patch(&dry, MERGE_PATCH, &json!({"spec": {"queue": "gold"}})).await,
+        &["spec.queue"],
+    );
     let mut job = volcano_job("demo");
     job["spec"]["queue"] = "gold".into();
-    denied(&ward.kubectl.run_with(&["replace", "--dry-run=server", "-f", "-"], &job.to_string()), "  spec.queue: \"default\" → \"gold\"\n");
+    denied(
+        &ward.kubectl.run_with(&["replace", "--dry-run=server", "-f", "-"], &job.to_string()),
+        "  spec.queue: \"default\" → \"gold\"\n",
+    );
     assert_eq!(ward.api.get(&path).await.object(), before);
 }
 
-/// Status of a kind with that subresource: no rule names it, so nobody is asked; what else is in the request is ignored by the API server.
+/// Status of a kind with that subresource: no rule names it, so nobody is asked; what else is in
+/// the request is ignored by the API server.
 async fn write_status_through_its_subresource(plane: Arc<ControlPlane>) {
     let (ward, path) = with_a_job(&plane, "status").await;
     let status = json!({"status": {"state": {"phase": "Running"}}, "spec": {"queue": "gold"}});
     let stored = ward.api.patch(&format!("{path}/status"), MERGE_PATCH, &status).await.object();
-    assert_eq!((&stored["status"]["state"]["phase"], &stored["spec"]["queue"]), (&json!("Running"), &json!("default")));
+    assert_eq!(
+        (&stored["status"]["state"]["phase"], &stored["spec"]["queue"]),
+        (&json!("Running"), &json!("default"))
+    );
     // Through the main resource status does not differ, so the update is what the rest of it is.
-    let stored = ward.api.patch(&path, MERGE_PATCH, &json!({"status": {"state": {"phase": "Failed"}}})).await.object();
+    let stored = ward
+        .api
+        .patch(&path, MERGE_PATCH, &json!({"status": {"state": {"phase": "Failed"}}}))
+        .await
+        .object();
     assert_eq!(stored["status"]["state"]["phase"], "Running");
 }
 
 async fn scale_goes_around_a_rule_that_does_not_name_it(plane: Arc<ControlPlane>) {
-    let ward = Ward::with_rules(&plane, "scale-around", &[widget_rule("[widgets]", "[metadata.annotations]")], &[]).await;
+    let ward = Ward::with_rules(
+        &plane,
+        "scale-around",
+        &[widget_rule("[widgets]", "[metadata.annotations]")],
+        &[],
+    )
+    .await;
     ward.in_force(&widget_probe(&ward)).await;
     ward.api.create(&ward.collection(WIDGETS), &widget("demo")).await.object();
     let path = format!("{}/demo", ward.collection(WIDGETS));
-    refused(&ward.api.patch(&path, MERGE_PATCH, &json!({"spec": {"replicas": 3}})).await, &["spec.replicas"]);
-    assert_eq!(ward.kubectl.run(&["scale", "widget", "demo", "--replicas=3"]).ok(), "widget.example.com/demo scaled\n");
+    refused(
+        &ward.api.patch(&path, MERGE_PATCH, &json!({"spec": {"replicas": 3}})).await,
+        &["spec.replicas"],
+    );
+    assert_eq!(
+        ward.kubectl.run(&["scale", "widget", "demo", "--replicas=3"]).ok(),
+        "widget.example.com/demo scaled\n"
+    );
     assert_eq!(ward.api.get(&path).await.object()["spec"]["replicas"], 3);
 }
 
 async fn scale_is_judged_by_a_rule_that_names_it(plane: Arc<ControlPlane>) {
     let mutable = "[metadata.annotations, {path: spec.replicas, by: {users: [autoscaler]}}]";
-    let ward = Ward::with_rules(&plane, "scale-named", &[widget_rule("[widgets, widgets/scale]", mutable)], &[]).await;
+    let ward = Ward::with_rules(
+        &plane,
+        "scale-named",
+        &[widget_rule("[widgets, widgets/scale]", mutable)],
+        &[],
+    )
+    .await;
     ward.in_force(&widget_probe(&ward)).await;
     ward.api.create(&ward.collection(WIDGETS), &widget("demo")).await.object();
     let scale = format!("{}/demo/scale", ward.collection(WIDGETS));
@@ -169,11 +253,20 @@ async fn with_a_job(plane: &Arc<ControlPlane>, namespace: &str) -> (Ward, String
 /// Asserts that fieldward refused for these fields.
 fn refused(answer: &Answer, fields: &[&str]) {
     assert_eq!((answer.code, answer.fields()), (403, fields.to_vec()), "{}", answer.body);
-    assert!(answer.message().contains(".fieldward.io\" denied the request: "), "{}", answer.message());
+    assert!(
+        answer.message().contains(".fieldward.io\" denied the request: "),
+        "{}",
+        answer.message()
+    );
 }
 
 /// Asserts that kubectl printed fieldward's refusal with this line in it.
 fn denied(printed: &Printed, line: &str) {
     assert_eq!(printed.code, 1, "{printed:?}");
-    assert!(printed.err.contains(".fieldward.io\" denied the request: 1 change outside") && printed.err.contains(line), "{}", printed.err);
+    assert!(
+        printed.err.contains(".fieldward.io\" denied the request: 1 change outside")
+            && printed.err.contains(line),
+        "{}",
+        printed.err
+    );
 }

@@ -1,4 +1,5 @@
-//! A real control plane: etcd, kube-apiserver and kube-controller-manager on free ports, RBAC on, audit log on.
+//! A real control plane: etcd, kube-apiserver and kube-controller-manager on free ports, RBAC on,
+//! audit log on.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -22,14 +23,18 @@ use crate::support::certificates::{Authority, ecdsa, write};
 pub(crate) const ADMIN: &str = "admin-token";
 const CONTROLLER_MANAGER: &str = "controller-manager-token";
 
-/// Who comes with a token: the administrator, who impersonates all others, and the controller manager, which has what RBAC grants it.
+/// Who comes with a token: the administrator, who impersonates all others, and the controller
+/// manager, which has what RBAC grants it.
 const TOKENS: &str = "admin-token,admin,1,system:masters\ncontroller-manager-token,system:kube-controller-manager,2\n";
 
 /// Every request of a writer, with what admission annotated.
-const AUDIT: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules:\n- level: Metadata\n  verbs: [create, update, patch, delete]\n\
+const AUDIT: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: \
+                     [RequestReceived]\nrules:\n- level: Metadata\n  verbs: [create, update, \
+                     patch, delete]\n\
     - level: Metadata\n  userGroups: [\"system:serviceaccounts:fieldward\"]\n";
 
-/// API servers up to 1.33 find the pods behind a Service by its Endpoints, newer ones by its `EndpointSlices`.
+/// API servers up to 1.33 find the pods behind a Service by its Endpoints, newer ones by its
+/// `EndpointSlices`.
 const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,\
                            deployment-controller,replicaset-controller,endpoints-controller,endpointslice-controller,job-controller,\
                            statefulset-controller,cronjob-controller,persistentvolume-binder-controller,\
@@ -79,7 +84,11 @@ impl ControlPlane {
     }
 
     /// Starts one whose API server has further options.
-    pub(crate) async fn start_with(assets: &Assets, controllers: Controllers, options: &[&str]) -> Arc<Self> {
+    pub(crate) async fn start_with(
+        assets: &Assets,
+        controllers: Controllers,
+        options: &[&str],
+    ) -> Arc<Self> {
         // A free port may be taken by somebody else before it is used.
         for _ in 0..3 {
             match Self::attempt(assets, controllers, options).await {
@@ -90,13 +99,18 @@ impl ControlPlane {
         panic!("the control plane does not start");
     }
 
-    async fn attempt(assets: &Assets, controllers: Controllers, options: &[&str]) -> Result<Self, String> {
+    async fn attempt(
+        assets: &Assets,
+        controllers: Controllers,
+        options: &[&str],
+    ) -> Result<Self, String> {
         let folder = folder();
         let (etcd, peer, address) = (free_port(), free_port(), free_port());
         let authority = Authority::new();
         let ca = authority.pem.clone();
         write(&folder, "ca.pem", &ca);
-        let mut plane = Self { processes: Vec::new(), folder, assets: assets.clone(), etcd, address, ca };
+        let mut plane =
+            Self { processes: Vec::new(), folder, assets: assets.clone(), etcd, address, ca };
         plane.write_files(&authority);
         plane.launch(
             "etcd",
@@ -114,7 +128,9 @@ impl ControlPlane {
         plane.launch("kube-apiserver", &arguments);
         plane.ready().await?;
         match controllers {
-            Controllers::Running if assets.controller_manager().is_ok() => plane.launch_controllers(&[]),
+            Controllers::Running if assets.controller_manager().is_ok() => {
+                plane.launch_controllers(&[]);
+            }
             Controllers::RunningWith(options) => plane.launch_controllers(options),
             Controllers::Running | Controllers::None => {}
         }
@@ -180,7 +196,10 @@ impl ControlPlane {
     pub(crate) fn audit_events_in(&self, namespace: &str) -> Vec<Value> {
         let log = fs::read_to_string(self.folder.join("audit.log")).unwrap();
         let named = format!("\"namespace\":\"{namespace}\"");
-        log.lines().filter(|line| line.contains(&named)).filter_map(|line| serde_json::from_str(line).ok()).collect()
+        log.lines()
+            .filter(|line| line.contains(&named))
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
     }
 
     fn launch(&mut self, name: &str, arguments: &[String]) {
@@ -190,7 +209,8 @@ impl ControlPlane {
 
     fn write_files(&self, authority: &Authority) {
         let key = ecdsa();
-        let mut params = CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
+        let mut params =
+            CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         write(&self.folder, "tls.crt", &authority.issue(&params, &key));
         write(&self.folder, "tls.key", &key.serialize_pem());
@@ -206,7 +226,8 @@ impl ControlPlane {
         let text = format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: test\n\
              contexts: [{{name: test, context: {{cluster: test, user: test}}}}]\n\
-             clusters: [{{name: test, cluster: {{server: \"https://{}\", certificate-authority: {}}}}}]\n\
+             clusters: [{{name: test, cluster: {{server: \"https://{}\", certificate-authority: \
+             {}}}}}]\n\
              users: [{{name: test, user: {{token: {token}}}}}]\n",
             self.address,
             self.folder.join("ca.pem").display()
@@ -225,7 +246,11 @@ impl ControlPlane {
             if api.is_ready().await {
                 return Ok(());
             }
-            if let Some(ended) = self.processes.iter_mut().find_map(|process| process.has_ended().then(|| process.last_words())) {
+            if let Some(ended) = self
+                .processes
+                .iter_mut()
+                .find_map(|process| process.has_ended().then(|| process.last_words()))
+            {
                 return Err(format!("a program ended:\n{ended}"));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -266,7 +291,11 @@ fn folder() -> PathBuf {
     static SWEEP: Once = Once::new();
     let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
     SWEEP.call_once(|| sweep(parent));
-    let folder = parent.join(format!("{FOLDER}{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+    let folder = parent.join(format!(
+        "{FOLDER}{}-{}",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    ));
     fs::create_dir_all(&folder).unwrap();
     folder
 }
@@ -279,7 +308,9 @@ fn sweep(parent: &Path) {
         let name = entry.file_name().to_string_lossy().into_owned();
         let process = name.strip_prefix(FOLDER).and_then(|rest| rest.split('-').next());
         let processes = Path::new("/proc");
-        if processes.join("self").exists() && process.is_some_and(|process| !processes.join(process).exists()) {
+        if processes.join("self").exists()
+            && process.is_some_and(|process| !processes.join(process).exists())
+        {
             let _ = fs::remove_dir_all(entry.path());
         }
     }

@@ -1,7 +1,8 @@
 //! The example requests of the pages that document the built-in rules.
 //!
-//! Each is sent twice. As it is printed it meets 409, since its uid and resourceVersion are those of an object in another cluster. What is then
-//! allowed has no uid and creationTimestamp, and the resourceVersion of the object here; all else is as it is printed.
+//! Each is sent twice. As it is printed it meets 409, since its uid and resourceVersion are those
+//! of an object in another cluster. What is then allowed has no uid and creationTimestamp, and the
+//! resourceVersion of the object here; all else is as it is printed.
 
 use std::sync::Arc;
 
@@ -46,7 +47,8 @@ async fn replaced(ward: &Ward, resource: Resource, before: &Value, body: &Value)
     let collection = ward.collection(resource);
     let path = format!("{collection}/{}", body["metadata"]["name"].as_str().unwrap());
     let created = ward.api.create(&collection, &without_identity(before)).await.object();
-    // It says which object of which cluster it is for: the API server refuses it for any other, before it asks anybody.
+    // It says which object of which cluster it is for: the API server refuses it for any other,
+    // before it asks anybody.
     let elsewhere = ward.api.replace(&path, body).await;
     assert_eq!((elsewhere.code, &elsewhere.body["reason"]), (409, &json!("Conflict")));
     let mut body = without_identity(body);
@@ -65,5 +67,8 @@ fn without_identity(body: &Value) -> Value {
 }
 
 fn documented(file: &str) -> Value {
-    serde_json::from_str(&std::fs::read_to_string(root().join("tests/control-plane/documented").join(file)).unwrap()).unwrap()
+    serde_json::from_str(
+        &std::fs::read_to_string(root().join("tests/control-plane/documented").join(file)).unwrap(),
+    )
+    .unwrap()
 }

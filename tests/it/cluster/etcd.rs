@@ -15,13 +15,23 @@ pub(crate) struct Etcd {
 
 impl Etcd {
     pub(crate) fn new(address: SocketAddr) -> Self {
-        Self { client: Client::builder().no_proxy().timeout(PATIENCE).build().unwrap(), base: format!("http://{address}") }
+        Self {
+            client: Client::builder().no_proxy().timeout(PATIENCE).build().unwrap(),
+            base: format!("http://{address}"),
+        }
     }
 
     /// Every version of a custom resource that was ever stored, the oldest first.
     ///
-    /// Versions are kept until the API server compacts, which spares those of the last five minutes.
-    pub(crate) async fn history(&self, group: &str, resource: &str, namespace: &str, name: &str) -> Vec<Value> {
+    /// Versions are kept until the API server compacts, which spares those of the last five
+    /// minutes.
+    pub(crate) async fn history(
+        &self,
+        group: &str,
+        resource: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Vec<Value> {
         let key = format!("/registry/{group}/{resource}/{namespace}/{name}");
         let mut versions = Vec::new();
         let mut next = self.at(&key, 0).await;
@@ -33,15 +43,24 @@ impl Etcd {
         versions
     }
 
-    /// The value of a key at a revision, 0 for the newest, and the revisions that gave it this value and made it.
+    /// The value of a key at a revision, 0 for the newest, and the revisions that gave it this
+    /// value and made it.
     async fn at(&self, key: &str, revision: u64) -> Option<(Value, u64, u64)> {
-        let request = json!({"key": base64::encode(key.as_bytes()), "revision": revision.to_string()});
-        let response = self.client.post(format!("{}/v3/kv/range", self.base)).body(request.to_string()).send().await.unwrap();
+        let request =
+            json!({"key": base64::encode(key.as_bytes()), "revision": revision.to_string()});
+        let response = self
+            .client
+            .post(format!("{}/v3/kv/range", self.base))
+            .body(request.to_string())
+            .send()
+            .await
+            .unwrap();
         let answer: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
         assert!(answer["error"].is_null(), "{answer}");
         let found = answer["kvs"].get(0)?;
         let number = |name: &str| found[name].as_str().unwrap().parse().unwrap();
-        let value = serde_json::from_slice(&base64::decode(found["value"].as_str().unwrap())).unwrap();
+        let value =
+            serde_json::from_slice(&base64::decode(found["value"].as_str().unwrap())).unwrap();
         Some((value, number("mod_revision"), number("create_revision")))
     }
 }

@@ -30,7 +30,9 @@ impl Kubectl {
 
     /// The same in a namespace, as somebody else.
     pub(crate) fn within(&self, namespace: &str, user: &str) -> Self {
-        let options = ["-n", namespace, "--as", user, "--as-group", "system:authenticated"].map(str::to_owned).to_vec();
+        let options = ["-n", namespace, "--as", user, "--as-group", "system:authenticated"]
+            .map(str::to_owned)
+            .to_vec();
         Self { options, ..self.clone() }
     }
 
@@ -51,9 +53,22 @@ impl Kubectl {
 
     fn command(&self, args: &[&str], input: &str, variables: &[(&str, &str)]) -> Printed {
         let mut command = Command::new(&self.program);
-        command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path))).envs(variables.iter().copied());
-        command.env("KUBECONFIG", &self.kubeconfig).env("HOME", &self.home).env("TMPDIR", &self.home).args(&self.options).args(args);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        command
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .envs(variables.iter().copied());
+        command
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("HOME", &self.home)
+            .env("TMPDIR", &self.home)
+            .args(&self.options)
+            .args(args);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         // It may end without having read all.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         let output = child.wait_with_output().unwrap();

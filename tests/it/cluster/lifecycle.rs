@@ -1,4 +1,5 @@
-//! Deletion, with the real garbage collector and the real namespace controller: it finishes, and opens nothing.
+//! Deletion, with the real garbage collector and the real namespace controller: it finishes, and
+//! opens nothing.
 
 use std::sync::Arc;
 
@@ -13,11 +14,23 @@ use super::{eventually, shared, shared_with_controllers};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
-        shared_with_controllers("lifecycle::foreground_deletion_finishes", foreground_deletion_finishes),
+        shared_with_controllers(
+            "lifecycle::foreground_deletion_finishes",
+            foreground_deletion_finishes,
+        ),
         shared_with_controllers("lifecycle::orphaning_finishes", orphaning_finishes),
-        shared_with_controllers("lifecycle::a_guarded_dependent_is_orphaned", a_guarded_dependent_is_orphaned),
-        shared_with_controllers("lifecycle::namespace_deletion_finishes", namespace_deletion_finishes),
-        shared("lifecycle::a_finalizer_goes_while_deleting_and_nothing_else_does", a_finalizer_goes_while_deleting),
+        shared_with_controllers(
+            "lifecycle::a_guarded_dependent_is_orphaned",
+            a_guarded_dependent_is_orphaned,
+        ),
+        shared_with_controllers(
+            "lifecycle::namespace_deletion_finishes",
+            namespace_deletion_finishes,
+        ),
+        shared(
+            "lifecycle::a_finalizer_goes_while_deleting_and_nothing_else_does",
+            a_finalizer_goes_while_deleting,
+        ),
     ]
 }
 
@@ -46,7 +59,11 @@ async fn orphaning_finishes(plane: Arc<ControlPlane>) {
 /// The collector takes the owner out of an object that only it may take it out of.
 async fn a_guarded_dependent_is_orphaned(plane: Arc<ControlPlane>) {
     let ward = volcano_ward(&plane, "guarded-dependent").await;
-    let owner = ward.api.create(&ward.collection(CONFIG_MAPS), &json!({"metadata": {"name": "owner"}})).await.object();
+    let owner = ward
+        .api
+        .create(&ward.collection(CONFIG_MAPS), &json!({"metadata": {"name": "owner"}}))
+        .await
+        .object();
     let mut job = volcano_job("dependent");
     job["metadata"]["ownerReferences"] = json!([reference("v1", "ConfigMap", &owner)]);
     let path = created(&ward, &job).await;
@@ -71,7 +88,10 @@ async fn namespace_deletion_finishes(plane: Arc<ControlPlane>) {
     // The developer's rights go with the namespace.
     let api = plane.api();
     api.delete(&namespace, &Value::Null).await.object();
-    eventually("the held job is being deleted", async || api.get(&held).await.body["metadata"]["deletionTimestamp"].is_string()).await;
+    eventually("the held job is being deleted", async || {
+        api.get(&held).await.body["metadata"]["deletionTimestamp"].is_string()
+    })
+    .await;
     // Its controller lets it go, as controllers do, with a patch.
     api.patch(&held, MERGE_PATCH, &json!({"metadata": {"finalizers": null}})).await.object();
     eventually("the namespace is gone", async || api.get(&namespace).await.code == 404).await;
@@ -84,12 +104,18 @@ async fn a_finalizer_goes_while_deleting(plane: Arc<ControlPlane>) {
     let path = created(&ward, &job).await;
     let only_two = json!({"metadata": {"finalizers": ["example.com/two"]}});
     let refused = ward.api.patch(&path, MERGE_PATCH, &only_two).await;
-    assert_eq!((refused.code, refused.fields()), (403, vec!["metadata.finalizers[0]", "metadata.finalizers[1]"]));
+    assert_eq!(
+        (refused.code, refused.fields()),
+        (403, vec!["metadata.finalizers[0]", "metadata.finalizers[1]"])
+    );
 
     ward.api.delete(&path, &Value::Null).await.object();
     for (forbidden, field) in [
         (json!({"spec": {"queue": "gold"}}), "spec.queue"),
-        (json!({"metadata": {"finalizers": null}, "spec": {"minAvailable": 1}}), "spec.minAvailable"),
+        (
+            json!({"metadata": {"finalizers": null}, "spec": {"minAvailable": 1}}),
+            "spec.minAvailable",
+        ),
     ] {
         let refused = ward.api.patch(&path, MERGE_PATCH, &forbidden).await;
         assert_eq!((refused.code, refused.fields()), (403, vec![field]));
@@ -116,22 +142,26 @@ async fn dependent_of(ward: &Ward, owner: &str) -> String {
 
 fn reference(group_version: &str, kind: &str, owner: &Value) -> Value {
     let (name, uid) = (&owner["metadata"]["name"], &owner["metadata"]["uid"]);
-    json!({"apiVersion": group_version, "kind": kind, "name": name, "uid": uid, "blockOwnerDeletion": true})
+    json!({"apiVersion": group_version, "kind": kind, "name": name, "uid": uid,
+        "blockOwnerDeletion": true})
 }
 
 async fn gone(ward: &Ward, path: &str) {
     eventually(path, async || ward.api.get(path).await.code == 404).await;
 }
 
-/// Waits until fieldward was asked about an update by the collector, and asserts that it allowed it: the trial would else show nothing.
-/// An object is gone a moment before the API server writes the event of what removed it.
+/// Waits until fieldward was asked about an update by the collector, and asserts that it allowed
+/// it: the trial would else show nothing. An object is gone a moment before the API server writes
+/// the event of what removed it.
 async fn asked_for_the_collector(plane: &ControlPlane, ward: &Ward, name: &str) {
     let decisions = || -> Vec<Value> {
         let decided = plane.audit_events().into_iter().filter(|event| {
             let object = &event["objectRef"];
-            (&object["namespace"], &object["name"]) == (&json!(ward.namespace), &json!(name)) && event["user"]["username"] == COLLECTOR
+            (&object["namespace"], &object["name"]) == (&json!(ward.namespace), &json!(name))
+                && event["user"]["username"] == COLLECTOR
         });
-        let decisions = decided.map(|event| event["annotations"]["volcano-job.fieldward.io/decision"].clone());
+        let decisions =
+            decided.map(|event| event["annotations"]["volcano-job.fieldward.io/decision"].clone());
         decisions.filter(|decision| !decision.is_null()).collect()
     };
     eventually("fieldward was asked for the collector", async || !decisions().is_empty()).await;

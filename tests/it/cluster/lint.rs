@@ -1,4 +1,5 @@
-//! `fieldward rules lint --live`: rules held against what the API server says of the kinds that it serves.
+//! `fieldward rules lint --live`: rules held against what the API server says of the kinds that it
+//! serves.
 
 use std::sync::Arc;
 
@@ -25,11 +26,13 @@ pub(crate) fn trials() -> Vec<Trial> {
 /// The rules of the packs about kinds that every cluster serves.
 async fn native_kinds(plane: Arc<ControlPlane>) {
     let kubeconfig = plane.admin_kubeconfig();
-    let defined: Vec<&str> = DEFINED.iter().flat_map(|defined| defined.rules).chain(&OF_MXJOBS).copied().collect();
+    let defined: Vec<&str> =
+        DEFINED.iter().flat_map(|defined| defined.rules).chain(&OF_MXJOBS).copied().collect();
     let native = packed_rules().into_iter().filter(|rule| !defined.contains(&rule.name.as_str()));
     let (mut held, mut wrong) = (0, Vec::new());
     for rule in native {
-        let found = contradictions(&rule.file, &["--live", "--kubeconfig", kubeconfig.to_str().unwrap()]);
+        let found =
+            contradictions(&rule.file, &["--live", "--kubeconfig", kubeconfig.to_str().unwrap()]);
         wrong.extend(differences(&rule.name, &found));
         held += 1;
     }
@@ -37,7 +40,8 @@ async fn native_kinds(plane: Arc<ControlPlane>) {
     assert!(held >= 16, "only {held} rules");
 }
 
-/// The small CRDs of jobs are schemas that the API server takes, and what it publishes of them says what they say.
+/// The small CRDs of jobs are schemas that the API server takes, and what it publishes of them says
+/// what they say.
 async fn defined_kinds(plane: Arc<ControlPlane>) {
     for Defined { crd, group_version, resource, .. } in &DEFINED {
         define(&plane, &definition(crd), &format!("/apis/{group_version}/{resource}")).await;
@@ -49,9 +53,15 @@ async fn defined_kinds(plane: Arc<ControlPlane>) {
     let mut wrong = Vec::new();
     for rule in DEFINED.iter().flat_map(|defined| defined.rules) {
         let file = root().join(format!("deploy/rules/{rule}.yaml"));
-        let found = contradictions(&file, &["--live", "--kubeconfig", kubeconfig.to_str().unwrap()]);
+        let found =
+            contradictions(&file, &["--live", "--kubeconfig", kubeconfig.to_str().unwrap()]);
         // Which field a scale subresource writes is in the CRD alone.
-        let counts = |message: &String| message.replace("the number of replicas of", "`spec.pytorchReplicaSpecs.Worker.replicas` of");
+        let counts = |message: &String| {
+            message.replace(
+                "the number of replicas of",
+                "`spec.pytorchReplicaSpecs.Worker.replicas` of",
+            )
+        };
         wrong.extend(differences(rule, &found.iter().map(counts).collect()));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -70,13 +80,22 @@ async fn published(plane: &ControlPlane, group_version: &str, kind: &str) {
 /// CRDs are read as the API server publishes them; what it does not serve is said.
 async fn served_kinds(plane: Arc<ControlPlane>) {
     let kubeconfig = plane.admin_kubeconfig();
-    for (group_version, kind) in
-        [("example.com/v1", "Widget"), ("example.com/v2", "Widget"), ("batch.volcano.sh/v1alpha1", "Job"), ("kubeflow.org/v1", "MXJob")]
-    {
+    for (group_version, kind) in [
+        ("example.com/v1", "Widget"),
+        ("example.com/v2", "Widget"),
+        ("batch.volcano.sh/v1alpha1", "Job"),
+        ("kubeflow.org/v1", "MXJob"),
+    ] {
         published(&plane, group_version, kind).await;
     }
     let mut command = fieldward();
-    command.current_dir(root()).args(["rules", "lint", "--live", "--kubeconfig", kubeconfig.to_str().unwrap()]);
+    command.current_dir(root()).args([
+        "rules",
+        "lint",
+        "--live",
+        "--kubeconfig",
+        kubeconfig.to_str().unwrap(),
+    ]);
     let output = command.args(["--rules", "tests/golden/files/served.yaml"]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap().replace(&plane.address(), "ADDRESS");
     let err = String::from_utf8(output.stderr).unwrap();
@@ -91,22 +110,37 @@ async fn found_as_kubectl_finds_it(plane: Arc<ControlPlane>) {
     let lint = |arguments: &[&str], path: &std::path::Path| {
         let mut command = fieldward();
         command.current_dir(root()).env_remove("KUBERNETES_SERVICE_HOST").env("KUBECONFIG", path);
-        command.args(["rules", "lint", "--live", "deploy/rules/cci/configmap.yaml"]).args(arguments);
+        command
+            .args(["rules", "lint", "--live", "deploy/rules/cci/configmap.yaml"])
+            .args(arguments);
         let output = command.output().unwrap();
-        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap(), output.status.code().unwrap())
+        (
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+            output.status.code().unwrap(),
+        )
     };
     let clean = "ok: 1 rule held against 1 schema, nothing found\n".to_owned();
     assert_eq!(lint(&[], &kubeconfig), (clean, String::new(), 0));
     let (out, err, code) = lint(&["--context", "elsewhere"], &kubeconfig);
     assert_eq!((out.as_str(), code), ("", 2));
-    assert!(err.starts_with("error: no cluster to ask: ") && err.contains("elsewhere") && err.lines().count() == 1, "{err}");
+    assert!(
+        err.starts_with("error: no cluster to ask: ")
+            && err.contains("elsewhere")
+            && err.lines().count() == 1,
+        "{err}"
+    );
     // Somebody whom the API server does not know.
     let folder = tempfile::tempdir().unwrap();
     let stranger = folder.path().join("stranger");
     let text = std::fs::read_to_string(&kubeconfig).unwrap();
     let token = text.lines().find(|line| line.contains("token")).unwrap();
-    std::fs::write(&stranger, text.replace(token, &token.replace("token: ", "token: not-"))).unwrap();
+    std::fs::write(&stranger, text.replace(token, &token.replace("token: ", "token: not-")))
+        .unwrap();
     let (out, err, code) = lint(&[], &stranger);
     assert_eq!((out.as_str(), code), ("", 2));
-    assert_eq!(err, format!("error: cannot read /openapi/v3 from {}: Unauthorized (401)\n", plane.address()));
+    assert_eq!(
+        err,
+        format!("error: cannot read /openapi/v3 from {}: Unauthorized (401)\n", plane.address())
+    );
 }

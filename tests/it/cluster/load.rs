@@ -1,4 +1,5 @@
-//! Updates all the time: what the rule for Volcano jobs permits and what it forbids, at the same objects at once.
+//! Updates all the time: what the rule for Volcano jobs permits and what it forbids, at the same
+//! objects at once.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,7 +19,8 @@ use super::objects::volcano_job;
 /// What each sender waits after an answer, so that the others on this machine get their turn.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The namespace's jobs under load, each with one who sends what is permitted and one who sends what is not.
+/// The namespace's jobs under load, each with one who sends what is permitted and one who sends
+/// what is not.
 pub(crate) struct Load {
     namespace: String,
     jobs: Vec<Arc<Mutex<Job>>>,
@@ -33,7 +35,8 @@ pub(crate) struct Job {
     pub(crate) stored: Vec<u64>,
     /// How many forbidden updates the rule has refused.
     pub(crate) denied: usize,
-    /// How many permitted, and how many forbidden ones were refused because the webhook could not be asked.
+    /// How many permitted, and how many forbidden ones were refused because the webhook could not
+    /// be asked.
     pub(crate) permitted_unasked: usize,
     pub(crate) forbidden_unasked: usize,
     /// Why it could not be asked, each reason once.
@@ -47,13 +50,30 @@ impl Load {
     pub(crate) async fn start(api: &Api, namespace: &str, jobs: usize) -> Self {
         let collection = format!("/apis/batch.volcano.sh/v1alpha1/namespaces/{namespace}/jobs");
         let stop = Arc::new(AtomicBool::new(false));
-        let mut load = Self { namespace: namespace.to_owned(), jobs: Vec::new(), stop, senders: JoinSet::new() };
+        let mut load = Self {
+            namespace: namespace.to_owned(),
+            jobs: Vec::new(),
+            stop,
+            senders: JoinSet::new(),
+        };
         for index in 0..jobs {
             let job = Arc::new(Mutex::new(Job::default()));
             api.create(&collection, &volcano_job(&name(index))).await.object();
             let path = format!("{collection}/{}", name(index));
-            load.senders.spawn(send(api.clone(), path.clone(), permitted, Arc::clone(&job), Arc::clone(&load.stop)));
-            load.senders.spawn(send(api.clone(), path, forbidden, Arc::clone(&job), Arc::clone(&load.stop)));
+            load.senders.spawn(send(
+                api.clone(),
+                path.clone(),
+                permitted,
+                Arc::clone(&job),
+                Arc::clone(&load.stop),
+            ));
+            load.senders.spawn(send(
+                api.clone(),
+                path,
+                forbidden,
+                Arc::clone(&job),
+                Arc::clone(&load.stop),
+            ));
             load.jobs.push(job);
         }
         load
@@ -69,19 +89,25 @@ impl Load {
         let before: Vec<usize> = self.jobs().iter().map(&count).collect();
         eventually(what, async || {
             let jobs = self.jobs();
-            assert!(jobs.iter().all(|job| job.strange.is_empty()), "waiting for {what}: {}", Sum::of(&jobs));
+            assert!(
+                jobs.iter().all(|job| job.strange.is_empty()),
+                "waiting for {what}: {}",
+                Sum::of(&jobs)
+            );
             jobs.iter().zip(&before).all(|(job, before)| count(job) >= before + growth)
         })
         .await;
     }
 
-    /// Waits until every job was updated, and every sender of forbidden updates denied, so many times more.
+    /// Waits until every job was updated, and every sender of forbidden updates denied, so many
+    /// times more.
     pub(crate) async fn served(&self, growth: usize) {
         self.each("permitted updates are stored", growth, |job| job.stored.len()).await;
         self.each("forbidden updates are denied", growth, |job| job.denied).await;
     }
 
-    /// Stops when every sender has its answer, and holds the answers against what etcd has stored, version by version.
+    /// Stops when every sender has its answer, and holds the answers against what etcd has stored,
+    /// version by version.
     pub(crate) async fn stop(mut self, plane: &ControlPlane) -> Sum {
         self.stop.store(true, Ordering::Relaxed);
         while let Some(ended) = self.senders.join_next().await {
@@ -89,17 +115,30 @@ impl Load {
         }
         let jobs = self.jobs();
         for (index, job) in jobs.iter().enumerate() {
-            let versions = plane.etcd().history("batch.volcano.sh", "jobs", &self.namespace, &name(index)).await;
-            let queues: Vec<&Value> = versions.iter().map(|version| &version["spec"]["queue"]).collect();
-            assert!(queues.iter().all(|queue| *queue == "default"), "a forbidden value has landed: {queues:?}");
+            let versions = plane
+                .etcd()
+                .history("batch.volcano.sh", "jobs", &self.namespace, &name(index))
+                .await;
+            let queues: Vec<&Value> =
+                versions.iter().map(|version| &version["spec"]["queue"]).collect();
+            assert!(
+                queues.iter().all(|queue| *queue == "default"),
+                "a forbidden value has landed: {queues:?}"
+            );
             assert!(
                 versions.iter().all(|version| version["metadata"]["labels"]["forbidden"].is_null()),
                 "a part of a forbidden update has landed"
             );
             let (made, updated) = versions.split_first().unwrap();
             assert_eq!(made["spec"]["tasks"][0]["replicas"], 1);
-            let counters: Vec<u64> = updated.iter().map(|version| version["spec"]["tasks"][0]["replicas"].as_u64().unwrap()).collect();
-            assert_eq!(counters, job.stored, "what is stored is what was acknowledged, in that order");
+            let counters: Vec<u64> = updated
+                .iter()
+                .map(|version| version["spec"]["tasks"][0]["replicas"].as_u64().unwrap())
+                .collect();
+            assert_eq!(
+                counters, job.stored,
+                "what is stored is what was acknowledged, in that order"
+            );
             let label = &versions.last().unwrap()["metadata"]["labels"]["counter"];
             assert_eq!(label, &job.stored.last().unwrap().to_string());
         }
@@ -132,9 +171,15 @@ impl Sum {
         }
     }
 
-    /// Asserts that every update was judged: none was refused because the webhook could not be asked.
+    /// Asserts that every update was judged: none was refused because the webhook could not be
+    /// asked.
     pub(crate) fn assert_none_lost(&self) {
-        assert_eq!((self.permitted_unasked, self.forbidden_unasked), (0, 0), "updates were lost: {self}, {:#?}", self.reasons);
+        assert_eq!(
+            (self.permitted_unasked, self.forbidden_unasked),
+            (0, 0),
+            "updates were lost: {self}, {:#?}",
+            self.reasons
+        );
     }
 }
 
@@ -142,8 +187,14 @@ impl fmt::Display for Sum {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { stored, denied, permitted_unasked, forbidden_unasked, strange, .. } = self;
         let sent = stored + denied + permitted_unasked + forbidden_unasked + strange.len();
-        write!(formatter, "{sent} updates, {stored} permitted and stored, {denied} forbidden and denied")?;
-        write!(formatter, ", unasked {permitted_unasked} permitted and {forbidden_unasked} forbidden")?;
+        write!(
+            formatter,
+            "{sent} updates, {stored} permitted and stored, {denied} forbidden and denied"
+        )?;
+        write!(
+            formatter,
+            ", unasked {permitted_unasked} permitted and {forbidden_unasked} forbidden"
+        )?;
         if strange.is_empty() { Ok(()) } else { write!(formatter, ", {strange:#?}") }
     }
 }
@@ -165,10 +216,20 @@ fn permitted(counter: u64) -> Update {
 
 /// A part of it would be permitted; none of it may land.
 fn forbidden(counter: u64) -> Update {
-    (MERGE_PATCH, json!({"metadata": {"labels": {"forbidden": counter.to_string()}}, "spec": {"queue": "forbidden"}}))
+    (
+        MERGE_PATCH,
+        json!({"metadata": {"labels": {"forbidden": counter.to_string()}},
+            "spec": {"queue": "forbidden"}}),
+    )
 }
 
-async fn send(api: Api, at: String, update: fn(u64) -> Update, job: Arc<Mutex<Job>>, stop: Arc<AtomicBool>) {
+async fn send(
+    api: Api,
+    at: String,
+    update: fn(u64) -> Update,
+    job: Arc<Mutex<Job>>,
+    stop: Arc<AtomicBool>,
+) {
     // A job is made with one replica: every counter is a change.
     for counter in 2.. {
         if stop.load(Ordering::Relaxed) {
@@ -187,7 +248,8 @@ impl Job {
             Ok(answer) => answer,
             Err(error) => return self.strange.push(format!("no answer: {error:?}")),
         };
-        let denied = answer.code == 403 && answer.message().contains(".fieldward.io\" denied the request: ");
+        let denied =
+            answer.code == 403 && answer.message().contains(".fieldward.io\" denied the request: ");
         let unasked = is_unasked(&answer);
         match permitted {
             true if answer.is_ok() => self.stored.push(counter),
@@ -204,5 +266,7 @@ impl Job {
 
 /// Whether the API server refused because it could not ask the webhook.
 fn is_unasked(answer: &Answer) -> bool {
-    answer.code == 500 && answer.message().contains("failed calling webhook") && answer.message().contains(".fieldward.io\"")
+    answer.code == 500
+        && answer.message().contains("failed calling webhook")
+        && answer.message().contains(".fieldward.io\"")
 }

@@ -1,7 +1,8 @@
 //! On a real API server with a real etcd, driven by real clients.
 //!
-//! The programs are those of `KUBEBUILDER_ASSETS`, or are built once from the pins in tests/control-plane. Where there is neither, the
-//! trials here are ignored with the reason, and fail under `CI=true`.
+//! The programs are those of `KUBEBUILDER_ASSETS`, or are built once from the pins in
+//! tests/control-plane. Where there is neither, the trials here are ignored with the reason, and
+//! fail under `CI=true`.
 
 pub(crate) mod api;
 pub(crate) mod assets;
@@ -45,7 +46,8 @@ use control_plane::ControlPlane;
 use crate::support::go::completion;
 use crate::support::until_within;
 
-/// Longer than the API server and the controllers take for anything, on a machine that does much else.
+/// Longer than the API server and the controllers take for anything, on a machine that does much
+/// else.
 const THEIRS: Duration = Duration::from_secs(180);
 
 /// Longer than any trial takes, so that one which hangs fails.
@@ -122,7 +124,10 @@ where
 }
 
 /// The control plane of a group of trials, which the first of them starts.
-fn started(slot: &Mutex<Option<Arc<ControlPlane>>>, start: impl Future<Output = Arc<ControlPlane>>) -> Arc<ControlPlane> {
+fn started(
+    slot: &Mutex<Option<Arc<ControlPlane>>>,
+    start: impl Future<Output = Arc<ControlPlane>>,
+) -> Arc<ControlPlane> {
     let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
     Arc::clone(slot.get_or_insert_with(|| runtime().block_on(start)))
 }

@@ -1,4 +1,5 @@
-//! A trial that runs once more in a network namespace of its own, where it may have any address that it likes.
+//! A trial that runs once more in a network namespace of its own, where it may have any address
+//! that it likes.
 
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
@@ -10,7 +11,8 @@ use crate::cluster::assets::{Assets, Lacking};
 use crate::cluster::process::Process;
 use crate::cluster::{on_cluster, within_time};
 
-/// With this option the API server calls an endpoint of a Service that is ready, one for each connection, and needs no kube-proxy.
+/// With this option the API server calls an endpoint of a Service that is ready, one for each
+/// connection, and needs no kube-proxy.
 pub(crate) const TO_ENDPOINTS: &str = "--enable-aggregator-routing=true";
 
 /// Tells the trial that it is inside.
@@ -62,22 +64,29 @@ fn unshare() -> Result<&'static [&'static str], Lacking> {
         command.args(*options).args(["ip", "link", "set", "lo", "up"]).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     };
-    let lacking = "no network namespace: `unshare --net` and `ip` must work, for root or, with user namespaces, for this user";
+    let lacking = "no network namespace: `unshare --net` and `ip` must work, for root or, with \
+                   user namespaces, for this user";
     WAYS.into_iter().find(works).ok_or_else(|| Lacking(lacking.to_owned()))
 }
 
 /// Runs the trial there, and passes on how it went.
 async fn again(name: &str, options: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
-    let script = format!("ip link set lo up && ip address add {ADDRESSES} dev lo && {INSIDE}=1 exec \"$0\" \"$@\"");
+    let script = format!(
+        "ip link set lo up && ip address add {ADDRESSES} dev lo && {INSIDE}=1 exec \"$0\" \"$@\""
+    );
     let program = std::env::current_exe().unwrap();
     let name = format!("cluster::{name}");
-    let last = ["--", "sh", "-c", &script, program.to_str().unwrap(), "--exact", &name, "--nocapture"];
+    let last =
+        ["--", "sh", "-c", &script, program.to_str().unwrap(), "--exact", &name, "--nocapture"];
     let arguments: Vec<String> = options.iter().copied().chain(last).map(str::to_owned).collect();
     let mut process = Process::start(folder.path(), "trial", Path::new("unshare"), &arguments);
     let status = ended(&mut process).await;
     let printed = process.printed();
-    assert!(status.success() && printed.contains("1 passed"), "in the network namespace:\n{printed}");
+    assert!(
+        status.success() && printed.contains("1 passed"),
+        "in the network namespace:\n{printed}"
+    );
     for line in printed.lines().filter(|line| line.starts_with("cluster: ")) {
         eprintln!("{line}");
     }

@@ -1,5 +1,6 @@
-//! What a scheduler and a kubelet do for the pods of one namespace: the real program with its own arguments, its Secret mounted, the token of
-//! its account, its readiness reported, its end by SIGTERM. Nothing of images, users or limits.
+//! What a scheduler and a kubelet do for the pods of one namespace: the real program with its own
+//! arguments, its Secret mounted, the token of its account, its readiness reported, its end by
+//! SIGTERM. Nothing of images, users or limits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,15 +45,29 @@ impl Node {
     pub(crate) fn start(plane: &ControlPlane, namespace: &str, address: fn(u8) -> String) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let kubeconfig = std::fs::read_to_string(plane.admin_kubeconfig()).unwrap();
-        let (namespace, processes) = (format!("/api/v1/namespaces/{namespace}"), Processes::default());
-        let kubelet = Kubelet { api: plane.api(), kubeconfig, namespace, address, started: 0, processes: Arc::clone(&processes) };
+        let (namespace, processes) =
+            (format!("/api/v1/namespaces/{namespace}"), Processes::default());
+        let kubelet = Kubelet {
+            api: plane.api(),
+            kubeconfig,
+            namespace,
+            address,
+            started: 0,
+            processes: Arc::clone(&processes),
+        };
         Self { running: tokio::spawn(kubelet.run(Arc::clone(&stop))), stop, processes }
     }
 
     /// Ends a pod's process without warning; it is started again some time later.
     pub(crate) fn kill(&self, pod: &str) {
         let process = self.processes.lock().unwrap()[pod].to_string();
-        assert!(std::process::Command::new("kill").args(["-KILL", &process]).status().unwrap().success());
+        assert!(
+            std::process::Command::new("kill")
+                .args(["-KILL", &process])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     /// How the pods that have ended did so; those that run are killed.
@@ -87,7 +102,8 @@ impl Kubelet {
     async fn run(mut self, stop: Arc<AtomicBool>) -> Ended {
         // Whoever writes endpoints wants to know the node of each.
         self.api.create("/api/v1/nodes", &json!({"metadata": {"name": NAME}})).await.object();
-        let (mut containers, mut ended, mut done) = (BTreeMap::<String, Container>::new(), Ended::new(), BTreeSet::new());
+        let (mut containers, mut ended, mut done) =
+            (BTreeMap::<String, Container>::new(), Ended::new(), BTreeSet::new());
         while !stop.load(Ordering::Relaxed) {
             let pods = self.api.get(&format!("{}/pods", self.namespace)).await.object();
             for pod in pods["items"].as_array().unwrap() {
@@ -95,7 +111,9 @@ impl Kubelet {
                 if pod["spec"]["nodeName"].is_null() {
                     self.bind(name).await;
                 } else if let Some(container) = containers.get_mut(name) {
-                    if pod["metadata"]["deletionTimestamp"].is_null() && container.server.status().is_some() {
+                    if pod["metadata"]["deletionTimestamp"].is_null()
+                        && container.server.status().is_some()
+                    {
                         let died = *container.died.get_or_insert_with(Instant::now);
                         if container.ready.replace(false) != Some(false) {
                             self.report(pod, &container.address, false).await;
@@ -104,7 +122,9 @@ impl Kubelet {
                             *container = self.run_container(pod, container.address.clone()).await;
                         }
                     } else if self.follow(pod, container).await {
-                        let code = containers.remove(name).and_then(|mut container: Container| container.server.status()?.code());
+                        let code = containers
+                            .remove(name)
+                            .and_then(|mut container: Container| container.server.status()?.code());
                         ended.insert(name.to_owned(), code);
                     }
                 } else if pod["spec"]["restartPolicy"] != "Never" {
@@ -125,7 +145,8 @@ impl Kubelet {
         self.api.create(&format!("{}/pods/{pod}/binding", self.namespace), &binding).await.object();
     }
 
-    /// Starts the pod's container: its arguments are its own, with the pod's address and the mounts where they are here.
+    /// Starts the pod's container: its arguments are its own, with the pod's address and the mounts
+    /// where they are here.
     async fn run_container(&self, pod: &Value, address: String) -> Container {
         let container = &pod["spec"]["containers"][0];
         let mut arguments: Vec<String> = serde_json::from_value(container["args"].clone()).unwrap();
@@ -139,20 +160,39 @@ impl Kubelet {
         let own = |volume: &&Value| volume["mountPath"] != TOKENS;
         for volume in container["volumeMounts"].as_array().into_iter().flatten().filter(own) {
             let mount = self.mount(pod, &volume["name"]).await;
-            let (inside, here) = (format!("={}/", volume["mountPath"].as_str().unwrap()), format!("={}", mount.path("")));
+            let (inside, here) = (
+                format!("={}/", volume["mountPath"].as_str().unwrap()),
+                format!("={}", mount.path("")),
+            );
             arguments = arguments.iter().map(|argument| argument.replace(&inside, &here)).collect();
             mounts.push(mount);
         }
-        arguments = arguments.iter().map(|argument| argument.replace("=0.0.0.0:", &format!("={address}:"))).collect();
-        let start = move || Server::start_as(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        arguments = arguments
+            .iter()
+            .map(|argument| argument.replace("=0.0.0.0:", &format!("={address}:")))
+            .collect();
+        let start =
+            move || Server::start_as(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
         let server = tokio::task::spawn_blocking(start).await.unwrap();
-        self.processes.lock().unwrap().insert(pod["metadata"]["name"].as_str().unwrap().to_owned(), server.id());
-        Container { server, address, _mounts: mounts, probed: None, ready: None, leaving: None, died: None }
+        self.processes
+            .lock()
+            .unwrap()
+            .insert(pod["metadata"]["name"].as_str().unwrap().to_owned(), server.id());
+        Container {
+            server,
+            address,
+            _mounts: mounts,
+            probed: None,
+            ready: None,
+            leaving: None,
+            died: None,
+        }
     }
 
     /// Runs a pod that ends by itself, and reports how.
     async fn run_to_the_end(&self, pod: &Value) -> Option<i32> {
-        let arguments: Vec<String> = serde_json::from_value(pod["spec"]["containers"][0]["args"].clone()).unwrap();
+        let arguments: Vec<String> =
+            serde_json::from_value(pod["spec"]["containers"][0]["args"].clone()).unwrap();
         let mount = self.token(pod).await;
         let mut command = fieldward();
         command.args(arguments).arg(format!("--kubeconfig={}", mount.path("kubeconfig")));
@@ -161,7 +201,8 @@ impl Kubelet {
             eprint!("{}", String::from_utf8(text).unwrap());
         }
         let phase = if output.status.success() { "Succeeded" } else { "Failed" };
-        let path = format!("{}/pods/{}/status", self.namespace, pod["metadata"]["name"].as_str().unwrap());
+        let path =
+            format!("{}/pods/{}/status", self.namespace, pod["metadata"]["name"].as_str().unwrap());
         self.api.patch(&path, MERGE_PATCH, &json!({"status": {"phase": phase}})).await.object();
         output.status.code()
     }
@@ -169,8 +210,13 @@ impl Kubelet {
     /// A kubeconfig of the pod's account.
     async fn token(&self, pod: &Value) -> Mount {
         let account = pod["spec"]["serviceAccountName"].as_str().unwrap();
-        let asked = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 36000}});
-        let token = self.api.create(&format!("{}/serviceaccounts/{account}/token", self.namespace), &asked).await.object();
+        let asked = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+            "spec": {"expirationSeconds": 36000}});
+        let token = self
+            .api
+            .create(&format!("{}/serviceaccounts/{account}/token", self.namespace), &asked)
+            .await
+            .object();
         let text = self.kubeconfig.replace(ADMIN, token["status"]["token"].as_str().unwrap());
         Mount::new(&[("kubeconfig", text.as_bytes())])
     }
@@ -187,14 +233,18 @@ impl Kubelet {
             .iter()
             .map(|(name, content)| (name.as_str(), base64::decode(content.as_str().unwrap())))
             .collect();
-        Mount::new(&files.iter().map(|(name, content)| (*name, content.as_slice())).collect::<Vec<_>>())
+        Mount::new(
+            &files.iter().map(|(name, content)| (*name, content.as_slice())).collect::<Vec<_>>(),
+        )
     }
 
     /// Reports a change of readiness, begins the end or completes it; whether the pod is gone.
     async fn follow(&self, pod: &Value, container: &mut Container) -> bool {
         let path = format!("{}/pods/{}", self.namespace, pod["metadata"]["name"].as_str().unwrap());
         if !pod["metadata"]["deletionTimestamp"].is_null() {
-            let grace = Duration::from_secs(pod["metadata"]["deletionGracePeriodSeconds"].as_u64().unwrap());
+            let grace = Duration::from_secs(
+                pod["metadata"]["deletionGracePeriodSeconds"].as_u64().unwrap(),
+            );
             match container.leaving {
                 None => {
                     container.server.signal("TERM");
@@ -204,7 +254,8 @@ impl Kubelet {
                 Some(_) => {}
             }
             if container.server.status().is_some() {
-                let options = json!({"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}});
+                let options = json!({"gracePeriodSeconds": 0,
+                    "preconditions": {"uid": pod["metadata"]["uid"]}});
                 self.api.delete(&path, &options).await.object();
                 return true;
             }
@@ -213,7 +264,11 @@ impl Kubelet {
         let period = Duration::from_secs(probe["periodSeconds"].as_u64().unwrap());
         if container.probed.is_none_or(|probed| probed.elapsed() >= period) {
             container.probed = Some(Instant::now());
-            let ready = container.server.ops(probe["httpGet"]["path"].as_str().unwrap()).await.is_some_and(|(status, _)| status == 200);
+            let ready = container
+                .server
+                .ops(probe["httpGet"]["path"].as_str().unwrap())
+                .await
+                .is_some_and(|(status, _)| status == 200);
             if container.ready.replace(ready) != Some(ready) {
                 self.report(pod, &container.address, ready).await;
             }
@@ -222,17 +277,20 @@ impl Kubelet {
     }
 
     async fn report(&self, pod: &Value, address: &str, ready: bool) {
-        let path = format!("{}/pods/{}/status", self.namespace, pod["metadata"]["name"].as_str().unwrap());
+        let path =
+            format!("{}/pods/{}/status", self.namespace, pod["metadata"]["name"].as_str().unwrap());
         self.api.patch(&path, MERGE_PATCH, &status(address, ready)).await.object();
     }
 }
 
 fn status(address: &str, ready: bool) -> Value {
-    let condition = |kind: &str, is: bool| json!({"type": kind, "status": if is { "True" } else { "False" }});
+    let condition =
+        |kind: &str, is: bool| json!({"type": kind, "status": if is { "True" } else { "False" }});
     json!({"status": {
         "phase": "Running",
         "podIP": address,
         "podIPs": [{"ip": address}],
-        "conditions": [condition("PodScheduled", true), condition("ContainersReady", ready), condition("Ready", ready)],
+        "conditions": [condition("PodScheduled", true), condition("ContainersReady", ready),
+            condition("Ready", ready)],
     }})
 }

@@ -33,7 +33,10 @@ pub(crate) async fn define(plane: &ControlPlane, crd: &str, collection: &str) {
 /// Defines a kind of which everything is kept as it comes.
 pub(crate) async fn define_untyped(plane: &ControlPlane, group: &str, kind: &str) {
     let plural = format!("{}s", kind.to_lowercase());
-    let crd = definition("untyped.yaml").replace("GROUP", group).replace("KIND", kind).replace("PLURAL", &plural);
+    let crd = definition("untyped.yaml")
+        .replace("GROUP", group)
+        .replace("KIND", kind)
+        .replace("PLURAL", &plural);
     define(plane, &crd, &format!("/apis/{group}/v1/{plural}")).await;
 }
 
@@ -44,7 +47,8 @@ pub(crate) fn definition(file: &str) -> String {
 
 /// A Volcano job of two tasks.
 pub(crate) fn volcano_job(name: &str) -> Value {
-    let template = json!({"spec": {"containers": [{"name": "main", "image": "mpi:1"}], "restartPolicy": "OnFailure"}});
+    let template = json!({"spec": {"containers": [{"name": "main", "image": "mpi:1"}],
+        "restartPolicy": "OnFailure"}});
     json!({
         "apiVersion": "batch.volcano.sh/v1alpha1",
         "kind": "Job",
@@ -64,7 +68,11 @@ pub(crate) fn volcano_job(name: &str) -> Value {
 
 /// How to see that a ward's rule for Volcano jobs is in force.
 pub(crate) fn volcano_probe(ward: &Ward) -> Probe {
-    Probe { collection: ward.collection(JOBS), object: volcano_job("probe"), forbidden: json!({"spec": {"queue": "probed"}}) }
+    Probe {
+        collection: ward.collection(JOBS),
+        object: volcano_job("probe"),
+        forbidden: json!({"spec": {"queue": "probed"}}),
+    }
 }
 
 /// A namespace that guards Volcano jobs by the built-in rule.
@@ -79,8 +87,8 @@ pub(crate) const MXJOBS: Resource = ("kubeflow.org/v1", "mxjobs");
 
 /// An MXJob of the documented shape.
 pub(crate) fn mxjob(name: &str) -> Value {
-    let replica =
-        json!({"replicas": 1, "restartPolicy": "Never", "template": {"spec": {"containers": [{"name": "mxnet", "image": "mxnet:1"}]}}});
+    let replica = json!({"replicas": 1, "restartPolicy": "Never",
+        "template": {"spec": {"containers": [{"name": "mxnet", "image": "mxnet:1"}]}}});
     json!({
         "apiVersion": "kubeflow.org/v1",
         "kind": "MXJob",
@@ -95,7 +103,11 @@ pub(crate) fn mxjob(name: &str) -> Value {
 
 /// How to see that a ward's rule for MXJobs is in force.
 pub(crate) fn mxjob_probe(ward: &Ward) -> Probe {
-    Probe { collection: ward.collection(MXJOBS), object: mxjob("probe"), forbidden: json!({"spec": {"jobMode": "probed"}}) }
+    Probe {
+        collection: ward.collection(MXJOBS),
+        object: mxjob("probe"),
+        forbidden: json!({"spec": {"jobMode": "probed"}}),
+    }
 }
 
 /// Widgets, in the version that the rule registers.
@@ -107,20 +119,27 @@ pub(crate) fn widget(name: &str) -> Value {
         "apiVersion": "example.com/v1",
         "kind": "Widget",
         "metadata": {"name": name},
-        "spec": {"color": "red", "replicas": 1, "parts": [{"name": "arm", "size": 1}, {"name": "leg", "size": 2}]},
+        "spec": {"color": "red", "replicas": 1, "parts": [{"name": "arm", "size": 1},
+            {"name": "leg", "size": 2}]},
     })
 }
 
 /// A rule for widgets: of these resources, these fields may change.
 pub(crate) fn widget_rule(resources: &str, mutable: &str) -> String {
     format!(
-        "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata:\n  name: widget\nspec:\n  matchConstraints:\n    resourceRules:\n\
-         \x20     - {{apiGroups: [example.com], apiVersions: [v1], resources: {resources}}}\n  mutable: {mutable}\n  equality:\n\
+        "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata:\n  name: \
+         widget\nspec:\n  matchConstraints:\n    resourceRules:\n\
+         \x20     - {{apiGroups: [example.com], apiVersions: [v1], resources: \
+         {resources}}}\n  mutable: {mutable}\n  equality:\n\
          \x20   - {{path: spec.parts, key: name}}\n"
     )
 }
 
 /// How to see that a ward's rule for widgets is in force.
 pub(crate) fn widget_probe(ward: &Ward) -> Probe {
-    Probe { collection: ward.collection(WIDGETS), object: widget("probe"), forbidden: json!({"spec": {"color": "probed"}}) }
+    Probe {
+        collection: ward.collection(WIDGETS),
+        object: widget("probe"),
+        forbidden: json!({"spec": {"color": "probed"}}),
+    }
 }

@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
-/// Ends the program when its standard input closes, which it does when the tests end, even by SIGKILL.
+/// Ends the program when its standard input closes, which it does when the tests end, even by
+/// SIGKILL.
 const WATCH: &str = r#"exec 3<&0; "$@" </dev/null 3<&- & program=$!
 (cat <&3 >/dev/null; kill -9 $program) 2>/dev/null & watcher=$!
 wait $program; status=$?; kill $watcher; exit $status"#;

@@ -1,4 +1,5 @@
-//! MXJobs as clusters serve them: in the documented shape and in training-operator's, with the status subresource and without.
+//! MXJobs as clusters serve them: in the documented shape and in training-operator's, with the
+//! status subresource and without.
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -19,7 +20,9 @@ const OPERATOR: &str = "system:serviceaccount:kubeflow:training-operator";
 async fn an_mxjob_in_every_shape(assets: Assets) {
     let plane = ControlPlane::start(&assets).await;
     let list = "/apis/kubeflow.org/v1/mxjobs";
-    for (file, namespace) in [("mxjob.yaml", "documented"), ("mxjob-training-operator.yaml", "training-operator")] {
+    for (file, namespace) in
+        [("mxjob.yaml", "documented"), ("mxjob-training-operator.yaml", "training-operator")]
+    {
         for subresource in [false, true] {
             define(&plane, &with_status(&definition(file), subresource), list).await;
             let ward = Ward::new(&plane, &format!("{namespace}-{subresource}"), &[MXJOB]).await;
@@ -32,31 +35,50 @@ async fn an_mxjob_in_every_shape(assets: Assets) {
                 _ => fields_of_the_run_policy(&ward, &path).await,
             }
             status(&ward, &path, subresource).await;
-            plane.api().delete("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/mxjobs.kubeflow.org", &Value::Null).await.object();
+            plane
+                .api()
+                .delete(
+                    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/mxjobs.kubeflow.org",
+                    &Value::Null,
+                )
+                .await
+                .object();
             let api = plane.api();
-            eventually("the kind is served no more", async || api.get(list).await.code == 404).await;
+            eventually("the kind is served no more", async || api.get(list).await.code == 404)
+                .await;
         }
     }
 }
 
 async fn metadata_and_the_rest(ward: &Ward, path: &str) {
-    let labels = json!({"metadata": {"labels": {"team": "a"}, "annotations": {"example.com/note": "hello"}}});
+    let labels = json!({"metadata": {"labels": {"team": "a"},
+        "annotations": {"example.com/note": "hello"}}});
     ward.api.patch(path, MERGE_PATCH, &labels).await.object();
-    let more = json!({"spec": {"mxReplicaSpecs": {"Worker": {"replicas": 4}}, "jobMode": "MXTune"}});
-    refused(&ward.api.patch(path, MERGE_PATCH, &more).await, &["spec.jobMode", "spec.mxReplicaSpecs.Worker.replicas"]);
+    let more =
+        json!({"spec": {"mxReplicaSpecs": {"Worker": {"replicas": 4}}, "jobMode": "MXTune"}});
+    refused(
+        &ward.api.patch(path, MERGE_PATCH, &more).await,
+        &["spec.jobMode", "spec.mxReplicaSpecs.Worker.replicas"],
+    );
 }
 
 async fn documented_fields(ward: &Ward, path: &str) {
-    let fields = json!({"spec": {"activeDeadlineSeconds": 60, "ttlSecondsAfterFinished": 10, "cleanPodPolicy": "All"}});
+    let fields = json!({"spec": {"activeDeadlineSeconds": 60, "ttlSecondsAfterFinished": 10,
+        "cleanPodPolicy": "All"}});
     let stored = ward.api.patch(path, MERGE_PATCH, &fields).await.object();
-    assert_eq!((&stored["spec"]["activeDeadlineSeconds"], &stored["spec"]["cleanPodPolicy"]), (&json!(60), &json!("All")));
+    assert_eq!(
+        (&stored["spec"]["activeDeadlineSeconds"], &stored["spec"]["cleanPodPolicy"]),
+        (&json!(60), &json!("All"))
+    );
 }
 
 /// The list is of the documented shape: where the fields are elsewhere, they are not in it.
 async fn fields_of_the_run_policy(ward: &Ward, path: &str) {
-    let fields = json!({"spec": {"runPolicy": {"activeDeadlineSeconds": 60, "cleanPodPolicy": "All"}}});
+    let fields =
+        json!({"spec": {"runPolicy": {"activeDeadlineSeconds": 60, "cleanPodPolicy": "All"}}});
     refused(&ward.api.patch(path, MERGE_PATCH, &fields).await, &["spec.runPolicy"]);
-    // The schema does not have them where the list says, so the API server drops them: nothing changes.
+    // The schema does not have them where the list says, so the API server drops them: nothing
+    // changes.
     let pruned = json!({"spec": {"activeDeadlineSeconds": 60}});
     let stored = ward.api.patch(path, MERGE_PATCH, &pruned).await.object();
     assert_eq!(stored["spec"].get("activeDeadlineSeconds"), None);
@@ -68,7 +90,8 @@ async fn status(ward: &Ward, path: &str, subresource: bool) {
     if subresource {
         // Through the main resource it does not differ; through its own nobody is asked.
         assert_eq!(ward.api.patch(path, MERGE_PATCH, &running).await.object().get("status"), None);
-        let stored = operator.patch(&format!("{path}/status"), MERGE_PATCH, &running).await.object();
+        let stored =
+            operator.patch(&format!("{path}/status"), MERGE_PATCH, &running).await.object();
         assert_eq!(stored["status"], running["status"]);
         return;
     }
@@ -81,7 +104,11 @@ fn with_status(crd: &str, subresource: bool) -> String {
     if !subresource {
         return crd.to_owned();
     }
-    let with = crd.replacen("      storage: true\n", "      storage: true\n      subresources: {status: {}}\n", 1);
+    let with = crd.replacen(
+        "      storage: true\n",
+        "      storage: true\n      subresources: {status: {}}\n",
+        1,
+    );
     assert_ne!(with, crd);
     with
 }

@@ -1,4 +1,5 @@
-//! A kind of several served versions is judged by the rule of the registered one (`matchPolicy: Equivalent`).
+//! A kind of several served versions is judged by the rule of the registered one (`matchPolicy:
+//! Equivalent`).
 
 use std::sync::Arc;
 
@@ -12,14 +13,23 @@ use super::shared;
 use super::ward::{Resource, Ward};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    vec![shared("versions::another_served_version_is_judged_by_the_rule_of_the_registered_one", another_served_version)]
+    vec![shared(
+        "versions::another_served_version_is_judged_by_the_rule_of_the_registered_one",
+        another_served_version,
+    )]
 }
 
 /// The same widgets in a version of which no rule speaks.
 const WIDGETS_V2: Resource = ("example.com/v2", "widgets");
 
 async fn another_served_version(plane: Arc<ControlPlane>) {
-    let ward = Ward::with_rules(&plane, "versions", &[widget_rule("[widgets]", "[\"spec.parts[*].size\"]")], &[]).await;
+    let ward = Ward::with_rules(
+        &plane,
+        "versions",
+        &[widget_rule("[widgets]", "[\"spec.parts[*].size\"]")],
+        &[],
+    )
+    .await;
     ward.in_force(&widget_probe(&ward)).await;
     let mut object = widget("demo");
     object["apiVersion"] = "example.com/v2".into();
@@ -28,16 +38,28 @@ async fn another_served_version(plane: Arc<ControlPlane>) {
 
     object["spec"]["parts"] = json!([{"name": "arm", "size": 5}, {"name": "leg", "size": 2}]);
     object = ward.api.replace(&path, &object).await.object();
-    assert_eq!((&object["apiVersion"], &object["spec"]["parts"][0]["size"]), (&json!("example.com/v2"), &json!(5)));
+    assert_eq!(
+        (&object["apiVersion"], &object["spec"]["parts"][0]["size"]),
+        (&json!("example.com/v2"), &json!(5))
+    );
 
     object["spec"]["parts"][1]["name"] = "foot".into();
     object["spec"]["color"] = "blue".into();
     let refused = ward.api.replace(&path, &object).await;
     assert_eq!(refused.code, 403);
     assert_eq!(refused.fields(), ["spec.color", "spec.parts[name=foot]", "spec.parts[name=leg]"]);
-    assert!(refused.message().starts_with("admission webhook \"widget.fieldward.io\" denied the request: "), "{}", refused.message());
+    assert!(
+        refused
+            .message()
+            .starts_with("admission webhook \"widget.fieldward.io\" denied the request: "),
+        "{}",
+        refused.message()
+    );
 
     let patched = ward.api.patch(&path, MERGE_PATCH, &json!({"spec": {"color": "blue"}})).await;
     assert_eq!(patched.fields(), ["spec.color"]);
-    assert_eq!(ward.api.get(&format!("{}/demo", ward.collection(WIDGETS))).await.object()["spec"]["color"], "red");
+    assert_eq!(
+        ward.api.get(&format!("{}/demo", ward.collection(WIDGETS))).await.object()["spec"]["color"],
+        "red"
+    );
 }

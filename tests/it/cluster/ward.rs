@@ -1,4 +1,5 @@
-//! A namespace of its own with a fieldward of its own, registered by the manifests that fieldward prints.
+//! A namespace of its own with a fieldward of its own, registered by the manifests that fieldward
+//! prints.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,24 +57,38 @@ impl Ward {
     }
 
     /// Guards a new namespace by these rules, by a server with further options.
-    pub(crate) async fn with_rules(plane: &Arc<ControlPlane>, namespace: &str, rules: &[String], options: &[&str]) -> Self {
+    pub(crate) async fn with_rules(
+        plane: &Arc<ControlPlane>,
+        namespace: &str,
+        rules: &[String],
+        options: &[&str],
+    ) -> Self {
         let start = |arguments: &[&str]| Server::start(&[arguments, options].concat());
         let ward = Self::unregistered(plane, namespace, rules, start).await;
-        ward.register(&format!("https://{}", ward.server.address), ward.server.ca.as_ref().unwrap());
+        ward.register(
+            &format!("https://{}", ward.server.address),
+            ward.server.ca.as_ref().unwrap(),
+        );
         ward
     }
 
-    /// The same without a registration, with the server that is started with the arguments for these rules.
+    /// The same without a registration, with the server that is started with the arguments for
+    /// these rules.
     pub(crate) async fn unregistered(
         plane: &Arc<ControlPlane>,
         namespace: &str,
         rules: &[String],
         start: impl FnOnce(&[&str]) -> Server,
     ) -> Self {
-        plane.api().create("/api/v1/namespaces", &json!({"metadata": {"name": namespace}})).await.object();
+        plane
+            .api()
+            .create("/api/v1/namespaces", &json!({"metadata": {"name": namespace}}))
+            .await
+            .object();
         let folder = tempfile::tempdir().unwrap();
         for (index, rule) in rules.iter().enumerate() {
-            std::fs::write(folder.path().join(format!("{index}.yaml")), only_in(namespace, rule)).unwrap();
+            std::fs::write(folder.path().join(format!("{index}.yaml")), only_in(namespace, rule))
+                .unwrap();
         }
         let server = start(&["--no-builtin-rules", "--rules", folder.path().to_str().unwrap()]);
         let ward = Self {
@@ -97,7 +112,10 @@ impl Ward {
             .output()
             .unwrap();
         assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
-        self.plane.kubectl().run_with(&["apply", "-f", "-"], &String::from_utf8(printed.stdout).unwrap()).ok();
+        self.plane
+            .kubectl()
+            .run_with(&["apply", "-f", "-"], &String::from_utf8(printed.stdout).unwrap())
+            .ok();
     }
 
     /// Waits until the API server asks the webhook; what it tries is never stored.
@@ -112,15 +130,21 @@ impl Ward {
 
     /// The path of a resource in this namespace.
     pub(crate) fn collection(&self, (group_version, resource): (&str, &str)) -> String {
-        let group_version = if group_version == "v1" { "api/v1".to_owned() } else { format!("apis/{group_version}") };
+        let group_version = if group_version == "v1" {
+            "api/v1".to_owned()
+        } else {
+            format!("apis/{group_version}")
+        };
         format!("/{group_version}/namespaces/{}/{resource}", self.namespace)
     }
 
     async fn let_the_developer_in(&self) {
         let binding = json!({
             "metadata": {"name": DEVELOPER},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": DEVELOPER}],
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+                "name": "cluster-admin"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User",
+                "name": DEVELOPER}],
         });
         let bindings = self.collection(("rbac.authorization.k8s.io/v1", "rolebindings"));
         self.plane.api().create(&bindings, &binding).await.object();
@@ -131,8 +155,14 @@ impl Ward {
 
 impl Drop for Ward {
     fn drop(&mut self) {
-        // What is registered for a server that is gone would stand in the way of whoever deletes the namespace.
-        self.plane.kubectl().run(&["delete", "validatingwebhookconfiguration", &self.namespace, "--ignore-not-found"]);
+        // What is registered for a server that is gone would stand in the way of whoever deletes
+        // the namespace.
+        self.plane.kubectl().run(&[
+            "delete",
+            "validatingwebhookconfiguration",
+            &self.namespace,
+            "--ignore-not-found",
+        ]);
     }
 }
 
@@ -142,7 +172,10 @@ impl Probe {
         let name = self.object["metadata"]["name"].as_str().unwrap();
         api.create(&self.collection, &self.object).await.object();
         let path = format!("{}/{name}?dryRun=All", self.collection);
-        eventually("the webhook is asked", async || api.patch(&path, MERGE_PATCH, &self.forbidden).await.code == code).await;
+        eventually("the webhook is asked", async || {
+            api.patch(&path, MERGE_PATCH, &self.forbidden).await.code == code
+        })
+        .await;
         api.delete(&format!("{}/{name}", self.collection), &Value::Null).await.object();
     }
 }
@@ -154,7 +187,10 @@ pub(crate) fn rule(path: &str) -> String {
 
 /// The rule, for one namespace, as its author would narrow it.
 pub(crate) fn only_in(namespace: &str, rule: &str) -> String {
-    let constraint = format!("  matchConstraints:\n    namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {namespace}}}}}\n");
+    let constraint = format!(
+        "  matchConstraints:\n    namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: \
+         {namespace}}}}}\n"
+    );
     let narrowed = rule.replace("  matchConstraints:\n", &constraint);
     assert_ne!(narrowed, rule, "no matchConstraints in {rule}");
     narrowed

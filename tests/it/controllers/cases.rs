@@ -1,6 +1,8 @@
-//! The reviews that fieldward records while controllers work, as cases that all runs of the tests judge.
+//! The reviews that fieldward records while controllers work, as cases that all runs of the tests
+//! judge.
 //!
-//! `FIELDWARD_BLESS=1 FIELDWARD_TIER=controllers cargo test --locked --test it` renews the case files.
+//! `FIELDWARD_BLESS=1 FIELDWARD_TIER=controllers cargo test --locked --test it` renews the case
+//! files.
 
 use std::path::Path;
 
@@ -58,19 +60,26 @@ pub(crate) fn judged_alike(recordings: &Path) -> usize {
     recorded.len()
 }
 
-/// Finds each kept write among the recordings, and writes it to the suite if the run is to renew the cases.
+/// Finds each kept write among the recordings, and writes it to the suite if the run is to renew
+/// the cases.
 pub(crate) async fn renew(scene: &Scene, suite: Suite, kept: &[Kept]) {
     let recordings = scene.recordings();
     for kept in kept {
         // The first of them, if there are several.
-        let find = || read(&recordings).into_iter().filter(|case| kept.is(case, suite.resource)).min_by_key(version);
+        let find = || {
+            read(&recordings)
+                .into_iter()
+                .filter(|case| kept.is(case, suite.resource))
+                .min_by_key(version)
+        };
         until(&format!("a recording of {}", kept.name), async || find().is_some()).await;
         let review = cleaned(&find().unwrap()["review"]);
         suite.write(kept.name, &review, true);
         if kept.twin {
             let name = format!("{}-by-a-user", kept.name);
             let mut twin = review.clone();
-            twin["request"]["userInfo"] = json!({"username": USER, "groups": ["system:authenticated"]});
+            twin["request"]["userInfo"] =
+                json!({"username": USER, "groups": ["system:authenticated"]});
             suite.write(&name, &twin, false);
         }
     }
@@ -80,14 +89,25 @@ impl Kept {
     fn is(&self, case: &Value, resource: &str) -> bool {
         let request = &case["review"]["request"];
         let user = request["userInfo"]["username"].as_str().unwrap_or_default();
-        let (of_object, of_user) = (request["oldObject"]["metadata"]["name"] == self.object, user.ends_with(&format!(":{}", self.user)));
-        let value = |object: &str, at: &str| request[object].pointer(at).filter(|value| !value.is_null()).cloned();
+        let (of_object, of_user) = (
+            request["oldObject"]["metadata"]["name"] == self.object,
+            user.ends_with(&format!(":{}", self.user)),
+        );
+        let value = |object: &str, at: &str| {
+            request[object].pointer(at).filter(|value| !value.is_null()).cloned()
+        };
         let meant = match self.which {
             Which::First => true,
-            Which::Sets(at) => value("object", at).is_some() && value("oldObject", at) != value("object", at),
+            Which::Sets(at) => {
+                value("object", at).is_some() && value("oldObject", at) != value("object", at)
+            }
             Which::Clears(at) => value("oldObject", at).is_some() && value("object", at).is_none(),
         };
-        of_object && of_user && meant && request["resource"]["resource"] == resource && case["expect"]["allowed"] == true
+        of_object
+            && of_user
+            && meant
+            && request["resource"]["resource"] == resource
+            && case["expect"]["allowed"] == true
     }
 }
 
@@ -96,7 +116,9 @@ fn version(case: &Value) -> Option<u64> {
 }
 
 fn read(recordings: &Path) -> Vec<Value> {
-    let texts = files(recordings, &["json"]).into_iter().filter_map(|file| std::fs::read_to_string(file).ok());
+    let texts = files(recordings, &["json"])
+        .into_iter()
+        .filter_map(|file| std::fs::read_to_string(file).ok());
     texts.filter_map(|text| serde_json::from_str(&text).ok()).collect()
 }
 
@@ -107,7 +129,9 @@ fn cleaned(review: &Value) -> Value {
         if let Some(metadata) = review["request"][object]["metadata"].as_object_mut() {
             metadata.remove("managedFields");
         }
-        for volume in review["request"][object]["spec"]["volumes"].as_array_mut().into_iter().flatten() {
+        for volume in
+            review["request"][object]["spec"]["volumes"].as_array_mut().into_iter().flatten()
+        {
             if volume["volumeClaimName"].as_str().is_some_and(|name| !name.is_empty()) {
                 volume["volumeClaimName"] = "job-volume-0123456789ab".into();
             }
@@ -118,8 +142,15 @@ fn cleaned(review: &Value) -> Value {
 
 impl Suite {
     fn write(&self, name: &str, review: &Value, allowed: bool) {
-        let document = |path: &str| Document { origin: path.to_owned(), text: std::fs::read_to_string(root().join(path)).unwrap() };
-        let rules = RuleSet::load(Builtin::Included, &self.rule.map(document).into_iter().collect::<Vec<_>>()).unwrap();
+        let document = |path: &str| Document {
+            origin: path.to_owned(),
+            text: std::fs::read_to_string(root().join(path)).unwrap(),
+        };
+        let rules = RuleSet::load(
+            Builtin::Included,
+            &self.rule.map(document).into_iter().collect::<Vec<_>>(),
+        )
+        .unwrap();
         let reply = admit(&rules, review.to_string().as_bytes());
         assert_eq!(reply.allowed(), Some(allowed), "{name}");
         let mut expected = json!({"allowed": allowed, "fields": reply.fields()});

@@ -16,12 +16,18 @@ pub(crate) async fn denied(scene: &Scene, path: &str, change: &Value) {
 /// Whether an object's status has a condition.
 pub(crate) fn is(object: &Value, condition: &str) -> bool {
     let conditions = object["status"]["conditions"].as_array();
-    conditions.into_iter().flatten().any(|known| known["type"] == condition && known["status"] == "True")
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|known| known["type"] == condition && known["status"] == "True")
 }
 
 /// Waits until an object has a condition.
 pub(crate) async fn becomes(scene: &Scene, path: &str, condition: &str) {
-    eventually(&format!("{path} is {condition}"), async || is(&scene.user.get(path).await.body, condition)).await;
+    eventually(&format!("{path} is {condition}"), async || {
+        is(&scene.user.get(path).await.body, condition)
+    })
+    .await;
 }
 
 /// Waits until an object is deleted.

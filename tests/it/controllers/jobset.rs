@@ -55,7 +55,11 @@ const RULES: [&str; 5] = [
 ];
 
 /// The cases of JobSets.
-pub(crate) const SUITE: Suite = Suite { folder: "packs/jobset/jobset", rule: Some("deploy/rules/jobset/jobset.yaml"), resource: "jobsets" };
+pub(crate) const SUITE: Suite = Suite {
+    folder: "packs/jobset/jobset",
+    rule: Some("deploy/rules/jobset/jobset.yaml"),
+    resource: "jobsets",
+};
 
 pub(crate) const SETS: &str = "/apis/jobset.x-k8s.io/v1alpha2/namespaces/sets/jobsets";
 
@@ -65,7 +69,14 @@ async fn lifecycles(assets: Assets) {
     scene.namespace("sets").await;
     let probe = create(&scene, "probe", &json!({"suspend": true})).await;
     scene.in_force(&probe, &finalizer()).await;
-    tokio::join!(succeeds(&scene), fails(&scene), restarts(&scene), is_suspended(&scene), expires(&scene), is_deleted(&scene));
+    tokio::join!(
+        succeeds(&scene),
+        fails(&scene),
+        restarts(&scene),
+        is_suspended(&scene),
+        expires(&scene),
+        is_deleted(&scene)
+    );
     // Left to the deletion of the namespace.
     create(&scene, "running", &json!({})).await;
     scene.plane.api().delete("/api/v1/namespaces/sets", &Value::Null).await.object();
@@ -76,7 +87,10 @@ async fn lifecycles(assets: Assets) {
     let jobs = all_stored(&scene, Guarded { group: "batch", resource: "jobs" }, &user);
     assert!(jobs.updates[&user].seen > 0, "{jobs:?}");
     let pods = all_stored(&scene, Guarded { group: "", resource: "pods" }, &user);
-    eprintln!("controllers: jobset: JobSet: {sets:?}\ncontrollers: jobset: Job: {jobs:?}\ncontrollers: jobset: Pod: {pods:?}");
+    eprintln!(
+        "controllers: jobset: JobSet: {sets:?}\ncontrollers: jobset: Job: {jobs:?}\ncontrollers: \
+         jobset: Pod: {pods:?}"
+    );
 }
 
 async fn succeeds(scene: &Scene) {
@@ -85,7 +99,11 @@ async fn succeeds(scene: &Scene) {
     for change in [finalizer(), json!({"spec": {"coordinator": {"replicatedJob": "workers"}}})] {
         denied(scene, &path, &change).await;
     }
-    scene.user.patch(&path, MERGE_PATCH, &json!({"metadata": {"labels": {"team": "a"}}})).await.object();
+    scene
+        .user
+        .patch(&path, MERGE_PATCH, &json!({"metadata": {"labels": {"team": "a"}}}))
+        .await
+        .object();
     ends(scene, "succeeds", Ending::Succeeded, "Completed").await;
 }
 
@@ -129,8 +147,17 @@ async fn is_suspended(scene: &Scene) {
     scene.user.patch(&path, MERGE_PATCH, &json!({"spec": {"suspend": true}})).await.object();
     becomes(scene, &path, "Suspended").await;
     let mut sets = scene.user.get(&path).await.object();
-    sets["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]["nodeSelector"] = json!({"kubernetes.io/hostname": "node"});
-    scene.user.patch(&path, MERGE_PATCH, &json!({"spec": {"replicatedJobs": sets["spec"]["replicatedJobs"]}})).await.object();
+    sets["spec"]["replicatedJobs"][0]["template"]["spec"]["template"]["spec"]["nodeSelector"] =
+        json!({"kubernetes.io/hostname": "node"});
+    scene
+        .user
+        .patch(
+            &path,
+            MERGE_PATCH,
+            &json!({"spec": {"replicatedJobs": sets["spec"]["replicatedJobs"]}}),
+        )
+        .await
+        .object();
     scene.user.patch(&path, MERGE_PATCH, &resume).await.object();
     runs(scene, "suspended").await;
     ends(scene, "suspended", Ending::Succeeded, "Completed").await;
@@ -149,7 +176,8 @@ async fn is_deleted(scene: &Scene) {
     gone(scene, &path).await;
 }
 
-/// Creates a set whose template has zero values spelled out, which typed clients leave out; its path.
+/// Creates a set whose template has zero values spelled out, which typed clients leave out; its
+/// path.
 async fn create(scene: &Scene, name: &str, more: &Value) -> String {
     let container = json!({
         "name": "main",
@@ -159,8 +187,10 @@ async fn create(scene: &Scene, name: &str, more: &Value) -> String {
         "tty": false,
         "resources": {"limits": {"memory": "1024Mi"}, "requests": {}},
     });
-    let template = json!({"spec": {"restartPolicy": "Never", "hostNetwork": false, "volumes": [], "containers": [container]}});
-    let job = json!({"spec": {"parallelism": 1, "completions": 1, "backoffLimit": 0, "template": template}});
+    let template = json!({"spec": {"restartPolicy": "Never", "hostNetwork": false, "volumes": [],
+        "containers": [container]}});
+    let job = json!({"spec": {"parallelism": 1, "completions": 1, "backoffLimit": 0,
+        "template": template}});
     let mut set = json!({
         "apiVersion": "jobset.x-k8s.io/v1alpha2",
         "kind": "JobSet",
@@ -176,7 +206,11 @@ async fn create(scene: &Scene, name: &str, more: &Value) -> String {
 pub(crate) async fn runs(scene: &Scene, name: &str) {
     let path = "/api/v1/namespaces/sets/pods";
     eventually(&format!("{name} runs"), async || {
-        let running = |pod: &&Value| of(pod, name) && pod["status"]["phase"] == "Running" && pod["metadata"]["deletionTimestamp"].is_null();
+        let running = |pod: &&Value| {
+            of(pod, name)
+                && pod["status"]["phase"] == "Running"
+                && pod["metadata"]["deletionTimestamp"].is_null()
+        };
         super::kubelet::items(&scene.user, path).await.iter().filter(running).count() == 2
     })
     .await;

@@ -1,5 +1,5 @@
-//! Plays the scheduler and the kubelet for the pods of all namespaces: binds them, reports them as running and removes them when they are
-//! deleted. How a pod ends is up to the trial.
+//! Plays the scheduler and the kubelet for the pods of all namespaces: binds them, reports them as
+//! running and removes them when they are deleted. How a pod ends is up to the trial.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,7 +35,8 @@ impl Kubelet {
         let status = json!({"status": {
             "capacity": amounts,
             "allocatable": amounts,
-            "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "it is"}],
+            "conditions": [{"type": "Ready", "status": "True", "reason": "KubeletReady",
+                "message": "it is"}],
         }});
         api.patch(&format!("/api/v1/nodes/{NODE}/status"), MERGE_PATCH, &status).await.object();
         let kubelet = Self { api, stop: Arc::default() };
@@ -44,12 +45,25 @@ impl Kubelet {
     }
 
     /// Ends the running pods of a namespace that this filter selects; how many there were.
-    pub(crate) async fn end(&self, namespace: &str, selected: impl Fn(&Value) -> bool, ending: Ending) -> usize {
+    pub(crate) async fn end(
+        &self,
+        namespace: &str,
+        selected: impl Fn(&Value) -> bool,
+        ending: Ending,
+    ) -> usize {
         let mut ended = 0;
         for pod in items(&self.api, &format!("/api/v1/namespaces/{namespace}/pods")).await {
-            if pod["status"]["phase"] == "Running" && pod["metadata"]["deletionTimestamp"].is_null() && selected(&pod) {
+            if pod["status"]["phase"] == "Running"
+                && pod["metadata"]["deletionTimestamp"].is_null()
+                && selected(&pod)
+            {
                 let status = ended_status(&pod, ending);
-                ended += usize::from(self.api.patch(&format!("{}/status", path(&pod)), MERGE_PATCH, &status).await.is_ok());
+                ended += usize::from(
+                    self.api
+                        .patch(&format!("{}/status", path(&pod)), MERGE_PATCH, &status)
+                        .await
+                        .is_ok(),
+                );
             }
         }
         ended
@@ -77,24 +91,42 @@ async fn step(api: &Api, pod: &Value) -> Option<()> {
     let path = path(pod);
     if !pod["metadata"]["deletionTimestamp"].is_null() {
         if pod["spec"]["nodeName"] == NODE {
-            let options = json!({"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}});
-            api.try_send(reqwest::Method::DELETE, &path, "application/json", &options).await.ok()?;
+            let options =
+                json!({"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}});
+            api.try_send(reqwest::Method::DELETE, &path, "application/json", &options)
+                .await
+                .ok()?;
         }
         return Some(());
     }
     let gated = pod["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty());
     if pod["spec"]["nodeName"].is_null() && !gated {
-        let binding = json!({"metadata": {"name": pod["metadata"]["name"]}, "target": {"kind": "Node", "name": NODE}});
-        api.try_send(reqwest::Method::POST, &format!("{path}/binding"), "application/json", &binding).await.ok()?;
+        let binding = json!({"metadata": {"name": pod["metadata"]["name"]},
+            "target": {"kind": "Node", "name": NODE}});
+        api.try_send(
+            reqwest::Method::POST,
+            &format!("{path}/binding"),
+            "application/json",
+            &binding,
+        )
+        .await
+        .ok()?;
     } else if pod["spec"]["nodeName"] == NODE && pod["status"]["phase"] == "Pending" {
-        api.try_send(reqwest::Method::PATCH, &format!("{path}/status"), MERGE_PATCH, &running_status(pod)).await.ok()?;
+        api.try_send(
+            reqwest::Method::PATCH,
+            &format!("{path}/status"),
+            MERGE_PATCH,
+            &running_status(pod),
+        )
+        .await
+        .ok()?;
     }
     Some(())
 }
 
 fn running_status(pod: &Value) -> Value {
-    let conditions =
-        ["PodScheduled", "Initialized", "ContainersReady", "Ready"].map(|condition| json!({"type": condition, "status": "True"}));
+    let conditions = ["PodScheduled", "Initialized", "ContainersReady", "Ready"]
+        .map(|condition| json!({"type": condition, "status": "True"}));
     let state = json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}});
     json!({"status": {
         "phase": "Running",
@@ -112,7 +144,8 @@ fn ended_status(pod: &Value, ending: Ending) -> Value {
         Ending::Failed(code) => ("Failed", "Error", code),
     };
     let times = ("2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z");
-    let state = json!({"terminated": {"exitCode": code, "reason": reason, "startedAt": times.0, "finishedAt": times.1}});
+    let state = json!({"terminated": {"exitCode": code, "reason": reason, "startedAt": times.0,
+        "finishedAt": times.1}});
     json!({"status": {"phase": phase, "containerStatuses": container_statuses(pod, &state, false)}})
 }
 
@@ -139,5 +172,8 @@ fn path(pod: &Value) -> String {
 /// The items of a list; none if the list cannot be read just now.
 pub(crate) async fn items(api: &Api, path: &str) -> Vec<Value> {
     let answer = api.try_send(reqwest::Method::GET, path, "application/json", &Value::Null).await;
-    answer.ok().and_then(|mut answer| serde_json::from_value(answer.body["items"].take()).ok()).unwrap_or_default()
+    answer
+        .ok()
+        .and_then(|mut answer| serde_json::from_value(answer.body["items"].take()).ok())
+        .unwrap_or_default()
 }

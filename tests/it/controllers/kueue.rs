@@ -1,4 +1,5 @@
-//! Kueue 0.14 and 0.17 admit, preempt and finish Jobs, JobSets, the jobs of training-operator and plain pods.
+//! Kueue 0.14 and 0.17 admit, preempt and finish Jobs, JobSets, the jobs of training-operator and
+//! plain pods.
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -21,8 +22,12 @@ use crate::support::go::{Pins, Program};
 pub(crate) fn trials() -> Vec<Trial> {
     let all = [("v0.14", V0_14), ("v0.17", V0_17)].map(|(version, kueue)| {
         [
-            trial(&format!("kueue::{version}::documented"), kueue.controller, move |assets| under_the_documented_rules(assets, kueue)),
-            trial(&format!("kueue::{version}::packs"), kueue.controller, move |assets| under_the_rules_of_the_kinds(assets, kueue)),
+            trial(&format!("kueue::{version}::documented"), kueue.controller, move |assets| {
+                under_the_documented_rules(assets, kueue)
+            }),
+            trial(&format!("kueue::{version}::packs"), kueue.controller, move |assets| {
+                under_the_rules_of_the_kinds(assets, kueue)
+            }),
         ]
     });
     [TYPED.trial()].into_iter().chain(all.into_iter().flatten()).collect()
@@ -32,7 +37,10 @@ pub(crate) fn trials() -> Vec<Trial> {
 const TYPED: Typed = Typed {
     trial: "kueue::spellings_of_trainjobs",
     controller: V0_17.controller,
-    definition: ("github.com/kubeflow/trainer/v2", "manifests/base/crds/trainer.kubeflow.org_trainjobs.yaml"),
+    definition: (
+        "github.com/kubeflow/trainer/v2",
+        "manifests/base/crds/trainer.kubeflow.org_trainjobs.yaml",
+    ),
     arguments: &[],
     file: "kueue-v0.17/trainjob-spellings.json",
 };
@@ -49,7 +57,8 @@ const V0_14: Operator = Operator {
     account: Account { namespace: "kueue-system", name: "kueue-controller-manager" },
     manifests: &["config/default"],
     api_version: "config.kueue.x-k8s.io/v1beta1",
-    configuration: "integrations: {frameworks: [batch/job, pod, jobset.x-k8s.io/jobset, kubeflow.org/pytorchjob, kubeflow.org/tfjob]}\n",
+    configuration: "integrations: {frameworks: [batch/job, pod, jobset.x-k8s.io/jobset, \
+                    kubeflow.org/pytorchjob, kubeflow.org/tfjob]}\n",
     // Without, it reads a certificate for its metrics in a folder of the system.
     certificate: Certificate::NamedWithOwnCa,
     // Its own API would need a Service.
@@ -85,7 +94,10 @@ const KINDS: [Admitted; 4] = [
     Admitted {
         guarded: Guarded { group: "batch", resource: "jobs" },
         api: "/apis/batch/v1",
-        job: || json!({"kind": "Job", "spec": {"backoffLimit": 0, "template": template("main", "Never")}}),
+        job: || {
+            json!({"kind": "Job", "spec": {"backoffLimit": 0, "template": template("main",
+            "Never")}})
+        },
         suspend: "/spec/suspend",
         node_selector: "/spec/template/spec/nodeSelector",
         label: "batch.kubernetes.io/job-name",
@@ -97,7 +109,8 @@ const KINDS: [Admitted; 4] = [
         api: "/apis/jobset.x-k8s.io/v1alpha2",
         job: || {
             let job = json!({"spec": {"backoffLimit": 0, "template": template("main", "Never")}});
-            json!({"kind": "JobSet", "spec": {"replicatedJobs": [{"name": "workers", "replicas": 1, "template": job}]}})
+            json!({"kind": "JobSet", "spec": {"replicatedJobs": [{"name": "workers", "replicas": 1,
+                "template": job}]}})
         },
         suspend: "/spec/suspend",
         node_selector: "/spec/replicatedJobs/0/template/spec/template/spec/nodeSelector",
@@ -109,7 +122,8 @@ const KINDS: [Admitted; 4] = [
         guarded: Guarded { group: "kubeflow.org", resource: "pytorchjobs" },
         api: "/apis/kubeflow.org/v1",
         job: || {
-            let master = json!({"replicas": 1, "restartPolicy": "Never", "template": template("pytorch", "Never")});
+            let master = json!({"replicas": 1, "restartPolicy": "Never",
+                "template": template("pytorch", "Never")});
             json!({"kind": "PyTorchJob", "spec": {"pytorchReplicaSpecs": {"Master": master}}})
         },
         suspend: "/spec/runPolicy/suspend",
@@ -126,14 +140,19 @@ const KINDS: [Admitted; 4] = [
         guarded: Guarded { group: "kubeflow.org", resource: "tfjobs" },
         api: "/apis/kubeflow.org/v1",
         job: || {
-            let worker = json!({"replicas": 1, "restartPolicy": "Never", "template": template("tensorflow", "Never")});
+            let worker = json!({"replicas": 1, "restartPolicy": "Never",
+                "template": template("tensorflow", "Never")});
             json!({"kind": "TFJob", "spec": {"tfReplicaSpecs": {"Worker": worker}}})
         },
         suspend: "/spec/runPolicy/suspend",
         node_selector: "/spec/tfReplicaSpecs/Worker/template/spec/nodeSelector",
         label: "training.kubeflow.org/job-name",
         finished: "Succeeded",
-        suite: Some(Suite { folder: "packs/kubeflow/tfjob", rule: Some("deploy/rules/kubeflow/tfjob.yaml"), resource: "tfjobs" }),
+        suite: Some(Suite {
+            folder: "packs/kubeflow/tfjob",
+            rule: Some("deploy/rules/kubeflow/tfjob.yaml"),
+            resource: "tfjobs",
+        }),
     },
 ];
 
@@ -165,10 +184,20 @@ async fn under_the_rules_of_the_kinds(assets: Assets, kueue: Operator) {
     if kueue.controller.pins.name == V0_17.controller.pins.name {
         for kind in KINDS {
             let Some(suite) = kind.suite else { continue };
-            let kept = |name, which, twin| Kept { name, object: "low", user: kueue.account.name, which, twin };
+            let kept = |name, which, twin| Kept {
+                name,
+                object: "low",
+                user: kueue.account.name,
+                which,
+                twin,
+            };
             let cases = [
                 // Whoever asks may direct the pods of a set that is suspended.
-                kept("admitted", Which::Sets(kind.node_selector), kind.guarded.resource != "jobsets"),
+                kept(
+                    "admitted",
+                    Which::Sets(kind.node_selector),
+                    kind.guarded.resource != "jobsets",
+                ),
                 kept("preempted", Which::Clears(kind.node_selector), true),
             ];
             cases::renew(&scene, suite, &cases).await;
@@ -176,7 +205,8 @@ async fn under_the_rules_of_the_kinds(assets: Assets, kueue: Operator) {
     }
 }
 
-/// Lets Kueue admit each kind in turn. A user may not take the gate of a pod away if a rule of this name is there.
+/// Lets Kueue admit each kind in turn. A user may not take the gate of a pod away if a rule of this
+/// name is there.
 async fn admissions(assets: &Assets, kueue: Operator, rules: &[&str], gate_keeper: &str) -> Scene {
     for controller in [TRAINING_OPERATOR, JOBSET.controller] {
         controller.build().unwrap();
@@ -192,7 +222,10 @@ async fn admissions(assets: &Assets, kueue: Operator, rules: &[&str], gate_keepe
         kind.is_admitted(&scene).await;
         let writes = all_stored(&scene, kind.guarded, &user);
         assert!(writes.updates.get(&user).is_some_and(|own| own.seen >= 3), "{writes:?}");
-        eprintln!("controllers: {}: {}: {writes:?}", kueue.controller.pins.name, kind.guarded.resource);
+        eprintln!(
+            "controllers: {}: {}: {writes:?}",
+            kueue.controller.pins.name, kind.guarded.resource
+        );
     }
     pods_are_admitted(&scene, gate_keeper).await;
     let writes = all_stored(&scene, Guarded { group: "", resource: "pods" }, &user);
@@ -203,7 +236,8 @@ async fn admissions(assets: &Assets, kueue: Operator, rules: &[&str], gate_keepe
 
 /// A queue in which one job has room, on nodes that its flavor names.
 async fn queue(scene: &Scene) {
-    // The version that Kueue prefers is the one that it stores: no object needs its conversion webhook.
+    // The version that Kueue prefers is the one that it stores: no object needs its conversion
+    // webhook.
     let group = scene.user.get("/apis/kueue.x-k8s.io").await.object();
     let version = group["preferredVersion"]["groupVersion"].as_str().unwrap();
     let named = |kind: &str, name: &str, rest: Value| {
@@ -223,9 +257,15 @@ async fn queue(scene: &Scene) {
     }});
     let mut local = named("LocalQueue", "team", json!({"spec": {"clusterQueue": "team"}}));
     local["metadata"]["namespace"] = "queue".into();
-    let (flavors, flavor) = (format!("/apis/{version}/resourceflavors?dryRun=All"), named("ResourceFlavor", "gpu", flavor));
+    let (flavors, flavor) = (
+        format!("/apis/{version}/resourceflavors?dryRun=All"),
+        named("ResourceFlavor", "gpu", flavor),
+    );
     // The server of the webhooks listens a while before it knows them all.
-    eventually("Kueue's webhooks answer", async || scene.user.create(&flavors, &flavor).await.is_ok()).await;
+    eventually("Kueue's webhooks answer", async || {
+        scene.user.create(&flavors, &flavor).await.is_ok()
+    })
+    .await;
     scene
         .apply(&[
             flavor,
@@ -246,7 +286,8 @@ impl Admitted {
             let answer = scene.user.patch(&low, MERGE_PATCH, &change).await;
             assert_eq!(answer.code, 403, "{answer:?}");
         }
-        let high = self.create(scene, "high", &json!({"kueue.x-k8s.io/priority-class": "high"})).await;
+        let high =
+            self.create(scene, "high", &json!({"kueue.x-k8s.io/priority-class": "high"})).await;
         eventually(&format!("{low} is preempted"), async || {
             let job = scene.user.get(&low).await.body;
             job.pointer(self.suspend) == Some(&Value::Bool(true)) && self.pool(&job).is_none()
@@ -262,7 +303,10 @@ impl Admitted {
         let mut job = (self.job)();
         job["apiVersion"] = self.api.trim_start_matches("/apis/").into();
         job["metadata"] = json!({"name": name, "labels": {"kueue.x-k8s.io/queue-name": "team"}});
-        job["metadata"]["labels"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        job["metadata"]["labels"]
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         let collection = format!("{}/namespaces/queue/{}", self.api, self.guarded.resource);
         eventually(&format!("{collection}/{name} can be created"), async || {
             scene.user.create(&format!("{collection}?dryRun=All"), &job).await.is_ok()
@@ -307,11 +351,17 @@ async fn pods_are_admitted(scene: &Scene, gate_keeper: &str) {
         format!("{PODS}/{name}")
     };
     let first = create("first").await;
-    eventually("the first pod runs", async || scene.user.get(&first).await.body["status"]["phase"] == "Running").await;
+    eventually("the first pod runs", async || {
+        scene.user.get(&first).await.body["status"]["phase"] == "Running"
+    })
+    .await;
     assert_eq!(scene.user.get(&first).await.body["spec"]["nodeSelector"]["pool"], "gpu");
     let second = create("second").await;
     if !gate_keeper.is_empty() {
-        let answer = scene.user.patch(&second, MERGE_PATCH, &json!({"spec": {"schedulingGates": null}})).await;
+        let answer = scene
+            .user
+            .patch(&second, MERGE_PATCH, &json!({"spec": {"schedulingGates": null}}))
+            .await;
         assert_eq!(answer.code, 403, "{answer:?}");
         assert!(answer.message().contains(gate_keeper), "{answer:?}");
     }
@@ -320,7 +370,10 @@ async fn pods_are_admitted(scene: &Scene, gate_keeper: &str) {
         scene.user.delete(&format!("{PODS}/{name}"), &Value::Null).await
     };
     ends("first").await.object();
-    eventually("the second pod runs", async || scene.user.get(&second).await.body["status"]["phase"] == "Running").await;
+    eventually("the second pod runs", async || {
+        scene.user.get(&second).await.body["status"]["phase"] == "Running"
+    })
+    .await;
     ends("second").await.object();
     eventually("the pods go", async || items(&scene.user, PODS).await.is_empty()).await;
 }

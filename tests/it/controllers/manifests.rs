@@ -10,15 +10,24 @@ pub(crate) fn objects(text: &str) -> Vec<Value> {
 
 /// The objects of these kinds.
 pub(crate) fn of_kinds(objects: &[Value], kinds: &[&str]) -> Vec<Value> {
-    objects.iter().filter(|object| kinds.iter().any(|kind| object["kind"] == *kind)).cloned().collect()
+    objects
+        .iter()
+        .filter(|object| kinds.iter().any(|kind| object["kind"] == *kind))
+        .cloned()
+        .collect()
 }
 
 /// The objects with these names.
 pub(crate) fn named(objects: &[Value], names: &[&str]) -> Vec<Value> {
-    objects.iter().filter(|object| names.iter().any(|name| object["metadata"]["name"] == *name)).cloned().collect()
+    objects
+        .iter()
+        .filter(|object| names.iter().any(|name| object["metadata"]["name"] == *name))
+        .cloned()
+        .collect()
 }
 
-/// A webhook configuration that asks about nothing: its controller fills in the CA of a Service, which nothing resolves here.
+/// A webhook configuration that asks about nothing: its controller fills in the CA of a Service,
+/// which nothing resolves here.
 pub(crate) fn asked_nothing(mut configuration: Value) -> Value {
     for webhook in configuration["webhooks"].as_array_mut().into_iter().flatten() {
         webhook["rules"] = json!([]);
@@ -26,12 +35,14 @@ pub(crate) fn asked_nothing(mut configuration: Value) -> Value {
     configuration
 }
 
-/// A webhook configuration whose webhooks are at this address instead of behind a Service, which nothing resolves here.
+/// A webhook configuration whose webhooks are at this address instead of behind a Service, which
+/// nothing resolves here.
 pub(crate) fn reached_at(mut configuration: Value, address: &str, ca: &str) -> Value {
     for webhook in configuration["webhooks"].as_array_mut().into_iter().flatten() {
         let path = webhook["clientConfig"]["service"]["path"].as_str().unwrap_or_default();
         let bundle = crate::support::base64::encode(ca.as_bytes());
-        webhook["clientConfig"] = json!({"url": format!("https://{address}{path}"), "caBundle": bundle});
+        webhook["clientConfig"] =
+            json!({"url": format!("https://{address}{path}"), "caBundle": bundle});
     }
     configuration
 }

@@ -1,6 +1,8 @@
-//! Real controllers, which others wrote, next to `fieldward serve` in a real control plane: none of their writes may be denied.
+//! Real controllers, which others wrote, next to `fieldward serve` in a real control plane: none of
+//! their writes may be denied.
 //!
-//! `FIELDWARD_TIER=controllers cargo test --locked --test it` runs these trials; tests/controllers/README.md says how long they take.
+//! `FIELDWARD_TIER=controllers cargo test --locked --test it` runs these trials;
+//! tests/controllers/README.md says how long they take.
 
 mod cases;
 mod expect;
@@ -29,10 +31,17 @@ use crate::cluster::within_time;
 use crate::support::go::{self, Lacking, Pins, Program, completion};
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [jobset::trials(), kuberay::trials(), kueue::trials(), trainer::trials(), training_operator::trials(), volcano::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        jobset::trials(),
+        kuberay::trials(),
+        kueue::trials(),
+        trainer::trials(),
+        training_operator::trials(),
+        volcano::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The linker leaves out what only a debugger reads.
@@ -53,15 +62,26 @@ impl Controller {
     /// Builds the programs that are missing.
     fn build(&self) -> Result<(), Lacking> {
         if !go::is_there() {
-            return Err(Lacking(format!("no {}: install Go to have the tests build it", self.pins.name)));
+            return Err(Lacking(format!(
+                "no {}: install Go to have the tests build it",
+                self.pins.name
+            )));
         }
-        let missing: Vec<Program> = self.programs.iter().filter(|(name, _)| !self.program(name).is_file()).copied().collect();
+        let missing: Vec<Program> = self
+            .programs
+            .iter()
+            .filter(|(name, _)| !self.program(name).is_file())
+            .copied()
+            .collect();
         if missing.is_empty() {
             return Ok(());
         }
         let modules = self.pins.modules_with(self.completed);
         let flags: Vec<&str> = modules.iter().map(String::as_str).chain([LINKER]).collect();
-        self.pins.build(|| missing.iter().filter(|(name, _)| !self.program(name).is_file()).copied().collect(), &flags);
+        self.pins.build(
+            || missing.iter().filter(|(name, _)| !self.program(name).is_file()).copied().collect(),
+            &flags,
+        );
         Ok(())
     }
 

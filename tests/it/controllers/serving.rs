@@ -1,4 +1,5 @@
-//! The certificates of controllers' own webhooks, which the API server reaches at their addresses: nothing resolves Services here.
+//! The certificates of controllers' own webhooks, which the API server reaches at their addresses:
+//! nothing resolves Services here.
 
 use std::fs;
 use std::path::{Path, PathBuf};

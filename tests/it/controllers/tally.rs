@@ -1,4 +1,5 @@
-//! What the API server's audit log says of the updates of a kind: who wrote, what fieldward decided, what was stored.
+//! What the API server's audit log says of the updates of a kind: who wrote, what fieldward
+//! decided, what was stored.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,8 @@ pub(crate) struct Guarded {
 impl Guarded {
     /// Whether the target of a request is of this kind. The log leaves out the group of the core.
     pub(crate) fn is(self, target: &Value) -> bool {
-        target["apiGroup"].as_str().unwrap_or_default() == self.group && target["resource"] == self.resource
+        target["apiGroup"].as_str().unwrap_or_default() == self.group
+            && target["resource"] == self.resource
     }
 }
 
@@ -34,7 +36,8 @@ pub(crate) struct Counts {
 /// The counts by requester.
 pub(crate) type Tally = BTreeMap<String, Counts>;
 
-/// Counts the updates of a kind. Dry runs store nothing and are left out, as is what the API server refused before admission.
+/// Counts the updates of a kind. Dry runs store nothing and are left out, as is what the API server
+/// refused before admission.
 pub(crate) fn tally(scene: &Scene, guarded: Guarded) -> Tally {
     let mut tally = Tally::new();
     for event in scene.plane.audit_events() {
@@ -53,13 +56,14 @@ pub(crate) fn tally(scene: &Scene, guarded: Guarded) -> Tally {
         let counts = tally.entry(requester(&event)).or_default();
         counts.seen += usize::from(!decisions.is_empty());
         counts.denied += usize::from(decisions.contains(&"deny"));
-        counts.stored_against_the_rule += usize::from(stored && (decisions.is_empty() || decisions.contains(&"deny")));
+        counts.stored_against_the_rule +=
+            usize::from(stored && (decisions.is_empty() || decisions.contains(&"deny")));
     }
     tally
 }
 
-/// Fails with the log's own words unless all of the requester's writes were let through, at least one was made, and nothing was stored
-/// against a rule, whoever wrote it.
+/// Fails with the log's own words unless all of the requester's writes were let through, at least
+/// one was made, and nothing was stored against a rule, whoever wrote it.
 pub(crate) fn all_let_through(scene: &Scene, guarded: Guarded, controller: &str) -> Tally {
     let tally = tally(scene, guarded);
     let own = tally.get(controller).copied().unwrap_or_default();
@@ -74,8 +78,12 @@ pub(crate) fn denials(scene: &Scene, guarded: Guarded, controller: &str) -> Vec<
     let events = scene.plane.audit_events().into_iter();
     let of_kind = |event: &Value| guarded.is(&event["objectRef"]);
     events
-        .filter(|event| of_kind(event) && requester(event) == controller && decisions(event).contains(&"deny"))
-        .map(|event| format!("{}: {}", event["objectRef"]["name"], event["responseStatus"]["message"]))
+        .filter(|event| {
+            of_kind(event) && requester(event) == controller && decisions(event).contains(&"deny")
+        })
+        .map(|event| {
+            format!("{}: {}", event["objectRef"]["name"], event["responseStatus"]["message"])
+        })
         .collect()
 }
 
@@ -88,6 +96,9 @@ pub(crate) fn requester(event: &Value) -> String {
 /// What fieldward decided, once for each rule that was asked.
 fn decisions(event: &Value) -> Vec<&str> {
     let annotations = event["annotations"].as_object();
-    let decided = annotations.into_iter().flatten().filter(|(name, _)| name.ends_with(".fieldward.io/decision"));
+    let decided = annotations
+        .into_iter()
+        .flatten()
+        .filter(|(name, _)| name.ends_with(".fieldward.io/decision"));
     decided.filter_map(|(_, decision)| decision.as_str()).collect()
 }

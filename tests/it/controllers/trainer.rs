@@ -1,4 +1,5 @@
-//! Kubeflow Trainer 2.1, which makes a JobSet of each TrainJob: of the job itself it writes only status, and of the set what the job says.
+//! Kubeflow Trainer 2.1, which makes a JobSet of each TrainJob: of the job itself it writes only
+//! status, and of the set what the job says.
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -62,18 +63,29 @@ async fn lifecycles(assets: Assets) {
     let _trainer = TRAINER.start(&scene).await;
     scene.namespace("sets").await;
     // The server of the webhooks listens a while before it knows them all.
-    eventually("Trainer's webhooks answer", async || scene.user.create(RUNTIMES, &runtime("plain", 0)).await.is_ok()).await;
+    eventually("Trainer's webhooks answer", async || {
+        scene.user.create(RUNTIMES, &runtime("plain", 0)).await.is_ok()
+    })
+    .await;
     scene.user.create(RUNTIMES, &runtime("persistent", 1)).await.object();
     let probe = create(&scene, "probe", "plain", &json!({"suspend": true})).await;
     scene.in_force(&probe, &nodes()).await;
-    tokio::join!(succeeds(&scene), fails(&scene), restarts(&scene), is_suspended(&scene), is_directed_at_once(&scene), is_deleted(&scene));
+    tokio::join!(
+        succeeds(&scene),
+        fails(&scene),
+        restarts(&scene),
+        is_suspended(&scene),
+        is_directed_at_once(&scene),
+        is_deleted(&scene)
+    );
     // Left to the deletion of the namespace.
     create(&scene, "running", "plain", &json!({})).await;
     jobset::runs(&scene, "running").await;
     scene.plane.api().delete("/api/v1/namespaces/sets", &Value::Null).await.object();
     gone(&scene, "/api/v1/namespaces/sets").await;
     let user = TRAINER.account.user();
-    let jobs = all_stored(&scene, Guarded { group: "trainer.kubeflow.org", resource: "trainjobs" }, &user);
+    let jobs =
+        all_stored(&scene, Guarded { group: "trainer.kubeflow.org", resource: "trainjobs" }, &user);
     assert!(jobs.of_status > 0, "{jobs:?}");
     let sets = Guarded { group: "jobset.x-k8s.io", resource: "jobsets" };
     let own = all_stored(&scene, sets, &user);
@@ -88,7 +100,11 @@ async fn succeeds(scene: &Scene) {
     let path = create(scene, "succeeds", "plain", &json!({})).await;
     jobset::runs(scene, "succeeds").await;
     denied(scene, &path, &nodes()).await;
-    scene.user.patch(&path, MERGE_PATCH, &json!({"metadata": {"labels": {"team": "a"}}})).await.object();
+    scene
+        .user
+        .patch(&path, MERGE_PATCH, &json!({"metadata": {"labels": {"team": "a"}}}))
+        .await
+        .object();
     ends(scene, "succeeds", Ending::Succeeded, "Complete").await;
 }
 
@@ -109,7 +125,8 @@ async fn restarts(scene: &Scene) {
     ends(scene, "restarts", Ending::Succeeded, "Complete").await;
 }
 
-/// The user suspends the job, directs its pods anew and resumes it; Trainer carries all that over to the set.
+/// The user suspends the job, directs its pods anew and resumes it; Trainer carries all that over
+/// to the set.
 async fn is_suspended(scene: &Scene) {
     let path = create(scene, "suspended", "plain", &json!({"suspend": true})).await;
     let resume = json!({"spec": {"suspend": false}});
@@ -119,15 +136,24 @@ async fn is_suspended(scene: &Scene) {
     jobset::runs(scene, "suspended").await;
     scene.user.patch(&path, MERGE_PATCH, &json!({"spec": {"suspend": true}})).await.object();
     becomes(scene, &format!("{SETS}/suspended"), "Suspended").await;
-    eventually("the job can be directed", async || scene.user.patch(&path, MERGE_PATCH, &directed()).await.is_ok()).await;
+    eventually("the job can be directed", async || {
+        scene.user.patch(&path, MERGE_PATCH, &directed()).await.is_ok()
+    })
+    .await;
     set_is_directed(scene, "suspended").await;
     scene.user.patch(&path, MERGE_PATCH, &resume).await.object();
     jobset::runs(scene, "suspended").await;
-    denied(scene, &format!("{SETS}/suspended"), &json!({"metadata": {"finalizers": ["example.com/by-a-user"]}})).await;
+    denied(
+        scene,
+        &format!("{SETS}/suspended"),
+        &json!({"metadata": {"finalizers": ["example.com/by-a-user"]}}),
+    )
+    .await;
     ends(scene, "suspended", Ending::Succeeded, "Complete").await;
 }
 
-/// The user directs the pods as soon as the job says that it is suspended: the set may not say so yet.
+/// The user directs the pods as soon as the job says that it is suspended: the set may not say so
+/// yet.
 async fn is_directed_at_once(scene: &Scene) {
     let path = create(scene, "directed", "plain", &json!({"suspend": true})).await;
     becomes(scene, &path, "Suspended").await;
@@ -176,7 +202,8 @@ async fn create(scene: &Scene, name: &str, runtime: &str, more: &Value) -> Strin
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
         "kind": "TrainJob",
         "metadata": {"name": name},
-        "spec": {"runtimeRef": {"kind": "TrainingRuntime", "name": runtime}, "labels": {}, "trainer": trainer},
+        "spec": {"runtimeRef": {"kind": "TrainingRuntime", "name": runtime}, "labels": {},
+            "trainer": trainer},
     });
     job["spec"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     scene.user.create(JOBS, &job).await.object();
@@ -184,7 +211,8 @@ async fn create(scene: &Scene, name: &str, runtime: &str, more: &Value) -> Strin
 }
 
 fn runtime(name: &str, restarts: u32) -> Value {
-    let pod = json!({"spec": {"restartPolicy": "Never", "containers": [{"name": "node", "image": "main:1"}]}});
+    let pod = json!({"spec": {"restartPolicy": "Never", "containers": [{"name": "node",
+        "image": "main:1"}]}});
     let job = json!({
         "metadata": {"labels": {"trainer.kubeflow.org/trainjob-ancestor-step": "trainer"}},
         "spec": {"backoffLimit": 0, "template": pod},
@@ -195,7 +223,8 @@ fn runtime(name: &str, restarts: u32) -> Value {
         "metadata": {"name": name},
         "spec": {
             "mlPolicy": {"numNodes": 1},
-            "template": {"spec": {"failurePolicy": {"maxRestarts": restarts}, "replicatedJobs": [{"name": "node", "template": job}]}},
+            "template": {"spec": {"failurePolicy": {"maxRestarts": restarts},
+                "replicatedJobs": [{"name": "node", "template": job}]}},
         },
     })
 }

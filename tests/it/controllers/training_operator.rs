@@ -1,6 +1,7 @@
 //! training-operator 1.8 with the kinds that CCI documents: MXJob, TFJob and PyTorchJob.
 //!
-//! It writes status only, which is a subresource; what else changes such a job comes from users, the garbage collector and Kueue.
+//! It writes status only, which is a subresource; what else changes such a job comes from users,
+//! the garbage collector and Kueue.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -55,9 +56,16 @@ const TYPED: [Typed; 3] = [
 ];
 
 pub(crate) const TRAINING_OPERATOR: Controller = Controller {
-    pins: Pins { folder: "controllers/training-operator", name: "training-operator", takes: "5 to 10 minutes" },
+    pins: Pins {
+        folder: "controllers/training-operator",
+        name: "training-operator",
+        takes: "5 to 10 minutes",
+    },
     module: "github.com/kubeflow/training-operator",
-    programs: &[("training-operator", "github.com/kubeflow/training-operator/cmd/training-operator.v1")],
+    programs: &[(
+        "training-operator",
+        "github.com/kubeflow/training-operator/cmd/training-operator.v1",
+    )],
     completed: &[],
 };
 
@@ -74,9 +82,27 @@ struct Kind {
 }
 
 const KINDS: [Kind; 3] = [
-    Kind { name: "MXJob", resource: "mxjobs", replica_specs: "mxReplicaSpecs", container: "mxnet", first: "Scheduler" },
-    Kind { name: "TFJob", resource: "tfjobs", replica_specs: "tfReplicaSpecs", container: "tensorflow", first: "Chief" },
-    Kind { name: "PyTorchJob", resource: "pytorchjobs", replica_specs: "pytorchReplicaSpecs", container: "pytorch", first: "Master" },
+    Kind {
+        name: "MXJob",
+        resource: "mxjobs",
+        replica_specs: "mxReplicaSpecs",
+        container: "mxnet",
+        first: "Scheduler",
+    },
+    Kind {
+        name: "TFJob",
+        resource: "tfjobs",
+        replica_specs: "tfReplicaSpecs",
+        container: "tensorflow",
+        first: "Chief",
+    },
+    Kind {
+        name: "PyTorchJob",
+        resource: "pytorchjobs",
+        replica_specs: "pytorchReplicaSpecs",
+        container: "pytorch",
+        first: "Master",
+    },
 ];
 
 /// What the rules let users do beside what all of them do.
@@ -88,7 +114,11 @@ enum Suspension {
 
 /// The built-in rule, and those of the documentation for the other kinds and for the pods.
 async fn under_the_documented_rules(assets: Assets) {
-    let rules = ["deploy/rules/cci/tfjob.yaml", "deploy/rules/cci/pytorchjob.yaml", "deploy/rules/cci/pod.yaml"];
+    let rules = [
+        "deploy/rules/cci/tfjob.yaml",
+        "deploy/rules/cci/pytorchjob.yaml",
+        "deploy/rules/cci/pod.yaml",
+    ];
     Box::pin(lifecycles(&assets, &rules, Suspension::Closed)).await;
 }
 
@@ -111,14 +141,21 @@ async fn lifecycles(assets: &Assets, rules: &[&str], suspension: Suspension) {
     scene.namespace("jobs").await;
     for kind in KINDS {
         let probe = kind.create(&scene, &kind.job("probe", &json!({"suspend": true}))).await;
-        scene.in_force(&probe, &json!({"spec": {kind.replica_specs: {"Worker": {"replicas": 9}}}})).await;
+        scene
+            .in_force(&probe, &json!({"spec": {kind.replica_specs: {"Worker": {"replicas": 9}}}}))
+            .await;
     }
-    let [mxjob, tfjob, pytorchjob] = KINDS.each_ref().map(|kind| kind.lifecycles(&scene, suspension));
+    let [mxjob, tfjob, pytorchjob] =
+        KINDS.each_ref().map(|kind| kind.lifecycles(&scene, suspension));
     tokio::join!(mxjob, tfjob, pytorchjob);
     scene.plane.api().delete("/api/v1/namespaces/jobs", &Value::Null).await.object();
     gone(&scene, "/api/v1/namespaces/jobs").await;
     for kind in KINDS {
-        let writes = all_stored(&scene, Guarded { group: "kubeflow.org", resource: kind.resource }, &OPERATOR.user());
+        let writes = all_stored(
+            &scene,
+            Guarded { group: "kubeflow.org", resource: kind.resource },
+            &OPERATOR.user(),
+        );
         assert!(writes.of_status > 0, "{writes:?}");
         eprintln!("controllers: training-operator: {}: {writes:?}", kind.name);
     }
@@ -126,7 +163,8 @@ async fn lifecycles(assets: &Assets, rules: &[&str], suspension: Suspension) {
     eprintln!("controllers: training-operator: Pod: {pods:?}");
 }
 
-/// Installs the kinds, the account and its role, the webhooks at their address, and starts the operator.
+/// Installs the kinds, the account and its role, the webhooks at their address, and starts the
+/// operator.
 pub(crate) async fn install(scene: &Scene) -> Process {
     let read = |path: &str| objects(&TRAINING_OPERATOR.read(format!("manifests/base/{path}")));
     for kind in KINDS {
@@ -141,8 +179,11 @@ pub(crate) async fn install(scene: &Scene) -> Process {
     let mut binding = read("rbac/cluster-role-binding.yaml");
     binding[0]["subjects"][0]["namespace"] = OPERATOR.namespace.into();
     scene.apply(&binding).await;
-    scene.apply(&read("rbac/service-account.yaml").into_iter().map(within).collect::<Vec<_>>()).await;
-    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "training-operator-webhook-cert"}});
+    scene
+        .apply(&read("rbac/service-account.yaml").into_iter().map(within).collect::<Vec<_>>())
+        .await;
+    let secret = json!({"apiVersion": "v1", "kind": "Secret",
+        "metadata": {"name": "training-operator-webhook-cert"}});
     scene.apply(&[within(secret)]).await;
     let port = free_port();
     let configuration = read("webhook/manifests.yaml").remove(0);
@@ -156,17 +197,30 @@ pub(crate) async fn install(scene: &Scene) -> Process {
         "--enable-scheme=tfjob",
         "--enable-scheme=pytorchjob",
     ];
-    // The operator serves with a certificate below the folder for temporary files, but starts only once there is a file in this folder of the system.
+    // The operator serves with a certificate below the folder for temporary files, but starts only
+    // once there is a file in this folder of the system.
     let mounted = Path::new("/tmp/k8s-webhook-server/serving-certs");
     fs::create_dir_all(mounted).unwrap();
     File::options().append(true).create(true).open(mounted.join("tls.crt")).unwrap();
     let own = scene.folder().join("training-operator-files");
     let serving = Serving::new(&own.join("k8s-webhook-server/serving-certs"));
     let temporary = format!("TMPDIR={}", own.display());
-    let process = scene.run_with(&[&temporary], &TRAINING_OPERATOR.program("training-operator"), OPERATOR, &arguments).await;
-    eventually("the operator serves its webhooks", async || tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await;
+    let process = scene
+        .run_with(
+            &[&temporary],
+            &TRAINING_OPERATOR.program("training-operator"),
+            OPERATOR,
+            &arguments,
+        )
+        .await;
+    eventually("the operator serves its webhooks", async || {
+        tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
+    })
+    .await;
     let mut registered = reached_at(configuration, &format!("127.0.0.1:{port}"), &serving.ca);
-    let served = |webhook: &Value| KINDS.iter().any(|kind| webhook["rules"][0]["resources"][0] == kind.resource);
+    let served = |webhook: &Value| {
+        KINDS.iter().any(|kind| webhook["rules"][0]["resources"][0] == kind.resource)
+    };
     registered["webhooks"].as_array_mut().unwrap().retain(served);
     scene.apply(&[registered]).await;
     process
@@ -201,9 +255,18 @@ impl Kind {
 
     async fn succeeds(&self, scene: &Scene) {
         let job = self.runs(scene, "succeeds", &json!({})).await;
-        denied(scene, &job, &json!({"spec": {self.replica_specs: {"Worker": {"restartPolicy": "OnFailure"}}}})).await;
+        denied(
+            scene,
+            &job,
+            &json!({"spec": {self.replica_specs: {"Worker": {"restartPolicy": "OnFailure"}}}}),
+        )
+        .await;
         denied(scene, &job, &json!({"spec": {"runPolicy": {"backoffLimit": 5}}})).await;
-        scene.user.patch(&job, MERGE_PATCH, &json!({"metadata": {"labels": {"team": "a"}}})).await.object();
+        scene
+            .user
+            .patch(&job, MERGE_PATCH, &json!({"metadata": {"labels": {"team": "a"}}}))
+            .await
+            .object();
         self.ends(scene, "succeeds", Ending::Succeeded, "Succeeded").await;
     }
 
@@ -219,13 +282,24 @@ impl Kind {
         let path = self.create(scene, &job).await;
         becomes(scene, &path, "Running").await;
         let worker = format!("{}-worker-0", self.named("restarts"));
-        let uid = |pods: &[Value]| pods.iter().find(|pod| pod["metadata"]["name"] == *worker).map(|pod| pod["metadata"]["uid"].clone());
+        let uid = |pods: &[Value]| {
+            pods.iter()
+                .find(|pod| pod["metadata"]["name"] == *worker)
+                .map(|pod| pod["metadata"]["uid"].clone())
+        };
         let first = uid(&items(&scene.user, PODS).await).unwrap();
         eventually("the worker fails", async || {
-            scene.kubelet.end("jobs", |pod| pod["metadata"]["name"] == *worker, Ending::Failed(137)).await > 0
+            scene
+                .kubelet
+                .end("jobs", |pod| pod["metadata"]["name"] == *worker, Ending::Failed(137))
+                .await
+                > 0
         })
         .await;
-        eventually("the worker is made again", async || uid(&items(&scene.user, PODS).await).is_some_and(|uid| uid != first)).await;
+        eventually("the worker is made again", async || {
+            uid(&items(&scene.user, PODS).await).is_some_and(|uid| uid != first)
+        })
+        .await;
         self.ends(scene, "restarts", Ending::Succeeded, "Succeeded").await;
     }
 
@@ -242,9 +316,13 @@ impl Kind {
         becomes(scene, &path, "Running").await;
         scene.user.patch(&path, MERGE_PATCH, &suspend).await.object();
         becomes(scene, &path, "Suspended").await;
-        // A pod that is still there when the job is resumed keeps the operator waiting for five minutes.
+        // A pod that is still there when the job is resumed keeps the operator waiting for five
+        // minutes.
         eventually("the pods go", async || {
-            !items(&scene.user, PODS).await.iter().any(|pod| of(pod, "suspended") && of_kind(pod, self.name))
+            !items(&scene.user, PODS)
+                .await
+                .iter()
+                .any(|pod| of(pod, "suspended") && of_kind(pod, self.name))
         })
         .await;
         scene.user.patch(&path, MERGE_PATCH, &resume).await.object();
@@ -254,7 +332,9 @@ impl Kind {
 
     /// The operator deletes a job when its time is over.
     async fn expires(&self, scene: &Scene) {
-        let path = self.runs(scene, "expires", &json!({"ttlSecondsAfterFinished": 5, "cleanPodPolicy": "All"})).await;
+        let path = self
+            .runs(scene, "expires", &json!({"ttlSecondsAfterFinished": 5, "cleanPodPolicy": "All"}))
+            .await;
         self.ends(scene, "expires", Ending::Succeeded, "Succeeded").await;
         gone(scene, &path).await;
     }
@@ -272,17 +352,21 @@ impl Kind {
             return;
         }
         let mut job = self.job("scales", &json!({}));
-        job["spec"]["elasticPolicy"] = json!({"minReplicas": 1, "maxReplicas": 3, "rdzvBackend": "c10d"});
+        job["spec"]["elasticPolicy"] =
+            json!({"minReplicas": 1, "maxReplicas": 3, "rdzvBackend": "c10d"});
         let specs = job["spec"][self.replica_specs].as_object_mut().unwrap();
         specs.remove(self.first);
         let path = self.create(scene, &job).await;
         becomes(scene, &path, "Running").await;
         let scale = json!({"spec": {"replicas": 2}});
         denied(scene, &format!("{path}/scale"), &scale).await;
-        let autoscaler =
-            scene.plane.api().impersonating("system:serviceaccount:kube-system:horizontal-pod-autoscaler", &["system:masters"]);
+        let autoscaler = scene.plane.api().impersonating(
+            "system:serviceaccount:kube-system:horizontal-pod-autoscaler",
+            &["system:masters"],
+        );
         autoscaler.patch(&format!("{path}/scale"), MERGE_PATCH, &scale).await.object();
-        let workers = async || items(&scene.user, PODS).await.iter().filter(|pod| of(pod, "scales")).count();
+        let workers =
+            async || items(&scene.user, PODS).await.iter().filter(|pod| of(pod, "scales")).count();
         eventually("a worker is added", async || workers().await == 2).await;
         self.ends(scene, "scales", Ending::Succeeded, "Succeeded").await;
     }
@@ -315,7 +399,11 @@ impl Kind {
 
     fn path(&self, name: &str) -> String {
         let prefix = "/apis/kubeflow.org/v1/namespaces/jobs";
-        if name.is_empty() { format!("{prefix}/{}/", self.resource) } else { format!("{prefix}/{}/{}", self.resource, self.named(name)) }
+        if name.is_empty() {
+            format!("{prefix}/{}/", self.resource)
+        } else {
+            format!("{prefix}/{}/{}", self.resource, self.named(name))
+        }
     }
 
     /// Pods of all kinds are in one namespace, and are named after their jobs.
@@ -335,10 +423,12 @@ impl Kind {
             "apiVersion": "kubeflow.org/v1",
             "kind": self.name,
             "metadata": {"name": self.named(name)},
-            "spec": {"runPolicy": run_policy, self.replica_specs: {self.first: replicas, "Worker": replicas}},
+            "spec": {"runPolicy": run_policy, self.replica_specs: {self.first: replicas,
+                "Worker": replicas}},
         });
         // Zero values, which typed clients leave out.
-        job["spec"]["runPolicy"]["schedulingPolicy"] = json!({"queue": "", "priorityClass": "", "minResources": {"memory": "1024Mi"}});
+        job["spec"]["runPolicy"]["schedulingPolicy"] =
+            json!({"queue": "", "priorityClass": "", "minResources": {"memory": "1024Mi"}});
         match self.name {
             "MXJob" => job["spec"]["jobMode"] = "MXTrain".into(),
             "TFJob" => job["spec"]["enableDynamicWorker"] = false.into(),
@@ -352,7 +442,9 @@ const PODS: &str = "/api/v1/namespaces/jobs/pods";
 
 /// Whether a pod belongs to the job of this name, of whatever kind.
 fn of(pod: &Value, name: &str) -> bool {
-    pod["metadata"]["labels"]["training.kubeflow.org/job-name"].as_str().is_some_and(|job| job.ends_with(&format!("-{name}")))
+    pod["metadata"]["labels"]["training.kubeflow.org/job-name"]
+        .as_str()
+        .is_some_and(|job| job.ends_with(&format!("-{name}")))
 }
 
 fn of_kind(pod: &Value, kind: &str) -> bool {

@@ -26,7 +26,15 @@ impl Typed {
         Trial::test(format!("controllers::{}_are_as_the_types_say", self.trial), move || {
             let (module, path) = self.definition;
             let definition = self.controller.pins.folder_of(module).join(path);
-            let output = self.controller.pins.go().args(["run", "./spellings"]).arg(definition).args(self.arguments).output().unwrap();
+            let output = self
+                .controller
+                .pins
+                .go()
+                .args(["run", "./spellings"])
+                .arg(definition)
+                .args(self.arguments)
+                .output()
+                .unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             let file = root().join("tests/controllers").join(self.file);
             golden::compare(&file, &String::from_utf8(output.stdout).unwrap());

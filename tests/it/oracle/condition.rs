@@ -1,5 +1,5 @@
-//! §5 "`when`": where an entry with a condition is there. The expression is evaluated by the same library, over the whole objects as they were
-//! sent and without what the engine puts around it.
+//! §5 "`when`": where an entry with a condition is there. The expression is evaluated by the same
+//! library, over the whole objects as they were sent and without what the engine puts around it.
 
 use super::rule::{At, Location, Reading, Step};
 use super::{Oracle, Part, equality};
@@ -28,7 +28,8 @@ impl Oracle<'_> {
         if !is_by_value(text) {
             return self.ask((number, Location::new(), true), text, (None, None));
         }
-        // A member of a Set list is where it stands in the one list that has it; all else is found by its name.
+        // A member of a Set list is where it stands in the one list that has it; all else is found
+        // by its name.
         let sides = match at.last() {
             Some(At::Member(_)) => sides,
             _ => (find(self.old, at), find(self.new, at)),
@@ -36,7 +37,8 @@ impl Oracle<'_> {
         self.ask((number, at.to_vec(), sides.0.is_some()), text, sides)
     }
 
-    /// Whether the entry is there at some location below an object that one side has; the other side's value is found by name.
+    /// Whether the entry is there at some location below an object that one side has; the other
+    /// side's value is found by name.
     pub(super) fn is_there_below(&self, number: usize, at: &[At], (old, new): Sides) -> bool {
         let entry = &self.entries[number];
         let by_value = entry.when.as_ref().is_some_and(|text| is_by_value(text));
@@ -54,10 +56,17 @@ impl Oracle<'_> {
     }
 
     /// The locations that the rest of a path reaches in a value, which is on one side only.
-    fn locations<'v>(&self, steps: &[Step], at: Location, value: &'v Value) -> Vec<(Location, &'v Value)> {
+    fn locations<'v>(
+        &self,
+        steps: &[Step],
+        at: Location,
+        value: &'v Value,
+    ) -> Vec<(Location, &'v Value)> {
         let Some((step, rest)) = steps.split_first() else { return vec![(at, value)] };
         let children: Vec<(At, &Value)> = match value {
-            Value::Object(members) => members.iter().map(|(key, member)| (At::Key(key.clone()), member)).collect(),
+            Value::Object(members) => {
+                members.iter().map(|(key, member)| (At::Key(key.clone()), member)).collect()
+            }
             Value::Array(list) => self.elements_of(&at, list),
             _ => Vec::new(),
         };
@@ -82,9 +91,11 @@ impl Oracle<'_> {
             _ => None,
         });
         match key.and_then(|key| Some((key, equality::names(list, key)?))) {
-            Some((key, names)) => {
-                list.iter().zip(names).map(|(element, name)| (At::Named(key.clone(), name.to_owned()), element)).collect()
-            }
+            Some((key, names)) => list
+                .iter()
+                .zip(names)
+                .map(|(element, name)| (At::Named(key.clone(), name.to_owned()), element))
+                .collect(),
             None => numbered.map(|(index, element)| (At::Index(index), element)).collect(),
         }
     }
@@ -102,7 +113,8 @@ impl Oracle<'_> {
     fn holds(&self, text: &str, (old, new): Sides) -> bool {
         let mut context = Context::default();
         let request = serde_json::json!({
-            "operation": "UPDATE", "userInfo": {"username": self.user.name, "groups": self.user.groups},
+            "operation": "UPDATE", "userInfo": {"username": self.user.name,
+                "groups": self.user.groups},
         });
         let null = Value::Null;
         let variables = [
@@ -122,7 +134,8 @@ impl Oracle<'_> {
 fn program(text: &str) -> &'static Program {
     PROGRAMS.with_borrow_mut(|programs| {
         if !programs.contains_key(text) {
-            let program = cel::Env::stdlib().compile(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let program =
+                cel::Env::stdlib().compile(text).unwrap_or_else(|error| panic!("{text}: {error}"));
             programs.insert(text.to_owned(), Box::leak(Box::new(program)));
         }
         programs[text]
@@ -149,7 +162,11 @@ fn cel(value: &Value) -> Cel {
         Value::Bool(bool) => (*bool).into(),
         Value::String(text) => text.as_str().into(),
         Value::Array(list) => list.iter().map(cel).collect::<Vec<_>>().into(),
-        Value::Object(members) => members.iter().map(|(key, member)| (key.clone(), cel(member))).collect::<HashMap<_, _>>().into(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, member)| (key.clone(), cel(member)))
+            .collect::<HashMap<_, _>>()
+            .into(),
         Value::Number(number) => match (number.as_i64(), number.as_u64()) {
             (Some(int), _) => Cel::Int(int),
             (None, Some(uint)) => Cel::UInt(uint),

@@ -1,4 +1,5 @@
-//! Go's durations (`time.ParseDuration`), for values that are small enough to be counted in nanoseconds.
+//! Go's durations (`time.ParseDuration`), for values that are small enough to be counted in
+//! nanoseconds.
 
 /// The value in nanoseconds, or none if the text is no duration.
 pub(crate) fn nanoseconds(text: &str) -> Option<i128> {

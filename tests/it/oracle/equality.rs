@@ -33,7 +33,8 @@ impl Oracle<'_> {
             _ => {}
         }
         if let Some(children) = self.children(at, old, new) {
-            return children.order_kept && children.each.iter().all(|(at, old, new)| self.equal(at, *old, *new));
+            return children.order_kept
+                && children.each.iter().all(|(at, old, new)| self.equal(at, *old, *new));
         }
         let containers = a.is_object() || a.is_array();
         !containers && self.equal_scalars(a, b)
@@ -53,24 +54,45 @@ impl Oracle<'_> {
         value.filter(|value| !left_out(value))
     }
 
-    /// What is compared in the place of these two: none unless both are containers of one kind (an absent one as §5 "on the way" says).
-    pub(super) fn children<'v>(&self, at: &Location, old: Option<&'v Value>, new: Option<&'v Value>) -> Option<Children<'v>> {
+    /// What is compared in the place of these two: none unless both are containers of one kind (an
+    /// absent one as §5 "on the way" says).
+    pub(super) fn children<'v>(
+        &self,
+        at: &Location,
+        old: Option<&'v Value>,
+        new: Option<&'v Value>,
+    ) -> Option<Children<'v>> {
         match (old, new) {
-            (Some(Value::Object(old)), Some(Value::Object(new))) => Some(self.members(at, Some(old), Some(new))),
-            (None, Some(Value::Object(members))) if self.on_the_way(at, (old, new)) => Some(self.members(at, None, Some(members))),
-            (Some(Value::Object(members)), None) if self.on_the_way(at, (old, new)) => Some(self.members(at, Some(members), None)),
+            (Some(Value::Object(old)), Some(Value::Object(new))) => {
+                Some(self.members(at, Some(old), Some(new)))
+            }
+            (None, Some(Value::Object(members))) if self.on_the_way(at, (old, new)) => {
+                Some(self.members(at, None, Some(members)))
+            }
+            (Some(Value::Object(members)), None) if self.on_the_way(at, (old, new)) => {
+                Some(self.members(at, Some(members), None))
+            }
             (Some(Value::Array(old)), Some(Value::Array(new))) => self.elements(at, old, new),
-            (None, Some(Value::Array(list))) if self.on_the_way(at, (old, new)) && !self.has(Part::OnlyNamedObjects) => {
+            (None, Some(Value::Array(list)))
+                if self.on_the_way(at, (old, new)) && !self.has(Part::OnlyNamedObjects) =>
+            {
                 self.elements(at, &[], list)
             }
-            (Some(Value::Array(list)), None) if self.on_the_way(at, (old, new)) && !self.has(Part::OnlyNamedObjects) => {
+            (Some(Value::Array(list)), None)
+                if self.on_the_way(at, (old, new)) && !self.has(Part::OnlyNamedObjects) =>
+            {
                 self.elements(at, list, &[])
             }
             _ => None,
         }
     }
 
-    fn members<'v>(&self, at: &Location, old: Option<&'v Map<String, Value>>, new: Option<&'v Map<String, Value>>) -> Children<'v> {
+    fn members<'v>(
+        &self,
+        at: &Location,
+        old: Option<&'v Map<String, Value>>,
+        new: Option<&'v Map<String, Value>>,
+    ) -> Children<'v> {
         let keys: BTreeSet<&String> = old.into_iter().chain(new).flat_map(Map::keys).collect();
         let child = |key: &String| {
             let at = below(at, At::Key(key.clone()));
@@ -81,7 +103,12 @@ impl Oracle<'_> {
         Children { each: keys.into_iter().map(child).collect(), order_kept: true }
     }
 
-    fn elements<'v>(&self, at: &Location, old: &'v [Value], new: &'v [Value]) -> Option<Children<'v>> {
+    fn elements<'v>(
+        &self,
+        at: &Location,
+        old: &'v [Value],
+        new: &'v [Value],
+    ) -> Option<Children<'v>> {
         if self.read_as(at) == Some(&Reading::Set) {
             return Some(set(at, old, new));
         }
@@ -97,7 +124,9 @@ impl Oracle<'_> {
                 keyed.order_kept |= !self.has(Part::KeyedOrder);
                 Some(keyed)
             }
-            (None, _) if self.has(Part::OldUnkeyable) || old == new => Some(by_position(at, old, new)),
+            (None, _) if self.has(Part::OldUnkeyable) || old == new => {
+                Some(by_position(at, old, new))
+            }
             (Some(_), None) if !self.has(Part::NewUnkeyable) => Some(by_position(at, old, new)),
             _ => None,
         }
@@ -110,7 +139,8 @@ impl Oracle<'_> {
 
     /// The first `as`.
     pub(super) fn read_as(&self, at: &Location) -> Option<&Reading> {
-        self.readings(at).find(|reading| matches!(reading, Reading::Quantity | Reading::Duration | Reading::Set))
+        self.readings(at)
+            .find(|reading| matches!(reading, Reading::Quantity | Reading::Duration | Reading::Set))
     }
 
     fn equal_scalars(&self, a: &Value, b: &Value) -> bool {
@@ -122,9 +152,12 @@ impl Oracle<'_> {
 pub(crate) fn exact(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| exact(value, other)))
+            a.len() == b.len()
+                && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| exact(value, other)))
         }
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| exact(a, b)),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| exact(a, b))
+        }
         (Value::Number(a), Value::Number(b)) => match (integer(a), integer(b)) {
             (None, None) => a.as_f64() == b.as_f64(),
             (a, b) => a == b,
@@ -139,7 +172,8 @@ fn integer(number: &Number) -> Option<i128> {
         return Some(integer);
     }
     let float = number.as_f64()?;
-    let fits = float.fract() == 0.0 && (-9_223_372_036_854_775_808.0..18_446_744_073_709_551_616.0).contains(&float);
+    let fits = float.fract() == 0.0
+        && (-9_223_372_036_854_775_808.0..18_446_744_073_709_551_616.0).contains(&float);
     #[expect(clippy::cast_possible_truncation, reason = "integral and within 64 bits")]
     fits.then_some(float as i128)
 }
@@ -164,13 +198,15 @@ fn below(at: &Location, step: At) -> Location {
 }
 
 fn by_position<'v>(at: &Location, old: &'v [Value], new: &'v [Value]) -> Children<'v> {
-    let each = (0..old.len().max(new.len())).map(|index| (below(at, At::Index(index)), old.get(index), new.get(index)));
+    let each = (0..old.len().max(new.len()))
+        .map(|index| (below(at, At::Index(index)), old.get(index), new.get(index)));
     Children { each: each.collect(), order_kept: true }
 }
 
 /// The names of the elements of a list, or none if it cannot be keyed.
 pub(super) fn names<'v>(list: &'v [Value], key: &str) -> Option<Vec<&'v str>> {
-    let names: Vec<&str> = list.iter().map(|element| element.get(key)?.as_str()).collect::<Option<_>>()?;
+    let names: Vec<&str> =
+        list.iter().map(|element| element.get(key)?.as_str()).collect::<Option<_>>()?;
     let repeated = (1..names.len()).any(|index| names[..index].contains(&names[index]));
     (!repeated).then_some(names)
 }
@@ -181,7 +217,9 @@ fn by_key<'v>(
     (old, old_names): (&'v [Value], &[&'v str]),
     (new, new_names): (&'v [Value], &[&'v str]),
 ) -> Children<'v> {
-    let find = |list: &'v [Value], names: &[&str], name: &str| names.iter().position(|other| *other == name).map(|index| &list[index]);
+    let find = |list: &'v [Value], names: &[&str], name: &str| {
+        names.iter().position(|other| *other == name).map(|index| &list[index])
+    };
     let gone = old_names.iter().filter(|name| !new_names.contains(name));
     let each = new_names.iter().chain(gone).map(|name| {
         let at = below(at, At::Named(key.to_owned(), (*name).to_owned()));

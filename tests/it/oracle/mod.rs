@@ -1,7 +1,9 @@
-//! The oracle: semantics §1 written down directly, over both objects at once, so that the engine has something to be compared with.
+//! The oracle: semantics §1 written down directly, over both objects at once, so that the engine
+//! has something to be compared with.
 //!
-//! It shares nothing with the engine: no diff, no canonical form, no matcher. Each question is put to the list of entries, whose paths are
-//! compared step by step with the location at hand. Slow and plain on purpose: it is to be read beside the specification.
+//! It shares nothing with the engine: no diff, no canonical form, no matcher. Each question is put
+//! to the list of entries, whose paths are compared step by step with the location at hand. Slow
+//! and plain on purpose: it is to be read beside the specification.
 
 mod condition;
 pub(crate) mod duration;
@@ -24,7 +26,8 @@ pub(crate) enum Part {
     OnTheWay,
     /// §5: "Only an *object* reached by a named member, whose next path step is a member step".
     OnlyNamedObjects,
-    /// §5: a condition about the value leads to an object only where it holds at a location below it.
+    /// §5: a condition about the value leads to an object only where it holds at a location below
+    /// it.
     ConditionsOnTheWay,
     /// §5: "Verbs of all entries that reach the same location add up".
     AddingUp,
@@ -48,14 +51,30 @@ pub(crate) fn violations(rule: &Rule, old: &Value, new: &Value, user: &User) -> 
 }
 
 /// The same with a part of the specification left out.
-pub(crate) fn violations_without(without: Option<Part>, rule: &Rule, old: &Value, new: &Value, user: &User) -> Vec<Location> {
+pub(crate) fn violations_without(
+    without: Option<Part>,
+    rule: &Rule,
+    old: &Value,
+    new: &Value,
+    user: &User,
+) -> Vec<Location> {
     if rule.exempt.includes(user) {
         return Vec::new();
     }
     let active = |entry: &&Entry| entry.by.as_ref().is_none_or(|by| by.includes(user));
-    let entries: Vec<Entry> = rule.mutable.iter().chain(&granted_by_lifecycle()).filter(active).cloned().collect();
+    let entries: Vec<Entry> =
+        rule.mutable.iter().chain(&granted_by_lifecycle()).filter(active).cloned().collect();
     let deletion = &old["metadata"]["deletionTimestamp"];
-    let oracle = Oracle { rule, entries, old, new, user, asked: Asked::default(), deleting: !deletion.is_null(), without };
+    let oracle = Oracle {
+        rule,
+        entries,
+        old,
+        new,
+        user,
+        asked: Asked::default(),
+        deleting: !deletion.is_null(),
+        without,
+    };
     let (old, new) = (without_owned(old), without_owned(new));
     let mut violations = oracle.judge(&Vec::new(), Some(&old), Some(&new)).violations;
     violations.extend(oracle.protected_labels(&old, &new, &violations));
@@ -130,15 +149,22 @@ impl Oracle<'_> {
         found
     }
 
-    /// §5: whether the entries at this location, or at the container that it is an item of, permit this difference, and §3.
+    /// §5: whether the entries at this location, or at the container that it is an item of, permit
+    /// this difference, and §3.
     fn permits(&self, at: &[At], old: Option<&Value>, new: Option<&Value>) -> bool {
         let own = self.verbs_at(at, (old, new));
-        // A container that has items to compare is no member of a Set list, so it is found by its name.
-        let above = at.split_last().map_or(Vec::new(), |(_, container)| self.verbs_at(container, (None, None)));
+        // A container that has items to compare is no member of a Set list, so it is found by its
+        // name.
+        let above = at
+            .split_last()
+            .map_or(Vec::new(), |(_, container)| self.verbs_at(container, (None, None)));
         if VERBS.iter().all(|verb| own.contains(verb)) {
             return true;
         }
-        if self.deleting && at == [At::Key("metadata".into()), At::Key("finalizers".into())] && drops_items(old, new) {
+        if self.deleting
+            && at == [At::Key("metadata".into()), At::Key("finalizers".into())]
+            && drops_items(old, new)
+        {
             return true;
         }
         let container = |value: &Value| value.is_object() || value.is_array();
@@ -147,22 +173,33 @@ impl Oracle<'_> {
             (None, Some(new)) => {
                 own.contains(&Verb::Set)
                     || above.contains(&Verb::AddItem)
-                    || (container(new) && own.contains(&Verb::AddItem) && self.has(Part::AbsentContainer))
+                    || (container(new)
+                        && own.contains(&Verb::AddItem)
+                        && self.has(Part::AbsentContainer))
             }
             (Some(old), None) => {
                 own.contains(&Verb::Clear)
                     || above.contains(&Verb::RemoveItem)
-                    || (container(old) && own.contains(&Verb::RemoveItem) && self.has(Part::AbsentContainer))
+                    || (container(old)
+                        && own.contains(&Verb::RemoveItem)
+                        && self.has(Part::AbsentContainer))
             }
             (Some(old), Some(new)) => {
-                let same_kind = (old.is_object() && new.is_object()) || (old.is_array() && new.is_array());
+                let same_kind =
+                    (old.is_object() && new.is_object()) || (old.is_array() && new.is_array());
                 above.contains(&Verb::Modify) || (!same_kind && own.contains(&Verb::Modify))
             }
         }
     }
 
-    /// §6: the lists at or below a permitted location that count as replaced, which only a bare entry at or above them permits.
-    fn replaced_lists(&self, at: &Location, old: Option<&Value>, new: Option<&Value>) -> Vec<Location> {
+    /// §6: the lists at or below a permitted location that count as replaced, which only a bare
+    /// entry at or above them permits.
+    fn replaced_lists(
+        &self,
+        at: &Location,
+        old: Option<&Value>,
+        new: Option<&Value>,
+    ) -> Vec<Location> {
         let own = self.verbs_at(at, (old, new));
         let is_bare = VERBS.iter().all(|verb| own.contains(verb));
         let (Some(one), Some(two)) = (old, new) else { return Vec::new() };
@@ -172,27 +209,39 @@ impl Oracle<'_> {
         }
         match self.children(at, old, new) {
             None => vec![at.clone()],
-            Some(children) => children.each.iter().flat_map(|(at, old, new)| self.replaced_lists(at, *old, *new)).collect(),
+            Some(children) => children
+                .each
+                .iter()
+                .flat_map(|(at, old, new)| self.replaced_lists(at, *old, *new))
+                .collect(),
         }
     }
 
     /// §5: the verbs of all entries that reach the location.
     fn verbs_at(&self, at: &[At], sides: Sides) -> Vec<Verb> {
         let reaching = self.entries.iter().enumerate().filter(|(_, entry)| entry.path.reaches(at));
-        let reaching = reaching.filter(|(number, _)| self.is_there(*number, at, sides)).map(|(_, entry)| entry);
+        let reaching = reaching
+            .filter(|(number, _)| self.is_there(*number, at, sides))
+            .map(|(_, entry)| entry);
         let counted = if self.has(Part::AddingUp) { usize::MAX } else { 1 };
         reaching.take(counted).flat_map(Entry::verbs).copied().collect()
     }
 
     /// §5: whether an object here, which one side has, counts as empty where it is absent.
     fn on_the_way(&self, at: &[At], sides: Sides) -> bool {
-        let named = |path: &Path| matches!(path.0[at.len() - 1], Step::Name { .. }) && path.0[at.len()].is_member();
-        let passing = |entry: &Entry| entry.path.passes(at) && (named(&entry.path) || !self.has(Part::OnlyNamedObjects));
+        let named = |path: &Path| {
+            matches!(path.0[at.len() - 1], Step::Name { .. }) && path.0[at.len()].is_member()
+        };
+        let passing = |entry: &Entry| {
+            entry.path.passes(at) && (named(&entry.path) || !self.has(Part::OnlyNamedObjects))
+        };
         let mut passing = self.entries.iter().enumerate().filter(|(_, entry)| passing(entry));
-        self.has(Part::OnTheWay) && passing.any(|(number, _)| self.is_there_below(number, at, sides))
+        self.has(Part::OnTheWay)
+            && passing.any(|(number, _)| self.is_there_below(number, at, sides))
     }
 
-    /// The rule document: labels that the objectSelector names may not differ, whatever the entries say.
+    /// The rule document: labels that the objectSelector names may not differ, whatever the entries
+    /// say.
     fn protected_labels(&self, old: &Value, new: &Value, reported: &[Location]) -> Vec<Location> {
         let mut violations = Vec::new();
         for (label, _) in &self.rule.selector {
@@ -202,7 +251,8 @@ impl Oracle<'_> {
                 old = self.seen(&at, old.and_then(|value| value.get(key)));
                 new = self.seen(&at, new.and_then(|value| value.get(key)));
             }
-            let is_reported = reported.iter().chain(&violations).any(|location| at.starts_with(location));
+            let is_reported =
+                reported.iter().chain(&violations).any(|location| at.starts_with(location));
             if !self.equal(&at, old, new) && !is_reported {
                 violations.push(at);
             }
@@ -213,10 +263,18 @@ impl Oracle<'_> {
 
 /// §3: what the garbage collector and the controller manager may change.
 fn granted_by_lifecycle() -> Vec<Entry> {
-    let users = ["system:serviceaccount:kube-system:generic-garbage-collector", "system:kube-controller-manager"];
+    let users = [
+        "system:serviceaccount:kube-system:generic-garbage-collector",
+        "system:kube-controller-manager",
+    ];
     let by = Who { users: users.map(str::to_owned).to_vec(), ..Who::default() };
     let name = |name: &str| Step::Name { name: name.to_owned(), quoted: false };
-    let entry = |field| Entry { path: Path(vec![name("metadata"), name(field)]), allow: None, when: None, by: Some(by.clone()) };
+    let entry = |field| Entry {
+        path: Path(vec![name("metadata"), name(field)]),
+        allow: None,
+        when: None,
+        by: Some(by.clone()),
+    };
     vec![entry("finalizers"), entry("ownerReferences")]
 }
 

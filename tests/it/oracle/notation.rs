@@ -24,13 +24,17 @@ pub(crate) fn path(path: &Path) -> String {
         match step {
             Step::Name { name, quoted: false } if text.is_empty() => text += name,
             Step::Name { name, quoted: false } => text += &format!(".{name}"),
-            Step::Name { name, quoted: true } if name.ends_with('*') => text += &format!("[{}]", quote(&format!("{name}*"))),
+            Step::Name { name, quoted: true } if name.ends_with('*') => {
+                text += &format!("[{}]", quote(&format!("{name}*")));
+            }
             Step::Name { name, quoted: true } => text += &format!("[{}]", quote(name)),
             Step::AnyMember => text += ".*",
             Step::Prefix(prefix) => text += &format!("[{}]", quote(&format!("{prefix}*"))),
             Step::AnyElement => text += "[*]",
             Step::Keyed { key, value, quoted: false } => text += &format!("[{key}={value}]"),
-            Step::Keyed { key, value, quoted: true } => text += &format!("[{key}={}]", quote(value)),
+            Step::Keyed { key, value, quoted: true } => {
+                text += &format!("[{key}={}]", quote(value));
+            }
         }
     }
     text

@@ -1,4 +1,5 @@
-//! Kubernetes' quantities (`ParseQuantity`), for values that are small enough to be counted in nano units.
+//! Kubernetes' quantities (`ParseQuantity`), for values that are small enough to be counted in nano
+//! units.
 
 /// The value in nano units, or none if the text is no quantity.
 pub(crate) fn nano(text: &str) -> Option<i128> {
@@ -9,7 +10,8 @@ pub(crate) fn nano(text: &str) -> Option<i128> {
     let (whole, rest) = digits(unsigned);
     let (fraction, suffix) = rest.strip_prefix('.').map_or(("", rest), digits);
     let (two, ten) = powers(suffix)?;
-    // A sign, a dot or a suffix alone counts as zero there, unless the suffix is beyond what is counted in 64 bits.
+    // A sign, a dot or a suffix alone counts as zero there, unless the suffix is beyond what is
+    // counted in 64 bits.
     if whole.is_empty() && fraction.is_empty() && (two > 40 || ten < -9) {
         return None;
     }
@@ -23,7 +25,8 @@ pub(crate) fn nano(text: &str) -> Option<i128> {
         (number * 2_i128.pow(two) + divisor - 1) / divisor
     };
     // A binary suffix is capped at 2^63 - 1.
-    let magnitude = if two > 0 { magnitude.min(i128::from(i64::MAX) * 1_000_000_000) } else { magnitude };
+    let magnitude =
+        if two > 0 { magnitude.min(i128::from(i64::MAX) * 1_000_000_000) } else { magnitude };
     Some(if text.starts_with('-') { -magnitude } else { magnitude })
 }
 

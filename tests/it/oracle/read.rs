@@ -1,4 +1,5 @@
-//! Reads a rule for the oracle from the `spec` of a rule document, for cases written by hand. Panics on what it does not know.
+//! Reads a rule for the oracle from the `spec` of a rule document, for cases written by hand.
+//! Panics on what it does not know.
 
 use super::rule::{Entry, Equality, Naming, Path, Reading, Rule, Step, Verb, Who};
 use serde_json::Value;
@@ -48,7 +49,11 @@ fn entry(value: &Value) -> Entry {
 }
 
 fn who(value: &Value) -> Who {
-    Who { users: texts(&value["users"]), groups: texts(&value["groups"]), accounts: texts(&value["serviceAccounts"]) }
+    Who {
+        users: texts(&value["users"]),
+        groups: texts(&value["groups"]),
+        accounts: texts(&value["serviceAccounts"]),
+    }
 }
 
 fn equality(value: &Value) -> Equality {
@@ -87,16 +92,22 @@ pub(crate) fn path(text: &str) -> Path {
                 Some(after) => {
                     let (value, after) = quoted(after);
                     // A literal trailing asterisk is doubled here too.
-                    let value = value.strip_suffix("**").map_or(value.clone(), |start| format!("{start}*"));
+                    let value =
+                        value.strip_suffix("**").map_or(value.clone(), |start| format!("{start}*"));
                     (value, true, after.strip_prefix(']').expect("]"))
                 }
-                None => after.split_once(']').map(|(value, after)| (value.to_owned(), false, after)).expect("]"),
+                None => after
+                    .split_once(']')
+                    .map(|(value, after)| (value.to_owned(), false, after))
+                    .expect("]"),
             };
-            (steps, rest) = (with(steps, Step::Keyed { key: key.to_owned(), value, quoted }), after);
+            (steps, rest) =
+                (with(steps, Step::Keyed { key: key.to_owned(), value, quoted }), after);
         } else {
             let after = rest.strip_prefix('.').unwrap_or(rest);
             let (name, after) = after.split_at(after.find(['.', '[']).unwrap_or(after.len()));
-            (steps, rest) = (with(steps, Step::Name { name: name.to_owned(), quoted: false }), after);
+            (steps, rest) =
+                (with(steps, Step::Name { name: name.to_owned(), quoted: false }), after);
         }
     }
     Path(steps)

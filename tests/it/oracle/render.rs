@@ -11,11 +11,14 @@ pub(crate) fn document(rule: &Rule) -> String {
 }
 
 pub(crate) fn named_document(name: &str, rule: &Rule) -> String {
-    let mut text = format!("apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: {name}}}\n");
+    let mut text = format!(
+        "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: {name}}}\n"
+    );
     text += "\
 spec:
   matchConstraints:
-    resourceRules: [{apiGroups: [example.com], apiVersions: [v1], resources: [things], kinds: [Thing]}]
+    resourceRules: [{apiGroups: [example.com], apiVersions: [v1], resources: [things], kinds: \
+    [Thing]}]
 ";
     if let Some(selector) = selector(rule) {
         writeln!(text, "    objectSelector: {selector}").unwrap();
@@ -38,9 +41,14 @@ fn section(text: &mut String, name: &str, entries: impl Iterator<Item = Value>) 
 }
 
 fn selector(rule: &Rule) -> Option<Value> {
-    let named = |naming| rule.selector.iter().filter(move |(_, how)| *how == naming).map(|(label, _)| label);
-    let labels: Map<String, Value> = named(Naming::MatchLabels).map(|label| (label.clone(), json!("on"))).collect();
-    let expressions: Vec<Value> = named(Naming::MatchExpressions).map(|label| json!({"key": label, "operator": "Exists"})).collect();
+    let named = |naming| {
+        rule.selector.iter().filter(move |(_, how)| *how == naming).map(|(label, _)| label)
+    };
+    let labels: Map<String, Value> =
+        named(Naming::MatchLabels).map(|label| (label.clone(), json!("on"))).collect();
+    let expressions: Vec<Value> = named(Naming::MatchExpressions)
+        .map(|label| json!({"key": label, "operator": "Exists"}))
+        .collect();
     let mut selector = Map::new();
     if !labels.is_empty() {
         selector.insert("matchLabels".into(), labels.into());
@@ -78,7 +86,8 @@ fn entry(entry: &Entry) -> Value {
 }
 
 fn who(who: &Who) -> Value {
-    let lists = [("users", &who.users), ("groups", &who.groups), ("serviceAccounts", &who.accounts)];
+    let lists =
+        [("users", &who.users), ("groups", &who.groups), ("serviceAccounts", &who.accounts)];
     let given = lists.into_iter().filter(|(_, list)| !list.is_empty());
     given.map(|(name, list)| (name.to_owned(), json!(list))).collect::<Map<_, _>>().into()
 }

@@ -1,4 +1,5 @@
-//! The oracle's own idea of a rule (semantics §4 to §6): plain lists, in the order in which they were written.
+//! The oracle's own idea of a rule (semantics §4 to §6): plain lists, in the order in which they
+//! were written.
 
 use serde_json::Value;
 
@@ -39,7 +40,8 @@ impl Step {
         match (self, at) {
             (Self::Name { name, .. }, At::Key(key)) => name == key,
             (Self::Prefix(prefix), At::Key(key)) => key.starts_with(prefix),
-            (Self::AnyMember, At::Key(_)) | (Self::AnyElement, At::Index(_) | At::Named(..) | At::Member(_)) => true,
+            (Self::AnyMember, At::Key(_))
+            | (Self::AnyElement, At::Index(_) | At::Named(..) | At::Member(_)) => true,
             (Self::Keyed { key, value, .. }, At::Named(k, v)) => key == k && value == v,
             _ => false,
         }
@@ -85,7 +87,8 @@ pub(crate) enum Verb {
 }
 
 /// All five; a bare entry has them all.
-pub(crate) const VERBS: [Verb; 5] = [Verb::Set, Verb::Modify, Verb::Clear, Verb::AddItem, Verb::RemoveItem];
+pub(crate) const VERBS: [Verb; 5] =
+    [Verb::Set, Verb::Modify, Verb::Clear, Verb::AddItem, Verb::RemoveItem];
 
 /// A set of requesters, any of (`by` in §5, `exempt` in the rule document).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -102,7 +105,9 @@ impl Who {
             let (namespace, name) = account.split_once('/').expect("namespace/name");
             user.name == format!("system:serviceaccount:{namespace}:{name}")
         };
-        self.users.contains(&user.name) || self.groups.iter().any(|group| user.groups.contains(group)) || self.accounts.iter().any(account)
+        self.users.contains(&user.name)
+            || self.groups.iter().any(|group| user.groups.contains(group))
+            || self.accounts.iter().any(account)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -24,7 +24,13 @@ pub(crate) struct Case {
 impl fmt::Debug for Case {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let User { name, groups } = &self.user;
-        write!(out, "{}user: {name} {groups:?}\nold: {}\nnew: {}", render::document(&self.rule), self.old, self.new)
+        write!(
+            out,
+            "{}user: {name} {groups:?}\nold: {}\nnew: {}",
+            render::document(&self.rule),
+            self.old,
+            self.new
+        )
     }
 }
 
@@ -144,7 +150,9 @@ fn smaller(case: &Case) -> Vec<Case> {
             }
         };
         for simpler in [json!(0), json!(null), json!({}), json!([])] {
-            if [&case.old, &case.new].iter().all(|side| wild::find(side, place).is_none_or(|value| weight(value) > weight(&simpler))) {
+            if [&case.old, &case.new].iter().all(|side| {
+                wild::find(side, place).is_none_or(|value| weight(value) > weight(&simpler))
+            }) {
                 offer(&both(simpler));
             }
         }
@@ -162,7 +170,12 @@ fn smaller(case: &Case) -> Vec<Case> {
         offer(&|case| case.rule.mutable[index].by = None);
         offer(&|case| case.rule.mutable[index].allow = None);
         offer(&|case| case.rule.mutable[index].when = None);
-        offer(&|case| case.rule.mutable[index].allow.iter_mut().for_each(|allow| allow.truncate(1.max(allow.len() - 1))));
+        offer(&|case| {
+            case.rule.mutable[index]
+                .allow
+                .iter_mut()
+                .for_each(|allow| allow.truncate(1.max(allow.len() - 1)));
+        });
         offer(&|case| drop(case.rule.mutable.remove(index)));
     }
     for index in 0..case.rule.equality.len() {
@@ -176,8 +189,12 @@ fn smaller(case: &Case) -> Vec<Case> {
 
 fn tokens(value: &Value, at: &mut Vec<Token>, found: &mut Vec<Vec<Token>>) {
     let children: Vec<(Token, &Value)> = match value {
-        Value::Object(members) => members.iter().map(|(key, value)| (Token::Key(key.clone()), value)).collect(),
-        Value::Array(list) => list.iter().enumerate().map(|(index, value)| (Token::Index(index), value)).collect(),
+        Value::Object(members) => {
+            members.iter().map(|(key, value)| (Token::Key(key.clone()), value)).collect()
+        }
+        Value::Array(list) => {
+            list.iter().enumerate().map(|(index, value)| (Token::Index(index), value)).collect()
+        }
         _ => Vec::new(),
     };
     for (token, child) in children {
@@ -194,7 +211,9 @@ fn cut(object: &mut Value, place: &[Token]) {
     let Some((last, above)) = place.split_last() else { return };
     match (wild::find_mut(object, above), last) {
         (Some(Value::Object(members)), Token::Key(key)) => drop(members.remove(key)),
-        (Some(Value::Array(elements)), Token::Index(index)) if *index < elements.len() => drop(elements.remove(*index)),
+        (Some(Value::Array(elements)), Token::Index(index)) if *index < elements.len() => {
+            drop(elements.remove(*index));
+        }
         _ => {}
     }
 }
@@ -202,7 +221,9 @@ fn cut(object: &mut Value, place: &[Token]) {
 /// How much there is to read; shrinking goes downwards only.
 fn weight(value: &Value) -> usize {
     match value {
-        Value::Object(members) => 3 + members.iter().map(|(key, value)| key.len() + 1 + weight(value)).sum::<usize>(),
+        Value::Object(members) => {
+            3 + members.iter().map(|(key, value)| key.len() + 1 + weight(value)).sum::<usize>()
+        }
         Value::Array(list) => 3 + list.iter().map(weight).sum::<usize>(),
         Value::Number(number) if number.as_u64() == Some(0) => 1,
         Value::Null => 2,

@@ -44,7 +44,8 @@ impl Counts {
         }
     }
 
-    /// The table, and what falls short of a quarter for each verdict and a hundredth for each construct.
+    /// The table, and what falls short of a quarter for each verdict and a hundredth for each
+    /// construct.
     pub(super) fn report(&self) -> (String, Vec<String>) {
         let denied = self.cases - self.allowed;
         let mut lines = vec![format!("{:>9}  cases", self.cases)];
@@ -53,7 +54,10 @@ impl Counts {
             let tenths = count * 1000 / self.cases.max(1);
             lines.push(format!("{count:>9}  {:>3}.{} %  {name}", tenths / 10, tenths % 10));
             if count * 100 < self.cases * percent {
-                short.push(format!("{name}: {count} of {}, expected at least {percent} %", self.cases));
+                short.push(format!(
+                    "{name}: {count} of {}, expected at least {percent} %",
+                    self.cases
+                ));
             }
         };
         line("allowed", self.allowed, 25);
@@ -65,7 +69,12 @@ impl Counts {
     }
 }
 
-fn differs(violations: &[Location], part: Option<Part>, rule: &Rule, Case { old, new, user, .. }: &Case) -> bool {
+fn differs(
+    violations: &[Location],
+    part: Option<Part>,
+    rule: &Rule,
+    Case { old, new, user, .. }: &Case,
+) -> bool {
     violations_without(part, rule, old, new, user).is_empty() != violations.is_empty()
 }
 
@@ -80,12 +89,26 @@ fn constructs() -> [(&'static str, Without); 47] {
     use Without::{Case as In, Part as Of, Rule as From};
     [
         ("§3 owned fields", In(|case| both(case, rename_owned))),
-        ("§3 finalizers while deleting", In(|case| drop(metadata(&mut case.old).map(|metadata| metadata.remove("deletionTimestamp"))))),
+        (
+            "§3 finalizers while deleting",
+            In(|case| {
+                drop(metadata(&mut case.old).map(|metadata| metadata.remove("deletionTimestamp")));
+            }),
+        ),
         (
             "§3 garbage collector",
-            In(|case| case.user.name = case.user.name.replace("generic-garbage-collector", "x").replace("kube-controller-manager", "x")),
+            In(|case| {
+                case.user.name = case
+                    .user
+                    .name
+                    .replace("generic-garbage-collector", "x")
+                    .replace("kube-controller-manager", "x");
+            }),
         ),
-        ("§4 quoted key", From(|rule| drop_entries(rule, |step| matches!(step, Step::Name { quoted: true, .. })))),
+        (
+            "§4 quoted key",
+            From(|rule| drop_entries(rule, |step| matches!(step, Step::Name { quoted: true, .. }))),
+        ),
         ("§4 .*", From(|rule| drop_entries(rule, |step| *step == Step::AnyMember))),
         ("§4 prefix", From(|rule| drop_entries(rule, |step| matches!(step, Step::Prefix(_))))),
         ("§4 [*]", From(|rule| drop_entries(rule, |step| *step == Step::AnyElement))),
@@ -96,31 +119,77 @@ fn constructs() -> [(&'static str, Without); 47] {
         ("§5 Clear", From(|rule| drop_verb(rule, Verb::Clear))),
         ("§5 AddItem", From(|rule| drop_verb(rule, Verb::AddItem))),
         ("§5 RemoveItem", From(|rule| drop_verb(rule, Verb::RemoveItem))),
-        ("§5 verbs narrowed", From(|rule| rule.mutable.iter_mut().for_each(|entry| entry.allow = None))),
+        (
+            "§5 verbs narrowed",
+            From(|rule| rule.mutable.iter_mut().for_each(|entry| entry.allow = None)),
+        ),
         ("§5 verbs add up", Of(Part::AddingUp)),
         ("§5 absent container", Of(Part::AbsentContainer)),
         ("§5 entries below", From(drop_entries_below)),
         ("§5 by (grants to none)", From(|rule| rule.mutable.retain(|entry| entry.by.is_none()))),
-        ("§5 by (withheld from others)", From(|rule| rule.mutable.iter_mut().for_each(|entry| entry.by = None))),
+        (
+            "§5 by (withheld from others)",
+            From(|rule| rule.mutable.iter_mut().for_each(|entry| entry.by = None)),
+        ),
         ("§5 by users", From(|rule| whos(rule).for_each(|who| who.users.clear()))),
         ("§5 by groups", From(|rule| whos(rule).for_each(|who| who.groups.clear()))),
         ("§5 by service accounts", From(|rule| whos(rule).for_each(|who| who.accounts.clear()))),
-        ("§5 when (withheld)", From(|rule| rule.mutable.iter_mut().for_each(|entry| entry.when = None))),
-        ("§5 when (granted by state or request)", From(|rule| rule.mutable.retain(|entry| !whens(entry, |text| !text.contains("alue"))))),
-        ("§5 when (granted by value)", From(|rule| rule.mutable.retain(|entry| !whens(entry, |text| text.contains("alue"))))),
+        (
+            "§5 when (withheld)",
+            From(|rule| rule.mutable.iter_mut().for_each(|entry| entry.when = None)),
+        ),
+        (
+            "§5 when (granted by state or request)",
+            From(|rule| rule.mutable.retain(|entry| !whens(entry, |text| !text.contains("alue")))),
+        ),
+        (
+            "§5 when (granted by value)",
+            From(|rule| rule.mutable.retain(|entry| !whens(entry, |text| text.contains("alue")))),
+        ),
         ("§5 when on the way", Of(Part::ConditionsOnTheWay)),
         ("§5 on the way", Of(Part::OnTheWay)),
         ("§5 only named objects", Of(Part::OnlyNamedObjects)),
         ("§6 numbers by value", Of(Part::NumbersByValue)),
-        ("§6 null is a value", In(|case| both(case, |value| without_members(value, &Value::is_null)))),
-        ("§6 {} is a value", In(|case| both(case, |value| without_members(value, &|value| value.as_object().is_some_and(Map::is_empty))))),
-        ("§6 [] is a value", In(|case| both(case, |value| without_members(value, &|value| value.as_array().is_some_and(Vec::is_empty))))),
+        (
+            "§6 null is a value",
+            In(|case| both(case, |value| without_members(value, &Value::is_null))),
+        ),
+        (
+            "§6 {} is a value",
+            In(|case| {
+                both(case, |value| {
+                    without_members(value, &|value| value.as_object().is_some_and(Map::is_empty));
+                });
+            }),
+        ),
+        (
+            "§6 [] is a value",
+            In(|case| {
+                both(case, |value| {
+                    without_members(value, &|value| value.as_array().is_some_and(Vec::is_empty));
+                });
+            }),
+        ),
         ("§6 a list is no map", In(|case| maps_to_lists(&mut case.old, &mut case.new))),
-        ("§6 Quantity", From(|rule| rule.equality.retain(|entry| entry.reading != Reading::Quantity))),
-        ("§6 Duration", From(|rule| rule.equality.retain(|entry| entry.reading != Reading::Duration))),
+        (
+            "§6 Quantity",
+            From(|rule| rule.equality.retain(|entry| entry.reading != Reading::Quantity)),
+        ),
+        (
+            "§6 Duration",
+            From(|rule| rule.equality.retain(|entry| entry.reading != Reading::Duration)),
+        ),
         ("§6 Set", From(|rule| rule.equality.retain(|entry| entry.reading != Reading::Set))),
-        ("§6 key", From(|rule| rule.equality.retain(|entry| !matches!(entry.reading, Reading::Key(_))))),
-        ("§6 absentAs", From(|rule| rule.equality.retain(|entry| !matches!(entry.reading, Reading::AbsentAs(_))))),
+        (
+            "§6 key",
+            From(|rule| rule.equality.retain(|entry| !matches!(entry.reading, Reading::Key(_)))),
+        ),
+        (
+            "§6 absentAs",
+            From(|rule| {
+                rule.equality.retain(|entry| !matches!(entry.reading, Reading::AbsentAs(_)));
+            }),
+        ),
         ("§6 absentAs from the leaves up", Of(Part::LeavesUp)),
         ("§6 order in a keyed list", Of(Part::KeyedOrder)),
         ("§6 old list cannot be keyed", Of(Part::OldUnkeyable)),
@@ -168,11 +237,20 @@ fn whos(rule: &mut Rule) -> impl Iterator<Item = &mut crate::oracle::rule::Who> 
     rule.mutable.iter_mut().filter_map(|entry| entry.by.as_mut())
 }
 
-/// Leaves out entries whose path goes through a location that another entry with fewer verbs may reach.
+/// Leaves out entries whose path goes through a location that another entry with fewer verbs may
+/// reach.
 fn drop_entries_below(rule: &mut Rule) {
-    let narrowed: Vec<Path> = rule.mutable.iter().filter(|entry| entry.allow.is_some()).map(|entry| entry.path.clone()).collect();
-    let below =
-        |path: &Path| narrowed.iter().any(|above| above.0.len() < path.0.len() && super::loads::meet(&above.0, &path.0[..above.0.len()]));
+    let narrowed: Vec<Path> = rule
+        .mutable
+        .iter()
+        .filter(|entry| entry.allow.is_some())
+        .map(|entry| entry.path.clone())
+        .collect();
+    let below = |path: &Path| {
+        narrowed.iter().any(|above| {
+            above.0.len() < path.0.len() && super::loads::meet(&above.0, &path.0[..above.0.len()])
+        })
+    };
     rule.mutable.retain(|entry| !below(&entry.path));
 }
 
@@ -187,7 +265,8 @@ fn without_members(value: &mut Value, out: &dyn Fn(&Value) -> bool) {
     }
 }
 
-/// Takes an object whose keys are the indexes of a list for that list, where the other side is a list.
+/// Takes an object whose keys are the indexes of a list for that list, where the other side is a
+/// list.
 fn maps_to_lists(old: &mut Value, new: &mut Value) {
     match (old, new) {
         (Value::Object(old), Value::Object(new)) => {
@@ -195,11 +274,14 @@ fn maps_to_lists(old: &mut Value, new: &mut Value) {
                 new.get_mut(key).into_iter().for_each(|new| maps_to_lists(old, new));
             }
         }
-        (Value::Array(old), Value::Array(new)) => old.iter_mut().zip(new).for_each(|(old, new)| maps_to_lists(old, new)),
+        (Value::Array(old), Value::Array(new)) => {
+            old.iter_mut().zip(new).for_each(|(old, new)| maps_to_lists(old, new));
+        }
         (map @ Value::Object(_), Value::Array(_)) | (Value::Array(_), map @ Value::Object(_)) => {
             let members = map.as_object().cloned().unwrap_or_default();
             if (0..members.len()).all(|index| members.contains_key(&index.to_string())) {
-                *map = (0..members.len()).map(|index| members[&index.to_string()].clone()).collect();
+                *map =
+                    (0..members.len()).map(|index| members[&index.to_string()].clone()).collect();
             }
         }
         _ => {}

@@ -1,4 +1,5 @@
-//! Two rules between which `rules diff` finds no difference decide alike, and where they do not, it names where.
+//! Two rules between which `rules diff` finds no difference decide alike, and where they do not, it
+//! names where.
 
 use super::case::{Case, Cases};
 use super::dice::Dice;
@@ -8,7 +9,9 @@ use super::scene::{some_verbs, who};
 use super::{Run, door};
 use crate::oracle;
 use crate::oracle::render;
-use crate::oracle::rule::{At, Entry, Equality, Location, Reading, Rule, Step as OracleStep, VERBS};
+use crate::oracle::rule::{
+    At, Entry, Equality, Location, Reading, Rule, Step as OracleStep, VERBS,
+};
 use fieldward::analysis::diff::{Difference, differences};
 use fieldward::engine::Step;
 use libtest_mimic::Failed;
@@ -46,7 +49,11 @@ impl Strategy for Pairs {
             let mut after = case.rule.clone();
             let respelled_only = dice.percent(35);
             for _ in 0..dice.between(1, 3) {
-                if respelled_only || dice.percent(30) { respell(&mut dice, &mut after) } else { change(&mut dice, &mut after, &other) }
+                if respelled_only || dice.percent(30) {
+                    respell(&mut dice, &mut after);
+                } else {
+                    change(&mut dice, &mut after, &other);
+                }
             }
             if loads(&after) {
                 let mut versions = Versions { case: case.clone(), after };
@@ -70,7 +77,10 @@ fn respell(dice: &mut Dice, rule: &mut Rule) {
         4 if entry.by.is_none() && entry.when.is_none() && entry.verbs().len() == VERBS.len() => {
             // Below what may become anything it decides nothing how values compare.
             let path = entry.path.then(OracleStep::Name { name: "a".into(), quoted: false });
-            rule.equality.push(Equality { path, reading: if dice.percent(50) { Reading::Quantity } else { Reading::Duration } });
+            rule.equality.push(Equality {
+                path,
+                reading: if dice.percent(50) { Reading::Quantity } else { Reading::Duration },
+            });
         }
         0 => dice.shuffle(&mut rule.mutable),
         1 => rule.mutable.push(entry),
@@ -87,7 +97,11 @@ fn respell(dice: &mut Dice, rule: &mut Rule) {
         _ => {
             let Some(by) = &mut rule.mutable[index].by else { return };
             let accounts = std::mem::take(&mut by.accounts);
-            by.users.extend(accounts.iter().map(|account| format!("system:serviceaccount:{}", account.replacen('/', ":", 1))));
+            by.users.extend(
+                accounts.iter().map(|account| {
+                    format!("system:serviceaccount:{}", account.replacen('/', ":", 1))
+                }),
+            );
         }
     }
 }
@@ -97,8 +111,12 @@ fn change(dice: &mut Dice, rule: &mut Rule, other: &Rule) {
     match dice.below(9) {
         0 if !other.mutable.is_empty() => rule.mutable.push(dice.pick(&other.mutable).clone()),
         1 if !other.equality.is_empty() => rule.equality.push(dice.pick(&other.equality).clone()),
-        2 if !rule.equality.is_empty() => drop(rule.equality.remove(dice.below(rule.equality.len()))),
-        3 if !rule.selector.is_empty() => drop(rule.selector.remove(dice.below(rule.selector.len()))),
+        2 if !rule.equality.is_empty() => {
+            drop(rule.equality.remove(dice.below(rule.equality.len())));
+        }
+        3 if !rule.selector.is_empty() => {
+            drop(rule.selector.remove(dice.below(rule.selector.len())));
+        }
         3 => rule.selector.clone_from(&other.selector),
         4 if dice.percent(20) => rule.exempt = other.exempt.clone(),
         _ if rule.mutable.is_empty() => {}
@@ -108,10 +126,19 @@ fn change(dice: &mut Dice, rule: &mut Rule, other: &Rule) {
             let entry = &mut rule.mutable[index];
             match dice.below(6) {
                 0 if entry.path.0.len() > 1 => drop(entry.path.0.pop()),
-                1 => entry.path = entry.path.then(OracleStep::Name { name: (*dice.pick(&["a", "b", "x"])).into(), quoted: false }),
+                1 => {
+                    entry.path = entry.path.then(OracleStep::Name {
+                        name: (*dice.pick(&["a", "b", "x"])).into(),
+                        quoted: false,
+                    });
+                }
                 2 => entry.allow = dice.percent(70).then(|| some_verbs(dice, &VERBS)),
                 3 => entry.by = dice.percent(70).then(|| who(dice)),
-                4 => entry.when = dice.percent(70).then(|| (*dice.pick(&super::scene::CONDITIONS)).to_owned()),
+                4 => {
+                    entry.when = dice
+                        .percent(70)
+                        .then(|| (*dice.pick(&super::scene::CONDITIONS)).to_owned());
+                }
                 _ => {
                     let last = entry.path.0.len() - 1;
                     if last == 0 {
@@ -132,25 +159,39 @@ pub(super) fn differences_are_complete(run: Run) -> Result<(), Failed> {
     let (alike, turned, without) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     run.each(&Pairs, |versions| {
         let Versions { case, after } = &versions;
-        let [before_set, after_set] = [door::load(&case.rule), door::load(after)].map(|set| set.map_err(TestCaseError::fail));
+        let [before_set, after_set] =
+            [door::load(&case.rule), door::load(after)].map(|set| set.map_err(TestCaseError::fail));
         let (before_set, after_set) = (before_set?, after_set?);
-        let found = differences(before_set.get("generated").unwrap(), after_set.get("generated").unwrap()).unwrap();
-        let [before, later] = [&case.rule, after].map(|rule| oracle::violations(rule, &case.old, &case.new, &case.user));
+        let found =
+            differences(before_set.get("generated").unwrap(), after_set.get("generated").unwrap())
+                .unwrap();
+        let [before, later] = [&case.rule, after]
+            .map(|rule| oracle::violations(rule, &case.old, &case.new, &case.user));
         if found.is_empty() {
             without.fetch_add(1, Ordering::Relaxed);
-            return if before == later { Ok(()) } else { Err(TestCaseError::fail(format!("no difference, but {before:?} and {later:?}"))) };
+            return if before == later {
+                Ok(())
+            } else {
+                Err(TestCaseError::fail(format!("no difference, but {before:?} and {later:?}")))
+            };
         }
         if before.is_empty() == later.is_empty() {
             alike.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
         turned.fetch_add(1, Ordering::Relaxed);
-        let (violations, kind) = if later.is_empty() { (&before, "newlyPermitted") } else { (&later, "newlyRefused") };
+        let (violations, kind) =
+            if later.is_empty() { (&before, "newlyPermitted") } else { (&later, "newlyRefused") };
         let says = |difference: &Difference| match difference.path() {
             None => case.rule.exempt != after.exempt,
             Some(path) => {
-                let is_meant = difference.kind() == kind || ["dependsOtherwise", "comparedDifferently"].contains(&difference.kind());
-                let is_excepted = |at: &Location| difference.unless().is_some_and(|container| is_container(container, case, path, at));
+                let is_meant = difference.kind() == kind
+                    || ["dependsOtherwise", "comparedDifferently"].contains(&difference.kind());
+                let is_excepted = |at: &Location| {
+                    difference
+                        .unless()
+                        .is_some_and(|container| is_container(container, case, path, at))
+                };
                 is_meant && violations.iter().any(|at| comparable(path, at) && !is_excepted(at))
             }
         };
@@ -161,22 +202,31 @@ pub(super) fn differences_are_complete(run: Run) -> Result<(), Failed> {
     })?;
     let [alike, turned, without] = [alike, turned, without].map(AtomicUsize::into_inner);
     println!("differences: {without} none, {turned} turned the verdict, {alike} did not");
-    assert!(without * 10 > run.cases && turned * 20 > run.cases, "too few cases tell: {without} without, {turned} turned");
+    assert!(
+        without * 10 > run.cases && turned * 20 > run.cases,
+        "too few cases tell: {without} without, {turned} turned"
+    );
     Ok(())
 }
 
 /// Whether what a path leads to, on the way to a location, is nothing but a list, or a map.
 fn is_container(container: &str, case: &Case, path: &[Step], at: &Location) -> bool {
     let Some(above) = at.get(..path.len()) else { return false };
-    let found: Vec<&Value> = [&case.old, &case.new].into_iter().filter_map(|object| value_at(object, above)).collect();
-    !found.is_empty() && found.iter().all(|value| if container == "map" { value.is_object() } else { value.is_array() })
+    let found: Vec<&Value> =
+        [&case.old, &case.new].into_iter().filter_map(|object| value_at(object, above)).collect();
+    !found.is_empty()
+        && found
+            .iter()
+            .all(|value| if container == "map" { value.is_object() } else { value.is_array() })
 }
 
 fn value_at<'v>(object: &'v Value, at: &[At]) -> Option<&'v Value> {
     at.iter().try_fold(object, |value, step| match step {
         At::Key(key) => value.as_object()?.get(key),
         At::Index(index) | At::Member(index) => value.as_array()?.get(*index),
-        At::Named(key, name) => value.as_array()?.iter().find(|element| element[key] == name.as_str()),
+        At::Named(key, name) => {
+            value.as_array()?.iter().find(|element| element[key] == name.as_str())
+        }
     })
 }
 
@@ -185,7 +235,8 @@ fn comparable(path: &[Step], at: &Location) -> bool {
     path.iter().zip(at).all(|(step, at)| match (step, at) {
         (Step::Name(name), At::Key(key)) => name == key,
         (Step::Prefix(prefix), At::Key(key)) => key.starts_with(prefix),
-        (Step::AnyMember, At::Key(_)) | (Step::AnyElement, At::Index(_) | At::Named(..) | At::Member(_)) => true,
+        (Step::AnyMember, At::Key(_))
+        | (Step::AnyElement, At::Index(_) | At::Named(..) | At::Member(_)) => true,
         (Step::Keyed { key, value }, At::Named(own, name)) => key == own && value == name,
         _ => false,
     })

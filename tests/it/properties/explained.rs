@@ -1,4 +1,5 @@
-//! What `rules explain` says of a location is what happens to an update that changes exactly that location.
+//! What `rules explain` says of a location is what happens to an update that changes exactly that
+//! location.
 
 use super::case::Case;
 use super::dice::Dice;
@@ -94,7 +95,11 @@ fn edit(dice: &mut Dice, case: Case) -> Option<Edit> {
         }
         _ if dice.percent(40) => {
             let (last, above) = target.split_last()?;
-            let (Some(Value::Object(members)), Token::Key(key)) = (wild::find_mut(&mut new, above), last) else { return None };
+            let (Some(Value::Object(members)), Token::Key(key)) =
+                (wild::find_mut(&mut new, above), last)
+            else {
+                return None;
+            };
             members.remove(key);
             "Clear"
         }
@@ -107,7 +112,13 @@ fn edit(dice: &mut Dice, case: Case) -> Option<Edit> {
 }
 
 /// Every place of an object below the root, and its name under the rule; what is in a set has none.
-fn locations(rule: &Rule, value: &Value, target: &mut Vec<Token>, at: &mut Location, found: &mut Vec<(Vec<Token>, Location)>) {
+fn locations(
+    rule: &Rule,
+    value: &Value,
+    target: &mut Vec<Token>,
+    at: &mut Location,
+    found: &mut Vec<(Vec<Token>, Location)>,
+) {
     let here = value.is_array().then(|| at_of(rule, target, value));
     let mut child = |token: Token, step: At, value: &Value| {
         target.push(token);
@@ -118,7 +129,9 @@ fn locations(rule: &Rule, value: &Value, target: &mut Vec<Token>, at: &mut Locat
         target.pop();
     };
     match value {
-        Value::Object(members) => members.iter().for_each(|(key, value)| child(Token::Key(key.clone()), At::Key(key.clone()), value)),
+        Value::Object(members) => members
+            .iter()
+            .for_each(|(key, value)| child(Token::Key(key.clone()), At::Key(key.clone()), value)),
         Value::Array(elements) => {
             for (index, element) in elements.iter().enumerate() {
                 match &here {
@@ -141,7 +154,8 @@ enum List {
     Keyed(String),
 }
 
-/// How a list is compared, told from the tokens alone: names of keyed lists above are not looked at, which errs on the side of keys.
+/// How a list is compared, told from the tokens alone: names of keyed lists above are not looked
+/// at, which errs on the side of keys.
 fn at_of(rule: &Rule, target: &[Token], list: &Value) -> List {
     let reaches = |path: &crate::oracle::rule::Path| {
         path.0.len() == target.len()
@@ -154,7 +168,8 @@ fn at_of(rule: &Rule, target: &[Token], list: &Value) -> List {
         match &equality.reading {
             Reading::Set => return List::Set,
             Reading::Key(key) => {
-                let names: Vec<Option<&str>> = list.as_array().unwrap().iter().map(|element| element[key].as_str()).collect();
+                let names: Vec<Option<&str>> =
+                    list.as_array().unwrap().iter().map(|element| element[key].as_str()).collect();
                 let distinct: std::collections::BTreeSet<_> = names.iter().collect();
                 if distinct.len() == names.len() && names.iter().all(Option::is_some) {
                     return List::Keyed(key.clone());
@@ -175,25 +190,33 @@ pub(super) fn explanations_are_true(run: Run) -> Result<(), Failed> {
         let rule = set.get("generated").unwrap();
         let steps: Vec<Step> = at.iter().map(step).collect();
         let said = cases(rule, &steps).into_iter().find(|(name, _)| name == verb).unwrap().1;
-        let reply = admit(&set, door::review(&case.old, &case.new, &case.user).to_string().as_bytes());
+        let reply =
+            admit(&set, door::review(&case.old, &case.new, &case.user).to_string().as_bytes());
         let changes = &reply.judgement().unwrap().changes;
         let child = matches!(*verb, "AddItem" | "RemoveItem");
         let list = key_of(at);
         if let Some(list) = list {
             // Another key is another element: all that is reported is of the list.
             let field = notation::field(list);
-            if changes.is_empty() || changes.iter().any(|change| !change.field.starts_with(&field)) {
+            if changes.is_empty() || changes.iter().any(|change| !change.field.starts_with(&field))
+            {
                 return Ok(());
             }
         } else {
-            // What an equality or the API server makes no change of, and lists that changed otherwise than was meant, say nothing here.
+            // What an equality or the API server makes no change of, and lists that changed
+            // otherwise than was meant, say nothing here.
             let [change] = changes.as_slice() else { return Ok(()) };
             let field = notation::field(at);
-            if change.kind.as_str() != *verb || (child && !change.field.starts_with(&field)) || (!child && change.field != field) {
+            if change.kind.as_str() != *verb
+                || (child && !change.field.starts_with(&field))
+                || (!child && change.field != field)
+            {
                 return Ok(());
             }
         }
-        let count = |what: &'static str, said: String| *counts.lock().unwrap().entry((what, said)).or_default() += 1;
+        let count = |what: &'static str, said: String| {
+            *counts.lock().unwrap().entry((what, said)).or_default() += 1;
+        };
         count(if list.is_some() { "key" } else { verb }, format!("{said:?}"));
         let allowed = reply.allowed() == Some(true);
         // An element may also be permitted by an entry at itself.
@@ -203,18 +226,23 @@ pub(super) fn explanations_are_true(run: Run) -> Result<(), Failed> {
             Cases::Some => true,
         };
         if !fits {
-            return Err(TestCaseError::fail(format!("explained as {said:?}, but allowed: {allowed}")));
+            return Err(TestCaseError::fail(format!(
+                "explained as {said:?}, but allowed: {allowed}"
+            )));
         }
         for wide in wider(&steps, list.is_some()) {
             // A list that cannot be paired any more changes itself, not only its elements.
-            let is_replaced = |list: &[At]| changes.iter().any(|change| change.field == notation::field(list));
+            let is_replaced =
+                |list: &[At]| changes.iter().any(|change| change.field == notation::field(list));
             if wide.len() + 1 == steps.len() && list.is_some_and(is_replaced) {
                 continue;
             }
             let said = may_change(rule, &wide);
             count("wider", format!("{said:?}"));
             if said != MayChange::Partly && (said == MayChange::Yes) != allowed {
-                return Err(TestCaseError::fail(format!("{wide:?} explained as {said:?}, but allowed: {allowed}")));
+                return Err(TestCaseError::fail(format!(
+                    "{wide:?} explained as {said:?}, but allowed: {allowed}"
+                )));
             }
         }
         Ok(())
@@ -224,7 +252,10 @@ pub(super) fn explanations_are_true(run: Run) -> Result<(), Failed> {
     for verb in ["Set", "Modify", "Clear", "AddItem", "RemoveItem", "key"] {
         for said in ["All", "Some", "Never"] {
             let count = counts.get(&(verb, said.to_owned())).copied().unwrap_or_default();
-            assert!(count > 0 || run.cases < super::ENOUGH / 4, "{verb} was never explained as {said}");
+            assert!(
+                count > 0 || run.cases < super::ENOUGH / 4,
+                "{verb} was never explained as {said}"
+            );
         }
     }
     Ok(())
@@ -238,8 +269,9 @@ fn key_of(at: &[At]) -> Option<&[At]> {
     }
 }
 
-/// Paths that have a location in what they cover: itself and all above it, as they are and with a wildcard at the end. A key is not within
-/// the element of that name alone, since another element takes its place.
+/// Paths that have a location in what they cover: itself and all above it, as they are and with a
+/// wildcard at the end. A key is not within the element of that name alone, since another element
+/// takes its place.
 fn wider(steps: &[Step], is_key: bool) -> Vec<Vec<Step>> {
     let mut found = Vec::new();
     for length in 1..=steps.len() {
@@ -271,5 +303,6 @@ fn step(at: &At) -> Step {
 /// A rule document's only rule.
 pub(super) fn load(text: &str) -> Result<RuleSet, TestCaseError> {
     let document = Document { origin: "generated.yaml".into(), text: text.to_owned() };
-    RuleSet::load(Builtin::Left, &[document]).map_err(|errors| TestCaseError::fail(format!("{errors}\n{text}")))
+    RuleSet::load(Builtin::Left, &[document])
+        .map_err(|errors| TestCaseError::fail(format!("{errors}\n{text}")))
 }

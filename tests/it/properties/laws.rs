@@ -21,7 +21,8 @@ pub(super) fn an_update_that_changes_nothing_is_allowed(run: Run) -> Result<(), 
     run.each(&Cases, |case: Case| {
         let set = door::load(&case.rule).map_err(TestCaseError::fail)?;
         for side in [&case.old, &case.new] {
-            let answer = door::ask_about(&set, side, side, &case.user).map_err(TestCaseError::fail)?;
+            let answer =
+                door::ask_about(&set, side, side, &case.user).map_err(TestCaseError::fail)?;
             prop_assert!(answer.allowed, "denied: {:?}", answer.fields);
         }
         Ok(())
@@ -36,20 +37,34 @@ impl Strategy for Chains {
     type Tree = Fixed<(Case, Value)>;
     type Value = (Case, Value);
 
-    fn new_tree(&self, runner: &mut TestRunner) -> Result<Self::Tree, proptest::test_runner::Reason> {
+    fn new_tree(
+        &self,
+        runner: &mut TestRunner,
+    ) -> Result<Self::Tree, proptest::test_runner::Reason> {
         let mut case = Cases.new_tree(runner)?.current();
         let bare = |entry: &Entry| Entry { allow: None, when: None, ..entry.clone() };
-        // In a keyed list the law does not hold: it may be reordered through an update in between that leaves an element out,
-        // and is compared otherwise forwards than backwards if one side cannot be keyed.
+        // In a keyed list the law does not hold: it may be reordered through an update in between
+        // that leaves an element out, and is compared otherwise forwards than backwards if one side
+        // cannot be keyed.
         case.rule = Rule {
             mutable: case.rule.mutable.iter().map(bare).collect(),
-            equality: case.rule.equality.iter().filter(|entry| !matches!(entry.reading, Reading::Key(_))).cloned().collect(),
+            equality: case
+                .rule
+                .equality
+                .iter()
+                .filter(|entry| !matches!(entry.reading, Reading::Key(_)))
+                .cloned()
+                .collect(),
             selector: case.rule.selector,
             exempt: case.rule.exempt,
         };
-        let keyed = |entry: &Entry| entry.path.0.iter().any(|step| matches!(step, crate::oracle::rule::Step::Keyed { .. }));
+        let keyed = |entry: &Entry| {
+            entry.path.0.iter().any(|step| matches!(step, crate::oracle::rule::Step::Keyed { .. }))
+        };
         case.rule.mutable.retain(|entry| !keyed(entry));
-        case.rule.equality.retain(|entry| !entry.path.0.iter().any(|step| matches!(step, crate::oracle::rule::Step::Keyed { .. })));
+        case.rule.equality.retain(|entry| {
+            !entry.path.0.iter().any(|step| matches!(step, crate::oracle::rule::Step::Keyed { .. }))
+        });
         for side in [&mut case.old, &mut case.new] {
             not_deleted(side);
         }
@@ -63,7 +78,10 @@ impl Strategy for Chains {
 
 /// While an object is being deleted its finalizers go, and do not come back.
 fn not_deleted(object: &mut Value) {
-    object["metadata"].as_object_mut().into_iter().for_each(|metadata| drop(metadata.remove("deletionTimestamp")));
+    object["metadata"]
+        .as_object_mut()
+        .into_iter()
+        .for_each(|metadata| drop(metadata.remove("deletionTimestamp")));
 }
 
 /// A value that does not shrink.
@@ -86,11 +104,14 @@ impl<T: Clone + std::fmt::Debug> ValueTree for Fixed<T> {
     }
 }
 
-/// With bare entries alone, what may be done may be undone, and what may be done in two steps may be done in one.
+/// With bare entries alone, what may be done may be undone, and what may be done in two steps may
+/// be done in one.
 pub(super) fn bare_entries_are_symmetric_and_transitive(run: Run) -> Result<(), Failed> {
     run.each(&Chains, |(case, last)| {
         let set = door::load(&case.rule).map_err(TestCaseError::fail)?;
-        let ask = |old: &Value, new: &Value| door::ask_about(&set, old, new, &case.user).map_err(TestCaseError::fail);
+        let ask = |old: &Value, new: &Value| {
+            door::ask_about(&set, old, new, &case.user).map_err(TestCaseError::fail)
+        };
         let (first, second) = (ask(&case.old, &case.new)?.allowed, ask(&case.new, &last)?.allowed);
         prop_assert_eq!(first, ask(&case.new, &case.old)?.allowed, "not symmetric");
         prop_assert_eq!(second, ask(&last, &case.new)?.allowed, "not symmetric with {}", last);
@@ -121,7 +142,8 @@ pub(super) fn a_patch_gives_the_new_object(run: Run) -> Result<(), Failed> {
     run.each(&Cases, |case: Case| {
         let patch = json_patch::diff(&case.old, &case.new);
         let mut patched = case.old.clone();
-        json_patch::patch(&mut patched, &patch).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        json_patch::patch(&mut patched, &patch)
+            .map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(patched, case.new);
         Ok(())
     })
@@ -131,8 +153,14 @@ pub(super) fn a_patch_gives_the_new_object(run: Run) -> Result<(), Failed> {
 pub(super) fn of_a_repeated_key_the_last_counts(run: Run) -> Result<(), Failed> {
     run.each(&Decoyed, |(case, Body(body))| {
         let set = door::load(&case.rule).map_err(TestCaseError::fail)?;
-        let plain = door::ask_about(&set, &case.old, &case.new, &case.user).map_err(TestCaseError::fail)?;
-        prop_assert_eq!(plain, door::ask_with(&set, &body).map_err(TestCaseError::fail)?, "{}", String::from_utf8_lossy(&body));
+        let plain =
+            door::ask_about(&set, &case.old, &case.new, &case.user).map_err(TestCaseError::fail)?;
+        prop_assert_eq!(
+            plain,
+            door::ask_with(&set, &body).map_err(TestCaseError::fail)?,
+            "{}",
+            String::from_utf8_lossy(&body)
+        );
         Ok(())
     })
 }
@@ -148,7 +176,16 @@ pub(super) fn of_a_repeated_key_of_the_envelope_the_last_counts() -> Result<(), 
     for above in ["", "/request", "/request/kind", "/request/resource", "/request/userInfo"] {
         let members = review.pointer(above).and_then(Value::as_object).unwrap();
         for (key, value) in members {
-            for decoy in [json!(null), json!(false), json!(0), json!("x"), json!([]), json!(["x"]), json!({}), json!({"x": "x"})] {
+            for decoy in [
+                json!(null),
+                json!(false),
+                json!(0),
+                json!("x"),
+                json!([]),
+                json!(["x"]),
+                json!({}),
+                json!({"x": "x"}),
+            ] {
                 let printed = Value::from(members.clone()).to_string();
                 let member = format!("{}:{value}", json!(key));
                 let twice = printed.replace(&member, &format!("{}:{decoy},{member}", json!(key)));
@@ -182,7 +219,10 @@ impl Strategy for Decoyed {
     type Tree = Fixed<(Case, Body)>;
     type Value = (Case, Body);
 
-    fn new_tree(&self, runner: &mut TestRunner) -> Result<Self::Tree, proptest::test_runner::Reason> {
+    fn new_tree(
+        &self,
+        runner: &mut TestRunner,
+    ) -> Result<Self::Tree, proptest::test_runner::Reason> {
         let case = Cases.new_tree(runner)?.current();
         let mut review = door::review(&case.old, &case.new, &case.user).to_string();
         let mut dice = Dice(runner.rng());
@@ -213,7 +253,10 @@ fn decoy(dice: &mut Dice, value: &Value, text: &mut String) {
         }
         Value::Array(elements) => {
             let mut printed = vec![String::new(); elements.len()];
-            elements.iter().zip(&mut printed).for_each(|(element, text)| decoy(dice, element, text));
+            elements
+                .iter()
+                .zip(&mut printed)
+                .for_each(|(element, text)| decoy(dice, element, text));
             *text += &format!("[{}]", printed.join(","));
         }
         scalar => *text += &scalar.to_string(),
@@ -225,14 +268,23 @@ pub(super) fn several_rules_must_all_allow(run: Run) -> Result<(), Failed> {
     run.each(&(Cases, Cases), |(case, other): (Case, Case)| {
         let names = ["first", "second"];
         let documents: Vec<Document> = (names.iter().zip([&case.rule, &other.rule]))
-            .map(|(name, rule)| Document { origin: format!("{name}.yaml"), text: render::named_document(name, rule) })
+            .map(|(name, rule)| Document {
+                origin: format!("{name}.yaml"),
+                text: render::named_document(name, rule),
+            })
             .collect();
-        let set = RuleSet::load(Builtin::Left, &documents).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let set = RuleSet::load(Builtin::Left, &documents)
+            .map_err(|error| TestCaseError::fail(error.to_string()))?;
         let body = door::review(&case.old, &case.new, &case.user).to_string();
         let reply = door::both_ways(&set, body.as_bytes()).map_err(TestCaseError::fail)?;
-        let answer: Value = serde_json::from_slice(&reply.into_body()).map_err(|error| TestCaseError::fail(error.to_string()))?;
-        let causes = answer["response"]["status"]["details"]["causes"].as_array().cloned().unwrap_or_default();
-        let found: BTreeSet<String> = causes.iter().filter_map(|cause| cause["field"].as_str()).map(str::to_owned).collect();
+        let answer: Value = serde_json::from_slice(&reply.into_body())
+            .map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let causes = answer["response"]["status"]["details"]["causes"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let found: BTreeSet<String> =
+            causes.iter().filter_map(|cause| cause["field"].as_str()).map(str::to_owned).collect();
         let expected: BTreeSet<String> = [&case.rule, &other.rule]
             .into_iter()
             .flat_map(|rule| oracle::violations(rule, &case.old, &case.new, &case.user))
@@ -252,13 +304,19 @@ impl Strategy for Bodies {
     type Tree = Fixed<(Case, Body)>;
     type Value = (Case, Body);
 
-    fn new_tree(&self, runner: &mut TestRunner) -> Result<Self::Tree, proptest::test_runner::Reason> {
+    fn new_tree(
+        &self,
+        runner: &mut TestRunner,
+    ) -> Result<Self::Tree, proptest::test_runner::Reason> {
         let case = Cases.new_tree(runner)?.current();
         let mut dice = Dice(runner.rng());
         let mut review = door::review(&case.old, &case.new, &case.user);
         let mut bytes;
         match dice.below(4) {
-            0 => bytes = (0..dice.below(200)).map(|_| u8::try_from(dice.below(256)).unwrap()).collect(),
+            0 => {
+                bytes =
+                    (0..dice.below(200)).map(|_| u8::try_from(dice.below(256)).unwrap()).collect();
+            }
             1 => {
                 break_envelope(&mut dice, &mut review);
                 bytes = review.to_string().into_bytes();
@@ -300,7 +358,16 @@ fn break_envelope(dice: &mut Dice, review: &mut Value) {
         let place = *dice.pick(&places);
         let value = match dice.below(4) {
             0 => world::scalar(dice),
-            1 => json!(dice.pick(&["CREATE", "DELETE", "CONNECT", "UPDATE", "PATCH", "status", "v1", "\u{1b}[31m"])),
+            1 => json!(dice.pick(&[
+                "CREATE",
+                "DELETE",
+                "CONNECT",
+                "UPDATE",
+                "PATCH",
+                "status",
+                "v1",
+                "\u{1b}[31m"
+            ])),
             _ => world::tree(dice, 2),
         };
         let (above, last) = place.rsplit_once('/').unwrap_or(("", place));
@@ -366,18 +433,24 @@ pub(crate) fn answered(set: &RuleSet, bytes: &[u8]) -> Result<(), TestCaseError>
     let reply = door::both_ways(set, bytes).map_err(TestCaseError::fail)?;
     let status = reply.status();
     let body = reply.into_body();
-    let shown = format!("{status} {} to {}", String::from_utf8_lossy(&body), String::from_utf8_lossy(bytes));
+    let shown = format!(
+        "{status} {} to {}",
+        String::from_utf8_lossy(&body),
+        String::from_utf8_lossy(bytes)
+    );
     prop_assert!([200, 400, 404, 413].contains(&status), "{}", shown);
     if status != 200 {
         prop_assert!(!body.is_empty(), "{}", shown);
         return Ok(());
     }
-    let answer: Value = serde_json::from_slice(&body).map_err(|error| TestCaseError::fail(format!("{error}: {shown}")))?;
+    let answer: Value = serde_json::from_slice(&body)
+        .map_err(|error| TestCaseError::fail(format!("{error}: {shown}")))?;
     let uid = answer["response"]["uid"].as_str().unwrap_or_default();
     prop_assert!(!uid.is_empty() && answer["response"]["allowed"].is_boolean(), "{}", shown);
     // What is no JSON has no verdict but where the uid stands before the place that is wrong.
     let asked: Option<Value> = serde_json::from_slice(bytes).ok();
-    let expected = asked.as_ref().map_or(uid, |review| review["request"]["uid"].as_str().unwrap_or_default());
+    let expected =
+        asked.as_ref().map_or(uid, |review| review["request"]["uid"].as_str().unwrap_or_default());
     prop_assert!(uid == expected, "{}", shown);
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! A rule that `rules learn` makes of random updates lets them all through, and no smaller one does.
+//! A rule that `rules learn` makes of random updates lets them all through, and no smaller one
+//! does.
 
 use super::case::{Case, Cases};
 use super::explained::{Still, load};
@@ -31,11 +32,15 @@ impl Strategy for Histories {
 pub(super) fn a_learned_rule_is_the_smallest(run: Run) -> Result<(), Failed> {
     let (entries, smaller) = (AtomicUsize::new(0), AtomicUsize::new(0));
     run.each(&Histories, |cases| {
-        let bodies: Vec<Vec<u8>> =
-            cases.iter().map(|case| door::review(&case.old, &case.new, &case.user).to_string().into_bytes()).collect();
-        let learned =
-            Learned::from_documents(bodies.iter().map(Vec::as_slice)).map_err(|error| TestCaseError::fail(format!("{error:#}")))?;
-        let [learned] = learned.as_slice() else { return Err(TestCaseError::fail("expected one rule")) };
+        let bodies: Vec<Vec<u8>> = cases
+            .iter()
+            .map(|case| door::review(&case.old, &case.new, &case.user).to_string().into_bytes())
+            .collect();
+        let learned = Learned::from_documents(bodies.iter().map(Vec::as_slice))
+            .map_err(|error| TestCaseError::fail(format!("{error:#}")))?;
+        let [learned] = learned.as_slice() else {
+            return Err(TestCaseError::fail("expected one rule"));
+        };
         let text = learned.text();
         let allowed = |text: &str| -> Result<bool, TestCaseError> {
             let rules = load(text)?;
@@ -44,7 +49,10 @@ pub(super) fn a_learned_rule_is_the_smallest(run: Run) -> Result<(), Failed> {
         if !allowed(&text)? {
             return Err(TestCaseError::fail(format!("an update is refused under\n{text}")));
         }
-        entries.fetch_add(load(&text)?.rules().map(|rule| rule.entries().count()).sum(), Ordering::Relaxed);
+        entries.fetch_add(
+            load(&text)?.rules().map(|rule| rule.entries().count()).sum(),
+            Ordering::Relaxed,
+        );
         for less in learned.smaller() {
             smaller.fetch_add(1, Ordering::Relaxed);
             if allowed(&less)? {
@@ -55,6 +63,9 @@ pub(super) fn a_learned_rule_is_the_smallest(run: Run) -> Result<(), Failed> {
     })?;
     let [entries, smaller] = [entries, smaller].map(AtomicUsize::into_inner);
     println!("learned: {entries} entries, {smaller} smaller rules");
-    assert!(entries > run.cases && smaller > entries, "too little was learned: {entries} entries, {smaller} smaller rules");
+    assert!(
+        entries > run.cases && smaller > entries,
+        "too little was learned: {entries} entries, {smaller} smaller rules"
+    );
     Ok(())
 }

@@ -1,17 +1,24 @@
-//! Which rules the generator may hand to the engine: those that no sentence of the specification has refused at load.
+//! Which rules the generator may hand to the engine: those that no sentence of the specification
+//! has refused at load.
 
 use crate::oracle::rule::{Path, Reading, Rule, Step};
 
 /// Errs on the side of refusing, where two paths might meet.
 pub(super) fn loads(rule: &Rule) -> bool {
-    let paths = || rule.mutable.iter().map(|entry| &entry.path).chain(rule.equality.iter().map(|entry| &entry.path));
+    let paths = || {
+        rule.mutable
+            .iter()
+            .map(|entry| &entry.path)
+            .chain(rule.equality.iter().map(|entry| &entry.path))
+    };
     let keys = || {
         rule.equality.iter().filter_map(|entry| match &entry.reading {
             Reading::Key(key) => Some((&entry.path, key)),
             _ => None,
         })
     };
-    let mut sets = rule.equality.iter().filter(|entry| entry.reading == Reading::Set).map(|entry| &entry.path);
+    let mut sets =
+        rule.equality.iter().filter(|entry| entry.reading == Reading::Set).map(|entry| &entry.path);
 
     let keyed_steps_fit = paths().all(|path| {
         path.0.iter().enumerate().all(|(index, step)| match step {
@@ -24,20 +31,23 @@ pub(super) fn loads(rule: &Rule) -> bool {
         })
     });
     let key_fields_are_plain = keys().all(|(path, key)| {
-        let field = path.then(Step::AnyElement).then(Step::Name { name: key.clone(), quoted: false });
+        let field =
+            path.then(Step::AnyElement).then(Step::Name { name: key.clone(), quoted: false });
         rule.equality.iter().all(|entry| !meet(&entry.path.0, &field.0))
     });
     let sets_are_whole = sets.all(|set| {
         let length = set.0.len();
-        let enters = |path: &Path| path.0.len() > length && meet(&path.0[..length], &set.0) && is_element(&path.0[length]);
+        let enters = |path: &Path| {
+            path.0.len() > length && meet(&path.0[..length], &set.0) && is_element(&path.0[length])
+        };
         rule.mutable.iter().all(|entry| !enters(&entry.path) || entry.path.0.len() == length + 1)
             && rule.equality.iter().all(|entry| !enters(&entry.path))
             && keys().all(|(path, _)| !meet(&path.0, &set.0))
     });
-    let absent_members = rule
-        .equality
-        .iter()
-        .all(|entry| !matches!(entry.reading, Reading::AbsentAs(_)) || entry.path.0.last().is_some_and(Step::is_member));
+    let absent_members = rule.equality.iter().all(|entry| {
+        !matches!(entry.reading, Reading::AbsentAs(_))
+            || entry.path.0.last().is_some_and(Step::is_member)
+    });
     keyed_steps_fit && key_fields_are_plain && sets_are_whole && absent_members
 }
 
@@ -53,10 +63,13 @@ pub(super) fn meet(a: &[Step], b: &[Step]) -> bool {
 fn steps_meet(a: &Step, b: &Step) -> bool {
     match (a, b) {
         (Step::Name { name: a, .. }, Step::Name { name: b, .. }) => a == b,
-        (Step::Name { name, .. }, Step::Prefix(prefix)) | (Step::Prefix(prefix), Step::Name { name, .. }) => name.starts_with(prefix),
+        (Step::Name { name, .. }, Step::Prefix(prefix))
+        | (Step::Prefix(prefix), Step::Name { name, .. }) => name.starts_with(prefix),
         (Step::Prefix(a), Step::Prefix(b)) => a.starts_with(b) || b.starts_with(a),
         (Step::AnyMember, other) | (other, Step::AnyMember) => other.is_member(),
-        (Step::Keyed { key: a, value: v, .. }, Step::Keyed { key: b, value: w, .. }) => a == b && v == w,
+        (Step::Keyed { key: a, value: v, .. }, Step::Keyed { key: b, value: w, .. }) => {
+            a == b && v == w
+        }
         (Step::AnyElement, other) | (other, Step::AnyElement) => is_element(other),
         _ => false,
     }
@@ -71,7 +84,9 @@ fn covers(a: &[Step], b: &[Step]) -> bool {
             (Step::Prefix(prefix), Step::Name { name, .. }) => name.starts_with(prefix),
             (Step::Prefix(prefix), Step::Prefix(other)) => other.starts_with(prefix),
             (Step::Name { name: a, .. }, Step::Name { name: b, .. }) => a == b,
-            (Step::Keyed { key: a, value: v, .. }, Step::Keyed { key: b, value: w, .. }) => a == b && v == w,
+            (Step::Keyed { key: a, value: v, .. }, Step::Keyed { key: b, value: w, .. }) => {
+                a == b && v == w
+            }
             _ => false,
         })
 }

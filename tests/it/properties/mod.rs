@@ -1,7 +1,8 @@
 //! Properties: the engine against the oracle, and laws that hold for every rule.
 //!
-//! `FIELDWARD_PROPERTY_CASES` says how many cases (default [`CASES`]), `FIELDWARD_PROPERTY_SEED` which ones (default: those that the number
-//! gives, so that every run of so many cases is the same).
+//! `FIELDWARD_PROPERTY_CASES` says how many cases (default [`CASES`]), `FIELDWARD_PROPERTY_SEED`
+//! which ones (default: those that the number gives, so that every run of so many cases is the
+//! same).
 
 pub(crate) mod case;
 mod counts;
@@ -48,28 +49,54 @@ pub(crate) fn trials() -> Vec<Trial> {
         Trial::test("properties::bare_entries_are_symmetric_and_transitive", move || {
             laws::bare_entries_are_symmetric_and_transitive(run.part(10))
         }),
-        Trial::test("properties::a_patch_gives_the_new_object", move || laws::a_patch_gives_the_new_object(run.part(10))),
-        Trial::test("properties::of_a_repeated_key_the_last_counts", move || laws::of_a_repeated_key_the_last_counts(run.part(10))),
+        Trial::test("properties::a_patch_gives_the_new_object", move || {
+            laws::a_patch_gives_the_new_object(run.part(10))
+        }),
+        Trial::test("properties::of_a_repeated_key_the_last_counts", move || {
+            laws::of_a_repeated_key_the_last_counts(run.part(10))
+        }),
         Trial::test(
             "properties::of_a_repeated_key_of_the_envelope_the_last_counts",
             laws::of_a_repeated_key_of_the_envelope_the_last_counts,
         ),
-        Trial::test("properties::every_spelling_has_one_verdict", move || spelled::every_spelling_has_one_verdict(run.part(4))),
-        Trial::test("properties::several_rules_must_all_allow", move || laws::several_rules_must_all_allow(run.part(10))),
-        Trial::test("properties::explanations_are_true", move || explained::explanations_are_true(run.part(6))),
-        Trial::test("properties::differences_are_complete", move || differing::differences_are_complete(run.part(6))),
-        Trial::test("properties::a_learned_rule_is_the_smallest", move || learned::a_learned_rule_is_the_smallest(run.part(40))),
-        Trial::test("properties::the_pattern_of_paths_is_their_grammar", move || laws::the_pattern_of_paths_is_their_grammar(run)),
-        Trial::test("properties::every_body_is_answered", move || laws::every_body_is_answered(run.part(10))),
+        Trial::test("properties::every_spelling_has_one_verdict", move || {
+            spelled::every_spelling_has_one_verdict(run.part(4))
+        }),
+        Trial::test("properties::several_rules_must_all_allow", move || {
+            laws::several_rules_must_all_allow(run.part(10))
+        }),
+        Trial::test("properties::explanations_are_true", move || {
+            explained::explanations_are_true(run.part(6))
+        }),
+        Trial::test("properties::differences_are_complete", move || {
+            differing::differences_are_complete(run.part(6))
+        }),
+        Trial::test("properties::a_learned_rule_is_the_smallest", move || {
+            learned::a_learned_rule_is_the_smallest(run.part(40))
+        }),
+        Trial::test("properties::the_pattern_of_paths_is_their_grammar", move || {
+            laws::the_pattern_of_paths_is_their_grammar(run)
+        }),
+        Trial::test("properties::every_body_is_answered", move || {
+            laws::every_body_is_answered(run.part(10))
+        }),
     ];
     trials.extend(sentences::table().into_iter().map(|sentence| {
         Trial::test(format!("properties::sentence: {}", sentence.name), move || {
-            let case = Case { rule: sentence.rule, old: sentence.old, new: sentence.new, user: sentence.user };
+            let case = Case {
+                rule: sentence.rule,
+                old: sentence.old,
+                new: sentence.new,
+                user: sentence.user,
+            };
             let answer = door::ask(&case)?;
             if answer.fields == sentence.fields {
                 return Ok(());
             }
-            Err(Failed::from(format!("expected {:?}, found {:?}\n{case:?}", sentence.fields, answer.fields)))
+            Err(Failed::from(format!(
+                "expected {:?}, found {:?}\n{case:?}",
+                sentence.fields, answer.fields
+            )))
         })
     }));
     trials
@@ -84,7 +111,11 @@ struct Run {
 
 impl Run {
     fn from_environment() -> Self {
-        let number = |name: &str| env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}: expected a number")));
+        let number = |name: &str| {
+            env::var(name)
+                .ok()
+                .map(|text| text.parse().unwrap_or_else(|_| panic!("{name}: expected a number")))
+        };
         let cases = number("FIELDWARD_PROPERTY_CASES").unwrap_or(CASES as u64);
         let seed = number("FIELDWARD_PROPERTY_SEED").unwrap_or(cases);
         Self { cases: usize::try_from(cases).unwrap(), seed }
@@ -96,7 +127,11 @@ impl Run {
     }
 
     /// Puts every case to a test, on all processors; the cases do not depend on how many there are.
-    fn each<S: Strategy + Sync>(self, cases: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError> + Sync) -> Result<(), Failed>
+    fn each<S: Strategy + Sync>(
+        self,
+        cases: &S,
+        test: impl Fn(S::Value) -> Result<(), TestCaseError> + Sync,
+    ) -> Result<(), Failed>
     where
         S::Value: std::fmt::Debug,
     {
@@ -124,13 +159,22 @@ impl Run {
         failure.into_inner().unwrap().map_or(Ok(()), |error| Err(Failed::from(error)))
     }
 
-    fn chunk<S: Strategy>(self, first: usize, cases: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) -> Result<(), String>
+    fn chunk<S: Strategy>(
+        self,
+        first: usize,
+        cases: &S,
+        test: impl Fn(S::Value) -> Result<(), TestCaseError>,
+    ) -> Result<(), String>
     where
         S::Value: std::fmt::Debug,
     {
         let count = CHUNK.min(self.cases - first);
-        let config =
-            Config { cases: u32::try_from(count).unwrap(), failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
+        let config = Config {
+            cases: u32::try_from(count).unwrap(),
+            failure_persistence: None,
+            max_shrink_iters: 20_000,
+            ..Config::default()
+        };
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&self.seed.to_le_bytes());
         seed[8..16].copy_from_slice(&(first as u64).to_le_bytes());
@@ -156,19 +200,31 @@ fn engine_and_oracle_agree(run: Run) -> Result<(), Failed> {
     })?;
     let (table, short) = counts.into_inner().unwrap().report();
     println!("{table}");
-    if short.is_empty() || run.cases < ENOUGH { Ok(()) } else { Err(Failed::from(short.join("\n"))) }
+    if short.is_empty() || run.cases < ENOUGH {
+        Ok(())
+    } else {
+        Err(Failed::from(short.join("\n")))
+    }
 }
 
 /// Whether the engine answers a case as the oracle does, which found these violations.
 pub(crate) fn agree(case: &Case, violations: &[Location]) -> Result<(), TestCaseError> {
-    let fields = |violations: &[Location]| violations.iter().map(|at| notation::field(at)).collect::<Vec<_>>();
+    let fields = |violations: &[Location]| {
+        violations.iter().map(|at| notation::field(at)).collect::<Vec<_>>()
+    };
     let nobody_is_exempt = Rule { exempt: Who::default(), ..case.rule.clone() };
     let recorded = fields(&oracle::violations(&nobody_is_exempt, &case.old, &case.new, &case.user));
     let expected = fields(violations);
     let answer = door::ask(case).map_err(TestCaseError::fail)?;
-    if answer.allowed == expected.is_empty() && answer.fields == expected && answer.recorded == recorded {
+    if answer.allowed == expected.is_empty()
+        && answer.fields == expected
+        && answer.recorded == recorded
+    {
         return Ok(());
     }
-    let message = format!("oracle: {expected:?}, recorded {recorded:?}\nengine: {:?}, recorded {:?}", answer.fields, answer.recorded);
+    let message = format!(
+        "oracle: {expected:?}, recorded {recorded:?}\nengine: {:?}, recorded {:?}",
+        answer.fields, answer.recorded
+    );
     Err(TestCaseError::fail(message))
 }

@@ -1,15 +1,25 @@
-//! A case while it is being made: a rule and an object on both sides, at first the same, into which changes are placed.
+//! A case while it is being made: a rule and an object on both sides, at first the same, into which
+//! changes are placed.
 
 use super::dice::Dice;
 use super::world::{self, ELEMENTS};
 use crate::oracle::notation::is_bare;
-use crate::oracle::rule::{Entry, Equality, Naming, Path, Reading, Rule, Step, User, VERBS, Verb, Who};
+use crate::oracle::rule::{
+    Entry, Equality, Naming, Path, Reading, Rule, Step, User, VERBS, Verb, Who,
+};
 use serde_json::{Map, Value, json};
 
 /// Requesters, besides those that the API server's own components use.
-pub(super) const USERS: [&str; 4] =
-    ["alice", "bob", "system:serviceaccount:ns:robot", "system:serviceaccount:volcano-system:volcano-controllers"];
-pub(super) const COLLECTORS: [&str; 2] = ["system:serviceaccount:kube-system:generic-garbage-collector", "system:kube-controller-manager"];
+pub(super) const USERS: [&str; 4] = [
+    "alice",
+    "bob",
+    "system:serviceaccount:ns:robot",
+    "system:serviceaccount:volcano-system:volcano-controllers",
+];
+pub(super) const COLLECTORS: [&str; 2] = [
+    "system:serviceaccount:kube-system:generic-garbage-collector",
+    "system:kube-controller-manager",
+];
 pub(super) const GROUPS: [&str; 3] = ["staff", "ops", "system:masters"];
 /// Conditions, whatever the object looks like: some hold, some do not, some cannot be decided.
 pub(super) const CONDITIONS: [&str; 22] = [
@@ -85,8 +95,13 @@ impl<'d, 'r> Scene<'d, 'r> {
             metadata.insert("labels".into(), labels(dice));
         }
         if dice.percent(30) {
-            metadata
-                .insert("annotations".into(), (0..dice.below(3)).map(|_| (world::name(dice), json!("x"))).collect::<Map<_, _>>().into());
+            metadata.insert(
+                "annotations".into(),
+                (0..dice.below(3))
+                    .map(|_| (world::name(dice), json!("x")))
+                    .collect::<Map<_, _>>()
+                    .into(),
+            );
         }
         if dice.percent(30) {
             metadata.insert("finalizers".into(), finalizers(dice));
@@ -100,7 +115,10 @@ impl<'d, 'r> Scene<'d, 'r> {
             owned(dice, &mut new);
         }
         if dice.percent(8) {
-            old.insert("deletionTimestamp".into(), if dice.percent(80) { json!("2026-01-01T00:00:00Z") } else { Value::Null });
+            old.insert(
+                "deletionTimestamp".into(),
+                if dice.percent(80) { json!("2026-01-01T00:00:00Z") } else { Value::Null },
+            );
         }
         let mut sides = [old, new].map(|metadata| {
             let mut object = object.clone();
@@ -112,13 +130,19 @@ impl<'d, 'r> Scene<'d, 'r> {
         Self { dice, rule: Rule::default(), old, new, user, places: 0 }
     }
 
-    /// A place for a change. Its first member is its own, what is further down is shared with siblings.
+    /// A place for a change. Its first member is its own, what is further down is shared with
+    /// siblings.
     pub(super) fn place(&mut self, last: Last) -> Place {
         let depth = self.dice.weighted(&[(40, 0), (40, 1), (20, 2)]);
         let mut place = Place { path: Path(vec![step("spec")]), levels: Vec::new() };
-        let first = if depth == 0 { last } else { self.dice.weighted(&[(80, Last::Named), (20, Last::Any)]) };
+        let first = if depth == 0 {
+            last
+        } else {
+            self.dice.weighted(&[(80, Last::Named), (20, Last::Any)])
+        };
         self.places += 1;
-        let own = if self.places == 1 { world::name(self.dice) } else { format!("p{}", self.places) };
+        let own =
+            if self.places == 1 { world::name(self.dice) } else { format!("p{}", self.places) };
         self.member(&mut place, first, Some(own));
         for level in 1..=depth {
             match self.dice.below(4) {
@@ -133,7 +157,13 @@ impl<'d, 'r> Scene<'d, 'r> {
 
     fn member(&mut self, place: &mut Place, last: Last, name: Option<String>) {
         let own = name.is_some();
-        let name = name.unwrap_or_else(|| if last == Last::Quoted { world::strange_name(self.dice) } else { world::name(self.dice) });
+        let name = name.unwrap_or_else(|| {
+            if last == Last::Quoted {
+                world::strange_name(self.dice)
+            } else {
+                world::name(self.dice)
+            }
+        });
         let mut siblings = if own { Map::new() } else { world::object(self.dice, 1) };
         siblings.remove(&name);
         place.path = place.path.then(member_step(self.dice, &name, last));
@@ -150,9 +180,17 @@ impl<'d, 'r> Scene<'d, 'r> {
     fn keyed_element(&mut self, place: &mut Place) {
         let mut names = ELEMENTS;
         self.dice.shuffle(&mut names);
-        let before: Vec<Value> = names[1..=self.dice.below(3)].iter().map(|name| world::named(self.dice, "id", name, 1)).collect();
-        let after = names[3..3 + self.dice.below(3)].iter().map(|name| world::named(self.dice, "id", name, 1)).collect();
-        self.rule.equality.push(Equality { path: place.path.clone(), reading: Reading::Key("id".into()) });
+        let before: Vec<Value> = names[1..=self.dice.below(3)]
+            .iter()
+            .map(|name| world::named(self.dice, "id", name, 1))
+            .collect();
+        let after = names[3..3 + self.dice.below(3)]
+            .iter()
+            .map(|name| world::named(self.dice, "id", name, 1))
+            .collect();
+        self.rule
+            .equality
+            .push(Equality { path: place.path.clone(), reading: Reading::Key("id".into()) });
         place.path = place.path.then(element_step(self.dice, "id", names[0]));
         place.levels.push(Level::Element { key: Some(("id", names[0].to_owned())), before, after });
     }
@@ -160,7 +198,9 @@ impl<'d, 'r> Scene<'d, 'r> {
     /// Puts a value, or its absence, at a place, on both sides.
     pub(super) fn put(&mut self, place: &Place, old: Option<Value>, new: Option<Value>) {
         for (side, value) in [(&mut self.old, old), (&mut self.new, new)] {
-            let Level::Key { name, .. } = &place.levels[0] else { panic!("a place begins with a member of spec") };
+            let Level::Key { name, .. } = &place.levels[0] else {
+                panic!("a place begins with a member of spec")
+            };
             let spec = side["spec"].as_object_mut().unwrap();
             spec.remove(name);
             if let Some(value) = wrap(&place.levels[1..], value) {
@@ -244,14 +284,20 @@ pub(super) fn step(name: &str) -> Step {
 pub(super) fn member_step(dice: &mut Dice, name: &str, last: Last) -> Step {
     match last {
         Last::Any => {
-            let last = dice.weighted(&[(60, Last::Named), (15, Last::AnyMember), (15, Last::Prefix), (10, Last::Quoted)]);
+            let last = dice.weighted(&[
+                (60, Last::Named),
+                (15, Last::AnyMember),
+                (15, Last::Prefix),
+                (10, Last::Quoted),
+            ]);
             member_step(dice, name, last)
         }
         Last::Named => step(name),
         Last::Quoted => Step::Name { name: name.to_owned(), quoted: true },
         Last::AnyMember => Step::AnyMember,
         Last::Prefix => {
-            let ends: Vec<usize> = name.char_indices().map(|(index, _)| index).chain([name.len()]).collect();
+            let ends: Vec<usize> =
+                name.char_indices().map(|(index, _)| index).chain([name.len()]).collect();
             let prefix = &name[..*dice.pick(&ends)];
             Step::Prefix(prefix.trim_end_matches('*').to_owned())
         }
@@ -267,7 +313,11 @@ pub(super) fn element_step(dice: &mut Dice, key: &str, name: &str) -> Step {
 }
 
 pub(super) fn keyed_step(dice: &mut Dice, key: &str, name: &str) -> Step {
-    Step::Keyed { key: key.to_owned(), value: name.to_owned(), quoted: !is_bare(name) || dice.percent(50) }
+    Step::Keyed {
+        key: key.to_owned(),
+        value: name.to_owned(),
+        quoted: !is_bare(name) || dice.percent(50),
+    }
 }
 
 /// At least one of the verbs, in any order.
@@ -280,7 +330,8 @@ pub(super) fn some_verbs(dice: &mut Dice, verbs: &[Verb]) -> Vec<Verb> {
 
 pub(super) fn user(dice: &mut Dice) -> User {
     let name = if dice.percent(7) { *dice.pick(&COLLECTORS) } else { *dice.pick(&USERS) };
-    let groups = GROUPS.iter().filter(|_| dice.percent(30)).map(|group| (*group).to_owned()).collect();
+    let groups =
+        GROUPS.iter().filter(|_| dice.percent(30)).map(|group| (*group).to_owned()).collect();
     User { name: name.to_owned(), groups }
 }
 
@@ -295,7 +346,10 @@ pub(super) fn who(dice: &mut Dice) -> Who {
             who.groups.push((*dice.pick(&GROUPS)).to_owned());
         }
         if dice.percent(40) {
-            who.accounts.push((*dice.pick(&["ns/robot", "volcano-system/volcano-controllers", "other/robot"])).to_owned());
+            who.accounts.push(
+                (*dice.pick(&["ns/robot", "volcano-system/volcano-controllers", "other/robot"]))
+                    .to_owned(),
+            );
         }
     }
     who
@@ -307,7 +361,9 @@ pub(super) fn labels(dice: &mut Dice) -> Value {
 }
 
 pub(super) fn finalizers(dice: &mut Dice) -> Value {
-    (0..dice.below(4)).map(|_| json!(dice.pick(&["foregroundDeletion", "orphan", "x/y", "a"]))).collect()
+    (0..dice.below(4))
+        .map(|_| json!(dice.pick(&["foregroundDeletion", "orphan", "x/y", "a"])))
+        .collect()
 }
 
 /// Some of what the API server owns.

@@ -39,7 +39,12 @@ pub(super) fn stage(scene: &mut Scene) {
 
 /// Edits an object, mostly at, above or below a location that the rule speaks of.
 pub(super) fn edit_near(dice: &mut Dice, rule: &Rule, object: &mut Value, edits: usize) {
-    let paths: Vec<&Path> = rule.mutable.iter().map(|entry| &entry.path).chain(rule.equality.iter().map(|entry| &entry.path)).collect();
+    let paths: Vec<&Path> = rule
+        .mutable
+        .iter()
+        .map(|entry| &entry.path)
+        .chain(rule.equality.iter().map(|entry| &entry.path))
+        .collect();
     for _ in 0..edits {
         let mut target = if paths.is_empty() || dice.percent(15) {
             Vec::new()
@@ -76,7 +81,11 @@ fn walk(dice: &mut Dice, rule: &Rule, object: &Value) -> (Path, Value) {
         match value {
             Value::Object(members) => {
                 let names: Vec<&String> = members.keys().collect();
-                let name = if names.is_empty() || dice.percent(10) { world::name(dice) } else { (*dice.pick(&names)).clone() };
+                let name = if names.is_empty() || dice.percent(10) {
+                    world::name(dice)
+                } else {
+                    (*dice.pick(&names)).clone()
+                };
                 path = path.then(member_step(dice, &name, Last::Any));
                 value = members.get(&name).unwrap_or(&Value::Null);
             }
@@ -84,7 +93,9 @@ fn walk(dice: &mut Dice, rule: &Rule, object: &Value) -> (Path, Value) {
                 let element = dice.pick(elements);
                 let keyed = rule.equality.iter().find(|entry| entry.path == path);
                 let step = match (keyed.map(|entry| &entry.reading), element["name"].as_str()) {
-                    (Some(Reading::Key(key)), Some(name)) if key == "name" && dice.percent(60) => keyed_step(dice, "name", name),
+                    (Some(Reading::Key(key)), Some(name)) if key == "name" && dice.percent(60) => {
+                        keyed_step(dice, "name", name)
+                    }
                     _ => Step::AnyElement,
                 };
                 path = path.then(step);
@@ -99,12 +110,22 @@ fn walk(dice: &mut Dice, rule: &Rule, object: &Value) -> (Path, Value) {
 
 /// A reading that may mean something for a value.
 fn reading(dice: &mut Dice, value: &Value) -> Reading {
-    let absent = dice.pick(&[json!(null), json!({}), json!([]), json!(""), json!(0), json!(false)]).clone();
+    let absent =
+        dice.pick(&[json!(null), json!({}), json!([]), json!(""), json!(0), json!(false)]).clone();
     match value {
-        Value::Array(list) if list.iter().all(Value::is_object) && dice.percent(60) => Reading::Key("name".into()),
+        Value::Array(list) if list.iter().all(Value::is_object) && dice.percent(60) => {
+            Reading::Key("name".into())
+        }
         Value::Array(_) if dice.percent(70) => Reading::Set,
         Value::Object(_) if dice.percent(70) => Reading::AbsentAs(json!({})),
-        _ => dice.pick(&[Reading::Quantity, Reading::Quantity, Reading::Duration, Reading::AbsentAs(absent)]).clone(),
+        _ => dice
+            .pick(&[
+                Reading::Quantity,
+                Reading::Quantity,
+                Reading::Duration,
+                Reading::AbsentAs(absent),
+            ])
+            .clone(),
     }
 }
 
@@ -113,19 +134,31 @@ fn follow(dice: &mut Dice, object: &Value, path: &Path) -> Vec<Token> {
     let mut target = Vec::new();
     let mut value = Some(object);
     for step in &path.0 {
-        let names: Vec<&String> = value.and_then(Value::as_object).into_iter().flat_map(Map::keys).collect();
+        let names: Vec<&String> =
+            value.and_then(Value::as_object).into_iter().flat_map(Map::keys).collect();
         let length = value.and_then(Value::as_array).map_or(0, Vec::len);
         let token = match step {
             Step::Name { name, .. } => Token::Key(name.clone()),
-            Step::AnyMember if !names.is_empty() && dice.percent(80) => Token::Key((*dice.pick(&names)).clone()),
+            Step::AnyMember if !names.is_empty() && dice.percent(80) => {
+                Token::Key((*dice.pick(&names)).clone())
+            }
             Step::AnyMember => Token::Key(world::name(dice)),
             Step::Prefix(prefix) => {
-                let fitting: Vec<&&String> = names.iter().filter(|name| name.starts_with(prefix)).collect();
-                Token::Key(if fitting.is_empty() || dice.percent(20) { format!("{prefix}a") } else { (**dice.pick(&fitting)).clone() })
+                let fitting: Vec<&&String> =
+                    names.iter().filter(|name| name.starts_with(prefix)).collect();
+                Token::Key(if fitting.is_empty() || dice.percent(20) {
+                    format!("{prefix}a")
+                } else {
+                    (**dice.pick(&fitting)).clone()
+                })
             }
-            Step::AnyElement => Token::Index(if dice.percent(25) { length } else { dice.below(length.max(1)) }),
+            Step::AnyElement => {
+                Token::Index(if dice.percent(25) { length } else { dice.below(length.max(1)) })
+            }
             Step::Keyed { key, value: name, .. } => {
-                let position = value.and_then(Value::as_array).and_then(|list| list.iter().position(|element| element[key] == *name));
+                let position = value
+                    .and_then(Value::as_array)
+                    .and_then(|list| list.iter().position(|element| element[key] == *name));
                 Token::Index(position.unwrap_or(length))
             }
         };
@@ -139,7 +172,11 @@ fn below(dice: &mut Dice, value: Option<&Value>) -> Option<Token> {
     match value? {
         Value::Object(members) => {
             let names: Vec<&String> = members.keys().collect();
-            Some(Token::Key(if names.is_empty() || dice.percent(30) { world::name(dice) } else { (*dice.pick(&names)).clone() }))
+            Some(Token::Key(if names.is_empty() || dice.percent(30) {
+                world::name(dice)
+            } else {
+                (*dice.pick(&names)).clone()
+            }))
         }
         Value::Array(list) => Some(Token::Index(dice.below(list.len() + 1))),
         _ => None,
@@ -224,8 +261,12 @@ fn edit_members(dice: &mut Dice, members: &mut Map<String, Value>) {
 
 /// Another spelling of the same value.
 fn respelling(dice: &mut Dice, value: &Value) -> Option<Value> {
-    let lines: Vec<&[&str]> = QUANTITIES.iter().chain(&DURATIONS).chain(&NUMBERS).copied().collect();
-    let fitting: Vec<&[&str]> = lines.into_iter().filter(|line| line.iter().any(|text| world::parse(text) == *value)).collect();
+    let lines: Vec<&[&str]> =
+        QUANTITIES.iter().chain(&DURATIONS).chain(&NUMBERS).copied().collect();
+    let fitting: Vec<&[&str]> = lines
+        .into_iter()
+        .filter(|line| line.iter().any(|text| world::parse(text) == *value))
+        .collect();
     if fitting.is_empty() {
         return None;
     }

@@ -1,4 +1,5 @@
-//! Small random objects: few names, used again and again so that paths hit, and every value that could be taken for another.
+//! Small random objects: few names, used again and again so that paths hit, and every value that
+//! could be taken for another.
 
 use super::dice::Dice;
 use crate::oracle::equality::exact;
@@ -6,7 +7,10 @@ use serde_json::{Map, Value, json};
 
 /// Names of members: plain ones, and those that look like something else.
 const PLAIN: [&str; 5] = ["a", "b", "x", "ab", "a-b"];
-const STRANGE: [&str; 18] = ["a/b", "~", "~1", "~0", "x.y", "[0]", "'", "0", "1", "-", "", "*", "x*", "a=b", "é", "a b", "/", "\""];
+const STRANGE: [&str; 18] = [
+    "a/b", "~", "~1", "~0", "x.y", "[0]", "'", "0", "1", "-", "", "*", "x*", "a=b", "é", "a b",
+    "/", "\"",
+];
 
 pub(super) fn name(dice: &mut Dice) -> String {
     let names: &[&str] = if dice.percent(70) { &PLAIN } else { &STRANGE };
@@ -68,7 +72,18 @@ pub(super) const NUMBERS: [&[&str]; 5] = [
 
 /// Quantities in JSON, those on one line equal; each of the last line only to itself.
 pub(super) const QUANTITIES: [&[&str]; 19] = [
-    &[r#""1""#, r#""1000m""#, r#""1.0""#, r#""1e0""#, r#""+1""#, r#""01""#, r#""1.""#, "1", "1.0", r#""1000000000n""#],
+    &[
+        r#""1""#,
+        r#""1000m""#,
+        r#""1.0""#,
+        r#""1e0""#,
+        r#""+1""#,
+        r#""01""#,
+        r#""1.""#,
+        "1",
+        "1.0",
+        r#""1000000000n""#,
+    ],
     &[r#""2Gi""#, r#""2048Mi""#, r#""2147483648""#, "2147483648", r#""2097152Ki""#],
     &[r#""0""#, r#""0m""#, r#""0Ki""#, r#""-0""#, "0", "-0.0", r#""0.000""#],
     &[r#""500m""#, r#""0.5""#, r#"".5""#, "0.5", r#""5e-1""#, r#""500000u""#],
@@ -88,8 +103,18 @@ pub(super) const QUANTITIES: [&[&str]; 19] = [
     &[r#""0.0000000001Ki""#, r#""103n""#],
     &[r#""1T""#, r#""1000G""#, r#""0.001P""#],
 ];
-pub(super) const NO_QUANTITIES: [&str; 10] =
-    [r#""""#, r#""abc""#, r#""1Zi""#, r#""1K""#, r#""1e""#, r#""1 m""#, r#""1.1.1""#, r#""--1""#, r#""1mm""#, "true"];
+pub(super) const NO_QUANTITIES: [&str; 10] = [
+    r#""""#,
+    r#""abc""#,
+    r#""1Zi""#,
+    r#""1K""#,
+    r#""1e""#,
+    r#""1 m""#,
+    r#""1.1.1""#,
+    r#""--1""#,
+    r#""1mm""#,
+    "true",
+];
 
 /// Durations in JSON, those on one line equal.
 pub(super) const DURATIONS: [&[&str]; 9] = [
@@ -103,8 +128,18 @@ pub(super) const DURATIONS: [&[&str]; 9] = [
     &[r#""9223372036854775807ns""#, r#""2562047h47m16.854775807s""#],
     &[r#""-9223372036854775808ns""#, r#""-2562047h47m16.854775808s""#],
 ];
-pub(super) const NO_DURATIONS: [&str; 10] =
-    [r#""9223372036854775808ns""#, r#""-2562048h""#, r#""""#, r#""1d""#, r#""60""#, "60", r#""1 s""#, r#""s""#, r#""1m-1s""#, r#"".s""#];
+pub(super) const NO_DURATIONS: [&str; 10] = [
+    r#""9223372036854775808ns""#,
+    r#""-2562048h""#,
+    r#""""#,
+    r#""1d""#,
+    r#""60""#,
+    "60",
+    r#""1 s""#,
+    r#""s""#,
+    r#""1m-1s""#,
+    r#"".s""#,
+];
 
 pub(super) fn parse(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))

@@ -29,13 +29,43 @@ async fn table() {
     for (method, path, content_type, status, sentence) in [
         (Method::POST, "/validate", Some("application/json"), 400, ""),
         (Method::POST, "/validate?timeout=10s", Some("application/json; charset=utf-8"), 400, ""),
-        (Method::POST, "/validate", Some("text/plain"), 415, "expected Content-Type application/json\n"),
+        (
+            Method::POST,
+            "/validate",
+            Some("text/plain"),
+            415,
+            "expected Content-Type application/json\n",
+        ),
         (Method::POST, "/validate", None, 415, "expected Content-Type application/json\n"),
         (Method::GET, "/validate", None, 405, "expected POST with an AdmissionReview\n"),
-        (Method::PUT, "/validate/x", Some("application/json"), 405, "expected POST with an AdmissionReview\n"),
-        (Method::POST, "/validate/none", Some("application/json"), 404, "there is no rule of that name; "),
-        (Method::POST, "/validate/%ff", Some("application/json"), 404, "there is no rule of that name; "),
-        (Method::POST, "/validate/a/b", Some("application/json"), 404, "nothing is served at this path; "),
+        (
+            Method::PUT,
+            "/validate/x",
+            Some("application/json"),
+            405,
+            "expected POST with an AdmissionReview\n",
+        ),
+        (
+            Method::POST,
+            "/validate/none",
+            Some("application/json"),
+            404,
+            "there is no rule of that name; ",
+        ),
+        (
+            Method::POST,
+            "/validate/%ff",
+            Some("application/json"),
+            404,
+            "there is no rule of that name; ",
+        ),
+        (
+            Method::POST,
+            "/validate/a/b",
+            Some("application/json"),
+            404,
+            "nothing is served at this path; ",
+        ),
         (Method::POST, "/", Some("application/json"), 404, "nothing is served at this path; "),
     ] {
         let case = format!("{method} {path} {content_type:?}");
@@ -52,7 +82,8 @@ async fn table() {
     }
 }
 
-/// Both ways of framing, over both versions; far more than socket buffers hold, so that an answer without reading would be lost.
+/// Both ways of framing, over both versions; far more than socket buffers hold, so that an answer
+/// without reading would be lost.
 async fn oversized() {
     const SIZE: usize = 20 * 1024 * 1024;
     let server = Server::start(&[]);
@@ -70,8 +101,16 @@ async fn whole_cap() {
     let server = Server::start(&["--max-body", "1MiB"]);
     let client = server.client();
     for (size, status) in [(1024 * 1024, 400), (1024 * 1024 + 1, 413)] {
-        assert_eq!(post(&client, &server.url("/validate"), vec![b' '; size]).await.0, status, "{size}");
-        assert_eq!(post(&client, &server.url("/validate"), chunked(size)).await.0, status, "{size} in chunks");
+        assert_eq!(
+            post(&client, &server.url("/validate"), vec![b' '; size]).await.0,
+            status,
+            "{size}"
+        );
+        assert_eq!(
+            post(&client, &server.url("/validate"), chunked(size)).await.0,
+            status,
+            "{size} in chunks"
+        );
     }
 }
 
@@ -93,7 +132,9 @@ async fn many_large() {
 async fn printed_command() {
     let server = Server::start(&[]);
     let command = server.to_try.clone().unwrap();
-    let output = tokio::task::spawn_blocking(move || std::process::Command::new("sh").arg("-c").arg(command).output());
+    let output = tokio::task::spawn_blocking(move || {
+        std::process::Command::new("sh").arg("-c").arg(command).output()
+    });
     let answer = String::from_utf8(output.await.unwrap().unwrap().stdout).unwrap();
     assert!(answer.contains(r#""allowed":false"#) && answer.contains("spec.queue"), "{answer}");
 }
@@ -105,10 +146,17 @@ async fn denial_log() {
     post(&server.client(), &server.url("/validate"), review).await;
     crate::support::until("the line", async || server.log().contains("update denied")).await;
     let log = server.log();
-    let line: serde_json::Value = serde_json::from_str(log.lines().find(|line| line.contains("update denied")).unwrap()).unwrap();
-    for (field, value) in
-        [("rule", "volcano-job"), ("namespace", "default"), ("name", "demo"), ("user", "you"), ("fields", "spec.queue"), ("uid", "try")]
-    {
+    let line: serde_json::Value =
+        serde_json::from_str(log.lines().find(|line| line.contains("update denied")).unwrap())
+            .unwrap();
+    for (field, value) in [
+        ("rule", "volcano-job"),
+        ("namespace", "default"),
+        ("name", "demo"),
+        ("user", "you"),
+        ("fields", "spec.queue"),
+        ("uid", "try"),
+    ] {
         assert_eq!(line[field], value, "{line}");
     }
     let mut others = log.lines().filter(|line| !line.contains("try it: "));
@@ -126,7 +174,10 @@ impl hyper::body::Body for Chunks {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let length = self.0.min(64 * 1024);
         self.0 -= length;
         Poll::Ready((length > 0).then(|| Ok(Frame::data(Bytes::from(vec![b' '; length])))))

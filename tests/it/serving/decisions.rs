@@ -31,7 +31,8 @@ async fn decided(server: &Server, count: usize) -> Vec<Value> {
 }
 
 async fn each_decision_is_logged() {
-    let actions = ["warn", "audit", "exempt"].map(|name| format!("tests/cases/actions/{name}/rules.yaml"));
+    let actions =
+        ["warn", "audit", "exempt"].map(|name| format!("tests/cases/actions/{name}/rules.yaml"));
     let rules = actions.join(",");
     let server = Server::start(&["--no-builtin-rules", "--rules", &rules, "--log-format", "json"]);
     let client = server.client();
@@ -39,24 +40,44 @@ async fn each_decision_is_logged() {
         ("warn", "actions/warn/warns-only", "warn", "violation reported as a warning", "spec.a"),
         ("warn", "actions/warn/unjudgeable-warns-only", "warn", "review not judged", ""),
         ("audit", "actions/audit/records-only", "audit", "violation recorded", "spec.a"),
-        ("exempt", "actions/exempt/exempt-group", "exempt", "violation permitted by an exemption", "spec.a"),
+        (
+            "exempt",
+            "actions/exempt/exempt-group",
+            "exempt",
+            "violation permitted by an exemption",
+            "spec.a",
+        ),
         ("exempt", "actions/exempt/forbidden-is-403", "deny", "update denied", "spec.a"),
     ];
     for (rule, name, ..) in table {
-        assert_eq!(post(&client, &server.url(&format!("/validate/{rule}")), case(name).review.to_string()).await.0, 200);
+        assert_eq!(
+            post(&client, &server.url(&format!("/validate/{rule}")), case(name).review.to_string())
+                .await
+                .0,
+            200
+        );
     }
-    for (line, (rule, name, decision, message, fields)) in decided(&server, table.len()).await.into_iter().zip(table) {
+    for (line, (rule, name, decision, message, fields)) in
+        decided(&server, table.len()).await.into_iter().zip(table)
+    {
         let request = &case(name).review["request"];
         let expected = json!({
-            "message": message, "decision": decision, "rule": rule, "fields": fields, "kind": "Widget",
-            "namespace": request["namespace"], "name": request["name"], "user": request["userInfo"]["username"], "uid": request["uid"],
+            "message": message, "decision": decision, "rule": rule, "fields": fields,
+            "kind": "Widget",
+            "namespace": request["namespace"], "name": request["name"],
+            "user": request["userInfo"]["username"], "uid": request["uid"],
         });
         for (field, value) in expected.as_object().unwrap() {
             assert_eq!(line[field], *value, "{name}: {field} of {line}");
         }
     }
     // Rules decide one by one: what one permits another may deny.
-    post(&client, &server.url("/validate"), case("actions/exempt/forbidden-is-403").review.to_string()).await;
+    post(
+        &client,
+        &server.url("/validate"),
+        case("actions/exempt/forbidden-is-403").review.to_string(),
+    )
+    .await;
     let all = decided(&server, table.len() + 3).await;
     let last: Vec<&Value> = all.iter().skip(table.len()).map(|line| &line["decision"]).collect();
     assert_eq!(last, ["deny", "warn", "audit"]);
@@ -64,7 +85,8 @@ async fn each_decision_is_logged() {
 
 async fn exemptions() {
     let denied = case("volcano-job/vj-mixed");
-    let (namespace, user) = (&denied.review["request"]["namespace"], &denied.review["request"]["userInfo"]["username"]);
+    let (namespace, user) =
+        (&denied.review["request"]["namespace"], &denied.review["request"]["userInfo"]["username"]);
     let (namespace, user) = (namespace.as_str().unwrap(), user.as_str().unwrap());
     for (option, name) in [
         ("--exempt-namespace", namespace),
@@ -77,16 +99,32 @@ async fn exemptions() {
         let mut review = denied.review.clone();
         match option {
             "--exempt-group" => review["request"]["userInfo"]["groups"] = json!(["breakglass"]),
-            "--exempt-service-account" => review["request"]["userInfo"]["username"] = json!("system:serviceaccount:ops:fixer"),
+            "--exempt-service-account" => {
+                review["request"]["userInfo"]["username"] =
+                    json!("system:serviceaccount:ops:fixer");
+            }
             _ => {}
         }
         let (status, answer) = post(&client, &server.url("/validate"), review.to_string()).await;
         let answer: Value = serde_json::from_str(&answer).unwrap();
-        assert_eq!((status, &answer["response"]["allowed"]), (200, &json!(true)), "{option}: {answer}");
+        assert_eq!(
+            (status, &answer["response"]["allowed"]),
+            (200, &json!(true)),
+            "{option}: {answer}"
+        );
         assert_eq!(answer["response"]["auditAnnotations"]["decision"], "exempt");
-        assert!(answer["response"]["auditAnnotations"]["fields"].as_str().unwrap().contains("spec.queue"), "{answer}");
+        assert!(
+            answer["response"]["auditAnnotations"]["fields"]
+                .as_str()
+                .unwrap()
+                .contains("spec.queue"),
+            "{answer}"
+        );
         let line = decided(&server, 1).await.remove(0);
-        assert_eq!((&line["decision"], &line["message"]), (&json!("exempt"), &json!("violation permitted by an exemption")));
+        assert_eq!(
+            (&line["decision"], &line["message"]),
+            (&json!("exempt"), &json!("violation permitted by an exemption"))
+        );
         let counted = "\nfieldward_reviews_total{decision=\"exempt\",rule=\"volcano-job\"} 1\n";
         assert!(server.ops("/metrics").await.unwrap().1.contains(counted));
 
@@ -94,6 +132,10 @@ async fn exemptions() {
         review["request"]["namespace"] = json!("elsewhere");
         review["request"]["userInfo"] = json!({"username": "somebody", "groups": ["others"]});
         let (_, answer) = post(&client, &server.url("/validate"), review.to_string()).await;
-        assert_eq!(serde_json::from_str::<Value>(&answer).unwrap()["response"]["allowed"], false, "{option}: {answer}");
+        assert_eq!(
+            serde_json::from_str::<Value>(&answer).unwrap()["response"]["allowed"],
+            false,
+            "{option}: {answer}"
+        );
     }
 }

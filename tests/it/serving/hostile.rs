@@ -1,4 +1,5 @@
-//! Clients that stall, babble or vanish, and a process without file descriptors: the others are served.
+//! Clients that stall, babble or vanish, and a process without file descriptors: the others are
+//! served.
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +64,8 @@ async fn idle_survives() {
     let mut unused = Raw::connect(server.address, &ca).await;
     let mut large = Raw::connect(server.address, &ca).await;
     used.exchange().await;
-    // Its body is not asked for, and is read by the server on the way: that is not the start of another head.
+    // Its body is not asked for, and is read by the server on the way: that is not the start of
+    // another head.
     large.send(&(head(100_000).replace("/validate", "/none") + &" ".repeat(100_000))).await;
     assert!(large.response().await.starts_with("HTTP/1.1 404 "));
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -94,15 +96,24 @@ async fn slow_body() {
         let response = raw.rest().await;
         assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
         assert!(response.contains("connection: close\r\n"), "{response}");
-        assert!(response.ends_with("the body did not come in time; send it faster or raise --body-timeout\n"), "{response}");
+        assert!(
+            response.ends_with(
+                "the body did not come in time; send it faster or raise --body-timeout\n"
+            ),
+            "{response}"
+        );
     }
 }
 
 async fn garbage() {
     let server = Server::start(&[]);
-    for noise in
-        [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0; 1000], &[0xff; 1000], b"\x16\x03\x01\xff\xff", b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"]
-    {
+    for noise in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        &[0; 1000],
+        &[0xff; 1000],
+        b"\x16\x03\x01\xff\xff",
+        b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00",
+    ] {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(noise).await.unwrap();
         server.assert_serving().await;
@@ -131,10 +142,12 @@ async fn out_of_files() {
     assert!(cpu_ticks(server.id()) - before < 25, "it spins");
     drop(stalled);
     server.assert_serving().await;
-    // The connections in the backlog can use up the descriptors once more before the last of them has ended.
+    // The connections in the backlog can use up the descriptors once more before the last of them
+    // has ended.
     until("a recovery from each complaint", async || {
         let log = server.log();
-        log.matches("cannot accept connections").count() == log.matches("accepting connections again").count()
+        log.matches("cannot accept connections").count()
+            == log.matches("accepting connections again").count()
     })
     .await;
 }

@@ -29,7 +29,8 @@ async fn not_ready_at_once() {
     server.assert_serving().await;
 }
 
-/// A request that meets the end of its connection is lost, so connections in use must end before that, each after an answer.
+/// A request that meets the end of its connection is lost, so connections in use must end before
+/// that, each after an answer.
 async fn connect_anew() {
     let server = Server::start(&["--shutdown-delay", "60s"]);
     let mut kept = connect(&server).await;
@@ -39,12 +40,18 @@ async fn connect_anew() {
     until("not ready", async || server.ops("/readyz").await.unwrap().0 == 503).await;
     for mut connection in [kept, connect(&server).await] {
         let response = connection.exchange().await;
-        assert!(response.starts_with("HTTP/1.1 400 ") && response.contains("connection: close\r\n"), "{response}");
+        assert!(
+            response.starts_with("HTTP/1.1 400 ") && response.contains("connection: close\r\n"),
+            "{response}"
+        );
         assert_eq!(connection.rest().await, "", "the server closes it");
     }
     // HTTP/2 has no such header: there GOAWAY says at the end which requests were not heard.
     let response = server.client().post(server.url("/validate")).send().await.unwrap();
-    assert_eq!((response.version(), response.headers().get("connection")), (reqwest::Version::HTTP_2, None));
+    assert_eq!(
+        (response.version(), response.headers().get("connection")),
+        (reqwest::Version::HTTP_2, None)
+    );
 }
 
 async fn finishes() {
@@ -56,10 +63,17 @@ async fn finishes() {
     server.signal("TERM");
     until("the end of listening", async || TcpStream::connect(server.address).await.is_err()).await;
     assert_eq!(idle.rest().await, "", "an idle connection is closed");
-    assert_eq!(server.ops("/readyz").await.unwrap().0, 503, "the operations port answers to the end");
+    assert_eq!(
+        server.ops("/readyz").await.unwrap().0,
+        503,
+        "the operations port answers to the end"
+    );
     in_flight.send("}").await;
     let response = in_flight.rest().await;
-    assert!(response.starts_with("HTTP/1.1 400 ") && response.contains("connection: close\r\n"), "{response}");
+    assert!(
+        response.starts_with("HTTP/1.1 400 ") && response.contains("connection: close\r\n"),
+        "{response}"
+    );
     assert_eq!(server.ended().await.code(), Some(0));
     assert!(!server.ca.as_ref().unwrap().exists(), "it takes its CA file away");
 }
@@ -69,7 +83,8 @@ async fn goaway() {
     let client = server.client();
     assert_eq!(post(&client, &server.url("/validate"), "{}").await.0, 400);
     server.signal("TERM");
-    // The client keeps its HTTP/2 connection: only a GOAWAY makes it close it, and lets the server end before it must cut.
+    // The client keeps its HTTP/2 connection: only a GOAWAY makes it close it, and lets the server
+    // end before it must cut.
     assert_eq!(server.ended().await.code(), Some(0));
     assert!(!server.log().contains("were cut"), "{}", server.log());
 }

@@ -21,7 +21,11 @@ async fn probes() {
         ("/livez", 200, "ok"),
         ("/livez?verbose", 200, "[+]ping ok\nlivez check passed\n"),
         ("/readyz", 200, "ok"),
-        ("/validate", 404, "nothing is served at this path; there are /livez, /readyz and /metrics\n"),
+        (
+            "/validate",
+            404,
+            "nothing is served at this path; there are /livez, /readyz and /metrics\n",
+        ),
     ] {
         assert_eq!(server.ops(path).await, Some((status, text.to_owned())), "{path}");
     }
@@ -38,13 +42,23 @@ async fn expired() {
     let (authority, folder, key) = (Authority::new(), tempfile::tempdir().unwrap(), ecdsa());
     let now = std::time::SystemTime::now();
     let soon = now + std::time::Duration::from_secs(3);
-    let certificate = write(folder.path(), "tls.crt", &authority.server_valid(&key, now - std::time::Duration::from_secs(60), soon));
+    let certificate = write(
+        folder.path(),
+        "tls.crt",
+        &authority.server_valid(&key, now - std::time::Duration::from_secs(60), soon),
+    );
     let key = write(folder.path(), "tls.key", &key.serialize_pem());
     let server = Server::start(&["--tls-cert", &certificate, "--tls-key", &key]);
     assert_eq!(server.ops("/livez").await.unwrap().0, 200);
     until("not ready", async || server.ops("/readyz").await.unwrap().0 == 503).await;
     let text = server.ops("/readyz").await.unwrap().1;
-    assert!(text.ends_with("\n[-]certificate failed: the certificate has expired\n[+]shutdown ok\nreadyz check failed\n"), "{text}");
+    assert!(
+        text.ends_with(
+            "\n[-]certificate failed: the certificate has expired\n[+]shutdown \
+                            ok\nreadyz check failed\n"
+        ),
+        "{text}"
+    );
     assert_eq!(server.ops("/livez").await.unwrap().0, 200, "a restart would not help");
 }
 
@@ -72,7 +86,8 @@ async fn metrics() {
     assert!(!text.contains("a-name-of-the-clients"), "{text}");
     until("processor time has fractions", async || {
         let text = server.ops("/metrics").await.unwrap().1;
-        let line = text.lines().find(|line| line.starts_with("process_cpu_seconds_total ")).unwrap();
+        let line =
+            text.lines().find(|line| line.starts_with("process_cpu_seconds_total ")).unwrap();
         line.split(' ').nth(1).unwrap().parse::<f64>().unwrap().fract() > 0.0
     })
     .await;
@@ -97,13 +112,29 @@ async fn metrics() {
 async fn condition_errors() {
     let server = Server::start(&["--rules", "tests/cases/conditions/rules.yaml"]);
     let client = server.client();
-    for (name, count) in [("state-holds", 0), ("error-grants-nothing", 1), ("no-bool-grants-nothing", 2), ("value-shrinks", 2)] {
-        let case = crate::corpus::cases().into_iter().find(|case| case.name == format!("conditions/{name}")).unwrap();
+    for (name, count) in [
+        ("state-holds", 0),
+        ("error-grants-nothing", 1),
+        ("no-bool-grants-nothing", 2),
+        ("value-shrinks", 2),
+    ] {
+        let case = crate::corpus::cases()
+            .into_iter()
+            .find(|case| case.name == format!("conditions/{name}"))
+            .unwrap();
         post(&client, &server.url("/validate"), case.review.to_string()).await;
         let text = server.ops("/metrics").await.unwrap().1;
-        assert!(text.contains(&format!("\nfieldward_condition_errors_total{{rule=\"widget\"}} {count}\n")), "{name}\n{text}");
+        assert!(
+            text.contains(&format!(
+                "\nfieldward_condition_errors_total{{rule=\"widget\"}} {count}\n"
+            )),
+            "{name}\n{text}"
+        );
     }
-    until("the line", async || server.log().matches("a condition could not be decided").count() == 2).await;
+    until("the line", async || {
+        server.log().matches("a condition could not be decided").count() == 2
+    })
+    .await;
     let log = server.log();
     let line = log.lines().find(|line| line.contains("a condition could not be decided")).unwrap();
     assert!(line.contains("no such key") && line.contains("spec.mode"), "{line}");

@@ -1,4 +1,5 @@
-//! HTTP/1.1 and HTTP/2 over TLS 1.2 and 1.3, keys of all kinds, client certificates, a certificate that changes.
+//! HTTP/1.1 and HTTP/2 over TLS 1.2 and 1.3, keys of all kinds, client certificates, a certificate
+//! that changes.
 
 use libtest_mimic::Trial;
 use reqwest::{Identity, Version};
@@ -24,8 +25,15 @@ pub(super) fn trials() -> Vec<Trial> {
 
 async fn http_versions() {
     let server = Server::start(&[]);
-    for (builder, expected) in [(server.client_builder(), Version::HTTP_2), (server.client_builder().http1_only(), Version::HTTP_11)] {
-        let request = builder.build().unwrap().post(server.url("/validate")).header("content-type", "application/json");
+    for (builder, expected) in [
+        (server.client_builder(), Version::HTTP_2),
+        (server.client_builder().http1_only(), Version::HTTP_11),
+    ] {
+        let request = builder
+            .build()
+            .unwrap()
+            .post(server.url("/validate"))
+            .header("content-type", "application/json");
         let response = request.body("{}").send().await.unwrap();
         assert_eq!((response.version(), response.status().as_u16()), (expected, 400));
     }
@@ -70,10 +78,17 @@ async fn key_formats() {
 }
 
 async fn client_certificate() {
-    let (authority, stranger, folder) = (Authority::new(), Authority::new(), tempfile::tempdir().unwrap());
+    let (authority, stranger, folder) =
+        (Authority::new(), Authority::new(), tempfile::tempdir().unwrap());
     let ca = write(folder.path(), "client-ca.pem", &authority.pem);
     let server = Server::start(&["--tls-client-ca", &ca, "--tls-reload-interval", "20ms"]);
-    let with = |pem: String| server.client_builder().identity(Identity::from_pem(pem.as_bytes()).unwrap()).build().unwrap();
+    let with = |pem: String| {
+        server
+            .client_builder()
+            .identity(Identity::from_pem(pem.as_bytes()).unwrap())
+            .build()
+            .unwrap()
+    };
     assert_eq!(post(&with(authority.client()), &server.url("/validate"), "{}").await.0, 400);
     for refused in [server.client(), with(stranger.client())] {
         let answer = refused.post(server.url("/validate")).body("{}").send().await;
@@ -81,8 +96,13 @@ async fn client_certificate() {
     }
     // The CA changes: the stranger is let in, and who was known is not.
     write(folder.path(), "client-ca.pem", &stranger.pem);
-    until("the other CA", async || with(stranger.client()).post(server.url("/validate")).body("{}").send().await.is_ok()).await;
-    assert!(with(authority.client()).post(server.url("/validate")).body("{}").send().await.is_err());
+    until("the other CA", async || {
+        with(stranger.client()).post(server.url("/validate")).body("{}").send().await.is_ok()
+    })
+    .await;
+    assert!(
+        with(authority.client()).post(server.url("/validate")).body("{}").send().await.is_err()
+    );
 }
 
 async fn certificate_changes() {
@@ -90,7 +110,14 @@ async fn certificate_changes() {
     let (first, second, third) = (ecdsa(), ecdsa(), ecdsa());
     let mount = Mount::of_certificate(&authority.server(&first), &first.serialize_pem());
     let (certificate, key) = (mount.path("tls.crt"), mount.path("tls.key"));
-    let server = Server::start(&["--tls-cert", &certificate, "--tls-key", &key, "--tls-reload-interval", "20ms"]);
+    let server = Server::start(&[
+        "--tls-cert",
+        &certificate,
+        "--tls-key",
+        &key,
+        "--tls-reload-interval",
+        "20ms",
+    ]);
     let shown = async || Raw::connect(server.address, &authority.pem).await.shown();
     let mut kept = Raw::connect(server.address, &authority.pem).await;
     let before = kept.shown();

@@ -1,4 +1,5 @@
-//! `--record`: what is served becomes a suite that `fieldward test` passes, and nobody reads in it what they may not.
+//! `--record`: what is served becomes a suite that `fieldward test` passes, and nobody reads in it
+//! what they may not.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -35,7 +36,8 @@ async fn suites() {
     for suite in suites.into_values() {
         let folder = tempfile::tempdir().unwrap();
         let options = suite[0].options();
-        let mut server = recording(folder.path(), &options.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut server =
+            recording(folder.path(), &options.iter().map(String::as_str).collect::<Vec<_>>());
         let client = server.client();
         let mut expected = BTreeMap::new();
         for (number, mut case) in suite.into_iter().enumerate() {
@@ -43,7 +45,12 @@ async fn suites() {
                 case.review["request"]["uid"] = format!("uid {number}").into();
             }
             let (_, body) = post(&client, &server.url("/validate"), case.body()).await;
-            assert_eq!(body.as_bytes(), admit(&case.rule_set(), &case.body()).into_body(), "{}", case.name);
+            assert_eq!(
+                body.as_bytes(),
+                admit(&case.rule_set(), &case.body()).into_body(),
+                "{}",
+                case.name
+            );
             if serde_json::from_str::<Value>(&body).is_ok() {
                 expected.insert(case.review["request"]["uid"].as_str().unwrap().to_owned(), case);
             }
@@ -57,7 +64,12 @@ async fn suites() {
             let case = &expected[document["review"]["request"]["uid"].as_str().unwrap()];
             assert_eq!(document["expect"]["allowed"], case.allowed, "{}", case.name);
             assert_eq!(document["expect"]["fields"], json!(case.fields), "{}", case.name);
-            assert_eq!(document["expect"].get("code").and_then(Value::as_u64), case.code.filter(|code| *code == 400), "{}", case.name);
+            assert_eq!(
+                document["expect"].get("code").and_then(Value::as_u64),
+                case.code.filter(|code| *code == 400),
+                "{}",
+                case.name
+            );
             if !case.name.starts_with("secrecy/") {
                 assert_eq!(document["review"], case.review, "{}", case.name);
             }
@@ -68,16 +80,24 @@ async fn suites() {
 
 async fn one_rule() {
     let folder = tempfile::tempdir().unwrap();
-    let case = cases().into_iter().find(|case| case.name == "actions/two-rules/all-must-allow").unwrap();
+    let case =
+        cases().into_iter().find(|case| case.name == "actions/two-rules/all-must-allow").unwrap();
     let options = case.options();
-    let mut server = recording(folder.path(), &options.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut server =
+        recording(folder.path(), &options.iter().map(String::as_str).collect::<Vec<_>>());
     let names: Vec<String> = case.rule_set().names().map(str::to_owned).collect();
     let mut verdicts = Vec::new();
     for name in &names {
         let mut review = case.review.clone();
         review["request"]["uid"] = name.as_str().into();
-        let (_, body) = post(&server.client(), &server.url(&format!("/validate/{name}")), review.to_string()).await;
-        verdicts.extend(serde_json::from_str::<Value>(&body).ok().map(|review| review["response"]["status"]["details"]["causes"].clone()));
+        let (_, body) =
+            post(&server.client(), &server.url(&format!("/validate/{name}")), review.to_string())
+                .await;
+        verdicts.extend(
+            serde_json::from_str::<Value>(&body)
+                .ok()
+                .map(|review| review["response"]["status"]["details"]["causes"].clone()),
+        );
     }
     assert!(verdicts.len() == 2 && verdicts[0] != verdicts[1], "{verdicts:?}");
     server.signal("TERM");
@@ -92,22 +112,31 @@ async fn secrets() {
     let folder = tempfile::tempdir().unwrap();
     let mut posted = 0;
     for suite in ["secrecy/secrets/", "secrecy/sensitive/"] {
-        let suite: Vec<Case> = cases().into_iter().filter(|case| case.name.starts_with(suite)).collect();
+        let suite: Vec<Case> =
+            cases().into_iter().filter(|case| case.name.starts_with(suite)).collect();
         let options = suite[0].options();
-        let mut server = recording(folder.path(), &options.iter().map(String::as_str).collect::<Vec<_>>());
-        for (case, operation) in suite.iter().flat_map(|case| ["UPDATE", "CREATE"].map(|operation| (case, operation))) {
+        let mut server =
+            recording(folder.path(), &options.iter().map(String::as_str).collect::<Vec<_>>());
+        for (case, operation) in
+            suite.iter().flat_map(|case| ["UPDATE", "CREATE"].map(|operation| (case, operation)))
+        {
             let mut review = case.review.clone();
             posted += 1;
             review["request"]["uid"] = posted.to_string().into();
             review["request"]["operation"] = operation.into();
-            review["request"]["userInfo"]["extra"] = json!({"authentication.kubernetes.io/credential-id": ["hunter2"]});
+            review["request"]["userInfo"]["extra"] =
+                json!({"authentication.kubernetes.io/credential-id": ["hunter2"]});
             let object = review["request"]["object"].to_string();
             let annotation = json!({"kubectl.kubernetes.io/last-applied-configuration": object});
             for side in ["object", "oldObject"] {
                 review["request"][side]["metadata"]["annotations"] = annotation.clone();
-                review["request"][side]["metadata"]["managedFields"] = json!([{"fieldsV1": {"f:x": {"v:\"hunter2\"": {}}}}]);
+                review["request"][side]["metadata"]["managedFields"] =
+                    json!([{"fieldsV1": {"f:x": {"v:\"hunter2\"": {}}}}]);
             }
-            assert_eq!(post(&server.client(), &server.url("/validate"), review.to_string()).await.0, 200);
+            assert_eq!(
+                post(&server.client(), &server.url("/validate"), review.to_string()).await.0,
+                200
+            );
         }
         server.signal("TERM");
         assert_eq!(server.ended().await.code(), Some(0));
@@ -129,12 +158,20 @@ async fn number() {
     std::fs::write(folder.path().join("mine.json"), "").unwrap();
     let server = recording(folder.path(), &["--record-max-files", "3"]);
     for uid in 0..10 {
-        assert_eq!(post(&server.client(), &server.url("/validate"), create(&uid.to_string(), "Job", "")).await.0, 200);
+        assert_eq!(
+            post(&server.client(), &server.url("/validate"), create(&uid.to_string(), "Job", ""))
+                .await
+                .0,
+            200
+        );
     }
     until("the last one", async || recordings(&server, "full").await == 8).await;
     assert_eq!(recordings(&server, "written").await, 2);
     assert_eq!(files(folder.path(), &["json"]).len(), 3);
-    let told = server.log().matches("no more reviews are recorded: the folder is full (--record-max-files)").count();
+    let told = server
+        .log()
+        .matches("no more reviews are recorded: the folder is full (--record-max-files)")
+        .count();
     assert_eq!(told, 1, "{}", server.log());
     server.assert_serving().await;
     let again = recording(folder.path(), &["--record-max-files", "3"]);
@@ -147,9 +184,21 @@ async fn size() {
     let folder = tempfile::tempdir().unwrap();
     let server = recording(folder.path(), &["--record-max-size", "4KiB"]);
     for (uid, length) in [("a", 5000), ("b", 1000)] {
-        assert_eq!(post(&server.client(), &server.url("/validate"), create(uid, "Job", &"x".repeat(length))).await.0, 200);
+        assert_eq!(
+            post(
+                &server.client(),
+                &server.url("/validate"),
+                create(uid, "Job", &"x".repeat(length))
+            )
+            .await
+            .0,
+            200
+        );
     }
-    until("both", async || recordings(&server, "too_large").await == 1 && recordings(&server, "written").await == 1).await;
+    until("both", async || {
+        recordings(&server, "too_large").await == 1 && recordings(&server, "written").await == 1
+    })
+    .await;
     let files = files(folder.path(), &["json"]);
     assert!(files.len() == 1 && std::fs::metadata(&files[0]).unwrap().len() <= 4096);
 }
@@ -157,8 +206,11 @@ async fn size() {
 async fn verdicts() {
     let folder = tempfile::tempdir().unwrap();
     let mut server = recording(folder.path(), &["--max-body", "4KiB"]);
-    let no_rule = create("a", "Job", "").replace("CREATE", "UPDATE").replace("\"jobs\"", "\"tasks\"");
-    for (body, status) in [("{}".to_owned(), 400), (no_rule, 404), (create("b", "Job", &"x".repeat(5000)), 200)] {
+    let no_rule =
+        create("a", "Job", "").replace("CREATE", "UPDATE").replace("\"jobs\"", "\"tasks\"");
+    for (body, status) in
+        [("{}".to_owned(), 400), (no_rule, 404), (create("b", "Job", &"x".repeat(5000)), 200)]
+    {
         assert_eq!(post(&server.client(), &server.url("/validate"), body).await.0, status);
     }
     // The same review twice is one case.
@@ -167,8 +219,16 @@ async fn verdicts() {
     }
     until("the repetition", async || recordings(&server, "repeated").await == 1).await;
     let (_, metrics) = server.ops("/metrics").await.unwrap();
-    let counted: u64 =
-        metrics.lines().filter_map(|line| line.strip_prefix("fieldward_recordings_total{")?.rsplit(' ').next()?.parse::<u64>().ok()).sum();
+    let counted: u64 = metrics
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("fieldward_recordings_total{")?
+                .rsplit(' ')
+                .next()?
+                .parse::<u64>()
+                .ok()
+        })
+        .sum();
     assert_eq!(counted, 2, "{metrics}");
     server.signal("TERM");
     assert_eq!(server.ended().await.code(), Some(0));
@@ -183,7 +243,8 @@ async fn waiting() {
     let mut server = recording(folder.path(), &[]);
     let client = server.client();
     for uid in 0..4 {
-        let body = create(&uid.to_string(), "Job", "").replace("\"text\"", &format!("\"list\":[{}1],\"text\"", "1,".repeat(25_000)));
+        let body = create(&uid.to_string(), "Job", "")
+            .replace("\"text\"", &format!("\"list\":[{}1],\"text\"", "1,".repeat(25_000)));
         assert_eq!(post(&client, &server.url("/validate"), body).await.0, 200);
     }
     drop(client);
@@ -198,19 +259,27 @@ async fn names() {
     let server = recording(&folder, &[]);
     let uids = ["../../etc/x", "/etc/x", "..", "a\u{0}b", "日本", &"u".repeat(10_000)];
     for (uid, kind) in uids.iter().zip(["../../x", "Job", "/", "", "日本", &"K".repeat(10_000)]) {
-        assert_eq!(post(&server.client(), &server.url("/validate"), create(uid, kind, "")).await.0, 200);
+        assert_eq!(
+            post(&server.client(), &server.url("/validate"), create(uid, kind, "")).await.0,
+            200
+        );
     }
     let (status, _) = post(&server.client(), &server.url("/validate"), create("", "Job", "")).await;
     assert_eq!(status, 400, "an empty uid is none");
     until("all", async || recordings(&server, "written").await == uids.len() as u64).await;
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
-    let all: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let all: Vec<PathBuf> =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert_eq!((all.len(), files(parent.path(), &["json", "new"]).len()), (uids.len(), uids.len()));
     for path in all {
         let name = path.file_name().unwrap().to_str().unwrap();
         let stem = name.strip_suffix(".json").unwrap();
-        assert!(name.len() < 80 && stem.chars().all(|letter| matches!(letter, 'a'..='z' | '0'..='9' | '-')), "{name}");
+        assert!(
+            name.len() < 80
+                && stem.chars().all(|letter| matches!(letter, 'a'..='z' | '0'..='9' | '-')),
+            "{name}"
+        );
         assert_eq!(mode(&path), 0o600, "{name}");
         let document: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         assert_eq!(document["metadata"]["name"], stem);
@@ -222,9 +291,14 @@ async fn unwritable() {
     let file = parent.path().join("file");
     std::fs::write(&file, "").unwrap();
     let below = file.join("recordings");
-    for (folder, why) in [(&below, "Not a directory (os error 20)"), (&file, "File exists (os error 17)")] {
+    for (folder, why) in
+        [(&below, "Not a directory (os error 20)"), (&file, "File exists (os error 17)")]
+    {
         let folder = folder.to_str().unwrap();
-        let expected = format!("error: cannot record into `{folder}`: {why}; name a folder that can be written to with --record DIR");
+        let expected = format!(
+            "error: cannot record into `{folder}`: {why}; name a folder that can be written to \
+             with --record DIR"
+        );
         assert_eq!(refused(&["--record", folder, "--log-level", "off"]), (2, expected));
     }
     // A folder in which nobody makes files, whoever runs this.
@@ -250,7 +324,10 @@ fn create(uid: &str, kind: &str, text: &str) -> String {
 }
 
 fn documents(folder: &Path) -> Vec<Value> {
-    files(folder, &["json"]).iter().map(|path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()).collect()
+    files(folder, &["json"])
+        .iter()
+        .map(|path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap())
+        .collect()
 }
 
 fn assert_suite_passes(folder: &Path, options: &[String], cases: usize) {

@@ -17,8 +17,10 @@ pub(super) fn trials() -> Vec<Trial> {
 
 fn rule(name: &str, mutable: &str) -> String {
     format!(
-        "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: {name}}}\nspec:\n  matchConstraints:\n    resourceRules: \
-         [{{apiGroups: [example.com], apiVersions: [v1], resources: [{name}s], kinds: [{name}]}}]\n  mutable: [{mutable}]\n"
+        "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: \
+         {name}}}\nspec:\n  matchConstraints:\n    resourceRules: \
+         [{{apiGroups: [example.com], apiVersions: [v1], resources: [{name}s], kinds: \
+         [{name}]}}]\n  mutable: [{mutable}]\n"
     )
 }
 
@@ -28,14 +30,18 @@ fn start(path: &str) -> Server {
 
 /// What an update of `spec.size` gets: the code, and the digest of the rules that gave it.
 async fn verdict(server: &Server, resource: &str) -> (Option<u64>, String) {
-    let object = |size: u8| json!({"apiVersion": "example.com/v1", "kind": resource, "metadata": {"name": "a"}, "spec": {"size": size}});
+    let object = |size: u8| {
+        json!({"apiVersion": "example.com/v1", "kind": resource,
+        "metadata": {"name": "a"}, "spec": {"size": size}})
+    };
     let review = json!({
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
         "request": {
             "uid": "1", "operation": "UPDATE", "name": "a", "userInfo": {"username": "alice"},
             "kind": {"group": "example.com", "version": "v1", "kind": resource},
-            "resource": {"group": "example.com", "version": "v1", "resource": format!("{resource}s")},
+            "resource": {"group": "example.com", "version": "v1",
+                "resource": format!("{resource}s")},
             "oldObject": object(1), "object": object(2),
         },
     });
@@ -44,7 +50,8 @@ async fn verdict(server: &Server, resource: &str) -> (Option<u64>, String) {
         return (Some(u64::from(status)), body);
     }
     let response = &serde_json::from_str::<Value>(&body).unwrap()["response"];
-    let digest = response["auditAnnotations"]["rules-digest"].as_str().unwrap_or_default().to_owned();
+    let digest =
+        response["auditAnnotations"]["rules-digest"].as_str().unwrap_or_default().to_owned();
     (response["status"]["code"].as_u64(), digest)
 }
 
@@ -73,30 +80,57 @@ async fn follow() {
     let line = log.lines().find(|line| line.contains("rules reloaded")).unwrap();
     assert!(line.contains(&after), "{line}");
     mount.publish(&[("widget.yaml", rule("widget", "spec.other").as_bytes())]);
-    until("the old list is in force again", async || verdict(&server, "widget").await == (Some(403), before.clone())).await;
+    until("the old list is in force again", async || {
+        verdict(&server, "widget").await == (Some(403), before.clone())
+    })
+    .await;
 }
 
 async fn broken() {
     let good = rule("widget", "spec.other");
-    let mount = Mount::new(&[("a.yaml", good.as_bytes()), ("b.yaml", rule("gadget", "spec.other").as_bytes())]);
+    let mount = Mount::new(&[
+        ("a.yaml", good.as_bytes()),
+        ("b.yaml", rule("gadget", "spec.other").as_bytes()),
+    ]);
     let server = start(&mount.path(""));
     let (_, digest) = verdict(&server, "widget").await;
     assert_eq!(metric(&server, "fieldward_rules_last_reload_successful").await, "1");
     // One of the two would load; its change must not be in force without the other.
-    mount.publish(&[("a.yaml", rule("widget", "spec.size").as_bytes()), ("b.yaml", rule("gadget", "spec..size").as_bytes())]);
-    until("it is refused", async || metric(&server, "fieldward_rules_last_reload_successful").await == "0").await;
+    mount.publish(&[
+        ("a.yaml", rule("widget", "spec.size").as_bytes()),
+        ("b.yaml", rule("gadget", "spec..size").as_bytes()),
+    ]);
+    until("it is refused", async || {
+        metric(&server, "fieldward_rules_last_reload_successful").await == "0"
+    })
+    .await;
     assert_eq!(verdict(&server, "widget").await, (Some(403), digest.clone()));
     let detail = readiness(&server).await;
-    assert!(detail.starts_with(&format!("[+]rules ok: 2 in force, digest {digest}; what was read last is refused: ")), "{detail}");
+    assert!(
+        detail.starts_with(&format!(
+            "[+]rules ok: 2 in force, digest {digest}; what was read last is refused: "
+        )),
+        "{detail}"
+    );
     assert!(detail.contains("b.yaml:7:18: in path `spec..size`"), "{detail}");
     assert_eq!(metric(&server, "fieldward_rules").await, "2");
-    let refused = || server.log().lines().filter(|line| line.contains("rules not reloaded")).map(str::to_owned).collect::<Vec<_>>();
+    let refused = || {
+        server
+            .log()
+            .lines()
+            .filter(|line| line.contains("rules not reloaded"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     // Several readings later it has been said once.
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     assert_eq!(refused().len(), 1);
     assert!(refused().concat().contains("b.yaml:7:18: in path `spec..size`"), "{:?}", refused());
     // What is mended is taken.
-    mount.publish(&[("a.yaml", rule("widget", "spec.size").as_bytes()), ("b.yaml", rule("gadget", "spec.size").as_bytes())]);
+    mount.publish(&[
+        ("a.yaml", rule("widget", "spec.size").as_bytes()),
+        ("b.yaml", rule("gadget", "spec.size").as_bytes()),
+    ]);
     until("it is in force", async || verdict(&server, "widget").await.0.is_none()).await;
     assert_eq!(metric(&server, "fieldward_rules_last_reload_successful").await, "1");
     assert!(!readiness(&server).await.contains("refused"));
@@ -109,11 +143,14 @@ async fn folder() {
     let server = start(folder.path().to_str().unwrap());
     assert_eq!(verdict(&server, "gadget").await.0, Some(404));
     std::fs::write(file("gadget.yaml"), rule("gadget", "spec.other")).unwrap();
-    until("a rule more is in force", async || verdict(&server, "gadget").await.0 == Some(403)).await;
+    until("a rule more is in force", async || verdict(&server, "gadget").await.0 == Some(403))
+        .await;
     std::fs::remove_file(file("widget.yaml")).unwrap();
-    until("a rule less is in force", async || verdict(&server, "widget").await.0 == Some(404)).await;
+    until("a rule less is in force", async || verdict(&server, "widget").await.0 == Some(404))
+        .await;
     // A folder that is emptied is not a server without rules.
     std::fs::remove_file(file("gadget.yaml")).unwrap();
-    until("it is refused", async || readiness(&server).await.contains("no rule in the folder")).await;
+    until("it is refused", async || readiness(&server).await.contains("no rule in the folder"))
+        .await;
     assert_eq!(verdict(&server, "gadget").await.0, Some(403));
 }

@@ -1,4 +1,5 @@
-//! Conditions that take all that a review may spend: the other reviews are answered meanwhile, whatever their rule.
+//! Conditions that take all that a review may spend: the other reviews are answered meanwhile,
+//! whatever their rule.
 
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ pub(super) fn trials() -> Vec<Trial> {
     vec![trial("serving::conditions_that_spend_all_delay_nobody", spenders)]
 }
 
-/// Reviews in flight for each that can run at once: a minute's work, of which a busy machine too does less than half while six small ones
-/// are answered.
+/// Reviews in flight for each that can run at once: a minute's work, of which a busy machine too
+/// does less than half while six small ones are answered.
 const IN_LINE: usize = 32;
 
 async fn spenders() {
@@ -31,7 +32,8 @@ async fn spenders() {
     // They are at it, whatever this takes; that they are in flight at the end too is what counts.
     tokio::time::sleep(Duration::from_millis(500)).await;
     for resource in ["widgets", "gadgets", "widgets", "gadgets", "widgets", "gadgets"] {
-        let (status, body) = post(&server.client(), &server.url("/validate"), review(resource, 2)).await;
+        let (status, body) =
+            post(&server.client(), &server.url("/validate"), review(resource, 2)).await;
         let reply: Value = serde_json::from_str(&body).unwrap();
         assert_eq!((status, &reply["response"]["allowed"]), (200, &json!(true)), "{body}");
     }
@@ -44,11 +46,15 @@ async fn spenders() {
 
 /// Widgets with conditions that grow with the square of a list, gadgets without any.
 fn rule() -> String {
-    let when = |least: i32| format!("oldObject.spec.a.all(x, oldObject.spec.a.all(y, x + y >= {least}))");
+    let when =
+        |least: i32| format!("oldObject.spec.a.all(x, oldObject.spec.a.all(y, x + y >= {least}))");
     let rule = |name: &str, mutable: Value| {
-        let resources = json!([{"apiGroups": ["example.com"], "apiVersions": ["v1"], "resources": [name]}]);
+        let resources =
+            json!([{"apiGroups": ["example.com"], "apiVersions": ["v1"], "resources": [name]}]);
         let spec = json!({"matchConstraints": {"resourceRules": resources}, "mutable": mutable});
-        json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule", "metadata": {"name": name}, "spec": spec}).to_string()
+        json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule",
+            "metadata": {"name": name}, "spec": spec})
+        .to_string()
     };
     let entry = |number: i32| json!({"path": format!("spec.t{number}"), "when": when(-number)});
     format!(
@@ -67,5 +73,6 @@ fn review(resource: &str, length: u32) -> String {
         "resource": {"group": "example.com", "version": "v1", "resource": resource},
         "object": object(2), "oldObject": object(1),
     });
-    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}).to_string()
+    json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request})
+        .to_string()
 }

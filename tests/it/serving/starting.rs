@@ -35,7 +35,11 @@ async fn all_is_made() {
     assert!(!std::fs::read_to_string(ca).unwrap().contains("PRIVATE"));
     assert!(server.to_try.as_ref().unwrap().contains(&server.url("/validate")));
     // An example that no rule speaks of would be answered with 404.
-    let other = Server::start(&["--no-builtin-rules", "--rules", root().join("deploy/rules/cci/configmap.yaml").to_str().unwrap()]);
+    let other = Server::start(&[
+        "--no-builtin-rules",
+        "--rules",
+        root().join("deploy/rules/cci/configmap.yaml").to_str().unwrap(),
+    ]);
     assert!(other.to_try.as_ref().unwrap().contains("-d @review.json "), "{:?}", other.to_try);
     assert_ne!(server.address.port(), 0);
     server.assert_serving().await;
@@ -45,11 +49,17 @@ async fn all_is_made() {
 async fn on_a_terminal() {
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem").display().to_string();
-    let command = format!("{} {} --ca-out {ca} 2>/dev/null", env!("CARGO_BIN_EXE_fieldward"), FREE_PORTS.join(" "));
+    let command = format!(
+        "{} {} --ca-out {ca} 2>/dev/null",
+        env!("CARGO_BIN_EXE_fieldward"),
+        FREE_PORTS.join(" ")
+    );
     let mut script = Command::new("script");
     script.args(["--quiet", "--return", "--command", &format!("exec {command}"), "/dev/null"]);
     let mut script = script.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(script.stdout.take().unwrap()).lines().map(|line| line.unwrap().trim_end().to_owned());
+    let lines = BufReader::new(script.stdout.take().unwrap())
+        .lines()
+        .map(|line| line.unwrap().trim_end().to_owned());
     let mut printed = Vec::new();
     for line in lines {
         let is_last = line.starts_with("  curl ");
@@ -61,19 +71,44 @@ async fn on_a_terminal() {
     // Without its terminal, the server ends too.
     script.kill().unwrap();
     script.wait().unwrap();
-    let [first, reviews, operations, ca_line, empty, what, command] = printed.as_slice() else { panic!("{printed:?}") };
-    assert_eq!(first, concat!("fieldward ", env!("CARGO_PKG_VERSION"), " serves 2 rules: mxjob, volcano-job"));
-    assert!(reviews.starts_with("reviews:    https://127.0.0.1:") && reviews.ends_with("/validate"), "{reviews}");
-    assert!(operations.starts_with("operations: http://127.0.0.1:") && operations.ends_with("/readyz, /livez, /metrics"), "{operations}");
-    assert_eq!((ca_line, empty.as_str(), what.as_str()), (&format!("CA:         {ca}"), "", "try it:"));
-    assert!(command.starts_with(&format!("  curl --cacert {ca} -H 'Content-Type: application/json' -d '{{")), "{command}");
+    let [first, reviews, operations, ca_line, empty, what, command] = printed.as_slice() else {
+        panic!("{printed:?}")
+    };
+    assert_eq!(
+        first,
+        concat!("fieldward ", env!("CARGO_PKG_VERSION"), " serves 2 rules: mxjob, volcano-job")
+    );
+    assert!(
+        reviews.starts_with("reviews:    https://127.0.0.1:") && reviews.ends_with("/validate"),
+        "{reviews}"
+    );
+    assert!(
+        operations.starts_with("operations: http://127.0.0.1:")
+            && operations.ends_with("/readyz, /livez, /metrics"),
+        "{operations}"
+    );
+    assert_eq!(
+        (ca_line, empty.as_str(), what.as_str()),
+        (&format!("CA:         {ca}"), "", "try it:")
+    );
+    assert!(
+        command.starts_with(&format!(
+            "  curl --cacert {ca} -H 'Content-Type: application/json' -d '{{"
+        )),
+        "{command}"
+    );
 }
 
 /// Without a terminal nothing is printed, and the log says the same in its format.
 async fn start_is_logged() {
     for format in ["text", "json"] {
         let mut command = fieldward();
-        command.args(FREE_PORTS).args(["--log-format", format]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(FREE_PORTS)
+            .args(["--log-format", format])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut server = command.spawn().unwrap();
         let mut log = BufReader::new(server.stderr.take().unwrap());
         let mut text = String::new();
@@ -86,11 +121,20 @@ async fn start_is_logged() {
         server.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
         assert_eq!(printed, "", "{format}");
         let serving = text.lines().find(|line| line.contains("serving")).unwrap();
-        for part in [env!("CARGO_PKG_VERSION"), "mxjob,volcano-job", "https://127.0.0.1:", "http://127.0.0.1:", "/ca.pem"] {
+        for part in [
+            env!("CARGO_PKG_VERSION"),
+            "mxjob,volcano-job",
+            "https://127.0.0.1:",
+            "http://127.0.0.1:",
+            "/ca.pem",
+        ] {
             assert!(serving.contains(part), "{part}: {serving}");
         }
         if format == "json" {
-            assert!(text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{text}");
+            assert!(
+                text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()),
+                "{text}"
+            );
         }
     }
 }
@@ -105,7 +149,8 @@ async fn ca_out() {
     let missing = folder.path().join("none/ca.pem");
     let missing = missing.to_str().unwrap();
     let expected = format!(
-        "error: cannot write the CA to `{missing}`; name a file that can be written with --ca-out FILE: No such file or directory (os error 2)"
+        "error: cannot write the CA to `{missing}`; name a file that can be written with --ca-out \
+         FILE: No such file or directory (os error 2)"
     );
     assert_eq!(refused(&["--ca-out", missing]), (2, expected));
 }
@@ -115,17 +160,22 @@ async fn taken() {
     let address = taken.local_addr().unwrap().to_string();
     for option in ["--listen", "--ops-listen"] {
         let other = if option == "--listen" { "--ops-listen" } else { "--listen" };
-        let output = fieldward().args(["serve", option, &address, other, "127.0.0.1:0"]).output().unwrap();
+        let output =
+            fieldward().args(["serve", option, &address, other, "127.0.0.1:0"]).output().unwrap();
         assert_eq!(output.status.code(), Some(2));
         assert_eq!(
             String::from_utf8(output.stderr).unwrap(),
-            format!("error: cannot listen on {address}: Address already in use (os error 98); choose another address with {option}\n")
+            format!(
+                "error: cannot listen on {address}: Address already in use (os error 98); choose \
+                 another address with {option}\n"
+            )
         );
     }
 }
 
 async fn certificates() {
-    let (authority, folder, key, other) = (Authority::new(), tempfile::tempdir().unwrap(), ecdsa(), ecdsa());
+    let (authority, folder, key, other) =
+        (Authority::new(), tempfile::tempdir().unwrap(), ecdsa(), ecdsa());
     let folder = folder.path();
     let year = Duration::from_secs(365 * 24 * 3600);
     let good = write(folder, "good.crt", &authority.server(&key));
@@ -133,61 +183,110 @@ async fn certificates() {
     let old = write(folder, "old.crt", &authority.server_valid(&key, past - year, past));
     let future = SystemTime::UNIX_EPOCH + Duration::from_secs(4_000_000_000);
     let early = write(folder, "early.crt", &authority.server_valid(&key, future, future + year));
-    let broken = write(folder, "broken.crt", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let broken = write(
+        folder,
+        "broken.crt",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    );
     let empty = write(folder, "empty.pem", "");
     let fits = write(folder, "good.key", &key.serialize_pem());
     let foreign = write(folder, "other.key", &other.serialize_pem());
-    let locked = write(folder, "locked.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n");
+    let locked = write(
+        folder,
+        "locked.key",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    );
     let none = folder.join("none.pem").display().to_string();
     for (certificate, key, expected) in [
         (
             &none,
             &fits,
-            format!("cannot read `{none}`: No such file or directory (os error 2); expected a PEM file that this process may read"),
+            format!(
+                "cannot read `{none}`: No such file or directory (os error 2); expected a PEM file \
+                 that this process may read"
+            ),
         ),
         (
             &good,
             &none,
-            format!("cannot read `{none}`: No such file or directory (os error 2); expected a PEM file that this process may read"),
+            format!(
+                "cannot read `{none}`: No such file or directory (os error 2); expected a PEM file \
+                 that this process may read"
+            ),
         ),
         (
             &empty,
             &fits,
-            format!("no certificate in `{empty}`; expected PEM, `-----BEGIN CERTIFICATE-----`, the server's own certificate first"),
+            format!(
+                "no certificate in `{empty}`; expected PEM, `-----BEGIN CERTIFICATE-----`, the \
+                 server's own certificate first"
+            ),
         ),
-        (&good, &empty, format!("no private key in `{empty}`; expected PEM with a PKCS#8, PKCS#1 or SEC1 key")),
-        (&good, &locked, format!("the private key in `{locked}` is encrypted; decrypt it first, as with `openssl pkey`")),
+        (
+            &good,
+            &empty,
+            format!("no private key in `{empty}`; expected PEM with a PKCS#8, PKCS#1 or SEC1 key"),
+        ),
+        (
+            &good,
+            &locked,
+            format!(
+                "the private key in `{locked}` is encrypted; decrypt it first, as with `openssl \
+                 pkey`"
+            ),
+        ),
         (
             &good,
             &foreign,
             format!(
-                "the private key in `{foreign}` does not fit the certificate in `{good}`; name the key that the certificate was issued for"
+                "the private key in `{foreign}` does not fit the certificate in `{good}`; name the \
+                 key that the certificate was issued for"
             ),
         ),
-        (&old, &fits, format!("the certificate in `{old}` expired at 2023-11-14T22:13:20Z; renew it")),
+        (
+            &old,
+            &fits,
+            format!("the certificate in `{old}` expired at 2023-11-14T22:13:20Z; renew it"),
+        ),
         (
             &early,
             &fits,
-            format!("the certificate in `{early}` is not valid before 2096-10-02T07:06:40Z; check this machine's clock or wait"),
+            format!(
+                "the certificate in `{early}` is not valid before 2096-10-02T07:06:40Z; check this \
+                 machine's clock or wait"
+            ),
         ),
     ] {
-        assert_eq!(refused(&["--tls-cert", certificate, "--tls-key", key]), (2, format!("error: {expected}")));
+        assert_eq!(
+            refused(&["--tls-cert", certificate, "--tls-key", key]),
+            (2, format!("error: {expected}"))
+        );
     }
     let (code, line) = refused(&["--tls-cert", &broken, "--tls-key", &fits]);
-    assert!(code == 2 && line.starts_with(&format!("error: broken certificate in `{broken}`: ")), "{line}");
+    assert!(
+        code == 2 && line.starts_with(&format!("error: broken certificate in `{broken}`: ")),
+        "{line}"
+    );
     let (code, line) = refused(&["--tls-client-ca", &empty]);
-    assert!(code == 2 && line.starts_with(&format!("error: no certificate in `{empty}`")), "{line}");
+    assert!(
+        code == 2 && line.starts_with(&format!("error: no certificate in `{empty}`")),
+        "{line}"
+    );
 }
 
 async fn unreadable_rules() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().to_str().unwrap();
-    let expected = format!("error: no rule in the folder `{empty}`; expected *.yaml or *.yml files");
+    let expected =
+        format!("error: no rule in the folder `{empty}`; expected *.yaml or *.yml files");
     assert_eq!(refused(&["--rules", empty]), (2, expected));
     let none = folder.path().join("none.yaml").display().to_string();
-    let expected = format!("error: cannot read the rule file `{none}`: No such file or directory (os error 2)");
+    let expected = format!(
+        "error: cannot read the rule file `{none}`: No such file or directory (os error 2)"
+    );
     assert_eq!(refused(&["--rules", &none]), (2, expected));
-    let expected = "error: there is no rule to serve; add some with --rules PATH or drop --no-builtin-rules";
+    let expected =
+        "error: there is no rule to serve; add some with --rules PATH or drop --no-builtin-rules";
     assert_eq!(refused(&["--no-builtin-rules"]), (2, expected.to_owned()));
 }
 
@@ -196,10 +295,14 @@ async fn typo() {
     let file = write(
         folder.path(),
         "rule.yaml",
-        "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {name: x}\nspec:\n  mutabel: []\n",
+        "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {name: \
+         x}\nspec:\n  mutabel: []\n",
     );
     let (code, line) = refused(&["--rules", &file]);
-    assert!(code == 2 && line.starts_with(&format!("error: {file}:")) && line.contains("mutabel"), "{line}");
+    assert!(
+        code == 2 && line.starts_with(&format!("error: {file}:")) && line.contains("mutabel"),
+        "{line}"
+    );
 }
 
 async fn options() {
@@ -223,18 +326,27 @@ async fn environment() {
     command.arg("serve").env("FIELDWARD_LISTEN", &address).env("FIELDWARD_NO_BUILTIN_RULES", "0");
     let output = command.output().unwrap();
     assert!(String::from_utf8(output.stderr).unwrap().contains(&address));
-    // Every option of every command has its variable, and none is one that a Service puts into a pod.
+    // Every option of every command has its variable, and none is one that a Service puts into a
+    // pod.
     let mut command = <fieldward::cli::Cli as clap::CommandFactory>::command();
     command.build();
     let serve = command.find_subcommand("serve").unwrap();
-    for option in serve.get_arguments().filter(|option| !["help", "version"].contains(&option.get_id().as_str())) {
+    for option in serve
+        .get_arguments()
+        .filter(|option| !["help", "version"].contains(&option.get_id().as_str()))
+    {
         let variable = option.get_env().unwrap_or_default().to_str().unwrap();
         let long = option.get_long().unwrap();
         if long.starts_with("service-") {
-            assert_eq!(variable, "", "a Service named fieldward gives such a name to what is something else");
+            assert_eq!(
+                variable, "",
+                "a Service named fieldward gives such a name to what is something else"
+            );
             continue;
         }
         assert_eq!(variable, format!("FIELDWARD_{}", long.to_uppercase().replace('-', "_")));
-        assert!(!variable.starts_with("FIELDWARD_PORT") && !variable.starts_with("FIELDWARD_SERVICE"));
+        assert!(
+            !variable.starts_with("FIELDWARD_PORT") && !variable.starts_with("FIELDWARD_SERVICE")
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Programs in Go that tests need: built once from the pins of a folder, kept below cargo's target folder.
+//! Programs in Go that tests need: built once from the pins of a folder, kept below cargo's target
+//! folder.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -55,7 +56,10 @@ impl Pins {
         let path = self.built().join(program.0);
         if !path.is_file() {
             if !is_there() {
-                return Err(Lacking(format!("no {}: install Go (1.21 or newer) to have the tests build it", program.0)));
+                return Err(Lacking(format!(
+                    "no {}: install Go (1.21 or newer) to have the tests build it",
+                    program.0
+                )));
             }
             self.build(|| if path.is_file() { Vec::new() } else { vec![program] }, flags);
         }
@@ -66,11 +70,15 @@ impl Pins {
     pub(crate) fn version_of(&self, module: &str) -> String {
         let text = fs::read_to_string(self.module().join("go.mod")).unwrap();
         let prefix = format!("{module} ");
-        let version = text.lines().find_map(|line| line.trim().trim_start_matches("require ").strip_prefix(&prefix)).unwrap();
+        let version = text
+            .lines()
+            .find_map(|line| line.trim().trim_start_matches("require ").strip_prefix(&prefix))
+            .unwrap();
         version.split_whitespace().next().unwrap().to_owned()
     }
 
-    /// The folder of a module that these pins select, in Go's module cache; fetched if it is not there.
+    /// The folder of a module that these pins select, in Go's module cache; fetched if it is not
+    /// there.
     pub(crate) fn folder_of(&self, module: &str) -> PathBuf {
         let mut command = self.go();
         let output = command.args(["list", "-m", "-f", "{{.Dir}}", module]).output().unwrap();
@@ -78,11 +86,15 @@ impl Pins {
         if !folder.is_empty() {
             return folder.into();
         }
-        assert!(self.go().args(["mod", "download", module]).status().unwrap().success(), "`go mod download {module}` failed");
+        assert!(
+            self.go().args(["mod", "download", module]).status().unwrap().success(),
+            "`go mod download {module}` failed"
+        );
         self.folder_of(module)
     }
 
-    /// The flag that builds these modules from copies with the files of our folder `added` beside their own; none for no modules.
+    /// The flag that builds these modules from copies with the files of our folder `added` beside
+    /// their own; none for no modules.
     pub(crate) fn modules_with(&self, completed: &[&str]) -> Option<String> {
         let folder = self.home().with_file_name(format!("{}-modules", self.name));
         let modfile = folder.join("go.mod");
@@ -95,7 +107,15 @@ impl Pins {
             copied(&self.folder_of(module), &copy);
             copied(&self.module().join("added").join(module), &copy);
             let replaced = format!("-replace={module}={}", copy.display());
-            assert!(self.go().args(["mod", "edit", &replaced]).arg(&modfile).status().unwrap().success(), "{replaced}");
+            assert!(
+                self.go()
+                    .args(["mod", "edit", &replaced])
+                    .arg(&modfile)
+                    .status()
+                    .unwrap()
+                    .success(),
+                "{replaced}"
+            );
         }
         (!completed.is_empty()).then(|| format!("-modfile={}", modfile.display()))
     }
@@ -103,12 +123,16 @@ impl Pins {
     /// Go in the folder of these pins.
     pub(crate) fn go(&self) -> Command {
         let mut command = Command::new("go");
-        command.current_dir(self.module()).env("CGO_ENABLED", "0").env("GOWORK", "off").stdin(Stdio::null());
+        command
+            .current_dir(self.module())
+            .env("CGO_ENABLED", "0")
+            .env("GOWORK", "off")
+            .stdin(Stdio::null());
         command
     }
 
-    /// Builds those of the programs that `missing` names, asked when nobody else is building: beside the place, and moved into it, so that a
-    /// program which is there is whole.
+    /// Builds those of the programs that `missing` names, asked when nobody else is building:
+    /// beside the place, and moved into it, so that a program which is there is whole.
     pub(crate) fn build(&self, missing: impl Fn() -> Vec<Program>, flags: &[&str]) {
         let built = self.built();
         fs::create_dir_all(&built).unwrap();
@@ -119,7 +143,8 @@ impl Pins {
         if !missing.is_empty() {
             let names: Vec<&str> = missing.iter().map(|(name, _)| *name).collect();
             self.say(&format!(
-                "building {} from source, once; with nothing in Go's caches this takes {} on two cores",
+                "building {} from source, once; with nothing in Go's caches this takes {} on two \
+                 cores",
                 names.join(", "),
                 self.takes
             ));
@@ -127,13 +152,21 @@ impl Pins {
         for (name, package) in missing {
             let partial = self.home().join(format!("{name}.partial"));
             let mut command = self.go();
-            command.args(["build", "-v"]).args(flags).args(["-o", partial.to_str().unwrap(), package]);
+            command.args(["build", "-v"]).args(flags).args([
+                "-o",
+                partial.to_str().unwrap(),
+                package,
+            ]);
             self.run(command, name, started);
             fs::rename(&partial, built.join(name)).unwrap();
             self.say(&format!("{name} is built, {} s", started.elapsed().as_secs()));
         }
         // What older pins gave.
-        for entry in fs::read_dir(self.home()).unwrap().flatten().filter(|entry| entry.path().is_dir() && entry.path() != built) {
+        for entry in fs::read_dir(self.home())
+            .unwrap()
+            .flatten()
+            .filter(|entry| entry.path().is_dir() && entry.path() != built)
+        {
             fs::remove_dir_all(entry.path()).unwrap();
         }
     }
@@ -172,7 +205,9 @@ impl Pins {
             }
             if said.elapsed() > EVERY {
                 let (packages, seconds) = (compiled.len(), started.elapsed().as_secs());
-                self.say(&format!("{name}: {fetched} modules fetched, {packages} packages compiled, {seconds} s"));
+                self.say(&format!(
+                    "{name}: {fetched} modules fetched, {packages} packages compiled, {seconds} s"
+                ));
                 said = Instant::now();
             }
         }

@@ -1,4 +1,5 @@
-//! What all cases use: a server that is the real binary, clients that trust nothing but its CA, certificates.
+//! What all cases use: a server that is the real binary, clients that trust nothing but its CA,
+//! certificates.
 
 pub(crate) mod base64;
 pub(crate) mod certificates;
@@ -22,7 +23,11 @@ where
 {
     Trial::test(name, move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async { tokio::time::timeout(PATIENCE * 2, case()).await.map_err(|_| "the case did not end in time".into()) })
+        runtime.block_on(async {
+            tokio::time::timeout(PATIENCE * 2, case())
+                .await
+                .map_err(|_| "the case did not end in time".into())
+        })
     })
 }
 

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::TempDir;
 
-/// Each file is a link through `..data`, itself a link to the folder of a version; the kubelet renames another link over it.
+/// Each file is a link through `..data`, itself a link to the folder of a version; the kubelet
+/// renames another link over it.
 pub(crate) struct Mount {
     folder: TempDir,
     versions: AtomicUsize,

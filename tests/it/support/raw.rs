@@ -67,7 +67,8 @@ impl Raw {
         tokio::time::timeout(PATIENCE, self.read_response()).await.expect("no response came")
     }
 
-    /// Begins a request whose body is `{}`, of which one byte is missing, and returns when the server waits for that.
+    /// Begins a request whose body is `{}`, of which one byte is missing, and returns when the
+    /// server waits for that.
     pub(crate) async fn begin(&mut self) {
         self.send(&head(2).replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n")).await;
         let mut interim = [0; 25];
@@ -81,7 +82,9 @@ impl Raw {
     pub(crate) async fn rest(&mut self) -> String {
         let mut rest = Vec::new();
         // However it ends: a reset is an end too.
-        let _ = tokio::time::timeout(PATIENCE, self.0.read_to_end(&mut rest)).await.expect("it was not closed");
+        let _ = tokio::time::timeout(PATIENCE, self.0.read_to_end(&mut rest))
+            .await
+            .expect("it was not closed");
         String::from_utf8(rest).unwrap()
     }
 
@@ -92,7 +95,9 @@ impl Raw {
             assert_eq!(self.0.read(&mut byte).await.unwrap(), 1, "closed after {text:?}");
             text.push(byte[0].into());
             if let Some(head) = text.strip_suffix("\r\n\r\n") {
-                let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+                let length = head.lines().find_map(|line| {
+                    line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok()
+                });
                 let mut body = vec![0; length.unwrap()];
                 self.0.read_exact(&mut body).await.unwrap();
                 return text + &String::from_utf8(body).unwrap();
@@ -103,5 +108,8 @@ impl Raw {
 
 /// The head of a review of that many bytes.
 pub(crate) fn head(length: usize) -> String {
-    format!("POST /validate HTTP/1.1\r\nHost: webhook\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n")
+    format!(
+        "POST /validate HTTP/1.1\r\nHost: webhook\r\nContent-Type: \
+         application/json\r\nContent-Length: {length}\r\n\r\n"
+    )
 }

@@ -48,24 +48,33 @@ impl Announced {
         let lines = || log.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
         let serving = lines().find(|line| line.contains("serving") && line.contains("reviews"))?;
         let field = |name: &str| {
-            let (_, rest) = serving.split_once(&format!("{name}=\"")).or_else(|| serving.split_once(&format!("\"{name}\":\"")))?;
+            let (_, rest) = serving
+                .split_once(&format!("{name}=\""))
+                .or_else(|| serving.split_once(&format!("\"{name}\":\"")))?;
             rest.split('"').next()
         };
-        let address = field("reviews")?.strip_prefix("https://")?.strip_suffix("/validate")?.parse().unwrap();
+        let address =
+            field("reviews")?.strip_prefix("https://")?.strip_suffix("/validate")?.parse().unwrap();
         let ops = field("operations")?.strip_prefix("http://")?.parse().unwrap();
         let ca = field("ca").map(PathBuf::from);
         let to_try = lines().find(|line| line.contains("try it: "));
         if ca.is_some() && to_try.is_none() {
             return None;
         }
-        Some(Self { address, ops, ca, to_try: to_try.map(|line| message(line).split_once("try it: ").unwrap().1.to_owned()) })
+        Some(Self {
+            address,
+            ops,
+            ca,
+            to_try: to_try.map(|line| message(line).split_once("try it: ").unwrap().1.to_owned()),
+        })
     }
 }
 
 /// The message of a line; with the text format, it is at the end of the whole line.
 fn message(line: &str) -> String {
     let json = serde_json::from_str::<serde_json::Value>(line).ok();
-    json.and_then(|json| json["message"].as_str().map(str::to_owned)).unwrap_or_else(|| line.to_owned())
+    json.and_then(|json| json["message"].as_str().map(str::to_owned))
+        .unwrap_or_else(|| line.to_owned())
 }
 
 /// `fieldward`, without options from this process's environment.
@@ -74,7 +83,8 @@ pub(crate) fn fieldward() -> Command {
 }
 
 /// The arguments of a server on free ports.
-pub(crate) const FREE_PORTS: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
+pub(crate) const FREE_PORTS: [&str; 5] =
+    ["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
 
 /// What a server that cannot start says on stderr, which must be of one line, and its exit code.
 pub(crate) fn refused(args: &[&str]) -> (i32, String) {
@@ -109,7 +119,12 @@ impl Server {
     }
 
     fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let log = collect(child.stderr.take().unwrap());
         let announced = Announced::read(&mut || {
             let has_ended = child.try_wait().unwrap().is_some();
@@ -191,7 +206,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if let Some(folder) = self.ca.as_ref().and_then(|ca| ca.parent()).filter(|_| self.to_try.is_some()) {
+        if let Some(folder) =
+            self.ca.as_ref().and_then(|ca| ca.parent()).filter(|_| self.to_try.is_some())
+        {
             let own = format!("fieldward-{}", self.child.id());
             if folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&own)) {
                 let _ = std::fs::remove_dir_all(folder);
@@ -207,8 +224,18 @@ pub(crate) fn trusting(ca: &str) -> ClientBuilder {
 }
 
 /// Posts JSON; status and body.
-pub(crate) async fn post(client: &Client, url: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
-    let response = client.post(url).header("content-type", "application/json").body(body).send().await.unwrap();
+pub(crate) async fn post(
+    client: &Client,
+    url: &str,
+    body: impl Into<reqwest::Body>,
+) -> (u16, String) {
+    let response = client
+        .post(url)
+        .header("content-type", "application/json")
+        .body(body)
+        .send()
+        .await
+        .unwrap();
     (response.status().as_u16(), response.text().await.unwrap())
 }
 

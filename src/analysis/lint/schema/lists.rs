@@ -14,7 +14,11 @@ pub(crate) fn of(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
     let mut found = Vec::new();
     for entry in rule.equality() {
         found.extend(entry.key.as_ref().and_then(|key| wrong_key(entry, key, targets)));
-        found.extend((entry.meaning == Some(Meaning::Set)).then(|| no_list(entry, "as: Set", targets)).flatten());
+        found.extend(
+            (entry.meaning == Some(Meaning::Set))
+                .then(|| no_list(entry, "as: Set", targets))
+                .flatten(),
+        );
     }
     found.extend(undeclared(rule, targets));
     found
@@ -22,10 +26,18 @@ pub(crate) fn of(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
 
 /// A declaration for lists, at what is none.
 fn no_list(entry: &Equality, declared: &str, targets: &[Target<'_>]) -> Option<Finding> {
-    let shapes: Vec<&Shape> = places(targets, entry.path.steps()).ok()?.into_iter().map(Found::shape).collect();
-    let first = shapes.first().filter(|_| !shapes.iter().any(|shape| matches!(shape, Shape::List(_) | Shape::Anything)))?;
+    let shapes: Vec<&Shape> =
+        places(targets, entry.path.steps()).ok()?.into_iter().map(Found::shape).collect();
+    let first = shapes.first().filter(|_| {
+        !shapes.iter().any(|shape| matches!(shape, Shape::List(_) | Shape::Anything))
+    })?;
     Some(finding(
-        format!("`{declared}` of `{}` says nothing: {} is {}, not a list", shown(&entry.path), written(entry.path.steps()), what(first)),
+        format!(
+            "`{declared}` of `{}` says nothing: {} is {}, not a list",
+            shown(&entry.path),
+            written(entry.path.steps()),
+            what(first)
+        ),
         "remove it",
     ))
 }
@@ -44,7 +56,13 @@ fn wrong_key(entry: &Equality, key: &str, targets: &[Target<'_>]) -> Option<Find
     wrong
 }
 
-fn unfit(schema: &Schema, element: Place, pairing: &Pairing, entry: &Equality, key: &str) -> Option<Finding> {
+fn unfit(
+    schema: &Schema,
+    element: Place,
+    pairing: &Pairing,
+    entry: &Equality,
+    key: &str,
+) -> Option<Finding> {
     let (path, shown_key) = (shown(&entry.path), escape_control(key));
     let declared = match pairing {
         Pairing::Keys(keys) => match keys.as_slice() {
@@ -53,28 +71,45 @@ fn unfit(schema: &Schema, element: Place, pairing: &Pairing, entry: &Equality, k
         },
         Pairing::Position | Pairing::Membership => None,
     };
-    let fix =
-        |fallback: String| declared.map_or(fallback, |declared| format!("write `key: {}`, as the schema does", escape_control(declared)));
+    let fix = |fallback: String| {
+        declared.map_or(fallback, |declared| {
+            format!("write `key: {}`, as the schema does", escape_control(declared))
+        })
+    };
     match schema.shape(element) {
         Shape::Object(members) => match member(members, key) {
             None => {
                 let strings = strings(schema, element);
-                let others = if strings.is_empty() { String::new() } else { format!(" (strings there: {})", strings.join(", ")) };
+                let others = if strings.is_empty() {
+                    String::new()
+                } else {
+                    format!(" (strings there: {})", strings.join(", "))
+                };
                 Some(finding(
-                    format!("`{path}` is keyed by `{shown_key}`, which its elements do not have, so they compare by position"),
+                    format!(
+                        "`{path}` is keyed by `{shown_key}`, which its elements do not have, \
+                             so they compare by position"
+                    ),
                     fix(format!("name a string that tells them apart{others}")),
                 ))
             }
             Some(place) => match schema.shape(place) {
-                Shape::Scalar(Scalar::Text) | Shape::Anything => declared.filter(|declared| *declared != key).map(|declared| {
-                    finding(
-                        format!("`{path}` is keyed by `{shown_key}`, and the schema pairs its elements by `{}`", escape_control(declared)),
-                        format!("write `key: {}`", escape_control(declared)),
-                    )
-                }),
+                Shape::Scalar(Scalar::Text) | Shape::Anything => {
+                    declared.filter(|declared| *declared != key).map(|declared| {
+                        finding(
+                            format!(
+                                "`{path}` is keyed by `{shown_key}`, and the schema pairs its \
+                                 elements by `{}`",
+                                escape_control(declared)
+                            ),
+                            format!("write `key: {}`", escape_control(declared)),
+                        )
+                    })
+                }
                 other => Some(finding(
                     format!(
-                        "`{path}` is keyed by `{shown_key}`, which is {}: only strings key a list, so it compares by position",
+                        "`{path}` is keyed by `{shown_key}`, which is {}: only strings key a list, \
+                         so it compares by position",
                         what(other)
                     ),
                     fix("name a string that tells its elements apart".to_owned()),
@@ -83,7 +118,11 @@ fn unfit(schema: &Schema, element: Place, pairing: &Pairing, entry: &Equality, k
         },
         Shape::Anything => None,
         other => Some(finding(
-            format!("`{path}` is keyed by `{shown_key}`, and each of its elements is {}, so they compare by position", what(other)),
+            format!(
+                "`{path}` is keyed by `{shown_key}`, and each of its elements is {}, so they \
+                     compare by position",
+                what(other)
+            ),
             "remove the key, or declare `as: Set` if order does not matter",
         )),
     }
@@ -101,12 +140,21 @@ fn member(members: &Members, name: &str) -> Option<Place> {
 /// Some of the strings that each element has.
 fn strings(schema: &Schema, element: Place) -> Vec<String> {
     let Shape::Object(members) = schema.shape(element) else { return Vec::new() };
-    members.named.keys().filter(|name| is_text(schema, element, name)).take(4).map(|name| escape_control(name)).collect()
+    members
+        .named
+        .keys()
+        .filter(|name| is_text(schema, element, name))
+        .take(4)
+        .map(|name| escape_control(name))
+        .collect()
 }
 
 fn is_text(schema: &Schema, element: Place, name: &str) -> bool {
     let Shape::Object(members) = schema.shape(element) else { return false };
-    members.named.get(name).is_some_and(|place| matches!(schema.shape(*place), Shape::Scalar(Scalar::Text)))
+    members
+        .named
+        .get(name)
+        .is_some_and(|place| matches!(schema.shape(*place), Shape::Scalar(Scalar::Text)))
 }
 
 /// Lists that the schema pairs and the rule does not, where an entry makes the pairing matter.
@@ -116,20 +164,31 @@ fn undeclared(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
     for entry in rule.entries() {
         for length in 1..=entry.path.steps().len() {
             let (list, below) = entry.path.steps().split_at(length);
-            if !matters(entry, below) || is_declared(rule, list) || is_open(rule, list) || !seen.insert(list.to_vec()) {
+            if !matters(entry, below)
+                || is_declared(rule, list)
+                || is_open(rule, list)
+                || !seen.insert(list.to_vec())
+            {
                 continue;
             }
             let Ok(fitting) = places(targets, list) else { continue };
             let declared: Option<Vec<Declared<'_>>> = fitting.into_iter().map(pairing).collect();
             match declared.as_deref() {
-                Some([Declared::Key(key), rest @ ..]) if rest.iter().all(|other| matches!(other, Declared::Key(name) if name == key)) => {
+                Some([Declared::Key(key), rest @ ..])
+                    if rest.iter().all(|other| {
+                        matches!(other,
+                    Declared::Key(name) if name == key)
+                    }) =>
+                {
                     if matches!(below, [_, Step::Name(name)] if name == key) {
                         found.push(is_the_key(entry, list, key));
                         continue;
                     }
                     found.push(finding(
                         format!(
-                            "the schema pairs the elements of `{}` by `{}`, the rule by position: with an element added or removed before others, `{}` speaks of the wrong ones",
+                            "the schema pairs the elements of `{}` by `{}`, the rule by position: \
+                             with an element added or removed before others, `{}` speaks of the \
+                             wrong ones",
                             written(list),
                             escape_control(key),
                             shown(&entry.path)
@@ -138,14 +197,21 @@ fn undeclared(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
                     ));
                 }
                 Some([Declared::Other { keys, strings }, rest @ ..])
-                    if rest.iter().all(|other| matches!(other, Declared::Other { keys: others, .. } if others == keys)) =>
+                    if rest.iter().all(|other| {
+                        matches!(other, Declared::Other { keys: others, .. }
+                        if others == keys)
+                    }) =>
                 {
                     found.push(of_other_keys(entry, list, keys, strings));
                 }
-                Some([Declared::Set, rest @ ..]) if rest.iter().all(|other| matches!(other, Declared::Set)) && below.len() <= 1 => {
+                Some([Declared::Set, rest @ ..])
+                    if rest.iter().all(|other| matches!(other, Declared::Set))
+                        && below.len() <= 1 =>
+                {
                     found.push(finding(
                         format!(
-                            "`{}` is a set in the schema, and the rule compares it by position: it takes an order for a change",
+                            "`{}` is a set in the schema, and the rule compares it by position: it \
+                             takes an order for a change",
                             written(list)
                         ),
                         equality_line(list, "as: Set"),
@@ -161,24 +227,47 @@ fn undeclared(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
 /// The key itself, which is changed by replacing the element.
 fn is_the_key(entry: &Entry, list: &[Step], key: &str) -> Finding {
     finding(
-        format!("the schema pairs the elements of `{}` by `{}`: another `{1}` is another element", written(list), escape_control(key)),
-        format!("remove `{}`, or list `{}` if elements may be replaced", shown(&entry.path), written(list)),
+        format!(
+            "the schema pairs the elements of `{}` by `{}`: another `{1}` is another element",
+            written(list),
+            escape_control(key)
+        ),
+        format!(
+            "remove `{}`, or list `{}` if elements may be replaced",
+            shown(&entry.path),
+            written(list)
+        ),
     )
 }
 
 /// Keys of which a rule cannot speak: it pairs by one string.
 fn of_other_keys(entry: &Entry, list: &[Step], keys: &[String], strings: &[String]) -> Finding {
-    let together =
-        |names: &[String], joint: &str| names.iter().map(|name| format!("`{}`", escape_control(name))).collect::<Vec<_>>().join(joint);
-    let strings = if strings.is_empty() { String::new() } else { format!(" ({})", together(strings, " or ")) };
+    let together = |names: &[String], joint: &str| {
+        names
+            .iter()
+            .map(|name| format!("`{}`", escape_control(name)))
+            .collect::<Vec<_>>()
+            .join(joint)
+    };
+    let strings = if strings.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", together(strings, " or "))
+    };
     finding(
         format!(
-            "the schema pairs the elements of `{}` by {}, which a rule cannot, and the rule by position: with an element added or removed before others, `{}` speaks of the wrong ones",
+            "the schema pairs the elements of `{}` by {}, which a rule cannot, and the rule by \
+             position: with an element added or removed before others, `{}` speaks of the wrong \
+             ones",
             written(list),
             together(keys, " and "),
             shown(&entry.path)
         ),
-        format!("declare as `key` a string that tells the elements apart{strings}, or let `{}` change as a whole", written(list)),
+        format!(
+            "declare as `key` a string that tells the elements apart{strings}, or let `{}` change \
+             as a whole",
+            written(list)
+        ),
     )
 }
 
@@ -206,7 +295,8 @@ fn pairing(found: Found<'_>) -> Option<Declared<'_>> {
     }
 }
 
-/// Whether it makes a difference to the entry how the elements pair: it goes through them, or tells them apart by verbs.
+/// Whether it makes a difference to the entry how the elements pair: it goes through them, or tells
+/// them apart by verbs.
 fn matters(entry: &Entry, below: &[Step]) -> bool {
     match below.first() {
         Some(step) => !step.is_member(),
@@ -221,7 +311,11 @@ fn is_declared(rule: &Rule, list: &[Step]) -> bool {
 
 /// Whether everybody may change everything there.
 fn is_open(rule: &Rule, list: &[Step]) -> bool {
-    let opens =
-        |entry: &Entry| is_bare(entry) && list.get(..entry.path.steps().len()).is_some_and(|start| covers(entry.path.steps(), start));
+    let opens = |entry: &Entry| {
+        is_bare(entry)
+            && list
+                .get(..entry.path.steps().len())
+                .is_some_and(|start| covers(entry.path.steps(), start))
+    };
     rule.entries().any(opens)
 }

@@ -26,9 +26,14 @@ enum Part {
 /// The paths of a rule that no object has.
 pub(crate) fn of(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
     // What is said of a status that is never asked about is said once.
-    let is_said = |path: &&Path| is_of_status(path.steps()) && targets.iter().any(|target| has_status_apart(rule, target));
+    let is_said = |path: &&Path| {
+        is_of_status(path.steps()) && targets.iter().any(|target| has_status_apart(rule, target))
+    };
     let parts = [
-        (Part::Mutable, rule.present_entries().map(|entry| &entry.path).filter(|path| !is_said(path)).collect()),
+        (
+            Part::Mutable,
+            rule.present_entries().map(|entry| &entry.path).filter(|path| !is_said(path)).collect(),
+        ),
         (Part::Equality, rule.equality().iter().map(|entry| &entry.path).collect()),
         (Part::Sensitive, rule.sensitive().iter().collect()),
         (Part::Defaulted, rule.defaulted().iter().collect::<Vec<_>>()),
@@ -43,7 +48,8 @@ pub(crate) fn of(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
 
 /// Those that go wrong at the same step are one finding.
 fn of_part(part: Part, paths: &[&Path], targets: &[Target<'_>]) -> Vec<Finding> {
-    let mut groups: BTreeMap<usize, (&Path, &Target<'_>, Misfit, BTreeSet<String>)> = BTreeMap::new();
+    let mut groups: BTreeMap<usize, (&Path, &Target<'_>, Misfit, BTreeSet<String>)> =
+        BTreeMap::new();
     let mut firsts: BTreeMap<&[Step], usize> = BTreeMap::new();
     for (index, path) in paths.iter().enumerate() {
         let Err(Lost { target, misfit }) = places(targets, path.steps()) else { continue };
@@ -59,7 +65,11 @@ fn of_part(part: Part, paths: &[&Path], targets: &[Target<'_>]) -> Vec<Finding> 
         } else {
             format!("`{}` (and {} there)", shown(path), counted(others, "other path"))
         };
-        let message = format!("{which} {}: {}", part.consequence(others), reason(target, path.steps(), &misfit));
+        let message = format!(
+            "{which} {}: {}",
+            part.consequence(others),
+            reason(target, path.steps(), &misfit)
+        );
         finding(message, part.mend(others, fix(target.schema, path.steps(), &misfit, paths)))
     });
     told.collect()
@@ -81,7 +91,10 @@ impl Part {
     fn mend(self, others: usize, fix: String) -> String {
         let them = if others == 0 { "it" } else { "them" };
         match self {
-            Self::Mutable => format!("if the documentation of the kind lists {them}, add {them} to `fieldward.io/absent`; if not, {fix}"),
+            Self::Mutable => format!(
+                "if the documentation of the kind lists {them}, add {them} to \
+                 `fieldward.io/absent`; if not, {fix}"
+            ),
             Self::Equality | Self::Sensitive | Self::Defaulted => fix,
         }
     }
@@ -89,15 +102,25 @@ impl Part {
 
 fn reason(target: &Target<'_>, steps: &[Step], misfit: &Misfit) -> String {
     let parent = steps.get(..misfit.at).unwrap_or_default();
-    let place = if parent.is_empty() { target.name() } else { format!("`{}` of {}", written(parent), target.name()) };
+    let place = if parent.is_empty() {
+        target.name()
+    } else {
+        format!("`{}` of {}", written(parent), target.name())
+    };
     let step = steps.get(misfit.at);
     match (misfit.why, step) {
-        (Why::Missing, Some(Step::Name(name))) => format!("{place} has no `{}`", escape_control(name)),
-        (Why::Missing, Some(Step::Prefix(prefix))) => format!("{place} has no member that begins with `{}`", escape_control(prefix)),
+        (Why::Missing, Some(Step::Name(name))) => {
+            format!("{place} has no `{}`", escape_control(name))
+        }
+        (Why::Missing, Some(Step::Prefix(prefix))) => {
+            format!("{place} has no member that begins with `{}`", escape_control(prefix))
+        }
         (Why::Missing, _) => format!("{place} has no member"),
         (Why::List, _) => format!("{place} is a list, whose elements `[*]` selects"),
         (Why::Object, _) => format!("{place} is an object, whose members `.*` selects"),
-        (Why::Scalar(scalar), _) => format!("{place} is {}, which has nothing below it", what_scalar(scalar)),
+        (Why::Scalar(scalar), _) => {
+            format!("{place} is {}, which has nothing below it", what_scalar(scalar))
+        }
     }
 }
 
@@ -105,13 +128,19 @@ fn fix(schema: &Schema, steps: &[Step], misfit: &Misfit, listed: &[&Path]) -> St
     let mut meant = meant(schema, steps, misfit);
     meant.retain(|steps| !is_out_of_reach(steps));
     let is_listed = |steps: &[Step]| {
-        let covers = |path: &&Path| steps.get(..path.steps().len()).is_some_and(|start| covers(path.steps(), start));
+        let covers = |path: &&Path| {
+            steps.get(..path.steps().len()).is_some_and(|start| covers(path.steps(), start))
+        };
         listed.iter().any(covers)
     };
-    let names = |all: &[Vec<Step>]| all.iter().map(|steps| format!("`{}`", written(steps))).collect::<Vec<_>>().join(" or ");
+    let names = |all: &[Vec<Step>]| {
+        all.iter().map(|steps| format!("`{}`", written(steps))).collect::<Vec<_>>().join(" or ")
+    };
     match meant.as_slice() {
-        [] => known(schema, steps, misfit)
-            .map_or_else(|| "remove it".to_owned(), |known| format!("remove it, or name what there is: {known}")),
+        [] => known(schema, steps, misfit).map_or_else(
+            || "remove it".to_owned(),
+            |known| format!("remove it, or name what there is: {known}"),
+        ),
         [only] if is_listed(only) => format!("remove it: {} is listed already", names(&meant)),
         all => format!("did you mean {}?", names(all)),
     }
@@ -124,17 +153,35 @@ fn meant(schema: &Schema, steps: &[Step], misfit: &Misfit) -> Vec<Vec<Step>> {
     let with = |between: &[Step], after: &[Step]| [before, between, after].concat();
     let fits = |steps: &Vec<Step>| walk(schema, steps).is_ok();
     match (misfit.why, step) {
-        (Why::List, Step::AnyMember) => Some(with(&[Step::AnyElement], after)).into_iter().filter(fits).collect(),
-        (Why::List, _) => Some(with(&[Step::AnyElement, step.clone()], after)).into_iter().filter(fits).collect(),
-        (Why::Object, Step::Keyed { value, .. }) => Some(with(&[Step::Name(value.clone())], after)).into_iter().filter(fits).collect(),
-        (Why::Object, _) => Some(with(&[Step::AnyMember], after)).into_iter().filter(fits).collect(),
-        (Why::Scalar(_), _) => Some(before.to_vec()).into_iter().filter(|steps| !steps.is_empty()).collect(),
+        (Why::List, Step::AnyMember) => {
+            Some(with(&[Step::AnyElement], after)).into_iter().filter(fits).collect()
+        }
+        (Why::List, _) => {
+            Some(with(&[Step::AnyElement, step.clone()], after)).into_iter().filter(fits).collect()
+        }
+        (Why::Object, Step::Keyed { value, .. }) => {
+            Some(with(&[Step::Name(value.clone())], after)).into_iter().filter(fits).collect()
+        }
+        (Why::Object, _) => {
+            Some(with(&[Step::AnyMember], after)).into_iter().filter(fits).collect()
+        }
+        (Why::Scalar(_), _) => {
+            Some(before.to_vec()).into_iter().filter(|steps| !steps.is_empty()).collect()
+        }
         (Why::Missing, Step::Name(name)) => {
-            let near = alike(schema, misfit.from, name).into_iter().map(|(far, name)| (far, with(&[Step::Name(name)], after)));
+            let near = alike(schema, misfit.from, name)
+                .into_iter()
+                .map(|(far, name)| (far, with(&[Step::Name(name)], after)));
             let near: Vec<(usize, Vec<Step>)> = near.filter(|(_, steps)| fits(steps)).collect();
-            let closest: Vec<Vec<Step>> = near.iter().filter(|(far, _)| *far <= 1).map(|(_, steps)| steps.clone()).collect();
-            let elsewhere = if closest.is_empty() { elsewhere(schema, steps, name, after) } else { closest };
-            if elsewhere.is_empty() { near.into_iter().take(SUGGESTED).map(|(_, steps)| steps).collect() } else { elsewhere }
+            let closest: Vec<Vec<Step>> =
+                near.iter().filter(|(far, _)| *far <= 1).map(|(_, steps)| steps.clone()).collect();
+            let elsewhere =
+                if closest.is_empty() { elsewhere(schema, steps, name, after) } else { closest };
+            if elsewhere.is_empty() {
+                near.into_iter().take(SUGGESTED).map(|(_, steps)| steps).collect()
+            } else {
+                elsewhere
+            }
         }
         (Why::Missing, _) => Vec::new(),
     }
@@ -143,10 +190,15 @@ fn meant(schema: &Schema, steps: &[Step], misfit: &Misfit) -> Vec<Vec<Step>> {
 /// The names beside it that are spelled nearly so, the nearest first.
 fn alike(schema: &Schema, place: Place, name: &str) -> Vec<(usize, String)> {
     let Shape::Object(members) = schema.shape(place) else { return Vec::new() };
-    let far = |other: &String| strsim::damerau_levenshtein(&other.to_lowercase(), &name.to_lowercase());
+    let far =
+        |other: &String| strsim::damerau_levenshtein(&other.to_lowercase(), &name.to_lowercase());
     let most = (name.chars().count() / 3).max(1);
-    let mut near: Vec<(usize, String)> =
-        members.named.keys().map(|other| (far(other), other.clone())).filter(|(far, _)| *far <= most).collect();
+    let mut near: Vec<(usize, String)> = members
+        .named
+        .keys()
+        .map(|other| (far(other), other.clone()))
+        .filter(|(far, _)| *far <= most)
+        .collect();
     near.sort();
     near
 }
@@ -166,7 +218,8 @@ fn elsewhere(schema: &Schema, steps: &[Step], name: &str, after: &[Step]) -> Vec
         for (step, next) in below(schema, place) {
             // What is not the author's to change is not what was meant.
             let is_aside = way.is_empty()
-                && matches!(&step, Step::Name(name) if matches!(name.as_str(), "metadata" | "status" | "apiVersion" | "kind"));
+                && matches!(&step, Step::Name(name) if matches!(name.as_str(),
+                    "metadata" | "status" | "apiVersion" | "kind"));
             if is_aside && steps.first() != Some(&step) {
                 continue;
             }
@@ -186,7 +239,8 @@ fn elsewhere(schema: &Schema, steps: &[Step], name: &str, after: &[Step]) -> Vec
 pub(crate) fn below(schema: &Schema, place: Place) -> Vec<(Step, Place)> {
     match schema.shape(place) {
         Shape::Object(members) => {
-            let named = members.named.iter().map(|(name, place)| (Step::Name(name.clone()), *place));
+            let named =
+                members.named.iter().map(|(name, place)| (Step::Name(name.clone()), *place));
             let others = match members.others {
                 Others::Of(place) => Some((Step::AnyMember, place)),
                 Others::Kept | Others::Dropped => None,
@@ -202,8 +256,10 @@ pub(crate) fn below(schema: &Schema, place: Place) -> Vec<(Step, Place)> {
 fn known(schema: &Schema, steps: &[Step], misfit: &Misfit) -> Option<String> {
     let Shape::Object(members) = schema.shape(misfit.from) else { return None };
     let before = steps.get(..misfit.at).unwrap_or_default();
-    let is_in_reach = |name: &&String| !is_out_of_reach(&[before, &[Step::Name((*name).clone())]].concat());
-    let mut names: Vec<String> = members.named.keys().filter(is_in_reach).map(|name| escape_control(name)).collect();
+    let is_in_reach =
+        |name: &&String| !is_out_of_reach(&[before, &[Step::Name((*name).clone())]].concat());
+    let mut names: Vec<String> =
+        members.named.keys().filter(is_in_reach).map(|name| escape_control(name)).collect();
     let more = if names.len() > LISTED { ", …" } else { "" };
     names.truncate(LISTED);
     (!names.is_empty()).then(|| format!("{}{more}", names.join(", ")))
@@ -235,12 +291,18 @@ fn unfit(what: &str, read: &Read, own: &[Step], targets: &[Target<'_>]) -> Optio
     };
     let steps = [start, &read.members.iter().cloned().map(Step::Name).collect::<Vec<_>>()].concat();
     let Lost { target, misfit } = places(targets, &steps).err()?;
-    // How elements are selected is not known here; and of a path that is wrong itself more is said elsewhere.
+    // How elements are selected is not known here; and of a path that is wrong itself more is said
+    // elsewhere.
     if misfit.at < start.len() || !matches!(misfit.why, Why::Missing | Why::Scalar(_)) {
         return None;
     }
-    let read = escape_control(&[std::slice::from_ref(&read.variable), read.members.as_slice()].concat().join("."));
-    Some(finding(format!("{what} reads `{read}`: {}", reason(target, &steps, &misfit)), fix(target.schema, &steps, &misfit, &[])))
+    let read = escape_control(
+        &[std::slice::from_ref(&read.variable), read.members.as_slice()].concat().join("."),
+    );
+    Some(finding(
+        format!("{what} reads `{read}`: {}", reason(target, &steps, &misfit)),
+        fix(target.schema, &steps, &misfit, &[]),
+    ))
 }
 
 #[cfg(test)]
@@ -262,10 +324,19 @@ mod tests {
             ("spec.labels[key=a]", "did you mean `spec.labels.a`?"),
             ("spec.replicas.min", "did you mean `spec.replicas`?"),
             // The nearest name is that of an object, which has no elements.
-            ("spec.limit[*]", "remove it, or name what there is: free, labels, limits, replicas, tasks"),
+            (
+                "spec.limit[*]",
+                "remove it, or name what there is: free, labels, limits, replicas, tasks",
+            ),
             ("metadata.label", "did you mean `metadata.labels`?"),
-            ("spec.colour", "remove it, or name what there is: free, labels, limits, replicas, tasks"),
-            ("spec['x*']", "remove it, or name what there is: free, labels, limits, replicas, tasks"),
+            (
+                "spec.colour",
+                "remove it, or name what there is: free, labels, limits, replicas, tasks",
+            ),
+            (
+                "spec['x*']",
+                "remove it, or name what there is: free, labels, limits, replicas, tasks",
+            ),
         ];
         for (path, expected) in table {
             let path = Path::parse(path).unwrap();
@@ -276,6 +347,9 @@ mod tests {
         let path = Path::parse("spec.name").unwrap();
         let listed = Path::parse("spec.tasks[*]").unwrap();
         let misfit = walk(&schema, path.steps()).unwrap_err();
-        assert_eq!(fix(&schema, path.steps(), &misfit, &[&listed]), "remove it: `spec.tasks[*].name` is listed already");
+        assert_eq!(
+            fix(&schema, path.steps(), &misfit, &[&listed]),
+            "remove it: `spec.tasks[*].name` is listed already"
+        );
     }
 }

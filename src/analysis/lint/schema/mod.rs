@@ -17,7 +17,8 @@ use crate::analysis::kinds::Kind;
 use crate::engine::{Rule, RuleSet, cut_bytes};
 pub(crate) use target::{Catalogue, Source};
 
-/// Everything that the kinds contradict in a rule; `rules` are all rules that are in force together.
+/// Everything that the kinds contradict in a rule; `rules` are all rules that are in force
+/// together.
 pub(crate) fn of(rule: &Rule, rules: &[&Rule], catalogue: &Catalogue) -> Vec<Finding> {
     let targets = catalogue.targets(rule);
     let mut found = resources::of(rule, rules, catalogue);
@@ -34,17 +35,30 @@ pub(crate) fn of(rule: &Rule, rules: &[&Rule], catalogue: &Catalogue) -> Vec<Fin
 /// Bytes that are said of a rule at most.
 const LACKING: usize = 1024;
 
-/// What the API server at an address lacks of rules, by their names: kinds that it does not serve, paths that no object has.
-pub(crate) fn lacking(rules: &RuleSet, kinds: Vec<Kind>, address: &str) -> BTreeMap<String, String> {
+/// What the API server at an address lacks of rules, by their names: kinds that it does not serve,
+/// paths that no object has.
+pub(crate) fn lacking(
+    rules: &RuleSet,
+    kinds: Vec<Kind>,
+    address: &str,
+) -> BTreeMap<String, String> {
     let catalogue = Catalogue::new(kinds, Source::Cluster(address.to_owned()));
     let of_rule = |rule: &Rule| {
-        let mut found: Vec<Finding> = rule.resources().iter().flat_map(|named| resources::unknown(named, &catalogue)).collect();
+        let mut found: Vec<Finding> = rule
+            .resources()
+            .iter()
+            .flat_map(|named| resources::unknown(named, &catalogue))
+            .collect();
         let targets = catalogue.targets(rule);
         if !targets.is_empty() {
             found.extend(missing::of(rule, &targets));
         }
-        let messages: Vec<String> = once(found).into_iter().map(|finding| format!("{}; {}", finding.message, finding.fix)).collect();
-        (!messages.is_empty()).then(|| (rule.name().to_string(), cut_bytes(&messages.join("\n"), LACKING)))
+        let messages: Vec<String> = once(found)
+            .into_iter()
+            .map(|finding| format!("{}; {}", finding.message, finding.fix))
+            .collect();
+        (!messages.is_empty())
+            .then(|| (rule.name().to_string(), cut_bytes(&messages.join("\n"), LACKING)))
     };
     rules.rules().filter_map(of_rule).collect()
 }

@@ -20,38 +20,57 @@ pub(crate) fn of(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
     ];
     let mut found = Vec::new();
     for (scalar, meaning, name, nouns, example) in kinds {
-        let declared: Vec<&[Step]> =
-            rule.equality().iter().filter(|entry| entry.meaning == Some(meaning)).map(|entry| entry.path.steps()).collect();
+        let declared: Vec<&[Step]> = rule
+            .equality()
+            .iter()
+            .filter(|entry| entry.meaning == Some(meaning))
+            .map(|entry| entry.path.steps())
+            .collect();
         let mut exact = BTreeSet::new();
         for target in targets {
-            let mut search = Search { rule, target, scalar, on_the_way: Vec::new(), found: &mut exact };
+            let mut search =
+                Search { rule, target, scalar, on_the_way: Vec::new(), found: &mut exact };
             search.go(target.schema.root(), &mut Vec::new());
         }
         exact.retain(|steps| !declared.iter().any(|path| covers(path, steps)));
-        let sets: Vec<&[Step]> =
-            rule.equality().iter().filter(|entry| entry.meaning == Some(Meaning::Set)).map(|entry| entry.path.steps()).collect();
+        let sets: Vec<&[Step]> = rule
+            .equality()
+            .iter()
+            .filter(|entry| entry.meaning == Some(Meaning::Set))
+            .map(|entry| entry.path.steps())
+            .collect();
         let fits = |path: &[Step]| {
-            let enters = |set: &&[Step]| path.len() > set.len() + 1 && path.iter().zip(*set).all(|(one, two)| one.meets(two));
-            !sets.iter().any(enters) && targets.iter().all(|target| reaches_only(target.schema, path, scalar))
+            let enters = |set: &&[Step]| {
+                path.len() > set.len() + 1 && path.iter().zip(*set).all(|(one, two)| one.meets(two))
+            };
+            !sets.iter().any(enters)
+                && targets.iter().all(|target| reaches_only(target.schema, path, scalar))
         };
         if scalar == Scalar::IntegerOrText {
             exact.retain(|steps| holds_amounts(steps));
         }
         for (path, fields) in grouped(exact, &fits) {
-            let which =
-                if fields == 1 { format!("`{}`", written(&path)) } else { format!("`{}` ({})", written(&path), counted(fields, "field")) };
+            let which = if fields == 1 {
+                format!("`{}`", written(&path))
+            } else {
+                format!("`{}` ({})", written(&path), counted(fields, "field"))
+            };
             let fix = equality_line(&path, &format!("as: {name}"));
             found.push(match scalar {
                 // The schema says no more than that, and a port is that too.
                 Scalar::IntegerOrText => Finding {
                     severity: Severity::Aside,
                     message: format!(
-                        "{nouns} at {which} are compared exactly; if they are quantities, respelling one ({example}) is a violation"
+                        "{nouns} at {which} are compared exactly; if they are quantities, \
+                         respelling one ({example}) is a violation"
                     ),
                     fix,
                 },
                 _ => finding(
-                    format!("{nouns} at {which} are compared exactly, so an update that respells one ({example}) is a violation"),
+                    format!(
+                        "{nouns} at {which} are compared exactly, so an update that respells \
+                             one ({example}) is a violation"
+                    ),
                     fix,
                 ),
             });
@@ -62,7 +81,10 @@ pub(crate) fn of(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
 
 /// Whether amounts of resources stand there, whatever their names.
 fn holds_amounts(steps: &[Step]) -> bool {
-    let is_of_amounts = |step: &Step| matches!(step, Step::Name(name) if matches!(name.as_str(), "limits" | "requests" | "capacity" | "allocatable" | "hard"));
+    let is_of_amounts = |step: &Step| {
+        matches!(step, Step::Name(name) if matches!(name.as_str(),
+        "limits" | "requests" | "capacity" | "allocatable" | "hard"))
+    };
     matches!(steps, [.., holder, Step::AnyMember | Step::Name(_)] if is_of_amounts(holder))
 }
 
@@ -96,10 +118,12 @@ impl Search<'_> {
 
     /// Whether nothing below counts: it never differs, or everybody may change it.
     fn is_apart(&self, way: &[Step]) -> bool {
-        let is_status = matches!(way, [Step::Name(status)] if status == "status") && self.target.status_is_apart();
+        let is_status = matches!(way, [Step::Name(status)] if status == "status")
+            && self.target.status_is_apart();
         let is_metadata = matches!(way, [Step::Name(metadata)] if metadata == "metadata");
         // Kubernetes has them in pods only: it refuses the pods of a template that lists any.
-        let is_in_no_template = matches!(way, [_, .., Step::Name(_), Step::Name(list)] if list == "ephemeralContainers");
+        let is_in_no_template = matches!(way, [_, .., Step::Name(_), Step::Name(list)]
+            if list == "ephemeralContainers");
         let opens = |entry: &Entry| is_bare(entry) && covers(entry.path.steps(), way);
         is_status || is_metadata || is_in_no_template || self.rule.entries().any(opens)
     }
@@ -118,7 +142,10 @@ fn grouped(paths: BTreeSet<Vec<Step>>, fits: &impl Fn(&[Step]) -> bool) -> Vec<(
 }
 
 /// The first two that one path can stand for.
-fn pair(groups: &[(Vec<Step>, usize)], fits: &impl Fn(&[Step]) -> bool) -> Option<(usize, usize, Vec<Step>)> {
+fn pair(
+    groups: &[(Vec<Step>, usize)],
+    fits: &impl Fn(&[Step]) -> bool,
+) -> Option<(usize, usize, Vec<Step>)> {
     for (index, (one, _)) in groups.iter().enumerate() {
         for (other, (two, _)) in groups.iter().enumerate().skip(index + 1) {
             if let Some(wide) = widened(one, two).filter(|wide| fits(wide)) {
@@ -129,7 +156,8 @@ fn pair(groups: &[(Vec<Step>, usize)], fits: &impl Fn(&[Step]) -> bool) -> Optio
     None
 }
 
-/// The path that selects both, if they differ in the name of one member; the first step is never a wildcard.
+/// The path that selects both, if they differ in the name of one member; the first step is never a
+/// wildcard.
 fn widened(one: &[Step], two: &[Step]) -> Option<Vec<Step>> {
     if one.len() != two.len() || one.first() != two.first() {
         return None;
@@ -146,10 +174,15 @@ fn widened(one: &[Step], two: &[Step]) -> Option<Vec<Step>> {
 
 /// Whether a path leads to nothing of another kind, and into no set, whose elements are whole.
 fn reaches_only(schema: &Schema, path: &[Step], scalar: Scalar) -> bool {
-    let is_of_the_kind = |place: &Place| matches!(schema.shape(*place), Shape::Scalar(other) if *other == scalar);
-    let is_set = |place: &Place| matches!(schema.shape(*place), Shape::List(elements) if elements.pairing == Pairing::Membership);
-    let enters_a_set =
-        (1..path.len()).filter_map(|length| path.get(..length)).any(|way| walk(schema, way).is_ok_and(|places| places.iter().any(is_set)));
+    let is_of_the_kind =
+        |place: &Place| matches!(schema.shape(*place), Shape::Scalar(other) if *other == scalar);
+    let is_set = |place: &Place| {
+        matches!(schema.shape(*place), Shape::List(elements)
+        if elements.pairing == Pairing::Membership)
+    };
+    let enters_a_set = (1..path.len())
+        .filter_map(|length| path.get(..length))
+        .any(|way| walk(schema, way).is_ok_and(|places| places.iter().any(is_set)));
     !enters_a_set && walk(schema, path).map_or(true, |places| places.iter().all(is_of_the_kind))
 }
 
@@ -169,12 +202,15 @@ mod tests {
         let resources = || json!({"type": "object", "additionalProperties": quantity()});
         let container = |more: &str| {
             json!({"type": "array", "items": {"type": "object", "properties": {
-                "limits": resources(), "requests": resources(), more: {"type": "object", "additionalProperties": {"type": "string"}},
+                "limits": resources(), "requests": resources(), more: {"type": "object",
+                    "additionalProperties": {"type": "string"}},
             }}})
         };
         let schema = |zones: Option<serde_json::Value>| {
-            let value = json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {
-                "containers": container("image"), "initContainers": container("image"), "size": quantity(), "name": {"type": "string"},
+            let value = json!({"type": "object", "properties": {"spec": {"type": "object",
+                "properties": {
+                "containers": container("image"), "initContainers": container("image"),
+                "size": quantity(), "name": {"type": "string"},
                 "zones": zones.unwrap_or(json!({"type": "string"})),
             }}}});
             Schema::of_objects(Some(&value), &Map::new())
@@ -187,13 +223,23 @@ mod tests {
             "spec.size",
         ];
         let group = |schema: &Schema| {
-            let found = grouped(paths.map(steps).into(), &|path: &[Step]| reaches_only(schema, path, Scalar::Quantity));
-            found.into_iter().map(|(path, fields)| format!("{} {fields}", written(&path))).collect::<Vec<_>>()
+            let found = grouped(paths.map(steps).into(), &|path: &[Step]| {
+                reaches_only(schema, path, Scalar::Quantity)
+            });
+            found
+                .into_iter()
+                .map(|(path, fields)| format!("{} {fields}", written(&path)))
+                .collect::<Vec<_>>()
         };
-        // `image` has strings in it, which are compared exactly, so `.*` does not stand for limits and requests.
-        assert_eq!(group(&schema(None)), ["spec.*[*].limits.* 2", "spec.*[*].requests.* 2", "spec.size 1"]);
+        // `image` has strings in it, which are compared exactly, so `.*` does not stand for limits
+        // and requests.
+        assert_eq!(
+            group(&schema(None)),
+            ["spec.*[*].limits.* 2", "spec.*[*].requests.* 2", "spec.size 1"]
+        );
         // What goes into a set would not be taken for a rule.
-        let set = json!({"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}});
+        let set =
+            json!({"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}});
         assert_eq!(group(&schema(Some(set))).len(), 5);
     }
 }

@@ -42,16 +42,23 @@ impl Catalogue {
             "type": "object",
             "properties": {
                 "spec": {"type": "object", "properties": {"replicas": {"type": "integer"}}},
-                "status": {"type": "object", "properties": {"replicas": {"type": "integer"}, "selector": {"type": "string"}}},
+                "status": {"type": "object", "properties": {"replicas": {"type": "integer"},
+                    "selector": {"type": "string"}}},
             },
         });
         let nothing = Map::new();
-        Self { kinds, source, scale: Schema::of_objects(Some(&scale), &nothing), unknown: Schema::of_objects(None, &nothing) }
+        Self {
+            kinds,
+            source,
+            scale: Schema::of_objects(Some(&scale), &nothing),
+            unknown: Schema::of_objects(None, &nothing),
+        }
     }
 
     /// How many kinds a rule was held against at all, and how many of the rules were.
     pub(crate) fn held(&self, rules: &[&Rule]) -> (usize, usize) {
-        let speaks = |rule: &&Rule, kind: &Kind| rule.resources().iter().any(|named| names(named, kind));
+        let speaks =
+            |rule: &&Rule, kind: &Kind| rule.resources().iter().any(|named| names(named, kind));
         (
             self.kinds.iter().filter(|kind| rules.iter().any(|rule| speaks(rule, kind))).count(),
             rules.iter().filter(|rule| self.kinds.iter().any(|kind| speaks(rule, kind))).count(),
@@ -63,7 +70,9 @@ impl Catalogue {
         let mut targets = Vec::new();
         for named in rule.resources() {
             for kind in self.kinds.iter().filter(|kind| lists(&named.api_groups, &kind.group)) {
-                for version in kind.served().filter(|version| lists(&named.api_versions, &version.name)) {
+                for version in
+                    kind.served().filter(|version| lists(&named.api_versions, &version.name))
+                {
                     targets.extend(self.of_version(named, kind, version));
                 }
             }
@@ -71,8 +80,14 @@ impl Catalogue {
         targets
     }
 
-    fn of_version<'c>(&'c self, named: &ResourceRule, kind: &'c Kind, version: &'c Version) -> Vec<Target<'c>> {
-        let fits = |name: &str| named.kinds.is_empty() || named.kinds.iter().any(|listed| listed == name);
+    fn of_version<'c>(
+        &'c self,
+        named: &ResourceRule,
+        kind: &'c Kind,
+        version: &'c Version,
+    ) -> Vec<Target<'c>> {
+        let fits =
+            |name: &str| named.kinds.is_empty() || named.kinds.iter().any(|listed| listed == name);
         let mut targets = Vec::new();
         if asks_for(named, &kind.plural, "") && fits(&kind.name) {
             targets.push(Target { kind, version, subresource: None, schema: &version.schema });
@@ -94,9 +109,15 @@ impl Catalogue {
 impl Target<'_> {
     /// `Job (batch.volcano.sh/v1alpha1)`.
     pub(crate) fn name(&self) -> String {
-        let group = if self.kind.group.is_empty() { String::new() } else { format!("{}/", self.kind.group) };
+        let group = if self.kind.group.is_empty() {
+            String::new()
+        } else {
+            format!("{}/", self.kind.group)
+        };
         let kind = match self.subresource {
-            Some(subresource) => format!("{} of {}/{}", subresource.kind, self.kind.plural, subresource.name),
+            Some(subresource) => {
+                format!("{} of {}/{}", subresource.kind, self.kind.plural, subresource.name)
+            }
             None => self.kind.name.clone(),
         };
         format!("{kind} ({group}{})", self.version.name)
@@ -129,12 +150,20 @@ pub(crate) struct Lost<'t, 'c> {
 }
 
 /// The places of a path in the targets where it fits; if it fits in none, where it went furthest.
-pub(crate) fn places<'t, 'c>(targets: &'t [Target<'c>], steps: &[Step]) -> Result<Vec<Found<'t>>, Lost<'t, 'c>> {
+pub(crate) fn places<'t, 'c>(
+    targets: &'t [Target<'c>],
+    steps: &[Step],
+) -> Result<Vec<Found<'t>>, Lost<'t, 'c>> {
     let (mut found, mut furthest) = (Vec::new(), None::<Lost<'t, 'c>>);
     for target in targets {
         match walk(target.schema, steps) {
-            Ok(places) => found.extend(places.into_iter().map(|place| Found { schema: target.schema, place })),
-            Err(misfit) if furthest.as_ref().is_none_or(|other| misfit.at > other.misfit.at) => furthest = Some(Lost { target, misfit }),
+            Ok(places) => {
+                found
+                    .extend(places.into_iter().map(|place| Found { schema: target.schema, place }));
+            }
+            Err(misfit) if furthest.as_ref().is_none_or(|other| misfit.at > other.misfit.at) => {
+                furthest = Some(Lost { target, misfit });
+            }
             Err(_) => {}
         }
     }
@@ -146,8 +175,12 @@ pub(crate) fn places<'t, 'c>(targets: &'t [Target<'c>], steps: &[Step]) -> Resul
 
 /// Whether a resource rule names the kind, by whatever version, itself or a subresource of it.
 pub(crate) fn names(named: &ResourceRule, kind: &Kind) -> bool {
-    let is_meant = |resource: &String| matches!(resource.split('/').next(), Some(name) if name == "*" || is_like(name, kind));
-    lists(&named.api_groups, &kind.group) && (named.resources.iter().any(is_meant) || named.kinds.contains(&kind.name))
+    let is_meant = |resource: &String| {
+        matches!(resource.split('/').next(), Some(name)
+        if name == "*" || is_like(name, kind))
+    };
+    lists(&named.api_groups, &kind.group)
+        && (named.resources.iter().any(is_meant) || named.kinds.contains(&kind.name))
 }
 
 /// Whether a name is one by which the kind could be meant.

@@ -24,7 +24,8 @@ pub(crate) fn of(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
 
 /// The shapes at a path, wherever it leads; none if that is not known.
 fn shapes<'t>(targets: &'t [Target<'_>], steps: &[Step]) -> Vec<&'t Shape> {
-    let shapes: Vec<&Shape> = places(targets, steps).unwrap_or_default().into_iter().map(Found::shape).collect();
+    let shapes: Vec<&Shape> =
+        places(targets, steps).unwrap_or_default().into_iter().map(Found::shape).collect();
     if shapes.iter().any(|shape| matches!(shape, Shape::Anything)) { Vec::new() } else { shapes }
 }
 
@@ -34,19 +35,28 @@ fn items_of_a_scalar(entry: &Entry, targets: &[Target<'_>]) -> Option<Finding> {
         return None;
     }
     let shapes = shapes(targets, entry.path.steps());
-    let first = shapes.first().filter(|_| shapes.iter().all(|shape| matches!(shape, Shape::Scalar(_))))?;
-    let idle: Vec<&str> = entry.verbs.names().filter(|name| matches!(*name, "AddItem" | "RemoveItem")).collect();
+    let first =
+        shapes.first().filter(|_| shapes.iter().all(|shape| matches!(shape, Shape::Scalar(_))))?;
+    let idle: Vec<&str> =
+        entry.verbs.names().filter(|name| matches!(*name, "AddItem" | "RemoveItem")).collect();
     if idle.is_empty() {
         return None;
     }
     let reason = format!("{} has no items", what(first));
     Some(if idle.len() == entry.verbs.names().count() {
         finding(
-            format!("`{}` never permits anything: {reason}, so `{}` never happens there", shown(&entry.path), idle.join(", ")),
+            format!(
+                "`{}` never permits anything: {reason}, so `{}` never happens there",
+                shown(&entry.path),
+                idle.join(", ")
+            ),
             "allow `Set`, `Modify` or `Clear`",
         )
     } else {
-        finding(format!("`{}` of `{}` never happens: {reason}", idle.join(", "), shown(&entry.path)), "leave it out")
+        finding(
+            format!("`{}` of `{}` never happens: {reason}", idle.join(", "), shown(&entry.path)),
+            "leave it out",
+        )
     })
 }
 
@@ -55,15 +65,26 @@ fn always_there(entry: &Entry, targets: &[Target<'_>]) -> Option<Finding> {
     let only_presence = entry.verbs.names().all(|name| matches!(name, "Set" | "Clear"));
     let [parent @ .., Step::Name(name)] = entry.path.steps() else { return None };
     // Elements come and go as a whole; the objects on the way to another field do not.
-    if !only_presence || !parent.last().is_some_and(|step| matches!(step, Step::AnyElement | Step::Keyed { .. } | Step::AnyMember)) {
+    if !only_presence
+        || !parent.last().is_some_and(|step| {
+            matches!(step, Step::AnyElement | Step::Keyed { .. } | Step::AnyMember)
+        })
+    {
         return None;
     }
     let found = places(targets, parent).unwrap_or_default();
-    let requires = |found: &Found<'_>| matches!(found.shape(), Shape::Object(members) if members.required.contains(name));
+    let requires = |found: &Found<'_>| {
+        matches!(found.shape(), Shape::Object(members)
+        if members.required.contains(name))
+    };
     let always = !found.is_empty() && found.iter().all(requires);
     always.then(|| {
         finding(
-            format!("`{}` never permits anything: the schema requires it, so it is never set or cleared", shown(&entry.path)),
+            format!(
+                "`{}` never permits anything: the schema requires it, so it is never set or \
+                     cleared",
+                shown(&entry.path)
+            ),
             "allow `Modify`, or remove the entry",
         )
     })
@@ -88,7 +109,10 @@ fn other_meaning(entry: &Equality, targets: &[Target<'_>]) -> Option<Finding> {
         Shape::Scalar(Scalar::Duration) => "write `as: Duration`",
         Shape::Scalar(_) | Shape::Anything => "remove it",
     };
-    Some(finding(format!("`as: {name}` of `{}` says nothing: there is {}", shown(&entry.path), what(first)), fix))
+    Some(finding(
+        format!("`as: {name}` of `{}` says nothing: there is {}", shown(&entry.path), what(first)),
+        fix,
+    ))
 }
 
 /// `absentAs` a value that never stands there.
@@ -97,7 +121,12 @@ fn other_value(entry: &Equality, targets: &[Target<'_>]) -> Option<Finding> {
     let shapes = shapes(targets, entry.path.steps());
     let first = shapes.first().filter(|_| !shapes.iter().any(|shape| may_stand(value, shape)))?;
     Some(finding(
-        format!("`absentAs: {}` of `{}` says nothing: there is {}", escape_control(&value.to_string()), shown(&entry.path), what(first)),
+        format!(
+            "`absentAs: {}` of `{}` says nothing: there is {}",
+            escape_control(&value.to_string()),
+            shown(&entry.path),
+            what(first)
+        ),
         "name the value that stands for the field left out",
     ))
 }
@@ -105,13 +134,22 @@ fn other_value(entry: &Equality, targets: &[Target<'_>]) -> Option<Finding> {
 /// Whether a value may stand at a place; what null means is each writer's own affair.
 fn may_stand(value: &Value, shape: &Shape) -> bool {
     match (value, shape) {
-        (Value::Null, _) | (_, Shape::Anything) | (Value::Object(_), Shape::Object(_)) | (Value::Array(_), Shape::List(_)) => true,
+        (Value::Null, _)
+        | (_, Shape::Anything)
+        | (Value::Object(_), Shape::Object(_))
+        | (Value::Array(_), Shape::List(_)) => true,
         (Value::String(_), Shape::Scalar(scalar)) => {
-            matches!(scalar, Scalar::Text | Scalar::IntegerOrText | Scalar::Quantity | Scalar::Duration)
+            matches!(
+                scalar,
+                Scalar::Text | Scalar::IntegerOrText | Scalar::Quantity | Scalar::Duration
+            )
         }
         (Value::Bool(_), Shape::Scalar(scalar)) => *scalar == Scalar::Boolean,
         (Value::Number(_), Shape::Scalar(scalar)) => {
-            matches!(scalar, Scalar::Integer | Scalar::Number | Scalar::IntegerOrText | Scalar::Quantity)
+            matches!(
+                scalar,
+                Scalar::Integer | Scalar::Number | Scalar::IntegerOrText | Scalar::Quantity
+            )
         }
         _ => false,
     }

@@ -56,7 +56,9 @@ pub(crate) fn from(schema: &Schema, start: Place, steps: &[Step]) -> Result<Vec<
 fn go(schema: &Schema, place: Place, step: &Step) -> Result<Vec<Place>, Why> {
     match (schema.shape(place), step.is_member()) {
         (Shape::Anything, _) => Ok(vec![Place::ANYTHING]),
-        (Shape::Object(members), true) => Some(select(members, step)).filter(|places| !places.is_empty()).ok_or(Why::Missing),
+        (Shape::Object(members), true) => {
+            Some(select(members, step)).filter(|places| !places.is_empty()).ok_or(Why::Missing)
+        }
         (Shape::List(elements), false) => Ok(vec![elements.each]),
         (Shape::Object(_), false) => Err(Why::Object),
         (Shape::List(_), true) => Err(Why::List),
@@ -74,7 +76,13 @@ fn select(members: &Members, step: &Step) -> Vec<Place> {
         return members.named.get(name).copied().or(others).into_iter().collect();
     }
     let fits = |name: &str| Step::Name(name.to_owned()).within(step);
-    members.named.iter().filter(|(name, _)| fits(name)).map(|(_, place)| *place).chain(others).collect()
+    members
+        .named
+        .iter()
+        .filter(|(name, _)| fits(name))
+        .map(|(_, place)| *place)
+        .chain(others)
+        .collect()
 }
 
 #[cfg(test)]
@@ -92,10 +100,12 @@ pub(crate) mod tests {
                     "type": "object",
                     "properties": {
                         "replicas": {"type": "integer"},
-                        "tasks": {"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}}}},
+                        "tasks": {"type": "array", "items": {"type": "object",
+                            "properties": {"name": {"type": "string"}}}},
                         "labels": {"type": "object", "additionalProperties": {"type": "string"}},
                         "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
-                        "limits": {"type": "object", "properties": {"cpu": {"type": "string"}, "list": {"type": "array", "items": {}}}},
+                        "limits": {"type": "object", "properties": {"cpu": {"type": "string"},
+                            "list": {"type": "array", "items": {}}}},
                     },
                 },
             },
@@ -135,7 +145,11 @@ pub(crate) mod tests {
         let schema = sample();
         for (path, expected) in table {
             let found = walk(&schema, Path::parse(path).unwrap().steps());
-            assert_eq!(found.map(|places| places.len()).map_err(|misfit| (misfit.at, misfit.why)), expected, "{path}");
+            assert_eq!(
+                found.map(|places| places.len()).map_err(|misfit| (misfit.at, misfit.why)),
+                expected,
+                "{path}"
+            );
         }
     }
 }

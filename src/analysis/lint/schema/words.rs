@@ -8,7 +8,9 @@ pub(crate) fn written(steps: &[Step]) -> String {
     let mut text = String::new();
     for step in steps {
         match step {
-            Step::Name(name) if is_bare(name) => text += &format!("{}{name}", if text.is_empty() { "" } else { "." }),
+            Step::Name(name) if is_bare(name) => {
+                text += &format!("{}{name}", if text.is_empty() { "" } else { "." });
+            }
             Step::Name(name) if name.ends_with('*') => text += &format!("['{}*']", quoted(name)),
             Step::Name(name) => text += &format!("['{}']", quoted(name)),
             Step::Prefix(prefix) => text += &format!("['{}*']", quoted(prefix)),
@@ -23,7 +25,9 @@ pub(crate) fn written(steps: &[Step]) -> String {
 /// A path in an entry of `equality`, quoted where YAML needs it.
 pub(crate) fn in_yaml(steps: &[Step]) -> String {
     let text = written(steps);
-    let plain = text.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-'));
+    let plain = text
+        .chars()
+        .all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-'));
     if plain { text } else { format!("\"{text}\"") }
 }
 
@@ -84,6 +88,9 @@ mod tests {
     #[test]
     fn yaml_needs_quotes_for_brackets() {
         let yaml = |text: &str| in_yaml(Path::parse(text).unwrap().steps());
-        assert_eq!((yaml("spec.a-b").as_str(), yaml("spec.a[*].*").as_str()), ("spec.a-b", "\"spec.a[*].*\""));
+        assert_eq!(
+            (yaml("spec.a-b").as_str(), yaml("spec.a[*].*").as_str()),
+            ("spec.a-b", "\"spec.a[*].*\"")
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! Who last wrote a value, according to `metadata.managedFields` of the old object.
 //!
-//! Anybody who may write an object may also write this list, so it decides nothing and only serves messages. What is malformed in it is
-//! skipped. Each set of fields is read once and without recursion except along the paths that are looked up, so the work is linear in
-//! its size (times the few paths that are looked up), and nesting cannot exhaust the stack.
+//! Anybody who may write an object may also write this list, so it decides nothing and only serves
+//! messages. What is malformed in it is skipped. Each set of fields is read once and without
+//! recursion except along the paths that are looked up, so the work is linear in its size (times
+//! the few paths that are looked up), and nesting cannot exhaust the stack.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,28 +30,43 @@ pub(crate) struct Writer {
     pub(crate) manager: String,
     /// The subresource that it wrote through, empty for the object itself.
     pub(crate) subresource: String,
-    /// How many steps of the path lead to what it owns. Fewer than the path has: it owns a list or map as a whole.
+    /// How many steps of the path lead to what it owns. Fewer than the path has: it owns a list or
+    /// map as a whole.
     pub(crate) depth: usize,
     /// RFC 3339 in UTC, so that texts compare as times do.
     time: String,
 }
 
-/// For each path the other manager that last wrote what is there. A path that the requester's own manager owns has none.
-pub(crate) fn last_writers(entries: Option<&str>, own: Option<&str>, paths: &[Vec<Step<'_>>]) -> Vec<Option<Writer>> {
+/// For each path the other manager that last wrote what is there. A path that the requester's own
+/// manager owns has none.
+pub(crate) fn last_writers(
+    entries: Option<&str>,
+    own: Option<&str>,
+    paths: &[Vec<Step<'_>>],
+) -> Vec<Option<Writer>> {
     let tree = PathTree::of(paths);
     let mut owners: Vec<Owners> = paths.iter().map(|_| Owners::default()).collect();
-    let entries: Vec<&RawValue> = entries.and_then(|entries| serde_json::from_str(entries).ok()).unwrap_or_default();
+    let entries: Vec<&RawValue> =
+        entries.and_then(|entries| serde_json::from_str(entries).ok()).unwrap_or_default();
     for entry in entries {
         let Ok(entry) = serde_json::from_str::<Fields<'_>>(entry.get()) else { continue };
-        let Some(owned) = entry.get("fieldsV1").and_then(|fields| tree.owned(fields)) else { continue };
+        let Some(owned) = entry.get("fieldsV1").and_then(|fields| tree.owned(fields)) else {
+            continue;
+        };
         let member = |name: &str| text(&entry, name).unwrap_or_default().into_owned();
-        let (manager, subresource, time) = (member("manager"), member("subresource"), member("time"));
+        let (manager, subresource, time) =
+            (member("manager"), member("subresource"), member("time"));
         for (path, depth) in owned {
             let Some(owners) = owners.get_mut(path) else { continue };
             if own.is_some_and(|own| is_same_client(own, &manager)) {
                 owners.own = owners.own.max(Some(depth));
             } else {
-                owners.add(Writer { manager: manager.clone(), subresource: subresource.clone(), depth, time: time.clone() });
+                owners.add(Writer {
+                    manager: manager.clone(),
+                    subresource: subresource.clone(),
+                    depth,
+                    time: time.clone(),
+                });
             }
         }
     }
@@ -81,7 +97,9 @@ impl Owners {
     }
 
     fn other(self) -> Option<Writer> {
-        self.other.filter(|other| !other.manager.is_empty() && self.own.is_none_or(|own| own < other.depth))
+        self.other.filter(|other| {
+            !other.manager.is_empty() && self.own.is_none_or(|own| own < other.depth)
+        })
     }
 }
 
@@ -127,8 +145,12 @@ impl<'v> PathTree<'v> {
         let known = match step {
             Step::Member(name) => *node.members.entry(name).or_insert(next),
             Step::Element { value, .. } => {
-                let is_it = |other: &Step<'_>| matches!(other, Step::Element { value: other, .. } if std::ptr::eq(*other, value));
-                let known = node.elements.iter().find(|(other, _)| is_it(other)).map(|(_, node)| *node);
+                let is_it = |other: &Step<'_>| {
+                    matches!(other, Step::Element { value: other, .. }
+                    if std::ptr::eq(*other, value))
+                };
+                let known =
+                    node.elements.iter().find(|(other, _)| is_it(other)).map(|(_, node)| *node);
                 known.unwrap_or_else(|| {
                     node.elements.push((step, next));
                     next
@@ -160,10 +182,15 @@ impl<'v> PathTree<'v> {
             return Vec::new();
         }
         let Some(selector) = Selector::parse(kind, text) else { return Vec::new() };
-        elements.into_iter().filter(|(step, _)| selector.selects(step)).map(|(_, node)| *node).collect()
+        elements
+            .into_iter()
+            .filter(|(step, _)| selector.selects(step))
+            .map(|(_, node)| *node)
+            .collect()
     }
 
-    /// What is owned at these nodes. An empty set of members means that everything below is owned as one.
+    /// What is owned at these nodes. An empty set of members means that everything below is owned
+    /// as one.
     fn ends(&self, at: &[usize], is_whole: bool) -> Owned {
         let mut owned = Owned::new();
         for node in at.iter().filter_map(|at| self.nodes.get(*at)).filter(|node| node.depth > 0) {
@@ -192,7 +219,10 @@ enum Selector {
 impl Selector {
     fn parse(kind: &str, text: &str) -> Option<Self> {
         match kind {
-            "k" => serde_json::from_str(text).ok().filter(|keys: &Map<_, _>| !keys.is_empty()).map(Self::Keys),
+            "k" => serde_json::from_str(text)
+                .ok()
+                .filter(|keys: &Map<_, _>| !keys.is_empty())
+                .map(Self::Keys),
             "v" => serde_json::from_str(text).ok().map(Self::Value),
             "i" => text.parse().ok().map(Self::Index),
             _ => None,
@@ -203,7 +233,9 @@ impl Selector {
         let Step::Element { index, value } = step else { return false };
         let is = |one: &Value, other: &Value| one == other || scalar(one) == scalar(other);
         match self {
-            Self::Keys(keys) => keys.iter().all(|(key, wanted)| value.get(key).is_some_and(|member| is(member, wanted))),
+            Self::Keys(keys) => keys
+                .iter()
+                .all(|(key, wanted)| value.get(key).is_some_and(|member| is(member, wanted))),
             Self::Value(wanted) => is(value, wanted),
             Self::Index(wanted) => *index == Some(*wanted),
         }
@@ -254,13 +286,22 @@ mod tests {
 
     use super::{Step, last_writers};
 
-    fn writer(entries: &Value, own: Option<&str>, path: &[Step<'_>]) -> Option<(String, String, usize)> {
+    fn writer(
+        entries: &Value,
+        own: Option<&str>,
+        path: &[Step<'_>],
+    ) -> Option<(String, String, usize)> {
         let writers = last_writers(Some(&entries.to_string()), own, &[path.to_vec()]);
-        writers.into_iter().next().flatten().map(|writer| (writer.manager, writer.subresource, writer.depth))
+        writers
+            .into_iter()
+            .next()
+            .flatten()
+            .map(|writer| (writer.manager, writer.subresource, writer.depth))
     }
 
     fn entry(manager: &str, time: &str, fields: &Value) -> Value {
-        json!({"manager": manager, "operation": "Update", "time": time, "fieldsType": "FieldsV1", "fieldsV1": fields})
+        json!({"manager": manager, "operation": "Update", "time": time, "fieldsType": "FieldsV1",
+            "fieldsV1": fields})
     }
 
     const QUEUE: [Step<'static>; 2] = [Step::Member("spec"), Step::Member("queue")];
@@ -277,20 +318,28 @@ mod tests {
         assert_eq!(writer(&entries, None, &QUEUE), Some(("b".to_owned(), String::new(), 2)));
         assert_eq!(writer(&entries, Some("b"), &QUEUE), None);
         assert_eq!(writer(&entries, Some("a"), &QUEUE), None);
-        assert_eq!(writer(&entries, Some("c"), &QUEUE).map(|(manager, ..)| manager), Some("b".to_owned()));
+        assert_eq!(
+            writer(&entries, Some("c"), &QUEUE).map(|(manager, ..)| manager),
+            Some("b".to_owned())
+        );
         assert_eq!(writer(&entries, None, &[Step::Member("spec"), Step::Member("other")]), None);
     }
 
     #[test]
     fn a_value_that_one_command_of_kubectl_wrote_is_not_foreign_to_another() {
-        let entries = |manager: &str| json!([entry(manager, "", &json!({"f:spec": {"f:queue": {}}}))]);
+        let entries =
+            |manager: &str| json!([entry(manager, "", &json!({"f:spec": {"f:queue": {}}}))]);
         for (own, other, is_foreign) in [
             ("kubectl-replace", "kubectl-create", false),
             ("kubectl", "kubectl-client-side-apply", false),
             ("kubectl-edit", "kubectlx", true),
             ("helm", "kubectl", true),
         ] {
-            assert_eq!(writer(&entries(other), Some(own), &QUEUE).is_some(), is_foreign, "{own} {other}");
+            assert_eq!(
+                writer(&entries(other), Some(own), &QUEUE).is_some(),
+                is_foreign,
+                "{own} {other}"
+            );
         }
     }
 
@@ -304,8 +353,12 @@ mod tests {
             Step::Member("volumeClaimName"),
         ];
         let atomic = json!([entry("controller", "", &json!({"f:spec": {"f:volumes": {}}}))]);
-        assert_eq!(writer(&atomic, Some("kubectl-replace"), &path), Some(("controller".to_owned(), String::new(), 2)));
-        // The manager of the field itself is named rather than that of the list, however old its write is.
+        assert_eq!(
+            writer(&atomic, Some("kubectl-replace"), &path),
+            Some(("controller".to_owned(), String::new(), 2))
+        );
+        // The manager of the field itself is named rather than that of the list, however old its
+        // write is.
         let exact = json!({"f:spec": {"f:volumes": {"k:{\"mountPath\":\"/data\"}": {"f:volumeClaimName": {}}}}});
         let both = json!([
             entry("whole", "2026-01-02T00:00:00Z", &json!({"f:spec": {"f:volumes": {}}})),
@@ -351,12 +404,24 @@ mod tests {
             entry("bad", "", &json!({"f:spec": 1})),
             entry("", "", &json!({"f:spec": {"f:queue": {}}})),
         ] {
-            assert_eq!(writer(&json!([bad, good]), None, &QUEUE).map(|(manager, ..)| manager), Some("good".to_owned()), "{bad}");
+            assert_eq!(
+                writer(&json!([bad, good]), None, &QUEUE).map(|(manager, ..)| manager),
+                Some("good".to_owned()),
+                "{bad}"
+            );
         }
-        let nested = format!("[{{\"manager\":\"m\",\"fieldsV1\":{}{{}}{}}}]", r#"{"f:x":"#.repeat(9_000), "}".repeat(9_000));
+        let nested = format!(
+            "[{{\"manager\":\"m\",\"fieldsV1\":{}{{}}{}}}]",
+            r#"{"f:x":"#.repeat(9_000),
+            "}".repeat(9_000)
+        );
         let deep: Vec<Step<'_>> = vec![Step::Member("x"); 9_000];
         for text in ["", "1", "{}", "[", "null", &nested] {
-            assert_eq!(last_writers(Some(text), None, &[QUEUE.to_vec(), deep.clone()]), [None, None], "{text:.20}");
+            assert_eq!(
+                last_writers(Some(text), None, &[QUEUE.to_vec(), deep.clone()]),
+                [None, None],
+                "{text:.20}"
+            );
         }
         assert_eq!(last_writers(None, None, &[Vec::new()]), [None]);
     }
@@ -366,19 +431,28 @@ mod tests {
         let text = r#"[{"manager":"a","manager":"m","subresource":"scale","fieldsV1":{"f:spec":{"f:other":{}}}}]"#;
         let other = vec![Step::Member("spec"), Step::Member("other")];
         let writers = last_writers(Some(text), None, &[QUEUE.to_vec(), other]);
-        let names: Vec<Option<(&str, &str)>> =
-            writers.iter().map(|writer| writer.as_ref().map(|writer| (writer.manager.as_str(), writer.subresource.as_str()))).collect();
+        let names: Vec<Option<(&str, &str)>> = writers
+            .iter()
+            .map(|writer| {
+                writer.as_ref().map(|writer| (writer.manager.as_str(), writer.subresource.as_str()))
+            })
+            .collect();
         assert_eq!(names, [None, Some(("m", "scale"))]);
     }
 
     #[test]
     fn many_sets_that_own_many_deep_paths_are_cheap() {
         let names: Vec<String> = (0..32).map(|number| number.to_string()).collect();
-        let deep = |name| [vec![Step::Member("spec")], vec![Step::Member("x"); 5_000], vec![Step::Member(name)]].concat();
+        let deep = |name| {
+            [vec![Step::Member("spec")], vec![Step::Member("x"); 5_000], vec![Step::Member(name)]]
+                .concat()
+        };
         let paths: Vec<Vec<Step<'_>>> = names.iter().map(|name| deep(name)).collect();
         let entry = r#"{"manager":"m","fieldsV1":{"f:spec":{},"f:spec":{},"f:spec":{}}}"#;
         let text = format!("[{}]", vec![entry; 30_000].join(","));
         let writers = last_writers(Some(&text), None, &paths);
-        assert!(writers.iter().all(|writer| writer.as_ref().is_some_and(|writer| writer.depth == 1)));
+        assert!(
+            writers.iter().all(|writer| writer.as_ref().is_some_and(|writer| writer.depth == 1))
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Whose value a refused change touches: the field manager that last wrote it, and the requesters to whom the rule grants the field.
+//! Whose value a refused change touches: the field manager that last wrote it, and the requesters
+//! to whom the rule grants the field.
 
 mod managed_fields;
 mod notes;

@@ -1,4 +1,5 @@
-//! Whose value a refused change touches: the field manager that last wrote it, and the requesters to whom the rule grants the field.
+//! Whose value a refused change touches: the field manager that last wrote it, and the requesters
+//! to whom the rule grants the field.
 
 use serde_json::Value;
 
@@ -27,24 +28,39 @@ const KEEP: &str = "; to keep the value, take it from the live object";
 /// What is said once of several changes.
 const MORE: &str = "; the same holds for other changes below";
 
-/// For each finding whose value it touches and how to keep it. Each owner is named once, at the first violation.
-pub(crate) fn notes(review: &Review<'_>, secrets: &Secrets, listed: &[(&Found<'_>, Finding)]) -> Vec<Option<String>> {
+/// For each finding whose value it touches and how to keep it. Each owner is named once, at the
+/// first violation.
+pub(crate) fn notes(
+    review: &Review<'_>,
+    secrets: &Secrets,
+    listed: &[(&Found<'_>, Finding)],
+) -> Vec<Option<String>> {
     let mut notes = vec![None; listed.len()];
-    let is_violation = |(_, (_, finding)): &(usize, &(&Found<'_>, Finding))| finding.standing == Standing::Violation;
-    let violations: Vec<(usize, &(&Found<'_>, Finding))> = listed.iter().enumerate().filter(is_violation).take(MOST).collect();
+    let is_violation = |(_, (_, finding)): &(usize, &(&Found<'_>, Finding))| {
+        finding.standing == Standing::Violation
+    };
+    let violations: Vec<(usize, &(&Found<'_>, Finding))> =
+        listed.iter().enumerate().filter(is_violation).take(MOST).collect();
     if violations.is_empty() {
         return notes;
     }
-    let paths: Vec<Vec<Step<'_>>> = violations.iter().map(|(_, (found, finding))| old_path(&found.alignment, finding.at)).collect();
+    let paths: Vec<Vec<Step<'_>>> = violations
+        .iter()
+        .map(|(_, (found, finding))| old_path(&found.alignment, finding.at))
+        .collect();
     let writers = last_writers(review.managed_fields(), review.field_manager().as_deref(), &paths);
     let mut owners: Vec<(String, usize, usize)> = Vec::new();
-    for (((index, (found, finding)), writer), path) in violations.into_iter().zip(writers).zip(&paths) {
-        // A requester who writes another value means it; one whose manifest lacks the value never had it.
+    for (((index, (found, finding)), writer), path) in
+        violations.into_iter().zip(writers).zip(&paths)
+    {
+        // A requester who writes another value means it; one whose manifest lacks the value never
+        // had it.
         let vanishes = matches!(finding.kind, ChangeKind::Clear | ChangeKind::RemoveItem);
         let wrote = writer
             .filter(|_| vanishes || becomes_empty(&found.alignment, finding))
             .map(|writer| wrote_text(&writer, secrets, &found.alignment, finding.at, path.len()));
-        let granted = granted_text(granted(review, found.rule, &found.alignment, finding.at)).map(|text| cut(&text, 2 * NAME));
+        let granted = granted_text(granted(review, found.rule, &found.alignment, finding.at))
+            .map(|text| cut(&text, 2 * NAME));
         let is_lost = vanishes || wrote.is_some();
         let parts: Vec<String> = wrote.into_iter().chain(granted).collect();
         if parts.is_empty() {
@@ -74,7 +90,8 @@ fn becomes_empty(alignment: &Alignment<'_>, finding: &Finding) -> bool {
         Value::Array(elements) => elements.is_empty(),
         Value::Object(members) => members.is_empty(),
     };
-    finding.kind == ChangeKind::Modify && alignment.get(finding.at).and_then(|location| location.new).is_some_and(is_empty)
+    finding.kind == ChangeKind::Modify
+        && alignment.get(finding.at).and_then(|location| location.new).is_some_and(is_empty)
 }
 
 /// The path of a location in the old object; empty if the old object has nothing there.
@@ -96,21 +113,48 @@ fn old_path<'a>(alignment: &Alignment<'a>, at: Id) -> Vec<Step<'a>> {
     path
 }
 
-fn wrote_text(writer: &Writer, secrets: &Secrets, alignment: &Alignment<'_>, at: Id, length: usize) -> String {
+fn wrote_text(
+    writer: &Writer,
+    secrets: &Secrets,
+    alignment: &Alignment<'_>,
+    at: Id,
+    length: usize,
+) -> String {
     let name = |text: &str| escape_control(&cut(text, NAME));
-    let through =
-        if writer.subresource.is_empty() { String::new() } else { format!(" through the subresource {}", name(&writer.subresource)) };
-    let above = (writer.depth..length).fold(at, |id, _| alignment.get(id).map_or(ROOT, |location| location.parent));
-    let whole = if above == at { String::new() } else { format!(" as part of {}", cut(&field_of(secrets, alignment, above), 2 * NAME)) };
+    let through = if writer.subresource.is_empty() {
+        String::new()
+    } else {
+        format!(" through the subresource {}", name(&writer.subresource))
+    };
+    let above = (writer.depth..length)
+        .fold(at, |id, _| alignment.get(id).map_or(ROOT, |location| location.parent));
+    let whole = if above == at {
+        String::new()
+    } else {
+        format!(" as part of {}", cut(&field_of(secrets, alignment, above), 2 * NAME))
+    };
     format!("last written by field manager {}{through}{whole}", name(&writer.manager))
 }
 
 /// The entries that reach a location, but not for this requester.
-fn granted<'r>(review: &Review<'_>, rule: &'r Rule, alignment: &Alignment<'_>, at: Id) -> impl Iterator<Item = &'r Entry> {
+fn granted<'r>(
+    review: &Review<'_>,
+    rule: &'r Rule,
+    alignment: &Alignment<'_>,
+    at: Id,
+) -> impl Iterator<Item = &'r Entry> {
     let marks = alignment.ancestry(at).flat_map(|location| rule.tree.marks(&location.reached));
-    let mut entries: Vec<usize> = marks.filter_map(|mark| if let Mark::Entry(index) = mark { Some(*index) } else { None }).collect();
+    let mut entries: Vec<usize> = marks
+        .filter_map(|mark| if let Mark::Entry(index) = mark { Some(*index) } else { None })
+        .collect();
     entries.sort_unstable();
     entries.dedup();
-    let is_others = |entry: &&Entry| entry.by.as_ref().is_some_and(|by| !by.contains(&review.user, &review.groups));
-    entries.into_iter().filter_map(|index| rule.entries.get(index)).filter(|entry| entry.is_documented()).filter(is_others)
+    let is_others = |entry: &&Entry| {
+        entry.by.as_ref().is_some_and(|by| !by.contains(&review.user, &review.groups))
+    };
+    entries
+        .into_iter()
+        .filter_map(|index| rule.entries.get(index))
+        .filter(|entry| entry.is_documented())
+        .filter(is_others)
 }

@@ -32,7 +32,11 @@ async fn killed(plane: Arc<ControlPlane>) {
     mounted.restart();
     load.served(10).await;
     let sum = load.stop(&plane).await;
-    assert!(sum.reasons.iter().any(|reason| reason.contains("connection refused")), "{:#?}", sum.reasons);
+    assert!(
+        sum.reasons.iter().any(|reason| reason.contains("connection refused")),
+        "{:#?}",
+        sum.reasons
+    );
     eprintln!("cluster: killed under load: {sum}");
 }
 

@@ -1,4 +1,5 @@
-//! What goes wrong around an update: a webhook that dies, leaves, changes its certificate, or was not asked for long.
+//! What goes wrong around an update: a webhook that dies, leaves, changes its certificate, or was
+//! not asked for long.
 
 mod idle;
 mod killed;
@@ -21,11 +22,14 @@ use crate::support::mount::Mount;
 use crate::support::server::Server;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    [idle::trials(), restarted::trials(), swapped::trials(), killed::trials()].into_iter().flatten().collect()
+    [idle::trials(), restarted::trials(), swapped::trials(), killed::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
-/// Any address of this machine, as the API server would see another machine's: over HTTP/1.1, as it asks every webhook behind a
-/// Service. With what it takes for localhost it speaks HTTP/2.
+/// Any address of this machine, as the API server would see another machine's: over HTTP/1.1, as it
+/// asks every webhook behind a Service. With what it takes for localhost it speaks HTTP/2.
 const ELSEWHERE: &str = "0.0.0.0";
 
 /// A ward whose certificate is mounted, at a port that stays its own while it is away.
@@ -37,14 +41,27 @@ struct Mounted {
 
 impl Mounted {
     /// Guards a namespace by the rule for Volcano jobs; the API server trusts these CAs.
-    async fn new(plane: &Arc<ControlPlane>, namespace: &str, authority: &Authority, trusted: &[&Authority]) -> Self {
+    async fn new(
+        plane: &Arc<ControlPlane>,
+        namespace: &str,
+        authority: &Authority,
+        trusted: &[&Authority],
+    ) -> Self {
         let (certificate, key) = issue(authority);
         let mount = Mount::of_certificate(&certificate, &key);
         let mut options = Vec::new();
         let ward = Ward::unregistered(plane, namespace, &[rule(VOLCANO_JOB)], |rules| {
             let listen = format!("--listen=127.0.0.1:{}", kept_port());
-            let files = [format!("--tls-cert={}", mount.path("tls.crt")), format!("--tls-key={}", mount.path("tls.key"))];
-            options.extend(["serve", "--ops-listen=127.0.0.1:0", &listen].into_iter().chain(rules.iter().copied()).map(str::to_owned));
+            let files = [
+                format!("--tls-cert={}", mount.path("tls.crt")),
+                format!("--tls-key={}", mount.path("tls.key")),
+            ];
+            options.extend(
+                ["serve", "--ops-listen=127.0.0.1:0", &listen]
+                    .into_iter()
+                    .chain(rules.iter().copied())
+                    .map(str::to_owned),
+            );
             options.extend(files);
             start(&options)
         })
@@ -86,15 +103,18 @@ fn bundle(rules: &Path, trusted: &[&Authority]) -> PathBuf {
     write(rules, "ca.pem", &pem.concat()).into()
 }
 
-/// A free port below those that the system hands out (32768 and more), so that nobody is given it while its server is away.
+/// A free port below those that the system hands out (32768 and more), so that nobody is given it
+/// while its server is away.
 fn kept_port() -> u16 {
     static TRIED: AtomicU16 = AtomicU16::new(0);
     let first = 12_000 + u16::try_from(std::process::id() % 16_384).unwrap();
-    let mut ports = std::iter::repeat_with(|| first + TRIED.fetch_add(1, Ordering::Relaxed)).take(1000);
+    let mut ports =
+        std::iter::repeat_with(|| first + TRIED.fetch_add(1, Ordering::Relaxed)).take(1000);
     ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()).unwrap()
 }
 
-/// The ports from which clients are connected to this address (proc(5), /proc/net/tcp), those included that nobody has accepted yet.
+/// The ports from which clients are connected to this address (proc(5), /proc/net/tcp), those
+/// included that nobody has accepted yet.
 fn clients(address: SocketAddr) -> BTreeSet<u16> {
     const ESTABLISHED: &str = "01";
     let SocketAddr::V4(address) = address else { panic!("{address}") };

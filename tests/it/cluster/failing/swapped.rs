@@ -34,7 +34,10 @@ async fn swapped(plane: Arc<ControlPlane>) {
 
     let (certificate, key) = issue(&new);
     mounted.mount.publish_certificate(&certificate, &key);
-    until("the new certificate", async || Raw::try_connect(server.address, &new.pem, rustls::DEFAULT_VERSIONS).await.is_ok()).await;
+    until("the new certificate", async || {
+        Raw::try_connect(server.address, &new.pem, rustls::DEFAULT_VERSIONS).await.is_ok()
+    })
+    .await;
     let shown = Raw::connect(server.address, &new.pem).await.shown();
     assert_eq!(shown, CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap().to_vec());
     let opened = further_connections(&plane, &mounted).await;
@@ -49,7 +52,8 @@ async fn swapped(plane: Arc<ControlPlane>) {
     eprintln!("cluster: certificates swapped under load: {sum}, {opened} connections more");
 }
 
-/// Lets the API server open connections although it has some, by updates that come while the webhook stands still; how many.
+/// Lets the API server open connections although it has some, by updates that come while the
+/// webhook stands still; how many.
 async fn further_connections(plane: &ControlPlane, mounted: &Mounted) -> usize {
     let (server, api) = (&mounted.ward.server, plane.api());
     let job = format!("{}/under-load-0?dryRun=All", mounted.ward.collection(JOBS));
@@ -94,9 +98,11 @@ impl Drop for Still<'_> {
 
 /// What the API server says of the webhook where it is told to trust only this CA.
 ///
-/// It takes registrations in the order in which they are made: what was registered before is in force then.
+/// It takes registrations in the order in which they are made: what was registered before is in
+/// force then.
 async fn stranger(plane: &Arc<ControlPlane>, mounted: &Mounted, trusted: &Authority) -> String {
-    let ward = Ward::unregistered(plane, "swapped-stranger", &[rule(VOLCANO_JOB)], Server::start).await;
+    let ward =
+        Ward::unregistered(plane, "swapped-stranger", &[rule(VOLCANO_JOB)], Server::start).await;
     ward.register(&mounted.url(), &bundle(&ward.rules, &[trusted]));
     let (api, jobs) = (plane.api(), ward.collection(JOBS));
     api.create(&jobs, &volcano_job("stranger")).await.object();

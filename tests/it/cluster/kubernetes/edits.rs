@@ -36,14 +36,25 @@ fn has_its_address(new: &Value, old: &Value) -> bool {
     ADDRESS.iter().all(|place| new.pointer(place) == old.pointer(place))
 }
 
-/// What says which object is meant, and that it is the one that was read: the API server answers 400 or 409 before it looks further.
-const ADDRESS: [&str; 5] = ["/apiVersion", "/kind", "/metadata/name", "/metadata/namespace", "/metadata/uid"];
+/// What says which object is meant, and that it is the one that was read: the API server answers
+/// 400 or 409 before it looks further.
+const ADDRESS: [&str; 5] =
+    ["/apiVersion", "/kind", "/metadata/name", "/metadata/namespace", "/metadata/uid"];
 
 /// One place: its bookkeeping inside is the API server's.
 const OPAQUE: &str = "/metadata/managedFields";
 
 /// Objects whose keys are anybody's.
-const MAPS: [&str; 8] = ["labels", "annotations", "matchLabels", "nodeSelector", "limits", "requests", "overhead", "capacity"];
+const MAPS: [&str; 8] = [
+    "labels",
+    "annotations",
+    "matchLabels",
+    "nodeSelector",
+    "limits",
+    "requests",
+    "overhead",
+    "capacity",
+];
 
 /// A way to edit a place.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +87,8 @@ impl Editor<'_> {
         collect(object, "", &mut places);
         places.retain(|place| is_below(&general(place, object), above));
         if places.is_empty() || dice.percent(7) {
-            let additions: Vec<&Addition> = self.additions.iter().filter(|addition| is_below(&addition.at, above)).collect();
+            let additions: Vec<&Addition> =
+                self.additions.iter().filter(|addition| is_below(&addition.at, above)).collect();
             let addition = additions.get(dice.below(additions.len().max(1)))?;
             return add(dice, object, addition);
         }
@@ -105,8 +117,13 @@ fn collect(value: &Value, place: &str, places: &mut Vec<String>) {
 
 fn children(value: &Value) -> Vec<(String, &Value)> {
     match value {
-        Value::Object(members) => members.iter().map(|(key, child)| (key.replace('~', "~0").replace('/', "~1"), child)).collect(),
-        Value::Array(elements) => elements.iter().enumerate().map(|(index, child)| (index.to_string(), child)).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, child)| (key.replace('~', "~0").replace('/', "~1"), child))
+            .collect(),
+        Value::Array(elements) => {
+            elements.iter().enumerate().map(|(index, child)| (index.to_string(), child)).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -133,14 +150,18 @@ fn add(dice: &mut Dice<'_>, object: &mut Value, addition: &Addition) -> Option<S
     let mut places = vec![String::new()];
     for token in above.split('/').skip(1) {
         let step = |place: &String| match object.pointer(place) {
-            Some(Value::Array(elements)) if token == "*" => (0..elements.len()).map(|index| format!("{place}/{index}")).collect(),
+            Some(Value::Array(elements)) if token == "*" => {
+                (0..elements.len()).map(|index| format!("{place}/{index}")).collect()
+            }
             Some(Value::Object(_)) => vec![format!("{place}/{token}")],
             _ => Vec::new(),
         };
         places = places.iter().flat_map(step).collect();
     }
     let name = name.replace("~1", "/").replace("~0", "~");
-    places.retain(|place| object.pointer(place).is_some_and(|above| above.is_object() && above.get(&name).is_none()));
+    places.retain(|place| {
+        object.pointer(place).is_some_and(|above| above.is_object() && above.get(&name).is_none())
+    });
     let place = places.get(dice.below(places.len().max(1)))?;
     object.pointer_mut(place)?[&name] = addition.value.clone();
     Some(addition.at.clone())
@@ -168,7 +189,9 @@ fn change(dice: &mut Dice<'_>, object: &mut Value, place: &str) -> Option<()> {
     let edit = dice.weighted(&edits);
     match (edit, object.pointer_mut(if matches!(edit, Edit::Remove) { above } else { place })?) {
         (Edit::Remove, Value::Array(elements)) => drop(elements.remove(name.parse().ok()?)),
-        (Edit::Remove, Value::Object(members)) => drop(members.remove(&name.replace("~1", "/").replace("~0", "~"))?),
+        (Edit::Remove, Value::Object(members)) => {
+            drop(members.remove(&name.replace("~1", "/").replace("~0", "~"))?);
+        }
         (Edit::AddItem, Value::Array(elements)) => {
             let mut item = dice.pick(elements).clone();
             values::rename(dice, &kind, &mut item);

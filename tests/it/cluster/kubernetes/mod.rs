@@ -1,21 +1,27 @@
-//! Kubernetes as the oracle: what the API server itself lets an update of its own kinds change, and what the rules of
-//! deploy/rules/kubernetes say, on the same random updates.
+//! Kubernetes as the oracle: what the API server itself lets an update of its own kinds change, and
+//! what the rules of deploy/rules/kubernetes say, on the same random updates.
 //!
-//! **One request, two verdicts.** An update goes to the API server once, as a dry run. fieldward is registered twice for the kind:
+//! **One request, two verdicts.** An update goes to the API server once, as a dry run. fieldward is
+//! registered twice for the kind:
 //!
-//! - by the manifests that it prints, as anywhere. A validating webhook is asked after the API server has prepared and validated the update,
-//!   so it says what fieldward makes of an update that the API server takes: 2xx, or 403 in fieldward's words.
-//! - by the same manifests as a *mutating* webhook that changes nothing, with a copy of the rules that only warns. That is asked before the
-//!   API server validates, so its warning comes with the API server's refusal (422) and says what fieldward makes of that same update. At
-//!   this point the API server has not yet put back `status`, so the copy grants it.
+//! - by the manifests that it prints, as anywhere. A validating webhook is asked after the API
+//!   server has prepared and validated the update, so it says what fieldward makes of an update
+//!   that the API server takes: 2xx, or 403 in fieldward's words.
+//! - by the same manifests as a *mutating* webhook that changes nothing, with a copy of the rules
+//!   that only warns. That is asked before the API server validates, so its warning comes with the
+//!   API server's refusal (422) and says what fieldward makes of that same update. At this point
+//!   the API server has not yet put back `status`, so the copy grants it.
 //!
-//! Both servers count what they judge, and the counts must be those of the updates: nobody's silence passes for "allowed".
+//! Both servers count what they judge, and the counts must be those of the updates: nobody's
+//! silence passes for "allowed".
 //!
-//! **What is compared.** An update whose new object the API server would not even create says nothing about updates: what the API server
-//! says of the creation of the same object is taken off its refusal, and if nothing is left, the update is left out (and counted). All
-//! others must agree, or be of a class of the kind's file here: a refusal that fieldward does not share, by the API server's field and
-//! words, or one of fieldward's alone, by fieldward's. Every single error must belong to a class, or the trial fails. Where both refuse an
-//! update of several edits, each edit by itself is compared too: they may have refused different ones.
+//! **What is compared.** An update whose new object the API server would not even create says
+//! nothing about updates: what the API server says of the creation of the same object is taken off
+//! its refusal, and if nothing is left, the update is left out (and counted). All others must
+//! agree, or be of a class of the kind's file here: a refusal that fieldward does not share, by the
+//! API server's field and words, or one of fieldward's alone, by fieldward's. Every single error
+//! must belong to a class, or the trial fails. Where both refuse an update of several edits, each
+//! edit by itself is compared too: they may have refused different ones.
 
 mod edits;
 mod registered;
@@ -40,9 +46,13 @@ use tally::Tally;
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         shared("kubernetes::pod_as_the_api_server", |plane| as_the_api_server(plane, "pod")),
-        shared("kubernetes::stateful_set_as_the_api_server", |plane| as_the_api_server(plane, "stateful-set")),
+        shared("kubernetes::stateful_set_as_the_api_server", |plane| {
+            as_the_api_server(plane, "stateful-set")
+        }),
         shared("kubernetes::job_as_the_api_server", |plane| as_the_api_server(plane, "job")),
-        shared("kubernetes::persistent_volume_claim_as_the_api_server", |plane| as_the_api_server(plane, "persistent-volume-claim")),
+        shared("kubernetes::persistent_volume_claim_as_the_api_server", |plane| {
+            as_the_api_server(plane, "persistent-volume-claim")
+        }),
     ]
 }
 
@@ -115,7 +125,12 @@ async fn every_class_has_an_example(registered: &Registered<'_>, scene: &Scene, 
         let mut object = called(objects, &class.example.of);
         json_patch::merge(&mut object, &class.example.patch);
         let asked = registered.ask(&object).await;
-        assert_eq!(tally::class_of(scene, &asked, &object), Some(index), "{}: {asked:?}", class.why);
+        assert_eq!(
+            tally::class_of(scene, &asked, &object),
+            Some(index),
+            "{}: {asked:?}",
+            class.why
+        );
     }
 }
 
@@ -132,6 +147,10 @@ fn seed(kind: &str) -> [u8; 32] {
 
 /// What differs, for the message about a disagreement.
 fn described(old: &Value, new: &Value) -> String {
-    let lines = json_patch::diff(old, new).0.iter().map(|operation| format!("\n    {operation}")).collect::<String>();
+    let lines = json_patch::diff(old, new)
+        .0
+        .iter()
+        .map(|operation| format!("\n    {operation}"))
+        .collect::<String>();
     format!("{}:{lines}", old["metadata"]["name"])
 }

@@ -50,15 +50,32 @@ pub(super) enum Asked {
 impl<'s> Registered<'s> {
     pub(super) async fn new(plane: &Arc<ControlPlane>, scene: &'s Scene) -> Self {
         let namespace = format!("kubernetes-{}", scene.resource.1);
-        let rules: Vec<String> = scene.rules.iter().map(|name| rule(&format!("deploy/rules/kubernetes/{name}.yaml"))).collect();
+        let rules: Vec<String> = scene
+            .rules
+            .iter()
+            .map(|name| rule(&format!("deploy/rules/kubernetes/{name}.yaml")))
+            .collect();
         let ward = Ward::with_rules(plane, &namespace, &rules, &[]).await;
         let folder = tempfile::tempdir().unwrap();
         for (index, rule) in rules.iter().enumerate() {
-            std::fs::write(folder.path().join(format!("{index}.yaml")), that_only_warns(&only_in(&namespace, rule))).unwrap();
+            std::fs::write(
+                folder.path().join(format!("{index}.yaml")),
+                that_only_warns(&only_in(&namespace, rule)),
+            )
+            .unwrap();
         }
-        let first = Server::start(&["--no-builtin-rules", "--rules", folder.path().to_str().unwrap()]);
+        let first =
+            Server::start(&["--no-builtin-rules", "--rules", folder.path().to_str().unwrap()]);
         let collection = ward.collection((&scene.resource.0, &scene.resource.1));
-        let registered = Self { crashes: &scene.crashes, api: plane.api(), ward, first, collection, folder, before: Cell::default() };
+        let registered = Self {
+            crashes: &scene.crashes,
+            api: plane.api(),
+            ward,
+            first,
+            collection,
+            folder,
+            before: Cell::default(),
+        };
         let webhooks = registered.as_mutating();
         registered.api.create(MUTATING, &webhooks).await.object();
         registered
@@ -118,22 +135,38 @@ impl<'s> Registered<'s> {
     pub(super) async fn ask(&self, new: &Value) -> Asked {
         let answer = match self.replace(new).await {
             Ok(answer) => answer,
-            Err(_) if self.crashes.iter().any(|crash| crash.is_met_by(new)) => return Asked::Crashed,
+            Err(_) if self.crashes.iter().any(|crash| crash.is_met_by(new)) => {
+                return Asked::Crashed;
+            }
             Err(error) => panic!("{error} for {new}"),
         };
         let warned = answer.warnings.iter().any(|warning| warning.contains(WARNS));
-        let (causes, denial) = (causes(&answer), answer.message().contains(".fieldward.io\" denied the request: "));
+        let (causes, denial) =
+            (causes(&answer), answer.message().contains(".fieldward.io\" denied the request: "));
         match answer.code {
-            200..=299 => Asked::Answered { api_server: Verdict::Allowed, fieldward: Verdict::Allowed, taken_back: warned },
-            403 if denial => Asked::Answered { api_server: Verdict::Allowed, fieldward: Verdict::Denied(causes), taken_back: false },
+            200..=299 => Asked::Answered {
+                api_server: Verdict::Allowed,
+                fieldward: Verdict::Allowed,
+                taken_back: warned,
+            },
+            403 if denial => Asked::Answered {
+                api_server: Verdict::Allowed,
+                fieldward: Verdict::Denied(causes),
+                taken_back: false,
+            },
             403 | 422 => {
                 let of_the_object = self.creation(new).await;
-                let of_the_change: Vec<Cause> = causes.into_iter().filter(|cause| !of_the_object.contains(cause)).collect();
+                let of_the_change: Vec<Cause> =
+                    causes.into_iter().filter(|cause| !of_the_object.contains(cause)).collect();
                 if of_the_change.is_empty() {
                     return Asked::InvalidInItself;
                 }
                 let fieldward = if warned { Verdict::Denied(Vec::new()) } else { Verdict::Allowed };
-                Asked::Answered { api_server: Verdict::Denied(of_the_change), fieldward, taken_back: false }
+                Asked::Answered {
+                    api_server: Verdict::Denied(of_the_change),
+                    fieldward,
+                    taken_back: false,
+                }
             }
             code => panic!("{code} {} for {new}", answer.body),
         }
@@ -148,8 +181,13 @@ impl<'s> Registered<'s> {
 
     /// Waits until an object says what it says once the controllers have done with it.
     async fn settled(&self, path: &str, says: &Map<String, Value>) {
-        let is_settled = |object: &Value| says.iter().all(|(pointer, value)| object.pointer(pointer) == Some(value));
-        eventually("the object is settled", async || is_settled(&self.api.get(path).await.object())).await;
+        let is_settled = |object: &Value| {
+            says.iter().all(|(pointer, value)| object.pointer(pointer) == Some(value))
+        };
+        eventually("the object is settled", async || {
+            is_settled(&self.api.get(path).await.object())
+        })
+        .await;
     }
 
     async fn replace(&self, object: &Value) -> reqwest::Result<Answer> {
@@ -168,16 +206,30 @@ impl<'s> Registered<'s> {
         if answer.is_ok() { Vec::new() } else { causes(&answer) }
     }
 
-    /// The registration that fieldward prints for the rules that only warn, as one of a webhook that is asked earlier.
+    /// The registration that fieldward prints for the rules that only warn, as one of a webhook
+    /// that is asked earlier.
     fn as_mutating(&self) -> Value {
         let rules = self.folder.path().to_str().unwrap().to_owned();
         let ca = self.first.ca.as_ref().unwrap();
         let printed = fieldward()
-            .args(["manifests", "--no-builtin-rules", "--rules", &rules, "--name", &self.ward.namespace])
-            .args(["--url", &format!("https://{}", self.first.address), "--ca-bundle", ca.to_str().unwrap()])
+            .args([
+                "manifests",
+                "--no-builtin-rules",
+                "--rules",
+                &rules,
+                "--name",
+                &self.ward.namespace,
+            ])
+            .args([
+                "--url",
+                &format!("https://{}", self.first.address),
+                "--ca-bundle",
+                ca.to_str().unwrap(),
+            ])
             .output()
             .unwrap();
-        let mut registration: Value = serde_saphyr::from_str(&String::from_utf8(printed.stdout).unwrap()).unwrap();
+        let mut registration: Value =
+            serde_saphyr::from_str(&String::from_utf8(printed.stdout).unwrap()).unwrap();
         assert_eq!(registration["kind"], "ValidatingWebhookConfiguration");
         registration["kind"] = json!("MutatingWebhookConfiguration");
         registration
@@ -186,13 +238,19 @@ impl<'s> Registered<'s> {
 
 impl Drop for Registered<'_> {
     fn drop(&mut self) {
-        self.ward.plane.kubectl().run(&["delete", "mutatingwebhookconfiguration", &self.ward.namespace, "--ignore-not-found"]);
+        self.ward.plane.kubectl().run(&[
+            "delete",
+            "mutatingwebhookconfiguration",
+            &self.ward.namespace,
+            "--ignore-not-found",
+        ]);
     }
 }
 
 const MUTATING: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
 
-/// The rule as one that only warns, and does not mind what the API server puts back before it validates.
+/// The rule as one that only warns, and does not mind what the API server puts back before it
+/// validates.
 fn that_only_warns(rule: &str) -> String {
     let warning = rule.replacen("validationActions: [Deny]", "validationActions: [Warn]", 1);
     let warning = warning.replacen("  mutable:\n", "  mutable:\n    - status\n", 1);
@@ -214,16 +272,22 @@ fn path_of(collection: &str, object: &Value) -> String {
 /// The errors of a refusal.
 fn causes(answer: &Answer) -> Vec<Cause> {
     let text = |cause: &Value, key: &str| cause[key].as_str().unwrap_or_default().to_owned();
-    let cause = |cause: &Value| Cause { field: text(cause, "field"), says: without_addresses(&text(cause, "message")) };
+    let cause = |cause: &Value| Cause {
+        field: text(cause, "field"),
+        says: without_addresses(&text(cause, "message")),
+    };
     match answer.body["details"]["causes"].as_array() {
         Some(causes) => causes.iter().map(cause).collect(),
         None => vec![Cause { field: String::new(), says: answer.message().to_owned() }],
     }
 }
 
-/// The text without the addresses in memory that API servers up to 1.33 print for pointers, which differ from one answer to the next.
+/// The text without the addresses in memory that API servers up to 1.33 print for pointers, which
+/// differ from one answer to the next.
 fn without_addresses(text: &str) -> String {
     let mut parts = text.split("(0x");
     let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| text + "(0x" + part.trim_start_matches(|letter: char| letter.is_ascii_hexdigit()))
+    parts.fold(first, |text, part| {
+        text + "(0x" + part.trim_start_matches(|letter: char| letter.is_ascii_hexdigit())
+    })
 }

@@ -72,7 +72,8 @@ pub(super) struct Addition {
     pub(super) value: Value,
 }
 
-/// So many updates out of a hundred only touch these places, so that both verdicts occur; the others touch any.
+/// So many updates out of a hundred only touch these places, so that both verdicts occur; the
+/// others touch any.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Aim {
@@ -150,7 +151,8 @@ impl Scene {
     /// What is true in that version.
     pub(super) fn read(kind: &str, version: Minor) -> Self {
         let path = root().join("tests/it/cluster/kubernetes").join(format!("{kind}.yaml"));
-        let mut scene: Self = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let mut scene: Self =
+            serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         scene.agreed.retain(|agreed| agreed.since <= version);
         scene.classes.retain(|class| class.until.is_none_or(|until| until >= version));
         for class in &mut scene.classes {
@@ -181,15 +183,22 @@ impl Class {
     pub(super) fn holds(&self, refusing: Refusing, cause: &Cause, new: &Value) -> bool {
         let besides = self.besides.iter().map(|error| (&error.field, &error.says));
         let field = any_element(&cause.field);
-        let is_listed = [(&self.field, &self.says)].into_iter().chain(besides).any(|(of, says)| field == *of && cause.says.contains(says));
+        let is_listed = [(&self.field, &self.says)]
+            .into_iter()
+            .chain(besides)
+            .any(|(of, says)| field == *of && cause.says.contains(says));
         self.refused_by == refusing && is_listed && self.given.holds(new)
     }
 }
 
 impl Given {
     fn holds(&self, object: &Value) -> bool {
-        let alike = |pair: &[String]| object.pointer(&pair[0]).is_some() && object.pointer(&pair[0]) == object.pointer(&pair[1]);
-        self.is.iter().all(|(place, value)| object.pointer(place) == Some(value)) && self.alike.windows(2).all(alike)
+        let alike = |pair: &[String]| {
+            object.pointer(&pair[0]).is_some()
+                && object.pointer(&pair[0]) == object.pointer(&pair[1])
+        };
+        self.is.iter().all(|(place, value)| object.pointer(place) == Some(value))
+            && self.alike.windows(2).all(alike)
     }
 }
 
@@ -197,7 +206,9 @@ impl Given {
 fn any_element(field: &str) -> String {
     let mut parts = field.split('[');
     let first = parts.next().unwrap_or_default().to_owned();
-    let is_element = |selector: &str| selector.bytes().all(|byte| byte.is_ascii_digit()) || selector.contains('=');
+    let is_element = |selector: &str| {
+        selector.bytes().all(|byte| byte.is_ascii_digit()) || selector.contains('=')
+    };
     parts.fold(first, |text, part| match part.split_once(']') {
         Some((selector, rest)) if is_element(selector) => format!("{text}[*]{rest}"),
         _ => format!("{text}[{part}"),

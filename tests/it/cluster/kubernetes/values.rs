@@ -1,4 +1,5 @@
-//! Other values of the same type, so that an edit says something about fields and not about spelling.
+//! Other values of the same type, so that an edit says something about fields and not about
+//! spelling.
 
 use serde_json::{Value, json};
 
@@ -59,7 +60,19 @@ pub(super) fn rename(dice: &mut Dice<'_>, list: &str, item: &mut Value) {
         *item = other(dice, &element, item);
         return;
     }
-    for name in ["name", "key", "containerPort", "mountPath", "uid", "topologyKey", "conditionType", "devicePath", "ip", "weight", "path"] {
+    for name in [
+        "name",
+        "key",
+        "containerPort",
+        "mountPath",
+        "uid",
+        "topologyKey",
+        "conditionType",
+        "devicePath",
+        "ip",
+        "weight",
+        "path",
+    ] {
         if let Some(value) = item.get(name).cloned() {
             item[name] = other(dice, &format!("{element}/{name}"), &value);
         }
@@ -88,7 +101,8 @@ fn number_beside(dice: &mut Dice<'_>, number: i64) -> i64 {
 fn is_quantity(place: &str) -> bool {
     let mut tokens = place.rsplit('/');
     let (name, above) = (tokens.next().unwrap_or_default(), tokens.next().unwrap_or_default());
-    ["sizeLimit", "divisor"].contains(&name) || ["limits", "requests", "overhead", "capacity", "allocatedResources"].contains(&above)
+    ["sizeLimit", "divisor"].contains(&name)
+        || ["limits", "requests", "overhead", "capacity", "allocatedResources"].contains(&above)
 }
 
 /// The same amount spelled otherwise, or mostly more: some fields may only grow.
@@ -108,7 +122,9 @@ fn quantity(dice: &mut Dice<'_>, text: &str) -> String {
 }
 
 fn word(dice: &mut Dice<'_>, place: &str, text: &str) -> String {
-    if let Some((_, words)) = WORDS.iter().find(|(end, words)| place.ends_with(end) && words.contains(&text)) {
+    if let Some((_, words)) =
+        WORDS.iter().find(|(end, words)| place.ends_with(end) && words.contains(&text))
+    {
         let others: Vec<&&str> = words.iter().filter(|word| **word != text).collect();
         return (**dice.pick(&others)).to_owned();
     }

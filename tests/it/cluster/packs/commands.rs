@@ -1,5 +1,5 @@
-//! What people do with kubectl to the kinds of the packs: what a rule lists goes through, with what the API server and the controllers make of
-//! it, and the rest is refused by its field.
+//! What people do with kubectl to the kinds of the packs: what a rule lists goes through, with what
+//! the API server and the controllers make of it, and the rest is refused by its field.
 
 use std::sync::Arc;
 
@@ -35,7 +35,8 @@ struct Kind {
 impl Kind {
     /// Creates the object, applies it again as it is and with the change, and types the commands.
     async fn shown(self, ward: &Ward) {
-        let apply = |object: &Value| ward.kubectl.run_with(&["apply", "-f", "-"], &object.to_string()).ok();
+        let apply =
+            |object: &Value| ward.kubectl.run_with(&["apply", "-f", "-"], &object.to_string()).ok();
         apply(&self.object);
         assert!(apply(&self.object).ends_with(" unchanged\n"), "{}", self.rule);
         let mut next = self.object.clone();
@@ -46,10 +47,18 @@ impl Kind {
         }
         let name = self.object["metadata"]["name"].as_str().unwrap();
         judged(ward, self.rule, name, DEVELOPER, self.judged + 1).await;
-        assert_eq!(decisions(ward, self.rule, name, DEVELOPER).len(), self.judged + 1, "{}", self.rule);
+        assert_eq!(
+            decisions(ward, self.rule, name, DEVELOPER).len(),
+            self.judged + 1,
+            "{}",
+            self.rule
+        );
         for (command, field) in self.refused {
             let printed = ward.kubectl.run(&command.split(' ').collect::<Vec<_>>());
-            let denial = format!("admission webhook \"{}.fieldward.io\" denied the request: 1 change outside", self.rule);
+            let denial = format!(
+                "admission webhook \"{}.fieldward.io\" denied the request: 1 change outside",
+                self.rule
+            );
             assert!(printed.code == 1 && printed.err.contains(&denial), "{command}: {printed:?}");
             assert!(printed.err.contains(&format!("\n  {field}: ")), "{command}: {printed:?}");
         }
@@ -58,10 +67,18 @@ impl Kind {
 
 async fn on_workloads(plane: Arc<ControlPlane>) {
     let rules = ["cci/deployment", "cci/statefulset", "cci/configmap"];
-    let ward = guarded(&plane, "commands-workloads", &rules, CONFIG_MAPS, json!({"metadata": {"name": "probe"}})).await;
+    let ward = guarded(
+        &plane,
+        "commands-workloads",
+        &rules,
+        CONFIG_MAPS,
+        json!({"metadata": {"name": "probe"}}),
+    )
+    .await;
     let labels = json!({"app": "web"});
     let workload = |kind: &str| {
-        let spec = json!({"replicas": 1, "selector": {"matchLabels": labels}, "template": template(&labels, "Always")});
+        let spec = json!({"replicas": 1, "selector": {"matchLabels": labels},
+            "template": template(&labels, "Always")});
         json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "web"}, "spec": spec})
     };
     let next = json!({"metadata": {"labels": {"applied": "twice"}}, "spec": {"replicas": 2}});
@@ -84,7 +101,9 @@ async fn on_workloads(plane: Arc<ControlPlane>) {
     deployment.shown(&ward).await;
     let path = format!("{}/web", ward.collection(DEPLOYMENTS));
     // The deployment controller writes it with the status.
-    let revision = |deployment: &Value| deployment["metadata"]["annotations"]["deployment.kubernetes.io/revision"].is_string();
+    let revision = |deployment: &Value| {
+        deployment["metadata"]["annotations"]["deployment.kubernetes.io/revision"].is_string()
+    };
     becomes(&ward, &path, "has a revision", revision).await;
     let set = Kind {
         rule: "cci-statefulset",
@@ -98,14 +117,24 @@ async fn on_workloads(plane: Arc<ControlPlane>) {
             "annotate statefulset/web note=x",
         ],
         judged: 4,
-        refused: &[("patch statefulset/web -p {\"spec\":{\"minReadySeconds\":5}}", "spec.minReadySeconds")],
+        refused: &[(
+            "patch statefulset/web -p {\"spec\":{\"minReadySeconds\":5}}",
+            "spec.minReadySeconds",
+        )],
     };
     set.shown(&ward).await;
 }
 
 async fn on_pods_and_jobs(plane: Arc<ControlPlane>) {
     let rules = ["cci/pod", "kubernetes/job", "kubernetes/suspended-job", "cci/configmap"];
-    let ward = guarded(&plane, "commands-pods-and-jobs", &rules, CONFIG_MAPS, json!({"metadata": {"name": "probe"}})).await;
+    let ward = guarded(
+        &plane,
+        "commands-pods-and-jobs",
+        &rules,
+        CONFIG_MAPS,
+        json!({"metadata": {"name": "probe"}}),
+    )
+    .await;
     let mut pod = super::pod("web", &json!({"app": "web"}));
     pod["apiVersion"] = "v1".into();
     pod["kind"] = "Pod".into();
@@ -113,14 +142,22 @@ async fn on_pods_and_jobs(plane: Arc<ControlPlane>) {
         rule: "cci-pod",
         object: pod,
         next: json!({"spec": {"activeDeadlineSeconds": 600}}),
-        through: &["set image pod/web main=registry.example.com/main:2", "label pod/web team=a", "annotate pod/web note=x"],
+        through: &[
+            "set image pod/web main=registry.example.com/main:2",
+            "label pod/web team=a",
+            "annotate pod/web note=x",
+        ],
         judged: 3,
-        refused: &[("patch pod/web -p {\"metadata\":{\"finalizers\":[\"example.com/held\"]}}", "metadata.finalizers")],
+        refused: &[(
+            "patch pod/web -p {\"metadata\":{\"finalizers\":[\"example.com/held\"]}}",
+            "metadata.finalizers",
+        )],
     };
     pod.shown(&ward).await;
     let job = Kind {
         rule: "job",
-        object: json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "web"}, "spec": {"template": template(&json!({}), "Never")}}),
+        object: json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "web"},
+            "spec": {"template": template(&json!({}), "Never")}}),
         next: json!({"spec": {"backoffLimit": 3}}),
         // While it is suspended the other rule speaks.
         through: &[
@@ -137,13 +174,30 @@ async fn on_pods_and_jobs(plane: Arc<ControlPlane>) {
 }
 
 async fn on_others(plane: Arc<ControlPlane>) {
-    let rules = ["cci/configmap", "cci/secret", "cci/service", "cci/ingress", "cci/persistentvolumeclaim", "cci/horizontalpodautoscaler"];
-    let ward = guarded(&plane, "commands-others", &rules, CONFIG_MAPS, json!({"metadata": {"name": "probe"}})).await;
-    let object =
-        |version: &str, kind: &str, spec: Value| json!({"apiVersion": version, "kind": kind, "metadata": {"name": "web"}, "spec": spec});
+    let rules = [
+        "cci/configmap",
+        "cci/secret",
+        "cci/service",
+        "cci/ingress",
+        "cci/persistentvolumeclaim",
+        "cci/horizontalpodautoscaler",
+    ];
+    let ward = guarded(
+        &plane,
+        "commands-others",
+        &rules,
+        CONFIG_MAPS,
+        json!({"metadata": {"name": "probe"}}),
+    )
+    .await;
+    let object = |version: &str, kind: &str, spec: Value| {
+        json!({"apiVersion": version,
+        "kind": kind, "metadata": {"name": "web"}, "spec": spec})
+    };
     let config = Kind {
         rule: "cci-configmap",
-        object: json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web"}, "data": {"a": "1"}}),
+        object: json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "web"},
+            "data": {"a": "1"}}),
         next: json!({"data": {"a": null, "b": "2"}}),
         through: &["label configmap/web team=a", "annotate configmap/web note=x"],
         judged: 2,
@@ -151,7 +205,8 @@ async fn on_others(plane: Arc<ControlPlane>) {
     };
     let secret = Kind {
         rule: "cci-secret",
-        object: json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "web"}, "data": {"a": "eA=="}}),
+        object: json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "web"},
+            "data": {"a": "eA=="}}),
         next: json!({"data": {"a": null, "b": "eA=="}}),
         through: &["label secret/web team=a", "annotate secret/web note=x"],
         judged: 2,
@@ -159,28 +214,56 @@ async fn on_others(plane: Arc<ControlPlane>) {
     };
     let service = Kind {
         rule: "cci-service",
-        object: object("v1", "Service", json!({"selector": {"app": "web"}, "ports": [{"name": "web", "port": 80}]})),
-        next: json!({"spec": {"sessionAffinity": "ClientIP", "ports": [{"name": "web", "port": 80}, {"name": "more", "port": 81}]}}),
-        through: &["set selector service/web app=other", "label service/web team=a", "annotate service/web note=x"],
+        object: object(
+            "v1",
+            "Service",
+            json!({"selector": {"app": "web"}, "ports": [{"name": "web", "port": 80}]}),
+        ),
+        next: json!({"spec": {"sessionAffinity": "ClientIP", "ports": [{"name": "web", "port": 80},
+            {"name": "more", "port": 81}]}}),
+        through: &[
+            "set selector service/web app=other",
+            "label service/web team=a",
+            "annotate service/web note=x",
+        ],
         judged: 3,
-        refused: &[("patch service/web -p {\"spec\":{\"publishNotReadyAddresses\":true}}", "spec.publishNotReadyAddresses")],
+        refused: &[(
+            "patch service/web -p {\"spec\":{\"publishNotReadyAddresses\":true}}",
+            "spec.publishNotReadyAddresses",
+        )],
     };
-    let backend = |path: &str| json!({"path": path, "pathType": "Prefix", "backend": {"service": {"name": "web", "port": {"number": 80}}}});
+    let backend = |path: &str| {
+        json!({"path": path, "pathType": "Prefix",
+        "backend": {"service": {"name": "web", "port": {"number": 80}}}})
+    };
     let ingress = Kind {
         rule: "cci-ingress",
-        object: object("networking.k8s.io/v1", "Ingress", json!({"rules": [{"host": "a.example.com", "http": {"paths": [backend("/")]}}]})),
-        next: json!({"spec": {"rules": [{"host": "b.example.com", "http": {"paths": [backend("/b")]}}]}}),
+        object: object(
+            "networking.k8s.io/v1",
+            "Ingress",
+            json!({"rules": [{"host": "a.example.com", "http": {"paths": [backend("/")]}}]}),
+        ),
+        next: json!({"spec": {"rules": [{"host": "b.example.com",
+            "http": {"paths": [backend("/b")]}}]}}),
         through: &["label ingress/web team=a", "annotate ingress/web note=x"],
         judged: 2,
-        refused: &[("patch ingress/web -p {\"spec\":{\"ingressClassName\":\"other\"}}", "spec.ingressClassName")],
+        refused: &[(
+            "patch ingress/web -p {\"spec\":{\"ingressClassName\":\"other\"}}",
+            "spec.ingressClassName",
+        )],
     };
-    let mut claim = object("v1", "PersistentVolumeClaim", json!({"accessModes": ["ReadWriteOnce"], "storageClassName": "nowhere"}));
+    let mut claim = object(
+        "v1",
+        "PersistentVolumeClaim",
+        json!({"accessModes": ["ReadWriteOnce"], "storageClassName": "nowhere"}),
+    );
     claim["spec"]["resources"] = json!({"requests": {"storage": "1Gi"}});
     let claim = Kind {
         rule: "cci-persistentvolumeclaim",
         object: claim,
         // Another spelling, which the API server stores as it comes.
-        next: json!({"metadata": {"labels": {"applied": "twice"}}, "spec": {"resources": {"requests": {"storage": "1024Mi"}}}}),
+        next: json!({"metadata": {"labels": {"applied": "twice"}},
+            "spec": {"resources": {"requests": {"storage": "1024Mi"}}}}),
         through: &["label pvc/web team=a", "annotate pvc/web note=x"],
         judged: 2,
         refused: &[("patch pvc/web -p {\"spec\":{\"volumeName\":\"one\"}}", "spec.volumeName")],
@@ -188,12 +271,19 @@ async fn on_others(plane: Arc<ControlPlane>) {
     let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "nobody"});
     let autoscaler = Kind {
         rule: "cci-horizontalpodautoscaler",
-        object: object("autoscaling/v2", "HorizontalPodAutoscaler", json!({"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 3})),
+        object: object(
+            "autoscaling/v2",
+            "HorizontalPodAutoscaler",
+            json!({"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 3}),
+        ),
         next: json!({"spec": {"minReplicas": 2, "maxReplicas": 5}}),
         through: &["patch hpa/web -p {\"spec\":{\"maxReplicas\":6}}"],
         judged: 1,
         // The page lists neither.
-        refused: &[("label hpa/web team=a", "metadata.labels"), ("annotate hpa/web note=x", "metadata.annotations.note")],
+        refused: &[
+            ("label hpa/web team=a", "metadata.labels"),
+            ("annotate hpa/web note=x", "metadata.annotations.note"),
+        ],
     };
     for kind in [config, secret, service, ingress, claim, autoscaler] {
         kind.shown(&ward).await;
@@ -203,13 +293,25 @@ async fn on_others(plane: Arc<ControlPlane>) {
 /// By the scale subresource of the target and its own status, which the rules do not name.
 async fn autoscalers_scale(plane: Arc<ControlPlane>) {
     let rules = ["cci/deployment", "cci/horizontalpodautoscaler", "cci/configmap"];
-    let ward = guarded(&plane, "autoscalers-scale", &rules, CONFIG_MAPS, json!({"metadata": {"name": "probe"}})).await;
+    let ward = guarded(
+        &plane,
+        "autoscalers-scale",
+        &rules,
+        CONFIG_MAPS,
+        json!({"metadata": {"name": "probe"}}),
+    )
+    .await;
     let labels = json!({"app": "web"});
-    let spec = json!({"replicas": 1, "selector": {"matchLabels": labels}, "template": template(&labels, "Always")});
-    let path = created(&ward, DEPLOYMENTS, &json!({"metadata": {"name": "web"}, "spec": spec})).await;
+    let spec = json!({"replicas": 1, "selector": {"matchLabels": labels},
+        "template": template(&labels, "Always")});
+    let path =
+        created(&ward, DEPLOYMENTS, &json!({"metadata": {"name": "web"}, "spec": spec})).await;
     let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"});
-    let autoscaler = json!({"metadata": {"name": "web"}, "spec": {"scaleTargetRef": target, "minReplicas": 2, "maxReplicas": 3}});
-    let autoscaler = created(&ward, ("autoscaling/v2", "horizontalpodautoscalers"), &autoscaler).await;
+    let autoscaler = json!({"metadata": {"name": "web"}, "spec": {"scaleTargetRef": target,
+        "minReplicas": 2, "maxReplicas": 3}});
+    let autoscaler =
+        created(&ward, ("autoscaling/v2", "horizontalpodautoscalers"), &autoscaler).await;
     becomes(&ward, &path, "is scaled", |deployment| deployment["spec"]["replicas"] == 2).await;
-    becomes(&ward, &autoscaler, "knows", |autoscaler| autoscaler["status"]["desiredReplicas"] == 2).await;
+    becomes(&ward, &autoscaler, "knows", |autoscaler| autoscaler["status"]["desiredReplicas"] == 2)
+        .await;
 }

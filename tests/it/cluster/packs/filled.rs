@@ -5,7 +5,9 @@ use std::sync::Arc;
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use super::{Plane, SECRETS, becomes, controller, created, guarded, judged, patched, refused, trial};
+use super::{
+    Plane, SECRETS, becomes, controller, created, guarded, judged, patched, refused, trial,
+};
 use crate::cluster::control_plane::ControlPlane;
 use crate::cluster::ward::CONFIG_MAPS;
 
@@ -17,14 +19,22 @@ pub(super) fn trials(plane: &Plane) -> Vec<Trial> {
 }
 
 async fn secrets_are_filled_with_a_token(plane: Arc<ControlPlane>) {
-    let ward = guarded(&plane, "secrets-filled", &["cci/secret"], SECRETS, json!({"metadata": {"name": "probe"}})).await;
+    let ward = guarded(
+        &plane,
+        "secrets-filled",
+        &["cci/secret"],
+        SECRETS,
+        json!({"metadata": {"name": "probe"}}),
+    )
+    .await;
     let account = "kubernetes.io/service-account";
     let secret = json!({
         "metadata": {"name": "token", "annotations": {format!("{account}.name"): "default"}},
         "type": format!("{account}-token"),
     });
     let path = created(&ward, SECRETS, &secret).await;
-    let filled = becomes(&ward, &path, "is filled", |secret| secret["data"]["token"].is_string()).await;
+    let filled =
+        becomes(&ward, &path, "is filled", |secret| secret["data"]["token"].is_string()).await;
     for key in ["ca.crt", "namespace"] {
         assert!(filled["data"][key].is_string(), "{key}");
     }
@@ -35,11 +45,19 @@ async fn secrets_are_filled_with_a_token(plane: Arc<ControlPlane>) {
 }
 
 async fn config_maps_are_put_right(plane: Arc<ControlPlane>) {
-    let ward = guarded(&plane, "config-maps-filled", &["cci/configmap"], CONFIG_MAPS, json!({"metadata": {"name": "probe"}})).await;
+    let ward = guarded(
+        &plane,
+        "config-maps-filled",
+        &["cci/configmap"],
+        CONFIG_MAPS,
+        json!({"metadata": {"name": "probe"}}),
+    )
+    .await;
     let path = format!("{}/kube-root-ca.crt", ward.collection(CONFIG_MAPS));
     let before = becomes(&ward, &path, "is there", |_| true).await;
     refused(&ward, &path, &json!({"immutable": true}), &["immutable"]).await;
     patched(&ward, &path, &json!({"data": {"ca.crt": "another"}})).await;
     becomes(&ward, &path, "is as before", |bundle| bundle["data"] == before["data"]).await;
-    judged(&ward, "cci-configmap", "kube-root-ca.crt", &controller("root-ca-cert-publisher"), 1).await;
+    judged(&ward, "cci-configmap", "kube-root-ca.crt", &controller("root-ca-cert-publisher"), 1)
+        .await;
 }

@@ -5,13 +5,19 @@ use std::sync::Arc;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use super::{JOBS, PODS, Plane, becomes, controller, created, gone, guarded, judged, patched, pod, refused, template, trial};
+use super::{
+    JOBS, PODS, Plane, becomes, controller, created, gone, guarded, judged, patched, pod, refused,
+    template, trial,
+};
 use crate::cluster::control_plane::ControlPlane;
 use crate::cluster::eventually;
 use crate::cluster::ward::Ward;
 
 pub(super) fn trials(plane: &Plane) -> Vec<Trial> {
-    vec![trial(plane, "jobs_count_their_pods", count_their_pods), trial(plane, "jobs_are_deleted", are_deleted)]
+    vec![
+        trial(plane, "jobs_count_their_pods", count_their_pods),
+        trial(plane, "jobs_are_deleted", are_deleted),
+    ]
 }
 
 const RULE: &str = "cci-pod";
@@ -21,7 +27,8 @@ async fn count_their_pods(plane: Arc<ControlPlane>) {
     let ward = jobs(&plane, "jobs-counted").await;
     let (job, pod) = running(&ward, "count").await;
     let path = format!("{}/{pod}", ward.collection(PODS));
-    refused(&ward, &path, &json!({"metadata": {"finalizers": null}}), &["metadata.finalizers"]).await;
+    refused(&ward, &path, &json!({"metadata": {"finalizers": null}}), &["metadata.finalizers"])
+        .await;
     // What a kubelet says of it.
     patched(&ward, &format!("{path}/status"), &json!({"status": {"phase": "Succeeded"}})).await;
     becomes(&ward, &path, "is let go", |pod| pod["metadata"].get("finalizers").is_none()).await;
@@ -31,7 +38,8 @@ async fn count_their_pods(plane: Arc<ControlPlane>) {
 
 async fn are_deleted(plane: Arc<ControlPlane>) {
     let ward = jobs(&plane, "jobs-deleted").await;
-    let (counting, collecting) = (controller("job-controller"), controller("generic-garbage-collector"));
+    let (counting, collecting) =
+        (controller("job-controller"), controller("generic-garbage-collector"));
     for policy in ["Background", "Foreground", "Orphan"] {
         let name = policy.to_lowercase();
         let (job, pod) = running(&ward, &name).await;
@@ -40,7 +48,10 @@ async fn are_deleted(plane: Arc<ControlPlane>) {
         gone(&ward, &job).await;
         if policy == "Orphan" {
             // It stays, and nobody counts it any more.
-            let is_free = |pod: &Value| pod["metadata"].get("finalizers").is_none() && pod["metadata"].get("ownerReferences").is_none();
+            let is_free = |pod: &Value| {
+                pod["metadata"].get("finalizers").is_none()
+                    && pod["metadata"].get("ownerReferences").is_none()
+            };
             becomes(&ward, &path, "is free", is_free).await;
             judged(&ward, RULE, &pod, &collecting, 1).await;
         } else {
@@ -55,10 +66,15 @@ async fn are_deleted(plane: Arc<ControlPlane>) {
 
 /// A Job of one pod, and the pod's name.
 async fn running(ward: &Ward, name: &str) -> (String, String) {
-    let job = json!({"metadata": {"name": name}, "spec": {"template": template(&json!({}), "Never")}});
+    let job =
+        json!({"metadata": {"name": name}, "spec": {"template": template(&json!({}), "Never")}});
     let job = created(ward, JOBS, &job).await;
-    let pods = format!("{}?labelSelector=batch.kubernetes.io/job-name%3D{name}", ward.collection(PODS));
-    eventually("the job has a pod", async || ward.api.get(&pods).await.object()["items"].as_array().map_or(0, Vec::len) == 1).await;
+    let pods =
+        format!("{}?labelSelector=batch.kubernetes.io/job-name%3D{name}", ward.collection(PODS));
+    eventually("the job has a pod", async || {
+        ward.api.get(&pods).await.object()["items"].as_array().map_or(0, Vec::len) == 1
+    })
+    .await;
     let pod = ward.api.get(&pods).await.object()["items"][0].clone();
     assert_eq!(pod["metadata"]["finalizers"], json!([TRACKING]));
     (job, pod["metadata"]["name"].as_str().unwrap().to_owned())

@@ -1,7 +1,9 @@
-//! What Kubernetes' own controllers write goes through the rules of the packs, and the same change by anybody else does not.
+//! What Kubernetes' own controllers write goes through the rules of the packs, and the same change
+//! by anybody else does not.
 //!
-//! The controllers are real and do their work through the registered rules. Of each write the audit log must say that fieldward judged it
-//! for that controller, so that nothing passes which was never asked about.
+//! The controllers are real and do their work through the registered rules. Of each write the audit
+//! log must say that fieldward judged it for that controller, so that nothing passes which was
+//! never asked about.
 
 mod claims;
 mod commands;
@@ -57,11 +59,16 @@ where
 const CONTROLLERS: &str = "--controllers=serviceaccount-token-controller,horizontal-pod-autoscaler-controller,replicationcontroller-controller,\
                            daemonset-controller,taint-eviction-controller";
 
-/// Without this plugin, as in a cluster that is older than it, it is the controller that puts the finalizer on a claim.
+/// Without this plugin, as in a cluster that is older than it, it is the controller that puts the
+/// finalizer on a claim.
 const UNPROTECTED: &str = "--disable-admission-plugins=StorageObjectInUseProtection";
 
 async fn start(assets: &Assets) -> Arc<ControlPlane> {
-    const OPTIONS: &[&str] = &[CONTROLLERS, "--pvclaimbinder-sync-period=1s", "--horizontal-pod-autoscaler-sync-period=1s"];
+    const OPTIONS: &[&str] = &[
+        CONTROLLERS,
+        "--pvclaimbinder-sync-period=1s",
+        "--horizontal-pod-autoscaler-sync-period=1s",
+    ];
     ControlPlane::start_with(assets, Controllers::RunningWith(OPTIONS), &[UNPROTECTED]).await
 }
 
@@ -75,16 +82,26 @@ const STATEFUL_SETS: Resource = ("apps/v1", "statefulsets");
 
 /// Which all rules of the packs leave to controllers.
 fn owned() -> Value {
-    json!({"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": "1"}]}})
+    json!({"metadata": {"ownerReferences": [{"apiVersion": "v1", "kind": "ConfigMap",
+        "name": "owner", "uid": "1"}]}})
 }
 
-/// A new namespace in which these rules of the packs are in force; the object is one of a guarded kind.
-async fn guarded(plane: &Arc<ControlPlane>, namespace: &str, rules: &[&str], resource: Resource, object: Value) -> Ward {
+/// A new namespace in which these rules of the packs are in force; the object is one of a guarded
+/// kind.
+async fn guarded(
+    plane: &Arc<ControlPlane>,
+    namespace: &str,
+    rules: &[&str],
+    resource: Resource,
+    object: Value,
+) -> Ward {
     let paths: Vec<String> = rules.iter().map(|rule| format!("deploy/rules/{rule}.yaml")).collect();
-    let ward = Ward::new(plane, namespace, &paths.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let ward =
+        Ward::new(plane, namespace, &paths.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let account = ward.collection(("v1", "serviceaccounts/default"));
     eventually("pods may be made", async || plane.api().get(&account).await.is_ok()).await;
-    ward.in_force(&Probe { collection: ward.collection(resource), object, forbidden: owned() }).await;
+    ward.in_force(&Probe { collection: ward.collection(resource), object, forbidden: owned() })
+        .await;
     ward
 }
 
@@ -96,16 +113,32 @@ fn controller(name: &str) -> String {
 /// What fieldward decided by a rule when somebody updated an object.
 fn decisions(ward: &Ward, rule: &str, name: &str, user: &str) -> Vec<String> {
     let events = ward.plane.audit_events_in(&ward.namespace).into_iter();
-    let by = |event: &Value| event["impersonatedUser"]["username"].as_str().or(event["user"]["username"].as_str()) == Some(user);
+    let by = |event: &Value| {
+        event["impersonatedUser"]["username"].as_str().or(event["user"]["username"].as_str())
+            == Some(user)
+    };
     let updates = events.filter(|event| event["objectRef"]["name"] == name && by(event));
-    updates.filter_map(|event| event["annotations"][format!("{rule}.fieldward.io/decision")].as_str().map(str::to_owned)).collect()
+    updates
+        .filter_map(|event| {
+            event["annotations"][format!("{rule}.fieldward.io/decision")]
+                .as_str()
+                .map(str::to_owned)
+        })
+        .collect()
 }
 
-/// Asserts that somebody's updates of an object, at least so many, were judged by this rule and allowed.
+/// Asserts that somebody's updates of an object, at least so many, were judged by this rule and
+/// allowed.
 async fn judged(ward: &Ward, rule: &str, name: &str, user: &str, times: usize) {
-    eventually(&format!("{times} reviews of {name} for {user}"), async || decisions(ward, rule, name, user).len() >= times).await;
+    eventually(&format!("{times} reviews of {name} for {user}"), async || {
+        decisions(ward, rule, name, user).len() >= times
+    })
+    .await;
     let decisions = decisions(ward, rule, name, user);
-    assert!(decisions.iter().all(|decision| decision == "allow"), "{rule}, {name}, {user}: {decisions:?}");
+    assert!(
+        decisions.iter().all(|decision| decision == "allow"),
+        "{rule}, {name}, {user}: {decisions:?}"
+    );
 }
 
 /// Asserts that fieldward refuses what the developer changes, for these fields.
@@ -151,5 +184,6 @@ fn pod(name: &str, labels: &Value) -> Value {
 /// The template of such pods.
 fn template(labels: &Value, restart: &str) -> Value {
     let container = json!({"name": "main", "image": "registry.example.com/main:1"});
-    json!({"metadata": {"labels": labels}, "spec": {"containers": [container], "restartPolicy": restart}})
+    json!({"metadata": {"labels": labels}, "spec": {"containers": [container],
+        "restartPolicy": restart}})
 }

@@ -1,8 +1,10 @@
-//! One request, two verdicts: the policy of a rule is bound with Warn, and the webhook is registered with Deny.
+//! One request, two verdicts: the policy of a rule is bound with Warn, and the webhook is
+//! registered with Deny.
 //!
-//! Policies are asked before validating webhooks, so a warning comes with the webhook's answer. The API server's own validation would stop most
-//! random updates of its own kinds before either is asked, so all rules are moved to one kind of which nothing is known; what is compiled stays
-//! the same.
+//! Policies are asked before validating webhooks, so a warning comes with the webhook's answer. The
+//! API server's own validation would stop most random updates of its own kinds before either is
+//! asked, so all rules are moved to one kind of which nothing is known; what is compiled stays the
+//! same.
 
 use std::sync::Arc;
 
@@ -35,7 +37,11 @@ pub(super) enum Part {
 impl Part {
     fn of(scene: &Scene) -> Self {
         let first = ["deploy/rules/volcano-job", "deploy/rules/mxjob", "deploy/rules/cci/"];
-        if first.iter().any(|start| scene.name.starts_with(start)) { Self::BuiltInAndCci } else { Self::Others }
+        if first.iter().any(|start| scene.name.starts_with(start)) {
+            Self::BuiltInAndCci
+        } else {
+            Self::Others
+        }
     }
 
     /// The name of the webhooks' configuration.
@@ -61,7 +67,8 @@ pub(super) async fn say_the_same_as_the_webhook(plane: Arc<ControlPlane>, part: 
         scene.set(&api).await;
     }
     let (denying, warning) = (written(&scenes, "Deny"), written(&scenes, "Warn"));
-    let server = Server::start(&["--no-builtin-rules", "--rules", denying.path().to_str().unwrap()]);
+    let server =
+        Server::start(&["--no-builtin-rules", "--rules", denying.path().to_str().unwrap()]);
     register(&plane, &server, &denying, part.name());
     take(&plane, &exported(warning.path(), "yaml")).await;
 
@@ -86,7 +93,8 @@ pub(super) async fn say_the_same_as_the_webhook(plane: Arc<ControlPlane>, part: 
 fn written(scenes: &[Scene], action: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for scene in scenes {
-        std::fs::write(folder.path().join(format!("{}.yaml", scene.namespace)), scene.rule(action)).unwrap();
+        std::fs::write(folder.path().join(format!("{}.yaml", scene.namespace)), scene.rule(action))
+            .unwrap();
     }
     folder
 }
@@ -95,20 +103,30 @@ fn register(plane: &ControlPlane, server: &Server, rules: &tempfile::TempDir, na
     let printed = fieldward()
         .args(["manifests", "--no-builtin-rules", "--name", name, "--rules"])
         .arg(rules.path())
-        .args(["--url", &format!("https://{}", server.address), "--ca-bundle", server.ca.as_ref().unwrap().to_str().unwrap()])
+        .args([
+            "--url",
+            &format!("https://{}", server.address),
+            "--ca-bundle",
+            server.ca.as_ref().unwrap().to_str().unwrap(),
+        ])
         .output()
         .unwrap();
     assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
-    plane.kubectl().run_with(&["apply", "-f", "-"], &String::from_utf8(printed.stdout).unwrap()).ok();
+    plane
+        .kubectl()
+        .run_with(&["apply", "-f", "-"], &String::from_utf8(printed.stdout).unwrap())
+        .ok();
 }
 
-/// Waits until both refuse what nobody may change, and leaves out the objects of which the rule does not speak.
+/// Waits until both refuse what nobody may change, and leaves out the objects of which the rule
+/// does not speak.
 async fn both_are_asked(api: &Api, scene: &mut Scene) {
     let judged = async |object: &Value| {
         let mut object = object.clone();
         object["nobody"] = "knows".into();
         let answer = replace(api.clone(), path(scene, &object), object).await;
-        answer.code == 403 && answer.warnings.iter().any(|warning| warning.contains("ValidatingAdmissionPolicy"))
+        answer.code == 403
+            && answer.warnings.iter().any(|warning| warning.contains("ValidatingAdmissionPolicy"))
     };
     at_last(async || {
         for object in &scene.objects {
@@ -143,7 +161,8 @@ async fn compared(api: &Api, scene: &Scene) -> Tally {
             while sent.len() < IN_FLIGHT
                 && let Some((index, new, (name, groups))) = updates.next()
             {
-                let groups: Vec<&str> = groups.iter().map(String::as_str).chain(["system:masters"]).collect();
+                let groups: Vec<&str> =
+                    groups.iter().map(String::as_str).chain(["system:masters"]).collect();
                 let (api, path) = (api.impersonating(&name, &groups), path(scene, &new));
                 sent.spawn(async move {
                     let answer = replace(api, path, new.clone()).await;

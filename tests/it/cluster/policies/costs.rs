@@ -1,4 +1,5 @@
-//! What the API server lets a policy cost, in sizes of objects: the largest of each shape that is still judged.
+//! What the API server lets a policy cost, in sizes of objects: the largest of each shape that is
+//! still judged.
 
 use std::sync::Arc;
 
@@ -23,10 +24,30 @@ struct Shape {
 }
 
 const SHAPES: [Shape; 4] = [
-    Shape { name: "tasks, each with other replicas", rule: "deploy/rules/volcano-job.yaml", make: scaled, least: 1_000 },
-    Shape { name: "tasks, the first of which goes", rule: "deploy/rules/volcano-job.yaml", make: removed, least: 100 },
-    Shape { name: "containers, each with respelled limits", rule: "deploy/rules/mxjob.yaml", make: respelled, least: 300 },
-    Shape { name: "members of spec, the last of which changes", rule: "deploy/rules/cci/statefulset.yaml", make: wide, least: 4_000 },
+    Shape {
+        name: "tasks, each with other replicas",
+        rule: "deploy/rules/volcano-job.yaml",
+        make: scaled,
+        least: 1_000,
+    },
+    Shape {
+        name: "tasks, the first of which goes",
+        rule: "deploy/rules/volcano-job.yaml",
+        make: removed,
+        least: 100,
+    },
+    Shape {
+        name: "containers, each with respelled limits",
+        rule: "deploy/rules/mxjob.yaml",
+        make: respelled,
+        least: 300,
+    },
+    Shape {
+        name: "members of spec, the last of which changes",
+        rule: "deploy/rules/cci/statefulset.yaml",
+        make: wide,
+        least: 4_000,
+    },
 ];
 
 /// Half a megabyte of tasks; more takes long on a busy machine.
@@ -43,7 +64,8 @@ pub(super) async fn cost_less_than_the_budget(plane: Arc<ControlPlane>) {
         document["spec"]["validationActions"] = json!(["Warn"]);
         document["spec"]["matchConstraints"] = json!({
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}},
-            "resourceRules": [{"apiGroups": [GROUP], "apiVersions": ["v1"], "resources": ["things"]}],
+            "resourceRules": [{"apiGroups": [GROUP], "apiVersions": ["v1"],
+                "resources": ["things"]}],
         });
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("rule.yaml"), document.to_string()).unwrap();
@@ -53,7 +75,11 @@ pub(super) async fn cost_less_than_the_budget(plane: Arc<ControlPlane>) {
         let mut changed = probe.clone();
         changed["nobody"] = "knows".into();
         at_last(async || {
-            api.replace(&format!("{COLLECTION}/probe?dryRun=All"), &changed).await.warnings.iter().any(|warning| warning.contains(&name))
+            api.replace(&format!("{COLLECTION}/probe?dryRun=All"), &changed)
+                .await
+                .warnings
+                .iter()
+                .any(|warning| warning.contains(&name))
         })
         .await;
         api.delete(&format!("{COLLECTION}/probe"), &Value::Null).await.object();
@@ -70,8 +96,16 @@ pub(super) async fn cost_less_than_the_budget(plane: Arc<ControlPlane>) {
             size = beyond.map_or(size * 2, |beyond| judged.midpoint(beyond));
         }
         let bytes = (shape.make)(judged).0.to_string().len();
-        let limit = beyond.map_or_else(|| "no more are tried".to_owned(), |beyond| format!("{beyond} cost too much"));
-        eprintln!("{}: {judged} {} ({} KiB) are judged; {limit}", shape.rule, shape.name, bytes / 1024);
+        let limit = beyond.map_or_else(
+            || "no more are tried".to_owned(),
+            |beyond| format!("{beyond} cost too much"),
+        );
+        eprintln!(
+            "{}: {judged} {} ({} KiB) are judged; {limit}",
+            shape.rule,
+            shape.name,
+            bytes / 1024
+        );
         plane.kubectl().run_with(&["delete", "-f", "-"], &manifests).ok();
         assert!(judged >= shape.least, "{}", shape.name);
     }
@@ -92,7 +126,8 @@ async fn is_judged(api: &Api, shape: &Shape, policy: &str, size: usize) -> Optio
     let answer = api.replace(&format!("{path}?dryRun=All"), &update).await;
     // The policy of the shape before may still be in force.
     let mut warnings = answer.warnings.iter().filter(|warning| warning.contains(policy));
-    let undecided = warnings.any(|warning| warning.contains("resulted in error") || warning.contains("budget"));
+    let undecided =
+        warnings.any(|warning| warning.contains("resulted in error") || warning.contains("budget"));
     api.delete(&path, &Value::Null).await.object();
     answer.is_ok().then_some(!undecided)
 }
@@ -100,12 +135,19 @@ async fn is_judged(api: &Api, shape: &Shape, policy: &str, size: usize) -> Optio
 const COLLECTION: &str = "/apis/policies.example.com/v1/namespaces/policy-costs/things";
 
 fn thing(name: &str, spec: &Value) -> Value {
-    json!({"apiVersion": format!("{GROUP}/v1"), "kind": KIND, "metadata": {"name": name}, "spec": spec})
+    json!({"apiVersion": format!("{GROUP}/v1"), "kind": KIND, "metadata": {"name": name},
+        "spec": spec})
 }
 
 fn tasks(count: usize, replicas: usize) -> Vec<Value> {
-    let template = json!({"spec": {"containers": [{"name": "main", "image": "mpi:1"}], "restartPolicy": "OnFailure"}});
-    (0..count).map(|number| json!({"name": format!("task-{number}"), "replicas": replicas, "template": template})).collect()
+    let template = json!({"spec": {"containers": [{"name": "main", "image": "mpi:1"}],
+        "restartPolicy": "OnFailure"}});
+    (0..count)
+        .map(|number| {
+            json!({"name": format!("task-{number}"), "replicas": replicas,
+        "template": template})
+        })
+        .collect()
 }
 
 fn scaled(count: usize) -> (Value, Value) {
@@ -118,16 +160,22 @@ fn removed(count: usize) -> (Value, Value) {
 
 fn respelled(count: usize) -> (Value, Value) {
     let of = |memory: &str| {
-        let container = |number: usize| json!({"name": format!("c-{number}"), "image": "i:1", "resources": {"limits": {"memory": memory}}});
+        let container = |number: usize| {
+            json!({"name": format!("c-{number}"), "image": "i:1",
+            "resources": {"limits": {"memory": memory}}})
+        };
         let containers: Vec<Value> = (0..count).map(container).collect();
-        json!({"mxReplicaSpecs": {"Worker": {"replicas": 1, "template": {"spec": {"containers": containers}}}}})
+        json!({"mxReplicaSpecs": {"Worker": {"replicas": 1,
+            "template": {"spec": {"containers": containers}}}}})
     };
     (of("1Gi"), of("1024Mi"))
 }
 
 fn wide(count: usize) -> (Value, Value) {
     let of = |last: usize| {
-        let members = (0..count).map(|number| (format!("field-{number:05}"), json!(if number + 1 == count { last } else { 0 })));
+        let members = (0..count).map(|number| {
+            (format!("field-{number:05}"), json!(if number + 1 == count { last } else { 0 }))
+        });
         Value::Object(members.collect())
     };
     (of(0), of(1))

@@ -59,7 +59,11 @@ pub(super) fn update(dice: &mut Dice<'_>, scene: &Scene) -> (usize, Value, User)
 fn stray(dice: &mut Dice<'_>, object: &mut Value) {
     let mut places = Vec::new();
     collect(object, "", &mut places);
-    places.retain(|place| place.matches('/').count() < 3 && !place.starts_with("/metadata") && object.pointer(place).unwrap().is_object());
+    places.retain(|place| {
+        place.matches('/').count() < 3
+            && !place.starts_with("/metadata")
+            && object.pointer(place).unwrap().is_object()
+    });
     let place = dice.pick(&places).clone();
     if let Some(Value::Object(members)) = object.pointer_mut(&place) {
         members.insert(format!("stray-{}", dice.below(3)), scalar(dice));
@@ -73,13 +77,20 @@ fn keep_well_formed(metadata: &mut Value) {
         if metadata.get(field).is_some_and(|value| !value.is_object()) {
             metadata.remove(field);
         }
-        for value in metadata.get_mut(field).and_then(Value::as_object_mut).into_iter().flat_map(|members| members.values_mut()) {
+        for value in metadata
+            .get_mut(field)
+            .and_then(Value::as_object_mut)
+            .into_iter()
+            .flat_map(|members| members.values_mut())
+        {
             if !value.is_string() {
                 *value = "added".into();
             }
         }
     }
-    for (field, fresh) in [("finalizers", json!("example.com/x")), ("ownerReferences", OWNER.clone())] {
+    for (field, fresh) in
+        [("finalizers", json!("example.com/x")), ("ownerReferences", OWNER.clone())]
+    {
         let Some(value) = metadata.get_mut(field) else { continue };
         let Value::Array(list) = value else {
             metadata.remove(field);
@@ -105,8 +116,10 @@ fn keep_well_formed(metadata: &mut Value) {
     }
 }
 
-static OWNER: LazyLock<Value> =
-    LazyLock::new(|| json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "other", "uid": "00000000-0000-4000-8000-000000000000"}));
+static OWNER: LazyLock<Value> = LazyLock::new(|| {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "other",
+        "uid": "00000000-0000-4000-8000-000000000000"})
+});
 
 /// Edits a location that the path selects, or puts one there.
 fn at_path(dice: &mut Dice<'_>, object: &mut Value, steps: &[Step]) {
@@ -145,7 +158,9 @@ pub(super) fn select(object: &Value, steps: &[Step]) -> Vec<String> {
             for (token, name, child) in children {
                 let selected = match step {
                     Step::Name(own) => name.as_ref() == Some(own),
-                    Step::Prefix(prefix) => name.as_ref().is_some_and(|name| name.starts_with(prefix.as_str())),
+                    Step::Prefix(prefix) => {
+                        name.as_ref().is_some_and(|name| name.starts_with(prefix.as_str()))
+                    }
                     Step::AnyMember => name.is_some(),
                     Step::AnyElement => name.is_none(),
                     Step::Keyed { key, value } => child[key] == value.as_str(),
@@ -173,7 +188,9 @@ fn put(dice: &mut Dice<'_>, object: &mut Value, steps: &[Step]) {
             let list = at.as_array_mut().unwrap();
             let place = dice.below(list.len() + 1);
             match step {
-                Step::Keyed { key, value } if !list.iter().any(|element| element[key] == value.as_str()) => {
+                Step::Keyed { key, value }
+                    if !list.iter().any(|element| element[key] == value.as_str()) =>
+                {
                     list.insert(place, json!({key: value}));
                 }
                 _ if list.is_empty() || dice.percent(30) => {
@@ -193,7 +210,12 @@ fn put(dice: &mut Dice<'_>, object: &mut Value, steps: &[Step]) {
         let key = match step {
             Step::Name(name) => name.clone(),
             Step::Prefix(prefix) => format!("{prefix}added"),
-            _ => members.keys().next().cloned().filter(|_| dice.percent(60)).unwrap_or_else(|| "added".to_owned()),
+            _ => members
+                .keys()
+                .next()
+                .cloned()
+                .filter(|_| dice.percent(60))
+                .unwrap_or_else(|| "added".to_owned()),
         };
         at = members.entry(key).or_insert(fresh);
     }
@@ -241,7 +263,16 @@ fn respell(dice: &mut Dice<'_>, object: &mut Value, steps: &[Step], declared: &V
         return;
     }
     let spellings: &[Value] = match declared["as"].as_str() {
-        Some("Duration") => &[json!("60s"), json!("1m0s"), json!("1m"), json!("0.5h"), json!("30m"), json!("soon"), json!(60), json!("0")],
+        Some("Duration") => &[
+            json!("60s"),
+            json!("1m0s"),
+            json!("1m"),
+            json!("0.5h"),
+            json!("30m"),
+            json!("soon"),
+            json!(60),
+            json!("0"),
+        ],
         _ => &[
             json!("1"),
             json!(1),
@@ -257,8 +288,13 @@ fn respell(dice: &mut Dice<'_>, object: &mut Value, steps: &[Step], declared: &V
             json!("1k"),
         ],
     };
-    let alike: Vec<&Value> = spellings.iter().filter(|other| means(other) == means(value)).collect();
-    *value = if dice.percent(80) && !alike.is_empty() { (*dice.pick(&alike)).clone() } else { dice.pick(spellings).clone() };
+    let alike: Vec<&Value> =
+        spellings.iter().filter(|other| means(other) == means(value)).collect();
+    *value = if dice.percent(80) && !alike.is_empty() {
+        (*dice.pick(&alike)).clone()
+    } else {
+        dice.pick(spellings).clone()
+    };
 }
 
 /// Which of the spellings mean the same, roughly; what is not among them stands for itself.
@@ -272,7 +308,10 @@ fn means(value: &Value) -> String {
         ["60s", "1m0s", "1m"],
         ["0.5h", "30m", "30m0s"],
     ];
-    class.iter().find(|class| class.contains(&text.as_str())).map_or(text.clone(), |class| class[0].to_owned())
+    class
+        .iter()
+        .find(|class| class.contains(&text.as_str()))
+        .map_or(text.clone(), |class| class[0].to_owned())
 }
 
 fn dice_pick(list: &[Value]) -> Value {
@@ -303,7 +342,9 @@ fn change(dice: &mut Dice<'_>, object: &mut Value, place: &str) {
     let (above, token) = place.rsplit_once('/').unwrap();
     if dice.percent(20) {
         match object.pointer_mut(above) {
-            Some(Value::Object(members)) => drop(members.remove(&token.replace("~1", "/").replace("~0", "~"))),
+            Some(Value::Object(members)) => {
+                drop(members.remove(&token.replace("~1", "/").replace("~0", "~")));
+            }
             Some(Value::Array(list)) => drop(list.remove(token.parse().unwrap())),
             _ => {}
         }
@@ -313,9 +354,18 @@ fn change(dice: &mut Dice<'_>, object: &mut Value, place: &str) {
     // The API server knows what metadata looks like.
     let free = !place.starts_with("/metadata/");
     match value {
-        _ if free && dice.percent(6) => *value = dice.pick(&[json!(null), json!({}), json!([]), json!("x"), json!(7), json!(true)]).clone(),
+        _ if free && dice.percent(6) => {
+            *value = dice
+                .pick(&[json!(null), json!({}), json!([]), json!("x"), json!(7), json!(true)])
+                .clone();
+        }
         Value::Object(members) => {
-            let key = members.keys().next().cloned().filter(|_| dice.percent(40)).unwrap_or_else(|| format!("added-{}", dice.below(9)));
+            let key = members
+                .keys()
+                .next()
+                .cloned()
+                .filter(|_| dice.percent(40))
+                .unwrap_or_else(|| format!("added-{}", dice.below(9)));
             let fresh = if free { scalar(dice) } else { json!("x") };
             members.insert(key, fresh);
         }
@@ -333,14 +383,26 @@ fn change(dice: &mut Dice<'_>, object: &mut Value, place: &str) {
             _ => drop(list.pop()),
         },
         Value::String(text) => *text = format!("{text}{}", dice.pick(&["x", "y", "-2"])),
-        Value::Number(number) => *value = number.as_i64().map_or(json!(1), |number| json!(number + [-1, 1, 5][dice.below(3)])),
+        Value::Number(number) => {
+            *value = number
+                .as_i64()
+                .map_or(json!(1), |number| json!(number + [-1, 1, 5][dice.below(3)]));
+        }
         Value::Bool(bool) => *bool = !*bool,
         Value::Null => *value = scalar(dice),
     }
 }
 
 fn scalar(dice: &mut Dice<'_>) -> Value {
-    dice.pick(&[json!("added"), json!("added"), json!(3), json!(true), json!({"a": "b"}), json!(["a"])]).clone()
+    dice.pick(&[
+        json!("added"),
+        json!("added"),
+        json!(3),
+        json!(true),
+        json!({"a": "b"}),
+        json!(["a"]),
+    ])
+    .clone()
 }
 
 /// All places at and below a value.
@@ -359,7 +421,11 @@ fn children(value: &Value) -> Vec<(String, Option<String>, &Value)> {
             let members: &Map<String, Value> = members;
             members.iter().map(|(key, child)| (token(key), Some(key.clone()), child)).collect()
         }
-        Value::Array(elements) => elements.iter().enumerate().map(|(index, child)| (index.to_string(), None, child)).collect(),
+        Value::Array(elements) => elements
+            .iter()
+            .enumerate()
+            .map(|(index, child)| (index.to_string(), None, child))
+            .collect(),
         _ => Vec::new(),
     }
 }

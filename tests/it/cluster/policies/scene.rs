@@ -1,4 +1,5 @@
-//! A rule in a namespace of its own, about a kind of which nothing is known, with objects from its cases.
+//! A rule in a namespace of its own, about a kind of which nothing is known, with objects from its
+//! cases.
 
 use fieldward::engine::{Builtin, Document, Path, RuleSet};
 use serde_json::{Value, json};
@@ -18,7 +19,8 @@ pub(super) struct Scene {
     pub(super) namespace: String,
     /// What of it is written anew, as JSON.
     document: Value,
-    /// The paths that its entries and its equalities speak of, with who may use each; none: everybody.
+    /// The paths that its entries and its equalities speak of, with who may use each; none:
+    /// everybody.
     pub(super) entries: Vec<(Path, Option<User>)>,
     pub(super) equalities: Vec<(Path, Value)>,
     cases: Vec<Case>,
@@ -31,8 +33,9 @@ pub(super) struct Scene {
 /// The rules of the project, and those of the cases that show the language.
 pub(super) fn scenes() -> Vec<Scene> {
     let all = cases();
-    let shown_by =
-        |folder: &str| -> Vec<Case> { all.iter().filter(|case| case.name.starts_with(&format!("{folder}/"))).cloned().collect() };
+    let shown_by = |folder: &str| -> Vec<Case> {
+        all.iter().filter(|case| case.name.starts_with(&format!("{folder}/"))).cloned().collect()
+    };
     let mut rules = vec![
         ("deploy/rules/volcano-job.yaml".to_owned(), shown_by("volcano-job")),
         ("deploy/rules/mxjob.yaml".to_owned(), shown_by("mxjob")),
@@ -40,34 +43,65 @@ pub(super) fn scenes() -> Vec<Scene> {
     rules.push(("tests/cases/conditions/rules.yaml".to_owned(), shown_by("conditions")));
     rules.push(("tests/it/cluster/policies/constructs.yaml".to_owned(), Vec::new()));
     for rule in packed_rules().into_iter().filter(|rule| !TOO_LARGE.contains(&rule.name.as_str())) {
-        rules.push((rule.file.strip_prefix(root()).unwrap().to_str().unwrap().to_owned(), rule.cases()));
+        rules.push((
+            rule.file.strip_prefix(root()).unwrap().to_str().unwrap().to_owned(),
+            rule.cases(),
+        ));
     }
-    rules.into_iter().enumerate().map(|(number, (file, cases))| Scene::new(number, file, cases)).collect()
+    rules
+        .into_iter()
+        .enumerate()
+        .map(|(number, (file, cases))| Scene::new(number, file, cases))
+        .collect()
 }
 
 impl Scene {
     fn new(number: usize, file: String, cases: Vec<Case>) -> Self {
         let text = std::fs::read_to_string(root().join(&file)).unwrap();
-        let rules = RuleSet::load(Builtin::Left, &[Document { origin: file.clone(), text: text.clone() }]).unwrap();
+        let rules =
+            RuleSet::load(Builtin::Left, &[Document { origin: file.clone(), text: text.clone() }])
+                .unwrap();
         let rule = rules.rules().next().unwrap();
         let user = |by: &fieldward::engine::Requesters| {
-            let account = by.service_accounts.first().map(|account| format!("system:serviceaccount:{}", account.replace('/', ":")));
-            let name = by.users.first().cloned().or(account).unwrap_or_else(|| "somebody".to_owned());
+            let account = by
+                .service_accounts
+                .first()
+                .map(|account| format!("system:serviceaccount:{}", account.replace('/', ":")));
+            let name =
+                by.users.first().cloned().or(account).unwrap_or_else(|| "somebody".to_owned());
             (name, by.groups.clone())
         };
         let is_conditional = rule.entries().any(|entry| entry.when.is_some());
         let entries = rule.entries().chain(rule.lifecycle_entries());
-        let entries = entries.map(|entry| (entry.path.clone(), entry.by.as_ref().map(user))).collect();
+        let entries =
+            entries.map(|entry| (entry.path.clone(), entry.by.as_ref().map(user))).collect();
         let mut document: Value = serde_saphyr::from_str(&text).unwrap();
-        let equalities = rule.equality().iter().zip(document["spec"]["equality"].as_array().into_iter().flatten());
-        let equalities = equalities.map(|(equality, raw)| (equality.path.clone(), raw.clone())).collect();
+        let equalities = rule
+            .equality()
+            .iter()
+            .zip(document["spec"]["equality"].as_array().into_iter().flatten());
+        let equalities =
+            equalities.map(|(equality, raw)| (equality.path.clone(), raw.clone())).collect();
         let namespace = format!("policy-{number}");
         document["metadata"]["name"] = format!("r{number}").into();
         let constraints = document["spec"]["matchConstraints"].as_object_mut().unwrap();
-        constraints.insert("namespaceSelector".to_owned(), json!({"matchLabels": {"kubernetes.io/metadata.name": namespace}}));
-        let resource = json!([{"apiGroups": [GROUP], "apiVersions": ["v1"], "resources": ["things"], "kinds": [KIND]}]);
+        constraints.insert(
+            "namespaceSelector".to_owned(),
+            json!({"matchLabels": {"kubernetes.io/metadata.name": namespace}}),
+        );
+        let resource = json!([{"apiGroups": [GROUP], "apiVersions": ["v1"],
+            "resources": ["things"], "kinds": [KIND]}]);
         constraints.insert("resourceRules".to_owned(), resource);
-        Self { name: file, namespace, document, entries, equalities, cases, is_conditional, objects: Vec::new() }
+        Self {
+            name: file,
+            namespace,
+            document,
+            entries,
+            equalities,
+            cases,
+            is_conditional,
+            objects: Vec::new(),
+        }
     }
 
     /// The rule for this namespace and the kind of all scenes.
@@ -83,9 +117,14 @@ impl Scene {
 
     /// Creates the namespace and, of what its cases have, the objects.
     pub(super) async fn set(&mut self, api: &Api) {
-        api.create("/api/v1/namespaces", &json!({"metadata": {"name": self.namespace}})).await.object();
+        api.create("/api/v1/namespaces", &json!({"metadata": {"name": self.namespace}}))
+            .await
+            .object();
         let owner = json!({"metadata": {"name": "owner"}});
-        let owner = api.create(&format!("/api/v1/namespaces/{}/configmaps", self.namespace), &owner).await.object();
+        let owner = api
+            .create(&format!("/api/v1/namespaces/{}/configmaps", self.namespace), &owner)
+            .await
+            .object();
         let mut seen: Vec<Value> = Vec::new();
         for object in self.bases() {
             let mut object = base(&object, &owner);
@@ -93,11 +132,13 @@ impl Scene {
                 continue;
             }
             seen.push(object.clone());
-            let deleting = object["metadata"].as_object_mut().unwrap().remove("deletionTimestamp").is_some();
+            let deleting =
+                object["metadata"].as_object_mut().unwrap().remove("deletionTimestamp").is_some();
             object["metadata"]["name"] = format!("thing-{}", seen.len()).into();
             let path = format!("{}/thing-{}", self.collection(), seen.len());
             if deleting {
-                object["metadata"]["finalizers"] = json!(["example.com/held", "example.com/kept", "example.com/left"]);
+                object["metadata"]["finalizers"] =
+                    json!(["example.com/held", "example.com/kept", "example.com/left"]);
             }
             api.create(&self.collection(), &object).await.object();
             if deleting {
@@ -116,8 +157,13 @@ impl Scene {
         if let Ok(text) = std::fs::read_to_string(path) {
             return serde_saphyr::from_str(&text).unwrap();
         }
-        let sides = |side: &'static str| self.cases.iter().map(move |case| case.review["request"][side].clone());
-        let mut bases: Vec<Value> = sides("oldObject").chain(sides("object")).filter(|object| object["metadata"].is_object()).collect();
+        let sides = |side: &'static str| {
+            self.cases.iter().map(move |case| case.review["request"][side].clone())
+        };
+        let mut bases: Vec<Value> = sides("oldObject")
+            .chain(sides("object"))
+            .filter(|object| object["metadata"].is_object())
+            .collect();
         bases.push({
             // One that is being deleted.
             let mut object = bases[0].clone();
@@ -131,7 +177,8 @@ impl Scene {
     /// Takes away what deletion waits for.
     pub(super) async fn strike(&self, api: &Api) {
         for object in &self.objects {
-            let path = format!("{}/{}", self.collection(), object["metadata"]["name"].as_str().unwrap());
+            let path =
+                format!("{}/{}", self.collection(), object["metadata"]["name"].as_str().unwrap());
             api.patch(&path, MERGE_PATCH, &json!({"metadata": {"finalizers": null}})).await;
         }
         api.delete(&format!("/api/v1/namespaces/{}", self.namespace), &Value::Null).await.object();
@@ -163,7 +210,8 @@ fn base(object: &Value, holder: &Value) -> Value {
     }
     if metadata.contains_key("ownerReferences") {
         // What has no owner is collected.
-        let reference = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": holder["metadata"]["uid"]});
+        let reference = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "owner",
+            "uid": holder["metadata"]["uid"]});
         metadata.insert("ownerReferences".to_owned(), json!([reference]));
     }
     object

@@ -26,9 +26,15 @@ struct Class {
 const CLASSES: [Class; 1] = [Class {
     why: "finalizers that repeat go one by one while the object is being deleted",
     holds: |old, new, verdicts| {
-        let list = |object: &Value| object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
-        let repeats = list(old).iter().enumerate().any(|(index, one)| list(old)[..index].contains(one));
-        verdicts.webhook && old["metadata"]["deletionTimestamp"].is_string() && repeats && list(new).len() < list(old).len()
+        let list = |object: &Value| {
+            object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default()
+        };
+        let repeats =
+            list(old).iter().enumerate().any(|(index, one)| list(old)[..index].contains(one));
+        verdicts.webhook
+            && old["metadata"]["deletionTimestamp"].is_string()
+            && repeats
+            && list(new).len() < list(old).len()
     },
 }];
 
@@ -81,7 +87,10 @@ impl Tally {
             self.unlisted[..self.unlisted.len().min(20)].join("\n")
         );
         let denied = self.compared - self.allowed;
-        assert!(self.allowed * 5 >= self.compared && denied * 5 >= self.compared, "too few of one verdict: {self}");
+        assert!(
+            self.allowed * 5 >= self.compared && denied * 5 >= self.compared,
+            "too few of one verdict: {self}"
+        );
         assert!((self.compared - self.agreed) * 100 <= self.compared, "{self}");
     }
 
@@ -91,13 +100,23 @@ impl Tally {
 }
 
 fn described(name: &str, verdicts: &Verdicts, old: &Value, new: &Value) -> String {
-    let lines = json_patch::diff(old, new).0.iter().map(|operation| format!("\n    {operation}")).collect::<String>();
-    format!("{name}: webhook {}, policy {} {}{lines}", verdicts.webhook, verdicts.policy, verdicts.says)
+    let lines = json_patch::diff(old, new)
+        .0
+        .iter()
+        .map(|operation| format!("\n    {operation}"))
+        .collect::<String>();
+    format!(
+        "{name}: webhook {}, policy {} {}{lines}",
+        verdicts.webhook, verdicts.policy, verdicts.says
+    )
 }
 
 /// None where the API server's own validation refuses the update before it asks.
 fn verdicts(answer: &Answer) -> Option<Verdicts> {
-    let says = answer.warnings.iter().find(|warning| warning.contains("Validation failed for ValidatingAdmissionPolicy"));
+    let says = answer
+        .warnings
+        .iter()
+        .find(|warning| warning.contains("Validation failed for ValidatingAdmissionPolicy"));
     let webhook = match answer.code {
         200..=299 => true,
         403 if answer.message().contains(".fieldward.io\" denied the request: ") => false,
@@ -111,7 +130,8 @@ impl fmt::Display for Tally {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "{}: {} updates, {} allowed and {} denied by the webhook, {} agreements, {} of no class; {} were invalid in themselves, {} \
+            "{}: {} updates, {} allowed and {} denied by the webhook, {} agreements, {} of no \
+             class; {} were invalid in themselves, {} \
              could not be evaluated",
             self.name,
             self.compared,

@@ -19,7 +19,10 @@ impl Live {
     pub(super) fn why(self) -> Option<&'static str> {
         match self {
             Self::Asis => None,
-            Self::NeverSent(why) | Self::NotAsked(why) | Self::Refused { why, .. } | Self::OtherFields { why, .. } => Some(why),
+            Self::NeverSent(why)
+            | Self::NotAsked(why)
+            | Self::Refused { why, .. }
+            | Self::OtherFields { why, .. } => Some(why),
         }
     }
 }
@@ -41,7 +44,11 @@ pub(super) const EXCEPTIONS: &[(&str, Live)] = &[
     ("envelope/no-rule", Live::NotAsked("no rule, no registration")),
     (
         "envelope/subresource",
-        Live::Refused { code: 400, text: "no kind is registered for the type", why: "a widget is sent where a Scale belongs" },
+        Live::Refused {
+            code: 400,
+            text: "no kind is registered for the type",
+            why: "a widget is sent where a Scale belongs",
+        },
     ),
     ("volcano-job/vj-status-subresource", Live::NotAsked("no rule names the subresource")),
     (
@@ -53,6 +60,9 @@ pub(super) const EXCEPTIONS: &[(&str, Live)] = &[
     ),
     (
         "equality/integers-are-exact",
-        Live::OtherFields { one_of: &[&["spec.a"]], why: "it reads an integer beyond 64 bits with a sign as a float, so the two are one" },
+        Live::OtherFields {
+            one_of: &[&["spec.a"]],
+            why: "it reads an integer beyond 64 bits with a sign as a float, so the two are one",
+        },
     ),
 ];

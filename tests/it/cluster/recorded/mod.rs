@@ -1,4 +1,5 @@
-//! The cases under tests/cases as live requests: the API server makes the review, and the verdict is the recorded one.
+//! The cases under tests/cases as live requests: the API server makes the review, and the verdict
+//! is the recorded one.
 
 mod exceptions;
 mod request;
@@ -44,7 +45,11 @@ pub(crate) fn trials() -> Vec<Trial> {
     };
     let listed = Trial::test("cluster::recorded::the_exceptions_name_cases", || {
         let names: Vec<String> = cases().into_iter().map(|case| case.name).collect();
-        let stale: Vec<&str> = EXCEPTIONS.iter().map(|(name, _)| *name).filter(|name| !names.iter().any(|known| known == name)).collect();
+        let stale: Vec<&str> = EXCEPTIONS
+            .iter()
+            .map(|(name, _)| *name)
+            .filter(|name| !names.iter().any(|known| known == name))
+            .collect();
         if stale.is_empty() { Ok(()) } else { Err(format!("no such cases: {stale:?}").into()) }
     });
     suites.into_iter().map(trial).chain([listed]).collect()
@@ -85,19 +90,28 @@ async fn replay_all(plane: &Arc<ControlPlane>, suite: &str, cases: &[Case]) {
 
 /// A ward by the rules of a suite, in the namespace of its recordings if it has any.
 async fn ward(plane: &Arc<ControlPlane>, suite: &str, first: &Case, recordings: &Path) -> Ward {
-    let own: Vec<String> = first.rules.iter().map(|path: &PathBuf| std::fs::read_to_string(path).unwrap()).collect();
+    let own: Vec<String> =
+        first.rules.iter().map(|path: &PathBuf| std::fs::read_to_string(path).unwrap()).collect();
     let rules = if own.is_empty() { vec![rule(VOLCANO_JOB), rule(MXJOB)] } else { own };
     let namespace = match first.review["request"]["namespace"].as_str() {
         Some(namespace) if is_a_recording(first) => namespace.to_owned(),
         _ => suite.replace('/', "-"),
     };
-    let ward = Ward::with_rules(plane, &namespace, &rules, &["--record", recordings.to_str().unwrap()]).await;
+    let ward =
+        Ward::with_rules(plane, &namespace, &rules, &["--record", recordings.to_str().unwrap()])
+            .await;
     let binding = json!({
         "metadata": {"name": "everybody"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:authenticated"}],
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+            "name": "cluster-admin"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group",
+            "name": "system:authenticated"}],
     });
-    plane.api().create(&ward.collection(("rbac.authorization.k8s.io/v1", "rolebindings")), &binding).await.object();
+    plane
+        .api()
+        .create(&ward.collection(("rbac.authorization.k8s.io/v1", "rolebindings")), &binding)
+        .await
+        .object();
     asked(&ward, &Request::of(first)).await;
     ward
 }
@@ -107,10 +121,16 @@ async fn asked(ward: &Ward, request: &Request) {
     let api = ward.plane.api();
     let collection = ward.collection(request.resource());
     let probe = format!("{collection}/probe");
-    let object = json!({"apiVersion": request.object["apiVersion"], "kind": request.object["kind"], "metadata": {"name": "probe", "labels": {"team": "red"}}});
+    let object = json!({"apiVersion": request.object["apiVersion"], "kind": request.object["kind"],
+        "metadata": {"name": "probe", "labels": {"team": "red"}}});
     api.create(&collection, &object).await.object();
     eventually("the webhook is asked", async || {
-        api.patch(&format!("{probe}?dryRun=All"), super::api::MERGE_PATCH, &json!({"metadata": {"annotations": {"a": "b"}}})).await;
+        api.patch(
+            &format!("{probe}?dryRun=All"),
+            super::api::MERGE_PATCH,
+            &json!({"metadata": {"annotations": {"a": "b"}}}),
+        )
+        .await;
         let (_, metrics) = ward.server.ops("/metrics").await.unwrap();
         metrics.contains("fieldward_reviews_total{")
     })
@@ -137,7 +157,11 @@ async fn replay(ward: &Ward, recordings: &Path, case: &Case, expected: &Live) {
         }
         Live::OtherFields { one_of, .. } => {
             assert_eq!(answer.code, 403, "{name}: {answer:?}");
-            assert!(one_of.iter().any(|fields| answer.fields() == *fields), "{name}: {:?}", answer.fields());
+            assert!(
+                one_of.iter().any(|fields| answer.fields() == *fields),
+                "{name}: {:?}",
+                answer.fields()
+            );
         }
         Live::NeverSent(_) => {}
     }
@@ -146,7 +170,8 @@ async fn replay(ward: &Ward, recordings: &Path, case: &Case, expected: &Live) {
 /// Those are JSON; the YAML ones were written by hand and say no more than they need.
 fn is_a_recording(case: &Case) -> bool {
     let suite = case.name.split('/').next();
-    matches!(suite, Some("volcano-job" | "mxjob")) && root().join(format!("tests/cases/{}.json", case.name)).is_file()
+    matches!(suite, Some("volcano-job" | "mxjob"))
+        && root().join(format!("tests/cases/{}.json", case.name)).is_file()
 }
 
 fn as_recorded(case: &Case, answer: &Answer) {
@@ -160,17 +185,30 @@ fn as_recorded(case: &Case, answer: &Answer) {
     }
     assert_eq!(u64::from(answer.code), case.code.unwrap_or(403), "{name}: {answer:?}");
     assert_eq!(answer.fields(), case.fields, "{name}");
-    let (who, said) = answer.message().split_once(" denied the request: ").unwrap_or_else(|| panic!("{name}: {answer:?}"));
-    assert!(who.starts_with("admission webhook \"") && who.ends_with(".fieldward.io\""), "{name}: {who}");
+    let (who, said) = answer
+        .message()
+        .split_once(" denied the request: ")
+        .unwrap_or_else(|| panic!("{name}: {answer:?}"));
+    assert!(
+        who.starts_with("admission webhook \"") && who.ends_with(".fieldward.io\""),
+        "{name}: {who}"
+    );
     assert_eq!(Some(said), case.message.as_deref(), "{name}");
 }
 
 /// What the engine warns of in a case that it allows.
 fn warnings(case: &Case) -> Vec<String> {
-    let reply: Value = serde_json::from_slice(&admit(&case.rule_set(), &case.body()).into_body()).unwrap();
-    let warnings: Vec<String> = serde_json::from_value(reply["response"]["warnings"].clone()).unwrap_or_default();
+    let reply: Value =
+        serde_json::from_slice(&admit(&case.rule_set(), &case.body()).into_body()).unwrap();
+    let warnings: Vec<String> =
+        serde_json::from_value(reply["response"]["warnings"].clone()).unwrap_or_default();
     if !warnings.is_empty() {
-        assert!(case.fields.iter().all(|field| warnings.iter().any(|warning| warning.starts_with(&format!("{field}: ")))), "{warnings:?}");
+        assert!(
+            case.fields.iter().all(|field| warnings
+                .iter()
+                .any(|warning| warning.starts_with(&format!("{field}: ")))),
+            "{warnings:?}"
+        );
     }
     warnings
 }
@@ -183,6 +221,7 @@ fn unquoted(header: &str) -> String {
 
 /// The API as the requester of a case.
 fn requester(api: &Api, user: &Value) -> Api {
-    let groups: Vec<&str> = user["groups"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let groups: Vec<&str> =
+        user["groups"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     api.impersonating(user["username"].as_str().unwrap(), &groups)
 }

@@ -1,4 +1,5 @@
-//! The request that made a review: the old object is created, the new one is sent by whoever sent it.
+//! The request that made a review: the old object is created, the new one is sent by whoever sent
+//! it.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -59,7 +60,8 @@ impl Request {
     pub(super) fn of(case: &Case) -> Self {
         let request = &case.review["request"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let (group, version) = (text(&request["resource"]["group"]), text(&request["resource"]["version"]));
+        let (group, version) =
+            (text(&request["resource"]["group"]), text(&request["resource"]["version"]));
         let group_version = if group.is_empty() { version } else { format!("{group}/{version}") };
         let (old, mut object) = (&request["oldObject"], &request["object"]);
         if object.is_null() {
@@ -69,7 +71,9 @@ impl Request {
         let manager = text(&options["fieldManager"]);
         let applied = |object: &Value| {
             let entries = object["metadata"]["managedFields"].as_array();
-            entries.into_iter().flatten().any(|entry| entry["operation"] == "Apply" && entry["manager"].as_str() == Some(&manager))
+            entries.into_iter().flatten().any(|entry| {
+                entry["operation"] == "Apply" && entry["manager"].as_str() == Some(&manager)
+            })
         };
         let verb = match manager.as_str() {
             "" | "kubectl-replace" => Verb::Replace,
@@ -93,7 +97,10 @@ impl Request {
             operation: text(&request["operation"]),
             manager,
             query,
-            subresource: request["subResource"].as_str().filter(|name| !name.is_empty()).map(str::to_owned),
+            subresource: request["subResource"]
+                .as_str()
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned),
             user: request["userInfo"].clone(),
             name: case.name.rsplit('/').next().unwrap().to_owned(),
             creator: text(&old["metadata"]["managedFields"][0]["manager"]),
@@ -113,20 +120,30 @@ impl Request {
         let admin = ward.plane.api();
         let collection = ward.collection(self.resource());
         // The names of recordings are kept; those of other cases are all alike.
-        let name = self.object["metadata"]["name"].as_str().filter(|name| *name != "w").unwrap_or(&self.name).to_owned();
+        let name = self.object["metadata"]["name"]
+            .as_str()
+            .filter(|name| *name != "w")
+            .unwrap_or(&self.name)
+            .to_owned();
         let path = format!("{collection}/{name}");
         let asker = requester(&admin, &self.user);
         if self.operation == "CREATE" {
             let answer = asker.create(&collection, &Self::stripped(&self.object, &name)).await;
             let answer = self.done(&admin, &path, answer).await;
-            return Sent { answer, name, resource_version: String::new(), manager: self.manager.clone() };
+            return Sent {
+                answer,
+                name,
+                resource_version: String::new(),
+                manager: self.manager.clone(),
+            };
         }
         let stored = self.create(&admin, &collection, &path, &name).await;
         let resource_version = stored["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
         let answer = if self.operation == "DELETE" {
             asker.delete(&path, &Value::Null).await
         } else {
-            let path = self.subresource.iter().fold(path.clone(), |path, name| format!("{path}/{name}"));
+            let path =
+                self.subresource.iter().fold(path.clone(), |path, name| format!("{path}/{name}"));
             self.update(&asker, &path, &stored, &name).await
         };
         let answer = self.done(&admin, &path, answer).await;
@@ -140,7 +157,10 @@ impl Request {
         }
         let creator = if self.creator.is_empty() { "kubectl-create" } else { &self.creator };
         if self.old["metadata"]["managedFields"][0]["operation"] == "Apply" {
-            admin.patch(&format!("{path}?fieldManager={creator}"), APPLY_PATCH, &old).await.object();
+            admin
+                .patch(&format!("{path}?fieldManager={creator}"), APPLY_PATCH, &old)
+                .await
+                .object();
         } else {
             admin.create(&format!("{collection}?fieldManager={creator}"), &old).await.object();
         }
@@ -186,7 +206,8 @@ impl Request {
     }
 
     async fn done(&self, admin: &Api, path: &str, answer: Answer) -> Answer {
-        let deleted = admin.try_send(Method::DELETE, path, "application/json", &Value::Null).await.unwrap();
+        let deleted =
+            admin.try_send(Method::DELETE, path, "application/json", &Value::Null).await.unwrap();
         if deleted.is_ok() {
             // While the object is being deleted, finalizers may go.
             admin.patch(path, MERGE_PATCH, &json!({"metadata": {"finalizers": null}})).await;
@@ -196,5 +217,6 @@ impl Request {
     }
 }
 
-/// Only a finalizer keeps an object that is being deleted: a case that names none gets this one, on both sides.
+/// Only a finalizer keeps an object that is being deleted: a case that names none gets this one, on
+/// both sides.
 const HELD: &str = "example.com/held";

@@ -1,4 +1,5 @@
-//! Two hundred random invalid rules among ten good ones: none of them delays or unregisters a good rule.
+//! Two hundred random invalid rules among ten good ones: none of them delays or unregisters a good
+//! rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -39,10 +40,12 @@ pub(super) async fn among_good_rules(assets: Assets) {
     for number in 0..GOOD / 2 {
         usual.push(registered(&api, number).await);
     }
-    let known: Arc<Mutex<BTreeSet<String>>> = Arc::new(Mutex::new((0..GOOD / 2).map(webhook).collect()));
+    let known: Arc<Mutex<BTreeSet<String>>> =
+        Arc::new(Mutex::new((0..GOOD / 2).map(webhook).collect()));
     let watch = tokio::spawn(longest_absence(api.clone(), Arc::clone(&known)));
 
-    let (mut tallies, mut stored, mut delayed) = (BTreeMap::<&str, Refused>::new(), Vec::new(), Vec::new());
+    let (mut tallies, mut stored, mut delayed) =
+        (BTreeMap::<&str, Refused>::new(), Vec::new(), Vec::new());
     for (number, (candidate, name)) in invalid(&api).await.into_iter().enumerate() {
         let tally = tallies.entry(candidate.class).or_default();
         if !api.create(RULES, &candidate.rule(&name)).await.is_ok() {
@@ -62,10 +65,16 @@ pub(super) async fn among_good_rules(assets: Assets) {
     }
     assert_eq!(delayed.len(), GOOD / 2);
     for (name, condition) in &stored {
-        eventually(&format!("{name} is told to be invalid"), async || said(&api, name, condition).await.is_some()).await;
+        eventually(&format!("{name} is told to be invalid"), async || {
+            said(&api, name, condition).await.is_some()
+        })
+        .await;
         let message = said(&api, name, condition).await.unwrap();
         let is_short = *condition == "Accepted" || message.len() < SENTENCE;
-        assert!(!message.is_empty() && is_short && !message.contains("Status {"), "{name}: {message}");
+        assert!(
+            !message.is_empty() && is_short && !message.contains("Status {"),
+            "{name}: {message}"
+        );
     }
     for number in 0..GOOD {
         site.ready(&format!("good-{number}")).await;
@@ -74,7 +83,9 @@ pub(super) async fn among_good_rules(assets: Assets) {
     let absence = *ABSENCE.lock().unwrap();
     let only_there: usize = tallies.values().map(|tally| tally.api_server).sum();
     eprintln!(
-        "cluster: {INVALID} invalid rules, {} of them stored: {tallies:#?}\ngood rules are registered after {usual:.2?}, and among them after {delayed:.2?}; longest absence {absence:.2?}",
+        "cluster: {INVALID} invalid rules, {} of them stored: {tallies:#?}\ngood rules are \
+         registered after {usual:.2?}, and among them after {delayed:.2?}; longest absence \
+         {absence:.2?}",
         stored.len()
     );
     let most = *usual.iter().max().unwrap() + DELAY;
@@ -104,13 +115,15 @@ fn webhook(number: usize) -> String {
 
 async fn names(api: &Api) -> BTreeSet<String> {
     let all = registrations(api).await;
-    let webhooks = all.iter().flat_map(|one| one["webhooks"].as_array().cloned().unwrap_or_default());
+    let webhooks =
+        all.iter().flat_map(|one| one["webhooks"].as_array().cloned().unwrap_or_default());
     webhooks.filter_map(|webhook| webhook["name"].as_str().map(str::to_owned)).collect()
 }
 
 /// Creates a good rule; how long it takes until it is registered.
 async fn registered(api: &Api, number: usize) -> Duration {
-    let text = widget_rule(&format!("[things{number}]"), "[metadata.labels]").replace("name: widget\n", &format!("name: good-{number}\n"));
+    let text = widget_rule(&format!("[things{number}]"), "[metadata.labels]")
+        .replace("name: widget\n", &format!("name: good-{number}\n"));
     let rule: Value = serde_saphyr::from_str(&text).unwrap();
     let created = Instant::now();
     api.create(RULES, &rule).await.object();
@@ -144,6 +157,7 @@ async fn longest_absence(api: Api, known: Arc<Mutex<BTreeSet<String>>>) {
 async fn said(api: &Api, name: &str, condition: &str) -> Option<String> {
     let status = api.get(&format!("{RULES}/{name}")).await.object()["status"].clone();
     let all = status["conditions"].as_array()?.clone();
-    let found = all.iter().find(|found| found["type"] == condition && found["status"] == "False")?;
+    let found =
+        all.iter().find(|found| found["type"] == condition && found["status"] == "False")?;
     found["message"].as_str().map(str::to_owned)
 }

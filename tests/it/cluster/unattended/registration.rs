@@ -11,7 +11,8 @@ use crate::cluster::eventually;
 use crate::cluster::objects::{widget, widget_rule};
 use crate::support::server::fieldward;
 
-const CONFIGURATION: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/fieldward";
+const CONFIGURATION: &str =
+    "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/fieldward";
 
 /// What others do to the registration is undone.
 pub(super) async fn drift(assets: Assets) {
@@ -42,8 +43,14 @@ pub(super) async fn drift(assets: Assets) {
     unlabelled["metadata"]["labels"] = Value::Null;
     let table = [
         ("a policy", webhook("failurePolicy", json!("Ignore"))),
-        ("a selector that was left out", webhook("objectSelector", json!({"matchLabels": {"never": "there"}}))),
-        ("conditions that were left out", webhook("matchConditions", json!([{"name": "never", "expression": "false"}]))),
+        (
+            "a selector that was left out",
+            webhook("objectSelector", json!({"matchLabels": {"never": "there"}})),
+        ),
+        (
+            "conditions that were left out",
+            webhook("matchConditions", json!([{"name": "never", "expression": "false"}])),
+        ),
         ("rules", webhook("rules", json!([]))),
         ("the bundle", without_bundle),
         ("one webhook more", one_more),
@@ -59,7 +66,8 @@ pub(super) async fn drift(assets: Assets) {
 
 /// What is said in a configuration.
 fn spoken(configuration: &Value) -> Value {
-    json!({"metadata": {"labels": configuration["metadata"]["labels"]}, "webhooks": configuration["webhooks"]})
+    json!({"metadata": {"labels": configuration["metadata"]["labels"]},
+        "webhooks": configuration["webhooks"]})
 }
 
 async fn is(api: &Api, kept: &Value) -> bool {
@@ -78,16 +86,28 @@ pub(super) async fn spared_namespaces(assets: Assets) {
         api.patch(&path, MERGE_PATCH, &json!({"spec": {"color": "blue"}})).await.code
     };
     for namespace in ["default", "kube-system", "kube-node-lease"] {
-        eventually("the namespace is there", async || api.get(&format!("/api/v1/namespaces/{namespace}")).await.is_ok()).await;
-        api.create(&format!("/apis/example.com/v1/namespaces/{namespace}/widgets"), &widget("probe")).await.object();
+        eventually("the namespace is there", async || {
+            api.get(&format!("/api/v1/namespaces/{namespace}")).await.is_ok()
+        })
+        .await;
+        api.create(
+            &format!("/apis/example.com/v1/namespaces/{namespace}/widgets"),
+            &widget("probe"),
+        )
+        .await
+        .object();
     }
-    assert_eq!((painted("default").await, painted("kube-system").await, painted("kube-node-lease").await), (403, 200, 200));
+    assert_eq!(
+        (painted("default").await, painted("kube-system").await, painted("kube-node-lease").await),
+        (403, 200, 200)
+    );
     drop(replica);
     // Nobody answers now: what is guarded is refused, what is spared goes on.
     assert_eq!((painted("default").await, painted("kube-system").await), (500, 200));
 }
 
-/// A thousand rules have a webhook each, with and without a selector, and one rule more changes one configuration.
+/// A thousand rules have a webhook each, with and without a selector, and one rule more changes one
+/// configuration.
 pub(super) async fn a_thousand_rules(assets: Assets) {
     const RULES: usize = 1_000;
     let site = Site::new(&assets).await;
@@ -95,14 +115,21 @@ pub(super) async fn a_thousand_rules(assets: Assets) {
     let api = site.plane.api();
     let idle = resident(replica.id());
     let rule = |number: usize, selector: bool| {
-        let selector = if selector { json!({"matchLabels": {"team": format!("team-{number}")}}) } else { json!({}) };
+        let selector = if selector {
+            json!({"matchLabels": {"team": format!("team-{number}")}})
+        } else {
+            json!({})
+        };
         json!({
-            "apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule", "metadata": {"name": format!("rule-{number:04}")},
+            "apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule",
+            "metadata": {"name": format!("rule-{number:04}")},
             "spec": {
                 "matchConstraints": {"objectSelector": selector, "resourceRules": [
-                    {"apiGroups": ["example.com"], "apiVersions": ["v1"], "resources": [if number == 0 { "widgets".to_owned() } else { format!("things{number}") }]},
+                    {"apiGroups": ["example.com"], "apiVersions": ["v1"],
+                        "resources": [if number == 0 { "widgets".to_owned() } else { format!("things{number}") }]},
                 ]},
-                "mutable": ["metadata.labels", "spec.replicas", {"path": "spec.parts[*].size", "allow": ["Modify"]}],
+                "mutable": ["metadata.labels", "spec.replicas", {"path": "spec.parts[*].size",
+                    "allow": ["Modify"]}],
                 "equality": [{"path": "spec.parts", "key": "name"}],
             },
         })
@@ -117,12 +144,16 @@ pub(super) async fn a_thousand_rules(assets: Assets) {
     all_ready(&api, RULES).await;
     let waited = waited.elapsed();
     eprintln!(
-        "cluster: {RULES} rules were created in {made:.1?} and ready {waited:.1?} later in {}; resident {idle} KiB without and {} KiB with them",
+        "cluster: {RULES} rules were created in {made:.1?} and ready {waited:.1?} later in {}; \
+         resident {idle} KiB without and {} KiB with them",
         spread(&api, RULES).await,
         resident(replica.id()),
     );
     api.create(WIDGETS, &widget("probe")).await.object();
-    let painted = async || api.patch(&format!("{WIDGETS}/probe"), MERGE_PATCH, &json!({"spec": {"color": "blue"}})).await;
+    let painted = async || {
+        api.patch(&format!("{WIDGETS}/probe"), MERGE_PATCH, &json!({"spec": {"color": "blue"}}))
+            .await
+    };
     let refused = painted().await;
     assert_eq!((refused.code, refused.fields()), (403, vec!["spec.color"]));
 
@@ -135,7 +166,8 @@ pub(super) async fn a_thousand_rules(assets: Assets) {
     all_ready(&api, RULES).await;
     let waited = waited.elapsed();
     eprintln!(
-        "cluster: with a selector each, patched in {patched:.1?}, they are ready {waited:.1?} later in {}",
+        "cluster: with a selector each, patched in {patched:.1?}, they are ready {waited:.1?} \
+         later in {}",
         spread(&api, RULES).await
     );
     assert_eq!(painted().await.code, 403);
@@ -149,7 +181,11 @@ pub(super) async fn a_thousand_rules(assets: Assets) {
     site.ready(&format!("rule-{RULES:04}")).await;
     let added = added.elapsed();
     let after = versions().await;
-    assert_eq!(before.iter().filter(|version| !after.contains(version)).count(), 1, "one configuration changes");
+    assert_eq!(
+        before.iter().filter(|version| !after.contains(version)).count(),
+        1,
+        "one configuration changes"
+    );
     eprintln!("cluster: one rule more is ready after {added:.1?}");
 }
 
@@ -166,8 +202,10 @@ async fn spread(api: &Api, rules: usize) -> String {
 async fn all_ready(api: &Api, count: usize) {
     eventually("all rules are ready", async || {
         let all = api.get("/apis/fieldward.io/v1alpha1/updaterules").await.object();
-        let is_ready =
-            |rule: &Value| rule["status"]["ready"] == "True" && rule["status"]["observedGeneration"] == rule["metadata"]["generation"];
+        let is_ready = |rule: &Value| {
+            rule["status"]["ready"] == "True"
+                && rule["status"]["observedGeneration"] == rule["metadata"]["generation"]
+        };
         all["items"].as_array().unwrap().iter().filter(|rule| is_ready(rule)).count() == count
     })
     .await;
@@ -191,7 +229,13 @@ pub(super) async fn events(assets: Assets) {
     assert_eq!(configuration["webhooks"][0]["sideEffects"], "NoneOnDryRun");
     let object = api.create(WIDGETS, &widget("probe")).await.object();
     let painted = async |query: &str, color: &str| {
-        let answer = api.patch(&format!("{WIDGETS}/probe{query}"), MERGE_PATCH, &json!({"spec": {"color": color}})).await;
+        let answer = api
+            .patch(
+                &format!("{WIDGETS}/probe{query}"),
+                MERGE_PATCH,
+                &json!({"spec": {"color": color}}),
+            )
+            .await;
         assert_eq!(answer.code, 403, "{}", answer.message());
         answer.message().split_once("denied the request: ").unwrap().1.to_owned()
     };
@@ -202,17 +246,28 @@ pub(super) async fn events(assets: Assets) {
     let last = painted("", "white").await;
     let told = async || {
         let all = api.get("/apis/events.k8s.io/v1/namespaces/default/events").await.object();
-        let own = all["items"].as_array().unwrap().iter().filter(|event| event["regarding"]["kind"] == "Widget").cloned();
+        let own = all["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|event| event["regarding"]["kind"] == "Widget")
+            .cloned();
         own.collect::<Vec<Value>>()
     };
     eventually("both denials are told", async || told().await.len() >= 2).await;
     let events = told().await;
     let notes: Vec<&str> = events.iter().map(|event| event["note"].as_str().unwrap()).collect();
     assert_eq!(notes.len(), 2, "{notes:?}");
-    assert!(notes.contains(&last.as_str()) && notes.iter().all(|note| !note.contains("green")), "{notes:?}");
+    assert!(
+        notes.contains(&last.as_str()) && notes.iter().all(|note| !note.contains("green")),
+        "{notes:?}"
+    );
     for event in &events {
         assert_eq!(event["regarding"]["uid"], object["metadata"]["uid"]);
-        assert_eq!((&event["type"], &event["reason"], &event["action"]), (&json!("Warning"), &json!("UpdateDenied"), &json!("Update")));
+        assert_eq!(
+            (&event["type"], &event["reason"], &event["action"]),
+            (&json!("Warning"), &json!("UpdateDenied"), &json!("Update"))
+        );
     }
     let shown = site.plane.kubectl().run(&["events", "--for", "widgets.v1.example.com/probe"]);
     assert!(shown.out.contains("UpdateDenied") && shown.out.contains("spec.color"), "{shown:?}");
@@ -228,7 +283,9 @@ pub(super) async fn uninstalled(assets: Assets) {
     site.apply(&widget_rule("[widgets]", "[metadata.labels]")).ok();
     site.ready("widget").await;
     let foreign = json!({"metadata": {"name": "fieldward-2"}, "webhooks": []});
-    api.create("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations", &foreign).await.object();
+    api.create("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations", &foreign)
+        .await
+        .object();
     drop(replica);
     let kubeconfig = site.plane.admin_kubeconfig();
     let run = || {
@@ -240,14 +297,30 @@ pub(super) async fn uninstalled(assets: Assets) {
     };
     assert_eq!(
         run(),
-        "ValidatingWebhookConfiguration fieldward removed\nValidatingWebhookConfiguration fieldward-2 left: it is not labelled as fieldward's\n\
+        "ValidatingWebhookConfiguration fieldward removed\nValidatingWebhookConfiguration \
+         fieldward-2 left: it is not labelled as fieldward's\n\
          Secret fieldward-tls removed\nLease fieldward removed\n"
     );
-    assert_eq!(run(), "ValidatingWebhookConfiguration fieldward-2 left: it is not labelled as fieldward's\n");
-    api.delete("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/fieldward-2", &Value::Null).await.object();
+    assert_eq!(
+        run(),
+        "ValidatingWebhookConfiguration fieldward-2 left: it is not labelled as fieldward's\n"
+    );
+    api.delete(
+        "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/fieldward-2",
+        &Value::Null,
+    )
+    .await
+    .object();
     assert_eq!(run(), "nothing to remove\n");
     let left = async |path: String| api.get(&path).await.code;
     assert_eq!(left(format!("/api/v1/namespaces/{NAMESPACE}/secrets/fieldward-tls")).await, 404);
-    assert_eq!(left(format!("/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/fieldward")).await, 404);
-    assert_eq!(left("/apis/fieldward.io/v1alpha1/updaterules/widget".to_owned()).await, 200, "rules are their authors'");
+    assert_eq!(
+        left(format!("/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/fieldward")).await,
+        404
+    );
+    assert_eq!(
+        left("/apis/fieldward.io/v1alpha1/updaterules/widget".to_owned()).await,
+        200,
+        "rules are their authors'"
+    );
 }

@@ -1,4 +1,5 @@
-//! Rules that the API server would not register, and generations that are not accepted, beside rules that are good.
+//! Rules that the API server would not register, and generations that are not accepted, beside
+//! rules that are good.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,8 @@ use crate::cluster::assets::Assets;
 use crate::cluster::objects::{widget, widget_rule};
 use crate::cluster::{THEIRS, eventually};
 
-const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+const CONFIGURATIONS: &str =
+    "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 const RULES: &str = "/apis/fieldward.io/v1alpha1/updaterules";
 
 /// The longest sentence about a rule that the API server rejects.
@@ -22,12 +24,20 @@ const REJECTED: &str = "request.name == 1";
 
 /// Whether an update of the color is denied.
 async fn denies(api: &Api) -> bool {
-    api.patch(&format!("{WIDGETS}/probe?dryRun=All"), MERGE_PATCH, &json!({"spec": {"color": "blue"}})).await.code == 403
+    api.patch(
+        &format!("{WIDGETS}/probe?dryRun=All"),
+        MERGE_PATCH,
+        &json!({"spec": {"color": "blue"}}),
+    )
+    .await
+    .code
+        == 403
 }
 
 /// A rule of that name for a resource, with this below `matchConstraints` and this below `spec`.
 fn named(name: &str, resource: &str, constraints: &str, spec: &str) -> String {
-    let rule = widget_rule(&format!("[{resource}]"), "[metadata.labels]").replace("name: widget\n", &format!("name: {name}\n"));
+    let rule = widget_rule(&format!("[{resource}]"), "[metadata.labels]")
+        .replace("name: widget\n", &format!("name: {name}\n"));
     rule.replace("  matchConstraints:\n", &format!("  matchConstraints:\n{constraints}")) + spec
 }
 
@@ -54,8 +64,10 @@ fn rejected() -> Vec<(&'static str, String)> {
         ("has a version beside all versions", "apiVersions: [v1]", "apiVersions: ['*', v1]"),
         ("has a resource beside all resources", "resources: [things]", "resources: ['*', things]"),
     ];
-    let by_condition = conditions.map(|(what, expression)| (what, named("bad", "things", "", &condition(expression))));
-    let by_constraints = constraints.map(|(what, constraints)| (what, named("bad", "things", constraints, "")));
+    let by_condition = conditions
+        .map(|(what, expression)| (what, named("bad", "things", "", &condition(expression))));
+    let by_constraints =
+        constraints.map(|(what, constraints)| (what, named("bad", "things", constraints, "")));
     let by_resource = replaced.map(|(what, good, bad)| {
         let rule = named("bad", "things", "", "");
         assert!(rule.contains(good), "{rule}");
@@ -64,10 +76,12 @@ fn rejected() -> Vec<(&'static str, String)> {
     by_condition.into_iter().chain(by_constraints).chain(by_resource).collect()
 }
 
-/// Each is told in its own status, in a sentence; all others are registered, whatever happens to the registration.
+/// Each is told in its own status, in a sentence; all others are registered, whatever happens to
+/// the registration.
 pub(super) async fn beside_good_rules(assets: Assets) {
     let site = Site::new(&assets).await;
-    let replica = site.replica("a", address(), &[&["--no-builtin-rules"][..], &SHORT].concat()).await;
+    let replica =
+        site.replica("a", address(), &[&["--no-builtin-rules"][..], &SHORT].concat()).await;
     let api = site.plane.api();
     api.create(WIDGETS, &widget("probe")).await.object();
     site.apply(&named("good", "gadgets", "", "")).ok();
@@ -77,7 +91,8 @@ pub(super) async fn beside_good_rules(assets: Assets) {
     for (number, (what, rule)) in rejected().into_iter().enumerate() {
         let name = format!("bad-{number}");
         let applied = site.apply(&rule.replace("name: bad\n", &format!("name: {name}\n")));
-        // The schema, the rule's own checks or the API server's verdict on the webhook: each names what is wrong.
+        // The schema, the rule's own checks or the API server's verdict on the webhook: each names
+        // what is wrong.
         if applied.code != 0 {
             refused_at_once += 1;
             continue;
@@ -98,7 +113,11 @@ pub(super) async fn beside_good_rules(assets: Assets) {
     }
     assert!(names.len() > 2, "{names:?}");
     let good = api.get(&format!("{RULES}/good")).await.object();
-    assert_eq!((&good["status"]["ready"], good["status"].to_string().len() < 3_000), (&json!("True"), true), "{good}");
+    assert_eq!(
+        (&good["status"]["ready"], good["status"].to_string().len() < 3_000),
+        (&json!("True"), true),
+        "{good}"
+    );
 
     let created = Instant::now();
     site.apply(&named("newer", "widgets", "", "")).ok();
@@ -112,7 +131,12 @@ pub(super) async fn beside_good_rules(assets: Assets) {
     eventually("the registration comes back", async || denies(&api).await).await;
     let restored = deleted.elapsed();
     let webhooks = registrations(&api).await[0]["webhooks"].clone();
-    let registered: Vec<&str> = webhooks.as_array().unwrap().iter().map(|webhook| webhook["name"].as_str().unwrap()).collect();
+    let registered: Vec<&str> = webhooks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|webhook| webhook["name"].as_str().unwrap())
+        .collect();
     assert_eq!(registered, ["good.fieldward.io", "newer.fieldward.io"]);
 
     let (started, mut seen) = (Instant::now(), Seen::default());
@@ -126,22 +150,30 @@ pub(super) async fn beside_good_rules(assets: Assets) {
     for name in &names {
         site.apply(&named(name, "things", "", "")).ok();
     }
-    // They are for one resource with equal selectors, so one of them is ready and the others conflict.
+    // They are for one resource with equal selectors, so one of them is ready and the others
+    // conflict.
     eventually("what is repaired is accepted", async || {
         let all = api.get(RULES).await.object();
-        let reasons: Vec<&str> = all["items"].as_array().unwrap().iter().filter_map(|rule| rule["status"]["reason"].as_str()).collect();
+        let reasons: Vec<&str> = all["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|rule| rule["status"]["reason"].as_str())
+            .collect();
         !reasons.contains(&"Rejected") && !reasons.contains(&"NeverAccepted")
     })
     .await;
     let log = replica.log();
     assert!(!log.contains("Status {") && log.lines().all(|line| line.len() < 1_000), "{log}");
     eprintln!(
-        "cluster: beside {} rejected rules, {refused_at_once} refused at once, a new rule is enforced after {enforced:.2?} and a deleted registration is back after {restored:.2?}",
+        "cluster: beside {} rejected rules, {refused_at_once} refused at once, a new rule is \
+         enforced after {enforced:.2?} and a deleted registration is back after {restored:.2?}",
         names.len()
     );
 }
 
-/// Selection and fields of the generation before stay in force, whatever happens to the registration and the replica.
+/// Selection and fields of the generation before stay in force, whatever happens to the
+/// registration and the replica.
 pub(super) async fn older_generation_stays(assets: Assets) {
     let site = Site::new(&assets).await;
     let (at, options) = (address(), ["--no-builtin-rules"]);
@@ -153,7 +185,8 @@ pub(super) async fn older_generation_stays(assets: Assets) {
     assert!(denies(&api).await);
 
     // Another resource and another field, and a condition that no API server takes.
-    let changed = named("widget", "gadgets", "", &condition(REJECTED)).replace("[metadata.labels]", "[spec.color]");
+    let changed = named("widget", "gadgets", "", &condition(REJECTED))
+        .replace("[metadata.labels]", "[spec.color]");
     site.apply(&changed).ok();
     let stays = async || {
         site.condition("widget", "Registered", "False").await;
@@ -163,7 +196,12 @@ pub(super) async fn older_generation_stays(assets: Assets) {
         })
         .await;
         let said = site.said("widget", "Registered").await;
-        assert!(said.starts_with("Rejected generation 1 stays in force: spec.matchConditions[0].expression: "), "{said}");
+        assert!(
+            said.starts_with(
+                "Rejected generation 1 stays in force: spec.matchConditions[0].expression: "
+            ),
+            "{said}"
+        );
         eventually("the generation before is enforced", async || denies(&api).await).await;
     };
     stays().await;
@@ -171,7 +209,10 @@ pub(super) async fn older_generation_stays(assets: Assets) {
     eventually("the registration comes back", async || registrations(&api).await.len() == 1).await;
     stays().await;
     let webhook = registrations(&api).await[0]["webhooks"][0].clone();
-    assert_eq!((&webhook["rules"][0]["resources"], &webhook["matchConditions"]), (&json!(["widgets"]), &Value::Null));
+    assert_eq!(
+        (&webhook["rules"][0]["resources"], &webhook["matchConditions"]),
+        (&json!(["widgets"]), &Value::Null)
+    );
 
     drop(replica);
     let _replica = site.replica("a", at, &options).await;
@@ -181,7 +222,8 @@ pub(super) async fn older_generation_stays(assets: Assets) {
     eventually("the newest generation is in force", async || !denies(&api).await).await;
 }
 
-/// A rule that was good before it broke is enforced by replicas that never saw it good; a rule that never was good says so.
+/// A rule that was good before it broke is enforced by replicas that never saw it good; a rule that
+/// never was good says so.
 pub(super) async fn restarted(assets: Assets) {
     let site = Site::new(&assets).await;
     let (at, options) = (address(), ["--no-builtin-rules"]);
@@ -189,13 +231,19 @@ pub(super) async fn restarted(assets: Assets) {
     let api = site.plane.api();
     api.create(WIDGETS, &widget("probe")).await.object();
     let good = named("widget", "widgets", "", "");
-    let broken = good.replace("[metadata.labels]", "[spec.color, {path: spec.replicas, when: 'valu > oldValue'}]");
+    let broken = good.replace(
+        "[metadata.labels]",
+        "[spec.color, {path: spec.replicas, when: 'valu > oldValue'}]",
+    );
     site.apply(&good).ok();
     site.ready("widget").await;
     let webhooks = async || registrations(&api).await[0]["webhooks"].clone();
     let registered = webhooks().await;
     site.apply(&broken).ok();
-    site.apply(&broken.replace("name: widget\n", "name: never\n").replace("[widgets]", "[gadgets]")).ok();
+    site.apply(
+        &broken.replace("name: widget\n", "name: never\n").replace("[widgets]", "[gadgets]"),
+    )
+    .ok();
     site.condition("widget", "Accepted", "False").await;
     site.condition("never", "Accepted", "False").await;
     drop(replica);
@@ -203,8 +251,15 @@ pub(super) async fn restarted(assets: Assets) {
     let _replica = site.replica("a", at, &options).await;
     eventually("the last good generation is enforced", async || denies(&api).await).await;
     let status = api.get(&format!("{RULES}/widget")).await.object()["status"].clone();
-    assert_eq!((&status["enforcedGeneration"], &status["lastGood"]["generation"]), (&json!(1), &json!(1)));
-    assert!(site.said("widget", "Accepted").await.starts_with("Invalid generation 1 stays in force: line "));
+    assert_eq!(
+        (&status["enforcedGeneration"], &status["lastGood"]["generation"]),
+        (&json!(1), &json!(1))
+    );
+    assert!(
+        site.said("widget", "Accepted")
+            .await
+            .starts_with("Invalid generation 1 stays in force: line ")
+    );
     assert!(site.said("never", "Accepted").await.starts_with("NeverAccepted line "));
     assert_eq!(webhooks().await, registered, "the registration is as it was");
     for _ in 0..20 {

@@ -26,7 +26,10 @@ const RULES: &str = "/apis/fieldward.io/v1alpha1/updaterules";
 
 /// The registrations that there are.
 pub(super) async fn registrations(api: &Api) -> Vec<Value> {
-    let all = api.get("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations").await.object();
+    let all = api
+        .get("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations")
+        .await
+        .object();
     all["items"].as_array().unwrap().clone()
 }
 
@@ -45,7 +48,9 @@ impl Site {
         let api = plane.api();
         api.create("/api/v1/namespaces", &json!({"metadata": {"name": NAMESPACE}})).await.object();
         let account = json!({"metadata": {"name": "fieldward"}});
-        api.create(&format!("/api/v1/namespaces/{NAMESPACE}/serviceaccounts"), &account).await.object();
+        api.create(&format!("/api/v1/namespaces/{NAMESPACE}/serviceaccounts"), &account)
+            .await
+            .object();
         grant(&plane);
         Self { plane, folder: tempfile::tempdir().unwrap() }
     }
@@ -53,7 +58,8 @@ impl Site {
     /// The kubeconfig of the service account.
     pub(super) async fn kubeconfig(&self) -> PathBuf {
         let path = self.folder.path().join("kubeconfig");
-        let asked = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 36000}});
+        let asked = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+            "spec": {"expirationSeconds": 36000}});
         let tokens = format!("/api/v1/namespaces/{NAMESPACE}/serviceaccounts/fieldward/token");
         let token = self.plane.api().create(&tokens, &asked).await.object();
         let admin = std::fs::read_to_string(self.plane.admin_kubeconfig()).unwrap();
@@ -68,8 +74,14 @@ impl Site {
     }
 
     /// The same with a certificate that the options name.
-    pub(super) async fn replica_with(&self, name: &str, at: SocketAddr, options: &[&str]) -> Server {
-        let (kubeconfig, listen, url) = (self.kubeconfig().await, at.to_string(), format!("https://{at}"));
+    pub(super) async fn replica_with(
+        &self,
+        name: &str,
+        at: SocketAddr,
+        options: &[&str],
+    ) -> Server {
+        let (kubeconfig, listen, url) =
+            (self.kubeconfig().await, at.to_string(), format!("https://{at}"));
         let own = [
             "serve",
             "--ops-listen=127.0.0.1:0",
@@ -106,7 +118,8 @@ impl Site {
             let rule = self.plane.api().get(&format!("{RULES}/{name}")).await.body;
             let conditions = rule["status"]["conditions"].as_array().cloned().unwrap_or_default();
             let is = |found: &Value| found["type"] == condition && found["status"] == status;
-            rule["status"]["observedGeneration"] == rule["metadata"]["generation"] && conditions.iter().any(is)
+            rule["status"]["observedGeneration"] == rule["metadata"]["generation"]
+                && conditions.iter().any(is)
         })
         .await;
     }
@@ -114,7 +127,8 @@ impl Site {
     pub(super) async fn ready(&self, name: &str) {
         eventually("the rule is ready", async || {
             let rule = self.plane.api().get(&format!("{RULES}/{name}")).await.body;
-            rule["status"]["ready"] == "True" && rule["status"]["observedGeneration"] == rule["metadata"]["generation"]
+            rule["status"]["ready"] == "True"
+                && rule["status"]["observedGeneration"] == rule["metadata"]["generation"]
         })
         .await;
     }
@@ -127,29 +141,44 @@ pub(super) fn address() -> SocketAddr {
 
 /// Applies the roles and their bindings.
 pub(super) fn grant(plane: &ControlPlane) {
-    let names: Vec<String> =
-        (1..=8).map(|number| if number == 1 { "fieldward".to_owned() } else { format!("fieldward-{number}") }).collect();
-    let cluster_role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "fieldward"}, "rules": [
+    let names: Vec<String> = (1..=8)
+        .map(
+            |number| {
+                if number == 1 { "fieldward".to_owned() } else { format!("fieldward-{number}") }
+            },
+        )
+        .collect();
+    let cluster_role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
+        "metadata": {"name": "fieldward"}, "rules": [
         {"apiGroups": ["fieldward.io"], "resources": ["updaterules"], "verbs": ["list", "watch"]},
         {"apiGroups": ["fieldward.io"], "resources": ["updaterules/status"], "verbs": ["patch"]},
         {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
-        {"apiGroups": ["admissionregistration.k8s.io"], "resources": ["validatingwebhookconfigurations"], "verbs": ["list", "watch", "create"]},
-        {"apiGroups": ["admissionregistration.k8s.io"], "resources": ["validatingwebhookconfigurations"], "resourceNames": names, "verbs": ["patch", "delete"]},
+        {"apiGroups": ["admissionregistration.k8s.io"],
+            "resources": ["validatingwebhookconfigurations"], "verbs": ["list", "watch", "create"]},
+        {"apiGroups": ["admissionregistration.k8s.io"],
+            "resources": ["validatingwebhookconfigurations"], "resourceNames": names,
+            "verbs": ["patch", "delete"]},
     ]});
-    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "fieldward", "namespace": NAMESPACE}, "rules": [
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+        "metadata": {"name": "fieldward", "namespace": NAMESPACE}, "rules": [
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},
-        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["fieldward-tls"], "verbs": ["list", "watch", "update"]},
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["fieldward-tls"],
+            "verbs": ["list", "watch", "update"]},
         {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
-        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": ["fieldward"], "verbs": ["get", "patch"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"],
+            "resourceNames": ["fieldward"], "verbs": ["get", "patch"]},
     ]});
     let subjects = json!([{"kind": "ServiceAccount", "name": "fieldward", "namespace": NAMESPACE}]);
     let binding = |kind: &str, of: &str, namespace: Value| {
-        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": {"name": "fieldward", "namespace": namespace},
-               "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": of, "name": "fieldward"}, "subjects": subjects})
+        json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind,
+            "metadata": {"name": "fieldward", "namespace": namespace},
+               "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": of,
+                   "name": "fieldward"}, "subjects": subjects})
     };
     let cluster_binding = binding("ClusterRoleBinding", "ClusterRole", Value::Null);
     let role_binding = binding("RoleBinding", "Role", json!(NAMESPACE));
-    let all = json!({"apiVersion": "v1", "kind": "List", "items": [cluster_role, role, cluster_binding, role_binding]});
+    let all = json!({"apiVersion": "v1", "kind": "List", "items": [cluster_role, role,
+        cluster_binding, role_binding]});
     plane.kubectl().run_with(&["apply", "-f", "-"], &all.to_string()).ok();
 }

@@ -1,4 +1,5 @@
-//! Selectors, resource rules and match conditions, valid and invalid, by the class of what they vary.
+//! Selectors, resource rules and match conditions, valid and invalid, by the class of what they
+//! vary.
 
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use serde_json::{Value, json};
@@ -19,7 +20,8 @@ impl Candidate {
         json!({
             "apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule", "metadata": {"name": name},
             "spec": {
-                "matchConstraints": {"objectSelector": self.selector, "resourceRules": [self.resources]},
+                "matchConstraints": {"objectSelector": self.selector,
+                    "resourceRules": [self.resources]},
                 "matchConditions": self.conditions,
                 "mutable": ["metadata.labels"],
             },
@@ -31,10 +33,13 @@ impl Candidate {
         let mut rules = self.resources.clone();
         rules["operations"] = json!(["UPDATE"]);
         json!({
-            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": {"name": "candidate"},
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingWebhookConfiguration", "metadata": {"name": "candidate"},
             "webhooks": [{
-                "name": "candidate.fieldward.io", "clientConfig": {"url": "https://example.com/validate"}, "sideEffects": "None",
-                "admissionReviewVersions": ["v1"], "rules": [rules], "objectSelector": self.selector, "matchConditions": self.conditions,
+                "name": "candidate.fieldward.io",
+                "clientConfig": {"url": "https://example.com/validate"}, "sideEffects": "None",
+                "admissionReviewVersions": ["v1"], "rules": [rules],
+                "objectSelector": self.selector, "matchConditions": self.conditions,
             }],
         })
     }
@@ -60,7 +65,8 @@ impl Iterator for Candidates {
         let mut candidate = Candidate {
             class: "",
             selector: json!({}),
-            resources: json!({"apiGroups": ["example.com"], "apiVersions": ["v1"], "resources": ["gadgets"]}),
+            resources: json!({"apiGroups": ["example.com"], "apiVersions": ["v1"],
+                "resources": ["gadgets"]}),
             conditions: json!([]),
         };
         let classes: [(&'static str, Vary); 11] = [
@@ -83,7 +89,12 @@ impl Iterator for Candidates {
     }
 }
 
-fn some<'a>(dice: &mut Dice<'_>, choices: &'a [&'a str], first: usize, last: usize) -> Vec<&'a str> {
+fn some<'a>(
+    dice: &mut Dice<'_>,
+    choices: &'a [&'a str],
+    first: usize,
+    last: usize,
+) -> Vec<&'a str> {
     let count = dice.between(first, last);
     (0..count).map(|_| *dice.pick(choices)).collect()
 }
@@ -137,7 +148,11 @@ fn labels(dice: &mut Dice<'_>, candidate: &mut Candidate) {
     let count = dice.between(1, 2);
     let labels: serde_json::Map<String, Value> = (0..count)
         .map(|_| {
-            let (key, value) = if dice.percent(50) { (name(dice), "a".to_owned()) } else { ("a".to_owned(), name(dice)) };
+            let (key, value) = if dice.percent(50) {
+                (name(dice), "a".to_owned())
+            } else {
+                ("a".to_owned(), name(dice))
+            };
             (key, Value::String(value))
         })
         .collect();
@@ -145,19 +160,27 @@ fn labels(dice: &mut Dice<'_>, candidate: &mut Candidate) {
 }
 
 fn selector_expressions(dice: &mut Dice<'_>, candidate: &mut Candidate) {
-    let operator = *dice.pick(&["In", "NotIn", "Exists", "DoesNotExist", "In", "NotIn", "Is", "in", ""]);
-    let count = if operator.ends_with("In") { dice.between(0, 2) } else { dice.weighted(&[(4, 0), (1, 1)]) };
+    let operator =
+        *dice.pick(&["In", "NotIn", "Exists", "DoesNotExist", "In", "NotIn", "Is", "in", ""]);
+    let count = if operator.ends_with("In") {
+        dice.between(0, 2)
+    } else {
+        dice.weighted(&[(4, 0), (1, 1)])
+    };
     let values: Vec<String> = (0..count).map(|_| name(dice)).collect();
     let key = if dice.percent(50) { name(dice) } else { "a".to_owned() };
-    candidate.selector = json!({"matchExpressions": [{"key": key, "operator": operator, "values": values}]});
+    candidate.selector =
+        json!({"matchExpressions": [{"key": key, "operator": operator, "values": values}]});
 }
 
 fn api_groups(dice: &mut Dice<'_>, candidate: &mut Candidate) {
-    candidate.resources["apiGroups"] = json!(some(dice, &["", "apps", "*", "batch", "Apps/V1", "a b"], 0, 3));
+    candidate.resources["apiGroups"] =
+        json!(some(dice, &["", "apps", "*", "batch", "Apps/V1", "a b"], 0, 3));
 }
 
 fn api_versions(dice: &mut Dice<'_>, candidate: &mut Candidate) {
-    candidate.resources["apiVersions"] = json!(some(dice, &["v1", "*", "", "V 1", "v1beta1", "1"], 0, 3));
+    candidate.resources["apiVersions"] =
+        json!(some(dice, &["v1", "*", "", "V 1", "v1beta1", "1"], 0, 3));
 }
 
 fn resources(dice: &mut Dice<'_>, candidate: &mut Candidate) {
@@ -188,8 +211,13 @@ fn condition(candidate: &mut Candidate, expression: &str) {
 
 fn condition_names(dice: &mut Dice<'_>, candidate: &mut Candidate) {
     let count = dice.weighted(&[(12, 1), (12, 2), (1, 64), (1, 65)]);
-    let conditions: Vec<Value> =
-        (0..count).map(|index| json!({"name": if count < 3 { name(dice) } else { format!("c{index}") }, "expression": "true"})).collect();
+    let conditions: Vec<Value> = (0..count)
+        .map(|index| {
+            json!({"name":
+            if count < 3 { name(dice) } else { format!("c{index}") },
+            "expression": "true"})
+        })
+        .collect();
     candidate.conditions = Value::Array(conditions);
 }
 
@@ -227,7 +255,8 @@ const GOOD: [&str; 40] = [
     ".object.a == 1 // why",
     "object.a == 0x1F && object.b == 0x1Fu && object.c == 1.5e-3 && object.d == .5",
     "[1, 2].max() == 2 && -object.a == 1 && object.b - 1 == 1 && object.c % 2 == 0",
-    "timestamp('2020-01-01T00:00:00Z').getFullYear('UTC') == 2020 && duration('1h').getHours() == 1",
+    "timestamp('2020-01-01T00:00:00Z').getFullYear('UTC') == 2020 && duration('1h').getHours() == \
+     1",
     "'%s %d'.format(['a', 1]) == 'a' && strings.quote('a') == 'b'",
     "semver('1.0.0').isLessThan(semver('v1.1', true)) && isSemver('1')",
     "cidr('10.0.0.0/8').containsIP('10.0.0.1') && url('https://a').getHost() == 'a'",
@@ -254,8 +283,9 @@ fn expressions(dice: &mut Dice<'_>, candidate: &mut Candidate) {
 /// A good condition with one or two edits.
 fn faulty_expressions(dice: &mut Dice<'_>, candidate: &mut Candidate) {
     const INSERTED: [&str; 40] = [
-        "(", ")", "[", "]", "{", "}", ".", ",", "'", "\"", "?", ":", "!", "&&", "||", "&", "=", "==", "<", "+", "-", "*", "/", "//", "\\",
-        "`", "@", "#", " ", "\n", "\u{a0}", "é", "1", "0x", "1u", ".5", "x", "in", "for", "null",
+        "(", ")", "[", "]", "{", "}", ".", ",", "'", "\"", "?", ":", "!", "&&", "||", "&", "=",
+        "==", "<", "+", "-", "*", "/", "//", "\\", "`", "@", "#", " ", "\n", "\u{a0}", "é", "1",
+        "0x", "1u", ".5", "x", "in", "for", "null",
     ];
     const NAMES: [&str; 16] = [
         "self",
@@ -283,11 +313,16 @@ fn faulty_expressions(dice: &mut Dice<'_>, candidate: &mut Candidate) {
             1 => letters.truncate(at),
             2 => {
                 // Another name where one begins.
-                let starts = |index: &usize| letters[*index].is_alphabetic() && (*index == 0 || !letters[index - 1].is_alphanumeric());
+                let starts = |index: &usize| {
+                    letters[*index].is_alphabetic()
+                        && (*index == 0 || !letters[index - 1].is_alphanumeric())
+                };
                 let all: Vec<usize> = (0..letters.len()).filter(starts).collect();
                 if !all.is_empty() {
                     let start = *dice.pick(&all);
-                    let end = (start..letters.len()).find(|index| !letters[*index].is_alphanumeric()).unwrap_or(letters.len());
+                    let end = (start..letters.len())
+                        .find(|index| !letters[*index].is_alphanumeric())
+                        .unwrap_or(letters.len());
                     letters.splice(start..end, dice.pick(&NAMES).chars());
                 }
             }
@@ -362,7 +397,8 @@ fn functions(dice: &mut Dice<'_>, candidate: &mut Candidate) {
         "frob",
     ];
     let count = dice.between(0, 3);
-    let arguments: Vec<&str> = (0..count).map(|_| *dice.pick(&["object.a", "'a'", "1", "[1]", "x"])).collect();
+    let arguments: Vec<&str> =
+        (0..count).map(|_| *dice.pick(&["object.a", "'a'", "1", "[1]", "x"])).collect();
     let target = *dice.pick(&["", "object.a.", "'a'.", "[1].", "optional.of(1)."]);
     let call = format!("{target}{}({})", dice.pick(&FUNCTIONS), arguments.join(", "));
     let expression = match dice.below(3) {
@@ -454,6 +490,7 @@ fn types(dice: &mut Dice<'_>, candidate: &mut Candidate) {
         "object.a == 1 ? 1 == 1 : 'a' == 1",
     ];
     let one = *dice.pick(&FAULTS);
-    let expression = if dice.percent(50) { format!("object.spec.a == 1 || {one}") } else { one.to_owned() };
+    let expression =
+        if dice.percent(50) { format!("object.spec.a == 1 || {one}") } else { one.to_owned() };
     condition(candidate, &expression);
 }

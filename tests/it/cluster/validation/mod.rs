@@ -1,4 +1,5 @@
-//! What the API server refuses in a registration, held against what is refused before: never more, and how much less.
+//! What the API server refuses in a registration, held against what is refused before: never more,
+//! and how much less.
 
 pub(crate) mod candidates;
 
@@ -16,7 +17,8 @@ use super::control_plane::{ControlPlane, Controllers};
 use super::objects::define;
 use crate::corpus::root;
 
-pub(crate) const CONFIGURATIONS: &str = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
+pub(crate) const CONFIGURATIONS: &str =
+    "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 pub(crate) const RULES: &str = "/apis/fieldward.io/v1alpha1/updaterules";
 
 /// How many candidates are tried.
@@ -28,18 +30,21 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// Why the API server refuses a registration, if it does. Nothing is stored.
 pub(crate) async fn refused_by_the_api_server(api: &Api, candidate: &Candidate) -> Option<String> {
-    let answer = api.create(&format!("{CONFIGURATIONS}?dryRun=All"), &candidate.configuration()).await;
+    let answer =
+        api.create(&format!("{CONFIGURATIONS}?dryRun=All"), &candidate.configuration()).await;
     assert!(answer.is_ok() || answer.code == 422, "{} {}", answer.code, answer.body);
     (!answer.is_ok()).then(|| answer.message().to_owned())
 }
 
 /// Why the rule's own checks refuse it, if they do.
 pub(crate) fn refused_here(candidate: &Candidate) -> Option<String> {
-    let document = Document { origin: "rule.json".to_owned(), text: candidate.rule("candidate").to_string() };
+    let document =
+        Document { origin: "rule.json".to_owned(), text: candidate.rule("candidate").to_string() };
     RuleSet::load(Builtin::Left, &[document]).err().map(|errors| errors.to_string())
 }
 
-/// How many candidates of a class both accept, both refuse, and only the API server refuses; and how many the schema refuses.
+/// How many candidates of a class both accept, both refuse, and only the API server refuses; and
+/// how many the schema refuses.
 #[derive(Debug, Default)]
 struct Tally {
     accepted: usize,
@@ -58,7 +63,8 @@ async fn never_stricter(assets: Assets) {
     for candidate in Candidates::new(1).take(TRIED) {
         let there = refused_by_the_api_server(&api, &candidate).await;
         let here = refused_here(&candidate);
-        let created = api.create(&format!("{RULES}?dryRun=All"), &candidate.rule("candidate")).await;
+        let created =
+            api.create(&format!("{RULES}?dryRun=All"), &candidate.rule("candidate")).await;
         let schema = (!created.is_ok()).then(|| created.message().to_owned());
         let tally = tallies.entry(candidate.class).or_default();
         match (&there, &here) {
@@ -89,7 +95,10 @@ async fn never_stricter(assets: Assets) {
     for (class, tally) in &tallies {
         let needs_types = class.starts_with("expressions") || class.starts_with("results");
         assert!(tally.accepted > 0 || class.ends_with("types"), "{class}: nothing is accepted");
-        assert!(tally.refused > 0 || *class == "expressions" || class.ends_with("types"), "{class}: nothing is refused");
+        assert!(
+            tally.refused > 0 || *class == "expressions" || class.ends_with("types"),
+            "{class}: nothing is refused"
+        );
         assert!(tally.only_there == 0 || needs_types, "{class}: the API server refuses more");
     }
 }

@@ -1,6 +1,7 @@
 //! Plays the dashboard of every Ray cluster, where KubeRay submits jobs and asks how they are.
 //!
-//! The names of Services do not resolve in the trials, so KubeRay reaches the dashboard through an HTTP proxy.
+//! The names of Services do not resolve in the trials, so KubeRay reaches the dashboard through an
+//! HTTP proxy.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

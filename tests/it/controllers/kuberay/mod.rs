@@ -51,12 +51,28 @@ const RULES: [&str; 4] = [
     "deploy/rules/kubernetes/gated-pod.yaml",
 ];
 
-const SUITE: Suite = Suite { folder: "packs/ray/rayjob", rule: Some("deploy/rules/ray/rayjob.yaml"), resource: "rayjobs" };
+const SUITE: Suite = Suite {
+    folder: "packs/ray/rayjob",
+    rule: Some("deploy/rules/ray/rayjob.yaml"),
+    resource: "rayjobs",
+};
 
 /// The writes that become cases.
 const CASES: &[Kept] = &[
-    Kept { name: "held", object: "respelled", user: OPERATOR.name, which: Which::Sets("/metadata/finalizers"), twin: true },
-    Kept { name: "let-go", object: "deleted", user: OPERATOR.name, which: Which::Sets("/metadata/finalizers"), twin: false },
+    Kept {
+        name: "held",
+        object: "respelled",
+        user: OPERATOR.name,
+        which: Which::Sets("/metadata/finalizers"),
+        twin: true,
+    },
+    Kept {
+        name: "let-go",
+        object: "deleted",
+        user: OPERATOR.name,
+        which: Which::Sets("/metadata/finalizers"),
+        twin: false,
+    },
 ];
 
 const JOBS: &str = "/apis/ray.io/v1/namespaces/rays/rayjobs";
@@ -65,7 +81,8 @@ async fn lifecycles(assets: Assets) {
     let scene = Scene::start(&assets, &RULES).await;
     let rays = Rays::start(scene).await;
     rays.scene.namespace("rays").await;
-    let probe = rays.create("probe", &json!({"suspend": true, "shutdownAfterJobFinishes": true})).await;
+    let probe =
+        rays.create("probe", &json!({"suspend": true, "shutdownAfterJobFinishes": true})).await;
     rays.scene.in_force(&probe, &finalizer()).await;
     tokio::join!(
         rays.succeeds("K8sJobMode"),
@@ -112,19 +129,31 @@ impl Rays {
             // A cluster that is deleted does not wait until its Redis is cleaned up: there is none.
             "ENABLE_GCS_FT_REDIS_CLEANUP=false",
         ];
-        let arguments = ["--kubeconfig=KUBECONFIG", "--metrics-addr=0", "--health-probe-bind-address=0", "--enable-leader-election=false"];
-        let operator = scene.run_with(&environment, &KUBERAY.program("kuberay"), OPERATOR, &arguments).await;
+        let arguments = [
+            "--kubeconfig=KUBECONFIG",
+            "--metrics-addr=0",
+            "--health-probe-bind-address=0",
+            "--enable-leader-election=false",
+        ];
+        let operator =
+            scene.run_with(&environment, &KUBERAY.program("kuberay"), OPERATOR, &arguments).await;
         Self { scene, dashboard, _operator: operator }
     }
 
     async fn succeeds(&self, mode: &str) {
-        let path = self.create(&format!("succeeds-{}", mode.to_lowercase()), &json!({"submissionMode": mode})).await;
+        let path = self
+            .create(&format!("succeeds-{}", mode.to_lowercase()), &json!({"submissionMode": mode}))
+            .await;
         self.runs(&path).await;
         let workers = json!({"spec": {"rayClusterSpec": {"rayVersion": "2.47.0"}}});
         for change in [finalizer(), json!({"metadata": {"finalizers": null}}), workers] {
             denied(&self.scene, &path, &change).await;
         }
-        self.scene.user.patch(&path, MERGE_PATCH, &json!({"metadata": {"labels": {"team": "a"}}})).await.object();
+        self.scene
+            .user
+            .patch(&path, MERGE_PATCH, &json!({"metadata": {"labels": {"team": "a"}}}))
+            .await
+            .object();
         self.ends(&path, Ending::Succeeded, "Complete").await;
     }
 
@@ -142,15 +171,22 @@ impl Rays {
         eventually("the job restarts", async || {
             self.end_pods(&path, Ending::Failed(1)).await;
             let status = self.status(&path).await;
-            status["failed"] == 1 && status["rayClusterName"] != cluster && status["jobDeploymentStatus"] == "Running"
+            status["failed"] == 1
+                && status["rayClusterName"] != cluster
+                && status["jobDeploymentStatus"] == "Running"
         })
         .await;
         self.ends(&path, Ending::Succeeded, "Complete").await;
     }
 
     async fn is_suspended(&self) {
-        let path =
-            self.create("suspended", &json!({"suspend": true, "shutdownAfterJobFinishes": true, "ttlSecondsAfterFinished": 600})).await;
+        let path = self
+            .create(
+                "suspended",
+                &json!({"suspend": true, "shutdownAfterJobFinishes": true,
+                "ttlSecondsAfterFinished": 600}),
+            )
+            .await;
         let suspend = |suspend: bool| json!({"spec": {"suspend": suspend}});
         self.reaches(&path, "Suspended").await;
         self.scene.user.patch(&path, MERGE_PATCH, &suspend(false)).await.object();
@@ -166,14 +202,23 @@ impl Rays {
     async fn exceeds_its_deadline(&self) {
         let path = self.create("exceeds", &json!({"activeDeadlineSeconds": 600})).await;
         self.runs(&path).await;
-        self.scene.user.patch(&path, MERGE_PATCH, &json!({"spec": {"activeDeadlineSeconds": 1}})).await.object();
+        self.scene
+            .user
+            .patch(&path, MERGE_PATCH, &json!({"spec": {"activeDeadlineSeconds": 1}}))
+            .await
+            .object();
         self.reaches(&path, "Failed").await;
         assert_eq!(self.status(&path).await["reason"], "DeadlineExceeded");
     }
 
     /// The operator deletes the job when its time is over.
     async fn expires(&self) {
-        let path = self.create("expires", &json!({"shutdownAfterJobFinishes": true, "ttlSecondsAfterFinished": 2})).await;
+        let path = self
+            .create(
+                "expires",
+                &json!({"shutdownAfterJobFinishes": true, "ttlSecondsAfterFinished": 2}),
+            )
+            .await;
         self.runs(&path).await;
         self.ends(&path, Ending::Succeeded, "Complete").await;
         gone(&self.scene, &path).await;
@@ -187,9 +232,13 @@ impl Rays {
         gone(&self.scene, &path).await;
     }
 
-    /// The operator's client leaves out zeros that the schema does not, and the defaults take their place.
+    /// The operator's client leaves out zeros that the schema does not, and the defaults take their
+    /// place.
     async fn is_respelled(&self) {
-        let mut job = Self::job("respelled", &json!({"suspend": true, "shutdownAfterJobFinishes": true, "submissionMode": ""}));
+        let mut job = Self::job(
+            "respelled",
+            &json!({"suspend": true, "shutdownAfterJobFinishes": true, "submissionMode": ""}),
+        );
         job["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["numOfHosts"] = 0.into();
         self.scene.user.create(JOBS, &job).await.object();
         let path = format!("{JOBS}/respelled");
@@ -225,14 +274,16 @@ impl Rays {
         });
         let cluster = json!({
             "rayVersion": "2.46.0",
-            "headGroupSpec": {"serviceType": "ClusterIP", "rayStartParams": {}, "template": template("ray-head")},
+            "headGroupSpec": {"serviceType": "ClusterIP", "rayStartParams": {},
+                "template": template("ray-head")},
             "workerGroupSpecs": [workers],
         });
         let mut job = json!({
             "apiVersion": "ray.io/v1",
             "kind": "RayJob",
             "metadata": {"name": name},
-            "spec": {"entrypoint": "true", "runtimeEnvYAML": "", "entrypointNumCpus": 0, "rayClusterSpec": cluster},
+            "spec": {"entrypoint": "true", "runtimeEnvYAML": "", "entrypointNumCpus": 0,
+                "rayClusterSpec": cluster},
         });
         job["spec"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         job
@@ -247,7 +298,10 @@ impl Rays {
     }
 
     async fn reaches(&self, path: &str, status: &str) {
-        eventually(&format!("{path} is {status}"), async || self.status(path).await["jobDeploymentStatus"] == status).await;
+        eventually(&format!("{path} is {status}"), async || {
+            self.status(path).await["jobDeploymentStatus"] == status
+        })
+        .await;
     }
 
     /// Ends a job as often as it takes until it has this status.
@@ -265,11 +319,19 @@ impl Rays {
     async fn end_pods(&self, path: &str, ending: Ending) {
         let id = self.status(path).await["jobId"].as_str().unwrap_or_default().to_owned();
         if !id.is_empty() {
-            self.dashboard.set(&id, if ending == Ending::Succeeded { "SUCCEEDED" } else { "FAILED" });
+            self.dashboard
+                .set(&id, if ending == Ending::Succeeded { "SUCCEEDED" } else { "FAILED" });
         }
         let name = path.rsplit('/').next().unwrap();
         // The submitter is a Job with the name of the RayJob.
-        self.scene.kubelet.end("rays", |pod| pod["metadata"]["labels"]["batch.kubernetes.io/job-name"] == name, ending).await;
+        self.scene
+            .kubelet
+            .end(
+                "rays",
+                |pod| pod["metadata"]["labels"]["batch.kubernetes.io/job-name"] == name,
+                ending,
+            )
+            .await;
     }
 }
 

@@ -1,4 +1,5 @@
-//! Every way to spell a RayJob that KubeRay's Go types spell differently, written by the real controller with its finalizer.
+//! Every way to spell a RayJob that KubeRay's Go types spell differently, written by the real
+//! controller with its finalizer.
 
 use serde_json::Value;
 
@@ -28,7 +29,10 @@ impl Rays {
             job["metadata"]["name"] = format!("spelling-{index}").into();
             if spelling.at == "/spec/shutdownAfterJobFinishes" {
                 // KubeRay does not suspend such a job, nor does it give it a time to live.
-                job["spec"].as_object_mut().unwrap().retain(|name, _| name != "suspend" && name != "ttlSecondsAfterFinished");
+                job["spec"]
+                    .as_object_mut()
+                    .unwrap()
+                    .retain(|name, _| name != "suspend" && name != "ttlSecondsAfterFinished");
             }
             self.scene.user.create(JOBS, &job).await.object();
         }

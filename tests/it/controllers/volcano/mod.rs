@@ -50,7 +50,8 @@ const JOBS: Guarded = Guarded { group: "batch.volcano.sh", resource: "jobs" };
 
 const QUEUES: &str = "/apis/scheduling.volcano.sh/v1beta1/queues";
 
-/// A queue that hands its jobs on to another cluster, which the controller notes in their annotations.
+/// A queue that hands its jobs on to another cluster, which the controller notes in their
+/// annotations.
 const FORWARDING: &str = "forwarding";
 
 async fn without_its_webhooks(assets: Assets) {
@@ -59,7 +60,12 @@ async fn without_its_webhooks(assets: Assets) {
     let respelled = spellings::every_spelling(&scene).await;
     let lived = lifecycles::all(&scene, "without").await;
     conclude(&scene, "without its webhooks", respelled + lived);
-    cases::renew(&scene, Suite { folder: "cases/volcano-controller", rule: None, resource: JOBS.resource }, lifecycles::CASES).await;
+    cases::renew(
+        &scene,
+        Suite { folder: "cases/volcano-controller", rule: None, resource: JOBS.resource },
+        lifecycles::CASES,
+    )
+    .await;
 }
 
 async fn with_its_webhooks(assets: Assets) {
@@ -75,23 +81,34 @@ fn conclude(scene: &Scene, which: &str, lifecycles: usize) {
     let tally = tally::all_let_through(scene, JOBS, &CONTROLLERS.user());
     let recordings = cases::judged_alike(&scene.recordings());
     eprintln!(
-        "controllers: volcano 1.15.1 {which}: {lifecycles} lifecycles, {recordings} reviews recorded, writes by requester: {tally:#?}"
+        "controllers: volcano 1.15.1 {which}: {lifecycles} lifecycles, {recordings} reviews \
+         recorded, writes by requester: {tally:#?}"
     );
 }
 
-/// Installs Volcano's kinds, accounts and roles, starts its controller manager, and opens its queues.
+/// Installs Volcano's kinds, accounts and roles, starts its controller manager, and opens its
+/// queues.
 async fn install(scene: &Scene) -> Process {
     let manifests = objects(&VOLCANO.read(MANIFESTS));
     scene.apply(&of_kinds(&manifests, &["Namespace", "CustomResourceDefinition"])).await;
     let accounts = of_kinds(&manifests, &["ServiceAccount", "ClusterRole", "ClusterRoleBinding"]);
-    let names = ["volcano-controllers", "volcano-controllers-role", "volcano-admission", "volcano-admission-role"];
+    let names = [
+        "volcano-controllers",
+        "volcano-controllers-role",
+        "volcano-admission",
+        "volcano-admission-role",
+    ];
     scene.apply(&named(&accounts, &names)).await;
     let health = format!("--healthz-address=127.0.0.1:{}", free_port());
-    let arguments = ["--kubeconfig=KUBECONFIG", "--leader-elect=false", "--logtostderr", "-v=3", &health];
+    let arguments =
+        ["--kubeconfig=KUBECONFIG", "--leader-elect=false", "--logtostderr", "-v=3", &health];
     let process = scene.run(&VOLCANO.program("controller-manager"), CONTROLLERS, &arguments).await;
-    for (name, clusters) in [("root", json!([])), ("default", json!([])), (FORWARDING, json!([{"name": "elsewhere"}]))] {
+    for (name, clusters) in
+        [("root", json!([])), ("default", json!([])), (FORWARDING, json!([{"name": "elsewhere"}]))]
+    {
         let spec = json!({"weight": 1, "reclaimable": true, "extendClusters": clusters});
-        let queue = json!({"apiVersion": "scheduling.volcano.sh/v1beta1", "kind": "Queue", "metadata": {"name": name}, "spec": spec});
+        let queue = json!({"apiVersion": "scheduling.volcano.sh/v1beta1", "kind": "Queue",
+            "metadata": {"name": name}, "spec": spec});
         let api = scene.plane.api();
         // The controller may have made the first two.
         let created = api.create(QUEUES, &queue).await;
@@ -126,8 +143,12 @@ async fn start_webhooks(scene: &Scene) -> Process {
     );
     let address = format!("127.0.0.1:{}", free_port());
     let manifests = objects(&VOLCANO.read(MANIFESTS));
-    let configurations = of_kinds(&manifests, &["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]);
-    let reached: Vec<Value> = configurations.into_iter().map(|webhooks| reached_at(webhooks, &address, &authority.pem)).collect();
+    let configurations =
+        of_kinds(&manifests, &["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]);
+    let reached: Vec<Value> = configurations
+        .into_iter()
+        .map(|webhooks| reached_at(webhooks, &address, &authority.pem))
+        .collect();
     scene.apply(&reached).await;
     let (host, port) = address.split_once(':').unwrap();
     let arguments = [
@@ -162,11 +183,17 @@ async fn admit_pod_groups(api: Api) {
     loop {
         for group in items(&api, "/apis/scheduling.volcano.sh/v1beta1/podgroups").await {
             if matches!(group["status"]["phase"].as_str(), None | Some("Pending")) {
-                let (namespace, name) = (group["metadata"]["namespace"].as_str().unwrap(), group["metadata"]["name"].as_str().unwrap());
-                let path = format!("/apis/scheduling.volcano.sh/v1beta1/namespaces/{namespace}/podgroups/{name}");
+                let (namespace, name) = (
+                    group["metadata"]["namespace"].as_str().unwrap(),
+                    group["metadata"]["name"].as_str().unwrap(),
+                );
+                let path = format!(
+                    "/apis/scheduling.volcano.sh/v1beta1/namespaces/{namespace}/podgroups/{name}"
+                );
                 for path in [path.clone(), format!("{path}/status")] {
                     let admitted = json!({"status": {"phase": "Inqueue"}});
-                    let _ = api.try_send(reqwest::Method::PATCH, &path, MERGE_PATCH, &admitted).await;
+                    let _ =
+                        api.try_send(reqwest::Method::PATCH, &path, MERGE_PATCH, &admitted).await;
                 }
             }
         }
@@ -181,7 +208,8 @@ fn jobs(namespace: &str) -> String {
 
 /// A job with a claim to be made.
 fn job(name: &str) -> Value {
-    let template = json!({"spec": {"containers": [{"name": "main", "image": "main:1"}], "restartPolicy": "Never"}});
+    let template = json!({"spec": {"containers": [{"name": "main", "image": "main:1"}],
+        "restartPolicy": "Never"}});
     json!({
         "apiVersion": "batch.volcano.sh/v1alpha1",
         "kind": "Job",
@@ -193,7 +221,8 @@ fn job(name: &str) -> Value {
             "tasks": [{"name": "worker", "replicas": 1, "template": template}],
             "volumes": [{
                 "mountPath": "/data",
-                "volumeClaim": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+                "volumeClaim": {"accessModes": ["ReadWriteOnce"],
+                    "resources": {"requests": {"storage": "1Gi"}}},
             }],
         },
     })

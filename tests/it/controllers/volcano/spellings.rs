@@ -1,4 +1,5 @@
-//! Every way to spell a job that Volcano's Go types spell differently, written by the real controller.
+//! Every way to spell a job that Volcano's Go types spell differently, written by the real
+//! controller.
 
 use serde_json::Value;
 
@@ -13,11 +14,16 @@ const FILE: &str = "volcano/spellings.json";
 
 const NAMESPACE: &str = "spellings";
 
-/// What Volcano writes here its own kind's schema refuses, whoever else is asked: nothing is ever written of such a job.
-const NEVER_WRITTEN: [&str; 3] =
-    ["/spec/tasks/0", "/spec/volumes/0/volumeClaim/dataSource/apiGroup", "/spec/volumes/0/volumeClaim/dataSourceRef/apiGroup"];
+/// What Volcano writes here its own kind's schema refuses, whoever else is asked: nothing is ever
+/// written of such a job.
+const NEVER_WRITTEN: [&str; 3] = [
+    "/spec/tasks/0",
+    "/spec/volumes/0/volumeClaim/dataSource/apiGroup",
+    "/spec/volumes/0/volumeClaim/dataSourceRef/apiGroup",
+];
 
-/// Of such a job Kubernetes refuses the claim, or there is none. In a queue that forwards its jobs the controller writes an annotation instead.
+/// Of such a job Kubernetes refuses the claim, or there is none. In a queue that forwards its jobs
+/// the controller writes an annotation instead.
 const WITHOUT_CLAIM: [&str; 6] = [
     "/spec/volumes",
     "/spec/volumes/0/volumeClaim",
@@ -35,7 +41,8 @@ pub(super) const TYPED: Typed = Typed {
     file: FILE,
 };
 
-/// Creates a job for each spelling and waits until the controller has written each; how many there were.
+/// Creates a job for each spelling and waits until the controller has written each; how many there
+/// were.
 pub(super) async fn every_spelling(scene: &Scene) -> usize {
     scene.namespace(NAMESPACE).await;
     let (base, spellings) = read(FILE);
@@ -57,7 +64,15 @@ pub(super) async fn every_spelling(scene: &Scene) -> usize {
     let all = waiting.len();
     eventually("the controller has written all jobs", async || {
         let list = scene.user.get(&jobs(NAMESPACE)).await.object();
-        let stored = |name: &str| list["items"].as_array().unwrap().iter().find(|job| job["metadata"]["name"] == name).unwrap().clone();
+        let stored = |name: &str| {
+            list["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|job| job["metadata"]["name"] == name)
+                .unwrap()
+                .clone()
+        };
         let denied = tally::denials(scene, super::JOBS, &CONTROLLERS.user());
         assert!(denied.is_empty(), "{denied:#?}");
         waiting.iter().all(|(name, spelling)| is_written(&stored(name), spelling))
@@ -69,7 +84,8 @@ pub(super) async fn every_spelling(scene: &Scene) -> usize {
 
 /// Whether the controller has written the job, which is then as its types say.
 fn is_written(job: &Value, spelling: &Spelling) -> bool {
-    let claimed = job["spec"]["volumes"][0]["volumeClaimName"].as_str().is_some_and(|name| !name.is_empty());
+    let claimed =
+        job["spec"]["volumes"][0]["volumeClaimName"].as_str().is_some_and(|name| !name.is_empty());
     let annotated = job["metadata"]["annotations"].is_object();
     let written = if WITHOUT_CLAIM.contains(&spelling.at.as_str()) { annotated } else { claimed };
     if written && spelling.at != "/spec/volumes/0/volumeClaimName" {

@@ -5,7 +5,13 @@ use super::Case;
 pub(super) fn values(case: Case<'_>) {
     let equal = |case: Case<'_>, name, a: &str, b: &str, same: bool| {
         let fields: &[&str] = if same { &[] } else { &["spec.a"] };
-        case(name, "{}", &format!("{{spec: {{a: {a}}}}}"), &format!("{{spec: {{a: {b}}}}}"), fields);
+        case(
+            name,
+            "{}",
+            &format!("{{spec: {{a: {a}}}}}"),
+            &format!("{{spec: {{a: {b}}}}}"),
+            fields,
+        );
     };
     equal(case, "6 objects without order", "{x: 1, y: 2}", "{y: 2, x: 1}", true);
     equal(case, "6 numbers by value", "1", "1.0", true);
@@ -22,14 +28,26 @@ pub(super) fn values(case: Case<'_>) {
     case("6 null is not absent", "{}", "{spec: {}}", "{spec: {a: null}}", &["spec.a"]);
     case("6 {} is not absent", "{}", "{spec: {a: {}}}", "{spec: {}}", &["spec.a"]);
     case("6 [] is not absent", "{}", "{spec: {}}", "{spec: {a: []}}", &["spec.a"]);
-    case("6 lists by position", "{}", "{spec: {a: [1, 2]}}", "{spec: {a: [2, 1]}}", &["spec.a[0]", "spec.a[1]"]);
+    case(
+        "6 lists by position",
+        "{}",
+        "{spec: {a: [1, 2]}}",
+        "{spec: {a: [2, 1]}}",
+        &["spec.a[0]", "spec.a[1]"],
+    );
 }
 
 pub(super) fn respelling(case: Case<'_>) {
     let mut equal = |name, kind: &str, a: &str, b: &str, same: bool| {
         let fields: &[&str] = if same { &[] } else { &["spec.a"] };
         let rule = format!("equality: [{{path: spec.a, as: {kind}}}]");
-        case(name, &rule, &format!("{{spec: {{a: {a}}}}}"), &format!("{{spec: {{a: {b}}}}}"), fields);
+        case(
+            name,
+            &rule,
+            &format!("{{spec: {{a: {a}}}}}"),
+            &format!("{{spec: {{a: {b}}}}}"),
+            fields,
+        );
     };
     equal("6 1000m = 1", "Quantity", "1000m", "'1'", true);
     equal("6 2Gi = 2048Mi", "Quantity", "2Gi", "2048Mi", true);
@@ -73,7 +91,13 @@ pub(super) fn respelling(case: Case<'_>) {
     let absent = "equality: [{path: spec.m.t, absentAs: null}, {path: spec.m, absentAs: {}}]";
     case("6 left out = {}", absent, "{spec: {m: {}}}", "{spec: {}}", &[]);
     case("6 from the leaves up", absent, "{spec: {m: {t: null}}}", "{spec: {}}", &[]);
-    case("6 another value is not left out", absent, "{spec: {m: {t: {}}}}", "{spec: {}}", &["spec.m"]);
+    case(
+        "6 another value is not left out",
+        absent,
+        "{spec: {m: {t: {}}}}",
+        "{spec: {}}",
+        &["spec.m"],
+    );
     case(
         "6 first listed absentAs",
         "equality: [{path: spec.a, absentAs: 0}, {path: spec.*, absentAs: null}]",
@@ -81,8 +105,15 @@ pub(super) fn respelling(case: Case<'_>) {
         "{spec: {}}",
         &["spec.a"],
     );
-    let set_only = "{mutable: [{path: spec.a, allow: [Set]}], equality: [{path: spec.a, absentAs: ''}]}";
-    case("5 values are normalised before the verb is named", set_only, "{spec: {a: ''}}", "{spec: {a: x}}", &[]);
+    let set_only =
+        "{mutable: [{path: spec.a, allow: [Set]}], equality: [{path: spec.a, absentAs: ''}]}";
+    case(
+        "5 values are normalised before the verb is named",
+        set_only,
+        "{spec: {a: ''}}",
+        "{spec: {a: x}}",
+        &[],
+    );
 }
 
 pub(super) fn lists(case: Case<'_>) {
@@ -132,22 +163,63 @@ pub(super) fn lists(case: Case<'_>) {
         let list = |x: u8| format!("{{spec: {{l: [{{name: a, x: {x}, y: {x}}}, {bad}]}}}}");
         case(name, elements, &list(1), &list(2), &["spec.l[0].y"]);
     }
-    let whole =
-        |path: &str, allow: &str| format!("{{mutable: [{{path: {path}, allow: [{allow}]}}], equality: [{{path: spec.l, key: name}}]}}");
+    let whole = |path: &str, allow: &str| {
+        format!(
+            "{{mutable: [{{path: {path}, allow: [{allow}]}}], equality: [{{path: spec.l, key: \
+             name}}]}}"
+        )
+    };
     let all = "Set, Modify, Clear, AddItem, RemoveItem";
     let (old, new) = ("{spec: {l: [{name: a}]}}", "{spec: {l: [{name: a}, {name: a}]}}");
     case("6 a new list that cannot be keyed is a replaced one", elements, old, new, &["spec.l"]);
-    case("6 only a bare entry permits it", &whole("spec.l", "Set, Modify, AddItem, RemoveItem"), old, new, &["spec.l"]);
+    case(
+        "6 only a bare entry permits it",
+        &whole("spec.l", "Set, Modify, AddItem, RemoveItem"),
+        old,
+        new,
+        &["spec.l"],
+    );
     case("6 a bare entry at it", &whole("spec.l", all), old, new, &[]);
     case("6 or above it", &whole("spec", all), old, new, &[]);
     case("6 elements alone are not enough", &whole("'spec.l[*]'", all), old, new, &["spec.l"]);
     case("6 a Modify above it is no bare entry", &whole("spec", "Modify"), old, new, &["spec.l"]);
     let set = "equality: [{path: spec.l, as: Set}]";
-    case("6 order and repetition do not matter", set, "{spec: {l: [1, {a: 1}, 1]}}", "{spec: {l: [{a: 1.0}, 1]}}", &[]);
-    case("6 members come and go", set, "{spec: {l: [1, 2]}}", "{spec: {l: [4, 1, 3]}}", &["spec.l[0]", "spec.l[1]", "spec.l[2]"]);
+    case(
+        "6 order and repetition do not matter",
+        set,
+        "{spec: {l: [1, {a: 1}, 1]}}",
+        "{spec: {l: [{a: 1.0}, 1]}}",
+        &[],
+    );
+    case(
+        "6 members come and go",
+        set,
+        "{spec: {l: [1, 2]}}",
+        "{spec: {l: [4, 1, 3]}}",
+        &["spec.l[0]", "spec.l[1]", "spec.l[2]"],
+    );
     let grow = "{mutable: [{path: spec.l, allow: [AddItem]}], equality: [{path: spec.l, as: Set}]}";
-    case("5 in a Set AddItem means membership", grow, "{spec: {l: [b, c]}}", "{spec: {l: [a, c]}}", &["spec.l[0]"]);
-    let member = "{mutable: [{path: 'spec.l[*]', allow: [Set]}], equality: [{path: spec.l, as: Set}]}";
-    case("6 x[*] reaches the members", member, "{spec: {l: [b, c]}}", "{spec: {l: [a, b, c]}}", &[]);
-    case("6 elements compare exactly", set, "{spec: {l: [1m]}}", "{spec: {l: [60s]}}", &["spec.l[0]", "spec.l[0]"]);
+    case(
+        "5 in a Set AddItem means membership",
+        grow,
+        "{spec: {l: [b, c]}}",
+        "{spec: {l: [a, c]}}",
+        &["spec.l[0]"],
+    );
+    let member =
+        "{mutable: [{path: 'spec.l[*]', allow: [Set]}], equality: [{path: spec.l, as: Set}]}";
+    case(
+        "6 x[*] reaches the members",
+        member,
+        "{spec: {l: [b, c]}}",
+        "{spec: {l: [a, b, c]}}",
+        &[],
+    );
+    case(
+        "6 elements compare exactly",
+        set,
+        "{spec: {l: [1m]}}",
+        "{spec: {l: [60s]}}",
+        &["spec.l[0]", "spec.l[0]"],
+    );
 }

@@ -74,7 +74,11 @@ fn values() -> [(Option<Value>, Option<Value>, &'static str); 8] {
         (Some(json!("x")), None, "value == null && type(oldValue) == string"),
         (Some(json!([1])), Some(json!([1, 2])), "oldValue.all(x, x in value)"),
         (Some(json!({"a": 1})), Some(json!({"a": 1, "b": 2})), "value.a == oldValue.a"),
-        (Some(json!(9_007_199_254_740_993_u64)), Some(json!(9_007_199_254_740_992_u64)), "value < oldValue"),
+        (
+            Some(json!(9_007_199_254_740_993_u64)),
+            Some(json!(9_007_199_254_740_992_u64)),
+            "value < oldValue",
+        ),
     ]
 }
 
@@ -94,7 +98,8 @@ pub(super) fn fails(scene: &mut Scene) {
     when(scene, path, text);
 }
 
-/// Objects that appear or vanish above a location that is asked for itself; among them empty ones, below which there is none.
+/// Objects that appear or vanish above a location that is asked for itself; among them empty ones,
+/// below which there is none.
 pub(super) fn on_the_way(scene: &mut Scene) {
     let place = scene.place(Last::Named);
     let inner = world::name(scene.dice);

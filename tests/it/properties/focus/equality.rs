@@ -2,7 +2,9 @@
 
 use crate::oracle::rule::{Path, Reading, Step, Verb};
 use crate::properties::scene::{Last, Place, Scene, step};
-use crate::properties::world::{self, DURATIONS, ELEMENTS, NO_DURATIONS, NO_QUANTITIES, NUMBERS, QUANTITIES};
+use crate::properties::world::{
+    self, DURATIONS, ELEMENTS, NO_DURATIONS, NO_QUANTITIES, NUMBERS, QUANTITIES,
+};
 use serde_json::{Value, json};
 
 /// Puts two values in a random order.
@@ -42,7 +44,11 @@ pub(super) fn empty_list_is_a_value(scene: &mut Scene) {
 pub(super) fn list_is_no_map(scene: &mut Scene) {
     let place = scene.place(Last::Any);
     let item = world::tree(scene.dice, 1);
-    let (a, b) = if scene.dice.percent(40) { (json!([]), json!({})) } else { (json!([item]), json!({"0": item})) };
+    let (a, b) = if scene.dice.percent(40) {
+        (json!([]), json!({}))
+    } else {
+        (json!([item]), json!({"0": item}))
+    };
     either_way(scene, &place, Some(a), Some(b));
 }
 
@@ -84,10 +90,22 @@ pub(super) fn absent_as(scene: &mut Scene) {
     let absent = if scene.dice.percent(15) {
         world::tree(scene.dice, 2)
     } else {
-        scene.dice.pick(&[json!(null), json!({}), json!([]), json!(""), json!("0"), json!(0), json!(false)]).clone()
+        scene
+            .dice
+            .pick(&[
+                json!(null),
+                json!({}),
+                json!([]),
+                json!(""),
+                json!("0"),
+                json!(0),
+                json!(false),
+            ])
+            .clone()
     };
     scene.equality(place.path.clone(), Reading::AbsentAs(absent.clone()));
-    let mut spelled = if absent == json!(0) && scene.dice.percent(50) { json!(-0.0) } else { absent.clone() };
+    let mut spelled =
+        if absent == json!(0) && scene.dice.percent(50) { json!(-0.0) } else { absent.clone() };
     if absent == json!("0") && scene.dice.percent(50) {
         scene.equality(place.path.clone(), Reading::Quantity);
         spelled = json!("0Ki");
@@ -115,7 +133,8 @@ pub(super) fn leaves_up(scene: &mut Scene) {
         scene.equality(inner.then(step("v")), Reading::AbsentAs(Value::Null));
         scene.equality(inner, Reading::AbsentAs(json!({})));
     } else {
-        let members = if full.get("u").is_some() { place.path.then(Step::AnyMember) } else { inner };
+        let members =
+            if full.get("u").is_some() { place.path.then(Step::AnyMember) } else { inner };
         scene.equality(members, Reading::AbsentAs(Value::Null));
     }
     scene.equality(place.path.clone(), Reading::AbsentAs(json!({})));
@@ -124,8 +143,10 @@ pub(super) fn leaves_up(scene: &mut Scene) {
 
 /// A list of different names in random order.
 fn list(scene: &mut Scene, least: usize) -> Vec<Value> {
-    let mut list: Vec<Value> =
-        ELEMENTS[..scene.dice.between(least, 5)].iter().map(|name| world::named(scene.dice, "name", name, 1)).collect();
+    let mut list: Vec<Value> = ELEMENTS[..scene.dice.between(least, 5)]
+        .iter()
+        .map(|name| world::named(scene.dice, "name", name, 1))
+        .collect();
     scene.dice.shuffle(&mut list);
     list
 }
@@ -140,7 +161,8 @@ pub(super) fn key(scene: &mut Scene) {
     let elements = place.path.then(Step::AnyElement);
     let added = scene.dice.percent(50);
     match scene.dice.below(3) {
-        0 => scene.allow(place.path.clone(), vec![if added { Verb::AddItem } else { Verb::RemoveItem }]),
+        0 => scene
+            .allow(place.path.clone(), vec![if added { Verb::AddItem } else { Verb::RemoveItem }]),
         1 => scene.allow(elements, vec![Verb::Set, Verb::Clear]),
         _ => {
             // What changes is only mutable in the element that it is in.
@@ -150,7 +172,11 @@ pub(super) fn key(scene: &mut Scene) {
             scene.bare(elements.then(step("x")));
         }
     }
-    if added { scene.put(&place, Some(part.into()), Some(whole.into())) } else { scene.put(&place, Some(whole.into()), Some(part.into())) }
+    if added {
+        scene.put(&place, Some(part.into()), Some(whole.into()));
+    } else {
+        scene.put(&place, Some(whole.into()), Some(part.into()));
+    }
 }
 
 pub(super) fn keyed_order(scene: &mut Scene) {
@@ -166,7 +192,10 @@ pub(super) fn keyed_order(scene: &mut Scene) {
             new.push(json!({"name": "more"}));
         }
     } else if scene.dice.percent(40) {
-        scene.allow(place.path.clone(), vec![Verb::AddItem, Verb::RemoveItem, Verb::Set, Verb::Clear]);
+        scene.allow(
+            place.path.clone(),
+            vec![Verb::AddItem, Verb::RemoveItem, Verb::Set, Verb::Clear],
+        );
     }
     scene.put(&place, Some(old.into()), Some(new.into()));
 }
@@ -215,7 +244,10 @@ pub(super) fn new_unkeyable(scene: &mut Scene) {
     spoil_keys(scene, &mut new);
     scene.equality(place.path.clone(), Reading::Key("name".into()));
     match scene.dice.below(5) {
-        0 => scene.allow(place.path.clone(), vec![Verb::Set, Verb::Modify, Verb::AddItem, Verb::RemoveItem]),
+        0 => scene.allow(
+            place.path.clone(),
+            vec![Verb::Set, Verb::Modify, Verb::AddItem, Verb::RemoveItem],
+        ),
         1 => scene.bare(place.path.clone()),
         _ => scene.bare(place.path.then(Step::AnyElement)),
     }
@@ -239,8 +271,11 @@ pub(super) fn set(scene: &mut Scene) {
     }
     if scene.dice.percent(30) {
         new.insert(scene.dice.below(new.len()), json!("d"));
-        let (path, verb) =
-            if scene.dice.percent(50) { (place.path.clone(), Verb::AddItem) } else { (place.path.then(Step::AnyElement), Verb::Set) };
+        let (path, verb) = if scene.dice.percent(50) {
+            (place.path.clone(), Verb::AddItem)
+        } else {
+            (place.path.then(Step::AnyElement), Verb::Set)
+        };
         scene.allow(path, vec![verb]);
     }
     scene.equality(place.path.clone(), Reading::Set);
@@ -252,7 +287,11 @@ pub(super) fn first_listed(scene: &mut Scene) {
     let place = scene.place(Last::Named);
     let (mut a, mut b, mut readings) = match scene.dice.below(3) {
         0 => (Some(json!("1")), Some(json!("1000m")), vec![Reading::Quantity, Reading::Duration]),
-        1 => (Some(Value::Null), None, vec![Reading::AbsentAs(Value::Null), Reading::AbsentAs(json!({}))]),
+        1 => (
+            Some(Value::Null),
+            None,
+            vec![Reading::AbsentAs(Value::Null), Reading::AbsentAs(json!({}))],
+        ),
         _ => {
             let element = |name: &str, id: &str| json!({"name": name, "id": id});
             let old = json!([element("a", "1"), element("b", "2")]);

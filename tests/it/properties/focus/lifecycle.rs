@@ -84,7 +84,9 @@ pub(super) fn protected_label(scene: &mut Scene) {
         let strange = world::tree(scene.dice, 2);
         let side = if scene.dice.percent(50) { &mut scene.new } else { &mut scene.old };
         match scene::metadata(side).get_mut("labels") {
-            Some(Value::Object(labels)) if scene.dice.percent(50) => drop(labels.insert(label.to_owned(), strange)),
+            Some(Value::Object(labels)) if scene.dice.percent(50) => {
+                drop(labels.insert(label.to_owned(), strange));
+            }
             _ => drop(scene::metadata(side).insert("labels".to_owned(), strange)),
         }
     }
@@ -118,8 +120,11 @@ pub(super) fn owned(scene: &mut Scene) {
 
 /// Finalizers dropped while the object is being deleted; now and then not quite.
 pub(super) fn deleting(scene: &mut Scene) {
-    let old: Vec<Value> =
-        ["a", "b", "a", "c", "foregroundDeletion"].iter().take(scene.dice.between(1, 5)).map(|name| json!(name)).collect();
+    let old: Vec<Value> = ["a", "b", "a", "c", "foregroundDeletion"]
+        .iter()
+        .take(scene.dice.between(1, 5))
+        .map(|name| json!(name))
+        .collect();
     let mut new = old.clone();
     new.remove(scene.dice.below(old.len()));
     new.retain(|_| scene.dice.percent(70));
@@ -142,21 +147,28 @@ pub(super) fn deleting(scene: &mut Scene) {
         scene.new["metadata"]["finalizers"] = world::tree(scene.dice, 1);
     }
     if scene.dice.percent(6) {
-        scene.equality(crate::oracle::rule::Path(vec![step("metadata"), step("finalizers")]), Reading::Set);
+        scene.equality(
+            crate::oracle::rule::Path(vec![step("metadata"), step("finalizers")]),
+            Reading::Set,
+        );
     }
     if scene.dice.percent(4) {
         scene.new.as_object_mut().unwrap().remove("metadata");
     }
     if scene.dice.percent(10) {
         let verb = *scene.dice.pick(&[Verb::AddItem, Verb::RemoveItem]);
-        scene.allow(crate::oracle::rule::Path(vec![step("metadata"), step("finalizers")]), vec![verb]);
+        scene.allow(
+            crate::oracle::rule::Path(vec![step("metadata"), step("finalizers")]),
+            vec![verb],
+        );
     }
 }
 
 /// What the garbage collector does to objects.
 pub(super) fn collector(scene: &mut Scene) {
     scene.user.name = (*scene.dice.pick(&COLLECTORS)).into();
-    let (finalizers, owners) = (scene::finalizers(scene.dice), json!([{"uid": "b", "blockOwnerDeletion": true}]));
+    let (finalizers, owners) =
+        (scene::finalizers(scene.dice), json!([{"uid": "b", "blockOwnerDeletion": true}]));
     let field = *scene.dice.pick(&["finalizers", "ownerReferences"]);
     let value = if field == "finalizers" { finalizers } else { owners };
     let side = if scene.dice.percent(50) { &mut scene.new } else { &mut scene.old };

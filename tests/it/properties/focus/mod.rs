@@ -1,4 +1,5 @@
-//! What a case is about: each construct of a rule, each sentence of the specification, in a scene in which it is likely to decide.
+//! What a case is about: each construct of a rule, each sentence of the specification, in a scene
+//! in which it is likely to decide.
 
 mod conditions;
 mod equality;

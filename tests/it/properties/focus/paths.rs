@@ -28,7 +28,8 @@ pub(super) fn prefix(scene: &mut Scene) {
 pub(super) fn any_element(scene: &mut Scene) {
     let place = scene.place(Last::Any);
     let path = place.path.then(Step::AnyElement);
-    let mut old: Vec<Value> = (0..scene.dice.between(1, 3)).map(|_| world::object(scene.dice, 1).into()).collect();
+    let mut old: Vec<Value> =
+        (0..scene.dice.between(1, 3)).map(|_| world::object(scene.dice, 1).into()).collect();
     let mut new = old.clone();
     let index = scene.dice.below(old.len());
     let (a, b) = world::two_values(scene.dice);
@@ -58,7 +59,8 @@ pub(super) fn any_element(scene: &mut Scene) {
 pub(super) fn keyed_step(scene: &mut Scene) {
     let place = scene.place(Last::Any);
     let names = &ELEMENTS[..scene.dice.between(1, 4)];
-    let mut old: Vec<Value> = names.iter().map(|name| world::named(scene.dice, "name", name, 1)).collect();
+    let mut old: Vec<Value> =
+        names.iter().map(|name| world::named(scene.dice, "name", name, 1)).collect();
     scene.dice.shuffle(&mut old);
     let mut new = old.clone();
     let index = scene.dice.below(old.len());
@@ -83,13 +85,15 @@ pub(super) fn keyed_step(scene: &mut Scene) {
 /// A field that is set or cleared deep below an object that is absent.
 pub(super) fn on_the_way(scene: &mut Scene) {
     let place = scene.place(Last::Named);
-    let names: Vec<String> = (0..scene.dice.between(1, 3)).map(|_| world::name(scene.dice)).collect();
+    let names: Vec<String> =
+        (0..scene.dice.between(1, 3)).map(|_| world::name(scene.dice)).collect();
     let mut path = place.path.clone();
     for (index, name) in names.iter().enumerate() {
         let last = if index + 1 == names.len() { Last::Any } else { Last::Named };
         path = path.then(member_step(scene.dice, name, last));
     }
-    // Nothing is set at the end of the path now and then: the objects above it are still on the way.
+    // Nothing is set at the end of the path now and then: the objects above it are still on the
+    // way.
     let end = if scene.dice.percent(15) { None } else { Some(world::tree(scene.dice, 1)) };
     let mut value = end;
     for name in names.iter().rev() {
@@ -102,9 +106,17 @@ pub(super) fn on_the_way(scene: &mut Scene) {
         }
         value = Some(object.into());
     }
-    let entry = if scene.dice.percent(90) { crate::oracle::rule::Entry::bare(path) } else { scene.entry(path) };
+    let entry = if scene.dice.percent(90) {
+        crate::oracle::rule::Entry::bare(path)
+    } else {
+        scene.entry(path)
+    };
     scene.rule.mutable.push(entry);
-    if scene.dice.percent(50) { scene.put(&place, None, value) } else { scene.put(&place, value, None) }
+    if scene.dice.percent(50) {
+        scene.put(&place, None, value);
+    } else {
+        scene.put(&place, value, None);
+    }
 }
 
 /// Something that holds nothing but mutable fields, and that must still not appear.
@@ -116,7 +128,10 @@ pub(super) fn only_named_objects(scene: &mut Scene) {
     let (above, steps) = match scene.dice.below(4) {
         0 => (json!([]), vec![Step::AnyElement, step(&name)]),
         1 => (json!({}), vec![Step::AnyMember, step(&name)]),
-        2 => (json!({}), vec![Step::Prefix(String::new()), member_step(scene.dice, &name, Last::Any)]),
+        2 => (
+            json!({}),
+            vec![Step::Prefix(String::new()), member_step(scene.dice, &name, Last::Any)],
+        ),
         _ => (json!({}), vec![step("x"), Step::AnyElement]),
     };
     let appeared = match (&above, &steps[0]) {

@@ -14,13 +14,19 @@ fn needing(scene: &mut Scene, verb: Verb) -> Path {
     }
 }
 
-fn put(scene: &mut Scene, place: &Place, (old, new): (Option<Value>, Option<Value>), backwards: bool) {
+fn put(
+    scene: &mut Scene,
+    place: &Place,
+    (old, new): (Option<Value>, Option<Value>),
+    backwards: bool,
+) {
     if backwards { scene.put(place, new, old) } else { scene.put(place, old, new) }
 }
 
 fn appearing(scene: &mut Scene, vanishing: bool) -> Path {
     let place = scene.place(Last::Any);
-    let value = if scene.dice.percent(50) { world::scalar(scene.dice) } else { world::tree(scene.dice, 2) };
+    let value =
+        if scene.dice.percent(50) { world::scalar(scene.dice) } else { world::tree(scene.dice, 2) };
     if scene.dice.percent(60) {
         put(scene, &place, (None, Some(value)), vanishing);
         return place.path;
@@ -43,22 +49,27 @@ fn item(scene: &mut Scene, gone: bool) -> Path {
 fn container(scene: &mut Scene, place: &Place, item: Value) -> (Value, Step, Value) {
     match scene.dice.below(4) {
         0 => {
-            let mut list: Vec<Value> = (0..scene.dice.below(3)).map(|_| world::tree(scene.dice, 1)).collect();
+            let mut list: Vec<Value> =
+                (0..scene.dice.below(3)).map(|_| world::tree(scene.dice, 1)).collect();
             let before = list.clone();
             list.push(item);
             (before.into(), Step::AnyElement, list.into())
         }
         1 => {
             scene.equality(place.path.clone(), Reading::Key("name".into()));
-            let mut list: Vec<Value> =
-                ELEMENTS.iter().take(scene.dice.between(1, 4)).map(|name| world::named(scene.dice, "name", name, 1)).collect();
+            let mut list: Vec<Value> = ELEMENTS
+                .iter()
+                .take(scene.dice.between(1, 4))
+                .map(|name| world::named(scene.dice, "name", name, 1))
+                .collect();
             let after = list.clone();
             list.remove(scene.dice.below(list.len()));
             (list.into(), Step::AnyElement, after.into())
         }
         2 => {
             scene.equality(place.path.clone(), Reading::Set);
-            let list: Vec<Value> = ["a", "b", "c"].iter().take(scene.dice.below(4)).map(|text| json!(text)).collect();
+            let list: Vec<Value> =
+                ["a", "b", "c"].iter().take(scene.dice.below(4)).map(|text| json!(text)).collect();
             let mut after = list.clone();
             after.insert(scene.dice.below(list.len() + 1), json!({"new": item}));
             (list.into(), Step::AnyElement, after.into())
@@ -89,8 +100,11 @@ fn modified(scene: &mut Scene) -> Path {
         }
         _ => {
             scene.equality(place.path.clone(), Reading::Key("name".into()));
-            let mut list: Vec<Value> =
-                ELEMENTS.iter().take(scene.dice.between(2, 4)).map(|name| world::named(scene.dice, "name", name, 1)).collect();
+            let mut list: Vec<Value> = ELEMENTS
+                .iter()
+                .take(scene.dice.between(2, 4))
+                .map(|name| world::named(scene.dice, "name", name, 1))
+                .collect();
             let old = list.clone();
             let end = list.len() - 1;
             list.swap(0, end);
@@ -130,7 +144,8 @@ pub(super) fn adding_up(scene: &mut Scene) {
     let mut first = vec![Verb::AddItem];
     let mut second = vec![Verb::RemoveItem];
     if scene.dice.percent(30) {
-        (first, second) = (vec![Verb::Set, Verb::AddItem, Verb::Clear], vec![Verb::Modify, Verb::RemoveItem]);
+        (first, second) =
+            (vec![Verb::Set, Verb::AddItem, Verb::Clear], vec![Verb::Modify, Verb::RemoveItem]);
     }
     let (mut old, mut new) = (world::object(scene.dice, 1), world::object(scene.dice, 1));
     for key in old.keys().cloned().collect::<Vec<_>>() {
@@ -163,7 +178,8 @@ pub(super) fn absent_container(scene: &mut Scene) {
         _ => world::object(scene.dice, 1).into(),
     };
     let removed = scene.dice.percent(50);
-    let allow = if removed { [Verb::RemoveItem, Verb::Modify] } else { [Verb::AddItem, Verb::Modify] };
+    let allow =
+        if removed { [Verb::RemoveItem, Verb::Modify] } else { [Verb::AddItem, Verb::Modify] };
     let count = scene.dice.between(1, 2);
     put(scene, &place, (None, Some(value)), removed);
     scene.allow(place.path, allow[..count].to_vec());
