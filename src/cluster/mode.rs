@@ -136,7 +136,8 @@ impl ClusterMode {
         shown: watch::Receiver<Vec<u8>>,
         lacking: Arc<Lacking>,
     ) -> impl Future<Output = ()> + use<> {
-        let made = Made { rules: rules.clone(), resolved: self.resolved.clone() };
+        let made =
+            Made { rules: rules.clone(), resolved: self.resolved.clone(), shown: shown.clone() };
         let Self {
             control,
             followed,

@@ -165,6 +165,7 @@ impl Lead {
             changed = self.followed.registrations_error.changed() => changed,
             changed = self.made.rules.changed() => changed,
             changed = self.made.resolved.changed() => changed,
+            changed = self.made.shown.changed() => changed,
             Ok(()) = self.schemas.changed() => Ok(()),
             // Without a Secret to follow there is nobody who could send.
             Ok(()) = self.secret.changed() => Ok(()),
@@ -194,8 +195,11 @@ impl Lead {
                     .await;
                 let (bundle, next) =
                     kept.inspect_err(|error| self.state.send_modify(|state| state.fail(error)))?;
-                // What is new altogether no replica shows yet.
-                let Some(bundle) = bundle else { return Ok(next) };
+                // The server reloads its certificate at intervals. A first registration that
+                // trusts another one than it presents would refuse every update until then.
+                if registrations.is_empty() && !self.presents_certificate_of(&bundle) {
+                    return Ok(RETRY);
+                }
                 (Trust::Bundle(bundle), next)
             }
         };
@@ -218,6 +222,13 @@ impl Lead {
         let next = if self.report_misunderstood().await { next } else { next.min(RETRY_AT_MOST) };
         self.tell(&rules, &resolved, &report).await?;
         report.error.map_or(Ok(if is_pending { next.min(RETRY) } else { next }), Err)
+    }
+
+    /// Whether clients that trust the bundle accept the certificate that this replica presents.
+    fn presents_certificate_of(&mut self, bundle: &CaBundle) -> bool {
+        let shown = self.made.shown.borrow_and_update();
+        let chain = String::from_utf8_lossy(&shown);
+        tls_rotation::is_trusted(&chain, &bundle.text(), SystemTime::now())
     }
 
     /// Registers the rules in force, and tries again what the API server rejected; says whether
@@ -304,7 +315,7 @@ impl Lead {
         lifetimes: Lifetimes,
         known: Option<&Secret>,
         registrations: &Registrations,
-    ) -> Result<(Option<CaBundle>, Duration), ApiError> {
+    ) -> Result<(CaBundle, Duration), ApiError> {
         let now = SystemTime::now();
         let kept = known
             .and_then(|secret| TlsBundle::of(secret).ok())
@@ -328,7 +339,7 @@ impl Lead {
                         "certificates written, as the annotation wants"
                     );
                     return Ok((
-                        Some(CaBundle::parse(kept.bundle().into_bytes()).map_err(other)?),
+                        CaBundle::parse(kept.bundle().into_bytes()).map_err(other)?,
                         RETRY,
                     ));
                 }
@@ -344,26 +355,20 @@ impl Lead {
                             .duration_since(now)
                             .unwrap_or_default()
                             .max(Duration::from_millis(200));
-                        return Ok((
-                            Some(CaBundle::parse(bundle.into_bytes()).map_err(other)?),
-                            rest,
-                        ));
+                        return Ok((CaBundle::parse(bundle.into_bytes()).map_err(other)?, rest));
                     }
                     Due::Change(kept, change) => (*kept, words(change)),
                 }
             }
             None => {
-                let kept = TlsBundle::new(subjects, trusted_before(registrations), now, lifetimes)
-                    .map_err(other)?;
-                self.write(name, &kept, known).await?;
-                tracing::info!(secret = name, "certificates made");
-                return Ok((None, RETRY));
+                let trusted = trusted_before(registrations);
+                (TlsBundle::new(subjects, trusted, now, lifetimes).map_err(other)?, "new ones")
             }
         };
         self.write(name, &kept, known).await?;
         tracing::info!(secret = name, change, "certificates written");
         // The Secret's own change wakes the next turn.
-        Ok((Some(CaBundle::parse(kept.bundle().into_bytes()).map_err(other)?), RETRY))
+        Ok((CaBundle::parse(kept.bundle().into_bytes()).map_err(other)?, RETRY))
     }
 
     async fn write(

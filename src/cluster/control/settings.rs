@@ -77,4 +77,6 @@ pub struct Made {
     pub rules: watch::Receiver<RuleSet>,
     /// What is said of the objects.
     pub resolved: watch::Receiver<Arc<Resolved>>,
+    /// The certificate chain that this replica presents, PEM.
+    pub shown: watch::Receiver<Vec<u8>>,
 }
