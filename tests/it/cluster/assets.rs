@@ -55,8 +55,10 @@ pub(crate) fn assets() -> Result<Assets, Lacking> {
 }
 
 fn find_or_build() -> Result<Assets, Lacking> {
-    let given =
-        std::env::var_os("KUBEBUILDER_ASSETS").filter(|value| !value.is_empty()).map(PathBuf::from);
+    // The programs run in folders of their own.
+    let given = std::env::var_os("KUBEBUILDER_ASSETS")
+        .filter(|value| !value.is_empty())
+        .map(|folder| std::path::absolute(folder).unwrap());
     let assets = Assets { given, built: PINS.built() };
     if assets.missing().is_empty() {
         return Ok(assets);
