@@ -147,7 +147,7 @@ impl<'r> Answer<'r> {
             let Some(entry) = rule.entries.get(index) else { continue };
             match entries.get(index) {
                 // What every rule has says nothing of the object as a whole.
-                Some(entry) if entry.is_documented() || !steps.is_empty() => {
+                Some(_) if entry.is_documented() || !steps.is_empty() => {
                     related.push(Related { relation, entry: entry.clone() });
                 }
                 None if entry.is_documented() => for_others.push(for_others_text(entry)),
