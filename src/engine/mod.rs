@@ -34,11 +34,11 @@ pub use answer::{Change, Decision, Judgement, Piece, Reply, RuleOutcome, Shown, 
 pub use case::{Case, CaseDocument, Expect, NotACase};
 pub use condition::Unread;
 pub use record::{Recording, Unrecorded, record};
-pub(crate) use rule::cut_bytes;
 pub use rule::{
     Actions, Builtin, Condition, Declaration, Document, Effect, Entry, Equal, Equality, Exemptions,
     FailurePolicy, LONGEST_NAME, LabelSelector, MatchCondition, Meaning, OWNED, Path, PathError,
     Read, Reason, Requesters, ResourceRule, Rule, RuleError, RuleErrors, RuleName, RuleSet,
     SelectionKey, SelectorExpression, SpecSchema, Step, Verb, Verbs, escape_control, escape_json,
 };
+pub(crate) use rule::{Algebra, Cursor, Declared, LocalPermissions, Mark, Permissions, cut_bytes};
 pub use verdict::ChangeKind;

@@ -2,49 +2,63 @@
 
 use super::expression::Expr;
 use super::grants::text;
-use super::judge::{Items, Judge, is_kind};
+use super::judge::{Judge, is_kind};
 use super::literal::cel;
-use super::reach::Reach;
-use crate::engine::Meaning;
+use crate::engine::{Cursor, LocalPermissions, Meaning, Verb};
 
 /// A Go duration.
 const DURATION: &str = r"^[-+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$";
 
 impl Judge<'_> {
     /// The elements of two lists.
-    pub(super) fn elements(self, reach: &Reach<'_>, items: &Items, (x, y): (&str, &str)) -> Expr {
-        let declared = reach.declared();
+    pub(super) fn elements(
+        self,
+        cursor: &Cursor<'_>,
+        items: &LocalPermissions<Expr>,
+        (x, y): (&str, &str),
+    ) -> Expr {
+        let declared = cursor.declared();
         match declared.key {
             _ if declared.meaning == Some(Meaning::Set) => {
-                self.membership(&reach.element(), items, (x, y))
+                self.membership(&cursor.element(), items, (x, y))
             }
-            None => self.positions(&reach.element(), items, (x, y)),
-            Some(key) => self.keyed(reach, items, key, (x, y)),
+            None => self.positions(&cursor.element(), items, (x, y)),
+            Some(key) => self.keyed(cursor, items, key, (x, y)),
         }
     }
 
-    fn membership(self, reach: &Reach<'_>, items: &Items, (x, y): (&str, &str)) -> Expr {
+    fn membership(
+        self,
+        cursor: &Cursor<'_>,
+        items: &LocalPermissions<Expr>,
+        (x, y): (&str, &str),
+    ) -> Expr {
         let here = self.deeper();
         let (e, f) = (here.name('e'), here.name('f'));
         Expr::and([
             Expr::all(
                 x,
                 &e,
-                Expr::or([Expr::text(format!("{e} in {y}")), here.removed(reach, items, &e)]),
+                Expr::or([Expr::text(format!("{e} in {y}")), here.removed(cursor, items, &e)]),
             ),
             Expr::all(
                 y,
                 &f,
-                Expr::or([Expr::text(format!("{f} in {x}")), here.added(reach, items, &f)]),
+                Expr::or([Expr::text(format!("{f} in {x}")), here.added(cursor, items, &f)]),
             ),
         ])
     }
 
-    fn positions(self, reach: &Reach<'_>, items: &Items, (x, y): (&str, &str)) -> Expr {
+    fn positions(
+        self,
+        cursor: &Cursor<'_>,
+        items: &LocalPermissions<Expr>,
+        (x, y): (&str, &str),
+    ) -> Expr {
         let here = self.deeper();
         let (i, e, f) = (here.name('i'), here.name('e'), here.name('f'));
-        let (removed, added) = (here.removed(reach, items, &e), here.added(reach, items, &f));
-        let paired = Expr::bind(&format!("{y}[{i}]"), &f, here.pair(reach, items, (&e, &f)));
+        let (removed, added) = (here.removed(cursor, items, &e), here.added(cursor, items, &f));
+        let paired = Expr::bind(&format!("{y}[{i}]"), &f, here.pair(cursor, items, (&e, &f)));
         if removed == Expr::False && added == Expr::False {
             return Expr::and([
                 Expr::text(format!("size({x}) == size({y})")),
@@ -60,35 +74,44 @@ impl Judge<'_> {
 
     /// By key if the old list can be keyed, else by position. Keys that agree position by position
     /// need neither to be unique nor to be looked up: then both ways pair the same elements.
-    fn keyed(self, reach: &Reach<'_>, items: &Items, key: &str, (x, y): (&str, &str)) -> Expr {
+    fn keyed(
+        self,
+        cursor: &Cursor<'_>,
+        items: &LocalPermissions<Expr>,
+        key: &str,
+        (x, y): (&str, &str),
+    ) -> Expr {
         let here = self.deeper();
         let (u, i, e, f, m) =
             (here.name('u'), here.name('i'), here.name('e'), here.name('f'), here.name('m'));
         let name = text(key);
-        let selected = reach.selected(key);
+        let selected = cursor.selected(key);
         // Only an element of a list that is keyed is selected by its key.
-        let each = |element: &str, judged: &dyn Fn(&Reach<'_>) -> Expr| {
-            selected.iter().fold(judged(&reach.element()), |others, value| {
+        let each = |element: &str, judged: &dyn Fn(&Cursor<'_>) -> Expr| {
+            selected.iter().fold(judged(&cursor.element()), |others, value| {
                 let is_it = Expr::text(format!("({u} && {element}[{name}] == {})", text(value)));
-                is_it.choose(judged(&reach.keyed_element(key, value)), others)
+                is_it.choose(judged(&cursor.keyed_element(key, value)), others)
             })
         };
-        let removed = each(&e, &|reach| here.removed(reach, items, &e));
-        let added = each(&f, &|reach| here.added(reach, items, &f));
+        let removed = each(&e, &|cursor| here.removed(cursor, items, &e));
+        let added = each(&f, &|cursor| here.added(cursor, items, &f));
         let agree = here.agree(&name, (x, y));
         let unique_old = unique(here, x, key);
         if selected.is_empty()
-            && [&removed, &added, &items.modify].into_iter().all(|grant| *grant == Expr::False)
+            && [&removed, &added, items.narrowed(Verb::Modify)]
+                .into_iter()
+                .all(|grant| *grant == Expr::False)
         {
             return Expr::and([
                 Expr::or([agree, unique_old.negated()]),
-                self.positions(&reach.element(), items, (x, y)),
+                self.positions(&cursor.element(), items, (x, y)),
             ]);
         }
         let is_keyed =
             if selected.is_empty() { Expr::and([agree.negated(), unique_old]) } else { unique_old };
-        let order = Expr::or([items.modify.clone(), here.same_order(&name, (x, y))]);
-        let paired = each(&e, &|reach| here.pair(reach, items, (&e, &f)));
+        let order =
+            Expr::or([items.narrowed(Verb::Modify).clone(), here.same_order(&name, (x, y))]);
+        let paired = each(&e, &|cursor| here.pair(cursor, items, (&e, &f)));
         let keyed = |yes: String, no: String| format!("({u} ? {yes} : {no})");
         let partners = keyed(
             format!("{y}.filter({f}, {f}[{name}] == {e}[{name}])"),
@@ -138,7 +161,7 @@ impl Judge<'_> {
     /// Whether a value equals a literal of the rule.
     pub(super) fn equals(
         self,
-        reach: &Reach<'_>,
+        cursor: &Cursor<'_>,
         value: &str,
         literal: &serde_json::Value,
     ) -> Expr {
@@ -152,17 +175,17 @@ impl Judge<'_> {
             return same;
         }
         let plain = Expr::text(format!("{v} == {w}"));
-        match here.pair(&reach.equality_only(), &Items::NONE, (&v, &w)) {
+        match here.equality_only().pair(cursor, &LocalPermissions::none(), (&v, &w)) {
             judged if judged == plain => same,
             judged => Expr::or([same, Expr::bind(value, &v, Expr::bind(&literal, &w, judged))]),
         }
     }
 
     /// Whether two spellings mean the same.
-    pub(super) fn respelled(self, reach: &Reach<'_>, (x, y): (&str, &str)) -> Expr {
+    pub(super) fn respelled(self, cursor: &Cursor<'_>, (x, y): (&str, &str)) -> Expr {
         let here = self.deeper();
         let (s, t) = (here.name('s'), here.name('t'));
-        match reach.declared().meaning {
+        match cursor.declared().meaning {
             None | Some(Meaning::Set) => Expr::False,
             Some(Meaning::Quantity) => {
                 let spells = |value: &str| {

@@ -1,5 +1,7 @@
 //! CEL as a tree that folds what is known, and is printed for people.
 
+use crate::engine::Algebra;
+
 /// A CEL expression; all but [`Expr::Text`] are conditions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Expr {
@@ -241,6 +243,24 @@ impl Expr {
                 *out += ")";
             }
         }
+    }
+}
+
+impl Algebra for Expr {
+    fn never() -> Self {
+        Self::False
+    }
+
+    fn always() -> Self {
+        Self::True
+    }
+
+    fn or(&self, other: &Self) -> Self {
+        Self::or([self.clone(), other.clone()])
+    }
+
+    fn and(&self, other: &Self) -> Self {
+        Self::and([self.clone(), other.clone()])
     }
 }
 

@@ -4,40 +4,39 @@
 use super::equality::unique;
 use super::expression::Expr;
 use super::grants::{Sent, text};
-use super::judge::{Judge, is_kind, names_have};
-use super::reach::Reach;
-use crate::engine::Meaning;
+use super::judge::{Judge, has_keyed_list, is_kind, names_have, other_member};
+use crate::engine::{Cursor, Meaning};
 
 impl Judge<'_> {
     /// Whether no keyed list in `x` was replaced in `y`.
-    pub(super) fn granted(self, reach: &Reach<'_>, (x, y): (&str, &str), sent: &Sent) -> Expr {
-        if !reach.has_keyed_list() || reach.declared().meaning == Some(Meaning::Set) {
+    pub(super) fn granted(self, cursor: &Cursor<'_>, (x, y): (&str, &str), sent: &Sent) -> Expr {
+        if !has_keyed_list(cursor) || cursor.declared().meaning == Some(Meaning::Set) {
             return Expr::True;
         }
         let here = self.deeper();
         let both = |kind: &str| Expr::and([is_kind(x, kind), is_kind(y, kind)]);
         Expr::and([
-            Expr::or([both("map").negated(), here.granted_members(reach, (x, y))]),
-            Expr::or([both("list").negated(), here.granted_elements(reach, (x, y), sent)]),
+            Expr::or([both("map").negated(), here.granted_members(cursor, (x, y))]),
+            Expr::or([both("list").negated(), here.granted_elements(cursor, (x, y), sent)]),
         ])
     }
 
-    fn granted_members(self, reach: &Reach<'_>, (x, y): (&str, &str)) -> Expr {
+    fn granted_members(self, cursor: &Cursor<'_>, (x, y): (&str, &str)) -> Expr {
         let (k, v) = (self.name('k'), self.name('v'));
-        let named = reach.names().into_iter().map(|name| {
-            let (old, new) = (format!("{x}[{}]", text(name)), format!("{y}[{}]", text(name)));
-            let lacks = |side: &str| Expr::text(format!("!({} in {side})", text(name)));
-            Expr::or([lacks(x), lacks(y), self.granted_pair(&reach.member(name), (&old, &new))])
+        let named = cursor.names().into_iter().map(|name| {
+            let (old, new) = (format!("{x}[{}]", text(&name)), format!("{y}[{}]", text(&name)));
+            let lacks = |side: &str| Expr::text(format!("!({} in {side})", text(&name)));
+            Expr::or([lacks(x), lacks(y), self.granted_pair(&cursor.member(&name), (&old, &new))])
         });
         let judged = |prefix: Option<&str>| {
-            self.granted_pair(&reach.other_member(prefix), (&v, &format!("{y}[{k}]")))
+            self.granted_pair(&other_member(cursor, prefix), (&v, &format!("{y}[{k}]")))
         };
-        let other = reach.prefixes().into_iter().rev().fold(judged(None), |shorter, prefix| {
-            Expr::text(format!("{k}.startsWith({})", text(prefix)))
-                .choose(judged(Some(prefix)), shorter)
+        let other = cursor.prefixes().into_iter().rev().fold(judged(None), |shorter, prefix| {
+            Expr::text(format!("{k}.startsWith({})", text(&prefix)))
+                .choose(judged(Some(&prefix)), shorter)
         });
-        let other = Expr::or([names_have(reach, &k), Expr::text(format!("!({k} in {y})")), other]);
-        let other = if other_is_silent(reach) {
+        let other = Expr::or([names_have(cursor, &k), Expr::text(format!("!({k} in {y})")), other]);
+        let other = if other_is_silent(cursor) {
             Expr::True
         } else {
             Expr::all(x, format!("{k}, {v}"), other)
@@ -45,24 +44,24 @@ impl Judge<'_> {
         Expr::and(named.chain([other]).collect::<Vec<_>>())
     }
 
-    fn granted_elements(self, reach: &Reach<'_>, (x, y): (&str, &str), sent: &Sent) -> Expr {
+    fn granted_elements(self, cursor: &Cursor<'_>, (x, y): (&str, &str), sent: &Sent) -> Expr {
         let (i, e, f) = (self.name('i'), self.name('e'), self.name('f'));
         let by_position = Expr::or([
             Expr::text(format!("{i} >= size({y})")),
-            self.granted_pair(&reach.element(), (&e, &format!("{y}[{i}]"))),
+            self.granted_pair(&cursor.element(), (&e, &format!("{y}[{i}]"))),
         ]);
-        let by_position = if reach.element().has_keyed_list() {
+        let by_position = if has_keyed_list(&cursor.element()) {
             Expr::all(x, format!("{i}, {e}"), by_position)
         } else {
             Expr::True
         };
-        let Some(key) = reach.declared().key else { return by_position };
+        let Some(key) = cursor.declared().key else { return by_position };
         let name = text(key);
-        let paired = reach.selected(key).into_iter().fold(
-            self.granted_pair(&reach.element(), (&e, &f)),
+        let paired = cursor.selected(key).into_iter().fold(
+            self.granted_pair(&cursor.element(), (&e, &f)),
             |others, value| {
-                let judged = self.granted_pair(&reach.keyed_element(key, value), (&e, &f));
-                Expr::text(format!("{e}[{name}] == {}", text(value))).choose(judged, others)
+                let judged = self.granted_pair(&cursor.keyed_element(key, &value), (&e, &f));
+                Expr::text(format!("{e}[{name}] == {}", text(&value))).choose(judged, others)
             },
         );
         let by_key = Expr::all(
@@ -70,27 +69,27 @@ impl Judge<'_> {
             &e,
             Expr::all(format!("{y}.filter({f}, {f}[{name}] == {e}[{name}])"), &f, paired),
         );
-        let kept = Expr::or([unique(self, y, key), self.bare(reach, sent)]);
+        let kept = Expr::or([unique(self, y, key), self.local(cursor, sent).every()]);
         let keyed = Expr::and([kept, Expr::or([unique(self, y, key).negated(), by_key])]);
         unique(self, x, key).choose(keyed, by_position)
     }
 
-    fn granted_pair(self, reach: &Reach<'_>, (old, new): (&str, &str)) -> Expr {
-        if !reach.has_keyed_list() {
+    fn granted_pair(self, cursor: &Cursor<'_>, (old, new): (&str, &str)) -> Expr {
+        if !has_keyed_list(cursor) {
             return Expr::True;
         }
         let here = self.deeper();
         let (x, y) = (here.name('x'), here.name('y'));
         let sent = Sent { old: x.clone(), new: y.clone() };
-        let judged = here.granted(reach, (&x, &y), &sent);
+        let judged = here.granted(cursor, (&x, &y), &sent);
         Expr::bind(old, &x, Expr::bind(new, &y, judged))
     }
 }
 
 /// Whether no keyed list is below a member that no path names.
-fn other_is_silent(reach: &Reach<'_>) -> bool {
-    let prefixes = reach.prefixes();
+fn other_is_silent(cursor: &Cursor<'_>) -> bool {
+    let prefixes = cursor.prefixes();
     !std::iter::once(None)
-        .chain(prefixes.iter().map(|prefix| Some(*prefix)))
-        .any(|prefix| reach.other_member(prefix).has_keyed_list())
+        .chain(prefixes.iter().map(|prefix| Some(prefix.as_str())))
+        .any(|prefix| has_keyed_list(&other_member(cursor, prefix)))
 }

@@ -3,7 +3,7 @@
 use k8s_openapi::api::admissionregistration::v1::Variable;
 
 use super::expression::Expr;
-use crate::engine::{Entry, Requesters, Verbs};
+use crate::engine::{Entry, Requesters, Step, Verbs};
 
 /// The entries of a rule as CEL.
 pub(super) struct Grants {
@@ -13,6 +13,8 @@ pub(super) struct Grants {
 }
 
 struct Grant {
+    /// The steps of the entry's path.
+    steps: Vec<Step>,
     verbs: Verbs,
     by: Expr,
     when: When,
@@ -33,9 +35,19 @@ pub(super) struct Sent {
 }
 
 impl Grants {
-    pub(super) fn of(entries: &[&Entry]) -> Self {
+    /// Those of no entry.
+    pub(super) const fn none() -> Self {
+        Self { grants: Vec::new(), variables: Vec::new() }
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        self.grants.is_empty()
+    }
+
+    pub(super) fn of(entries: &[Entry]) -> Self {
         let (mut requesters, mut conditions) = (Shared::new("by"), Shared::new("when"));
-        let grant = |entry: &&Entry| Grant {
+        let grant = |entry: &Entry| Grant {
+            steps: entry.path.steps().to_vec(),
             verbs: entry.verbs,
             by: entry.by.as_ref().map_or(Expr::True, |by| requesters.variable(by_requester(by))),
             when: match &entry.when {
@@ -49,6 +61,10 @@ impl Grants {
         let grants = entries.iter().map(grant).collect();
         requesters.variables.append(&mut conditions.variables);
         Self { grants, variables: requesters.variables }
+    }
+
+    pub(super) fn steps(&self, entry: usize) -> &[Step] {
+        self.grants.get(entry).map(|grant| grant.steps.as_slice()).unwrap_or_default()
     }
 
     pub(super) fn verbs(&self, entry: usize) -> Verbs {

@@ -20,7 +20,6 @@ mod judge;
 mod limitations;
 mod literal;
 mod named_ancestors;
-mod reach;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -29,14 +28,13 @@ use k8s_openapi::api::admissionregistration::v1 as api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
 use crate::engine::{
-    Condition, Effect, Entry, Reason, Requesters, ResourceRule, Rule, escape_control,
+    Condition, Cursor, Effect, Entry, Reason, Requesters, ResourceRule, Rule, escape_control,
 };
 
 use expression::{concatenated, nesting};
 use grants::{Grants, text, texts};
 use judge::Judge;
 use named_ancestors::NamedAncestors;
-use reach::{Common, Reach};
 
 /// The longest expression that the API server's CEL parser takes, in characters.
 const LONGEST: usize = 100_000;
@@ -127,21 +125,16 @@ pub enum Unexportable {
 /// # Errors
 /// A rule that is too large for a policy, or with a condition that the API server would not take.
 pub fn export(rule: &Rule) -> Result<Export, Unexportable> {
-    let entries: Vec<&Entry> = rule.entries().chain(rule.lifecycle_entries()).collect();
-    if let Some(mixed) =
-        entries.iter().find(|entry| entry.when.as_ref().is_some_and(Condition::mixes_types))
-    {
+    let mixes_types = |entry: &&Entry| entry.when.as_ref().is_some_and(Condition::mixes_types);
+    if let Some(mixed) = rule.entries.iter().find(mixes_types) {
         return Err(Unexportable::Mixed {
             rule: rule.name().to_string(),
             path: escape_control(&mixed.path.to_string()),
         });
     }
-    let common = Common::new();
-    let grants = Grants::of(&entries);
-    let named_ancestors = NamedAncestors::of(
-        Judge { grants: &grants, depth: 0 },
-        &Reach::root(rule, &entries, &common),
-    );
+    let grants = Grants::of(&rule.entries);
+    let named_ancestors =
+        NamedAncestors::of(Judge { grants: &grants, depth: 0 }, &Cursor::root(rule));
     let mut refused = named_ancestors.lists;
     refused.extend(rule.protected_labels().map(label));
     // Conditions read the objects as they are; the order is that in which variables may refer to

@@ -5,8 +5,8 @@ use k8s_openapi::api::admissionregistration::v1::Variable;
 
 use super::expression::{Expr, concatenated};
 use super::grants::text;
-use super::judge::{Items, Judge, keys, names_have};
-use super::reach::Reach;
+use super::judge::{Judge, keys, names_have};
+use crate::engine::{Cursor, LocalPermissions};
 
 /// What of a member's name is shown: nothing that could end a line or be read as a sentence.
 const BARE: &str = "^[A-Za-z_][A-Za-z0-9_-]{0,62}$";
@@ -19,7 +19,7 @@ pub(super) struct NamedAncestors {
 }
 
 impl NamedAncestors {
-    pub(super) fn of(judge: Judge<'_>, root: &Reach<'_>) -> Self {
+    pub(super) fn of(judge: Judge<'_>, root: &Cursor<'_>) -> Self {
         let variable = |name: &str, expression: &str| Variable {
             name: name.to_owned(),
             expression: expression.to_owned(),
@@ -45,7 +45,7 @@ impl NamedAncestors {
     fn object(
         &mut self,
         judge: Judge<'_>,
-        reach: &Reach<'_>,
+        cursor: &Cursor<'_>,
         field: &str,
         suffix: &str,
         is_open: &Expr,
@@ -56,12 +56,12 @@ impl NamedAncestors {
         let k = here.name('k');
         let mut inside = Vec::new();
         let mut parts = Vec::new();
-        for name in reach.names() {
-            let (below, key) = (reach.member(name), text(name));
+        for name in cursor.names() {
+            let (below, key) = (cursor.member(&name), text(&name));
             let permitted = if below.is_named_ancestor() {
                 let (a, b) = (format!("{x}[?{key}]"), format!("{y}[?{key}]"));
                 let is_inner_open = Expr::and([is_open.clone(), opened(here, &below, (&a, &b))]);
-                let suffix = self.suffix(suffix, name);
+                let suffix = self.suffix(suffix, &name);
                 self.variables.push(Variable {
                     name: format!("open{suffix}"),
                     expression: is_inner_open.print(),
@@ -75,27 +75,27 @@ impl NamedAncestors {
                 let is_open = Expr::text(format!("variables.open{suffix}"));
                 inside.push((
                     below,
-                    format!("{field}{}", shown(field, name)),
+                    format!("{field}{}", shown(field, &name)),
                     suffix,
                     is_open.clone(),
                 ));
                 Expr::or([Expr::text(format!("{a} == {b}")), is_open])
             } else {
-                here.member(&below, &Items::NONE, &key, sides)
+                here.member(&below, &LocalPermissions::none(), &key, sides)
             };
             match permitted {
                 Expr::True => {}
                 permitted => {
-                    let permitted = self.short(permitted.print(), suffix, name);
+                    let permitted = self.short(permitted.print(), suffix, &name);
                     parts.push(format!(
                         "({permitted} ? [] : [{}])",
-                        text(&format!("{field}{}", shown(field, name)))
+                        text(&format!("{field}{}", shown(field, &name)))
                     ));
                 }
             }
         }
-        let other = here.other_member(reach, &Items::NONE, &k, sides);
-        let refused = Expr::and([names_have(reach, &k).negated(), other.negated()]);
+        let other = here.other_member(cursor, &LocalPermissions::none(), &k, sides);
+        let refused = Expr::and([names_have(cursor, &k).negated(), other.negated()]);
         let refused = Expr::filter(keys(&k, sides), &k, refused).print();
         parts.insert(0, format!("{refused}.map({k}, {})", named(field, &k)));
         let list = concatenated(&parts);
@@ -106,8 +106,8 @@ impl NamedAncestors {
         };
         self.variables.push(Variable { name: format!("refused{suffix}"), expression });
         self.lists.push(format!("variables.refused{suffix}"));
-        for (reach, field, suffix, is_open) in inside {
-            self.object(judge, &reach, &field, &suffix, &is_open);
+        for (cursor, field, suffix, is_open) in inside {
+            self.object(judge, &cursor, &field, &suffix, &is_open);
         }
     }
 
@@ -148,11 +148,11 @@ impl NamedAncestors {
 
 /// Whether both sides are objects, or one is and the other lacks it where an entry's way leads
 /// through.
-fn opened(judge: Judge<'_>, reach: &Reach<'_>, (a, b): (&str, &str)) -> Expr {
+fn opened(judge: Judge<'_>, cursor: &Cursor<'_>, (a, b): (&str, &str)) -> Expr {
     let is_map = |side: &str| format!("type({side}.orValue(null)) == map");
     let is_empty_or_map = |side: &str| format!("type({side}.orValue({{}})) == map");
     let both = Expr::and([is_map(a), is_map(b)].map(Expr::Text));
-    let way = judge.is_intermediate(reach, (a, b));
+    let way = judge.is_intermediate(cursor, (a, b));
     let one = Expr::text(format!("{a}.hasValue() != {b}.hasValue()"));
     Expr::or([
         both,

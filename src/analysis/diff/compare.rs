@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 
 use super::difference::{Container, Difference, Direction, Permission};
-use crate::analysis::symbolic::{Above, Change, Formula, LocalPermissions, Permits};
-use crate::engine::{Declaration, Entry, Equal, OWNED, Path, Rule, Step};
+use crate::analysis::symbolic::{Above, Change, Entries, Formula, Own, Permits};
+use crate::engine::{Cursor, Declared, Equal, Path, Rule, Step};
 
 /// More classes than any rule written by hand has.
 const MOST_CLASSES: usize = 100_000;
@@ -27,73 +27,33 @@ pub struct TooMany;
 /// # Errors
 /// Rules with so many overlapping wildcards that they cannot be compared.
 pub(crate) fn compare(before: &Rule, after: &Rule) -> Result<Vec<Difference>, TooMany> {
-    let sides = [before, after].map(Side::of);
-    let every = |side: &Side<'_>| (0..side.items.len()).collect::<Vec<_>>();
     let root = Class {
-        active: [every(&sides[0]), every(&sides[1])],
+        cursors: [before, after].map(Cursor::root),
         above: Default::default(),
         protected: [false; 2],
     };
+    let sides = [before, after].map(|rule| Side { rule, entries: Entries::all(rule) });
     let mut walk = Walk { sides, path: Vec::new(), classes: 0 };
     walk.below(&root).map(|below| below.differences)
 }
 
-/// Everything that a rule says of locations.
+/// One of the two rules.
 struct Side<'r> {
-    items: Vec<Item<'r>>,
+    rule: &'r Rule,
+    entries: Entries,
 }
 
-struct Item<'r> {
-    steps: Vec<Step>,
-    says: Says<'r>,
-}
-
-enum Says<'r> {
-    Entry(&'r Entry),
-    Declared(Declaration),
-    /// A label that the objectSelector names.
-    Protected,
-}
-
-impl<'r> Side<'r> {
-    fn of(rule: &'r Rule) -> Self {
-        let entries = rule
-            .entries()
-            .chain(rule.lifecycle_entries())
-            .map(|entry| (entry.path.steps().to_vec(), Says::Entry(entry)));
-        let declared =
-            rule.declarations().map(|entry| (entry.path.steps().to_vec(), Says::Declared(entry)));
-        let label = |label: &str| {
-            ["metadata", "labels", label].map(|name| Step::Name(name.to_owned())).to_vec()
-        };
-        let labels = rule.protected_labels().map(|name| (label(name), Says::Protected));
-        let items = entries.chain(declared).chain(labels);
-        Self {
-            items: items
-                .map(|(steps, says)| Item {
-                    steps: steps.into_iter().map(one_form).collect(),
-                    says,
-                })
-                .collect(),
-        }
-    }
-
-    fn items<'s>(&'s self, active: &'s [usize]) -> impl Iterator<Item = (usize, &'s Item<'r>)> {
-        active.iter().filter_map(|index| Some((*index, self.items.get(*index)?)))
+impl Side<'_> {
+    /// The labels that the objectSelector names, as steps from the root.
+    fn protected_labels(&self) -> impl Iterator<Item = [Step; 3]> {
+        let steps = |label| ["metadata", "labels", label].map(|name| Step::Name(name.to_owned()));
+        self.rule.protected_labels().map(steps)
     }
 }
 
-/// `['*']` and `.*` select the same.
-fn one_form(step: Step) -> Step {
-    match step {
-        Step::Prefix(prefix) if prefix.is_empty() => Step::AnyMember,
-        step => step,
-    }
-}
-
-/// A class of locations: what speaks of it on each side, and what it inherits.
-struct Class {
-    active: [Vec<usize>; 2],
+/// A class of locations: what each rule says there, and what it inherits.
+struct Class<'r> {
+    cursors: [Cursor<'r>; 2],
     above: [Above; 2],
     /// Below a label that no update may change.
     protected: [bool; 2],
@@ -102,7 +62,7 @@ struct Class {
 /// What differs at a class of locations and below, and what both sides permit of its items.
 struct Found {
     differences: Vec<Difference>,
-    items: Vec<(Step, [Reach; 2])>,
+    items: Vec<(Step, [Summary; 2])>,
 }
 
 struct Walk<'r> {
@@ -111,9 +71,9 @@ struct Walk<'r> {
     classes: usize,
 }
 
-impl Walk<'_> {
+impl<'r> Walk<'r> {
     /// The differences at all classes right below one, and further down.
-    fn below(&mut self, class: &Class) -> Result<Found, TooMany> {
+    fn below(&mut self, class: &Class<'r>) -> Result<Found, TooMany> {
         let depth = self.path.len();
         let mut items = Vec::new();
         let mut found: Vec<(Step, Vec<Difference>)> = Vec::new();
@@ -122,31 +82,24 @@ impl Walk<'_> {
             if self.classes > MOST_CLASSES {
                 return Err(TooMany);
             }
-            let going = |side: &Side<'_>, active: &[usize]| -> Vec<usize> {
-                let goes =
-                    |item: &Item<'_>| item.steps.get(depth).is_some_and(|own| step.within(own));
-                side.items(active).filter(|(_, item)| goes(item)).map(|(index, _)| index).collect()
-            };
-            let active =
-                [going(&self.sides[0], &class.active[0]), going(&self.sides[1], &class.active[1])];
+            let cursors = class.cursors.each_ref().map(|cursor| cursor.covering(&step));
             self.path.push(step.clone());
-            let (differences, reach) = self.at(active, class)?;
+            let (differences, summary) = self.at(cursors, class)?;
             self.path.pop();
             found.push((step.clone(), differences));
-            items.push((step, reach));
+            items.push((step, summary));
         }
         Ok(Found { differences: merged(&found, depth), items })
     }
 
     /// The steps that stand for the classes of children that either rule tells apart, the widest
     /// last.
-    fn classes_below(&self, class: &Class) -> Vec<Step> {
-        let depth = self.path.len();
-        let sides = self.sides.iter().zip(&class.active);
-        let steps: BTreeSet<Step> = sides
-            .flat_map(|(side, active)| side.items(active))
-            .filter_map(|(_, item)| item.steps.get(depth).cloned())
-            .collect();
+    fn classes_below(&self, class: &Class<'r>) -> Vec<Step> {
+        let mut steps: BTreeSet<Step> = class.cursors.iter().flat_map(Cursor::steps).collect();
+        for label in self.sides.iter().flat_map(Side::protected_labels) {
+            let next = label.get(self.path.len()).filter(|_| label.starts_with(&self.path));
+            steps.extend(next.cloned());
+        }
         let mut steps: Vec<Step> = steps.into_iter().collect();
         steps.sort_by_key(|step| matches!(step, Step::AnyMember | Step::AnyElement));
         steps
@@ -154,40 +107,26 @@ impl Walk<'_> {
 
     fn at(
         &mut self,
-        active: [Vec<usize>; 2],
-        parent: &Class,
-    ) -> Result<(Vec<Difference>, [Reach; 2]), TooMany> {
-        if is_owned(&self.path) {
+        cursors: [Cursor<'r>; 2],
+        parent: &Class<'r>,
+    ) -> Result<(Vec<Difference>, [Summary; 2]), TooMany> {
+        if cursors.iter().any(Cursor::is_owned) {
             return Ok(Default::default());
         }
         let depth = self.path.len();
         let mut protected = parent.protected;
         let mut permits: [Permits; 2] = Default::default();
         let mut above: [Above; 2] = Default::default();
-        let mut declared: [Declared; 2] = Default::default();
-        for ((side, active), (protected, (permits, (above, (declared, inherited))))) in
-            self.sides.iter().zip(&active).zip(
-                protected.iter_mut().zip(
-                    permits
-                        .iter_mut()
-                        .zip(above.iter_mut().zip(declared.iter_mut().zip(&parent.above))),
-                ),
-            )
-        {
-            let mut own = LocalPermissions::default();
-            for (_, item) in side.items(active) {
-                match (&item.says, item.steps.len() == depth) {
-                    (Says::Entry(entry), true) => own.ends(entry, depth),
-                    (Says::Entry(entry), false) => own.passes(entry, depth),
-                    (Says::Declared(entry), true) => declared.take(&entry.equal),
-                    (Says::Protected, true) => *protected = true,
-                    (Says::Declared(_) | Says::Protected, false) => {}
-                }
-            }
+        let own = cursors.iter().zip(&self.sides).zip(&parent.above);
+        let results = protected.iter_mut().zip(permits.iter_mut().zip(above.iter_mut()));
+        for (((cursor, side), inherited), (protected, (permits, above))) in own.zip(results) {
+            *protected |= side.protected_labels().any(|label| label[..] == self.path);
             if !*protected {
+                let own = Own::at(cursor, depth, &side.entries);
                 (*permits, *above) = Permits::at(inherited, own);
             }
         }
+        let declared = cursors.each_ref().map(Cursor::declared);
         let mut differences: Vec<Difference> = Vec::new();
         // Below what may become anything it does not matter how values compare, but for what is
         // left out, and so vanishes from above.
@@ -195,7 +134,7 @@ impl Walk<'_> {
         let is_free =
             parent.above.iter().all(is_free) && protected == [false; 2] && !self.may_be_left_out();
         if declared[0] != declared[1] && !is_free {
-            let [before, after] = [&declared[0], &declared[1]].map(ToString::to_string);
+            let [before, after] = declared.each_ref().map(comparison);
             differences.push(Difference::Compared {
                 path: self.path(),
                 others: false,
@@ -204,11 +143,11 @@ impl Walk<'_> {
             });
         }
         let is_keyed = declared.iter().any(|declared| declared.key.is_some());
-        let reach = [0, 1].map(|side: usize| Reach {
+        let summary = [0, 1].map(|side: usize| Summary {
             permits: permits.get(side).cloned().unwrap_or_default(),
             granted: above.get(side).map(|above| above.granted.clone()).unwrap_or_default(),
         });
-        let below = self.below(&Class { active, above, protected })?;
+        let below = self.below(&Class { cursors, above, protected })?;
         // A label that one of the two protects inherits nothing there.
         let inherits = protected[0] == protected[1] || parent.protected == protected;
         differences.extend(self.permissions(
@@ -218,21 +157,18 @@ impl Walk<'_> {
             &below,
         ));
         differences.extend(below.differences);
-        Ok((differences, reach))
+        Ok((differences, summary))
     }
 
-    /// Whether something that leads here or ends above is left out for some value.
+    /// Whether some location here or above counts as left out for some value.
     fn may_be_left_out(&self) -> bool {
-        let items = self.sides.iter().flat_map(|side| &side.items);
-        items
-            .filter(|item| {
-                matches!(&item.says, Says::Declared(entry) if matches!(entry.equal,
-                Equal::AbsentAs(_)))
+        self.sides.iter().any(|side| {
+            let mut at = Cursor::root(side.rule);
+            self.path.iter().any(|step| {
+                at = at.meeting(step);
+                at.declared().may_be_left_out()
             })
-            .any(|item| {
-                item.steps.len() <= self.path.len()
-                    && item.steps.iter().zip(&self.path).all(|(own, at)| own.meets(at))
-            })
+        })
     }
 
     fn permissions(
@@ -308,7 +244,7 @@ impl Walk<'_> {
             let is_said = |other: &Permission| {
                 other.direction == direction || other.direction == Direction::Other
             };
-            let follows = before.is_way
+            let follows = before.is_intermediate
                 && below
                     .differences
                     .iter()
@@ -339,16 +275,11 @@ impl Walk<'_> {
             Direction::Lost => &self.sides[1],
             Direction::Other => return Vec::new(),
         };
-        let meets = |steps: &[Step]| {
-            steps.len() > self.path.len()
-                && steps.iter().zip(&self.path).all(|(own, at)| own.meets(at))
-        };
-        let entries = side.items.iter().filter_map(|item| match item.says {
-            Says::Entry(entry) if entry.line.is_some() && meets(&item.steps) => {
-                Some(entry.path.clone())
-            }
-            _ => None,
-        });
+        let here = self.path.iter().fold(Cursor::root(side.rule), |at, step| at.meeting(step));
+        let ends: BTreeSet<usize> = here.entries().collect();
+        let below = here.entries_here_or_below().into_iter().filter(|index| !ends.contains(index));
+        let entries = below.filter_map(|index| side.rule.entries.get(index));
+        let entries = entries.filter(|entry| entry.is_documented()).map(|entry| entry.path.clone());
         let mut paths: Vec<Path> = Vec::new();
         for path in entries {
             if !paths.contains(&path) {
@@ -365,7 +296,7 @@ impl Walk<'_> {
 
 /// What one side permits at a location.
 #[derive(Default)]
-struct Reach {
+struct Summary {
     permits: Permits,
     /// What it hands down.
     granted: Formula,
@@ -384,16 +315,16 @@ impl Found {
         let [before, after] = permits;
         let (wide, narrow) =
             if direction == Direction::Gained { (before, after) } else { (after, before) };
-        let parts = |reach: &Reach| match change {
+        let parts = |summary: &Summary| match change {
             Change::AddItem | Change::SetContainer => {
-                vec![reach.permits.set.clone(), reach.permits.set_container.clone()]
+                vec![summary.permits.set.clone(), summary.permits.set_container.clone()]
             }
             Change::RemoveItem | Change::ClearContainer => {
-                vec![reach.permits.clear.clone(), reach.permits.clear_container.clone()]
+                vec![summary.permits.clear.clone(), summary.permits.clear_container.clone()]
             }
-            _ => vec![reach.granted.clone()],
+            _ => vec![summary.granted.clone()],
         };
-        let is_covered = |[before, after]: &[Reach; 2]| {
+        let is_covered = |[before, after]: &[Summary; 2]| {
             let (wide, narrow) =
                 if direction == Direction::Gained { (before, after) } else { (after, before) };
             parts(wide).iter().zip(&parts(narrow)).all(|(wide, narrow)| wide.covers(narrow))
@@ -404,7 +335,7 @@ impl Found {
                     .items
                     .iter()
                     .filter(|(step, _)| holds(step))
-                    .all(|(_, reach)| is_covered(reach))
+                    .all(|(_, summary)| is_covered(summary))
         };
         match change {
             _ if direction == Direction::Other => None,
@@ -469,36 +400,13 @@ fn is_wide(step: &Step) -> bool {
     matches!(step, Step::AnyMember | Step::AnyElement)
 }
 
-fn is_owned(path: &[Step]) -> bool {
-    matches!(path, [Step::Name(metadata), Step::Name(field)] if metadata == "metadata"
-        && OWNED.contains(&field.as_str()))
-}
-
-/// The equality declared of a class; of several declarations the first listed.
-#[derive(Default, PartialEq)]
-struct Declared {
-    meaning: Option<Equal>,
-    absent_as: Option<Equal>,
-    key: Option<Equal>,
-}
-
-impl Declared {
-    fn take(&mut self, equal: &Equal) {
-        let slot = match equal {
-            Equal::Quantity | Equal::Duration | Equal::Set => &mut self.meaning,
-            Equal::AbsentAs(_) => &mut self.absent_as,
-            Equal::Key(_) => &mut self.key,
-        };
-        slot.get_or_insert_with(|| equal.clone());
-    }
-}
-
-impl std::fmt::Display for Declared {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let parts: Vec<String> =
-            [&self.key, &self.meaning, &self.absent_as].into_iter().flatten().map(words).collect();
-        out.write_str(&if parts.is_empty() { "exactly".to_owned() } else { parts.join(", ") })
-    }
+/// How values are compared at a class of locations, in words.
+fn comparison(declared: &Declared<'_>) -> String {
+    let key = declared.key.map(|key| Equal::Key(key.to_string()));
+    let absent = declared.absent_as.map(|value| Equal::AbsentAs(value.clone()));
+    let parts: Vec<String> =
+        [key, declared.meaning.map(Equal::from), absent].iter().flatten().map(words).collect();
+    if parts.is_empty() { "exactly".to_owned() } else { parts.join(", ") }
 }
 
 /// An equality in words.

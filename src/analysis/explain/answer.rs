@@ -1,10 +1,12 @@
 //! What one rule says of a location.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::pairing::Pairing;
 use crate::analysis::diff::compare::words;
 use crate::analysis::diff::scope::{one_line, selector};
-use crate::analysis::symbolic::{Change, Formula, Permits};
-use crate::engine::{Entry, Equal, OWNED, Requesters, Rule, Step, escape_control};
+use crate::analysis::symbolic::{Change, Entries, Formula, Permits};
+use crate::engine::{Cursor, Declaration, Entry, Mark, Requesters, Rule, Step, escape_control};
 
 /// Whether something may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -111,14 +113,17 @@ enum Bound {
 
 impl<'r> Answer<'r> {
     pub(crate) fn of(rule: &'r Rule, steps: &[Step], requester: Option<&Requester<'_>>) -> Self {
-        let entries: Vec<Entry> = rule
-            .entries()
-            .chain(rule.lifecycle_entries())
-            .filter_map(|entry| for_requester(entry, requester))
-            .collect();
+        let is_theirs = |by: &Requesters| {
+            requester.is_none_or(|requester| by.contains(requester.user, requester.groups))
+        };
+        let entries = match requester {
+            None => Entries::all(rule),
+            Some(_) => Entries::of(rule, is_theirs),
+        };
+        let trace = Trace::of(rule, steps);
         let is_protected =
             rule.protected_labels().any(|label| is_below(steps, &["metadata", "labels", label]));
-        let is_owned = OWNED.iter().any(|field| is_below(steps, &["metadata", field]));
+        let is_owned = trace.covering.iter().any(Cursor::is_owned);
         let labels: Vec<String> = rule
             .protected_labels()
             .filter(|label| {
@@ -126,10 +131,10 @@ impl<'r> Answer<'r> {
             })
             .map(str::to_owned)
             .collect();
-        let permits = |covers: fn(&Step, &Step) -> bool| {
-            if is_protected { Permits::default() } else { Permits::of(&entries, steps, covers) }
+        let permits = |step: fn(&Cursor<'r>, &Step) -> Cursor<'r>| {
+            if is_protected { Permits::default() } else { Permits::of(rule, &entries, steps, step) }
         };
-        let mut certain = permits(Step::within);
+        let mut certain = permits(Cursor::covering);
         if steps.len() > 2 && !labels.is_empty() {
             certain = Permits::default();
         }
@@ -137,17 +142,18 @@ impl<'r> Answer<'r> {
         if let Some(pairing) = &pairing {
             certain = pairing.certain();
         }
-        let all = || rule.entries().chain(rule.lifecycle_entries());
-        let is_theirs = |entry: &Entry| for_requester(entry, requester).is_some();
-        let mut related: Vec<Related> = all()
-            .filter(|entry| is_theirs(entry))
-            .filter_map(|entry| Related::of(entry, steps))
-            .collect();
-        let for_others = all()
-            .filter(|entry| entry.line.is_some() && !is_theirs(entry))
-            .filter_map(|entry| Related::of(entry, steps));
-        let for_others: Vec<String> =
-            for_others.map(|related| for_others_text(&related.entry)).collect();
+        let (mut related, mut for_others) = (Vec::new(), Vec::new());
+        for (index, relation) in trace.related() {
+            let Some(entry) = rule.entries.get(index) else { continue };
+            match entries.get(index) {
+                // What every rule has says nothing of the object as a whole.
+                Some(_) if entry.is_documented() || !steps.is_empty() => {
+                    related.push(Related { relation, entry: entry.clone() });
+                }
+                None if entry.is_documented() => for_others.push(for_others_text(entry)),
+                _ => {}
+            }
+        }
         related.sort_by_key(|related| related.relation);
         let mut answer = Self {
             rule,
@@ -159,14 +165,14 @@ impl<'r> Answer<'r> {
             is_narrowed: requester.is_some(),
             notes: for_others,
             certain,
-            possible: permits(Step::meets),
+            possible: permits(Cursor::meeting),
             pairing,
             labels,
             entries: related,
-            compared: compared(rule, steps),
+            compared: trace.compared(rule),
             nearby: Vec::new(),
         };
-        answer.may_change = answer.judged(rule, steps);
+        answer.may_change = answer.judged(&trace, steps);
         answer.note(steps, is_protected, requester);
         if answer.may_change == MayChange::No {
             answer.nearby = nearby(rule, steps);
@@ -174,14 +180,12 @@ impl<'r> Answer<'r> {
         answer
     }
 
-    fn judged(&self, rule: &Rule, steps: &[Step]) -> MayChange {
+    fn judged(&self, trace: &Trace<'_>, steps: &[Step]) -> MayChange {
         let is_below = self.entries.iter().any(|related| related.relation == Relation::Below);
         let is_certain = |change: &Change| self.formula(*change, Bound::Certain).is_always();
         let is_keyed = || {
-            rule.declarations().any(|declared| {
-                matches!(declared.equal, Equal::Key(_))
-                    && is_at_or_below(declared.path.steps(), steps)
-            })
+            let is_key = |mark: &Mark| matches!(mark, Mark::Key { .. });
+            trace.meeting.last().is_some_and(|cursor| cursor.has_here_or_below(is_key))
         };
         let is_whole = self.labels.is_empty() && (is_certain(&Change::Replace) || !is_keyed());
         let is_swapped = self.pairing.as_ref().is_some_and(|pairing| !pairing.swap.is_never());
@@ -331,44 +335,55 @@ fn for_others_text(entry: &Entry) -> String {
     format!("for others: {} for {by}", escape_control(&entry.path.to_string()))
 }
 
-/// An entry as this requester has it; none if it is somebody else's.
-fn for_requester(entry: &Entry, requester: Option<&Requester<'_>>) -> Option<Entry> {
-    let mut entry = entry.clone();
-    let Some(requester) = requester else { return Some(entry) };
-    match entry.by.take() {
-        Some(by) if !by.contains(requester.user, requester.groups) => None,
-        _ => Some(entry),
-    }
+/// What the rule says on the way to the locations that were asked for, from the root down.
+struct Trace<'r> {
+    /// Of all of them.
+    covering: Vec<Cursor<'r>>,
+    /// Of some of them.
+    meeting: Vec<Cursor<'r>>,
 }
 
-impl Related {
-    fn of(entry: &Entry, steps: &[Step]) -> Option<Self> {
-        let path = entry.path.steps();
-        let pairs = |relation: fn(&Step, &Step) -> bool| {
-            steps.iter().zip(path).all(|(at, own)| relation(at, own))
+impl<'r> Trace<'r> {
+    fn of(rule: &'r Rule, steps: &[Step]) -> Self {
+        let walk = |step: fn(&Cursor<'r>, &Step) -> Cursor<'r>| {
+            let mut cursors = vec![Cursor::root(rule)];
+            for at in steps {
+                cursors.extend(cursors.last().map(|cursor| step(cursor, at)));
+            }
+            cursors
         };
-        let relation = match path.len() <= steps.len() {
-            true if pairs(Step::within) => Relation::Covers,
-            true if pairs(Step::meets) => Relation::CoversSome,
-            false if pairs(Step::meets) => Relation::Below,
-            _ => return None,
-        };
-        // What every rule has says nothing of the object as a whole.
-        (entry.line.is_some() || !steps.is_empty()).then(|| Self { relation, entry: entry.clone() })
+        Self { covering: walk(Cursor::covering), meeting: walk(Cursor::meeting) }
     }
-}
 
-fn compared(rule: &Rule, steps: &[Step]) -> Vec<String> {
-    let reaches = |path: &[Step]| {
-        (path.len() <= steps.len() || steps.is_empty())
-            && path.iter().zip(steps).all(|(own, at)| own.meets(at))
-    };
-    let declared = rule.declarations().filter(|declared| reaches(declared.path.steps()));
-    declared
-        .map(|declared| {
-            format!("{}: {}", escape_control(&declared.path.to_string()), words(&declared.equal))
-        })
-        .collect()
+    /// The entries that have to do with the locations, by index.
+    fn related(&self) -> BTreeMap<usize, Relation> {
+        let below = self.meeting.last().map(Cursor::entries_here_or_below).unwrap_or_default();
+        let ends = |cursors: &[Cursor<'r>], relation: Relation| -> Vec<(usize, Relation)> {
+            let entries = cursors.iter().flat_map(|cursor| cursor.entries().collect::<Vec<_>>());
+            entries.map(|index| (index, relation)).collect()
+        };
+        // The last one that is taken in counts.
+        let all = below.into_iter().map(|index| (index, Relation::Below));
+        all.chain(ends(&self.meeting, Relation::CoversSome))
+            .chain(ends(&self.covering, Relation::Covers))
+            .collect()
+    }
+
+    /// The equality declared here and above; for the whole object everywhere.
+    fn compared(&self, rule: &Rule) -> Vec<String> {
+        let orders: BTreeSet<usize> = match self.meeting.as_slice() {
+            [_] => (0..rule.equality().len()).collect(),
+            cursors => cursors.iter().flat_map(Cursor::equalities).collect(),
+        };
+        let declared = orders.into_iter().filter_map(|order| rule.equality().get(order));
+        declared
+            .flat_map(Declaration::all_of)
+            .map(|declared| {
+                let path = escape_control(&declared.path.to_string());
+                format!("{path}: {}", words(&declared.equal))
+            })
+            .collect()
+    }
 }
 
 /// The entries that have most of the way in common; all of them if none has any.
@@ -385,10 +400,6 @@ fn nearby(rule: &Rule, steps: &[Step]) -> Vec<String> {
         }
     }
     paths
-}
-
-fn is_at_or_below(path: &[Step], steps: &[Step]) -> bool {
-    path.len() >= steps.len() && path.iter().zip(steps).all(|(own, at)| own.meets(at))
 }
 
 fn is_below(steps: &[Step], names: &[&str]) -> bool {

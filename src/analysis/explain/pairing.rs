@@ -1,7 +1,7 @@
 //! The member by which the elements of a list pair: with another one an element is another element.
 
-use crate::analysis::symbolic::{Change, Formula, Permits};
-use crate::engine::{Entry, Equal, Rule, Step, escape_control};
+use crate::analysis::symbolic::{Change, Entries, Formula, Permits};
+use crate::engine::{Algebra, Cursor, Rule, Step, escape_control};
 
 /// What is permitted of the key of a keyed list.
 pub(crate) struct Pairing {
@@ -18,19 +18,19 @@ pub(crate) struct Pairing {
 
 impl Pairing {
     /// None if no list pairs by what the steps lead to.
-    pub(crate) fn of(rule: &Rule, entries: &[Entry], steps: &[Step]) -> Option<Self> {
+    pub(crate) fn of(rule: &Rule, entries: &Entries, steps: &[Step]) -> Option<Self> {
         let [list @ .., element, member] = steps else { return None };
         let key = key(rule, list, element, member)?;
         let any = [list, &[Step::AnyElement]].concat();
         let one = [list, std::slice::from_ref(element)].concat();
-        let swap = Permits::of(entries, &one, Step::meets)
+        let swap = Permits::of(rule, entries, &one, Cursor::meeting)
             .clear_container
-            .and(&Permits::of(entries, &any, Step::meets).set_container);
-        let modify = Permits::of(entries, steps, Step::meets).modify.or(&swap);
+            .and(&Permits::of(rule, entries, &any, Cursor::meeting).set_container);
+        let modify = Permits::of(rule, entries, steps, Cursor::meeting).modify.or(&swap);
         let is_exact = *member == Step::Name(key.clone());
         Some(Self {
             is_exact,
-            replace: Permits::of(entries, list, Step::within).replace,
+            replace: Permits::of(rule, entries, list, Cursor::covering).replace,
             swap,
             modify,
             key,
@@ -84,23 +84,19 @@ impl Pairing {
 /// The key by which the list's elements pair, if the last step leads to it; of several declarations
 /// the first listed counts.
 fn key(rule: &Rule, list: &[Step], element: &Step, member: &Step) -> Option<String> {
-    for declared in rule.declarations() {
-        let path = declared.path.steps();
-        let Equal::Key(key) = &declared.equal else { continue };
-        let pairs = |holds: fn(&Step, &Step) -> bool| {
-            path.len() == list.len() && list.iter().zip(path).all(|(at, own)| holds(at, own))
-        };
+    let root = Cursor::root(rule);
+    let all = list.iter().fold(root.clone(), |at, step| at.covering(step));
+    let some = list.iter().fold(root, |at, step| at.meeting(step));
+    // One that all these lists have hides those after it.
+    let last = all.keys().first().map_or(usize::MAX, |(order, _)| *order);
+    let is_meant = |key: &str| {
         let is_element = match element {
             Step::AnyElement => true,
             Step::Keyed { key: own, .. } => own == key,
             _ => false,
         };
-        if pairs(Step::meets) && is_element && member.meets(&Step::Name(key.clone())) {
-            return Some(key.clone());
-        }
-        if pairs(Step::within) {
-            return None;
-        }
-    }
-    None
+        is_element && member.meets(&Step::Name(key.to_owned()))
+    };
+    let keys = some.keys().into_iter().take_while(|(order, _)| *order <= last);
+    keys.map(|(_, key)| key.to_string()).find(|key| is_meant(key))
 }

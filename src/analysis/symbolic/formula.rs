@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::engine::{Entry, Requesters, escape_control};
+use crate::engine::{Algebra, Entry, Requesters, escape_control};
 
 /// One thing that must hold: who asks, or a condition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,13 +24,8 @@ pub(crate) enum Atom {
 pub(crate) struct Formula(BTreeSet<BTreeSet<Atom>>);
 
 impl Formula {
-    /// For everybody, whatever the state.
-    pub(crate) fn always() -> Self {
-        Self(BTreeSet::from([BTreeSet::new()]))
-    }
-
-    /// Where an entry is there; `at` is the depth of the location, or the rest of the path for what
-    /// is on the way.
+    /// Where an entry is active; `at` is the depth of the location, or the rest of the path at an
+    /// object that is intermediate to the entry.
     pub(crate) fn of(entry: &Entry, at: At<'_>) -> Self {
         let by = entry.by.as_ref().map_or_else(Self::always, Self::requesters);
         let Some(when) = &entry.when else { return by };
@@ -61,23 +56,6 @@ impl Formula {
         self.0.contains(&BTreeSet::new())
     }
 
-    /// Either.
-    pub(crate) fn or(&self, other: &Self) -> Self {
-        Self::minimal(self.0.union(&other.0).cloned())
-    }
-
-    /// Both.
-    pub(crate) fn and(&self, other: &Self) -> Self {
-        let pairs = self.0.iter().flat_map(|one| {
-            other.0.iter().map(move |two| one.union(two).cloned().collect::<BTreeSet<_>>())
-        });
-        // Nobody is two users.
-        let is_possible = |term: &BTreeSet<Atom>| {
-            term.iter().filter(|atom| matches!(atom, Atom::User(_))).count() < 2
-        };
-        Self::minimal(pairs.filter(is_possible))
-    }
-
     /// Whether it holds wherever the other holds.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         other.0.iter().all(|term| self.0.iter().any(|own| own.is_subset(term)))
@@ -93,6 +71,31 @@ impl Formula {
             }
         }
         Self(kept.into_iter().collect())
+    }
+}
+
+impl Algebra for Formula {
+    fn never() -> Self {
+        Self::default()
+    }
+
+    fn always() -> Self {
+        Self(BTreeSet::from([BTreeSet::new()]))
+    }
+
+    fn or(&self, other: &Self) -> Self {
+        Self::minimal(self.0.union(&other.0).cloned())
+    }
+
+    fn and(&self, other: &Self) -> Self {
+        let pairs = self.0.iter().flat_map(|one| {
+            other.0.iter().map(move |two| one.union(two).cloned().collect::<BTreeSet<_>>())
+        });
+        // Nobody is two users.
+        let is_possible = |term: &BTreeSet<Atom>| {
+            term.iter().filter(|atom| matches!(atom, Atom::User(_))).count() < 2
+        };
+        Self::minimal(pairs.filter(is_possible))
     }
 }
 

@@ -3,55 +3,63 @@
 
 mod formula;
 
-use crate::engine::{Entry, Step, Verb};
+use crate::engine::{
+    Algebra, Cursor, Entry, LocalPermissions, Path, Permissions, Requesters, Rule, Step, Verb,
+};
 
 pub(crate) use formula::{At, Formula};
 
-/// For each verb, where the entries at a location give it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct LocalPermissions {
-    verbs: [Formula; 5],
-    /// Where an object here that one side lacks counts as empty.
-    way: Formula,
+/// The entries of a rule, by index; none in the place of one that is not considered.
+pub(crate) struct Entries(Vec<Option<Entry>>);
+
+impl Entries {
+    /// All of them.
+    pub(crate) fn all(rule: &Rule) -> Self {
+        Self(rule.entries.iter().cloned().map(Some).collect())
+    }
+
+    /// Those of one requester, as that requester has them: without `by`.
+    pub(crate) fn of(rule: &Rule, is_requester: impl Fn(&Requesters) -> bool) -> Self {
+        let own = |entry: &Entry| match &entry.by {
+            Some(by) if !is_requester(by) => None,
+            _ => Some(Entry { by: None, ..entry.clone() }),
+        };
+        Self(rule.entries.iter().map(own).collect())
+    }
+
+    /// The entry of that index, if it is considered.
+    pub(crate) fn get(&self, index: usize) -> Option<&Entry> {
+        self.0.get(index)?.as_ref()
+    }
 }
 
-impl LocalPermissions {
-    /// Takes an entry in whose path ends here, at `depth` steps from the root.
-    pub(crate) fn ends(&mut self, entry: &Entry, depth: usize) {
-        let formula = Formula::of(entry, At::Depth(depth));
-        for (slot, (verb, _)) in self.verbs.iter_mut().zip(Verb::ALL) {
-            if entry.verbs.has(verb) {
-                *slot = slot.or(&formula);
-            }
-        }
-    }
+/// What the entries at one location permit.
+#[derive(Debug, Clone)]
+pub(crate) struct Own {
+    permissions: LocalPermissions<Formula>,
+    /// Where an object here that one side lacks counts as empty.
+    intermediate: Formula,
+}
 
-    /// Takes an entry in whose path goes on from here.
-    pub(crate) fn passes(&mut self, entry: &Entry, depth: usize) {
-        let steps = entry.path.steps();
-        let reached_by = depth.checked_sub(1).and_then(|last| steps.get(last));
-        let (Some(Step::Name(_)), Some(next)) = (reached_by, steps.get(depth)) else { return };
-        if next.is_member() {
-            let rest = crate::engine::Path::of(steps.get(depth..).unwrap_or_default())
-                .map(|path| path.to_string())
-                .unwrap_or_default();
-            self.way = self.way.or(&Formula::of(entry, At::Above(&rest)));
+impl Own {
+    /// At a location that is `depth` steps from the root.
+    pub(crate) fn at(cursor: &Cursor<'_>, depth: usize, entries: &Entries) -> Self {
+        let ending = cursor.entries().filter_map(|index| entries.get(index));
+        let mut intermediate = Formula::never();
+        for (index, steps) in cursor.entries_below() {
+            let Some(entry) = entries.get(index) else { continue };
+            let rest = Path::of(entry.path.steps().get(steps..).unwrap_or_default());
+            let rest = rest.map(|path| path.to_string()).unwrap_or_default();
+            intermediate = intermediate.or(&Formula::of(entry, At::Above(&rest)));
         }
+        let active = |entry: &Entry| (entry.verbs, Formula::of(entry, At::Depth(depth)));
+        Self { permissions: LocalPermissions::of(ending.map(active)), intermediate }
     }
+}
 
-    fn verb(&self, verb: Verb) -> &Formula {
-        let [set, modify, clear, add, remove] = &self.verbs;
-        match verb {
-            Verb::Set => set,
-            Verb::Modify => modify,
-            Verb::Clear => clear,
-            Verb::AddItem => add,
-            Verb::RemoveItem => remove,
-        }
-    }
-
-    fn all(&self) -> Formula {
-        self.verbs.iter().fold(Formula::always(), |all, verb| all.and(verb))
+impl Default for Own {
+    fn default() -> Self {
+        Self { permissions: LocalPermissions::none(), intermediate: Formula::never() }
     }
 }
 
@@ -63,7 +71,7 @@ pub(crate) struct Above {
     pub(crate) granted: Formula,
     /// Where that is permitted too.
     pub(crate) whole: Formula,
-    own: LocalPermissions,
+    own: Own,
     /// For each object above, what comes of its appearing and vanishing together with everything
     /// between it and here.
     chains: Vec<Chain>,
@@ -72,8 +80,8 @@ pub(crate) struct Above {
 /// Objects one in the other that only one side has, down to the parent of a location.
 #[derive(Debug, Clone)]
 struct Chain {
-    /// Where each of them counts as empty.
-    ways: Formula,
+    /// Where each of them is intermediate to an active entry.
+    intermediate: Formula,
     /// Where one of them may appear with anything in it.
     set: Formula,
     /// Where one of them may vanish so.
@@ -87,42 +95,33 @@ pub(crate) struct Within {
     pub(crate) formula: Formula,
     /// Where that is so because of what is around it.
     pub(crate) inherited: Formula,
-    /// Whether it holds nothing but what is permitted below.
-    pub(crate) is_way: bool,
+    /// Whether it is an intermediate object: it holds nothing but what is permitted below.
+    pub(crate) is_intermediate: bool,
 }
 
 impl Above {
     /// What is permitted where parents are on one side only, and the chains that go on from there.
     /// No `Modify` above counts then.
-    fn within(&self, own: &LocalPermissions) -> (Vec<Within>, Vec<Chain>) {
+    fn within(&self, own: &Own, may: &Permissions<Formula>) -> (Vec<Within>, Vec<Chain>) {
         let mut found = Vec::new();
         let mut chains = Vec::new();
-        for Chain { ways, set, clear } in &self.chains {
-            let mut note =
-                |change: Change, inherited: &Formula, single: &Formula, container: Formula| {
-                    let guards = [single.clone(), container.clone(), container.or(&own.way)]
-                        .map(|formula| inherited.or(&ways.and(&formula)));
-                    let [_, whole, _] = &guards;
-                    let whole = whole.clone();
-                    let ways = [false, false, true];
-                    found.extend(guards.into_iter().zip(ways).map(|(formula, is_way)| Within {
-                        change,
-                        formula,
-                        inherited: inherited.clone(),
-                        is_way,
-                    }));
-                    whole
-                };
-            let appears = self.own.verb(Verb::AddItem).or(own.verb(Verb::Set));
-            let vanishes = self.own.verb(Verb::RemoveItem).or(own.verb(Verb::Clear));
-            let set = note(Change::SetWithin, set, &appears, appears.or(own.verb(Verb::AddItem)));
-            let clear = note(
-                Change::ClearWithin,
-                clear,
-                &vanishes,
-                vanishes.or(own.verb(Verb::RemoveItem)),
-            );
-            chains.push(Chain { ways: ways.and(&own.way), set, clear });
+        for chain in &self.chains {
+            let mut note = |change, inherited: &Formula, any: &Formula, container: &Formula| {
+                let any = any.or(&may.every);
+                let whole = any.or(container);
+                let guard = |here: &Formula| inherited.or(&chain.intermediate.and(here));
+                for (here, is_intermediate) in
+                    [(&any, false), (&whole, false), (&whole.or(&own.intermediate), true)]
+                {
+                    let (formula, inherited) = (guard(here), inherited.clone());
+                    found.push(Within { change, formula, inherited, is_intermediate });
+                }
+                guard(&whole)
+            };
+            let set = note(Change::SetWithin, &chain.set, &may.set, &may.set_container);
+            let clear = note(Change::ClearWithin, &chain.clear, &may.clear, &may.clear_container);
+            let intermediate = chain.intermediate.and(&own.intermediate);
+            chains.push(Chain { intermediate, set, clear });
         }
         (found, chains)
     }
@@ -157,49 +156,45 @@ pub(crate) struct Permits {
 }
 
 impl Permits {
-    /// What the entries permit at a location whose parents both objects have.
-    pub(crate) fn of(entries: &[Entry], steps: &[Step], covers: fn(&Step, &Step) -> bool) -> Self {
-        let mut above = Above::default();
+    /// What the entries permit at a location whose parents both objects have. `step` says whether
+    /// that is of all the locations that the steps select, or of some of them.
+    pub(crate) fn of<'r>(
+        rule: &'r Rule,
+        entries: &Entries,
+        steps: &[Step],
+        step: fn(&Cursor<'r>, &Step) -> Cursor<'r>,
+    ) -> Self {
+        let (mut cursor, mut above) = (Cursor::root(rule), Above::default());
         let mut permits = Self::default();
-        for depth in 1..=steps.len() {
-            let mut own = LocalPermissions::default();
-            for entry in entries {
-                let path = entry.path.steps();
-                let leads_here = path.len() >= depth
-                    && steps.iter().take(depth).zip(path).all(|(at, own)| covers(at, own));
-                match path.len() == depth {
-                    true if leads_here => own.ends(entry, depth),
-                    false if leads_here => own.passes(entry, depth),
-                    _ => {}
-                }
-            }
-            (permits, above) = Self::at(&above, own);
+        for (index, at) in steps.iter().enumerate() {
+            cursor = step(&cursor, at);
+            (permits, above) = Self::at(&above, Own::at(&cursor, index + 1, entries));
         }
         permits
     }
 
     /// What is permitted at a location, and what it hands down.
-    pub(crate) fn at(above: &Above, own: LocalPermissions) -> (Self, Above) {
-        let all = own.all();
-        let whole = above.whole.or(&all);
-        let granted = above.granted.or(&all).or(above.own.verb(Verb::Modify));
-        let set = above.granted.or(above.own.verb(Verb::AddItem)).or(own.verb(Verb::Set));
-        let clear = above.granted.or(above.own.verb(Verb::RemoveItem)).or(own.verb(Verb::Clear));
-        let set_container = set.or(own.verb(Verb::AddItem));
-        let clear_container = clear.or(own.verb(Verb::RemoveItem));
-        let (within, mut chains) = above.within(&own);
+    pub(crate) fn at(above: &Above, own: Own) -> (Self, Above) {
+        let may = Permissions::new(&own.permissions, &above.own.permissions);
+        let inherited = above.granted.or(&may.every);
+        let granted = inherited.or(&may.modify_item);
+        let whole = above.whole.or(&may.every);
+        let (set, clear) = (inherited.or(&may.set), inherited.or(&may.clear));
+        let set_container = set.or(&may.set_container);
+        let clear_container = clear.or(&may.clear_container);
+        let (within, mut chains) = above.within(&own, &may);
         chains.push(Chain {
-            ways: own.way.clone(),
+            intermediate: own.intermediate.clone(),
             set: set_container.clone(),
             clear: clear_container.clone(),
         });
         let permits = Self {
             within,
-            modify: granted.or(own.verb(Verb::Modify)),
-            add: granted.or(own.verb(Verb::AddItem)),
-            remove: granted.or(own.verb(Verb::RemoveItem)),
-            appear: set_container.or(&own.way),
-            vanish: clear_container.or(&own.way),
+            modify: granted.or(&may.modify),
+            add: granted.or(own.permissions.narrowed(Verb::AddItem)),
+            remove: granted.or(own.permissions.narrowed(Verb::RemoveItem)),
+            appear: set_container.or(&own.intermediate),
+            vanish: clear_container.or(&own.intermediate),
             replace: whole.clone(),
             set,
             clear,

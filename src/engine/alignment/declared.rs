@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{duration, quantity, value};
-use crate::engine::rule::{Declared, Equal, Mark, Meaning, Tree};
+use crate::engine::rule::{Cursor, Declared, Equal, Meaning};
 
 /// As what two different values are the same: quantities, or durations; none if they are not.
 pub fn respelled(one: &Value, two: &Value) -> Option<Equal> {
@@ -26,27 +26,20 @@ impl Declared<'_> {
     /// The value, unless it counts as left out.
     pub(crate) fn normalise<'a>(
         &self,
-        tree: &Tree<Mark>,
-        reached: &[u32],
+        cursor: &Cursor<'_>,
         value: Option<&'a Value>,
     ) -> Option<&'a Value> {
         let left_out = |value: &&Value| {
-            self.owned
-                || self.absent_as.is_some_and(|absent| self.equal(tree, reached, value, absent))
+            self.owned || self.absent_as.is_some_and(|absent| self.equal(cursor, value, absent))
         };
         value.filter(|value| !left_out(value))
     }
 
     /// The normal form of the value, unless it counts as left out.
-    pub(crate) fn present(
-        &self,
-        tree: &Tree<Mark>,
-        reached: &[u32],
-        value: &Value,
-    ) -> Option<Value> {
-        let normal = value::normal(tree, reached, value);
+    pub(crate) fn present(&self, cursor: &Cursor<'_>, value: &Value) -> Option<Value> {
+        let normal = value::normal(cursor, value);
         let left_out = self.owned
-            || self.absent_as.is_some_and(|absent| value::normal(tree, reached, absent) == normal);
+            || self.absent_as.is_some_and(|absent| value::normal(cursor, absent) == normal);
         (!left_out).then_some(normal)
     }
 
@@ -83,20 +76,20 @@ impl Declared<'_> {
         }
     }
 
-    fn equal(&self, tree: &Tree<Mark>, reached: &[u32], one: &Value, two: &Value) -> bool {
+    fn equal(&self, cursor: &Cursor<'_>, one: &Value, two: &Value) -> bool {
         match (one, two) {
             (Value::Object(one), Value::Object(two)) if two.is_empty() => {
                 one.iter().all(|(key, member)| {
-                    let below = tree.member(reached, key);
-                    Declared::of(tree, &below).normalise(tree, &below, Some(member)).is_none()
+                    let below = cursor.member(key);
+                    below.declared().normalise(&below, Some(member)).is_none()
                 })
             }
             (Value::Object(_), Value::Object(_)) => {
-                value::normal(tree, reached, one) == value::normal(tree, reached, two)
+                value::normal(cursor, one) == value::normal(cursor, two)
             }
             (Value::Array(one_list), Value::Array(two_list)) => {
                 one_list.is_empty() == two_list.is_empty()
-                    && value::normal(tree, reached, one) == value::normal(tree, reached, two)
+                    && value::normal(cursor, one) == value::normal(cursor, two)
             }
             // A mark that stands for a container is no scalar's.
             _ => self.shown(one) == self.shown(two),

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::engine::activation::{Activation, ActiveEntries, Sent};
-use crate::engine::rule::{Declared, Mark, Reached, Tree};
+use crate::engine::rule::Cursor;
 
 /// Whether an object that one side has is intermediate to an active entry.
 ///
@@ -12,23 +12,21 @@ use crate::engine::rule::{Declared, Mark, Reached, Tree};
 /// only if it is active at one below this object that one of the objects has; above nothing but an
 /// empty object there is none.
 pub(crate) fn is_intermediate<'a>(
-    tree: &Tree<Mark>,
+    cursor: &Cursor<'_>,
     active_entries: &ActiveEntries<'_, 'a>,
-    reached: &[u32],
     (old, new): (Option<&'a Value>, Option<&'a Value>),
     sent: Sent<'a>,
 ) -> bool {
-    tree.entries_below(reached).any(|entry| match active_entries.activation(entry) {
+    cursor.entries_below().any(|(entry, _)| match active_entries.activation(entry) {
         Activation::Everywhere => true,
         Activation::Nowhere => false,
         Activation::ByValue => {
             let below = Below {
-                tree,
                 active_entries,
                 entry,
                 side: if old.is_some() { Side::Old } else { Side::New },
             };
-            old.or(new).is_some_and(|value| below.is_there(reached, value, sent))
+            old.or(new).is_some_and(|value| below.is_there(cursor, value, sent))
         }
     })
 }
@@ -40,7 +38,6 @@ enum Side {
 }
 
 struct Below<'w, 'g, 'a> {
-    tree: &'w Tree<Mark>,
     active_entries: &'w ActiveEntries<'g, 'a>,
     entry: usize,
     /// The one that has the object.
@@ -50,7 +47,7 @@ struct Below<'w, 'g, 'a> {
 impl<'a> Below<'_, '_, 'a> {
     /// Whether the entry is active at a location below `value`. A path has few steps, so this
     /// recursion is as shallow as the rule.
-    fn is_there(&self, reached: &[u32], value: &'a Value, sent: Sent<'a>) -> bool {
+    fn is_there(&self, cursor: &Cursor<'_>, value: &'a Value, sent: Sent<'a>) -> bool {
         match value {
             Value::Object(members) => members.iter().any(|(key, member)| {
                 let other = |value: Option<&'a Value>| value.and_then(|value| value.get(key));
@@ -58,7 +55,7 @@ impl<'a> Below<'_, '_, 'a> {
                     Side::Old => Sent { old: Some(member), new: other(sent.new) },
                     Side::New => Sent { old: other(sent.old), new: Some(member) },
                 };
-                self.is_at(&self.tree.member(reached, key), member, sent)
+                self.is_at(&cursor.member(key), member, sent)
             }),
             // What is below a list that appears or vanishes opens nothing: an entry at the list or
             // above it would have to permit the list.
@@ -66,16 +63,13 @@ impl<'a> Below<'_, '_, 'a> {
         }
     }
 
-    fn is_at(&self, reached: &Reached, value: &'a Value, sent: Sent<'a>) -> bool {
-        if reached.is_empty()
-            || Declared::of(self.tree, reached).normalise(self.tree, reached, Some(value)).is_none()
+    fn is_at(&self, cursor: &Cursor<'_>, value: &'a Value, sent: Sent<'a>) -> bool {
+        if cursor.is_beyond_all_paths()
+            || cursor.declared().normalise(cursor, Some(value)).is_none()
         {
             return false;
         }
-        let ends = self
-            .tree
-            .marks(reached)
-            .any(|mark| matches!(mark, Mark::Entry(entry) if *entry == self.entry));
-        (ends && self.active_entries.at(self.entry, sent)) || self.is_there(reached, value, sent)
+        let ends = cursor.entries().any(|entry| entry == self.entry);
+        (ends && self.active_entries.at(self.entry, sent)) || self.is_there(cursor, value, sent)
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::pairing::Pairing;
 use crate::engine::activation::Sent;
-use crate::engine::rule::Reached;
+use crate::engine::rule::Cursor;
 
 /// The number of a location.
 pub(crate) type Id = usize;
@@ -19,8 +19,8 @@ pub(crate) const ROOT: Id = 0;
 pub(crate) struct Location<'a> {
     pub(crate) parent: Id,
     pub(crate) segment: Segment<'a>,
-    /// What the rule's paths say here.
-    pub(crate) reached: Reached,
+    /// What the rule says here.
+    pub(crate) cursor: Cursor<'a>,
     pub(crate) old: Option<&'a Value>,
     pub(crate) new: Option<&'a Value>,
     /// Both as they were sent, which is what conditions see.

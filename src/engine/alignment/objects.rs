@@ -10,7 +10,7 @@ use super::location::{Id, Location, ROOT, Segment};
 use super::pairing::{self, Pairing};
 use super::{intermediate, value};
 use crate::engine::activation::{ActiveEntries, Sent};
-use crate::engine::rule::{Declared, Mark, Reached, Rule, Tree};
+use crate::engine::rule::{Cursor, Rule};
 
 /// How much of the two objects the forms hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +29,9 @@ pub(crate) enum Extent {
 #[derive(Debug)]
 pub(crate) struct Alignment<'a> {
     pub(crate) locations: Vec<Location<'a>>,
-    /// From this number on the locations stand beside the tree: the protected labels, each below
-    /// two of its own ancestors.
-    pub(crate) beside: Id,
+    /// From this number on the locations are protected labels. They are numbered once more, each
+    /// below two ancestors of its own, so that no entry above hides a change.
+    pub(crate) protected_from: Id,
     pub(crate) old: Value,
     pub(crate) new: Value,
 }
@@ -47,7 +47,6 @@ impl<'a> Alignment<'a> {
     ) -> Self {
         let mut walk = Walk {
             extent,
-            tree: &rule.tree,
             active_entries,
             locations: Vec::new(),
             old: Vec::new(),
@@ -56,15 +55,16 @@ impl<'a> Alignment<'a> {
         walk.visit(
             ROOT,
             Segment::Member(""),
-            &Tree::<Mark>::root(),
+            Cursor::root(rule),
             (Some(old), Some(new)),
             Sent { old: Some(old), new: Some(new) },
         );
-        let beside = walk.locations.len();
+        let protected_from = walk.locations.len();
+        let nowhere = Cursor::root(rule).nowhere();
         for label in rule.protected_labels() {
-            walk.protect(label, old, new);
+            walk.protect(&nowhere, label, old, new);
         }
-        Self { beside, locations: walk.locations, old: form(walk.old), new: form(walk.new) }
+        Self { protected_from, locations: walk.locations, old: form(walk.old), new: form(walk.new) }
     }
 
     /// The location of that number.
@@ -116,7 +116,6 @@ enum Side {
 
 struct Walk<'a, 'w, 'g> {
     extent: Extent,
-    tree: &'a Tree<Mark>,
     active_entries: &'w ActiveEntries<'g, 'a>,
     locations: Vec<Location<'a>>,
     old: Vec<(Id, Value)>,
@@ -129,20 +128,17 @@ impl<'a> Walk<'a, '_, '_> {
         &mut self,
         parent: Id,
         segment: Segment<'a>,
-        reached: &[u32],
+        cursor: Cursor<'a>,
         (old, new): Sides<'a>,
         sent: Sent<'a>,
     ) {
-        let declared = Declared::of(self.tree, reached);
-        let (old, new) = (
-            declared.normalise(self.tree, reached, old),
-            declared.normalise(self.tree, reached, new),
-        );
+        let declared = cursor.declared();
+        let (old, new) = (declared.normalise(&cursor, old), declared.normalise(&cursor, new));
         if old.is_none() && new.is_none() {
             return;
         }
         let pairing = Pairing::of(&declared, old, new, || {
-            intermediate::is_intermediate(self.tree, self.active_entries, reached, (old, new), sent)
+            intermediate::is_intermediate(&cursor, self.active_entries, (old, new), sent)
         });
         if self.extent == Extent::Differing && pairing == Pairing::Whole && declared.alike(old, new)
         {
@@ -153,7 +149,7 @@ impl<'a> Walk<'a, '_, '_> {
         self.locations.push(Location {
             parent,
             segment,
-            reached: reached.into(),
+            cursor: cursor.clone(),
             old,
             new,
             sent,
@@ -166,10 +162,10 @@ impl<'a> Walk<'a, '_, '_> {
             Pairing::Replaced => {
                 self.remark(marks.1, Value::Array(vec![Value::Bool(true)]), Side::New);
             }
-            Pairing::Members => self.members(id, reached, (old, new), sent),
-            Pairing::Position => self.positions(id, reached, old, new),
-            Pairing::Key(key) => self.keyed(id, reached, &key, (old, new), marks),
-            Pairing::Membership => self.membership(id, reached, old, new),
+            Pairing::Members => self.members(id, &cursor, (old, new), sent),
+            Pairing::Position => self.positions(id, &cursor, old, new),
+            Pairing::Key(key) => self.keyed(id, &cursor, &key, (old, new), marks),
+            Pairing::Membership => self.membership(id, &cursor, old, new),
         }
         if self.extent == Extent::Differing && id != ROOT && self.is_alike(id, marks) {
             self.locations.truncate(id);
@@ -187,7 +183,7 @@ impl<'a> Walk<'a, '_, '_> {
         self.locations.len() == id + 1 && mark(&self.old, marks.0) == mark(&self.new, marks.1)
     }
 
-    fn members(&mut self, id: Id, reached: &[u32], sides: Sides<'a>, sent: Sent<'a>) {
+    fn members(&mut self, id: Id, cursor: &Cursor<'a>, sides: Sides<'a>, sent: Sent<'a>) {
         let side = |value: Option<&'a Value>| {
             value.and_then(Value::as_object).into_iter().flatten().peekable()
         };
@@ -215,34 +211,28 @@ impl<'a> Walk<'a, '_, '_> {
                 old: was_sent(one, sides.0, sent.old),
                 new: was_sent(two, sides.1, sent.new),
             };
-            self.visit(id, Segment::Member(key), &self.tree.member(reached, key), (one, two), sent);
+            self.visit(id, Segment::Member(key), cursor.member(key), (one, two), sent);
         }
     }
 
     fn positions(
         &mut self,
         id: Id,
-        reached: &[u32],
+        cursor: &Cursor<'a>,
         old: Option<&'a Value>,
         new: Option<&'a Value>,
     ) {
         let (old, new) = (elements(old), elements(new));
         for index in 0..old.len().max(new.len()) {
             let (old, new) = (old.get(index), new.get(index));
-            self.visit(
-                id,
-                Segment::Index(index),
-                &self.tree.element(reached),
-                (old, new),
-                Sent { old, new },
-            );
+            self.visit(id, Segment::Index(index), cursor.element(), (old, new), Sent { old, new });
         }
     }
 
     fn keyed(
         &mut self,
         id: Id,
-        reached: &[u32],
+        cursor: &Cursor<'a>,
         key: &Arc<str>,
         sides: (Option<&'a Value>, Option<&'a Value>),
         marks: (usize, usize),
@@ -267,12 +257,12 @@ impl<'a> Walk<'a, '_, '_> {
         staying.sort_unstable_by_key(|(_, new, _)| *new);
         self.remark(marks.1, order_mark(&staying), Side::New);
         for (value, (old, new)) in pairs {
-            let below = self.tree.keyed_element(reached, key, value);
+            let below = cursor.keyed_element(key, value);
             let (old, new) = (old.map(|(_, element)| element), new.map(|(_, element)| element));
             self.visit(
                 id,
                 Segment::Keyed { value, key: Arc::clone(key) },
-                &below,
+                below,
                 (old, new),
                 Sent { old, new },
             );
@@ -282,7 +272,7 @@ impl<'a> Walk<'a, '_, '_> {
     fn membership(
         &mut self,
         id: Id,
-        reached: &[u32],
+        cursor: &Cursor<'a>,
         old: Option<&'a Value>,
         new: Option<&'a Value>,
     ) {
@@ -299,41 +289,31 @@ impl<'a> Walk<'a, '_, '_> {
         pairs.sort_by_key(|(index, old, _)| (*index, old.is_none()));
         for (index, old, new) in pairs {
             let (old, new) = (old.map(|(_, element)| element), new.map(|(_, element)| element));
-            self.visit(
-                id,
-                Segment::Index(index),
-                &self.tree.element(reached),
-                (old, new),
-                Sent { old, new },
-            );
+            self.visit(id, Segment::Index(index), cursor.element(), (old, new), Sent { old, new });
         }
     }
 
-    /// Numbers a protected label once more, beside the tree, so that no entry above it hides a
-    /// change.
-    fn protect(&mut self, label: &'a str, old: &'a Value, new: &'a Value) {
+    /// Numbers a protected label.
+    fn protect(&mut self, nowhere: &Cursor<'a>, label: &'a str, old: &'a Value, new: &'a Value) {
         let find = |object: &'a Value| object.get("metadata")?.get("labels")?.get(label);
-        let metadata = self.beside(ROOT, "metadata", (None, None));
-        let labels = self.beside(metadata, "labels", (None, None));
-        let (old, new) = (find(old), find(new));
-        let id = self.beside(labels, label, (old, new));
-        self.old.extend(old.map(|value| (id, value::exact(value))));
-        self.new.extend(new.map(|value| (id, value::exact(value))));
-    }
-
-    fn beside(&mut self, parent: Id, name: &'a str, (old, new): Sides<'a>) -> Id {
-        let id = self.locations.len();
-        let (segment, sent) = (Segment::Member(name), Sent { old, new });
-        self.locations.push(Location {
-            parent,
-            segment,
-            reached: Reached::new(),
-            old,
-            new,
-            sent,
-            pairing: Pairing::Whole,
-        });
-        id
+        let sides = (find(old), find(new));
+        let mut id = ROOT;
+        for (name, (old, new)) in
+            [("metadata", (None, None)), ("labels", (None, None)), (label, sides)]
+        {
+            self.locations.push(Location {
+                parent: id,
+                segment: Segment::Member(name),
+                cursor: nowhere.clone(),
+                old,
+                new,
+                sent: Sent { old, new },
+                pairing: Pairing::Whole,
+            });
+            id = self.locations.len() - 1;
+        }
+        self.old.extend(sides.0.map(|value| (id, value::exact(value))));
+        self.new.extend(sides.1.map(|value| (id, value::exact(value))));
     }
 
     fn remark(&mut self, at: usize, mark: Value, side: Side) {

@@ -4,7 +4,7 @@
 use serde_json::{Map, Number, Value};
 
 use super::pairing;
-use crate::engine::rule::{Declared, Mark, Tree};
+use crate::engine::rule::{Cursor, Tree};
 
 /// A scalar with numbers spelled by value: `1.0` as `1`, `-0.0` as `0`.
 pub(crate) fn scalar(value: &Value) -> Value {
@@ -16,7 +16,7 @@ pub(crate) fn scalar(value: &Value) -> Value {
 
 /// The normal form where a rule declares nothing.
 pub(crate) fn exact(value: &Value) -> Value {
-    normal(&Tree::default(), &[], value)
+    normal(&Cursor::of(&Tree::default()), value)
 }
 
 /// The text of [`exact`], to sort by.
@@ -25,15 +25,15 @@ pub(crate) fn exact_text(value: &Value) -> String {
 }
 
 /// The normal form at a location.
-pub(crate) fn normal(tree: &Tree<Mark>, reached: &[u32], value: &Value) -> Value {
-    let declared = Declared::of(tree, reached);
+pub(crate) fn normal(cursor: &Cursor<'_>, value: &Value) -> Value {
+    let declared = cursor.declared();
     match value {
         Value::Object(members) => Value::Object(
             members
                 .iter()
                 .filter_map(|(key, member)| {
-                    let below = tree.member(reached, key);
-                    Some((key.clone(), Declared::of(tree, &below).present(tree, &below, member)?))
+                    let below = cursor.member(key);
+                    Some((key.clone(), below.declared().present(&below, member)?))
                 })
                 .collect::<Map<_, _>>(),
         ),
@@ -51,10 +51,10 @@ pub(crate) fn normal(tree: &Tree<Mark>, reached: &[u32], value: &Value) -> Value
                     .map(|element| {
                         let below =
                             match key.and_then(|key| Some((key, pairing::key_of(element, key)?))) {
-                                Some((key, value)) => tree.keyed_element(reached, key, value),
-                                None => tree.element(reached),
+                                Some((key, value)) => cursor.keyed_element(key, value),
+                                None => cursor.element(),
                             };
-                        normal(tree, &below, element)
+                        normal(&below, element)
                     })
                     .collect(),
             )

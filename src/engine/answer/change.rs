@@ -7,7 +7,7 @@ use super::escape::break_recreate_trigger;
 use super::field;
 use super::secrets::{Place, Secrets};
 use crate::engine::alignment::{Alignment, Id, Location, Pairing, Segment};
-use crate::engine::rule::{Mark, Rule, cut, escape_control};
+use crate::engine::rule::{Path, Rule, Step, cut, escape_control};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
 
 /// One change to an object.
@@ -72,7 +72,7 @@ pub(crate) fn describe(
         _ => values(secrets, &place, location),
     };
     let defaulted = finding.kind == ChangeKind::Clear
-        && rule.tree.marks(&location.reached).any(|mark| matches!(mark, Mark::Defaulted));
+        && rule.defaulted.iter().any(|path| selects(path, alignment, finding.at));
     Some(Change {
         field,
         kind: finding.kind,
@@ -82,6 +82,20 @@ pub(crate) fn describe(
         defaulted,
         note,
     })
+}
+
+/// Whether a path of the rule selects a location.
+fn selects(path: &Path, alignment: &Alignment<'_>, at: Id) -> bool {
+    let segments = alignment.segments(at);
+    let is_within = |(segment, step): (&&Segment<'_>, &Step)| match segment {
+        Segment::Member(name) => Step::Name((*name).to_owned()).within(step),
+        Segment::Index(_) => *step == Step::AnyElement,
+        Segment::Keyed { value, key } => {
+            let own = Step::Keyed { key: key.to_string(), value: (*value).to_owned() };
+            own.within(step)
+        }
+    };
+    segments.len() == path.steps().len() && segments.iter().zip(path.steps()).all(is_within)
 }
 
 /// A location in dotted notation.

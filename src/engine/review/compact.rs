@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::spans::{Node, SpannedText};
-use crate::engine::rule::{Declared, Mark, Reached, Rule, Tree};
+use crate::engine::rule::{Cursor, Rule};
 
 /// What stands for an element by position that both lists have to the letter.
 const ALIKE: Value = Value::Bool(true);
@@ -15,15 +15,9 @@ pub(crate) struct Compact<'o, 't> {
     pub(crate) spans: &'o SpannedText<'t>,
 }
 
-/// What a rule's paths reach where the walk is.
-struct Place<'r> {
-    tree: &'r Tree<Mark>,
-    reached: Reached,
-}
-
 /// Where the walk is, for all rules.
 struct At<'r> {
-    places: Vec<Place<'r>>,
+    cursors: Vec<Cursor<'r>>,
     /// Steps from the object's root.
     depth: usize,
     /// Whether this is an element of a list, which may be selected by what it holds.
@@ -44,16 +38,13 @@ impl<'t> Compact<'_, 't> {
         if !old.is_object() || !new.is_object() {
             return None;
         }
-        let places = rules
-            .iter()
-            .map(|rule| Place { tree: &rule.tree, reached: Tree::<Mark>::root() })
-            .collect();
-        self.container((old, new), &At { places, depth: 0, of_element: false })
+        let cursors = rules.iter().map(|rule| Cursor::root(rule)).collect();
+        self.container((old, new), &At { cursors, depth: 0, of_element: false })
     }
 
     /// Two containers that are not equal to the letter.
     fn container(&self, both: Both<Node<'t>>, at: &At<'_>) -> Option<Both<Value>> {
-        if at.places.iter().any(Place::is_whole) {
+        if at.cursors.iter().any(is_whole) {
             return whole(both);
         }
         if both.0.is_object() && both.1.is_object() {
@@ -62,7 +53,7 @@ impl<'t> Compact<'_, 't> {
         if !both.0.is_list() || !both.1.is_list() {
             return whole(both);
         }
-        let mut keys = at.places.iter().map(Place::key);
+        let mut keys = at.cursors.iter().map(|cursor| cursor.declared().key);
         let key = keys.next().flatten();
         if keys.any(|other| other != key) {
             return whole(both);
@@ -132,9 +123,9 @@ impl<'t> Compact<'_, 't> {
         if !both.0.is_container() || !both.1.is_container() {
             return whole(both).map(Some);
         }
-        let below = at.below(at.depth + 1, |place| place.tree.member(&place.reached, name));
+        let below = at.below(|cursor| cursor.member(name));
         // What the API server owns is never a change.
-        if below.places.iter().all(Place::is_owned) && name != DELETION {
+        if below.cursors.iter().all(Cursor::is_owned) && name != DELETION {
             return Some(None);
         }
         // Labels may be judged beside the tree, too.
@@ -148,7 +139,7 @@ impl<'t> Compact<'_, 't> {
 
     /// Two lists whose elements pair by position.
     fn positions(&self, both: Both<Node<'t>>, at: &At<'_>) -> Option<Both<Value>> {
-        let below = at.element(|place| place.tree.element(&place.reached));
+        let below = at.element(Cursor::element);
         let (mut olds, mut news) = (self.spans.elements(both.0), self.spans.elements(both.1));
         let (mut old, mut new) = (Vec::new(), Vec::new());
         loop {
@@ -192,8 +183,7 @@ impl<'t> Compact<'_, 't> {
                         return None;
                     };
                     if one.text != two.text {
-                        let below =
-                            at.element(|place| place.tree.keyed_element(&place.reached, key, name));
+                        let below = at.element(|cursor| cursor.keyed_element(key, name));
                         let (one, two) = self.element((*one, *two), &below)?;
                         old.push(one);
                         new.push(two);
@@ -236,17 +226,13 @@ impl<'t> Compact<'_, 't> {
 }
 
 impl<'r> At<'r> {
-    fn below(&self, depth: usize, reached: impl Fn(&Place<'r>) -> Reached) -> Self {
-        let places = self
-            .places
-            .iter()
-            .map(|place| Place { tree: place.tree, reached: reached(place) })
-            .collect();
-        Self { places, depth, of_element: false }
+    fn below(&self, step: impl Fn(&Cursor<'r>) -> Cursor<'r>) -> Self {
+        let cursors = self.cursors.iter().map(step).collect();
+        Self { cursors, depth: self.depth + 1, of_element: false }
     }
 
-    fn element(&self, reached: impl Fn(&Place<'r>) -> Reached) -> Self {
-        Self { of_element: true, ..self.below(self.depth + 1, reached) }
+    fn element(&self, step: impl Fn(&Cursor<'r>) -> Cursor<'r>) -> Self {
+        Self { of_element: true, ..self.below(step) }
     }
 
     /// Whether a member is needed although both objects have it to the letter.
@@ -255,26 +241,10 @@ impl<'r> At<'r> {
     }
 }
 
-impl Place<'_> {
-    fn declared(&self) -> Declared<'_> {
-        Declared::of(self.tree, &self.reached)
-    }
-
-    fn key(&self) -> Option<&str> {
-        Declared::of(self.tree, &self.reached).key.map(|key| &**key)
-    }
-
-    fn is_owned(&self) -> bool {
-        self.declared().is_owned()
-    }
-
-    /// Whether a value here is judged by more than its parts.
-    fn is_whole(&self) -> bool {
-        let declared = self.declared();
-        declared.may_be_left_out()
-            || declared.is_set()
-            || self.tree.marks(&self.reached).any(|mark| matches!(mark, Mark::Finalizers))
-    }
+/// Whether a value here is judged by more than its parts.
+fn is_whole(cursor: &Cursor<'_>) -> bool {
+    let declared = cursor.declared();
+    declared.may_be_left_out() || declared.is_set() || cursor.is_finalizers()
 }
 
 /// The elements of two lists by name, in an order that is that of both; none if there is none, or

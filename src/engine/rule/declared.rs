@@ -6,10 +6,9 @@ use serde_json::Value;
 
 use super::equality::Meaning;
 use super::mark::Mark;
-use super::tree::Tree;
 
 /// The equality declared of a location; of several declarations the first listed.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 pub(crate) struct Declared<'t> {
     pub(crate) key: Option<&'t Arc<str>>,
     pub(crate) meaning: Option<Meaning>,
@@ -18,12 +17,12 @@ pub(crate) struct Declared<'t> {
 }
 
 impl<'t> Declared<'t> {
-    pub(crate) fn of(tree: &'t Tree<Mark>, reached: &'t [u32]) -> Self {
+    pub(crate) fn of(marks: impl Iterator<Item = &'t Mark>) -> Self {
         let mut declared = Self::default();
         let (mut meanings, mut absents, mut keys) = (usize::MAX, usize::MAX, usize::MAX);
         let first =
             |best: &mut usize, order: usize| std::mem::replace(best, order.min(*best)) > order;
-        for mark in tree.marks(reached) {
+        for mark in marks {
             match mark {
                 Mark::As { order, meaning } if first(&mut meanings, *order) => {
                     declared.meaning = Some(*meaning);
@@ -41,11 +40,6 @@ impl<'t> Declared<'t> {
 
     pub(crate) fn is_set(&self) -> bool {
         self.meaning == Some(Meaning::Set)
-    }
-
-    /// Whether the API server writes what is here.
-    pub(crate) fn is_owned(&self) -> bool {
-        self.owned
     }
 
     /// Whether there are values that count as left out.

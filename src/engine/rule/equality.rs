@@ -52,14 +52,20 @@ pub enum Equal {
     Key(String),
 }
 
+impl From<Meaning> for Equal {
+    fn from(meaning: Meaning) -> Self {
+        match meaning {
+            Meaning::Quantity => Self::Quantity,
+            Meaning::Duration => Self::Duration,
+            Meaning::Set => Self::Set,
+        }
+    }
+}
+
 impl Declaration {
     /// Everything that one entry of `equality` declares.
     pub(crate) fn all_of(entry: &Equality) -> impl Iterator<Item = Self> {
-        let meaning = entry.meaning.map(|meaning| match meaning {
-            Meaning::Quantity => Equal::Quantity,
-            Meaning::Duration => Equal::Duration,
-            Meaning::Set => Equal::Set,
-        });
+        let meaning = entry.meaning.map(Equal::from);
         let (absent, key) =
             (entry.absent_as.clone().map(Equal::AbsentAs), entry.key.clone().map(Equal::Key));
         [meaning, absent, key]

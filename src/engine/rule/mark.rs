@@ -17,10 +17,15 @@ pub(crate) enum Mark {
     AbsentAs { order: usize, value: Arc<Value> },
     /// A list whose elements pair by that member.
     Key { order: usize, key: Arc<str> },
-    /// Usually filled by a default on creation (annotation `fieldward.io/defaulted`).
-    Defaulted,
     /// The API server's own: never a change.
     Owned,
     /// `metadata.finalizers`, which may shrink while the object is being deleted.
     Finalizers,
+}
+
+impl Mark {
+    /// The index of the entry, if it is one.
+    pub(crate) fn entry(&self) -> Option<usize> {
+        if let Self::Entry(index) = self { Some(*index) } else { None }
+    }
 }

@@ -5,15 +5,11 @@ use std::sync::Arc;
 use super::definition::Entry;
 use super::mark::Mark;
 use super::path::Step;
-use super::placed::{Placed, PlacedEquality};
+use super::placed::PlacedEquality;
 use super::tree::Tree;
 
-/// The tree of a rule's entries, equalities and annotations, and of what holds for every rule.
-pub(crate) fn tree(
-    entries: &[Entry],
-    equality: &[PlacedEquality],
-    defaulted: &[Placed],
-) -> Tree<Mark> {
+/// The tree of a rule's entries and equalities, and of what holds for every rule.
+pub(crate) fn tree(entries: &[Entry], equality: &[PlacedEquality]) -> Tree<Mark> {
     let mut tree = Tree::default();
     for (index, entry) in entries.iter().enumerate() {
         tree.mark(entry.path.steps(), Mark::Entry(index));
@@ -30,9 +26,6 @@ pub(crate) fn tree(
         if let Some(key) = &equality.key {
             tree.mark(steps, Mark::Key { order, key: Arc::from(key.as_str()) });
         }
-    }
-    for placed in defaulted {
-        tree.mark(placed.path.steps(), Mark::Defaulted);
     }
     let metadata = |field: &str| [Step::Name("metadata".to_owned()), Step::Name(field.to_owned())];
     for field in OWNED {

@@ -98,7 +98,7 @@ impl Parser<'_> {
 
         let mut entries: Vec<Entry> = mutable.into_iter().map(|(_, entry)| entry).collect();
         entries.extend(checks::lifecycle_entries());
-        let tree = marks::tree(&entries, &equality, &defaulted);
+        let tree = marks::tree(&entries, &equality);
         let for_everybody =
             mutable_text(entries.iter().filter(|entry| entry.by.is_none() && !entry.is_absent))
                 .into();

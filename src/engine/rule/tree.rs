@@ -1,7 +1,7 @@
 //! All paths of a rule as one tree, walked in step with an object: what the rule says of a location
 //! is known on arrival.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use smallvec::{SmallVec, smallvec};
 
@@ -25,8 +25,8 @@ struct Node<M> {
     any_element: Option<u32>,
     keyed: BTreeMap<(String, String), u32>,
     marks: Vec<M>,
-    /// Entries whose path goes on from here by a member step.
-    entries_below: Vec<usize>,
+    /// Entries whose path goes on from here by a member step, with the number of its steps so far.
+    entries_below: Vec<(usize, usize)>,
     by_name: ByName,
 }
 
@@ -50,6 +50,19 @@ impl<M> Node<M> {
             by_name,
         }
     }
+
+    /// The steps by which paths go on from here, and the nodes that they lead to.
+    fn children(&self) -> impl Iterator<Item = (Step, u32)> {
+        let names = self.names.iter().map(|(name, next)| (Step::Name(name.clone()), *next));
+        let prefixes =
+            self.prefixes.iter().map(|(prefix, next)| (Step::Prefix(prefix.clone()), *next));
+        let any_member = self.any_member.map(|next| (Step::AnyMember, next));
+        let any_element = self.any_element.map(|next| (Step::AnyElement, next));
+        let keyed = self.keyed.iter().map(|((key, value), next)| {
+            (Step::Keyed { key: key.clone(), value: value.clone() }, *next)
+        });
+        names.chain(prefixes).chain(any_member).chain(any_element).chain(keyed)
+    }
 }
 
 impl<M> Default for Tree<M> {
@@ -71,10 +84,10 @@ impl<M> Tree<M> {
     /// and may so appear and vanish.
     pub(crate) fn add_entry_below(&mut self, steps: &[Step], entry: usize) {
         let mut at = 0;
-        for (step, next) in steps.iter().zip(steps.iter().skip(1)) {
+        for (depth, (step, next)) in steps.iter().zip(steps.iter().skip(1)).enumerate() {
             at = self.child(at, step);
             if let Some(node) = self.node_mut(at).filter(|_| next.is_member()) {
-                node.entries_below.push(entry);
+                node.entries_below.push((entry, depth + 1));
             }
         }
     }
@@ -143,19 +156,50 @@ impl<M> Tree<M> {
         to
     }
 
+    /// What the steps reach that `goes_on` accepts.
+    pub(crate) fn next(&self, from: &[u32], goes_on: impl Fn(&Step) -> bool) -> Reached {
+        self.reached(from)
+            .flat_map(Node::children)
+            .filter(|(step, _)| goes_on(step))
+            .map(|(_, next)| next)
+            .collect()
+    }
+
+    /// The steps by which paths go on.
+    pub(crate) fn steps(&self, from: &[u32]) -> BTreeSet<Step> {
+        self.reached(from).flat_map(Node::children).map(|(step, _)| step).collect()
+    }
+
     /// The marks at a location.
-    pub(crate) fn marks<'a>(&'a self, at: &'a [u32]) -> impl Iterator<Item = &'a M> {
+    pub(crate) fn marks<'t>(&'t self, at: &[u32]) -> impl Iterator<Item = &'t M> {
         self.reached(at).flat_map(|node| &node.marks)
     }
 
-    /// The entries on whose way a location is: reached by a named member and left by a member step.
-    pub(crate) fn entries_below<'a>(&'a self, at: &'a [u32]) -> impl Iterator<Item = usize> + 'a {
+    /// The marks at a location and at those below it.
+    pub(crate) fn marks_below(&self, at: &[u32]) -> impl Iterator<Item = &M> {
+        let mut nodes: Vec<&Node<M>> = self.reached(at).collect();
+        let next = move || {
+            let node = nodes.pop()?;
+            nodes.extend(node.children().filter_map(|(_, next)| self.nodes.get(next as usize)));
+            Some(node)
+        };
+        std::iter::from_fn(next).flat_map(|node| &node.marks)
+    }
+
+    /// Whether all the nodes are reached by a named member.
+    pub(crate) fn are_named(&self, at: &[u32]) -> bool {
+        self.reached(at).all(|node| node.by_name == ByName::Yes)
+    }
+
+    /// The entries whose paths come here by a named member and go on to a member, each with the
+    /// number of its steps that lead here.
+    pub(crate) fn entries_below(&self, at: &[u32]) -> impl Iterator<Item = (usize, usize)> {
         self.reached(at)
             .filter(|node| node.by_name == ByName::Yes)
             .flat_map(|node| node.entries_below.iter().copied())
     }
 
-    fn reached<'a>(&'a self, at: &'a [u32]) -> impl Iterator<Item = &'a Node<M>> {
+    fn reached<'t>(&'t self, at: &[u32]) -> impl Iterator<Item = &'t Node<M>> {
         at.iter().filter_map(|index| self.nodes.get(*index as usize))
     }
 
@@ -169,6 +213,10 @@ impl<M> Tree<M> {
         let Some(node) = self.node_mut(at) else { return fresh };
         let (slot, by_name) = match step {
             Step::Name(name) => (node.names.entry(name.clone()).or_insert(fresh), ByName::Yes),
+            // `['*']` selects what `*` does.
+            Step::Prefix(prefix) if prefix.is_empty() => {
+                (node.any_member.get_or_insert(fresh), ByName::No)
+            }
             Step::Prefix(prefix) => {
                 (node.prefixes.entry(prefix.clone()).or_insert(fresh), ByName::No)
             }

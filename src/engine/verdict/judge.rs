@@ -7,7 +7,7 @@ use super::finding::{ChangeKind, Finding, Standing};
 use crate::engine::activation::ActiveEntries;
 use crate::engine::alignment::{Alignment, Id, Location, Pairing, ROOT, Segment};
 use crate::engine::review::StrayOperation;
-use crate::engine::rule::{Mark, Rule, Verb, Verbs};
+use crate::engine::rule::{LocalPermissions, Permissions, Rule, Verb};
 
 /// All changes between the two objects of an alignment, ordered by path.
 pub(crate) fn judge<'i>(
@@ -64,10 +64,10 @@ impl<'a> Judging<'_, '_, 'a> {
     /// Parents have lower numbers than their children, so one pass in order decides from the root
     /// down.
     fn descend(&mut self, changed: &[Id]) {
-        for id in changed.iter().filter(|id| **id < self.alignment.beside) {
+        for id in changed.iter().filter(|id| **id < self.alignment.protected_from) {
             self.open(*id);
         }
-        for id in 1..self.alignment.beside {
+        for id in 1..self.alignment.protected_from {
             if self.state(id) == State::Equal {
                 continue;
             }
@@ -81,7 +81,7 @@ impl<'a> Judging<'_, '_, 'a> {
             let reordered =
                 matches!(location.pairing, Pairing::Key(_)) && changed.binary_search(&id).is_ok();
             if reordered && state == State::Open {
-                let standing = if self.verbs(location).has(Verb::Modify) {
+                let standing = if *self.permissions(location).narrowed(Verb::Modify) {
                     Standing::Permitted
                 } else {
                     Standing::Violation
@@ -105,24 +105,21 @@ impl<'a> Judging<'_, '_, 'a> {
     }
 
     fn decide(&self, location: &Location<'a>) -> State {
-        let verbs = self.verbs(location);
-        let above = self
-            .alignment
-            .get(location.parent)
-            .map(|parent| self.verbs(parent))
-            .unwrap_or_default();
-        if verbs == Verbs::ALL || self.finalizers_shrink(location) {
+        let holder = self.alignment.get(location.parent).map(|parent| self.permissions(parent));
+        let may = Permissions::new(
+            &self.permissions(location),
+            &holder.unwrap_or_else(LocalPermissions::none),
+        );
+        if may.every || self.finalizers_shrink(location) {
             return State::Permitted;
         }
-        if above.has(item_verb(location)) {
-            return self.granted(location);
-        }
-        let (value, whole, item) = match (location.old, location.new) {
-            (Some(_), Some(_)) => return decide_pair(location, verbs),
-            (None, new) => (new, Verb::Set, Verb::AddItem),
-            (old, None) => (old, Verb::Clear, Verb::RemoveItem),
+        let (value, whole, container) = match (location.old, location.new) {
+            (Some(_), Some(_)) if may.modify_item => return self.granted(location),
+            (Some(_), Some(_)) => return decide_pair(location, may.modify),
+            (None, new) => (new, may.set, may.set_container),
+            (old, None) => (old, may.clear, may.clear_container),
         };
-        if verbs.has(whole) || (value.is_some_and(is_container) && verbs.has(item)) {
+        if whole || (container && value.is_some_and(is_container)) {
             State::Permitted
         } else if location.pairing == Pairing::Members {
             State::Open
@@ -133,18 +130,20 @@ impl<'a> Judging<'_, '_, 'a> {
 
     /// What a location is below a narrowed entry that permits the change around it.
     fn granted(&self, location: &Location<'a>) -> State {
-        match self.verbs(location) {
-            Verbs::ALL => State::Permitted,
-            _ if location.pairing == Pairing::Replaced => State::Violation,
-            _ => State::Granted,
+        if self.permissions(location).every() {
+            State::Permitted
+        } else if location.pairing == Pairing::Replaced {
+            State::Violation
+        } else {
+            State::Granted
         }
     }
 
     /// Intermediate objects that are absent on one side: reported whole unless permitted and other
     /// parts are mixed in them.
     fn fold(&mut self) {
-        let mut parts = vec![Parts::default(); self.alignment.beside];
-        for id in (1..self.alignment.beside).rev() {
+        let mut parts = vec![Parts::default(); self.alignment.protected_from];
+        for id in (1..self.alignment.protected_from).rev() {
             let Some(location) = self.alignment.get(id) else { continue };
             if self.state(id) == State::Open && is_one_sided(location) {
                 let own = parts.get(id).copied().unwrap_or_default();
@@ -158,7 +157,7 @@ impl<'a> Judging<'_, '_, 'a> {
 
     fn findings(&mut self, changed: &[Id]) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for id in changed.iter().copied().filter(|id| *id < self.alignment.beside) {
+        for id in changed.iter().copied().filter(|id| *id < self.alignment.protected_from) {
             let Some(location) = self.alignment.get(id) else { continue };
             let inside = self.alignment.get(location.parent).is_some_and(|parent| {
                 is_one_sided(parent) && self.state(location.parent) != State::Mixed
@@ -187,7 +186,7 @@ impl<'a> Judging<'_, '_, 'a> {
 
     /// A protected label that differs is a violation, whatever an entry above it permits.
     fn guard_labels(&self, changed: &[Id], findings: &mut Vec<Finding>) {
-        for id in changed.iter().copied().filter(|id| *id >= self.alignment.beside) {
+        for id in changed.iter().copied().filter(|id| *id >= self.alignment.protected_from) {
             let Some(location) = self.alignment.get(id) else { continue };
             let path = self.alignment.segments(id);
             let above = |finding: &Finding| {
@@ -213,19 +212,18 @@ impl<'a> Judging<'_, '_, 'a> {
         }
     }
 
-    fn verbs(&self, location: &Location<'a>) -> Verbs {
-        self.rule.tree.marks(&location.reached).fold(Verbs::default(), |verbs, mark| match mark {
-            Mark::Entry(index) if self.active_entries.at(*index, location.sent) => {
-                self.rule.entries.get(*index).map_or(verbs, |entry| verbs.and(entry.verbs))
-            }
-            _ => verbs,
-        })
+    fn permissions(&self, location: &Location<'a>) -> LocalPermissions<bool> {
+        let entries = location.cursor.entries().filter_map(|index| {
+            let entry = self.rule.entries.get(index)?;
+            Some((entry.verbs, self.active_entries.at(index, location.sent)))
+        });
+        LocalPermissions::of(entries)
     }
 
     /// While an object is being deleted, its finalizers may go one by one or all at once.
     fn finalizers_shrink(&self, location: &Location<'_>) -> bool {
         self.deleting
-            && self.rule.tree.marks(&location.reached).any(|mark| matches!(mark, Mark::Finalizers))
+            && location.cursor.is_finalizers()
             && match (location.old, location.new) {
                 (Some(_), None) => true,
                 (Some(Value::Array(old)), Some(Value::Array(new))) => is_subsequence(new, old),
@@ -267,9 +265,9 @@ impl Parts {
 }
 
 /// What a location that both sides have may become.
-fn decide_pair(location: &Location<'_>, verbs: Verbs) -> State {
+fn decide_pair(location: &Location<'_>, may_modify: bool) -> State {
     match location.pairing {
-        Pairing::Whole if verbs.has(Verb::Modify) => State::Permitted,
+        Pairing::Whole if may_modify => State::Permitted,
         Pairing::Whole | Pairing::Replaced => State::Violation,
         _ => State::Open,
     }
@@ -283,15 +281,6 @@ fn kind(location: &Location<'_>) -> ChangeKind {
         (_, None) if is_member => ChangeKind::Clear,
         (_, None) => ChangeKind::RemoveItem,
         _ => ChangeKind::Modify,
-    }
-}
-
-/// The verb that an entry at the container above needs.
-fn item_verb(location: &Location<'_>) -> Verb {
-    match (location.old, location.new) {
-        (None, _) => Verb::AddItem,
-        (_, None) => Verb::RemoveItem,
-        _ => Verb::Modify,
     }
 }
 

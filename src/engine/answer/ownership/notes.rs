@@ -10,7 +10,7 @@ use crate::engine::answer::found::Found;
 use crate::engine::answer::messages::granted_text;
 use crate::engine::answer::secrets::Secrets;
 use crate::engine::review::Review;
-use crate::engine::rule::{Entry, Mark, Rule, cut, escape_control};
+use crate::engine::rule::{Entry, Rule, cut, escape_control};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
 
 /// How many violations of a review are looked up at most.
@@ -143,10 +143,8 @@ fn granted<'r>(
     alignment: &Alignment<'_>,
     at: Id,
 ) -> impl Iterator<Item = &'r Entry> {
-    let marks = alignment.ancestry(at).flat_map(|location| rule.tree.marks(&location.reached));
-    let mut entries: Vec<usize> = marks
-        .filter_map(|mark| if let Mark::Entry(index) = mark { Some(*index) } else { None })
-        .collect();
+    let mut entries: Vec<usize> =
+        alignment.ancestry(at).flat_map(|location| location.cursor.entries()).collect();
     entries.sort_unstable();
     entries.dedup();
     let is_others = |entry: &&Entry| {
