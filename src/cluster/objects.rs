@@ -148,7 +148,7 @@ pub enum Outcome {
 
 /// What is said of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Acceptance {
     /// Of which generation.
     pub generation: i64,
     /// What became of it.
@@ -165,7 +165,7 @@ pub struct Resolved {
     /// Their documents, to be loaded after those of the files.
     pub documents: Vec<Document>,
     /// By name.
-    pub verdicts: BTreeMap<String, Verdict>,
+    pub verdicts: BTreeMap<String, Acceptance>,
     /// What each object was found to say, by name.
     known: BTreeMap<String, Arc<Known>>,
     /// Where the document of an object stands, by name.
@@ -314,7 +314,7 @@ impl Known {
         Some((generation, rules.rules().next()?))
     }
 
-    fn verdict(&self) -> Verdict {
+    fn verdict(&self) -> Acceptance {
         let stays = self.before.as_ref().map(|(generation, _)| *generation);
         let outcome = match &self.newest {
             Ok(_) if self.object.is_rejected() => Outcome::Rejected { stays },
@@ -326,7 +326,7 @@ impl Known {
             .map(|(_, rules)| rules)
             .or(self.newest.as_ref().ok())
             .and_then(|rules| rules.rules().next());
-        Verdict {
+        Acceptance {
             generation: self.object.generation,
             outcome,
             kinds: rule.map(kinds).unwrap_or_default(),

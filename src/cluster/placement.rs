@@ -42,8 +42,9 @@ pub fn place(
     trust: &Trust,
     there: &Registrations,
 ) -> Placement {
-    let mut parts: Vec<Part> =
-        (1..=MOST_CONFIGURATIONS).map(|number| Part::new(numbered(name, number))).collect();
+    let mut parts: Vec<PlannedConfiguration> = (1..=MOST_CONFIGURATIONS)
+        .map(|number| PlannedConfiguration::new(numbered(name, number)))
+        .collect();
     let homes: BTreeMap<&str, &str> = there
         .iter()
         .flat_map(|(name, one)| webhooks_of(one).map(move |webhook| (webhook, name.as_str())))
@@ -88,13 +89,13 @@ fn webhooks_of(configuration: &api::ValidatingWebhookConfiguration) -> impl Iter
     configuration.webhooks.iter().flatten().map(|webhook| webhook.name.as_str())
 }
 
-struct Part {
+struct PlannedConfiguration {
     name: String,
     bytes: usize,
     webhooks: Vec<api::ValidatingWebhook>,
 }
 
-impl Part {
+impl PlannedConfiguration {
     fn new(name: String) -> Self {
         Self { name, bytes: 0, webhooks: Vec::new() }
     }

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
-use super::objects::{Outcome, RuleObject, Verdict};
+use super::objects::{Acceptance, Outcome, RuleObject};
 use super::update_rule::{LastGood, REGISTERED, REJECTED, UpdateRuleStatus};
 use crate::engine::Rule;
 
@@ -52,7 +52,7 @@ pub enum SchemaFit {
 /// generation and its rule.
 pub fn of(
     object: &RuleObject,
-    verdict: &Verdict,
+    verdict: &Acceptance,
     good: Option<(i64, &Rule)>,
     registered: &Registered,
     schema: &SchemaFit,
@@ -88,7 +88,7 @@ pub fn of(
     (status != *before).then_some(status)
 }
 
-fn accepted(verdict: &Verdict, good: Option<(i64, &Rule)>, before: &UpdateRuleStatus) -> State {
+fn accepted(verdict: &Acceptance, good: Option<(i64, &Rule)>, before: &UpdateRuleStatus) -> State {
     match &verdict.outcome {
         Outcome::Refused { reason, stays: Some(generation) } => {
             state(false, "Invalid", format!("generation {generation} stays in force: {reason}"))
@@ -116,14 +116,14 @@ fn accepted(verdict: &Verdict, good: Option<(i64, &Rule)>, before: &UpdateRuleSt
     }
 }
 
-fn conflicting(verdict: &Verdict) -> State {
+fn conflicting(verdict: &Acceptance) -> State {
     match &verdict.outcome {
         Outcome::Contended { reason } => state(true, "HeldByAnother", reason.clone()),
         _ => state(false, "NoConflict", String::new()),
     }
 }
 
-fn asked(verdict: &Verdict, registered: &Registered) -> State {
+fn asked(verdict: &Acceptance, registered: &Registered) -> State {
     match (&verdict.outcome, registered) {
         (Outcome::Contended { .. } | Outcome::Refused { stays: None, .. }, _) => {
             state(false, "NotInForce", String::new())
@@ -144,7 +144,7 @@ fn asked(verdict: &Verdict, registered: &Registered) -> State {
 /// What was said of the schema stays until it is asked again.
 fn warning(
     schema: &SchemaFit,
-    verdict: &Verdict,
+    verdict: &Acceptance,
     before: &UpdateRuleStatus,
     now: SystemTime,
 ) -> Option<Condition> {
@@ -159,7 +159,11 @@ fn warning(
 }
 
 /// The generation of the rule in force that the API server asks for, or will.
-fn enforced(verdict: &Verdict, good: Option<(i64, &Rule)>, registered: &Registered) -> Option<i64> {
+fn enforced(
+    verdict: &Acceptance,
+    good: Option<(i64, &Rule)>,
+    registered: &Registered,
+) -> Option<i64> {
     match (&verdict.outcome, registered) {
         (Outcome::Contended { .. }, _)
         | (
@@ -174,7 +178,7 @@ fn enforced(verdict: &Verdict, good: Option<(i64, &Rule)>, registered: &Register
 /// reject it. One that is held by another rule is not registered, and would not be enforced either
 /// if it was an older one.
 fn last_good(
-    verdict: &Verdict,
+    verdict: &Acceptance,
     good: Option<(i64, &Rule)>,
     registered: &Registered,
     before: &UpdateRuleStatus,
@@ -273,8 +277,8 @@ mod tests {
             .expect("a rule")
     }
 
-    fn verdict(outcome: Outcome) -> Verdict {
-        Verdict { generation: 2, outcome, kinds: "Widget".to_owned(), mutable: Some(3) }
+    fn verdict(outcome: Outcome) -> Acceptance {
+        Acceptance { generation: 2, outcome, kinds: "Widget".to_owned(), mutable: Some(3) }
     }
 
     /// The status after one that is empty; the good generation is the one that the outcome names.

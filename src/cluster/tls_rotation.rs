@@ -28,10 +28,10 @@ pub const RENEW: &str = "fieldward.io/renew";
 const OWN: &str = "fieldward.io/";
 
 /// What somebody wants to be renewed before it is due.
-pub fn wanted(secret: &Secret) -> Option<Change> {
+pub fn wanted(secret: &Secret) -> Option<Renewal> {
     match secret.metadata.annotations.as_ref()?.get(RENEW)?.as_str() {
-        "ca" => Some(Change::Authority),
-        "certificate" => Some(Change::Certificate),
+        "ca" => Some(Renewal::Authority),
+        "certificate" => Some(Renewal::Certificate),
         _ => None,
     }
 }
@@ -105,12 +105,12 @@ pub enum Due {
     /// Nothing before that time.
     Nothing(SystemTime),
     /// To keep this instead.
-    Change(Box<TlsBundle>, Change),
+    Renew(Box<TlsBundle>, Renewal),
 }
 
 /// What changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum Renewal {
     /// There is a new CA, trusted beside the one before, that issues nothing yet.
     Authority,
     /// There is a new certificate, from the newest CA.
@@ -231,17 +231,17 @@ impl TlsBundle {
             .cloned()
             .collect();
         let Some(newest) = valid.first() else {
-            return Ok(Due::Change(
+            return Ok(Due::Renew(
                 Box::new(Self::new(subjects, Vec::new(), now, lifetimes)?),
-                Change::Certificate,
+                Renewal::Certificate,
             ));
         };
         let (ca_from, ca_until) = validity(newest).unwrap_or((UNIX_EPOCH, UNIX_EPOCH));
         let ca_due = two_thirds(ca_from, ca_until);
         if ca_due <= now {
-            return Ok(Due::Change(
+            return Ok(Due::Renew(
                 Box::new(self.with_authority(valid, now, lifetimes)?),
-                Change::Authority,
+                Renewal::Authority,
             ));
         }
         let (from, until) = validity(&self.certificate).unwrap_or((UNIX_EPOCH, UNIX_EPOCH));
@@ -251,15 +251,15 @@ impl TlsBundle {
         let may_issue =
             is_of_newest || settled.is_some_and(|settled| settled <= now) || until <= now;
         if (leaf_due <= now || !is_of_newest) && may_issue {
-            return Ok(Due::Change(
+            return Ok(Due::Renew(
                 Box::new(self.with_certificate(valid, subjects, now, lifetimes)?),
-                Change::Certificate,
+                Renewal::Certificate,
             ));
         }
         if valid.len() < self.bundle.len() {
-            return Ok(Due::Change(
+            return Ok(Due::Renew(
                 Box::new(Self { bundle: valid, ..self.clone() }),
-                Change::Bundle,
+                Renewal::Bundle,
             ));
         }
         let waiting =
@@ -274,7 +274,7 @@ impl TlsBundle {
     /// As [`TlsBundle::due`].
     pub fn renewed(
         &self,
-        what: Change,
+        what: Renewal,
         subjects: &[Subject],
         now: SystemTime,
         lifetimes: Lifetimes,
@@ -282,11 +282,13 @@ impl TlsBundle {
         let is_of_newest =
             self.bundle.first().is_some_and(|newest| comes_from(&self.certificate, newest));
         match what {
-            Change::Authority => self.with_authority(self.bundle.clone(), now, lifetimes).map(Some),
-            Change::Certificate if is_of_newest => {
+            Renewal::Authority => {
+                self.with_authority(self.bundle.clone(), now, lifetimes).map(Some)
+            }
+            Renewal::Certificate if is_of_newest => {
                 self.with_certificate(self.bundle.clone(), subjects, now, lifetimes).map(Some)
             }
-            Change::Certificate | Change::Bundle => Ok(None),
+            Renewal::Certificate | Renewal::Bundle => Ok(None),
         }
     }
 
@@ -417,9 +419,9 @@ mod tests {
         kept: &TlsBundle,
         now: SystemTime,
         since: Option<SystemTime>,
-    ) -> (TlsBundle, Change) {
+    ) -> (TlsBundle, Renewal) {
         match due(kept, now, since) {
-            Due::Change(kept, change) => (*kept, change),
+            Due::Renew(kept, change) => (*kept, change),
             Due::Nothing(until) => panic!("nothing before {until:?}"),
         }
     }
@@ -427,7 +429,7 @@ mod tests {
     fn rests(kept: &TlsBundle, now: SystemTime, since: Option<SystemTime>) -> SystemTime {
         match due(kept, now, since) {
             Due::Nothing(until) => until,
-            Due::Change(_, change) => panic!("{change:?}"),
+            Due::Renew(_, change) => panic!("{change:?}"),
         }
     }
 
@@ -444,7 +446,7 @@ mod tests {
         assert_eq!(leaf_due, two_thirds(from, until));
 
         let (second, change) = changed(&first, leaf_due, Some(start));
-        assert_eq!((change, &second.bundle), (Change::Certificate, &first.bundle));
+        assert_eq!((change, &second.bundle), (Renewal::Certificate, &first.bundle));
         assert!(
             second.certificate != first.certificate
                 && is_trusted(&second.certificate, &second.bundle(), leaf_due)
@@ -458,7 +460,7 @@ mod tests {
         let (both, change) = changed(&second, ca_due, Some(start));
         assert_eq!(
             (change, both.bundle.len(), &both.certificate),
-            (Change::Authority, 2, &second.certificate)
+            (Renewal::Authority, 2, &second.certificate)
         );
         assert!(
             is_trusted(&both.certificate, &both.bundle(), ca_due)
@@ -468,7 +470,7 @@ mod tests {
         assert_eq!(rests(&both, ca_due, Some(ca_due)), ca_due + LIFETIMES.settling);
         let settled = ca_due + LIFETIMES.settling;
         let (third, change) = changed(&both, settled, Some(ca_due));
-        assert_eq!((change, &third.bundle), (Change::Certificate, &both.bundle));
+        assert_eq!((change, &third.bundle), (Renewal::Certificate, &both.bundle));
         assert!(
             comes_from(&third.certificate, &both.bundle[0])
                 && !comes_from(&third.certificate, &both.bundle[1])
@@ -478,21 +480,25 @@ mod tests {
         let (fourth, _) = changed(&third, ca_until - Duration::from_secs(1), Some(ca_due));
         assert_eq!(fourth.bundle.len(), 2);
         let (fifth, change) = changed(&fourth, ca_until, Some(ca_due));
-        assert_eq!((change, fifth.bundle), (Change::Bundle, vec![both.bundle[0].clone()]));
+        assert_eq!((change, fifth.bundle), (Renewal::Bundle, vec![both.bundle[0].clone()]));
     }
 
     #[test]
     fn what_is_wanted_now_is_made_now_unless_it_is_on_its_way() {
         let start = whole_seconds();
         let kept = TlsBundle::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
-        let renewed = |kept: &TlsBundle, what: Change| {
+        let renewed = |kept: &TlsBundle, what: Renewal| {
             kept.renewed(what, &subjects(), start, LIFETIMES).expect("keys that sign")
         };
-        let certificate = renewed(&kept, Change::Certificate).expect("a certificate");
+        let certificate = renewed(&kept, Renewal::Certificate).expect("a certificate");
         assert!(certificate.bundle == kept.bundle && certificate.certificate != kept.certificate);
-        let authority = renewed(&kept, Change::Authority).expect("a CA");
+        let authority = renewed(&kept, Renewal::Authority).expect("a CA");
         assert!(authority.bundle.len() == 2 && authority.certificate == kept.certificate);
-        assert_eq!(renewed(&authority, Change::Certificate), None, "the new CA is not trusted yet");
+        assert_eq!(
+            renewed(&authority, Renewal::Certificate),
+            None,
+            "the new CA is not trusted yet"
+        );
     }
 
     #[test]
@@ -536,7 +542,7 @@ mod tests {
         let kept = TlsBundle::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
         let (_, ca_until) = validity(&kept.bundle[0]).expect("a CA");
         let later = rests(&kept, start, Some(start));
-        let Ok(Due::Change(renewed, Change::Certificate)) =
+        let Ok(Due::Renew(renewed, Renewal::Certificate)) =
             kept.due(&subjects(), later, Some(start), long)
         else {
             panic!("due")
@@ -550,7 +556,7 @@ mod tests {
         let kept = TlsBundle::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
         let late = start + LIFETIMES.authority * 2;
         let (anew, change) = changed(&kept, late, Some(start));
-        assert_eq!((change, anew.bundle.len()), (Change::Certificate, 1));
+        assert_eq!((change, anew.bundle.len()), (Renewal::Certificate, 1));
         assert!(anew.bundle != kept.bundle && is_trusted(&anew.certificate, &anew.bundle(), late));
         rests(&anew, late, None);
     }

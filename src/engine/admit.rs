@@ -8,10 +8,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause};
 use serde_json::Value;
 
 use super::activation::{ActiveEntries, ConditionFailure, Conditions, Inputs};
-use super::alignment::{Alignment, Extent};
+use super::alignment::{Alignment, Coverage};
 use super::answer::{
-    self, Decision, Found, Judgement, Part, Reply, Report, Response, RuleOutcome, Secrets, Subject,
-    Warning, break_recreate_trigger, details, failure,
+    self, Decision, DenyingRule, Judgement, Reply, Report, Response, RuleFindings, RuleOutcome,
+    Secrets, Subject, Warning, break_recreate_trigger, details, failure,
 };
 use super::condition::{AT_ONCE, BUDGET};
 use super::review::{Operation, ReadMode, Review, Unjudgeable, uid_in_prefix};
@@ -140,11 +140,11 @@ fn judge<'a>(
     conditions: &Conditions<'_, 'a>,
     old: &'a Value,
     new: &'a Value,
-) -> Result<Found<'a>, Unjudgeable> {
+) -> Result<RuleFindings<'a>, Unjudgeable> {
     let active_entries = ActiveEntries::of(rule, conditions);
-    let alignment = Alignment::new(rule, &active_entries, old, new, Extent::Differing);
+    let alignment = Alignment::new(rule, &active_entries, old, new, Coverage::Differing);
     let findings = verdict::judge(rule, &active_entries, &alignment)?;
-    Ok(Found { rule, alignment, findings, failures: active_entries.failures(rule) })
+    Ok(RuleFindings { rule, alignment, findings, failures: active_entries.failures(rule) })
 }
 
 /// What all rules made of a review, without a hold on the two objects.
@@ -158,8 +158,13 @@ struct Judged {
 }
 
 impl Judged {
-    fn of(rules: &RuleSet, review: &Review<'_>, found: &[Found<'_>], secrets: &Secrets) -> Self {
-        let decided: Vec<(&Found<'_>, Decision)> =
+    fn of(
+        rules: &RuleSet,
+        review: &Review<'_>,
+        found: &[RuleFindings<'_>],
+        secrets: &Secrets,
+    ) -> Self {
+        let decided: Vec<(&RuleFindings<'_>, Decision)> =
             found.iter().map(|found| (found, decision(rules, found, review))).collect();
         let of = |wanted: Decision| {
             decided
@@ -168,7 +173,7 @@ impl Judged {
                 .map(|(found, _)| *found)
                 .collect::<Vec<_>>()
         };
-        let mutable = |found: &Found<'_>| {
+        let mutable = |found: &RuleFindings<'_>| {
             let is_named =
                 found.rule.entries().any(|entry| entry.by.is_some() && is_granted(entry, review));
             let text = if is_named {
@@ -204,7 +209,7 @@ impl Judged {
     }
 }
 
-fn decision(rules: &RuleSet, found: &Found<'_>, review: &Review<'_>) -> Decision {
+fn decision(rules: &RuleSet, found: &RuleFindings<'_>, review: &Review<'_>) -> Decision {
     if found.violations() == 0 { Decision::Allow } else { consequence(rules, found.rule, review) }
 }
 
@@ -241,13 +246,13 @@ fn respond(rules: &RuleSet, review: &Review<'_>, judged: Judged) -> Reply {
 /// The refusal by the rules that deny, with what they found together.
 fn denial(
     review: &Review<'_>,
-    denying: &[&Found<'_>],
+    denying: &[&RuleFindings<'_>],
     report: &Report,
-    mutable: impl Fn(&Found<'_>) -> (RuleName, Arc<str>),
+    mutable: impl Fn(&RuleFindings<'_>) -> (RuleName, Arc<str>),
 ) -> Status {
-    let parts: Vec<Part<'_>> = denying
+    let parts: Vec<DenyingRule<'_>> = denying
         .iter()
-        .map(|found| Part { rule: found.rule.name.as_str(), mutable: mutable(found).1 })
+        .map(|found| DenyingRule { rule: found.rule.name.as_str(), mutable: mutable(found).1 })
         .collect();
     let kind = escape_control(review.kind());
     let (code, reason) = if denying.iter().all(|found| found.rule.reason == Reason::Invalid) {
@@ -266,7 +271,7 @@ fn denial(
     status
 }
 
-fn warnings(review: &Review<'_>, warning: &[&Found<'_>], secrets: &Secrets) -> Vec<String> {
+fn warnings(review: &Review<'_>, warning: &[&RuleFindings<'_>], secrets: &Secrets) -> Vec<String> {
     let reports: Vec<(&str, Report)> = warning
         .iter()
         .map(|found| (found.rule.name.as_str(), Report::of(review, &[*found], secrets)))

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::activation::{ActiveEntries, Conditions, Inputs};
-use super::alignment::{Alignment, Extent};
+use super::alignment::{Alignment, Coverage};
 use super::condition::BUDGET;
 use super::review::{ReadMode, Review};
 use super::verdict::diff;
@@ -901,8 +901,8 @@ fn both_extents_of_the_canonical_form_tell_the_same() {
     let inputs = Inputs::new(&review, &old, &new);
     let conditions = Conditions::of(&[rule], &inputs, BUDGET);
     let active_entries = ActiveEntries::of(rule, &conditions);
-    let tell = |extent: Extent| {
-        let alignment = Alignment::new(rule, &active_entries, &old, &new, extent);
+    let tell = |coverage: Coverage| {
+        let alignment = Alignment::new(rule, &active_entries, &old, &new, coverage);
         let mut patched = alignment.old.clone();
         json_patch::patch(&mut patched, &json_patch::diff(&alignment.old, &alignment.new))
             .expect("the patch applies");
@@ -914,7 +914,7 @@ fn both_extents_of_the_canonical_form_tell_the_same() {
         });
         (alignment.locations.len(), told.collect::<Vec<_>>())
     };
-    let (differing, everything) = (tell(Extent::Differing), tell(Extent::Everything));
+    let (differing, everything) = (tell(Coverage::Differing), tell(Coverage::Everything));
     assert_eq!(differing.1, everything.1);
     // One left out is one that need not be kept in memory.
     assert_eq!((differing.0, everything.0), (16, 23));

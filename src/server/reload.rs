@@ -12,7 +12,7 @@ use super::rules::Rules;
 use crate::engine::{Builtin, Document, Exemptions, RuleSet, escape_control};
 
 /// What reads the rules, or says why they cannot be read.
-pub type Read = dyn Fn() -> Result<Reading, String> + Send + Sync;
+pub type ReadRules = dyn Fn() -> Result<Reading, String> + Send + Sync;
 
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct Source {
     /// The texts of the others that are in force from the start.
     pub started_with: Fingerprint,
     /// Reads the others.
-    pub read: Arc<Read>,
+    pub read: Arc<ReadRules>,
     /// How often they are read, unless that takes long.
     pub every: Duration,
     /// Told when something is known to have changed.

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::difference::{Container, Difference, Direction, Permission};
-use crate::analysis::symbolic::{Above, Change, Entries, Formula, Own, Permits};
+use crate::analysis::symbolic::{Above, ChangeClass, Entries, Formula, Own, Permits};
 use crate::engine::{Cursor, Declared, Equal, Path, Rule, Step};
 
 /// More classes than any rule written by hand has.
@@ -60,7 +60,7 @@ struct Class<'r> {
 }
 
 /// What differs at a class of locations and below, and what both sides permit of its items.
-struct Found {
+struct Below {
     differences: Vec<Difference>,
     items: Vec<(Step, [Summary; 2])>,
 }
@@ -73,7 +73,7 @@ struct Walk<'r> {
 
 impl<'r> Walk<'r> {
     /// The differences at all classes right below one, and further down.
-    fn below(&mut self, class: &Class<'r>) -> Result<Found, TooMany> {
+    fn below(&mut self, class: &Class<'r>) -> Result<Below, TooMany> {
         let depth = self.path.len();
         let mut items = Vec::new();
         let mut found: Vec<(Step, Vec<Difference>)> = Vec::new();
@@ -89,7 +89,7 @@ impl<'r> Walk<'r> {
             found.push((step.clone(), differences));
             items.push((step, summary));
         }
-        Ok(Found { differences: merged(&found, depth), items })
+        Ok(Below { differences: merged(&found, depth), items })
     }
 
     /// The steps that stand for the classes of children that either rule tells apart, the widest
@@ -176,7 +176,7 @@ impl<'r> Walk<'r> {
         permits: &[Permits; 2],
         above: Option<&[Above; 2]>,
         is_keyed: bool,
-        below: &Found,
+        below: &Below,
     ) -> Vec<Difference> {
         let handed_down =
             above.and_then(|[before, after]| Direction::of(&before.granted, &after.granted));
@@ -185,11 +185,11 @@ impl<'r> Walk<'r> {
         for ((change, before), (_, after)) in before.named().into_iter().zip(after.named()) {
             let Some(direction) = Direction::of(before, after) else { continue };
             let is_inherited = match (change, direction) {
-                (Change::Replace, Direction::Gained) => {
+                (ChangeClass::Replace, Direction::Gained) => {
                     handed_down == Some(direction)
                         && above.is_some_and(|[_, above]| *after == above.whole)
                 }
-                (Change::Replace, Direction::Lost) => {
+                (ChangeClass::Replace, Direction::Lost) => {
                     handed_down == Some(direction)
                         && above.is_some_and(|[above, _]| *before == above.whole)
                 }
@@ -202,8 +202,10 @@ impl<'r> Walk<'r> {
                 other.before == *before && other.after == *after && other.unless.is_none()
             };
             let follows = match change {
-                Change::SetContainer | Change::ClearContainer => found.iter().any(is_said),
-                Change::Appear | Change::Vanish => {
+                ChangeClass::SetContainer | ChangeClass::ClearContainer => {
+                    found.iter().any(is_said)
+                }
+                ChangeClass::Appear | ChangeClass::Vanish => {
                     let same = |other: &Difference| {
                         other
                             .direction()
@@ -211,7 +213,7 @@ impl<'r> Walk<'r> {
                     };
                     found.iter().any(is_said) || below.differences.iter().any(same)
                 }
-                Change::Replace => !is_keyed || found.iter().any(is_said),
+                ChangeClass::Replace => !is_keyed || found.iter().any(is_said),
                 _ => false,
             };
             if is_inherited || follows {
@@ -302,12 +304,12 @@ struct Summary {
     granted: Formula,
 }
 
-impl Found {
+impl Below {
     /// What the location is where its items say of a change what it no longer, or not yet, says
     /// itself.
     fn unless(
         &self,
-        change: Change,
+        change: ChangeClass,
         direction: Direction,
         is_keyed: bool,
         permits: &[Permits; 2],
@@ -316,10 +318,10 @@ impl Found {
         let (wide, narrow) =
             if direction == Direction::Gained { (before, after) } else { (after, before) };
         let parts = |summary: &Summary| match change {
-            Change::AddItem | Change::SetContainer => {
+            ChangeClass::AddItem | ChangeClass::SetContainer => {
                 vec![summary.permits.set.clone(), summary.permits.set_container.clone()]
             }
-            Change::RemoveItem | Change::ClearContainer => {
+            ChangeClass::RemoveItem | ChangeClass::ClearContainer => {
                 vec![summary.permits.clear.clone(), summary.permits.clear_container.clone()]
             }
             _ => vec![summary.granted.clone()],
@@ -339,28 +341,28 @@ impl Found {
         };
         match change {
             _ if direction == Direction::Other => None,
-            Change::AddItem | Change::RemoveItem | Change::Modify
+            ChangeClass::AddItem | ChangeClass::RemoveItem | ChangeClass::Modify
                 if is_said(&Step::AnyMember, Step::is_member) =>
             {
                 Some(Container::Map)
             }
             // As an object on the way, with what its members say for themselves.
-            Change::SetContainer
+            ChangeClass::SetContainer
                 if !wide.add.is_never() || !wide.appear.covers(&narrow.set_container) =>
             {
                 None
             }
-            Change::ClearContainer
+            ChangeClass::ClearContainer
                 if !wide.remove.is_never() || !wide.vanish.covers(&narrow.clear_container) =>
             {
                 None
             }
-            Change::SetContainer | Change::ClearContainer => {
+            ChangeClass::SetContainer | ChangeClass::ClearContainer => {
                 is_said(&Step::AnyMember, Step::is_member).then_some(Container::Map)
             }
             // The order of a keyed list is its own.
-            Change::Modify if is_keyed => None,
-            Change::AddItem | Change::RemoveItem | Change::Modify
+            ChangeClass::Modify if is_keyed => None,
+            ChangeClass::AddItem | ChangeClass::RemoveItem | ChangeClass::Modify
                 if is_said(&Step::AnyElement, |step| !step.is_member()) =>
             {
                 Some(Container::List)

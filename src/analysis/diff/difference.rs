@@ -1,6 +1,6 @@
 //! One difference between two rules.
 
-use crate::analysis::symbolic::{Change, Formula};
+use crate::analysis::symbolic::{ChangeClass, Formula};
 use crate::engine::{Path, Step};
 
 /// What another version of a rule does otherwise.
@@ -35,7 +35,7 @@ pub enum Difference {
 pub struct Permission {
     pub(crate) path: Vec<Step>,
     pub(crate) others: bool,
-    pub(crate) changes: Vec<Change>,
+    pub(crate) changes: Vec<ChangeClass>,
     pub(crate) direction: Direction,
     pub(crate) before: Formula,
     pub(crate) after: Formula,

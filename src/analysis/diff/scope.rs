@@ -10,11 +10,11 @@ use crate::engine::{
 };
 
 /// A part of the document: its name, what is in it, and what stands for nothing.
-type Part = (&'static str, fn(&Rule) -> BTreeSet<String>, &'static str);
+type Section = (&'static str, fn(&Rule) -> BTreeSet<String>, &'static str);
 
 /// The parts that differ, in the order of the document.
 pub(crate) fn compare(before: &Rule, after: &Rule) -> Vec<Difference> {
-    let parts: [Part; 9] = [
+    let parts: [Section; 9] = [
         ("resources", resources, "none"),
         ("namespaceSelector", |rule| selector(rule.namespace_selector()), "every namespace"),
         ("objectSelector", |rule| selector(rule.object_selector()), "every object"),

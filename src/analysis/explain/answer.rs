@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::pairing::Pairing;
+use super::list_key::ListKey;
 use crate::analysis::diff::compare::words;
 use crate::analysis::diff::scope::{one_line, selector};
-use crate::analysis::symbolic::{Change, Entries, Formula, Permits};
+use crate::analysis::symbolic::{ChangeClass, Entries, Formula, Permits};
 use crate::engine::{Cursor, Declaration, Entry, Mark, Requesters, Rule, Step, escape_control};
 
 /// Whether something may change.
@@ -40,7 +40,7 @@ pub(crate) struct Answer<'r> {
     /// What is permitted at some of them.
     possible: Permits,
     /// If it is that by which the elements of a list pair.
-    pairing: Option<Pairing>,
+    list_key: Option<ListKey>,
     /// Protected labels among what was asked for, or below it.
     labels: Vec<String>,
     pub(crate) entries: Vec<Related>,
@@ -89,7 +89,7 @@ pub enum Cases {
 /// both objects have.
 pub fn cases(rule: &Rule, steps: &[Step]) -> [(&'static str, Cases); 5] {
     let answer = Answer::of(rule, steps, None);
-    let of = |change: Change| match (
+    let of = |change: ChangeClass| match (
         answer.formula(change, Bound::Certain),
         answer.formula(change, Bound::Possible),
     ) {
@@ -97,7 +97,7 @@ pub fn cases(rule: &Rule, steps: &[Step]) -> [(&'static str, Cases); 5] {
         (_, possible) if possible.is_never() => Cases::Never,
         _ => Cases::Some,
     };
-    Change::VERBS.map(|change| (change.as_str(), of(change)))
+    ChangeClass::VERBS.map(|change| (change.as_str(), of(change)))
 }
 
 /// Whether a rule lets a location change, with everything below it.
@@ -138,9 +138,9 @@ impl<'r> Answer<'r> {
         if steps.len() > 2 && !labels.is_empty() {
             certain = Permits::default();
         }
-        let pairing = Pairing::of(rule, &entries, steps);
-        if let Some(pairing) = &pairing {
-            certain = pairing.certain();
+        let list_key = ListKey::of(rule, &entries, steps);
+        if let Some(list_key) = &list_key {
+            certain = list_key.certain();
         }
         let (mut related, mut for_others) = (Vec::new(), Vec::new());
         for (index, relation) in trace.related() {
@@ -166,7 +166,7 @@ impl<'r> Answer<'r> {
             notes: for_others,
             certain,
             possible: permits(Cursor::meeting),
-            pairing,
+            list_key,
             labels,
             entries: related,
             compared: trace.compared(rule),
@@ -182,14 +182,14 @@ impl<'r> Answer<'r> {
 
     fn judged(&self, trace: &Trace<'_>, steps: &[Step]) -> MayChange {
         let is_below = self.entries.iter().any(|related| related.relation == Relation::Below);
-        let is_certain = |change: &Change| self.formula(*change, Bound::Certain).is_always();
+        let is_certain = |change: &ChangeClass| self.formula(*change, Bound::Certain).is_always();
         let is_keyed = || {
             let is_key = |mark: &Mark| matches!(mark, Mark::Key { .. });
             trace.meeting.last().is_some_and(|cursor| cursor.has_here_or_below(is_key))
         };
-        let is_whole = self.labels.is_empty() && (is_certain(&Change::Replace) || !is_keyed());
-        let is_swapped = self.pairing.as_ref().is_some_and(|pairing| !pairing.swap.is_never());
-        if !steps.is_empty() && is_whole && Change::VERBS.iter().all(is_certain) {
+        let is_whole = self.labels.is_empty() && (is_certain(&ChangeClass::Replace) || !is_keyed());
+        let is_swapped = self.list_key.as_ref().is_some_and(|list_key| !list_key.swap.is_never());
+        if !steps.is_empty() && is_whole && ChangeClass::VERBS.iter().all(is_certain) {
             MayChange::Yes
         } else if is_below
             || is_swapped
@@ -226,8 +226,8 @@ impl<'r> Answer<'r> {
                                update could else leave the rule"
             ));
         }
-        if let Some(pairing) = &self.pairing {
-            self.notes.push(pairing.note());
+        if let Some(list_key) = &self.list_key {
+            self.notes.push(list_key.note());
         }
         if meets(steps, &["metadata", "finalizers"]) && !steps.is_empty() {
             self.may_change = self.may_change.max(MayChange::Partly);
@@ -253,23 +253,25 @@ impl<'r> Answer<'r> {
         }
     }
 
-    fn formula(&self, change: Change, bound: Bound) -> &Formula {
-        let permits = match (bound, &self.pairing) {
-            (Bound::Possible, Some(pairing)) if change == Change::Modify => return &pairing.modify,
+    fn formula(&self, change: ChangeClass, bound: Bound) -> &Formula {
+        let permits = match (bound, &self.list_key) {
+            (Bound::Possible, Some(list_key)) if change == ChangeClass::Modify => {
+                return &list_key.modify;
+            }
             (Bound::Possible, _) => &self.possible,
             (Bound::Certain, _) => &self.certain,
         };
         match change {
-            Change::Set | Change::SetWithin => &permits.set,
-            Change::Modify => &permits.modify,
-            Change::Clear | Change::ClearWithin => &permits.clear,
-            Change::AddItem => &permits.add,
-            Change::RemoveItem => &permits.remove,
-            Change::SetContainer => &permits.set_container,
-            Change::ClearContainer => &permits.clear_container,
-            Change::Appear => &permits.appear,
-            Change::Vanish => &permits.vanish,
-            Change::Replace => &permits.replace,
+            ChangeClass::Set | ChangeClass::SetWithin => &permits.set,
+            ChangeClass::Modify => &permits.modify,
+            ChangeClass::Clear | ChangeClass::ClearWithin => &permits.clear,
+            ChangeClass::AddItem => &permits.add,
+            ChangeClass::RemoveItem => &permits.remove,
+            ChangeClass::SetContainer => &permits.set_container,
+            ChangeClass::ClearContainer => &permits.clear_container,
+            ChangeClass::Appear => &permits.appear,
+            ChangeClass::Vanish => &permits.vanish,
+            ChangeClass::Replace => &permits.replace,
         }
     }
 
@@ -277,7 +279,7 @@ impl<'r> Answer<'r> {
     /// documentation.
     pub(crate) fn permitted(&self) -> Vec<(Vec<&'static str>, String)> {
         let mut found: Vec<(Vec<&'static str>, String)> = Vec::new();
-        let mut add = |change: Change, instead: &[Change]| {
+        let mut add = |change: ChangeClass, instead: &[ChangeClass]| {
             let (certain, possible) =
                 (self.formula(change, Bound::Certain), self.formula(change, Bound::Possible));
             let is_said = instead.iter().any(|other| {
@@ -287,11 +289,11 @@ impl<'r> Answer<'r> {
             if possible.is_never() || is_said || self.is_owned {
                 return;
             }
-            let mut cases = match (&self.pairing, certain == possible, certain.is_never()) {
+            let mut cases = match (&self.list_key, certain == possible, certain.is_never()) {
                 (_, true, _) => certain.to_string(),
-                (Some(pairing), ..) if pairing.is_exact => pairing.cases(
+                (Some(list_key), ..) if list_key.is_exact => list_key.cases(
                     change,
-                    if change == Change::Modify { &self.possible.modify } else { possible },
+                    if change == ChangeClass::Modify { &self.possible.modify } else { possible },
                 ),
                 (_, _, true) => format!("{possible}; only some of these locations"),
                 (_, _, false) => format!("{certain}; at some of these locations {possible}"),
@@ -304,13 +306,13 @@ impl<'r> Answer<'r> {
                 None => found.push((vec![change.as_str()], cases)),
             }
         };
-        for change in Change::VERBS {
+        for change in ChangeClass::VERBS {
             add(change, &[]);
         }
-        add(Change::SetContainer, &[Change::Set, Change::AddItem]);
-        add(Change::ClearContainer, &[Change::Clear, Change::RemoveItem]);
-        add(Change::Appear, &[Change::SetContainer]);
-        add(Change::Vanish, &[Change::ClearContainer]);
+        add(ChangeClass::SetContainer, &[ChangeClass::Set, ChangeClass::AddItem]);
+        add(ChangeClass::ClearContainer, &[ChangeClass::Clear, ChangeClass::RemoveItem]);
+        add(ChangeClass::Appear, &[ChangeClass::SetContainer]);
+        add(ChangeClass::Vanish, &[ChangeClass::ClearContainer]);
         found
     }
 
@@ -321,10 +323,10 @@ impl<'r> Answer<'r> {
 
     /// The five that are permitted to nobody.
     pub(crate) fn refused(&self) -> Vec<&'static str> {
-        Change::VERBS
+        ChangeClass::VERBS
             .into_iter()
             .filter(|change| !self.is_owned && self.formula(*change, Bound::Possible).is_never())
-            .map(Change::as_str)
+            .map(ChangeClass::as_str)
             .collect()
     }
 }

@@ -2,7 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod kind;
+mod list_key;
 pub(crate) mod location;
-mod pairing;
 
 pub use answer::{Cases, MayChange, cases, may_change};

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::amounts::is_amount;
-use super::shape::{Shape, hollows, is_hollow, name_of};
+use super::shape::{ObservedShape, hollows, is_hollow, name_of};
 use crate::engine::{Equal, OWNED, Step, Verb, respelled};
 
 /// A change, and the equality under which it would be none.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Change {
+pub(crate) struct ObservedChange {
     /// With `[*]` for elements and the keys of maps as they are.
     pub(crate) path: Vec<Step>,
     pub(crate) verb: Verb,
@@ -35,12 +35,12 @@ pub(crate) struct Reading {
 /// All changes of an update. What `is_any` of its map's keys, as the rule will have it, appears and
 /// vanishes as a whole.
 pub(crate) fn of(
-    shape: &Shape,
+    shape: &ObservedShape,
     reading: Reading,
     is_any: &dyn Fn(&[Step]) -> bool,
     old: &Value,
     new: &Value,
-) -> Vec<Change> {
+) -> Vec<ObservedChange> {
     let mut walk =
         Walk { shape, reading, is_any, path: Vec::new(), is_inside: false, found: Vec::new() };
     walk.pair(Some(old), Some(new));
@@ -48,14 +48,14 @@ pub(crate) fn of(
 }
 
 struct Walk<'s> {
-    shape: &'s Shape,
+    shape: &'s ObservedShape,
     reading: Reading,
     is_any: &'s dyn Fn(&[Step]) -> bool,
     path: Vec<Step>,
     /// In an object that only one side has. What is empty there is meant to be there, not left out
     /// by another writer.
     is_inside: bool,
-    found: Vec<Change>,
+    found: Vec<ObservedChange>,
 }
 
 impl Walk<'_> {
@@ -162,7 +162,7 @@ impl Walk<'_> {
         let (equal, spelled) = self.spelling(old, new);
         self.path.pop();
         let is_masked = is_masked(Some(old)) && is_masked(Some(new));
-        self.found.push(Change {
+        self.found.push(ObservedChange {
             path: self.path.clone(),
             verb: Verb::Modify,
             equal,
@@ -184,7 +184,7 @@ impl Walk<'_> {
             }
             _ => (Vec::new(), None),
         };
-        self.found.push(Change {
+        self.found.push(ObservedChange {
             path: self.path.clone(),
             verb,
             equal,
@@ -205,7 +205,7 @@ impl Walk<'_> {
     }
 
     fn note(&mut self, verb: Verb, old: Option<&Value>, new: Option<&Value>) {
-        self.found.push(Change {
+        self.found.push(ObservedChange {
             path: self.path.clone(),
             verb,
             equal: Vec::new(),

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::changes::{self, Change, Reading};
+use super::changes::{self, ObservedChange, Reading};
 use super::reviews::{Target, Update};
-use super::shape::{KEY, Shape, name_of};
+use super::shape::{KEY, ObservedShape, name_of};
 use crate::engine::{Equal, Step, Verb, Verbs};
 
 /// The group of the kubelets.
@@ -90,8 +90,8 @@ impl Entry {
 impl Draft {
     /// Everything that the updates need, and perhaps more.
     pub(crate) fn of(target: &Target, updates: &[Update], reading: Reading) -> Self {
-        let shape = Shape::of(updates.iter().flat_map(|update| [&update.old, &update.new]));
-        let found = |maps: &Maps| -> Vec<Vec<Change>> {
+        let shape = ObservedShape::of(updates.iter().flat_map(|update| [&update.old, &update.new]));
+        let found = |maps: &Maps| -> Vec<Vec<ObservedChange>> {
             updates
                 .iter()
                 .map(|update| {
@@ -173,10 +173,10 @@ impl Draft {
     /// The lists of named things that a change is in, or of.
     fn keys(
         &mut self,
-        shape: &Shape,
+        shape: &ObservedShape,
         reading: Reading,
         maps: &Maps,
-        change: &Change,
+        change: &ObservedChange,
         review: usize,
     ) {
         if !reading.equality {
@@ -204,7 +204,7 @@ impl Draft {
         maps: &Maps,
         chosen: &Chosen,
         reading: Reading,
-        change: &Change,
+        change: &ObservedChange,
         review: usize,
         update: &Update,
     ) {
@@ -245,7 +245,7 @@ impl Draft {
 
 /// Of an object with nothing but empty ones in it, these; none where it cannot appear or vanish
 /// with them.
-fn leaves<'c>(maps: &Maps, change: &'c Change) -> Option<Vec<&'c Vec<Step>>> {
+fn leaves<'c>(maps: &Maps, change: &'c ObservedChange) -> Option<Vec<&'c Vec<Step>>> {
     let inner = || {
         change
             .equal
@@ -314,7 +314,7 @@ fn rank(equal: &Equal) -> u8 {
 struct Chosen(BTreeMap<(Vec<Step>, bool), Equal>);
 
 impl Chosen {
-    fn of<'c>(maps: &Maps, changes: impl Iterator<Item = &'c Change>) -> Self {
+    fn of<'c>(maps: &Maps, changes: impl Iterator<Item = &'c ObservedChange>) -> Self {
         let mut chosen: BTreeMap<(Vec<Step>, bool), Equal> = BTreeMap::new();
         for (path, equal) in changes.flat_map(|change| &change.equal) {
             let best = chosen
@@ -381,7 +381,11 @@ struct Maps {
 }
 
 impl Maps {
-    fn of<'c>(shape: &Shape, target: &Target, changes: impl Iterator<Item = &'c Change>) -> Self {
+    fn of<'c>(
+        shape: &ObservedShape,
+        target: &Target,
+        changes: impl Iterator<Item = &'c ObservedChange>,
+    ) -> Self {
         let mut touched: BTreeMap<Vec<Step>, BTreeSet<String>> = BTreeMap::new();
         let all = changes.flat_map(|change| {
             std::iter::once(&change.path).chain(change.equal.iter().map(|(path, _)| path))

@@ -2,7 +2,7 @@
 
 use super::changes::Reading;
 use super::draft::Draft;
-use super::reviews::{Found, Given, NotAReview, Target, Update};
+use super::reviews::{Given, GivenUpdates, NotAReview, Target, Update};
 use super::{document, shrink};
 use crate::engine::escape_control;
 
@@ -38,7 +38,7 @@ impl Learned {
     pub fn from_documents<'d>(
         documents: impl Iterator<Item = &'d [u8]>,
     ) -> Result<Vec<Self>, Unlearnable> {
-        let mut found = Found::default();
+        let mut found = GivenUpdates::default();
         for (number, document) in documents.enumerate() {
             found.document(&format!("review {}", number + 1), document, Given::ByName)?;
         }
@@ -74,7 +74,7 @@ impl Learned {
 }
 
 /// One rule for each kind of the reviews.
-pub(crate) fn learned(found: &Found) -> Result<Vec<Learned>, Unlearnable> {
+pub(crate) fn learned(found: &GivenUpdates) -> Result<Vec<Learned>, Unlearnable> {
     found.updates.iter().map(|(target, updates)| learn(target, updates)).collect()
 }
 

@@ -53,13 +53,13 @@ pub enum NotAReview {
 
 /// All that was found.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct GivenUpdates {
     pub(crate) updates: BTreeMap<Target, Vec<Update>>,
     /// Reviews that say nothing of what may change: file and reason.
     pub(crate) skipped: Vec<(String, &'static str)>,
 }
 
-impl Found {
+impl GivenUpdates {
     /// Takes one document in: a review, or a case.
     pub(crate) fn document(
         &mut self,

@@ -26,13 +26,13 @@ const MAPS: [&str; 10] = [
 
 /// Lists and maps, by their paths with `[*]` for elements.
 #[derive(Debug, Default)]
-pub(crate) struct Shape {
+pub(crate) struct ObservedShape {
     /// Lists, and whether each of their elements has a name of its own.
     lists: BTreeMap<Vec<Step>, bool>,
     maps: BTreeSet<Vec<Step>>,
 }
 
-impl Shape {
+impl ObservedShape {
     pub(crate) fn of<'v>(objects: impl Iterator<Item = &'v Value>) -> Self {
         let mut shape = Self::default();
         for object in objects {

@@ -91,7 +91,7 @@ struct Chain {
 /// Where a location may appear or vanish together with objects around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Within {
-    pub(crate) change: Change,
+    pub(crate) change: ChangeClass,
     pub(crate) formula: Formula,
     /// Where that is so because of what is around it.
     pub(crate) inherited: Formula,
@@ -118,8 +118,9 @@ impl Above {
                 }
                 guard(&whole)
             };
-            let set = note(Change::SetWithin, &chain.set, &may.set, &may.set_container);
-            let clear = note(Change::ClearWithin, &chain.clear, &may.clear, &may.clear_container);
+            let set = note(ChangeClass::SetWithin, &chain.set, &may.set, &may.set_container);
+            let clear =
+                note(ChangeClass::ClearWithin, &chain.clear, &may.clear, &may.clear_container);
             let intermediate = chain.intermediate.and(&own.intermediate);
             chains.push(Chain { intermediate, set, clear });
         }
@@ -205,25 +206,25 @@ impl Permits {
     }
 
     /// Each with what it is called.
-    pub(crate) fn named(&self) -> [(Change, &Formula); 10] {
+    pub(crate) fn named(&self) -> [(ChangeClass, &Formula); 10] {
         [
-            (Change::Set, &self.set),
-            (Change::Modify, &self.modify),
-            (Change::Clear, &self.clear),
-            (Change::AddItem, &self.add),
-            (Change::RemoveItem, &self.remove),
-            (Change::SetContainer, &self.set_container),
-            (Change::ClearContainer, &self.clear_container),
-            (Change::Appear, &self.appear),
-            (Change::Vanish, &self.vanish),
-            (Change::Replace, &self.replace),
+            (ChangeClass::Set, &self.set),
+            (ChangeClass::Modify, &self.modify),
+            (ChangeClass::Clear, &self.clear),
+            (ChangeClass::AddItem, &self.add),
+            (ChangeClass::RemoveItem, &self.remove),
+            (ChangeClass::SetContainer, &self.set_container),
+            (ChangeClass::ClearContainer, &self.clear_container),
+            (ChangeClass::Appear, &self.appear),
+            (ChangeClass::Vanish, &self.vanish),
+            (ChangeClass::Replace, &self.replace),
         ]
     }
 }
 
 /// What can happen at a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Change {
+pub(crate) enum ChangeClass {
     Set,
     Modify,
     Clear,
@@ -238,7 +239,7 @@ pub(crate) enum Change {
     ClearWithin,
 }
 
-impl Change {
+impl ChangeClass {
     /// The five that rules name.
     pub(crate) const VERBS: [Self; 5] =
         [Self::Set, Self::Modify, Self::Clear, Self::AddItem, Self::RemoveItem];

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::analysis::diff::difference::{Container, Direction};
 use crate::analysis::diff::{Comparison, Difference, Permission, comparisons};
-use crate::analysis::symbolic::Change;
+use crate::analysis::symbolic::ChangeClass;
 use crate::cli::output::{self, BAD, DOUBTFUL, Format, GOOD, styled};
 use crate::cli::rule_sources;
 use crate::engine::{Builtin, Path, RuleSet, Step, escape_control};
@@ -187,8 +187,8 @@ fn place(path: &[Step], others: bool) -> String {
     if others { format!("{text} (those not named)") } else { text }
 }
 
-fn changes(changes: &[Change]) -> String {
-    if Change::VERBS.iter().all(|verb| changes.contains(verb)) {
+fn changes(changes: &[ChangeClass]) -> String {
+    if ChangeClass::VERBS.iter().all(|verb| changes.contains(verb)) {
         return "every change".to_owned();
     }
     changes.iter().map(|change| change.as_str()).collect::<Vec<_>>().join(", ")

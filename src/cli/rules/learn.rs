@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use serde::Serialize;
 
-use crate::analysis::learn::reviews::{Found, Given, Update};
+use crate::analysis::learn::reviews::{Given, GivenUpdates, Update};
 use crate::analysis::learn::{Learned, document, draft, learned};
 use crate::cli::documents::{self, STDIN};
 use crate::cli::output::{self, Format};
@@ -51,8 +51,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Reads files, and of folders every document in them and below.
-fn read(paths: &[PathBuf]) -> anyhow::Result<Found> {
-    let mut found = Found::default();
+fn read(paths: &[PathBuf]) -> anyhow::Result<GivenUpdates> {
+    let mut found = GivenUpdates::default();
     for path in paths {
         if path.is_dir() {
             folder(&mut found, path)?;
@@ -63,7 +63,7 @@ fn read(paths: &[PathBuf]) -> anyhow::Result<Found> {
     Ok(found)
 }
 
-fn folder(found: &mut Found, path: &Path) -> anyhow::Result<()> {
+fn folder(found: &mut GivenUpdates, path: &Path) -> anyhow::Result<()> {
     for path in documents::entries(path)? {
         let is_hidden =
             path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
@@ -79,7 +79,7 @@ fn folder(found: &mut Found, path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn file(found: &mut Found, path: &Path, given: Given) -> anyhow::Result<()> {
+fn file(found: &mut GivenUpdates, path: &Path, given: Given) -> anyhow::Result<()> {
     let name = documents::name_of(path);
     for json in documents::as_json(&name, documents::read(path)?)? {
         found.document(&name, &json, given).with_context(|| name.clone())?;
@@ -87,7 +87,7 @@ fn file(found: &mut Found, path: &Path, given: Given) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn text(learned: &[Learned], found: &Found) -> String {
+fn text(learned: &[Learned], found: &GivenUpdates) -> String {
     let mut text = learned.iter().map(Learned::text).collect::<Vec<_>>().join("---\n");
     if !found.skipped.is_empty() {
         text = format!("# Passed over: {}\n{text}", skipped(found));
@@ -96,7 +96,7 @@ fn text(learned: &[Learned], found: &Found) -> String {
 }
 
 /// `2 reviews, as a.json (it was denied)`.
-fn skipped(found: &Found) -> String {
+fn skipped(found: &GivenUpdates) -> String {
     let names: Vec<String> = found
         .skipped
         .iter()
@@ -140,7 +140,7 @@ struct JsonSkipped<'l> {
 }
 
 impl<'l> Json<'l> {
-    fn of(learned: &'l [Learned], found: &'l Found) -> Self {
+    fn of(learned: &'l [Learned], found: &'l GivenUpdates) -> Self {
         let rule = |learned: &'l Learned| JsonRule {
             name: document::name(&learned.target),
             reviews: learned.updates.len(),

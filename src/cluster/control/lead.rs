@@ -28,7 +28,7 @@ use crate::cluster::objects::Resolved;
 use crate::cluster::placement::{Registrations, all_trust};
 use crate::cluster::registration::{self, LABEL, SideEffects, Trust};
 use crate::cluster::status;
-use crate::cluster::tls_rotation::{self, Change, Due, Lifetimes, TlsBundle};
+use crate::cluster::tls_rotation::{self, Due, Lifetimes, Renewal, TlsBundle};
 use crate::cluster::update_rule::UpdateRule;
 use crate::engine::RuleSet;
 
@@ -357,7 +357,7 @@ impl Lead {
                             .max(Duration::from_millis(200));
                         return Ok((CaBundle::parse(bundle.into_bytes()).map_err(other)?, rest));
                     }
-                    Due::Change(kept, change) => (*kept, words(change)),
+                    Due::Renew(kept, change) => (*kept, words(change)),
                 }
             }
             None => {
@@ -457,11 +457,11 @@ fn other<E: std::fmt::Display>(error: E) -> ApiError {
     ApiError::other(&error)
 }
 
-fn words(change: Change) -> &'static str {
+fn words(change: Renewal) -> &'static str {
     match change {
-        Change::Authority => "a new CA, trusted beside the one before",
-        Change::Certificate => "a new certificate",
-        Change::Bundle => "without a CA that has expired",
+        Renewal::Authority => "a new CA, trusted beside the one before",
+        Renewal::Certificate => "a new certificate",
+        Renewal::Bundle => "without a CA that has expired",
     }
 }
 

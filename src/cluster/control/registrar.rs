@@ -43,13 +43,13 @@ pub(super) struct Registrar {
 
 struct Tried {
     webhook: ValidatingWebhook,
-    verdict: Verdict,
+    verdict: WebhookValidity,
     at: Instant,
 }
 
 /// What the API server says of a webhook that was tried alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum WebhookValidity {
     /// It accepts it.
     Accepted,
     /// It rejects it, for a reason in one sentence.
@@ -85,7 +85,7 @@ impl Registrar {
     }
 
     /// What the API server says of a webhook; none if it was not asked.
-    pub(super) fn verdict(&self, webhook: &ValidatingWebhook) -> Option<&Verdict> {
+    pub(super) fn verdict(&self, webhook: &ValidatingWebhook) -> Option<&WebhookValidity> {
         self.known(webhook).map(|tried| &tried.verdict)
     }
 
@@ -94,7 +94,7 @@ impl Registrar {
     }
 
     fn rejects(&self, webhook: &ValidatingWebhook) -> bool {
-        matches!(self.verdict(webhook), Some(Verdict::Rejected(_)))
+        matches!(self.verdict(webhook), Some(WebhookValidity::Rejected(_)))
     }
 
     /// Registers what is wanted and deletes configurations that are left over. `candidates` are
@@ -330,7 +330,7 @@ impl Registrar {
             if let Some(webhook) =
                 failure.sent.get(position).filter(|webhook| !self.rejects(webhook))
             {
-                self.remember(webhook.clone(), Verdict::Rejected(reason));
+                self.remember(webhook.clone(), WebhookValidity::Rejected(reason));
                 has_found = true;
             }
         }
@@ -372,8 +372,8 @@ impl Registrar {
         self.known(webhook).is_none_or(|tried| tried.at.elapsed() >= AGAIN)
     }
 
-    fn remember(&mut self, webhook: ValidatingWebhook, verdict: Verdict) {
-        if let Verdict::Rejected(reason) = &verdict
+    fn remember(&mut self, webhook: ValidatingWebhook, verdict: WebhookValidity) {
+        if let WebhookValidity::Rejected(reason) = &verdict
             && self.verdict(&webhook) != Some(&verdict)
         {
             tracing::error!(
@@ -395,7 +395,7 @@ impl Registrar {
 async fn dry_run(
     api: &Api<ValidatingWebhookConfiguration>,
     webhook: &ValidatingWebhook,
-) -> Result<Verdict, ApiError> {
+) -> Result<WebhookValidity, ApiError> {
     let mut configuration = ValidatingWebhookConfiguration {
         webhooks: Some(vec![webhook.clone()]),
         ..Default::default()
@@ -405,9 +405,9 @@ async fn dry_run(
         Some(BTreeMap::from([(LABEL.0.to_owned(), LABEL.1.to_owned())]));
     let params = PostParams { dry_run: true, field_manager: Some(FIELD_MANAGER.to_owned()) };
     match api.create(&params, &configuration).await {
-        Ok(_) => Ok(Verdict::Accepted),
+        Ok(_) => Ok(WebhookValidity::Accepted),
         Err(kube::Error::Api(status)) => match rejection::verdicts(&status).remove(&0) {
-            Some(sentence) => Ok(Verdict::Rejected(sentence)),
+            Some(sentence) => Ok(WebhookValidity::Rejected(sentence)),
             None => Err((&kube::Error::Api(status)).into()),
         },
         Err(error) => Err(error.into()),

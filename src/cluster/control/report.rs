@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhook;
 
-use super::registrar::{Registered, Registrar, Verdict};
+use super::registrar::{Registered, Registrar, WebhookValidity};
 use super::state::RegistrationState;
 use crate::cluster::api_error::ApiError;
 use crate::cluster::drift::asks_the_same;
@@ -25,7 +25,7 @@ pub(super) struct Report {
     /// The rules in force that no configuration has room for.
     unplaced: BTreeSet<String>,
     /// What the API server says of a generation that it rejected before.
-    candidates: BTreeMap<String, Verdict>,
+    candidates: BTreeMap<String, WebhookValidity>,
     /// Why the others are not registered.
     pub(super) error: Option<ApiError>,
 }
@@ -84,8 +84,10 @@ impl Report {
     ) -> Option<status::Registered> {
         if matches!(outcome, Outcome::Rejected { .. }) {
             return match self.candidates.get(name)? {
-                Verdict::Rejected(reason) => Some(status::Registered::Rejected(reason.clone())),
-                Verdict::Accepted => Some(status::Registered::NotYet),
+                WebhookValidity::Rejected(reason) => {
+                    Some(status::Registered::Rejected(reason.clone()))
+                }
+                WebhookValidity::Accepted => Some(status::Registered::NotYet),
             };
         }
         Some(if !resolved.is_in_force(name, in_force) {
@@ -128,9 +130,9 @@ impl Report {
     }
 }
 
-fn reason(verdict: &Verdict) -> Option<&str> {
+fn reason(verdict: &WebhookValidity) -> Option<&str> {
     match verdict {
-        Verdict::Rejected(reason) => Some(reason),
-        Verdict::Accepted => None,
+        WebhookValidity::Rejected(reason) => Some(reason),
+        WebhookValidity::Accepted => None,
     }
 }

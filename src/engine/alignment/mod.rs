@@ -26,6 +26,6 @@ mod value;
 
 pub use declared::respelled;
 pub(crate) use location::{Id, Location, ROOT, Segment};
-pub(crate) use objects::{Alignment, Extent};
+pub(crate) use objects::{Alignment, Coverage};
 pub(crate) use pairing::Pairing;
 pub(crate) use value::scalar;

@@ -14,7 +14,7 @@ use crate::engine::rule::{Cursor, Rule};
 
 /// How much of the two objects the forms hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extent {
+pub(crate) enum Coverage {
     /// Only what is not alike in both. `json_patch::diff` is silent on the rest, so leaving it out
     /// of both forms changes no operation, and a review of thousands of equal fields takes the
     /// memory of the few that differ.
@@ -43,10 +43,10 @@ impl<'a> Alignment<'a> {
         active_entries: &ActiveEntries<'_, 'a>,
         old: &'a Value,
         new: &'a Value,
-        extent: Extent,
+        coverage: Coverage,
     ) -> Self {
         let mut walk = Walk {
-            extent,
+            coverage,
             active_entries,
             locations: Vec::new(),
             old: Vec::new(),
@@ -115,7 +115,7 @@ enum Side {
 }
 
 struct Walk<'a, 'w, 'g> {
-    extent: Extent,
+    coverage: Coverage,
     active_entries: &'w ActiveEntries<'g, 'a>,
     locations: Vec<Location<'a>>,
     old: Vec<(Id, Value)>,
@@ -140,7 +140,9 @@ impl<'a> Walk<'a, '_, '_> {
         let pairing = Pairing::of(&declared, old, new, || {
             intermediate::is_intermediate(&cursor, self.active_entries, (old, new), sent)
         });
-        if self.extent == Extent::Differing && pairing == Pairing::Whole && declared.alike(old, new)
+        if self.coverage == Coverage::Differing
+            && pairing == Pairing::Whole
+            && declared.alike(old, new)
         {
             return;
         }
@@ -167,7 +169,7 @@ impl<'a> Walk<'a, '_, '_> {
             Pairing::Key(key) => self.keyed(id, &cursor, &key, (old, new), marks),
             Pairing::Membership => self.membership(id, &cursor, old, new),
         }
-        if self.extent == Extent::Differing && id != ROOT && self.is_alike(id, marks) {
+        if self.coverage == Coverage::Differing && id != ROOT && self.is_alike(id, marks) {
             self.locations.truncate(id);
             self.old.truncate(marks.0);
             self.new.truncate(marks.1);

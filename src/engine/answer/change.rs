@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::escape::break_recreate_trigger;
 use super::field;
-use super::secrets::{Place, Secrets};
+use super::secrets::{Secrets, Visibility};
 use crate::engine::alignment::{Alignment, Id, Location, Pairing, Segment};
 use crate::engine::rule::{Path, Rule, Step, cut, escape_control};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
@@ -103,7 +103,7 @@ pub(crate) fn field_of(secrets: &Secrets, alignment: &Alignment<'_>, at: Id) -> 
     locate(secrets, alignment, at).0
 }
 
-fn locate(secrets: &Secrets, alignment: &Alignment<'_>, at: Id) -> (String, Place) {
+fn locate(secrets: &Secrets, alignment: &Alignment<'_>, at: Id) -> (String, Visibility) {
     let mut chain: Vec<&Location<'_>> = alignment.ancestry(at).collect();
     chain.reverse();
     let mut place = secrets.root();
@@ -115,7 +115,7 @@ fn locate(secrets: &Secrets, alignment: &Alignment<'_>, at: Id) -> (String, Plac
     (field::render(segments.into_iter()), place)
 }
 
-fn go(secrets: &Secrets, from: &Place, to: &Location<'_>) -> Place {
+fn go(secrets: &Secrets, from: &Visibility, to: &Location<'_>) -> Visibility {
     match &to.segment {
         Segment::Member(name) => secrets.member(from, name),
         Segment::Index(_) | Segment::Keyed { .. } => {
@@ -125,7 +125,7 @@ fn go(secrets: &Secrets, from: &Place, to: &Location<'_>) -> Place {
 }
 
 /// Whether the key in an element's segment is secret.
-fn hides_key(secrets: &Secrets, element: &Place, segment: &Segment<'_>) -> bool {
+fn hides_key(secrets: &Secrets, element: &Visibility, segment: &Segment<'_>) -> bool {
     match segment {
         Segment::Keyed { key, .. } => secrets.member(element, key).is_hidden(),
         _ => false,
@@ -135,7 +135,7 @@ fn hides_key(secrets: &Secrets, element: &Place, segment: &Segment<'_>) -> bool 
 /// The keys of a list, in the old order and in the new.
 fn order(
     secrets: &Secrets,
-    list: &Place,
+    list: &Visibility,
     location: &Location<'_>,
 ) -> (Option<Shown>, Option<Shown>) {
     let Pairing::Key(key) = &location.pairing else { return (None, None) };
@@ -157,7 +157,7 @@ fn order(
 
 fn values(
     secrets: &Secrets,
-    place: &Place,
+    place: &Visibility,
     location: &Location<'_>,
 ) -> (Option<Shown>, Option<Shown>) {
     if place.is_hidden() {
@@ -197,7 +197,7 @@ struct Clip<'r> {
 impl Clip<'_> {
     const DEEPEST: usize = 16;
 
-    fn value(&mut self, value: &Value, place: &Place, depth: usize) -> Value {
+    fn value(&mut self, value: &Value, place: &Visibility, depth: usize) -> Value {
         if place.is_hidden() {
             return Value::String(HIDDEN.to_owned());
         }
@@ -217,7 +217,7 @@ impl Clip<'_> {
         }
     }
 
-    fn elements(&mut self, elements: &[Value], place: &Place, depth: usize) -> Vec<Value> {
+    fn elements(&mut self, elements: &[Value], place: &Visibility, depth: usize) -> Vec<Value> {
         let mut kept = Vec::new();
         for (index, element) in elements.iter().enumerate() {
             if self.left == 0 {
@@ -232,7 +232,7 @@ impl Clip<'_> {
     fn members(
         &mut self,
         members: &Map<String, Value>,
-        place: &Place,
+        place: &Visibility,
         depth: usize,
     ) -> Map<String, Value> {
         let mut kept = Map::new();

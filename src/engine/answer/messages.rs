@@ -16,13 +16,18 @@ const VALUE: usize = 120;
 const WARNING: usize = 256;
 
 /// What one rule contributes to a denial.
-pub(crate) struct Part<'a> {
+pub(crate) struct DenyingRule<'a> {
     pub(crate) rule: &'a str,
     pub(crate) mutable: std::sync::Arc<str>,
 }
 
 /// The message of a denial, complete without the causes, since kubectl prints nothing else.
-pub(crate) fn denial(kind: &str, parts: &[Part<'_>], changes: &[&Change], total: usize) -> String {
+pub(crate) fn denial(
+    kind: &str,
+    parts: &[DenyingRule<'_>],
+    changes: &[&Change],
+    total: usize,
+) -> String {
     let names: Vec<&str> = parts.iter().map(|part| part.rule).collect();
     let noun = if parts.len() == 1 { "rule" } else { "rules" };
     let mut text = format!(
@@ -250,7 +255,9 @@ mod tests {
     use serde_json::json;
 
     use super::{Change, Piece, Shown};
-    use super::{MOST_BYTES, Part, VALUE, Warning, audit_fields, denial, warnings, with_article};
+    use super::{
+        DenyingRule, MOST_BYTES, VALUE, Warning, audit_fields, denial, warnings, with_article,
+    };
     use crate::engine::verdict::ChangeKind;
 
     fn change(field: &str) -> Change {
@@ -275,8 +282,12 @@ mod tests {
             .map(|number| format!("spec.mutable-{number:02}"))
             .collect::<Vec<_>>()
             .join(", ");
-        let text =
-            denial("Job", &[Part { rule: "r", mutable: list.as_str().into() }], &changes, 1_000);
+        let text = denial(
+            "Job",
+            &[DenyingRule { rule: "r", mutable: list.as_str().into() }],
+            &changes,
+            1_000,
+        );
         let named = text.lines().filter(|line| line.contains(" → ")).count();
         assert!(text.len() <= MOST_BYTES && text.len() > MOST_BYTES - 60, "{}", text.len());
         assert!(
@@ -293,8 +304,12 @@ mod tests {
             let changes = [change(&"f".repeat(first)), change("g")];
             let changes: Vec<&Change> =
                 changes.iter().take(1).chain(changes.iter().skip(1).cycle().take(1_000)).collect();
-            let text =
-                denial("Job", &[Part { rule: "r", mutable: "spec.a".into() }], &changes, 1_234_567);
+            let text = denial(
+                "Job",
+                &[DenyingRule { rule: "r", mutable: "spec.a".into() }],
+                &changes,
+                1_234_567,
+            );
             text.find("\n  and ").expect("not all have room")
         };
         let room = MOST_BYTES - "\nmay be updated: spec.a".len() - "\n  and 1234567 more".len();

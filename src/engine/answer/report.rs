@@ -5,8 +5,8 @@ use std::collections::hash_map::Entry;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::change::{Change, describe};
-use super::found::Found;
 use super::ownership;
+use super::rule_findings::RuleFindings;
 use super::secrets::Secrets;
 use crate::engine::alignment::Location;
 use crate::engine::review::Review;
@@ -26,7 +26,7 @@ pub(crate) struct Report {
 
 impl Report {
     /// What these rules found together. A change is a violation if any of them has it as one.
-    pub(crate) fn of(review: &Review<'_>, found: &[&Found<'_>], secrets: &Secrets) -> Self {
+    pub(crate) fn of(review: &Review<'_>, found: &[&RuleFindings<'_>], secrets: &Secrets) -> Self {
         let (listed, total) = match found {
             [one] => (first(one.findings.iter().map(|finding| (*one, *finding))), one.violations()),
             several => together(several),
@@ -47,7 +47,7 @@ impl Report {
     }
 }
 
-impl Found<'_> {
+impl RuleFindings<'_> {
     /// Each finding with what identifies it.
     fn identified(&self) -> impl Iterator<Item = (Identity, Finding)> {
         // Parents have lower numbers, so each path's hash is there when its children need it.
@@ -85,9 +85,9 @@ impl Identity {
     }
 }
 
-type Listed<'f, 'a> = (&'f Found<'a>, Finding);
+type Listed<'f, 'a> = (&'f RuleFindings<'a>, Finding);
 
-fn together<'f, 'a>(several: &[&'f Found<'a>]) -> (Vec<Listed<'f, 'a>>, usize) {
+fn together<'f, 'a>(several: &[&'f RuleFindings<'a>]) -> (Vec<Listed<'f, 'a>>, usize) {
     let mut known: HashMap<Identity, Listed<'f, 'a>> = HashMap::new();
     for (found, (identity, finding)) in
         several.iter().flat_map(|found| found.identified().map(|finding| (*found, finding)))
@@ -104,7 +104,7 @@ fn together<'f, 'a>(several: &[&'f Found<'a>]) -> (Vec<Listed<'f, 'a>>, usize) {
         known.values().filter(|(_, finding)| finding.standing == Standing::Violation).count();
     // Of each rule only what could be listed is put in order: the first of all are among the first
     // of each.
-    let own = |found: &'f Found<'a>| {
+    let own = |found: &'f RuleFindings<'a>| {
         let is_held = |identity: &Identity, finding: &Finding| {
             known
                 .get(identity)

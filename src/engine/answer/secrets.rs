@@ -31,7 +31,7 @@ enum Scope {
 
 /// Where a walk through an object is, and whether it is in a secret.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct Visibility {
     reached: Reached,
     hidden: bool,
 }
@@ -62,18 +62,18 @@ impl Secrets {
     }
 
     /// The object itself.
-    pub(crate) fn root(&self) -> Place {
-        Place { reached: Tree::<()>::root(), hidden: self.scope == Scope::Everything }
+    pub(crate) fn root(&self) -> Visibility {
+        Visibility { reached: Tree::<()>::root(), hidden: self.scope == Scope::Everything }
     }
 
     /// A member of what is at `from`.
-    pub(crate) fn member(&self, from: &Place, name: &str) -> Place {
+    pub(crate) fn member(&self, from: &Visibility, name: &str) -> Visibility {
         let copies_all = name == LAST_APPLIED && self.scope != Scope::Nothing;
         self.place(from, self.tree.loosely_member(&from.reached, name), copies_all)
     }
 
     /// An element of the list at `from`.
-    pub(crate) fn element(&self, from: &Place, element: Option<&Value>) -> Place {
+    pub(crate) fn element(&self, from: &Visibility, element: Option<&Value>) -> Visibility {
         let is_selected = |key: &str, value: &str| {
             element.and_then(|element| element.get(key)?.as_str()) == Some(value)
         };
@@ -81,7 +81,7 @@ impl Secrets {
     }
 
     /// An element of the list at `from`, whatever its key.
-    pub(crate) fn any_element(&self, from: &Place) -> Place {
+    pub(crate) fn any_element(&self, from: &Visibility) -> Visibility {
         self.place(from, self.tree.loosely_element(&from.reached, |_, _| true), false)
     }
 
@@ -90,13 +90,13 @@ impl Secrets {
         self.scope == Scope::Nothing
     }
 
-    fn place(&self, from: &Place, reached: Reached, copies_all: bool) -> Place {
+    fn place(&self, from: &Visibility, reached: Reached, copies_all: bool) -> Visibility {
         let hidden = from.hidden || copies_all || self.tree.marks(&reached).next().is_some();
-        Place { reached, hidden }
+        Visibility { reached, hidden }
     }
 }
 
-impl Place {
+impl Visibility {
     /// Whether the value there is never shown.
     pub(crate) fn is_hidden(&self) -> bool {
         self.hidden

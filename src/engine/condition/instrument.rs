@@ -142,7 +142,7 @@ impl Rewriting {
         let (loop_cond, loop_step) = match shape(&each.loop_step, is_library) {
             // `exists`, `all`: errors of the step are put off, so it is the condition that ends the
             // loop.
-            Shape::Fold => {
+            MacroKind::Fold => {
                 let condition = made(
                     operators::CONDITIONAL,
                     vec![
@@ -155,7 +155,7 @@ impl Rewriting {
             }
             // `map`: only in this form does the library append without copying the whole list each
             // time.
-            Shape::Append => {
+            MacroKind::Append => {
                 let step = self.append(each.loop_step);
                 (
                     condition,
@@ -163,8 +163,8 @@ impl Rewriting {
                 )
             }
             // `filter`, `exists_one`, `map` with a condition.
-            Shape::Guarded => (condition, self.guarded_step(each.loop_step, &guarded)),
-            Shape::Other => {
+            MacroKind::Guarded => (condition, self.guarded_step(each.loop_step, &guarded)),
+            MacroKind::Other => {
                 let step = self.expression(each.loop_step);
                 (condition, step)
             }
@@ -213,7 +213,7 @@ impl Rewriting {
 }
 
 /// What the library's macros make of a loop's step.
-enum Shape {
+enum MacroKind {
     Fold,
     Append,
     Guarded,
@@ -221,15 +221,15 @@ enum Shape {
     Other,
 }
 
-fn shape(step: &IdedExpr, is_library: bool) -> Shape {
+fn shape(step: &IdedExpr, is_library: bool) -> MacroKind {
     match &step.expr {
         Expr::Call(call) if is_library => match call.func_name.as_str() {
-            operators::LOGICAL_AND | operators::LOGICAL_OR => Shape::Fold,
-            operators::ADD => Shape::Append,
-            operators::CONDITIONAL => Shape::Guarded,
-            _ => Shape::Other,
+            operators::LOGICAL_AND | operators::LOGICAL_OR => MacroKind::Fold,
+            operators::ADD => MacroKind::Append,
+            operators::CONDITIONAL => MacroKind::Guarded,
+            _ => MacroKind::Other,
         },
-        _ => Shape::Other,
+        _ => MacroKind::Other,
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::indented::{Indented, TooLarge};
 use crate::engine::alignment::scalar;
-use crate::engine::answer::{Place, Secrets};
+use crate::engine::answer::{Secrets, Visibility};
 
 /// What is masked, and which tokens have been given out.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) enum Kind {
 /// Where the copy is.
 #[derive(Debug, Clone)]
 struct Spot {
-    place: Place,
+    place: Visibility,
     at: At,
     is_list: bool,
 }

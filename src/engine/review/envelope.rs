@@ -13,7 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::fields::{Fields, parsed, text};
-use super::read::{Objects, Read};
+use super::read::{Objects, ScannedReview};
 use super::unjudgeable::{API_VERSION, DEEPEST, NotAReview, Unjudgeable};
 use crate::engine::condition::SEEN_BY_CONDITIONS;
 use crate::engine::rule::{Rule, Target, cut, escape_control};
@@ -79,7 +79,7 @@ struct Resource<'a> {
 
 impl<'a> Review<'a> {
     pub(crate) fn parse(body: &'a [u8], mode: ReadMode) -> Result<Self, NotAReview> {
-        let read = if mode == ReadMode::Fast { Read::of(body) } else { None };
+        let read = if mode == ReadMode::Fast { ScannedReview::of(body) } else { None };
         let (top, request, objects) = if let Some(read) = read {
             (read.top, read.request, Some(read.objects))
         } else {

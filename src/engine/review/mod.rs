@@ -3,7 +3,7 @@
 //! The fast path: of two objects whose texts are nearly the same, only what is not is built as
 //! values.
 //!
-//! One door: [`read::Read::of`] reads a review in one pass, and [`read::Objects::compact`] gives
+//! One door: [`read::ScannedReview::of`] reads a review in one pass, and [`read::Objects::compact`] gives
 //! its two objects with everything left out that the rules' verdict cannot depend on. Whatever is
 //! out of the ordinary is left to the plain path, which reads all: where that path would refuse the
 //! text, where the two might read it differently, and where it would be hard to see that they do
@@ -43,5 +43,5 @@ mod unjudgeable;
 pub(crate) use envelope::{Operation, ReadMode, Review, uid_in_prefix};
 pub(crate) use fields::{Fields, text};
 #[cfg(test)]
-use read::Read;
+use read::ScannedReview;
 pub(crate) use unjudgeable::{API_VERSION, StrayOperation, Unjudgeable};

@@ -10,7 +10,7 @@ use crate::engine::rule::Rule;
 
 /// A review that is nothing out of the ordinary.
 #[derive(Debug)]
-pub(crate) struct Read<'t> {
+pub(crate) struct ScannedReview<'t> {
     /// The members of the review.
     pub(crate) top: Fields<'t>,
     /// The members of its request; none if that is no object.
@@ -26,7 +26,7 @@ pub(crate) struct Objects<'t> {
     new: Option<Node<'t>>,
 }
 
-impl<'t> Read<'t> {
+impl<'t> ScannedReview<'t> {
     /// None if the body is out of the ordinary.
     pub(crate) fn of(body: &'t [u8]) -> Option<Self> {
         let mut scanner = Scanner::new(std::str::from_utf8(body).ok()?)?;
@@ -116,7 +116,7 @@ fn candidates_in(other: Option<(Node<'_>, Candidates)>) -> Candidates {
 
 #[cfg(test)]
 mod tests {
-    use super::{Read, Scanner, candidates_in};
+    use super::{ScannedReview, Scanner, candidates_in};
 
     #[test]
     fn a_member_of_the_old_object_is_found_as_the_plain_path_finds_it() {
@@ -132,7 +132,7 @@ mod tests {
         ];
         for (old, expected) in table {
             let body = format!(r#"{{"request":{{"object":{{"a":1}},"oldObject":{old}}}}}"#);
-            let read = Read::of(body.as_bytes()).expect("an ordinary review");
+            let read = ScannedReview::of(body.as_bytes()).expect("an ordinary review");
             assert_eq!(read.objects.old_text(&["metadata", "managedFields"]), expected, "{old}");
         }
     }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::Read;
+use super::ScannedReview;
 use super::{ReadMode, Review};
 use crate::engine::{Builtin, Document, RuleSet};
 
@@ -28,7 +28,9 @@ fn compact(rules: &[&str], old: &str, new: &str) -> Option<(Value, Value)> {
         .map(text)
         .map(|text| Document { origin: "widget.yaml".to_owned(), text });
     let rules = RuleSet::load(Builtin::Left, &documents.collect::<Vec<_>>()).expect("rules");
-    Read::of(body(old, new).as_bytes())?.objects.compact(&rules.rules().collect::<Vec<_>>())
+    ScannedReview::of(body(old, new).as_bytes())?
+        .objects
+        .compact(&rules.rules().collect::<Vec<_>>())
 }
 
 const BARE: &str = "  mutable: [spec.a]\n";
@@ -214,8 +216,9 @@ fn what_is_out_of_the_ordinary_is_left_to_the_plain_path() {
         &deep(62),
         &"9".repeat(301),
     ];
-    let is_read =
-        |value: &str| Read::of(body(&format!("{{\"a\":{value}}}"), "{}").as_bytes()).is_some();
+    let is_read = |value: &str| {
+        ScannedReview::of(body(&format!("{{\"a\":{value}}}"), "{}").as_bytes()).is_some()
+    };
     for value in ordinary {
         assert!(is_read(value), "{value}");
     }
@@ -229,9 +232,9 @@ fn what_is_out_of_the_ordinary_is_left_to_the_plain_path() {
         format!("{whole} x"),
         whole.replace("\"uid\"", "\"\\u0075id\""),
     ] {
-        assert!(Read::of(broken.as_bytes()).is_none(), "{broken}");
+        assert!(ScannedReview::of(broken.as_bytes()).is_none(), "{broken}");
     }
-    assert!(Read::of(&[whole.as_bytes(), b"\xff"].concat()).is_none());
+    assert!(ScannedReview::of(&[whole.as_bytes(), b"\xff"].concat()).is_none());
     assert!(
         compact(&["  mutable: [{path: spec.a, when: \"true\"}]\n"], "{}", "{}").is_none(),
         "a condition may read anything"

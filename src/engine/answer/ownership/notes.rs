@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::managed_fields::{Step, Writer, last_writers};
 use crate::engine::alignment::{Alignment, Id, ROOT, Segment};
 use crate::engine::answer::change::field_of;
-use crate::engine::answer::found::Found;
 use crate::engine::answer::messages::granted_text;
+use crate::engine::answer::rule_findings::RuleFindings;
 use crate::engine::answer::secrets::Secrets;
 use crate::engine::review::Review;
 use crate::engine::rule::{Entry, Rule, cut, escape_control};
@@ -33,13 +33,13 @@ const MORE: &str = "; the same holds for other changes below";
 pub(crate) fn notes(
     review: &Review<'_>,
     secrets: &Secrets,
-    listed: &[(&Found<'_>, Finding)],
+    listed: &[(&RuleFindings<'_>, Finding)],
 ) -> Vec<Option<String>> {
     let mut notes = vec![None; listed.len()];
-    let is_violation = |(_, (_, finding)): &(usize, &(&Found<'_>, Finding))| {
+    let is_violation = |(_, (_, finding)): &(usize, &(&RuleFindings<'_>, Finding))| {
         finding.standing == Standing::Violation
     };
-    let violations: Vec<(usize, &(&Found<'_>, Finding))> =
+    let violations: Vec<(usize, &(&RuleFindings<'_>, Finding))> =
         listed.iter().enumerate().filter(is_violation).take(MOST).collect();
     if violations.is_empty() {
         return notes;

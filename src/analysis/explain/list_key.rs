@@ -1,10 +1,10 @@
 //! The member by which the elements of a list pair: with another one an element is another element.
 
-use crate::analysis::symbolic::{Change, Entries, Formula, Permits};
+use crate::analysis::symbolic::{ChangeClass, Entries, Formula, Permits};
 use crate::engine::{Algebra, Cursor, Rule, Step, escape_control};
 
 /// What is permitted of the key of a keyed list.
-pub(crate) struct Pairing {
+pub(crate) struct ListKey {
     key: String,
     /// Whether nothing but the key was asked for.
     pub(crate) is_exact: bool,
@@ -16,7 +16,7 @@ pub(crate) struct Pairing {
     pub(crate) modify: Formula,
 }
 
-impl Pairing {
+impl ListKey {
     /// None if no list pairs by what the steps lead to.
     pub(crate) fn of(rule: &Rule, entries: &Entries, steps: &[Step]) -> Option<Self> {
         let [list @ .., element, member] = steps else { return None };
@@ -56,7 +56,7 @@ impl Pairing {
     }
 
     /// In which cases a change is permitted, given those of a list by position.
-    pub(crate) fn cases(&self, change: Change, by_position: &Formula) -> String {
+    pub(crate) fn cases(&self, change: ChangeClass, by_position: &Formula) -> String {
         let always = (!self.replace.is_never()).then(|| self.replace.to_string());
         let is_more = !by_position.is_never() && *by_position != self.replace;
         let unpaired = is_more.then(|| {
@@ -66,7 +66,7 @@ impl Pairing {
             )
         });
         let is_swap =
-            change == Change::Modify && !self.swap.is_never() && self.swap != self.replace;
+            change == ChangeClass::Modify && !self.swap.is_never() && self.swap != self.replace;
         let swapped =
             is_swap.then(|| format!("{}, as one element removed and another added", self.swap));
         always.into_iter().chain(unpaired).chain(swapped).collect::<Vec<_>>().join("; ")
