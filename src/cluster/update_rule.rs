@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSONSchemaProps,
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, CustomResourceExt};
@@ -139,6 +139,18 @@ pub fn definition() -> CustomResourceDefinition {
         .filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut())
     {
         schema.properties.get_or_insert_default().insert("metadata".to_owned(), metadata.clone());
+        join_lines(schema);
     }
     definition
+}
+
+/// Makes each description one line, wherever the source breaks it.
+fn join_lines(schema: &mut JSONSchemaProps) {
+    if let Some(description) = &mut schema.description {
+        *description = description.replace('\n', " ");
+    }
+    schema.properties.iter_mut().flatten().for_each(|(_, member)| join_lines(member));
+    if let Some(JSONSchemaPropsOrArray::Schema(element)) = &mut schema.items {
+        join_lines(element);
+    }
 }

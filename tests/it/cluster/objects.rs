@@ -1,6 +1,6 @@
 //! The kinds that trials use, and objects of them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -25,7 +25,12 @@ pub(crate) async fn define_kinds(plane: &ControlPlane) {
 
 /// Applies a CRD and waits until it is served.
 pub(crate) async fn define(plane: &ControlPlane, crd: &str, collection: &str) {
-    plane.kubectl().run_with(&["apply", "-f", "-"], crd).ok();
+    // Trials share control planes, and kubectl cannot apply what somebody else creates meanwhile.
+    static DEFINING: Mutex<()> = Mutex::new(());
+    {
+        let _defining = DEFINING.lock().unwrap_or_else(PoisonError::into_inner);
+        plane.kubectl().run_with(&["apply", "-f", "-"], crd).ok();
+    }
     let api = plane.api();
     eventually("the kind is served", async || api.get(collection).await.is_ok()).await;
 }
