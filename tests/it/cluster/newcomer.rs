@@ -192,9 +192,7 @@ async fn what_is_not_listed_stays(ward: &Ward) {
 const DENIAL: &str = r#"Error from server (Forbidden): error when replacing "STDIN": admission webhook "cronjob.fieldward.io" denied the request: 2 changes outside the fields of a CronJob that may be updated (rule cronjob):
   spec.concurrencyPolicy: "Forbid" → "Allow"
   spec.schedule: "0 4 * * *" → "*/5 * * * *"
-may be updated: metadata.labels, metadata.generateName, metadata.annotations,
-spec.jobTemplate.spec.template.spec.containers, spec.jobTemplate.spec.template.spec.restartPolicy,
-spec.jobTemplate.spec.activeDeadlineSeconds
+may be updated: metadata.labels, metadata.generateName, metadata.annotations, spec.jobTemplate.spec.template.spec.containers, spec.jobTemplate.spec.template.spec.restartPolicy, spec.jobTemplate.spec.activeDeadlineSeconds
 "#;
 
 /// The `CronJob` controller starts a Job, follows it and says so in the status, about which nobody
