@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use clap::builder::BoolishValueParser;
 
 use super::rule_sources;
-use crate::engine::{Builtin, Document, RuleSet};
+use crate::engine::{Builtin, Document, Rule, RuleSet, escape_control};
 
 /// The rules to work with.
 #[derive(Debug, Clone, clap::Args)]
@@ -39,4 +40,16 @@ impl RuleArgs {
     pub fn builtin(&self) -> Builtin {
         if self.no_builtin_rules { Builtin::Left } else { Builtin::Included }
     }
+}
+
+/// The rule of that name.
+///
+/// # Errors
+/// There is none; the error lists the rules that there are.
+pub fn find<'r>(rules: &'r RuleSet, name: &str) -> anyhow::Result<&'r Rule> {
+    let Some(rule) = rules.get(name) else {
+        let names: Vec<&str> = rules.names().collect();
+        bail!("no rule is called `{}`; there are: {}", escape_control(name), names.join(", "));
+    };
+    Ok(rule)
 }
