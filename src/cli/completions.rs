@@ -5,8 +5,14 @@ use std::process::ExitCode;
 
 use clap_complete::Shell;
 
+const AFTER_HELP: &str = "\
+Examples:
+  source <(fieldward completions bash)
+  fieldward completions fish > ~/.config/fish/completions/fieldward.fish";
+
 /// The options of `fieldward completions`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// The shell; the script is to be sourced by it
     shell: Shell,

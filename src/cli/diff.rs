@@ -9,17 +9,25 @@ use serde::Serialize;
 use crate::analysis::diff::difference::{Container, Direction};
 use crate::analysis::diff::{Comparison, Difference, Permission, comparisons};
 use crate::analysis::symbolic::ChangeClass;
-use crate::cli::output::{self, BAD, DOUBTFUL, Format, GOOD, styled};
+use crate::cli::args::{Format, OutputArgs};
+use crate::cli::output::{self, BAD, DOUBTFUL, GOOD, styled};
 use crate::cli::rule_sources;
 use crate::engine::{Builtin, Path, RuleSet, Step, escape_control};
+
+const AFTER_HELP: &str = "\
+Exit code: 0 no difference, 1 differences, 2 rules that cannot be read or compared.
+
+Rules are compared by what they decide, not by how they are written. Of several rules, each is \
+compared with the one of the same name.
+
+Examples:
+  fieldward diff volcano-job next.yaml
+  fieldward diff --output json before/ after/";
 
 /// The options of `fieldward diff`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit code: 0 no difference, 1 differences, 2 rules that cannot be read or \
-                  compared.\n\n\
-    Rules are compared by what they decide, not by how they are written. Of several rules each is \
-    compared with the one of its name."
+    after_help = AFTER_HELP,
 )]
 pub struct Args {
     /// The rules before: a file, a folder, or the name of a built-in rule
@@ -28,9 +36,8 @@ pub struct Args {
     /// The rules after: a file, a folder, or the name of a built-in rule
     #[arg(value_name = "AFTER")]
     after: PathBuf,
-    /// How the differences are printed
-    #[arg(short, long, value_enum, default_value_t, env = "FIELDWARD_OUTPUT")]
-    output: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// Compares and reports.
@@ -40,7 +47,7 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let found = comparisons(&load(&args.before)?, &load(&args.after)?)?;
     let reports: Vec<Report> = found.into_iter().map(Report).collect();
-    match args.output {
+    match args.output.format {
         Format::Text => output::print(&text(&reports))?,
         Format::Json => output::print_json(&reports.iter().map(Report::json).collect::<Vec<_>>())?,
     }

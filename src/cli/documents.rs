@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::engine::escape_control;
 
 /// The path that stands for standard input.
-pub const STDIN: &str = "-";
+const STDIN: &str = "-";
 
 /// The path as errors and reports name it.
 pub fn name_of(path: &Path) -> String {
@@ -19,6 +19,17 @@ pub fn name_of(path: &Path) -> String {
     } else {
         escape_control(&path.display().to_string())
     }
+}
+
+/// Standard input can be read only once.
+///
+/// # Errors
+/// `-` is there more than once.
+pub fn expect_stdin_once<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> anyhow::Result<()> {
+    if paths.into_iter().filter(|path| path.as_os_str() == STDIN).count() > 1 {
+        bail!("expected `{STDIN}` once, found it again; standard input can be read only once");
+    }
+    Ok(())
 }
 
 /// The bytes of a file, or of standard input for `-`; without a byte order mark.

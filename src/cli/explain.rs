@@ -5,19 +5,25 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use serde::Serialize;
 
-use crate::analysis::explain::answer::{self, Answer, MayChange, Related, Relation, Requester};
+use crate::analysis::explain::answer::{self, Answer, MayChange, Related, Relation};
 use crate::analysis::explain::kind::{self, Meant};
 use crate::analysis::explain::location::Location;
-use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, Format, GOOD, styled};
-use crate::cli::rule_args::RuleArgs;
+use crate::cli::args::{Format, OutputArgs, RequesterArgs, RuleArgs};
+use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, GOOD, styled};
 use crate::engine::{Effect, Verbs, escape_control};
+
+const AFTER_HELP: &str = "\
+Exit code: 0 it may change, at least in part or under some of the rules that apply, 1 it may \
+not, 2 no such rule or no path.
+
+Examples:
+  fieldward explain job 'spec.tasks[*].replicas'
+  fieldward explain mxjob status --user alice --group staff";
 
 /// The options of `fieldward explain`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit code: 0 it may change, at least in part or under one of several rules of \
-                  which not all apply to every update, 1 it may \
-    not, 2 no such rule, or no path."
+    after_help = AFTER_HELP,
 )]
 pub struct Args {
     /// A kind as kubectl names it (`job`, `jobs`, `jobs.v1alpha1.batch.volcano.sh`), or the name of
@@ -26,17 +32,12 @@ pub struct Args {
     /// A path as in a rule (`spec.tasks[*].replicas`), or a field as a denial names it; without
     /// one, the whole kind
     path: Option<String>,
-    /// Answer for this user alone
-    #[arg(long, value_name = "NAME")]
-    user: Option<String>,
-    /// A group of that user; may be repeated
-    #[arg(long = "group", value_name = "NAME")]
-    groups: Vec<String>,
+    #[command(flatten)]
+    requester: RequesterArgs,
     #[command(flatten)]
     rules: RuleArgs,
-    /// How the answer is printed
-    #[arg(short, long, value_enum, default_value_t, env = "FIELDWARD_OUTPUT")]
-    output: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// Answers for one location, or for the whole kind.
@@ -51,17 +52,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             .map_err(|error| anyhow!("in path `{}`: {error}", escape_control(text)))
     };
     let location = args.path.as_ref().map(parsed).transpose()?;
-    let is_narrowed = args.user.is_some() || !args.groups.is_empty();
-    let requester = is_narrowed.then(|| Requester {
-        user: args.user.as_deref().unwrap_or_default(),
-        groups: &args.groups,
-    });
+    let requester = args.requester.requester();
     let answers = rules.into_iter().map(|rule| {
         let steps = location.as_ref().map(|location| location.steps(rule)).unwrap_or_default();
         Answer::of(rule, &steps, requester.as_ref())
     });
     let report = Report { path: args.path.as_deref(), resources, answers: answers.collect() };
-    match args.output {
+    match args.output.format {
         Format::Text => output::print(&report.text())?,
         Format::Json => output::print_json(&report.json())?,
     }

@@ -5,13 +5,21 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde_json::json;
 
+use crate::cli::args::{RuleArgs, find};
 use crate::cli::output;
-use crate::cli::rule_args::{RuleArgs, find};
 use crate::engine::Rule;
 use crate::export::{self, Export, LIMITATIONS};
 
+const AFTER_HELP: &str = "\
+Exit code: 0; 2 if no rule has that name, or no policy can hold it.
+
+Examples:
+  fieldward export --vap volcano-job | kubectl apply --server-side -f -
+  fieldward export --all --rules rules/ --output json";
+
 /// The options of `fieldward export`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
 #[group(id = "which", required = true, multiple = false, args = ["vap", "all"])]
 pub struct Args {
     /// Print a ValidatingAdmissionPolicy and its binding for each of these rules
@@ -22,7 +30,7 @@ pub struct Args {
     all: bool,
     #[command(flatten)]
     rules: RuleArgs,
-    /// How the objects are printed
+    /// How the objects are printed: as documents with comments, or as a List
     #[arg(short, long, value_enum, default_value_t)]
     output: Manifest,
 }
@@ -30,10 +38,8 @@ pub struct Args {
 /// A form that kubectl takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 enum Manifest {
-    /// Documents, with what is lost as comments.
     #[default]
     Yaml,
-    /// A List.
     Json,
 }
 

@@ -3,35 +3,42 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::Serialize;
 
 use crate::analysis::learn::reviews::{Given, GivenUpdates, Update};
 use crate::analysis::learn::{Learned, document, draft, learned};
-use crate::cli::documents::{self, STDIN};
-use crate::cli::output::{self, Format};
+use crate::cli::args::{Format, OutputArgs};
+use crate::cli::documents;
+use crate::cli::output;
 use crate::engine::escape_control;
+
+const AFTER_HELP: &str = "\
+Exit code: 0 a rule was learned, 1 there was nothing to learn from, 2 reviews that cannot be \
+read or learned from.
+
+Elements of lists become [*], and pair by name where each has one. In a map (labels, annotations, \
+data and the like, and objects with keys that are not field names), one key that changed stands for \
+itself; several stand for all keys, or for all with their common prefix. What only service accounts \
+and the control plane changed is permitted to them alone. Denied reviews are skipped, and no value \
+is printed.
+
+Examples:
+  fieldward learn recordings/ > learned.yaml
+  fieldward learn --output json review.json";
 
 /// The options of `fieldward learn`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit code: 0 a rule was learned, 1 there was nothing to learn from, 2 reviews \
-                  that cannot be read or learned from.\n\n\
-    Elements of lists become [*], told apart by name where each has one. In a map (labels, \
-    annotations, data and the like, and objects with \
-    keys that are no names of fields) one key that changed stands for itself, several for all: by \
-    their prefix if they share one. What only \
-    service accounts and the control plane changed is theirs alone. Reviews that were denied are \
-    passed over, and no value is printed."
+    after_help = AFTER_HELP,
 )]
 pub struct Args {
     /// Recorded reviews (AdmissionReview) and cases of a suite, as JSON or YAML, and folders of
     /// them; `-` is standard input
     #[arg(value_name = "REVIEW", required = true)]
     reviews: Vec<PathBuf>,
-    /// How the rule is printed
-    #[arg(short, long, value_enum, default_value_t, env = "FIELDWARD_OUTPUT")]
-    output: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// Prints the rules learned.
@@ -39,12 +46,10 @@ pub struct Args {
 /// # Errors
 /// Reviews that cannot be read or learned from.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    if args.reviews.iter().filter(|path| path.as_os_str() == STDIN).count() > 1 {
-        bail!("expected `{STDIN}` once, found it again; standard input can be read only once");
-    }
+    documents::expect_stdin_once(&args.reviews)?;
     let found = read(&args.reviews)?;
     let learned = learned(&found)?;
-    match args.output {
+    match args.output.format {
         Format::Text if learned.is_empty() => {
             eprintln!("nothing to learn from: {}", skipped(&found));
         }

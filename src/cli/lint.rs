@@ -8,15 +8,22 @@ use serde::Serialize;
 
 use crate::analysis::lint::finding::{Finding, Severity, counted};
 use crate::analysis::lint::{findings, schema};
+use crate::cli::args::{Format, OutputArgs, RuleArgs};
 use crate::cli::kinds;
-use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, Format, GOOD, styled};
-use crate::cli::rule_args::RuleArgs;
+use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, GOOD, styled};
 use crate::cli::rule_sources;
 use crate::engine::{Builtin, Document, Rule, RuleError, RuleSet, escape_control};
 
+const AFTER_HELP: &str = "\
+Exit code: 0 nothing found, 1 warnings, 2 errors.
+
+Examples:
+  fieldward lint rules/
+  fieldward lint --crd widget-crd.yaml widget.yaml";
+
 /// The options of `fieldward lint`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit code: 0 nothing found, 1 warnings, 2 errors.")]
+#[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// Rule files, and folders of them; without one, the rules in force
     #[arg(value_name = "PATH")]
@@ -25,9 +32,8 @@ pub struct Args {
     rules: RuleArgs,
     #[command(flatten)]
     kinds: kinds::KindArgs,
-    /// How the findings are printed
-    #[arg(short, long, value_enum, default_value_t, env = "FIELDWARD_OUTPUT")]
-    output: Format,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// Reports the findings.
@@ -41,7 +47,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (Builtin::Left, rule_sources::read(&args.paths)?)
     };
     let report = Report::of(builtin, &documents, &args.kinds)?;
-    match args.output {
+    match args.output.format {
         Format::Text => output::print(&report.text())?,
         Format::Json => output::print_json(&report)?,
     }

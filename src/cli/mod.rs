@@ -1,11 +1,11 @@
 //! Text in, exit code out. One file per command: an `Args` and a `run`.
 
+mod args;
 pub mod ca_file;
 pub mod check;
 pub mod completions;
 pub mod diff;
 pub mod documents;
-pub mod exempt_args;
 pub mod explain;
 pub mod export;
 pub mod kinds;
@@ -15,7 +15,6 @@ pub mod manifests;
 mod moved;
 pub mod output;
 pub mod quantity;
-pub mod rule_args;
 pub mod rule_sources;
 pub mod rules;
 pub mod serve;
@@ -28,9 +27,20 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+const AFTER_HELP: &str = "\
+Examples:
+  fieldward explain job
+  fieldward check review.json";
+
 /// A validating admission webhook for Kubernetes: only the documented fields of a kind may change.
 #[derive(Debug, Parser)]
-#[command(name = "fieldward", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(
+    name = "fieldward",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 100,
+    after_help = AFTER_HELP
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -52,7 +62,7 @@ enum Command {
     Diff(diff::Args),
     /// Learn the smallest rule that permits recorded changes
     Learn(learn::Args),
-    /// Print rules as ValidatingAdmissionPolicies: for a cluster without the webhook, or beside it
+    /// Print a ValidatingAdmissionPolicy per rule: for a cluster without the webhook, or beside it
     Export(export::Args),
     /// Print what a cluster needs: the ValidatingWebhookConfiguration, and with a service what
     /// serves it

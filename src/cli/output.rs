@@ -8,16 +8,6 @@ use serde::Serialize;
 
 use crate::engine::escape_json;
 
-/// How a report is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs.
-    Json,
-}
-
 /// What is allowed, permitted, as expected, new.
 pub const GOOD: Style = AnsiColor::Green.on_default();
 /// What is denied, not permitted, not as expected, old.

@@ -1,41 +1,39 @@
 //! `fieldward rules`: the rules in force as a table, or one of them as its author wrote it.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::moved;
-use super::output::{self, Format};
-use super::rule_args::{RuleArgs, find};
+use super::args::{Format, LiveArgs, OutputArgs, RuleArgs, block_on, find};
+use super::{moved, output};
 use crate::analysis::resources::resource_names;
-use crate::cluster::client::Access;
 use crate::cluster::inventory::{self, Inventory, RegisteredRule};
 use crate::cluster::objects::RuleObject;
 use crate::engine::{
     Actions, Builtin, Document, Effect, Entry, ResourceRule, Rule, RuleSet, escape_control,
 };
 
+const AFTER_HELP: &str = "\
+Exit code: 0; 2 if no rule has that name.
+
+Examples:
+  fieldward rules
+  fieldward rules volcano-job";
+
 /// The options of `fieldward rules`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP, mut_arg("live", |live| live
+    .help("List the rules in force in a cluster")
+    .conflicts_with_all(["name", "rules", "no_builtin_rules"])))]
 pub struct Args {
     /// Print this rule as its author wrote it, instead of the list
     name: Option<String>,
     #[command(flatten)]
     rules: RuleArgs,
-    /// List the rules in force in a cluster: that of `KUBECONFIG`, ~/.kube/config or the pod's
-    /// service account
-    #[arg(long, conflicts_with_all = ["name", "rules", "no_builtin_rules"])]
-    live: bool,
-    /// The kubeconfig of that cluster
-    #[arg(long, value_name = "FILE", requires = "live")]
-    kubeconfig: Option<PathBuf>,
-    /// The context to use of a kubeconfig
-    #[arg(long, value_name = "NAME", requires = "live")]
-    context: Option<String>,
-    /// How the list or the rule is printed
-    #[arg(short, long, value_enum, default_value_t, env = "FIELDWARD_OUTPUT")]
-    output: Format,
+    #[command(flatten)]
+    cluster: LiveArgs,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// Prints the list, or the rule that is named.
@@ -45,18 +43,19 @@ pub struct Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(name) = &args.name {
         let rules = args.rules.load()?;
-        print_rule(find(&rules, name).map_err(|error| moved::or_hint(name, error))?, args.output)?;
+        print_rule(
+            find(&rules, name).map_err(|error| moved::or_hint(name, error))?,
+            args.output.format,
+        )?;
         return Ok(ExitCode::SUCCESS);
     }
-    let rows: Vec<Row> = if args.live {
-        let access = Access { kubeconfig: args.kubeconfig.clone(), context: args.context.clone() };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        live(&runtime.block_on(inventory::read(&access))?)
+    let rows: Vec<Row> = if args.cluster.live {
+        live(&block_on(inventory::read(&args.cluster.access.access()))??)
     } else {
         args.rules.load()?.rules().map(Row::of).collect()
     };
-    match args.output {
-        Format::Text => output::print(&table(&rows, args.live))?,
+    match args.output.format {
+        Format::Text => output::print(&table(&rows, args.cluster.live))?,
         Format::Json => output::print_json(&rows)?,
     }
     Ok(ExitCode::SUCCESS)

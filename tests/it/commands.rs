@@ -368,7 +368,7 @@ static COMMANDS: &[Line] = &[
     line("manifests-no-rule", "manifests --no-builtin-rules"),
     line("manifests-bad-url", "manifests --url http://webhook.example.com"),
     line("manifests-bad-bundle", "manifests --ca-bundle tests/golden/files/before.yaml"),
-    line("manifests-bad-certificate", "manifests --cert-manager a/b/c"),
+    line("manifests-bad-certificate", "manifests --inject-ca-from a/b/c"),
 ];
 
 impl Line {

@@ -24,7 +24,7 @@ use crate::support::server::fieldward;
 
 /// With rules in files and a certificate of cert-manager's, as things were before the process could
 /// register itself.
-const BASE: [&str; 3] = ["manifests", "--cert-manager", "fieldward/fieldward-tls"];
+const BASE: [&str; 3] = ["manifests", "--inject-ca-from", "fieldward/fieldward-tls"];
 
 pub(crate) fn trials() -> Vec<Trial> {
     let trials: [(&str, fn()); 7] = [
@@ -157,14 +157,16 @@ fn the_registration_comes_back_equal() {
                 "b",
                 "--service-port",
                 "9443",
-                "--cert-manager",
+                "--inject-ca-from",
                 "c",
             ],
         ),
     ];
     for (endpoint, trust, options) in table {
-        let args: Vec<&str> =
-            ["manifests", "--name", "guard", "--rules", file].into_iter().chain(options).collect();
+        let args: Vec<&str> = ["manifests", "--registration", "guard", "--rules", file]
+            .into_iter()
+            .chain(options)
+            .collect();
         let found = documents(&print(&args)).pop().unwrap();
         let found: ValidatingWebhookConfiguration = serde_json::from_value(found).unwrap();
         let webhooks = awkward()

@@ -1,10 +1,10 @@
-//! The options for exemptions that hold for every rule.
+//! Exemptions that hold for every rule.
 
 use std::sync::Arc;
 
 use clap::builder::NonEmptyStringValueParser;
 
-use super::manifests::dns_label;
+use super::names::{dns_label, is_namespaced_name};
 use crate::engine::{Exemptions, Requesters, RuleSet};
 
 /// Exemptions in addition to each rule's own `exempt`.
@@ -12,7 +12,7 @@ use crate::engine::{Exemptions, Requesters, RuleSet};
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Exemptions from all rules")]
 #[group(skip)]
-pub struct ExemptArgs {
+pub(in crate::cli) struct ExemptArgs {
     /// Exempt updates in this namespace; may be repeated
     #[arg(
         id = "exempt_namespace",
@@ -56,13 +56,11 @@ pub struct ExemptArgs {
 }
 
 impl ExemptArgs {
-    /// The rules with these exemptions.
-    pub fn apply(&self, rules: RuleSet) -> RuleSet {
+    pub(in crate::cli) fn apply(&self, rules: RuleSet) -> RuleSet {
         rules.exempting(self.exemptions())
     }
 
-    /// The exemptions as a value.
-    pub fn exemptions(&self) -> Arc<Exemptions> {
+    pub(in crate::cli) fn exemptions(&self) -> Arc<Exemptions> {
         Arc::new(Exemptions {
             namespaces: self.namespaces.clone(),
             requesters: Requesters {
@@ -75,16 +73,9 @@ impl ExemptArgs {
 }
 
 fn service_account(text: &str) -> Result<String, String> {
-    let is_account = text
-        .split_once('/')
-        .is_some_and(|(namespace, name)| dns_label(namespace).is_ok() && is_dns_subdomain(name));
-    if is_account {
+    if is_namespaced_name(text) {
         Ok(text.to_owned())
     } else {
         Err(format!("expected a service account as `namespace/name`, found `{text}`"))
     }
-}
-
-fn is_dns_subdomain(name: &str) -> bool {
-    name.len() <= 253 && name.split('.').all(|label| dns_label(label).is_ok())
 }
