@@ -79,7 +79,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let mut text = String::new();
     if args.endpoint.url.is_none() {
-        text = workload(&workload_of(args, &rules))?;
+        for object in workload(args, &rules).objects()? {
+            text += &document(&object)?;
+        }
     }
     for configuration in &placement.configurations {
         text += &document(configuration)?;
@@ -88,11 +90,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn workload_of(args: &Args, rules: &RuleSet) -> Workload {
+fn workload(args: &Args, rules: &RuleSet) -> Workload {
     let built_in = RuleSet::load(Builtin::Included, &[]).unwrap_or_default();
     let is_built_in =
         |name: &str, text: &str| built_in.get(name).is_some_and(|rule| rule.text() == text);
     let added = rules.rules().filter(|rule| !is_built_in(rule.name().as_str(), rule.text()));
+    let no_builtin = matches!(args.rules.builtin(), Builtin::Left);
     Workload {
         name: args.endpoint.service_name.clone(),
         namespace: args.managed.service_namespace.clone(),
@@ -102,23 +105,8 @@ fn workload_of(args: &Args, rules: &RuleSet) -> Workload {
         rules: added
             .map(|rule| (format!("{}.yaml", rule.name()), rule.text().to_owned()))
             .collect(),
-        arguments: if matches!(args.rules.builtin(), Builtin::Left) {
-            vec!["--no-builtin-rules".to_owned()]
-        } else {
-            Vec::new()
-        },
+        arguments: no_builtin.then(|| "--no-builtin-rules".to_owned()).into_iter().collect(),
     }
-}
-
-fn workload(workload: &Workload) -> anyhow::Result<String> {
-    let mut text = document(&workload.namespace())? + &document(&workload.service_account())?;
-    if let Some(rules) = workload.config_map() {
-        text += &document(&rules)?;
-    }
-    Ok(text
-        + &document(&workload.service())?
-        + &document(&workload.deployment())?
-        + &document(&workload.disruption_budget())?)
 }
 
 fn document(object: &impl Serialize) -> anyhow::Result<String> {
