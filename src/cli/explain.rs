@@ -29,8 +29,8 @@ pub struct Args {
     /// A kind as kubectl names it (`job`, `jobs`, `jobs.v1alpha1.batch.volcano.sh`), or the name of
     /// a rule if no kind is called so
     kind: String,
-    /// A path as in a rule (`spec.tasks[*].replicas`), or a field as a denial names it; without
-    /// one, the whole kind
+    /// A path as in a rule (`spec.tasks[*].replicas`), a field as a denial names it, or a JSON
+    /// pointer; without one, the whole kind
     path: Option<String>,
     #[command(flatten)]
     requester: RequesterArgs,

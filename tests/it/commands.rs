@@ -297,6 +297,7 @@ static COMMANDS: &[Line] = &[
         "explain widget spec.a --rules tests/cases/actions/two-rules/rules.yaml",
     ),
     line("explain-json", "explain -o json job spec.volumes[0].volumeClaimName"),
+    line("explain-pointer", "explain job /spec/tasks/0/replicas"),
     line("explain-path", "explain job spec..x"),
     line("explain-unknown", "explain pod spec.x"),
     line("diff", "diff volcano-job tests/golden/files/volcano-job-next.yaml"),
