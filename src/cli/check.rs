@@ -29,7 +29,7 @@ Examples:
     mut_arg("group", |group| group.requires("old").conflicts_with("reviews")),
     after_help = AFTER_HELP,
 )]
-pub struct Args {
+pub(crate) struct Args {
     /// Recorded reviews (AdmissionReview), or cases of a suite, as JSON or YAML; `-` is standard
     /// input
     #[arg(
@@ -59,7 +59,7 @@ pub struct Args {
 /// # Errors
 /// Rules or manifests that cannot be read. A review that cannot be read is reported, and the others
 /// are judged.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     documents::expect_stdin_once(args.reviews.iter().chain(&args.old).chain(&args.new))?;
     let rules = args.exempt.apply(args.rules.load()?);
     let reports = match (&args.old, &args.new) {

@@ -13,7 +13,7 @@ Examples:
 /// The options of `fieldward completions`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub struct Args {
+pub(crate) struct Args {
     /// The shell; the script is to be sourced by it
     shell: Shell,
 }
@@ -22,7 +22,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub fn run(args: &Args, mut command: clap::Command) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args, mut command: clap::Command) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "fieldward", &mut script);
     io::stdout().write_all(&script)?;

@@ -29,7 +29,7 @@ Examples:
 #[command(
     after_help = AFTER_HELP,
 )]
-pub struct Args {
+pub(crate) struct Args {
     /// The rules before: a file, a folder, or the name of a built-in rule
     #[arg(value_name = "BEFORE")]
     before: PathBuf,
@@ -44,7 +44,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Rules that cannot be read or compared.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let found = comparisons(&load(&args.before)?, &load(&args.after)?)?;
     let reports: Vec<Report> = found.into_iter().map(Report).collect();
     match args.output.format {

@@ -25,7 +25,7 @@ Examples:
 #[command(
     after_help = AFTER_HELP,
 )]
-pub struct Args {
+pub(crate) struct Args {
     /// A kind as kubectl names it (`job`, `jobs`, `jobs.v1alpha1.batch.volcano.sh`), or the name of
     /// a rule if no kind is called so
     kind: String,
@@ -44,7 +44,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Rules that cannot be read, no such kind, or a path that cannot be parsed.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = args.rules.load()?;
     let Meant { rules, resources } = kind::find(&rules, &args.kind)?;
     let parsed = |text: &String| {

@@ -21,7 +21,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 #[group(id = "which", required = true, multiple = false, args = ["vap", "all"])]
-pub struct Args {
+pub(crate) struct Args {
     /// Print a ValidatingAdmissionPolicy and its binding for each of these rules
     #[arg(long, value_name = "NAME", num_args = 1..)]
     vap: Vec<String>,
@@ -47,7 +47,7 @@ enum Manifest {
 ///
 /// # Errors
 /// Rules that cannot be read, no rule of that name, or a rule that no policy can hold.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = args.rules.load()?;
     let chosen: Vec<&Rule> = if args.all {
         rules.rules().collect()

@@ -32,7 +32,7 @@ Examples:
 #[command(
     after_help = AFTER_HELP,
 )]
-pub struct Args {
+pub(crate) struct Args {
     /// Recorded reviews (AdmissionReview) and cases of a suite, as JSON or YAML, and folders of
     /// them; `-` is standard input
     #[arg(value_name = "REVIEW", required = true)]
@@ -45,7 +45,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Reviews that cannot be read or learned from.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     documents::expect_stdin_once(&args.reviews)?;
     let found = read(&args.reviews)?;
     let learned = learned(&found)?;

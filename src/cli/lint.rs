@@ -24,7 +24,7 @@ Examples:
 /// The options of `fieldward lint`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub struct Args {
+pub(crate) struct Args {
     /// Rule files, and folders of them; without one, the rules in force
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
@@ -40,7 +40,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Files that cannot be read. Errors in rules are findings.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (builtin, documents) = if args.paths.is_empty() {
         (args.rules.builtin(), args.rules.documents()?)
     } else {

@@ -24,7 +24,7 @@ Examples:
     .help("The Secret with tls.crt and tls.key, in the namespace of the service")
     .default_value("fieldward-tls")
     .conflicts_with("url")))]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     rules: RuleArgs,
     /// Print the CustomResourceDefinition of UpdateRule instead, for rules as objects
@@ -51,7 +51,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Rules or a CA bundle that cannot be used.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.crd {
         output::print(&document(&update_rule::definition())?)?;
         return Ok(ExitCode::SUCCESS);

@@ -1,25 +1,25 @@
 //! Text in, exit code out. One file per command: an `Args` and a `run`.
 
 mod args;
-pub mod ca_file;
-pub mod check;
-pub mod completions;
-pub mod diff;
-pub mod documents;
-pub mod explain;
-pub mod export;
-pub mod kinds;
-pub mod learn;
-pub mod lint;
-pub mod manifests;
+mod ca_file;
+mod check;
+mod completions;
+mod diff;
+mod documents;
+mod explain;
+mod export;
+mod kinds;
+mod learn;
+mod lint;
+mod manifests;
 mod moved;
-pub mod output;
-pub mod quantity;
-pub mod rule_sources;
-pub mod rules;
-pub mod serve;
-pub mod test;
-pub mod uninstall;
+mod output;
+mod quantity;
+mod rule_sources;
+mod rules;
+mod serve;
+mod test;
+mod uninstall;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -25,7 +25,7 @@ Examples:
 #[command(after_help = AFTER_HELP, mut_arg("live", |live| live
     .help("List the rules in force in a cluster")
     .conflicts_with_all(["name", "rules", "no_builtin_rules"])))]
-pub struct Args {
+pub(crate) struct Args {
     /// Print this rule as its author wrote it, instead of the list
     name: Option<String>,
     #[command(flatten)]
@@ -40,7 +40,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Rules that cannot be read, or no rule of that name.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(name) = &args.name {
         let rules = args.rules.load()?;
         print_rule(

@@ -43,7 +43,7 @@ Examples:
 // no option may be called so.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub struct Args {
+pub(crate) struct Args {
     /// Serve reviews over https here; port 0 takes a free one, `:8443` is every address of this
     /// machine
     #[arg(
@@ -272,7 +272,7 @@ enum LogFormat {
 ///
 /// # Errors
 /// The configuration cannot be used; each line says what and where.
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let format = match args.log_format {
         LogFormat::Text => log::Format::Text,
         LogFormat::Json => log::Format::Json,

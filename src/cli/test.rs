@@ -27,7 +27,7 @@ Examples:
 /// The options of `fieldward test`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub struct Args {
+pub(crate) struct Args {
     /// Case files, and folders of them
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
@@ -43,7 +43,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Rules that cannot be read. Of a broken suite every other case is run.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     args.rules.load()?;
     let Suite { tests, errors } =
         Suite::find(&args.paths, args.rules.builtin(), &args.rules.documents()?, &args.exempt);

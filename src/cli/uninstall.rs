@@ -18,7 +18,7 @@ Examples:
 /// The options of `fieldward uninstall`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     cluster: AccessArgs,
     #[command(flatten)]
@@ -29,7 +29,7 @@ pub struct Args {
 ///
 /// # Errors
 /// The cluster cannot be asked, or does not permit it.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let traces = Traces {
         name: args.managed.registration.clone(),
         namespace: args.managed.service_namespace.clone(),
