@@ -1,15 +1,17 @@
 //! The `fieldward` binary: arguments in, exit code out.
 
+use std::env;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
 use fieldward::cli::Cli;
 
-/// For what cannot be done as asked: a file that cannot be used, an address that is taken.
+/// What was asked for cannot be done: a file that cannot be read, an address that is taken.
 const UNUSABLE: u8 = 2;
 
 fn main() -> ExitCode {
-    match Cli::parse().run() {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    match Cli::from_arguments(&arguments).unwrap_or_else(|error| error.exit()).run() {
         Ok(code) => code,
         Err(error) => {
             for line in format!("{error:#}").lines() {

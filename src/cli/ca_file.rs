@@ -9,7 +9,7 @@ use anyhow::Context;
 
 /// A CA file that this process wrote; gone again when dropped, unless the user chose its place.
 #[derive(Debug)]
-pub struct CaFile {
+pub(crate) struct CaFile {
     path: PathBuf,
     /// What to remove at the end.
     own_folder: Option<PathBuf>,
@@ -21,7 +21,7 @@ impl CaFile {
     ///
     /// # Errors
     /// The file or the folder cannot be written.
-    pub fn write(pem: &str, chosen: Option<PathBuf>) -> anyhow::Result<Self> {
+    pub(crate) fn write(pem: &str, chosen: Option<PathBuf>) -> anyhow::Result<Self> {
         let (path, own_folder) = if let Some(path) = chosen {
             (path, None)
         } else {
@@ -41,7 +41,7 @@ impl CaFile {
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 }

@@ -6,24 +6,30 @@ mod report;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::bail;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::documents::{self, STDIN};
-use super::exempt_args::ExemptArgs;
-use super::output::{self, Format};
-use super::rule_args::RuleArgs;
+use super::args::{ExemptArgs, Format, OutputArgs, RequesterArgs, RuleArgs};
+use super::{documents, output};
 use crate::engine::{self, RuleSet};
-use pair::Requester;
 use report::{Answer, Report};
+
+const AFTER_HELP: &str = "\
+Exit code: 0 allowed, 1 denied, 2 could not be judged; of several the highest.
+
+Examples:
+  fieldward check review.json
+  fieldward check --rules widget.yaml --old before.yaml --new after.yaml";
 
 /// The options of `fieldward check`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit code: 0 allowed, 1 denied, 2 could not be judged; of several the highest."
+    // `requires` alone would be waived where a review, which excludes `--old`, is given.
+    mut_arg("user", |user| user.requires("old").conflicts_with("reviews")),
+    mut_arg("group", |group| group.requires("old").conflicts_with("reviews")),
+    after_help = AFTER_HELP,
 )]
-pub struct Args {
+pub(crate) struct Args {
     /// Recorded reviews (AdmissionReview), or cases of a suite, as JSON or YAML; `-` is standard
     /// input
     #[arg(
@@ -38,19 +44,14 @@ pub struct Args {
     /// The object after the update, JSON or YAML; `-` is standard input
     #[arg(long, value_name = "FILE", requires = "old")]
     new: Option<PathBuf>,
-    /// Who updates, with --old and --new
-    #[arg(long, value_name = "NAME", requires = "old")]
-    user: Option<String>,
-    /// A group of the one who updates, with --old and --new; may be repeated
-    #[arg(long = "group", value_name = "NAME", requires = "old")]
-    groups: Vec<String>,
+    #[command(flatten)]
+    requester: RequesterArgs,
     #[command(flatten)]
     rules: RuleArgs,
     #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
     exempt: ExemptArgs,
-    /// How the verdict is printed
-    #[arg(short, long, value_enum, default_value_t, env = "FIELDWARD_OUTPUT")]
-    output: Format,
 }
 
 /// Judges and reports.
@@ -58,17 +59,12 @@ pub struct Args {
 /// # Errors
 /// Rules or manifests that cannot be read. A review that cannot be read is reported, and the others
 /// are judged.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let inputs = args.reviews.iter().chain(&args.old).chain(&args.new);
-    if inputs.filter(|path| path.as_os_str() == STDIN).count() > 1 {
-        bail!("expected `{STDIN}` once, found it again; standard input can be read only once");
-    }
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    documents::expect_stdin_once(args.reviews.iter().chain(&args.old).chain(&args.new))?;
     let rules = args.exempt.apply(args.rules.load()?);
     let reports = match (&args.old, &args.new) {
         (Some(old), Some(new)) => {
-            let requester =
-                Requester { user: args.user.as_deref().unwrap_or_default(), groups: &args.groups };
-            let review = pair::review(&rules, old, new, &requester)?;
+            let review = pair::review(&rules, old, new, &args.requester)?;
             vec![Report::of(
                 None,
                 &rules,
@@ -81,7 +77,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             .flat_map(|path| judge(path, args.reviews.len() > 1, &rules))
             .collect(),
     };
-    match args.output {
+    match args.output.format {
         Format::Text => print_text(&reports)?,
         Format::Json => match reports.as_slice() {
             [one] if args.reviews.len() < 2 => output::print_json(&one.json())?,

@@ -5,9 +5,15 @@ use std::process::ExitCode;
 
 use clap_complete::Shell;
 
+const AFTER_HELP: &str = "\
+Examples:
+  source <(fieldward completions bash)
+  fieldward completions fish > ~/.config/fish/completions/fieldward.fish";
+
 /// The options of `fieldward completions`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
     /// The shell; the script is to be sourced by it
     shell: Shell,
 }
@@ -16,7 +22,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub fn run(args: &Args, mut command: clap::Command) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args, mut command: clap::Command) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "fieldward", &mut script);
     io::stdout().write_all(&script)?;

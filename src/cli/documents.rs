@@ -10,10 +10,10 @@ use serde_json::Value;
 use crate::engine::escape_control;
 
 /// The path that stands for standard input.
-pub const STDIN: &str = "-";
+const STDIN: &str = "-";
 
 /// The path as errors and reports name it.
-pub fn name_of(path: &Path) -> String {
+pub(crate) fn name_of(path: &Path) -> String {
     if path.as_os_str() == STDIN {
         "standard input".to_owned()
     } else {
@@ -21,11 +21,24 @@ pub fn name_of(path: &Path) -> String {
     }
 }
 
+/// Standard input can be read only once.
+///
+/// # Errors
+/// `-` is there more than once.
+pub(crate) fn expect_stdin_once<'p>(
+    paths: impl IntoIterator<Item = &'p PathBuf>,
+) -> anyhow::Result<()> {
+    if paths.into_iter().filter(|path| path.as_os_str() == STDIN).count() > 1 {
+        bail!("expected `{STDIN}` once, found it again; standard input can be read only once");
+    }
+    Ok(())
+}
+
 /// The bytes of a file, or of standard input for `-`; without a byte order mark.
 ///
 /// # Errors
 /// What cannot be read, by name.
-pub fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let name = name_of(path);
     let mut bytes = Vec::new();
     if path.as_os_str() == STDIN {
@@ -44,7 +57,7 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 ///
 /// # Errors
 /// What is neither JSON nor YAML, with line and column.
-pub fn as_json(name: &str, bytes: Vec<u8>) -> anyhow::Result<Vec<Vec<u8>>> {
+pub(crate) fn as_json(name: &str, bytes: Vec<u8>) -> anyhow::Result<Vec<Vec<u8>>> {
     let Err(not_json) = serde_json::from_slice::<IgnoredAny>(&bytes) else {
         return Ok(vec![bytes]);
     };
@@ -78,14 +91,14 @@ fn yaml(name: &str, bytes: &[u8]) -> anyhow::Result<Vec<Value>> {
 }
 
 /// `line:column: message`, on one line.
-pub fn json_error(error: &serde_json::Error) -> String {
+pub(crate) fn json_error(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
     format!("{}:{}: {}", error.line(), error.column(), escape_control(message))
 }
 
 /// `line:column: message`, on one line.
-pub fn yaml_error(error: &serde_saphyr::Error) -> String {
+pub(crate) fn yaml_error(error: &serde_saphyr::Error) -> String {
     let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
     let rendered = error.to_string();
     let message = rendered.split(" at line ").next().unwrap_or_default();
@@ -94,7 +107,7 @@ pub fn yaml_error(error: &serde_saphyr::Error) -> String {
 }
 
 /// Whether the file's name says that it holds JSON or YAML.
-pub fn is_document(path: &Path) -> bool {
+pub(crate) fn is_document(path: &Path) -> bool {
     path.extension()
         .is_some_and(|extension| ["json", "yaml", "yml"].iter().any(|known| extension == *known))
 }
@@ -103,7 +116,7 @@ pub fn is_document(path: &Path) -> bool {
 ///
 /// # Errors
 /// A folder that cannot be read.
-pub fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+pub(crate) fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let unreadable = || format!("cannot read the folder {}", name_of(folder));
     let entries = std::fs::read_dir(folder).with_context(unreadable)?;
     let mut paths = entries

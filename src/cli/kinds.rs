@@ -8,32 +8,28 @@ use serde_json::Value;
 
 use crate::analysis::kinds::{self, Kind, ServedVersion};
 use crate::analysis::lint::schema::{Catalogue, Source};
+use crate::cli::args::{LiveArgs, block_on};
 use crate::cli::documents;
-use crate::cluster::client::{Access, Cluster, Group};
+use crate::cluster::client::{Cluster, Group};
 use crate::engine::{Rule, escape_control};
 
 /// Where the kinds are read from; nothing if rules are looked at by themselves.
 #[derive(Debug, Clone, clap::Args)]
+#[command(mut_arg("live", |live| live
+    .help("Hold the rules against what a cluster serves")
+    .conflicts_with("crd")))]
 pub(crate) struct KindArgs {
     /// Hold the rules against the schemas of the CRDs in a file, or in the files of a folder; may
     /// be repeated
     #[arg(long, value_name = "FILE", value_delimiter = ',', env = "FIELDWARD_CRD")]
     crd: Vec<PathBuf>,
-    /// Hold the rules against what a cluster serves: that of `KUBECONFIG`, ~/.kube/config or the
-    /// pod's service account
-    #[arg(long, conflicts_with = "crd")]
-    live: bool,
-    /// The kubeconfig of that cluster
-    #[arg(long, value_name = "FILE", requires = "live")]
-    kubeconfig: Option<PathBuf>,
-    /// The context to use of a kubeconfig
-    #[arg(long, value_name = "NAME", requires = "live")]
-    context: Option<String>,
+    #[command(flatten)]
+    cluster: LiveArgs,
 }
 
 /// The kinds that are asked for, as far as these rules need them.
 pub(crate) fn catalogue(args: &KindArgs, rules: &[&Rule]) -> anyhow::Result<Option<Catalogue>> {
-    if args.live {
+    if args.cluster.live {
         return from_cluster(args, rules).map(Some);
     }
     if args.crd.is_empty() {
@@ -94,17 +90,16 @@ fn kinds_of(path: &Path) -> anyhow::Result<(Vec<String>, Vec<Kind>)> {
 }
 
 fn from_cluster(args: &KindArgs, rules: &[&Rule]) -> anyhow::Result<Catalogue> {
-    let access = Access { kubeconfig: args.kubeconfig.clone(), context: args.context.clone() };
+    let access = args.cluster.access.access();
     let wanted: BTreeSet<String> = rules
         .iter()
         .flat_map(|rule| rule.resources())
         .flat_map(|named| named.api_groups.iter().cloned())
         .collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (groups, address) = runtime.block_on(async {
+    let (groups, address) = block_on(async {
         let cluster = Cluster::find(&access).await?;
         Ok::<_, anyhow::Error>((cluster.groups(&wanted).await?, cluster.address().to_owned()))
-    })?;
+    })??;
     Ok(Catalogue::new(served(&groups), Source::Cluster(address)))
 }
 

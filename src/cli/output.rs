@@ -8,27 +8,17 @@ use serde::Serialize;
 
 use crate::engine::escape_json;
 
-/// How a report is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs.
-    Json,
-}
-
 /// What is allowed, permitted, as expected, new.
-pub const GOOD: Style = AnsiColor::Green.on_default();
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 /// What is denied, not permitted, not as expected, old.
-pub const BAD: Style = AnsiColor::Red.on_default();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default();
 /// What needs a look.
-pub const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
+pub(crate) const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
 /// What is said besides.
-pub const ASIDE: Style = Style::new().dimmed();
+pub(crate) const ASIDE: Style = Style::new().dimmed();
 
 /// `text` in a style.
-pub fn styled(style: Style, text: &str) -> String {
+pub(crate) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
@@ -37,7 +27,7 @@ pub fn styled(style: Style, text: &str) -> String {
 ///
 /// # Errors
 /// Output that cannot be written; a reader that has gone is none.
-pub fn print(text: &str) -> anyhow::Result<()> {
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -49,7 +39,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 
 /// Says something beside the output, to standard error. That it cannot be said is no reason to
 /// stop.
-pub fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
@@ -57,7 +47,7 @@ pub fn say(text: &str) {
 ///
 /// # Errors
 /// Output that cannot be written.
-pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(value).context("cannot write the report as JSON")?;
     print(&(escape_json(&text) + "\n"))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// Anything else, in words.
-pub fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = split(text);
     let number: u64 = number.parse().map_err(|_| duration_expected(text))?;
     let milliseconds = match unit {
@@ -27,7 +27,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 /// Anything else, in words.
-pub fn positive_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("expected more than no time at all".to_owned()),
         time => Ok(time),
@@ -38,7 +38,7 @@ pub fn positive_duration(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 /// Anything else, in words.
-pub fn bytes(text: &str) -> Result<usize, String> {
+pub(crate) fn bytes(text: &str) -> Result<usize, String> {
     let (number, unit) = split(text);
     let factor = match unit {
         "" | "B" => 1,
@@ -60,7 +60,7 @@ pub fn bytes(text: &str) -> Result<usize, String> {
 ///
 /// # Errors
 /// Anything else, in words.
-pub fn address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     let every = text
         .strip_prefix(':')
         .and_then(|port| port.parse().ok())

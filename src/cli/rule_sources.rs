@@ -14,7 +14,7 @@ use crate::engine::Document;
 ///
 /// # Errors
 /// The first file or folder that cannot be read, that is not UTF-8, or that holds no rule file.
-pub fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Document>> {
+pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Document>> {
     let mut documents = Vec::new();
     for path in paths {
         if path.is_dir() {

@@ -1,56 +1,211 @@
-//! `fieldward rules`: what may change per kind, and what is doubtful in a rule.
-
-mod diff;
-mod explain;
-mod export;
-mod learn;
-mod lint;
-mod list;
-mod show;
+//! `fieldward rules`: the rules in force as a table, or one of them as its author wrote it.
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use serde::Serialize;
+
+use super::args::{Format, LiveArgs, OutputArgs, RuleArgs, block_on, find};
+use super::{moved, output};
+use crate::analysis::resources::resource_names;
+use crate::cluster::inventory::{self, Inventory, RegisteredRule};
+use crate::cluster::objects::RuleObject;
+use crate::engine::{
+    Actions, Builtin, Document, Effect, Entry, ResourceRule, Rule, RuleSet, escape_control,
+};
+
+const AFTER_HELP: &str = "\
+Exit code: 0; 2 if no rule has that name.
+
+Examples:
+  fieldward rules
+  fieldward rules volcano-job";
 
 /// The options of `fieldward rules`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    command: Command,
+#[command(after_help = AFTER_HELP, mut_arg("live", |live| live
+    .help("List the rules in force in a cluster")
+    .conflicts_with_all(["name", "rules", "no_builtin_rules"])))]
+pub(crate) struct Args {
+    /// Print this rule as its author wrote it, instead of the list
+    name: Option<String>,
+    #[command(flatten)]
+    rules: RuleArgs,
+    #[command(flatten)]
+    cluster: LiveArgs,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// List the rules: of which kinds they speak, and what follows from a violation
-    List(list::Args),
-    /// Print a rule as it was written
-    Show(show::Args),
-    /// Look for errors and for what is doubtful in rule files; without a file, in the rules in
-    /// force
-    Lint(lint::Args),
-    /// Say whether something may change, by which entry, for whom and when
-    Explain(explain::Args),
-    /// Learn the smallest rule that permits recorded changes
-    Learn(learn::Args),
-    /// Say what another version of a rule newly permits and refuses
-    Diff(diff::Args),
-    /// Print rules as Kubernetes' own policies: for a cluster without the webhook, or as a net
-    /// under it
-    Export(export::Args),
-}
-
-/// Runs the subcommand.
+/// Prints the list, or the rule that is named.
 ///
 /// # Errors
-/// Rules that cannot be read.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    match &args.command {
-        Command::List(args) => list::run(args),
-        Command::Show(args) => show::run(args),
-        Command::Lint(args) => lint::run(args),
-        Command::Explain(args) => explain::run(args),
-        Command::Learn(args) => learn::run(args),
-        Command::Diff(args) => diff::run(args),
-        Command::Export(args) => export::run(args),
+/// Rules that cannot be read, or no rule of that name.
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some(name) = &args.name {
+        let rules = args.rules.load()?;
+        print_rule(
+            find(&rules, name).map_err(|error| moved::or_hint(name, error))?,
+            args.output.format,
+        )?;
+        return Ok(ExitCode::SUCCESS);
     }
+    let rows: Vec<Row> = if args.cluster.live {
+        live(&block_on(inventory::read(&args.cluster.access.access()))??)
+    } else {
+        args.rules.load()?.rules().map(Row::of).collect()
+    };
+    match args.output.format {
+        Format::Text => output::print(&table(&rows, args.cluster.live))?,
+        Format::Json => output::print_json(&rows)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print_rule(rule: &Rule, format: Format) -> anyhow::Result<()> {
+    match format {
+        Format::Text => output::print(rule.text()),
+        Format::Json => {
+            output::print_json(&serde_saphyr::from_str::<serde_json::Value>(rule.text())?)
+        }
+    }
+}
+
+/// What a cluster tells, by name.
+fn live(inventory: &Inventory) -> Vec<Row> {
+    let compiled_in = RuleSet::load(Builtin::Included, &[]).unwrap_or_default();
+    let objects = inventory.objects.iter().map(|object| Row::of_object(object));
+    let mut rows: Vec<Row> = objects
+        .chain(inventory.others.iter().map(|rule| Row::of_registered(rule, &compiled_in)))
+        .collect();
+    rows.sort_by(|one, two| one.name.cmp(&two.name));
+    rows
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    kinds: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mutable: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actions: Option<Vec<&'static str>>,
+    origin: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ready: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// The origin of rules that are objects.
+const OBJECT: &str = "UpdateRule";
+
+/// The origin of rules of files that a replica reads.
+const FILE: &str = "file";
+
+impl Row {
+    fn of(rule: &Rule) -> Self {
+        Self {
+            name: rule.name().to_string(),
+            kinds: rule.resources().iter().flat_map(resource_names).collect(),
+            mutable: Some(rule.entries().map(mutable).collect()),
+            actions: Some(actions(rule.actions())),
+            origin: rule.origin().to_owned(),
+            source: rule.source().map(str::to_owned),
+            ready: None,
+            reason: None,
+        }
+    }
+
+    /// What an object says, if it is a rule, with its status.
+    fn of_object(object: &RuleObject) -> Self {
+        let document = Document { origin: OBJECT.to_owned(), text: object.text.clone() };
+        let rules = RuleSet::load(Builtin::Left, &[document]).unwrap_or_default();
+        let said = rules.rules().next().map(Self::of);
+        let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        Self {
+            ready: filled(&object.status.ready),
+            reason: filled(&object.status.reason),
+            ..said.unwrap_or_else(|| {
+                Self::bare(&object.name, filled(&object.status.kinds).into_iter().collect(), OBJECT)
+            })
+        }
+    }
+
+    /// Of a rule that is registered and no object the API server knows the resources alone.
+    fn of_registered(rule: &RegisteredRule, compiled_in: &RuleSet) -> Self {
+        let is_same = |own: &ResourceRule| {
+            let asked = ResourceRule { kinds: Vec::new(), ..own.clone() };
+            rule.resources.contains(&asked)
+        };
+        let is_builtin =
+            compiled_in.get(&rule.name).is_some_and(|own| own.resources().iter().all(is_same));
+        let origin = if is_builtin { Builtin::ORIGIN } else { FILE };
+        let kinds = rule.resources.iter().flat_map(resource_names).collect();
+        Self { ready: Some("True".to_owned()), ..Self::bare(&rule.name, kinds, origin) }
+    }
+
+    fn bare(name: &str, kinds: Vec<String>, origin: &str) -> Self {
+        let (name, origin) = (name.to_owned(), origin.to_owned());
+        Self {
+            name,
+            kinds,
+            mutable: None,
+            actions: None,
+            origin,
+            source: None,
+            ready: None,
+            reason: None,
+        }
+    }
+}
+
+/// A path, and what must hold.
+fn mutable(entry: &Entry) -> String {
+    let when = entry.when.as_ref().map(|when| format!(" (when {})", when.text().trim()));
+    format!("{}{}", entry.path, when.unwrap_or_default())
+}
+
+fn actions(actions: Actions) -> Vec<&'static str> {
+    let effect = match actions.effect {
+        Effect::Deny => Some("Deny"),
+        Effect::Warn => Some("Warn"),
+        Effect::Nothing => None,
+    };
+    effect.into_iter().chain(actions.audit.then_some("Audit")).collect()
+}
+
+/// What is not known.
+const UNKNOWN: &str = "-";
+
+fn table(rows: &[Row], is_live: bool) -> String {
+    let columns = ["NAME", "RESOURCES", "MUTABLE", "ACTIONS", "ORIGIN", "READY", "REASON"];
+    let shown = if is_live { columns.len() } else { 5 };
+    let mut lines: Vec<Vec<String>> =
+        vec![columns.iter().take(shown).map(|name| (*name).to_owned()).collect()];
+    lines.extend(rows.iter().map(|row| {
+        let cells = [
+            row.name.clone(),
+            row.kinds.join(", "),
+            row.mutable.as_ref().map_or(UNKNOWN.to_owned(), |paths| paths.len().to_string()),
+            row.actions.as_ref().map_or(UNKNOWN.to_owned(), |actions| actions.join(",")),
+            row.origin.clone(),
+            row.ready.clone().unwrap_or_else(|| UNKNOWN.to_owned()),
+            row.reason.clone().unwrap_or_default(),
+        ];
+        cells.iter().take(shown).map(|text| escape_control(text)).collect()
+    }));
+    let mut widths = vec![0; shown];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let padded = |line: &Vec<String>| {
+        let cells: String =
+            line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}  ")).collect();
+        format!("{}\n", cells.trim_end())
+    };
+    lines.iter().map(padded).collect()
 }

@@ -12,10 +12,9 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 
+use super::args::{ExemptArgs, RuleArgs};
 use super::ca_file::CaFile;
-use super::exempt_args::ExemptArgs;
 use super::quantity::{address, bytes, duration, positive_duration};
-use super::rule_args::RuleArgs;
 use crate::cluster::certificates::{self, Subject};
 use crate::engine::{RuleSet, admit, escape_control};
 use crate::server::reload::{self, Fingerprint};
@@ -31,11 +30,20 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 /// A review to try: an update that moves a Volcano job to another queue.
 const REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"try","operation":"UPDATE","kind":{"group":"batch.volcano.sh","version":"v1alpha1","kind":"Job"},"resource":{"group":"batch.volcano.sh","version":"v1alpha1","resource":"jobs"},"namespace":"default","name":"demo","userInfo":{"username":"you"},"oldObject":{"apiVersion":"batch.volcano.sh/v1alpha1","kind":"Job","metadata":{"name":"demo","namespace":"default"},"spec":{"queue":"default"}},"object":{"apiVersion":"batch.volcano.sh/v1alpha1","kind":"Job","metadata":{"name":"demo","namespace":"default"},"spec":{"queue":"gold"}}}}"#;
 
+const AFTER_HELP: &str = "\
+Exit code: 0 after a clean stop, 1 if requests had to be cut, 2 if it cannot start, 130 or 143 \
+after a second signal.
+
+Examples:
+  fieldward serve --rules rules/
+  fieldward serve --cluster --tls-secret fieldward-tls --listen :8443";
+
 /// The options of `fieldward serve`.
 // A Service of that name puts FIELDWARD_PORT and FIELDWARD_SERVICE_* into every pod's environment:
 // no option may be called so.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
     /// Serve reviews over https here; port 0 takes a free one, `:8443` is every address of this
     /// machine
     #[arg(
@@ -231,7 +239,7 @@ pub struct Args {
     )]
     shutdown_timeout: Duration,
 
-    /// How log lines look
+    /// How log lines look: text, in colour on a terminal, or one JSON object per line
     #[arg(
         long,
         value_name = "FORMAT",
@@ -255,9 +263,7 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum LogFormat {
-    /// For people; in colour on a terminal
     Text,
-    /// One JSON object per line
     Json,
 }
 
@@ -266,7 +272,7 @@ enum LogFormat {
 ///
 /// # Errors
 /// The configuration cannot be used; each line says what and where.
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let format = match args.log_format {
         LogFormat::Text => log::Format::Text,
         LogFormat::Json => log::Format::Json,

@@ -6,44 +6,50 @@ mod suite;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::exempt_args::ExemptArgs;
-use super::output::{self, BAD, Format, GOOD, styled};
-use super::rule_args::RuleArgs;
+use super::args::{ExemptArgs, Format, OutputArgs, RuleArgs};
+use super::output::{self, BAD, GOOD, styled};
 use case::{Got, Verdict, compare};
 use serde::Serialize;
 use suite::{Suite, Test};
 
+const AFTER_HELP: &str = "\
+Exit code: 0 all as expected, 1 not all, 2 a suite is broken.
+
+A folder is searched for *.yaml, *.yml and *.json, its subfolders too. A file holds one UpdateCase, \
+or UpdateRules.
+UpdateRules apply to the cases in the same folder and below, together with the rules of --rules and \
+the built-in ones.
+
+Examples:
+  fieldward test tests/
+  fieldward test --rules rules/ --output json tests/";
+
 /// The options of `fieldward test`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit code: 0 all as expected, 1 not all, 2 a suite is broken.\n\n\
-    A folder is searched for *.yaml, *.yml and *.json, with the folders in it. A file holds one \
-    UpdateCase, or UpdateRules:\n\
-    these are in force for the cases beside them and below, with the rules of --rules and the \
-    rules compiled in.")]
-pub struct Args {
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Args {
     /// Case files, and folders of them
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     #[command(flatten)]
     rules: RuleArgs,
     #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
     exempt: ExemptArgs,
-    /// How the outcome is printed
-    #[arg(short, long, value_enum, default_value_t, env = "FIELDWARD_OUTPUT")]
-    output: Format,
 }
 
 /// Runs the cases and reports.
 ///
 /// # Errors
 /// Rules that cannot be read. Of a broken suite every other case is run.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     args.rules.load()?;
     let Suite { tests, errors } =
         Suite::find(&args.paths, args.rules.builtin(), &args.rules.documents()?, &args.exempt);
     let outcomes: Vec<Outcome<'_>> = tests.iter().map(Outcome::of).collect();
     let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
-    match args.output {
+    match args.output.format {
         Format::Text => {
             outcomes.iter().try_for_each(|outcome| output::print(&outcome.text()))?;
             output::print(&summary(outcomes.len() - failed, failed))?;

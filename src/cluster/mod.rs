@@ -23,4 +23,4 @@ pub mod removal;
 pub mod status;
 pub mod tls_rotation;
 pub mod update_rule;
-pub mod workload;
+pub(crate) mod workload;

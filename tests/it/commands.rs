@@ -19,13 +19,16 @@ pub(crate) fn trials() -> Vec<Trial> {
             Ok(())
         })
     });
-    let others: [(&str, fn()); 6] = [
+    let others: [(&str, fn()); 9] = [
         ("what_is_learned_of_all_cases_holds", what_is_learned_of_all_cases_holds),
         ("a_suite_of_all_cases_passes", a_suite_of_all_cases_passes),
         ("a_rule_is_shown_as_written", a_rule_is_shown_as_written),
         ("no_output_acts_on_a_terminal", no_output_acts_on_a_terminal),
         ("a_reader_that_has_gone_is_no_error", a_reader_that_has_gone_is_no_error),
         ("all_options_fit_together", all_options_fit_together),
+        ("an_old_spelling_gets_a_hint", an_old_spelling_gets_a_hint),
+        ("a_rule_may_have_the_name_of_a_verb", a_rule_may_have_the_name_of_a_verb),
+        ("a_misspelt_word_names_the_likely_one", a_misspelt_word_names_the_likely_one),
     ];
     let others = others.into_iter().map(|(name, test)| {
         Trial::test(format!("commands::{name}"), move || {
@@ -86,21 +89,21 @@ static COMMANDS: &[Line] = &[
          tests/cases/conditions/no-bool-grants-nothing.yaml",
     ),
     line(
-        "rules-list-conditions",
-        "rules list -o json --no-builtin-rules --rules tests/cases/conditions/rules.yaml",
+        "rules-conditions",
+        "rules -o json --no-builtin-rules --rules tests/cases/conditions/rules.yaml",
     ),
     line(
-        "rules-show-conditions",
-        "rules show conditional -o json --no-builtin-rules --rules \
+        "rules-one-conditions",
+        "rules conditional -o json --no-builtin-rules --rules \
          tests/golden/files/conditional.yaml",
     ),
     // Kubernetes itself lets anybody change the state on which its own rules depend, and lint says
     // so.
-    line("rules-lint-kubernetes", "rules lint deploy/rules/kubernetes"),
-    line("rules-lint-unnameable", "rules lint tests/golden/files/unnameable.yaml"),
-    line("rules-lint-conditions", "rules lint tests/golden/files/conditional.yaml"),
-    line("rules-lint-roundabout", "rules lint tests/golden/files/roundabout.yaml"),
-    line("rules-lint-opened", "rules lint tests/golden/files/opened.yaml"),
+    line("lint-kubernetes", "lint deploy/rules/kubernetes"),
+    line("lint-unnameable", "lint tests/golden/files/unnameable.yaml"),
+    line("lint-conditions", "lint tests/golden/files/conditional.yaml"),
+    line("lint-roundabout", "lint tests/golden/files/roundabout.yaml"),
+    line("lint-opened", "lint tests/golden/files/opened.yaml"),
     line(
         "check-exempt",
         "check --rules tests/cases/actions/exempt/rules.yaml \
@@ -226,157 +229,137 @@ static COMMANDS: &[Line] = &[
         "test --rules tests/cases/envelope/rules.yaml tests/cases/envelope/no-object.yaml",
     ),
     line("test-rule-typo", "test --rules tests/golden/files/typo.yaml tests/cases/guarded-label"),
-    line("rules-list", "rules list --rules tests/golden/files/clean.yaml"),
+    line("rules", "rules --rules tests/golden/files/clean.yaml"),
+    line("rules-json", "rules --no-builtin-rules -o json --rules tests/golden/files/clean.yaml"),
+    line("rules-one-json", "rules a.widget -o json --rules tests/golden/files/clean.yaml"),
+    line("rules-one-unknown", "rules job"),
+    line("export", "export --vap volcano-job mxjob"),
     line(
-        "rules-list-json",
-        "rules list --no-builtin-rules -o json --rules tests/golden/files/clean.yaml",
-    ),
-    line("rules-show-json", "rules show a.widget -o json --rules tests/golden/files/clean.yaml"),
-    line("rules-show-unknown", "rules show job"),
-    line("rules-export", "rules export --vap volcano-job mxjob"),
-    line(
-        "rules-export-json",
-        "rules export --vap exempt -o json --no-builtin-rules --rules \
+        "export-json",
+        "export --vap exempt -o json --no-builtin-rules --rules \
          tests/cases/actions/exempt/rules.yaml",
     ),
-    line("rules-export-unknown", "rules export --vap job"),
-    line("rules-export-nothing", "rules export"),
-    line("rules-lint-clean", "rules lint tests/golden/files/clean.yaml"),
-    line("rules-lint-warnings", "rules lint tests/golden/files/doubtful.yaml"),
-    line("rules-lint-warnings-json", "rules lint -o json tests/golden/files/doubtful.yaml"),
+    line("export-unknown", "export --vap job"),
+    line("export-nothing", "export"),
+    line("lint-clean", "lint tests/golden/files/clean.yaml"),
+    line("lint-warnings", "lint tests/golden/files/doubtful.yaml"),
+    line("lint-warnings-json", "lint -o json tests/golden/files/doubtful.yaml"),
+    line("lint-errors", "lint tests/golden/files/typo.yaml tests/golden/files/doubtful.yaml"),
+    line("lint-errors-json", "lint -o json tests/golden/files/typo.yaml"),
+    line("explain", "explain job spec.tasks[*].replicas"),
+    line("explain-no", "explain Job spec.queue"),
+    line("explain-part", "explain jobs.batch.volcano.sh spec.tasks"),
+    line("explain-kind", "explain job.v1alpha1.batch.volcano.sh"),
     line(
-        "rules-lint-errors",
-        "rules lint tests/golden/files/typo.yaml tests/golden/files/doubtful.yaml",
+        "explain-requester",
+        "explain mxjob status --user system:serviceaccount:kubeflow:mxnet-operator",
     ),
-    line("rules-lint-errors-json", "rules lint -o json tests/golden/files/typo.yaml"),
-    line("rules-explain", "rules explain job spec.tasks[*].replicas"),
-    line("rules-explain-no", "rules explain Job spec.queue"),
-    line("rules-explain-part", "rules explain jobs.batch.volcano.sh spec.tasks"),
-    line("rules-explain-kind", "rules explain job.v1alpha1.batch.volcano.sh"),
+    line("explain-other-requester", "explain mxjob status --user alice --group staff"),
     line(
-        "rules-explain-requester",
-        "rules explain mxjob status --user system:serviceaccount:kubeflow:mxnet-operator",
-    ),
-    line("rules-explain-other-requester", "rules explain mxjob status --user alice --group staff"),
-    line(
-        "rules-explain-exempt",
-        "rules explain widget spec.phase --user bob --group system:authenticated \
+        "explain-exempt",
+        "explain widget spec.phase --user bob --group system:authenticated \
          --no-builtin-rules --rules tests/golden/files/roundabout.yaml",
     ),
-    line("rules-explain-owned", "rules explain volcano-job metadata.generation"),
-    line("rules-explain-finalizers", "rules explain job metadata.finalizers"),
+    line("explain-owned", "explain volcano-job metadata.generation"),
+    line("explain-finalizers", "explain job metadata.finalizers"),
+    line("explain-warns", "explain configmaps data[0] --rules tests/golden/files/clean.yaml"),
     line(
-        "rules-explain-warns",
-        "rules explain configmaps data[0] --rules tests/golden/files/clean.yaml",
+        "explain-conditions",
+        "explain conditional spec.template.x --rules tests/golden/files/conditional.yaml",
     ),
     line(
-        "rules-explain-conditions",
-        "rules explain conditional spec.template.x --rules tests/golden/files/conditional.yaml",
+        "explain-labels",
+        "explain widget metadata.labels --rules tests/golden/files/guarded.yaml",
     ),
     line(
-        "rules-explain-labels",
-        "rules explain widget metadata.labels --rules tests/golden/files/guarded.yaml",
+        "explain-any-label",
+        "explain widget metadata.labels.* --rules tests/golden/files/guarded.yaml",
     ),
     line(
-        "rules-explain-any-label",
-        "rules explain widget metadata.labels.* --rules tests/golden/files/guarded.yaml",
+        "explain-some-labels",
+        "explain widget metadata.labels['g*'] --rules tests/golden/files/guarded.yaml",
     ),
     line(
-        "rules-explain-some-labels",
-        "rules explain widget metadata.labels['g*'] --rules tests/golden/files/guarded.yaml",
+        "explain-label",
+        "explain widget metadata.labels.guard --rules tests/golden/files/guarded.yaml",
     ),
     line(
-        "rules-explain-label",
-        "rules explain widget metadata.labels.guard --rules tests/golden/files/guarded.yaml",
+        "explain-key",
+        "explain widget spec.tasks[*].name --rules tests/golden/files/guarded.yaml",
+    ),
+    line("explain-which-rule", "explain pods spec.nodeSelector --rules deploy/rules/kubernetes"),
+    line(
+        "explain-which-rule-json",
+        "explain -o json pod spec.nodeSelector --rules deploy/rules/kubernetes",
     ),
     line(
-        "rules-explain-key",
-        "rules explain widget spec.tasks[*].name --rules tests/golden/files/guarded.yaml",
+        "explain-two-rules",
+        "explain widget spec.a --rules tests/cases/actions/two-rules/rules.yaml",
+    ),
+    line("explain-json", "explain -o json job spec.volumes[0].volumeClaimName"),
+    line("explain-pointer", "explain job /spec/tasks/0/replicas"),
+    line("explain-path", "explain job spec..x"),
+    line("explain-unknown", "explain pod spec.x"),
+    line("diff", "diff volcano-job tests/golden/files/volcano-job-next.yaml"),
+    line("diff-json", "diff -o json volcano-job deploy/rules/volcano/job-elastic.yaml"),
+    line(
+        "diff-items",
+        "diff tests/golden/files/items-before.yaml tests/golden/files/items-after.yaml",
     ),
     line(
-        "rules-explain-which-rule",
-        "rules explain pods spec.nodeSelector --rules deploy/rules/kubernetes",
-    ),
-    line(
-        "rules-explain-which-rule-json",
-        "rules explain -o json pod spec.nodeSelector --rules deploy/rules/kubernetes",
-    ),
-    line(
-        "rules-explain-two-rules",
-        "rules explain widget spec.a --rules tests/cases/actions/two-rules/rules.yaml",
-    ),
-    line("rules-explain-json", "rules explain -o json job spec.volumes[0].volumeClaimName"),
-    line("rules-explain-path", "rules explain job spec..x"),
-    line("rules-explain-unknown", "rules explain pod spec.x"),
-    line("rules-diff", "rules diff volcano-job tests/golden/files/volcano-job-next.yaml"),
-    line("rules-diff-json", "rules diff -o json volcano-job deploy/rules/volcano/job-elastic.yaml"),
-    line(
-        "rules-diff-items",
-        "rules diff tests/golden/files/items-before.yaml tests/golden/files/items-after.yaml",
-    ),
-    line(
-        "rules-diff-items-json",
-        "rules diff -o json tests/golden/files/items-after.yaml \
+        "diff-items-json",
+        "diff -o json tests/golden/files/items-after.yaml \
          tests/golden/files/items-before.yaml",
     ),
-    line("rules-diff-none", "rules diff mxjob deploy/rules/mxjob.yaml"),
-    line("rules-diff-folders", "rules diff deploy/rules/volcano deploy/rules/ray"),
-    line("rules-diff-unknown", "rules diff volcano-job none"),
-    line("rules-learn-appearing", "rules learn tests/golden/files/appearing.yaml"),
-    line("rules-learn-spelled", "rules learn tests/golden/files/spelled.yaml"),
-    line("rules-learn", "rules learn tests/cases/volcano-job tests/cases/mxjob"),
+    line("diff-none", "diff mxjob deploy/rules/mxjob.yaml"),
+    line("diff-folders", "diff deploy/rules/volcano deploy/rules/ray"),
+    line("diff-unknown", "diff volcano-job none"),
+    line("learn-appearing", "learn tests/golden/files/appearing.yaml"),
+    line("learn-spelled", "learn tests/golden/files/spelled.yaml"),
+    line("learn", "learn tests/cases/volcano-job tests/cases/mxjob"),
     line(
-        "rules-learn-json",
-        "rules learn -o json tests/cases/mxjob/mx-status-by-operator.json \
+        "learn-json",
+        "learn -o json tests/cases/mxjob/mx-status-by-operator.json \
          tests/cases/volcano-job/vj-queue.json",
     ),
-    line("rules-learn-secrets", "rules learn tests/packs/cci/secret tests/cases/secrecy"),
-    line("rules-learn-nothing", "rules learn tests/cases/volcano-job/vj-queue.json"),
-    line("rules-learn-no-review", "rules learn tests/golden/files/before.yaml"),
-    Line {
-        stdin: Some("tests/cases/volcano-job/vj-label.json"),
-        ..line("rules-learn-stdin", "rules learn -")
-    },
-    line("rules-learn-masked", "rules learn tests/golden/files/masked.yaml"),
-    line("rules-explain-help", "rules explain --help"),
-    line("rules-diff-help", "rules diff --help"),
-    line("rules-learn-help", "rules learn --help"),
+    line("learn-secrets", "learn tests/packs/cci/secret tests/cases/secrecy"),
+    line("learn-nothing", "learn tests/cases/volcano-job/vj-queue.json"),
+    line("learn-no-review", "learn tests/golden/files/before.yaml"),
+    Line { stdin: Some("tests/cases/volcano-job/vj-label.json"), ..line("learn-stdin", "learn -") },
+    line("learn-masked", "learn tests/golden/files/masked.yaml"),
+    line("explain-help", "explain --help"),
+    line("diff-help", "diff --help"),
+    line("learn-help", "learn --help"),
     line(
-        "rules-lint-crd",
-        "rules lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget.yaml",
+        "lint-crd",
+        "lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget.yaml",
     ),
     line(
-        "rules-lint-crd-names",
-        "rules lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget-names.yaml",
+        "lint-crd-names",
+        "lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget-names.yaml",
     ),
     line(
-        "rules-lint-crd-json",
-        "rules lint -o json --crd tests/golden/files/gadget-crd.yaml \
+        "lint-crd-json",
+        "lint -o json --crd tests/golden/files/gadget-crd.yaml \
          tests/golden/files/gadget-names.yaml",
     ),
     line(
-        "rules-lint-crd-clean",
-        "rules lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget-clean.yaml",
+        "lint-crd-clean",
+        "lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget-clean.yaml",
     ),
     line(
-        "rules-lint-crd-limits",
-        "rules lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget-limits.yaml",
+        "lint-crd-limits",
+        "lint --crd tests/golden/files/gadget-crd.yaml tests/golden/files/gadget-limits.yaml",
     ),
-    line("rules-lint-crd-folder", "rules lint --crd tests/control-plane/crds"),
+    line("lint-crd-folder", "lint --crd tests/control-plane/crds"),
     line(
-        "rules-lint-crd-of-others",
-        "rules lint --crd tests/control-plane/crds/widget.yaml deploy/rules/cci/configmap.yaml",
+        "lint-crd-of-others",
+        "lint --crd tests/control-plane/crds/widget.yaml deploy/rules/cci/configmap.yaml",
     ),
-    line("rules-lint-no-crd", "rules lint --crd tests/golden/files/before.yaml"),
-    line(
-        "rules-lint-live-no-kubeconfig",
-        "rules lint --live --kubeconfig tests/golden/files/none.kubeconfig",
-    ),
-    line(
-        "rules-lint-live-nobody",
-        "rules lint --live --kubeconfig tests/golden/files/nobody.kubeconfig",
-    ),
-    line("rules-lint-live-and-crd", "rules lint --live --crd tests/golden/files/gadget-crd.yaml"),
+    line("lint-no-crd", "lint --crd tests/golden/files/before.yaml"),
+    line("lint-live-no-kubeconfig", "lint --live --kubeconfig tests/golden/files/none.kubeconfig"),
+    line("lint-live-nobody", "lint --live --kubeconfig tests/golden/files/nobody.kubeconfig"),
+    line("lint-live-and-crd", "lint --live --crd tests/golden/files/gadget-crd.yaml"),
     line("manifests-url", "manifests --url https://webhook.example.com:8443/fieldward/"),
     line(
         "manifests-rules",
@@ -386,7 +369,7 @@ static COMMANDS: &[Line] = &[
     line("manifests-no-rule", "manifests --no-builtin-rules"),
     line("manifests-bad-url", "manifests --url http://webhook.example.com"),
     line("manifests-bad-bundle", "manifests --ca-bundle tests/golden/files/before.yaml"),
-    line("manifests-bad-certificate", "manifests --cert-manager a/b/c"),
+    line("manifests-bad-certificate", "manifests --inject-ca-from a/b/c"),
 ];
 
 impl Line {
@@ -439,7 +422,7 @@ fn a_suite_of_all_cases_passes() {
 
 fn a_rule_is_shown_as_written() {
     for name in ["mxjob", "volcano-job"] {
-        let output = fieldward().args(["rules", "show", name]).output().unwrap();
+        let output = fieldward().args(["rules", name]).output().unwrap();
         let file = std::fs::read(root().join(format!("deploy/rules/{name}.yaml"))).unwrap();
         assert_eq!(
             (String::from_utf8(output.stdout), output.status.code()),
@@ -474,8 +457,7 @@ fn no_output_acts_on_a_terminal() {
 /// allowed under them.
 fn what_is_learned_of_all_cases_holds() {
     let learn = |paths: &[&str]| {
-        let output =
-            fieldward().current_dir(root()).args(["rules", "learn"]).args(paths).output().unwrap();
+        let output = fieldward().current_dir(root()).arg("learn").args(paths).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
@@ -490,7 +472,7 @@ fn what_is_learned_of_all_cases_holds() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("learned.yaml");
         std::fs::write(&file, &text).unwrap();
-        let lint = fieldward().args(["rules", "lint"]).arg(&file).output().unwrap();
+        let lint = fieldward().arg("lint").arg(&file).output().unwrap();
         assert_ne!(
             lint.status.code(),
             Some(2),
@@ -546,4 +528,63 @@ fn a_reader_that_has_gone_is_no_error() {
 fn all_options_fit_together() {
     use clap::CommandFactory;
     fieldward::cli::Cli::command().debug_assert();
+}
+
+/// Standard output, standard error and the exit code.
+fn run(args: &[&str]) -> (String, String, i32) {
+    let output = fieldward().current_dir(root()).args(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr), output.status.code().unwrap())
+}
+
+/// Whether clap accepts the arguments after the verb or not.
+fn an_old_spelling_gets_a_hint() {
+    for (line, verb, now) in [
+        ("rules list", "list", "rules"),
+        ("rules list --live", "list", "rules"),
+        ("rules show volcano-job -o json", "show", "rules NAME"),
+        ("rules lint", "lint", "lint"),
+        ("rules lint -o json", "lint", "lint"),
+        ("rules lint --crd tests/golden/files/gadget-crd.yaml", "lint", "lint"),
+        ("rules lint --help", "lint", "lint"),
+        ("rules explain job spec.queue --user alice", "explain", "explain"),
+        ("rules learn -", "learn", "learn"),
+        ("rules diff volcano-job mxjob", "diff", "diff"),
+        ("rules export --all", "export", "export"),
+    ] {
+        let hint = format!("error: `fieldward rules {verb}` is now `fieldward {now}`\n");
+        let words: Vec<&str> = line.split(' ').collect();
+        assert_eq!(run(&words), (String::new(), hint, 2), "{line}");
+    }
+}
+
+fn a_rule_may_have_the_name_of_a_verb() {
+    for verb in ["list", "show", "lint", "explain", "learn", "diff", "export"] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rule.yaml");
+        let clean = std::fs::read_to_string(root().join("deploy/rules/mxjob.yaml")).unwrap();
+        let rule = clean.replacen("name: mxjob", &format!("name: {verb}"), 1);
+        std::fs::write(&file, &rule).unwrap();
+        let found = run(&["rules", verb, "--no-builtin-rules", "--rules", file.to_str().unwrap()]);
+        assert_eq!(found, (rule, String::new(), 0));
+    }
+}
+
+fn a_misspelt_word_names_the_likely_one() {
+    for (line, likely) in [
+        ("lnit", "'lint'"),
+        ("explian job", "'explain'"),
+        ("rule", "'rules'"),
+        ("manifest", "'manifests'"),
+        ("lint --crds x.yaml", "'--crd'"),
+        ("explain job --usr alice", "'--user'"),
+        ("rules --no-builtin-rule", "'--no-builtin-rules'"),
+        ("serve --tls-crt x.pem", "'--tls-cert'"),
+        ("check -o jsn x.json", "'json'"),
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let (stdout, stderr, code) = run(&words);
+        assert_eq!((stdout.as_str(), code), ("", 2), "{line}");
+        assert!(stderr.contains(likely), "{line}: {stderr}");
+    }
 }

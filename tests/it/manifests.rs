@@ -10,7 +10,8 @@ use fieldward::engine::{Builtin, Document, RuleSet};
 use k8s_openapi::Resource;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Service, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ResourceQuota, Service, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use libtest_mimic::Trial;
 use serde::Serialize;
@@ -24,7 +25,7 @@ use crate::support::server::fieldward;
 
 /// With rules in files and a certificate of cert-manager's, as things were before the process could
 /// register itself.
-const BASE: [&str; 3] = ["manifests", "--cert-manager", "fieldward/fieldward-tls"];
+const BASE: [&str; 3] = ["manifests", "--inject-ca-from", "fieldward/fieldward-tls"];
 
 pub(crate) fn trials() -> Vec<Trial> {
     let trials: [(&str, fn()); 7] = [
@@ -73,13 +74,15 @@ fn every_document_is_of_a_known_kind() {
         let known = typed::<Namespace>(document)
             || typed::<ServiceAccount>(document)
             || typed::<ConfigMap>(document)
+            || typed::<ResourceQuota>(document)
+            || typed::<NetworkPolicy>(document)
             || typed::<Service>(document)
             || typed::<Deployment>(document)
             || typed::<PodDisruptionBudget>(document)
             || typed::<ValidatingWebhookConfiguration>(document);
         assert!(known, "{document}");
     }
-    assert_eq!(documents.len(), 7);
+    assert_eq!(documents.len(), 9);
 
     let deployment = documents.iter().find(|document| document["kind"] == "Deployment").unwrap();
     let pod = &deployment["spec"]["template"]["spec"];
@@ -102,7 +105,10 @@ fn every_document_is_of_a_known_kind() {
     };
     let grace = pod["terminationGracePeriodSeconds"].as_i64().unwrap();
     assert!(
-        grace > seconds("--shutdown-delay=") + seconds("--shutdown-timeout="),
+        grace
+            > pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"].as_i64().unwrap()
+                + seconds("--shutdown-delay=")
+                + seconds("--shutdown-timeout="),
         "it would be killed while it leaves"
     );
 }
@@ -157,14 +163,16 @@ fn the_registration_comes_back_equal() {
                 "b",
                 "--service-port",
                 "9443",
-                "--cert-manager",
+                "--inject-ca-from",
                 "c",
             ],
         ),
     ];
     for (endpoint, trust, options) in table {
-        let args: Vec<&str> =
-            ["manifests", "--name", "guard", "--rules", file].into_iter().chain(options).collect();
+        let args: Vec<&str> = ["manifests", "--registration", "guard", "--rules", file]
+            .into_iter()
+            .chain(options)
+            .collect();
         let found = documents(&print(&args)).pop().unwrap();
         let found: ValidatingWebhookConfiguration = serde_json::from_value(found).unwrap();
         let webhooks = awkward()

@@ -259,12 +259,8 @@ fn fit(rules: &[&str], crd: &Path) {
 pub(crate) fn contradictions(rule: &Path, options: &[&str]) -> BTreeSet<String> {
     let findings = |options: &[&str]| {
         let folder = rule.parent().unwrap();
-        let output = fieldward()
-            .args(["rules", "lint", "-o", "json"])
-            .arg(folder)
-            .args(options)
-            .output()
-            .unwrap();
+        let output =
+            fieldward().args(["lint", "-o", "json"]).arg(folder).args(options).output().unwrap();
         let report: Value = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
         let of_rule = |found: &&Value| found["file"].as_str().unwrap() == rule.to_str().unwrap();

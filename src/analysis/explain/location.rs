@@ -1,4 +1,5 @@
-//! A location as somebody types it: a path as in a rule, or a field as a denial names it.
+//! A location as somebody types it: a path as in a rule, a field as a denial names it, or a JSON
+//! pointer.
 
 use crate::engine::{Path, PathError, Rule, Step};
 
@@ -9,14 +10,17 @@ pub(crate) struct Location(Vec<Spot>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Spot {
     Step(Step),
-    /// `[0]`: an element by position, or the key `0` of a map.
+    /// `[0]`, `/0` or `/-`: an element by position, or the key `0` or `-` of a map.
     Number(String),
 }
 
 impl Location {
     /// # Errors
-    /// What is neither, with what a path of a rule would have.
+    /// What is none of these, with what a path of a rule would have.
     pub(crate) fn parse(text: &str) -> Result<Self, PathError> {
+        if let Some(tokens) = text.strip_prefix('/') {
+            return Ok(Self(tokens.split('/').map(token).collect()));
+        }
         let text = text.strip_prefix('.').unwrap_or(text);
         let of_rule = Path::parse(text);
         let field = || field(text).filter(|spots| !spots.is_empty());
@@ -39,6 +43,15 @@ impl Location {
         }
         steps
     }
+}
+
+/// A token of a JSON pointer (RFC 6901); `-` is the element after the last.
+fn token(text: &str) -> Spot {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number || text == "-" {
+        return Spot::Number(text.to_owned());
+    }
+    Spot::Step(Step::Name(text.replace("~1", "/").replace("~0", "~")))
 }
 
 fn number_in(rule: &Rule, above: &[Step], number: &str) -> Step {
@@ -166,6 +179,18 @@ mod tests {
                 "data['p*'][x/y]",
                 vec![name("data"), Spot::Step(Step::Prefix("p".into())), name("x/y")],
             ),
+            (
+                "/spec/tasks/0/env/-",
+                vec![
+                    name("spec"),
+                    name("tasks"),
+                    Spot::Number("0".into()),
+                    name("env"),
+                    Spot::Number("-".into()),
+                ],
+            ),
+            ("/data/a~1b~0c~01/*", vec![name("data"), name("a/b~c~1"), name("*")]),
+            ("/", vec![name("")]),
         ];
         for (text, expected) in table {
             assert_eq!(Location::parse(text).map(|location| location.0), Ok(expected), "{text}");

@@ -21,7 +21,7 @@ pub(crate) fn write(target: &Target, draft: &Draft, updates: &[Update]) -> Strin
          [{}]}}\n",
         counted(updates.len()),
         quoted(&name(target)),
-        quoted(&format!("learned from {} by `fieldward rules learn`", counted(updates.len()))),
+        quoted(&format!("learned from {} by `fieldward learn`", counted(updates.len()))),
         quoted(group),
         quoted(version),
         quoted(resource),

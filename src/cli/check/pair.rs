@@ -5,21 +5,16 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
+use crate::cli::args::RequesterArgs;
 use crate::cli::documents;
 use crate::engine::{Rule, RuleSet, escape_control};
-
-/// Who updates.
-pub(super) struct Requester<'a> {
-    pub(super) user: &'a str,
-    pub(super) groups: &'a [String],
-}
 
 /// The review of the update from the object in `old` to the one in `new`.
 pub(super) fn review(
     rules: &RuleSet,
     old: &Path,
     new: &Path,
-    requester: &Requester<'_>,
+    requester: &RequesterArgs,
 ) -> anyhow::Result<Vec<u8>> {
     let (old, new) = (Manifest::read(old)?, Manifest::read(new)?);
     if (&old.api_version, &old.kind) != (&new.api_version, &new.kind) {
@@ -48,7 +43,7 @@ pub(super) fn review(
             "name": metadata("name"),
             "namespace": metadata("namespace"),
             "operation": "UPDATE",
-            "userInfo": {"username": requester.user, "groups": requester.groups},
+            "userInfo": {"username": requester.user.as_deref().unwrap_or_default(), "groups": requester.groups},
             "dryRun": false,
             "object": new.object,
             "oldObject": old.object,

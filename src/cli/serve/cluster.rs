@@ -1,7 +1,6 @@
 //! `fieldward serve --cluster`: rules as objects, and the registration and certificates that the
 //! process keeps by itself.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,19 +8,14 @@ use anyhow::{Context, bail};
 use clap::builder::BoolishValueParser;
 
 use crate::analysis::lint;
-use crate::cli::documents;
-use crate::cli::exempt_args::ExemptArgs;
+use crate::cli::args::{AccessArgs, EndpointArgs, ExemptArgs, ManagedArgs, RuleArgs, TrustArgs};
 use crate::cli::kinds;
-use crate::cli::manifests::dns_label;
 use crate::cli::quantity::positive_duration;
-use crate::cli::rule_args::RuleArgs;
-use crate::cluster::ca_bundle::CaBundle;
-use crate::cluster::client::{Access, Group};
+use crate::cluster::client::Group;
 use crate::cluster::control::{Certificates, Settings};
-use crate::cluster::endpoint::{BaseUrl, Endpoint};
+use crate::cluster::endpoint::Endpoint;
 use crate::cluster::mode::ClusterMode;
 use crate::cluster::reading::RuleFiles;
-use crate::cluster::registration::Trust;
 use crate::cluster::tls_rotation::Lifetimes;
 use crate::engine::{RuleSet, escape_control};
 use crate::server::denials::Denials;
@@ -37,71 +31,30 @@ const LINGERING: Duration = Duration::from_secs(30);
 const LOOKING: Duration = Duration::from_secs(1);
 
 /// The options of `fieldward serve` in a cluster.
-// A Service of that name puts FIELDWARD_PORT and FIELDWARD_SERVICE_* into every pod's environment:
-// no option may be called so.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "In a cluster")]
+#[command(
+    next_help_heading = "In a cluster",
+    mut_args(|arg| match arg.get_id().as_str() {
+        "kubeconfig" | "context" | "ca_bundle" | "inject_ca_from" => arg.requires("cluster"),
+        "tls_secret" => arg
+            .requires("cluster")
+            .conflicts_with_all(["tls_cert", "ca_bundle", "inject_ca_from"]),
+        _ => arg,
+    }),
+)]
 #[group(skip)]
 pub(super) struct Args {
     /// Follow the UpdateRules of the cluster, and keep the webhook registered for all rules
     #[arg(long, env = "FIELDWARD_CLUSTER", value_parser = BoolishValueParser::new())]
     cluster: bool,
-    /// The cluster, if not that of `KUBECONFIG`, ~/.kube/config or the pod's service account
-    #[arg(long, value_name = "FILE", env = "FIELDWARD_KUBECONFIG", requires = "cluster")]
-    kubeconfig: Option<PathBuf>,
-    /// The name of the ValidatingWebhookConfigurations (NAME, NAME-2 and so on) and of the Lease
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "FIELDWARD_REGISTRATION",
-        default_value = "fieldward",
-        value_parser = dns_label,
-    )]
-    registration: String,
-    /// The service that the API server asks
-    #[arg(long, value_name = "NAME", default_value = "fieldward", value_parser = dns_label)]
-    service_name: String,
-    /// The service's namespace, and that of the Secret and the Lease
-    #[arg(long, value_name = "NAME", default_value = "fieldward", value_parser = dns_label)]
-    service_namespace: String,
-    /// The service's port
-    #[arg(
-        long,
-        value_name = "PORT",
-        default_value_t = 443,
-        value_parser = clap::value_parser!(u16).range(1..),
-    )]
-    service_port: u16,
-    /// Have the API server ask at this https address instead
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "FIELDWARD_URL",
-        value_parser = BaseUrl::parse,
-        conflicts_with_all = ["service_name", "service_port"],
-    )]
-    url: Option<BaseUrl>,
-    /// Keep a CA and a certificate in this Secret, and renew them
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "FIELDWARD_TLS_SECRET",
-        requires = "cluster",
-        conflicts_with_all = ["tls_cert", "ca_bundle", "inject_ca_from"],
-        value_parser = dns_label,
-    )]
-    tls_secret: Option<String>,
-    /// PEM file of the CAs that the certificate of --tls-cert comes from
-    #[arg(long, value_name = "FILE", env = "FIELDWARD_CA_BUNDLE", requires = "cluster")]
-    ca_bundle: Option<PathBuf>,
-    /// Have cert-manager fill in the CA of this Certificate, NAMESPACE/NAME
-    #[arg(
-        long,
-        value_name = "CERTIFICATE",
-        env = "FIELDWARD_INJECT_CA_FROM",
-        requires = "cluster"
-    )]
-    inject_ca_from: Option<String>,
+    #[command(flatten)]
+    access: AccessArgs,
+    #[command(flatten)]
+    managed: ManagedArgs,
+    #[command(flatten)]
+    endpoint: EndpointArgs,
+    #[command(flatten)]
+    trust: TrustArgs,
     /// How long a CA in the Secret is valid; it is replaced after two thirds
     #[arg(
         long,
@@ -148,17 +101,10 @@ impl Args {
     }
 
     fn settings(&self, has_certificate: bool) -> anyhow::Result<Settings> {
-        let endpoint = match &self.url {
-            Some(url) => Endpoint::Url(url.clone()),
-            None => Endpoint::Service {
-                name: self.service_name.clone(),
-                namespace: self.service_namespace.clone(),
-                port: self.service_port,
-            },
-        };
+        let endpoint = self.endpoint.endpoint(&self.managed.service_namespace);
         Ok(Settings {
-            name: self.registration.clone(),
-            namespace: self.service_namespace.clone(),
+            name: self.managed.registration.clone(),
+            namespace: self.managed.service_namespace.clone(),
             identity: self.identity()?,
             writes_events: self.events,
             certificates: self.certificates(&endpoint, has_certificate)?,
@@ -182,7 +128,7 @@ impl Args {
         endpoint: &Endpoint,
         has_certificate: bool,
     ) -> anyhow::Result<Certificates> {
-        if let Some(secret) = &self.tls_secret {
+        if let Some(secret) = &self.managed.tls_secret {
             let lifetimes = Lifetimes {
                 authority: self.ca_lifetime,
                 certificate: self.certificate_lifetime,
@@ -196,24 +142,11 @@ impl Args {
         }
         if !has_certificate {
             bail!(
-                "expected --tls-secret NAME, or --tls-cert and --tls-key, beside --cluster: a \
-                 certificate that is made at each start nobody trusts"
+                "expected --tls-secret NAME, or --tls-cert and --tls-key, beside --cluster; clients \
+                 cannot trust a certificate that is regenerated at each start"
             );
         }
-        let bundle = match &self.ca_bundle {
-            Some(path) => Some(
-                CaBundle::parse(documents::read(path)?)
-                    .with_context(|| documents::name_of(path))?,
-            ),
-            None => None,
-        };
-        Ok(Certificates::Given(match (&self.inject_ca_from, bundle) {
-            (Some(certificate), bundle) => {
-                Trust::CertManager { certificate: certificate.clone(), bundle }
-            }
-            (None, Some(bundle)) => Trust::Bundle(bundle),
-            (None, None) => Trust::Elsewhere,
-        }))
+        Ok(Certificates::Given(self.trust.trust(&self.managed.service_namespace)?))
     }
 }
 
@@ -227,11 +160,10 @@ pub(super) async fn start(
     has_certificate: bool,
 ) -> anyhow::Result<ClusterMode> {
     let settings = args.settings(has_certificate)?;
-    let access = Access { kubeconfig: args.kubeconfig.clone(), context: None };
     let rules = files.clone();
     let read = move || rules.documents().map_err(|error| escape_control(&format!("{error:#}")));
     Ok(ClusterMode::start(
-        &access,
+        &args.access.access(),
         settings,
         RuleFiles { builtin: files.builtin(), read: Box::new(read) },
     )

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::case::{self, Case};
+use crate::cli::args::ExemptArgs;
 use crate::cli::documents;
-use crate::cli::exempt_args::ExemptArgs;
 use crate::engine::{Builtin, Document, RuleSet, escape_control};
 
 /// The cases of all paths, and what is broken.

@@ -14,6 +14,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = vec![
         trial("the_default_is_rendered", || rendered("default", DEFAULT)),
         trial("kustomize_has_the_default", kustomize_has_the_default),
+        trial("manifests_has_its_workload", manifests_has_its_workload),
         trial("the_definition_is_part_of_it", the_definition_is_part_of_it),
         trial("its_arguments_are_options", its_arguments_are_options),
         trial("helm_lints_it", helm_lints_it),
@@ -42,6 +43,33 @@ const MADE: &str = "# Made of deploy/chart with its default values; a test compa
 fn kustomize_has_the_default() -> Result<(), Lacking> {
     let text = DEFAULT.render(&Tool::helm()?, &["--no-hooks"]);
     golden::compare(&root().join("deploy/kustomize/fieldward.yaml"), &format!("{MADE}{text}"));
+    Ok(())
+}
+
+const PLACEHOLDERS: &str = "# Made of deploy/chart; src/cluster/workload.rs fills in what is called as a placeholder.\n\
+     # FIELDWARD_BLESS=1 cargo test --test it -- chart:: makes it anew.\n";
+
+/// Without permissions, and with a certificate from a Secret and rules from a ConfigMap.
+fn manifests_has_its_workload() -> Result<(), Lacking> {
+    let release =
+        Release { name: "fieldward-service", namespace: "fieldward-namespace", values: None };
+    let templates = [
+        "service-account",
+        "resource-quota",
+        "rules",
+        "network-policy",
+        "service",
+        "deployment",
+        "disruption-budget",
+    ];
+    let options = ["--set-json", r#"rules={"rule.yaml":"rule"}"#, "--set"].map(str::to_owned);
+    let set = "certificates.mode=certManager,certificates.secret=fieldward-secret,\
+               image.repository=fieldward-image,image.tag=fieldward-tag";
+    let shown = templates.map(|template| format!("--show-only=templates/{template}.yaml"));
+    let options: Vec<String> = options.into_iter().chain([set.to_owned()]).chain(shown).collect();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let text = release.render(&Tool::helm()?, &options);
+    golden::compare(&root().join("src/cluster/workload.yaml"), &format!("{PLACEHOLDERS}{text}"));
     Ok(())
 }
 

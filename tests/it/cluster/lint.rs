@@ -1,4 +1,4 @@
-//! `fieldward rules lint --live`: rules held against what the API server says of the kinds that it
+//! `fieldward lint --live`: rules held against what the API server says of the kinds that it
 //! serves.
 
 use std::sync::Arc;
@@ -90,7 +90,6 @@ async fn served_kinds(plane: Arc<ControlPlane>) {
     }
     let mut command = fieldward();
     command.current_dir(root()).args([
-        "rules",
         "lint",
         "--live",
         "--kubeconfig",
@@ -110,9 +109,7 @@ async fn found_as_kubectl_finds_it(plane: Arc<ControlPlane>) {
     let lint = |arguments: &[&str], path: &std::path::Path| {
         let mut command = fieldward();
         command.current_dir(root()).env_remove("KUBERNETES_SERVICE_HOST").env("KUBECONFIG", path);
-        command
-            .args(["rules", "lint", "--live", "deploy/rules/cci/configmap.yaml"])
-            .args(arguments);
+        command.args(["lint", "--live", "deploy/rules/cci/configmap.yaml"]).args(arguments);
         let output = command.output().unwrap();
         (
             String::from_utf8(output.stdout).unwrap(),

@@ -105,12 +105,11 @@ fn the_list_needs_to_be_read(plane: &ControlPlane) {
     );
 }
 
-/// What `fieldward rules lint --live` reports of a rule, and its exit code.
+/// What `fieldward lint --live` reports of a rule, and its exit code.
 fn linted(plane: &ControlPlane, rule: &str) -> (Value, i32) {
     let kubeconfig = plane.admin_kubeconfig();
     let mut command = fieldward();
     command.current_dir(root()).args([
-        "rules",
         "lint",
         "-o",
         "json",

@@ -108,7 +108,14 @@ impl Ward {
     pub(crate) fn register(&self, url: &str, ca: &Path) {
         let printed = fieldward()
             .args(["manifests", "--no-builtin-rules", "--rules", self.rules.to_str().unwrap()])
-            .args(["--name", &self.namespace, "--url", url, "--ca-bundle", ca.to_str().unwrap()])
+            .args([
+                "--registration",
+                &self.namespace,
+                "--url",
+                url,
+                "--ca-bundle",
+                ca.to_str().unwrap(),
+            ])
             .output()
             .unwrap();
         assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));

@@ -1,4 +1,4 @@
-//! Two rules between which `rules diff` finds no difference decide alike, and where they do not, it
+//! Two rules between which `diff` finds no difference decide alike, and where they do not, it
 //! names where.
 
 use super::case::{Case, Cases};

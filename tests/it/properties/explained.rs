@@ -1,4 +1,4 @@
-//! What `rules explain` says of a location is what happens to an update that changes exactly that
+//! What `explain` says of a location is what happens to an update that changes exactly that
 //! location.
 
 use super::case::Case;

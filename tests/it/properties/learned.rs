@@ -1,4 +1,4 @@
-//! A rule that `rules learn` makes of random updates lets them all through, and no smaller one
+//! A rule that `learn` makes of random updates lets them all through, and no smaller one
 //! does.
 
 use super::case::{Case, Cases};

@@ -217,7 +217,7 @@ impl<'s> Registered<'s> {
                 "--no-builtin-rules",
                 "--rules",
                 &rules,
-                "--name",
+                "--registration",
                 &self.ward.namespace,
             ])
             .args([

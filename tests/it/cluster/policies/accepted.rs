@@ -66,7 +66,7 @@ pub(super) async fn are_taken_without_a_warning(plane: Arc<ControlPlane>) {
 
 fn does_not_fit(rule: &Path) {
     let output = fieldward()
-        .args(["rules", "export", "--all", "--no-builtin-rules", "--rules"])
+        .args(["export", "--all", "--no-builtin-rules", "--rules"])
         .arg(rule)
         .output()
         .unwrap();
@@ -120,7 +120,7 @@ pub(super) async fn are_taken_as_deep_as_they_are_printed(plane: Arc<ControlPlan
         );
         std::fs::write(&path, rule.replace("name: widget", "name: deep")).unwrap();
         let output = fieldward()
-            .args(["rules", "export", "--vap", "deep", "--no-builtin-rules", "--rules"])
+            .args(["export", "--vap", "deep", "--no-builtin-rules", "--rules"])
             .arg(&path)
             .output()
             .unwrap();

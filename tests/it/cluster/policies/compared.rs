@@ -101,7 +101,7 @@ fn written(scenes: &[Scene], action: &str) -> tempfile::TempDir {
 
 fn register(plane: &ControlPlane, server: &Server, rules: &tempfile::TempDir, name: &str) {
     let printed = fieldward()
-        .args(["manifests", "--no-builtin-rules", "--name", name, "--rules"])
+        .args(["manifests", "--no-builtin-rules", "--registration", name, "--rules"])
         .arg(rules.path())
         .args([
             "--url",

@@ -75,9 +75,9 @@ async fn take(plane: &ControlPlane, policies: &str) {
 /// rule lists what a typed client leaves out of each.
 const TOO_LARGE: [&str; 1] = ["ray/rayjob"];
 
-/// What `fieldward rules export --all` prints for the rules of a file or a folder.
+/// What `fieldward export --all` prints for the rules of a file or a folder.
 fn exported(rules: &Path, form: &str) -> String {
-    let arguments = ["rules", "export", "--all", "--no-builtin-rules", "-o", form, "--rules"];
+    let arguments = ["export", "--all", "--no-builtin-rules", "-o", form, "--rules"];
     let output = fieldward().args(arguments).arg(rules).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()

@@ -1,4 +1,4 @@
-//! What metrics, probes, logs and `rules list --live` say of a replica in a cluster.
+//! What metrics, probes, logs and `rules --live` say of a replica in a cluster.
 
 use std::time::{Duration, Instant};
 
@@ -353,7 +353,7 @@ pub(super) async fn annotation(assets: Assets) {
     assert_eq!(api.get(&path).await.object()["data"], kept, "nothing was renewed");
 }
 
-/// `rules list --live` has UpdateRules with their status, and the rules that are compiled in or
+/// `rules --live` has UpdateRules with their status, and the rules that are compiled in or
 /// come from files.
 pub(super) async fn listed(assets: Assets) {
     let site = Site::new(&assets).await;
@@ -372,7 +372,7 @@ pub(super) async fn listed(assets: Assets) {
     let list = |more: &[&str]| {
         let mut command = fieldward();
         command
-            .args(["rules", "list", "--live", "--kubeconfig"])
+            .args(["rules", "--live", "--kubeconfig"])
             .arg(site.plane.admin_kubeconfig())
             .args(more);
         let output = command.output().unwrap();

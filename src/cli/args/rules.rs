@@ -1,0 +1,44 @@
+//! Which rules a command works with.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::builder::BoolishValueParser;
+
+use crate::cli::rule_sources;
+use crate::engine::{Builtin, Document, Rule, RuleSet, escape_control};
+
+/// The rules to work with.
+#[derive(Debug, Clone, clap::Args)]
+pub(in crate::cli) struct RuleArgs {
+    /// Add the rules of a file, or of the *.yaml and *.yml in a folder; may be repeated
+    #[arg(id = "rules", long, value_name = "PATH", env = "FIELDWARD_RULES", value_delimiter = ',')]
+    pub(in crate::cli) paths: Vec<PathBuf>,
+    /// Leave the built-in rules out
+    #[arg(long, env = "FIELDWARD_NO_BUILTIN_RULES", value_parser = BoolishValueParser::new())]
+    no_builtin_rules: bool,
+}
+
+impl RuleArgs {
+    /// The rules of all the files, and the built-in ones unless they are left out.
+    pub(in crate::cli) fn load(&self) -> anyhow::Result<RuleSet> {
+        Ok(RuleSet::load(self.builtin(), &self.documents()?)?)
+    }
+
+    pub(in crate::cli) fn documents(&self) -> anyhow::Result<Vec<Document>> {
+        rule_sources::read(&self.paths)
+    }
+
+    pub(in crate::cli) fn builtin(&self) -> Builtin {
+        if self.no_builtin_rules { Builtin::Left } else { Builtin::Included }
+    }
+}
+
+/// The rule of that name; the error lists the rules that exist.
+pub(in crate::cli) fn find<'r>(rules: &'r RuleSet, name: &str) -> anyhow::Result<&'r Rule> {
+    let Some(rule) = rules.get(name) else {
+        let names: Vec<&str> = rules.names().collect();
+        bail!("no rule is called `{}`; there are: {}", escape_control(name), names.join(", "));
+    };
+    Ok(rule)
+}
