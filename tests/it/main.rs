@@ -16,6 +16,7 @@ mod controllers;
 mod corpus;
 mod doors;
 mod golden;
+mod lints;
 mod manifests;
 mod oracle;
 mod packs;
@@ -59,6 +60,7 @@ fn default_trials() -> Vec<Trial> {
         chart::trials(),
         commands::trials(),
         doors::trials(),
+        lints::trials(),
         manifests::trials(),
         oracle::sentences::trials(),
         packs::trials(),

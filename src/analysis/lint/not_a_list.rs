@@ -44,6 +44,6 @@ fn of_entry(at: String, entry: &Equality, targets: &[Target<'_>]) -> Option<Find
     let first = shapes.first().filter(|_| !shapes.iter().any(is_list))?;
     let path = shown(&entry.path);
     let message =
-        format!("`{declared}` of `{path}` says nothing: {path} is {}, not a list", what(first));
+        format!("`{declared}` of `{path}` says nothing: `{path}` is {}, not a list", what(first));
     Some(finding(at, message, "remove it"))
 }

@@ -156,7 +156,9 @@ impl Report {
                 errors.iter().map(Error::of).collect(),
             ),
         };
-        let rules: Vec<&Rule> = sets.iter().flat_map(RuleSet::rules).collect();
+        let positions = Positions::of(documents);
+        let mut rules: Vec<&Rule> = sets.iter().flat_map(RuleSet::rules).collect();
+        rules.sort_by_key(|rule| (rule.origin(), positions.of_pointer(rule, "")));
         let catalogue = kinds::catalogue(kinds, &rules)?;
         let (held, schemas) = catalogue.held(&rules).unzip();
         let not_run = LINTS.iter().filter(|lint| !runs(lint, &catalogue));
@@ -170,11 +172,10 @@ impl Report {
             notes: Vec::new(),
             suppressed: Vec::new(),
         };
-        let positions = Positions::of(documents);
         for rule in &rules {
             let reported = run_lints(rule, &rules, &catalogue).into_iter();
             let mut found: Vec<(Position, Reported<'_>)> = reported
-                .map(|reported| (positions.of_finding(rule, &reported.finding.at), reported))
+                .map(|reported| (positions.of_pointer(rule, &reported.finding.at), reported))
                 .collect();
             found.sort_by_key(|(position, _)| *position);
             for (position, reported) in found {
@@ -262,7 +263,7 @@ impl Positions {
         Self(maps.collect())
     }
 
-    fn of_finding(&self, rule: &Rule, pointer: &str) -> Position {
+    fn of_pointer(&self, rule: &Rule, pointer: &str) -> Position {
         let map = self.0.get(&(rule.origin().to_owned(), rule.name().to_string()));
         map.map_or(Position { line: 1, column: 1 }, |map| map.position(pointer))
     }
