@@ -64,7 +64,7 @@ pub(crate) struct Reported<'a> {
     pub(crate) lint: &'static Lint,
     pub(crate) finding: Finding,
     /// Why the rule suppresses the finding, if it does.
-    pub(crate) ignored: Option<&'a str>,
+    pub(crate) reason: Option<&'a str>,
 }
 
 /// Runs all lints over a rule; `rules` are all rules that are in force together.
@@ -73,17 +73,16 @@ pub(crate) fn run<'a>(rule: &'a Rule, rules: &[&Rule], catalogue: &Catalogue) ->
     let context = Context { rule, rules, catalogue, targets, lints: LINTS };
     let mut reported = Vec::new();
     for lint in LINTS.iter().filter(|lint| runs(lint, catalogue)) {
-        let mut ignores = ignores(rule.lint_ignore());
         // What suppresses nothing cannot be suppressed.
-        let ignored = ignores
-            .find(|ignore| ignore.lint == lint.name && !ignore.reason.is_empty())
-            .filter(|_| lint.name != super::unused_lint_ignore::LINT.name)
+        let can_ignore = lint.name != super::unused_lint_ignore::LINT.name;
+        let reason = ignores(rule.lint_ignore())
+            .find(|ignore| can_ignore && ignore.lint == lint.name && !ignore.reason.is_empty())
             .map(|ignore| ignore.reason);
         // Several versions of a kind often say the same.
         let mut seen = BTreeSet::new();
         let mut found = (lint.check)(&context);
         found.retain(|finding| seen.insert((finding.at.clone(), finding.message.clone())));
-        reported.extend(found.into_iter().map(|finding| Reported { lint, finding, ignored }));
+        reported.extend(found.into_iter().map(|finding| Reported { lint, finding, reason }));
     }
     reported
 }

@@ -95,7 +95,7 @@ fn a_reason_suppresses_a_lint_and_no_other() {
         ));
         let rule = rules.rules().next().unwrap();
         let reported = run(rule, &[rule], &Catalogue::none()).into_iter();
-        let shown = |Reported { lint, ignored, .. }: Reported<'_>| match ignored {
+        let shown = |Reported { lint, reason, .. }: Reported<'_>| match reason {
             Some(reason) => format!("{}: {reason}", lint.name),
             None => lint.name.to_owned(),
         };

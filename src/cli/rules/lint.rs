@@ -186,7 +186,7 @@ impl Report {
     }
 
     fn add(&mut self, rule: &Rule, at: Position, reported: Reported<'_>) {
-        let Reported { lint, finding, ignored } = reported;
+        let Reported { lint, finding, reason } = reported;
         let of_rule = RuleFinding {
             file: escape_control(rule.origin()),
             line: at.line,
@@ -195,10 +195,10 @@ impl Report {
             rule: rule.name().to_string(),
             message: finding.message,
             fix: finding.fix,
-            reason: ignored.map(escape_control),
+            reason: reason.map(escape_control),
         };
         match lint.severity {
-            _ if ignored.is_some() => self.suppressed.push(of_rule),
+            _ if reason.is_some() => self.suppressed.push(of_rule),
             Severity::Error => self.errors.push(Error::Rule(of_rule)),
             Severity::Warning => self.warnings.push(of_rule),
             Severity::Note => self.notes.push(of_rule),
