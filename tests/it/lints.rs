@@ -31,8 +31,8 @@ fn page() -> String {
     });
     let documented = names.iter().map(|name| {
         // One level deeper than alone.
-        let lines = explain(&[name]).lines().map(deeper).collect::<String>();
-        format!("\n{lines}")
+        let text: String = explain(&[name]).lines().map(deeper).collect();
+        format!("\n{text}")
     });
     let (rows, documented) = (rows.collect::<String>(), documented.collect::<String>());
     let kinds = std::fs::read_to_string(root().join(KINDS)).unwrap();

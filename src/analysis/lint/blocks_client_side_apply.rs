@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::{is_for_all, judges_objects, reaches, shown};
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use crate::engine::{Effect, Entry, Step};
 
 /// The annotation in which client-side apply keeps the whole object.

@@ -1,8 +1,8 @@
 //! Conditions that a requester can bring about.
 
 use super::conditions::{RuleCondition, conditions, location, shown_read};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::{is_for_all, is_protected_label, shown};
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use crate::engine::{Entry, Read, Step};
 
 pub(super) const LINT: Lint = Lint {

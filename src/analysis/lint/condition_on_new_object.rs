@@ -1,7 +1,7 @@
 //! Conditions on nothing but what the requester wrote.
 
 use super::conditions::conditions;
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 
 pub(super) const LINT: Lint = Lint {
     name: "condition-on-new-object",

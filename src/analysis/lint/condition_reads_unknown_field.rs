@@ -1,7 +1,7 @@
 //! Conditions that read a field which no object has.
 
 use super::conditions::{RuleCondition, conditions, location, shown_read};
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::catalogue::{Mismatch, resolve};
 use super::schema::suggestion::{fix, reason};
 use super::schema::walk::Why;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::shown;
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::catalogue::Target;
 use super::schema::walk::walk;
 use crate::analysis::kinds::SchemaLocation;

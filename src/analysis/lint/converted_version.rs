@@ -1,7 +1,7 @@
 //! Versions that the API server converts before the webhook sees them.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::quoted;
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::versions::versions;
 
 pub(super) const LINT: Lint = Lint {

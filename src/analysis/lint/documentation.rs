@@ -1,6 +1,6 @@
 //! A lint's documentation as Markdown.
 
-use super::lint::{Input, Lint, Severity};
+use super::definition::{Input, Lint, Severity};
 
 impl Lint {
     /// The documentation under its four headings.

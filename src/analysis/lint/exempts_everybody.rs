@@ -1,7 +1,7 @@
 //! Rules that exempt everybody.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::is_for_all;
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use crate::engine::Requesters;
 
 pub(super) const LINT: Lint = Lint {

@@ -1,6 +1,6 @@
 //! Rules that an outage of the webhook switches off.
 
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use crate::engine::{Effect, FailurePolicy};
 
 pub(super) const LINT: Lint = Lint {

@@ -1,7 +1,7 @@
 //! Entries for fields that the API server never lets change.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::{is_fixed, shown};
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 
 pub(super) const LINT: Lint = Lint {
     name: "fixed-field",

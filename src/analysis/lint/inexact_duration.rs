@@ -1,6 +1,6 @@
 //! Durations that are compared exactly.
 
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::exact::exact;
 use super::schema::words::equality_line;
 use crate::analysis::kinds::Scalar;

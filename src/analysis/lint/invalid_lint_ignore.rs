@@ -1,7 +1,7 @@
 //! Suppressions that name no lint or give no reason.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::ignore::{AT, ignores};
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use super::meant::meant;
 use crate::engine::escape_control;
 

@@ -1,6 +1,6 @@
 //! Names that no group, version or resource can have.
 
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use crate::engine::escape_control;
 
 pub(super) const LINT: Lint = Lint {
@@ -34,12 +34,7 @@ spec:
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (at, resource) in context.resources() {
-        let names: [(&str, &str, &[String], fn(&str) -> bool); 3] = [
-            ("group", "apiGroups", &resource.api_groups, is_group),
-            ("version", "apiVersions", &resource.api_versions, is_version),
-            ("resource", "resources", &resource.resources, is_pattern),
-        ];
-        for (what, key, names, is_valid) in names {
+        let mut invalid = |what: &str, key: &str, names: &[String], is_valid: fn(&str) -> bool| {
             let invalid = names.iter().enumerate().filter(|(_, name)| !is_valid(name));
             found.extend(invalid.map(|(index, name)| {
                 finding(
@@ -51,7 +46,10 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
                     "write it as `kubectl api-resources` does",
                 )
             }));
-        }
+        };
+        invalid("group", "apiGroups", &resource.api_groups, is_group);
+        invalid("version", "apiVersions", &resource.api_versions, is_version);
+        invalid("resource", "resources", &resource.resources, is_pattern);
     }
     found
 }

@@ -1,6 +1,6 @@
 //! Denials that make tools delete the object.
 
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use crate::engine::{Effect, Reason};
 
 pub(super) const LINT: Lint = Lint {

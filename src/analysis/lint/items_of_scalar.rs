@@ -1,7 +1,7 @@
 //! Verbs for items, at a location that has none.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::shown;
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::catalogue::{Target, shapes};
 use super::schema::words::what;
 use crate::analysis::kinds::Shape;

@@ -1,7 +1,7 @@
 //! Entries for the key of a list.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::{covers, shown};
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use crate::engine::{Entry, Rule, Step, escape_control};
 
 pub(super) const LINT: Lint = Lint {

@@ -1,6 +1,6 @@
 //! The lint that a misspelt name means.
 
-use super::lint::Lint;
+use super::definition::Lint;
 
 /// The lint whose name is spelled most nearly so, if one is.
 pub(crate) fn meant(lints: &[&'static Lint], name: &str) -> Option<&'static str> {

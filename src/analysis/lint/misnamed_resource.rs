@@ -1,6 +1,6 @@
 //! Resources that the rule calls by another name than their plural.
 
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::catalogue::{is_like, names};
 use crate::analysis::kinds::Kind;
 use crate::engine::{ResourceRule, escape_control};

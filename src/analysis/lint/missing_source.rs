@@ -1,6 +1,6 @@
 //! Rules without the page that documents their list.
 
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 
 pub(super) const LINT: Lint = Lint {
     name: "missing-source",

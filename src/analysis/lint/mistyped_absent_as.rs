@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::shown;
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::catalogue::{Target, shapes};
 use super::schema::words::what;
 use crate::analysis::kinds::{Scalar, Shape};

@@ -1,7 +1,7 @@
 //! `as` at values that are never written so.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::shown;
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::catalogue::{Target, shapes};
 use super::schema::words::what;
 use crate::analysis::kinds::{Scalar, Shape};

@@ -1,7 +1,7 @@
 //! Rules for versions none of which is served.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::quoted;
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::versions::versions;
 
 pub(super) const LINT: Lint = Lint {

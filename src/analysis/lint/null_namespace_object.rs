@@ -1,6 +1,6 @@
 //! Match conditions that read a variable which is always null.
 
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use crate::engine::{Condition, escape_control};
 
 pub(super) const LINT: Lint = Lint {

@@ -1,7 +1,7 @@
 //! A scale subresource through which a protected field can be changed.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::is_open;
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::catalogue::{Target, asks_for, lists};
 use super::schema::words::written;
 use crate::engine::{Path, ResourceRule};

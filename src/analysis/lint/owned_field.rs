@@ -1,7 +1,7 @@
 //! Entries for fields that the API server writes.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::shown;
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use crate::engine::is_owned;
 
 pub(super) const LINT: Lint = Lint {

@@ -1,7 +1,7 @@
 //! Entries for labels that the object selector protects.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::{is_protected_label, shown};
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 
 pub(super) const LINT: Lint = Lint {
     name: "protected-label",

@@ -1,7 +1,7 @@
 //! Entries that add nothing to another.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::{covers, is_bare, reaches, shown};
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use crate::engine::Entry;
 
 pub(super) const LINT: Lint = Lint {

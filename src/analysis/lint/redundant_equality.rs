@@ -1,7 +1,7 @@
 //! Declarations of equality that an earlier one replaces.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::{covers, shown};
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use crate::engine::Equality;
 
 pub(super) const LINT: Lint = Lint {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::definition::{Context, Finding, Input, Lint};
 use super::ignore::ignores;
-use super::lint::{Context, Finding, Input, Lint};
 use super::schema::catalogue::{Catalogue, Source};
 use crate::engine::Rule;
 

@@ -1,7 +1,7 @@
 //! `Set` and `Clear` of a field that every element has.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::shown;
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::catalogue::{Resolved, Target, resolve};
 use crate::analysis::kinds::Shape;
 use crate::engine::{Entry, Step};

@@ -1,7 +1,7 @@
 //! A status that everybody may write.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::{is_of_status, judges_objects, shown};
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 
 pub(super) const LINT: Lint = Lint {
     name: "status-for-everybody",

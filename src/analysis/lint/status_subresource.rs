@@ -1,7 +1,7 @@
 //! Entries for a status that only its subresource changes.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::{is_of_status, shown};
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 
 pub(super) const LINT: Lint = Lint {
     name: "status-subresource",

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::lint::{Input, Lint};
+use super::definition::{Input, Lint};
 use super::registry::{LINTS, Reported, run};
 use super::schema::catalogue::{Catalogue, Source};
 use crate::analysis::kinds::{Kind, in_document};

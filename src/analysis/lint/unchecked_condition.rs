@@ -1,7 +1,7 @@
 //! Match conditions that lint cannot read.
 
 use super::conditions::conditions;
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use crate::engine::escape_control;
 
 pub(super) const LINT: Lint = Lint {

@@ -1,7 +1,7 @@
 //! Lists that the schema pairs by key and the rule by position.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::{quoted, shown};
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::lists::{UndeclaredList, strings, text_key, undeclared};
 use super::schema::words::{equality_line, written};
 use crate::analysis::kinds::ListType;

@@ -1,6 +1,6 @@
 //! Lists that are sets in the schema and have an order in the rule.
 
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::lists::undeclared;
 use super::schema::words::{equality_line, written};
 use crate::analysis::kinds::ListType;

@@ -1,6 +1,6 @@
 //! Kinds whose fields no schema describes.
 
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 
 pub(super) const LINT: Lint = Lint {
     name: "unknown-fields",

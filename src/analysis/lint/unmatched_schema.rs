@@ -1,6 +1,6 @@
 //! Rules for a kind of which no CRD was given.
 
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::catalogue::{Source, is_like, names};
 use crate::analysis::kinds::Kind;
 use crate::engine::ResourceRule;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::{counted, is_of_status, shown};
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::catalogue::{Mismatch, Target, resolve};
 use super::schema::suggestion::{fix, reason};
 use crate::engine::{Path, Rule, Step};

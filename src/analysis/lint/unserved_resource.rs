@@ -1,6 +1,6 @@
 //! Resources that the cluster does not serve.
 
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::catalogue::{Catalogue, Source, is_like};
 use crate::analysis::kinds::Kind;
 use crate::engine::{ResourceRule, escape_control};

@@ -1,7 +1,7 @@
 //! Suppressions that suppress nothing.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::ignore::{AT, ignores};
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 
 pub(super) const LINT: Lint = Lint {
     name: "unused-lint-ignore",

@@ -1,6 +1,6 @@
 //! A namespace selector for objects that are in no namespace.
 
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use crate::analysis::kinds::Scope;
 
 pub(super) const LINT: Lint = Lint {

@@ -1,7 +1,7 @@
 //! Entries for the whole object.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::shown;
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use crate::engine::{Step, Verbs};
 
 pub(super) const LINT: Lint = Lint {

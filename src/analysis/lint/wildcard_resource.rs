@@ -1,6 +1,6 @@
 //! Rules for all groups or resources.
 
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 
 pub(super) const LINT: Lint = Lint {
     name: "wildcard-resource",

@@ -1,6 +1,6 @@
 //! `kinds` that the objects of the resource do not have.
 
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::catalogue::{asks_for, names_plural};
 use crate::analysis::kinds::{Kind, Subresource};
 use crate::engine::{ResourceRule, escape_control};

@@ -1,7 +1,7 @@
 //! Keys by which no elements pair, or by which the API server does not pair them.
 
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::shown;
-use super::lint::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::catalogue::{Resolved, Target, resolve};
 use super::schema::lists::{strings, text_key};
 use super::schema::words::what;

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use anyhow::bail;
 use serde::Serialize;
 
+use crate::analysis::lint::definition::Severity;
 use crate::analysis::lint::entries::counted;
-use crate::analysis::lint::lint::Severity;
 use crate::analysis::lint::meant::meant;
 use crate::analysis::lint::registry::{LINTS, Reported, run as run_lints, runs};
 use crate::cli::kinds;

@@ -6,8 +6,8 @@ use super::catalogue::Target;
 use super::walk::{below, walk};
 use super::words::written;
 use crate::analysis::kinds::{ListType, Scalar, Schema, SchemaLocation, Shape};
+use crate::analysis::lint::definition::Context;
 use crate::analysis::lint::entries::{counted, covers, is_bare};
-use crate::analysis::lint::lint::Context;
 use crate::engine::{Entry, Meaning, Rule, Step};
 
 /// The paths of such values of one type, as few as reach them all, each with its words for a

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::catalogue::{Resolved, resolve};
 use crate::analysis::kinds::{Elements, ListType, Scalar, Schema, SchemaLocation, Shape};
+use crate::analysis::lint::definition::Context;
 use crate::analysis::lint::entries::{covers, is_open};
-use crate::analysis::lint::lint::Context;
 use crate::engine::{Entry, Meaning, Rule, Step, Verbs, escape_control};
 
 /// The member by which the schema pairs the elements, if it is one string.

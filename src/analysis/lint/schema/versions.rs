@@ -2,7 +2,7 @@
 
 use super::catalogue::{lists, names_plural};
 use crate::analysis::kinds::Kind;
-use crate::analysis::lint::lint::Context;
+use crate::analysis::lint::definition::Context;
 use crate::engine::ResourceRule;
 
 /// The versions of one kind, for a resource rule that names them.
