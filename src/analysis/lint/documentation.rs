@@ -5,18 +5,28 @@ use super::definition::{Input, Lint, Severity};
 impl Lint {
     /// The documentation under its four headings.
     pub(crate) fn documentation(&self) -> String {
-        let Self { name, what, why, example, fix, fixed, .. } = self;
-        let severity = self.severity.name();
         let input = match self.input {
             Input::Rule => "reads the rule alone",
             Input::Schema => "needs a schema (`--crd` or `--live`)",
         };
         format!(
-            "# {name}\n\nSeverity: {severity}; {input}.\n\n## What it does\n\n{what}\n\n\
-             ## Why it matters\n\n{why}\n\n## Example\n\n```yaml\n{example}```\n\n## Fix\n\n{fix}\n\n\
-             ```yaml\n{fixed}```\n"
+            "# {}\n\nSeverity: {}; {input}.\n{}{}{}{}",
+            self.name,
+            self.severity.name(),
+            section("What it does", self.what),
+            section("Why it matters", self.why),
+            section("Example", &yaml(self.example)),
+            section("Fix", &format!("{}\n\n{}", self.fix, yaml(self.fixed))),
         )
     }
+}
+
+fn section(heading: &str, text: &str) -> String {
+    format!("\n## {heading}\n\n{text}\n")
+}
+
+fn yaml(text: &str) -> String {
+    format!("```yaml\n{text}```")
 }
 
 impl Severity {

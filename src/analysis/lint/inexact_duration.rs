@@ -10,10 +10,10 @@ pub(super) const LINT: Lint = Lint {
     name: "inexact-duration",
     severity: Severity::Warning,
     input: Input::Schema,
-    what: "Finds fields that hold durations in the schema, that not everybody may change, and for which \
-           the rule does not declare `as: Duration`.",
-    why: "Go programs rewrite durations: `60s` becomes `1m0s`. The rule takes the other spelling for a \
-          change and denies an update that changes nothing.",
+    what: "Finds fields that hold durations in the schema, that not everybody may change, and for \
+           which the rule does not declare `as: Duration`.",
+    why: "Go programs rewrite durations: `60s` becomes `1m0s`. The rule takes the other spelling \
+          for a change and denies an update that changes nothing.",
     example: "\
 spec:
   mutable:

@@ -10,10 +10,11 @@ pub(super) const LINT: Lint = Lint {
     name: "inexact-quantity",
     severity: Severity::Warning,
     input: Input::Schema,
-    what: "Finds fields that hold quantities in the schema, that not everybody may change, and for which \
-           the rule does not declare `as: Quantity`.",
-    why: "Kubernetes and its clients rewrite quantities: `1000m` becomes `1`, `1024Mi` becomes `1Gi`. \
-          The rule takes the other spelling for a change and denies an update that changes nothing.",
+    what: "Finds fields that hold quantities in the schema, that not everybody may change, and for \
+           which the rule does not declare `as: Quantity`.",
+    why: "Kubernetes and its clients rewrite quantities: `1000m` becomes `1`, `1024Mi` becomes \
+          `1Gi`. The rule takes the other spelling for a change and denies an update that changes \
+          nothing.",
     example: "\
 spec:
   mutable:

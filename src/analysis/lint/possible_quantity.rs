@@ -10,10 +10,10 @@ pub(super) const LINT: Lint = Lint {
     name: "possible-quantity",
     severity: Severity::Note,
     input: Input::Schema,
-    what: "Names the members of `limits`, `requests`, `capacity`, `allocatable` and `hard` that the \
-           schema declares as integers or strings and that the rule compares exactly.",
-    why: "Under these names Kubernetes has quantities, which its clients rewrite: `1000m` becomes `1`. \
-          But the schema does not say so: a port is an integer or a string too.",
+    what: "Names the members of `limits`, `requests`, `capacity`, `allocatable` and `hard` that \
+           the schema declares as integers or strings and that the rule compares exactly.",
+    why: "Under these names Kubernetes has quantities, which its clients rewrite: `1000m` becomes \
+          `1`. But the schema does not say so: a port is an integer or a string too.",
     example: "\
 spec:
   mutable:

@@ -2,7 +2,7 @@
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::shown;
-use super::schema::catalogue::{Resolved, Target, resolve};
+use super::schema::catalogue::{ResolvedPath, Target, resolve};
 use crate::analysis::kinds::Shape;
 use crate::engine::{Entry, Step};
 
@@ -58,6 +58,9 @@ fn is_required(entry: &Entry, targets: &[Target<'_>]) -> bool {
         return false;
     }
     let parents = resolve(targets, parent).unwrap_or_default();
-    let requires = |parent: &Resolved<'_>| matches!(parent.shape(), Shape::Object(members) if members.required.contains(name));
+    let requires = |parent: &ResolvedPath<'_>| match parent.shape() {
+        Shape::Object(members) => members.required.contains(name),
+        _ => false,
+    };
     !parents.is_empty() && parents.iter().all(requires)
 }

@@ -7,8 +7,8 @@ pub(super) const LINT: Lint = Lint {
     name: "unused-lint-ignore",
     severity: Severity::Warning,
     input: Input::Rule,
-    what: "Finds lines of the annotation `fieldward.io/lint-ignore` whose lint finds nothing in the \
-           rule. Lints that did not run because no schema was given are left out.",
+    what: "Finds lines of the annotation `fieldward.io/lint-ignore` whose lint finds nothing in \
+           the rule. Lints that did not run because no schema was given are left out.",
     why: "The reason for the suppression is gone. If the line stays, it hides the next finding of \
           that lint.",
     example: "\

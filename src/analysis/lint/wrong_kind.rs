@@ -11,7 +11,7 @@ pub(super) const LINT: Lint = Lint {
     input: Input::Schema,
     what: "Finds `kinds` that leave out the kind of the objects that the resource or subresource \
            has.",
-    why: "fieldward judges only objects of the listed kinds. The rule never applies to the \
+    why: "A rule judges only objects of the listed kinds, so it never judges an update of this \
           resource.",
     example: "\
 spec:

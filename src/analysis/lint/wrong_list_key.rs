@@ -2,7 +2,7 @@
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::shown;
-use super::schema::catalogue::{Resolved, Target, resolve};
+use super::schema::catalogue::{ResolvedPath, Target, resolve};
 use super::schema::lists::{strings, text_key};
 use super::schema::words::what;
 use crate::analysis::kinds::{Elements, Scalar, Schema, Shape};
@@ -40,7 +40,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
 fn of_entry(at: String, entry: &Equality, targets: &[Target<'_>]) -> Option<Finding> {
     let key = entry.key.as_ref()?;
     let mut wrong = None;
-    for Resolved { schema, location } in resolve(targets, entry.path.steps()).ok()? {
+    for ResolvedPath { schema, location } in resolve(targets, entry.path.steps()).ok()? {
         let Shape::List(elements) = schema.shape(location) else { return None };
         // The rule was written for a list that the key fits.
         wrong = Some(of_list(schema, elements, &shown(&entry.path), key)?);

@@ -144,12 +144,12 @@ impl Target<'_> {
 
 /// A location in the schema of a target.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Resolved<'t> {
+pub(crate) struct ResolvedPath<'t> {
     pub(crate) schema: &'t Schema,
     pub(crate) location: SchemaLocation,
 }
 
-impl<'t> Resolved<'t> {
+impl<'t> ResolvedPath<'t> {
     pub(crate) fn shape(self) -> &'t Shape {
         self.schema.shape(self.location)
     }
@@ -166,14 +166,15 @@ pub(crate) struct Mismatch<'t, 'c> {
 pub(crate) fn resolve<'t, 'c>(
     targets: &'t [Target<'c>],
     steps: &[Step],
-) -> Result<Vec<Resolved<'t>>, Mismatch<'t, 'c>> {
+) -> Result<Vec<ResolvedPath<'t>>, Mismatch<'t, 'c>> {
     let (mut resolved, mut furthest) = (Vec::new(), None::<Mismatch<'t, 'c>>);
     for target in targets {
         let schema = target.schema;
         match walk(schema, steps) {
             Ok(locations) => {
-                resolved
-                    .extend(locations.into_iter().map(|location| Resolved { schema, location }));
+                resolved.extend(
+                    locations.into_iter().map(|location| ResolvedPath { schema, location }),
+                );
             }
             Err(misfit) if furthest.as_ref().is_none_or(|other| misfit.at > other.misfit.at) => {
                 furthest = Some(Mismatch { target, misfit });
@@ -190,7 +191,7 @@ pub(crate) fn resolve<'t, 'c>(
 /// The shapes at a path in all targets; none if a schema leaves one open.
 pub(crate) fn shapes<'t>(targets: &'t [Target<'_>], steps: &[Step]) -> Vec<&'t Shape> {
     let shapes: Vec<&Shape> =
-        resolve(targets, steps).unwrap_or_default().into_iter().map(Resolved::shape).collect();
+        resolve(targets, steps).unwrap_or_default().into_iter().map(ResolvedPath::shape).collect();
     if shapes.iter().any(|shape| matches!(shape, Shape::Anything)) { Vec::new() } else { shapes }
 }
 
@@ -206,7 +207,9 @@ pub(crate) fn names(named: &ResourceRule, kind: &Kind) -> bool {
 
 /// Whether a resource rule names the kind by its plural, which is what the API server matches.
 pub(crate) fn names_plural(named: &ResourceRule, kind: &Kind) -> bool {
-    let is_plural = |resource: &String| matches!(resource.split('/').next(), Some(name) if name == "*" || name == kind.plural);
+    let is_plural = |resource: &String| {
+        resource.split('/').next().is_some_and(|name| name == "*" || name == kind.plural)
+    };
     lists(&named.api_groups, &kind.group) && named.resources.iter().any(is_plural)
 }
 

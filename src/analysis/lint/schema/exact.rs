@@ -25,7 +25,7 @@ pub(crate) fn exact(
     };
     let mut paths = BTreeSet::new();
     for target in targets {
-        let mut search = Search { rule, target, scalar, above: Vec::new(), found: &mut paths };
+        let mut search = ValueSearch { rule, target, scalar, above: Vec::new(), found: &mut paths };
         search.visit(target.schema.root(), &mut Vec::new());
     }
     paths.retain(|path| counts(path) && !declared(meaning).any(|steps| covers(steps, path)));
@@ -47,7 +47,7 @@ pub(crate) fn exact(
 }
 
 /// Looks for the values of one type that not everybody may change.
-struct Search<'a> {
+struct ValueSearch<'a> {
     rule: &'a Rule,
     target: &'a Target<'a>,
     scalar: Scalar,
@@ -55,7 +55,7 @@ struct Search<'a> {
     found: &'a mut BTreeSet<Vec<Step>>,
 }
 
-impl Search<'_> {
+impl ValueSearch<'_> {
     fn visit(&mut self, location: SchemaLocation, path: &mut Vec<Step>) {
         let schema = self.target.schema;
         // A schema that contains itself has no end.
@@ -132,7 +132,10 @@ fn widened(one: &[Step], two: &[Step]) -> Option<Vec<Step>> {
 
 /// Whether a path leads to no value of another type, and into no set, whose elements are whole.
 fn reaches_only(schema: &Schema, path: &[Step], scalar: Scalar) -> bool {
-    let is_of_type = |location: &SchemaLocation| matches!(schema.shape(*location), Shape::Scalar(other) if *other == scalar);
+    let is_of_type = |location: &SchemaLocation| match schema.shape(*location) {
+        Shape::Scalar(other) => *other == scalar,
+        _ => false,
+    };
     let is_set = |location: &SchemaLocation| {
         matches!(schema.shape(*location), Shape::List(elements)
         if elements.list_type == ListType::Set)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::catalogue::{Resolved, resolve};
+use super::catalogue::{ResolvedPath, resolve};
 use crate::analysis::kinds::{Elements, ListType, Scalar, Schema, SchemaLocation, Shape};
 use crate::analysis::lint::definition::Context;
 use crate::analysis::lint::entries::{covers, is_open};
@@ -69,7 +69,7 @@ pub(crate) fn undeclared<'a>(context: &'a Context<'a>) -> Vec<UndeclaredList<'a>
                 continue;
             }
             let resolved = resolve(&context.targets, list).unwrap_or_default();
-            let as_list = |resolved: Resolved<'a>| match resolved.shape() {
+            let as_list = |resolved: ResolvedPath<'a>| match resolved.shape() {
                 Shape::List(elements) => Some((resolved.schema, elements)),
                 _ => None,
             };
