@@ -1,7 +1,7 @@
 //! What several lints ask of entries and paths.
 
 use crate::engine::{
-    Entry, Path, Requesters, Rule, Step, Verbs, escape_control, is_owned, steps_pair,
+    Cursor, Entry, Path, Requesters, Rule, Step, Verbs, escape_control, is_owned, steps_pair,
 };
 
 /// Groups that are no narrower than everybody who may update the object.
@@ -28,6 +28,11 @@ pub(crate) fn covers(wide: &[Step], narrow: &[Step]) -> bool {
 /// Whether `wide` selects everything that `narrow` selects, or something above it.
 pub(crate) fn reaches(wide: &[Step], narrow: &[Step]) -> bool {
     narrow.get(..wide.len()).is_some_and(|start| covers(wide, start))
+}
+
+/// What the rule says of every location that the steps select.
+pub(crate) fn cursor<'r>(rule: &'r Rule, steps: &[Step]) -> Cursor<'r> {
+    steps.iter().fold(Cursor::root(rule), |cursor, step| cursor.covering(step))
 }
 
 /// Whether everybody may make every change there.

@@ -1,7 +1,7 @@
 //! Entries for the key of a list.
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{covers, shown};
+use super::entries::{cursor, shown};
 use crate::engine::{Entry, Rule, Step, escape_control};
 
 pub(super) const LINT: Lint = Lint {
@@ -43,12 +43,8 @@ fn of_entry(rule: &Rule, at: String, entry: &Entry) -> Option<Finding> {
     else {
         return None;
     };
-    // Of several declarations for one list the first counts.
-    let declared = rule
-        .equality()
-        .iter()
-        .find(|equality| equality.key.is_some() && covers(equality.path.steps(), list))
-        .filter(|equality| equality.key.as_ref() == Some(name))?;
+    let (order, key) = cursor(rule, list).keys().into_iter().next()?;
+    let declared = rule.equality().get(order).filter(|_| *key == **name)?;
     let list = shown(&declared.path);
     Some(finding(
         at,

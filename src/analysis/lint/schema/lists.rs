@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::catalogue::{ResolvedPath, resolve};
 use crate::analysis::kinds::{Elements, ListType, Scalar, Schema, SchemaLocation, Shape};
 use crate::analysis::lint::definition::Context;
-use crate::analysis::lint::entries::{covers, is_open};
+use crate::analysis::lint::entries::{cursor, is_open};
 use crate::engine::{Entry, Meaning, Rule, Step, Verbs, escape_control};
 
 /// The member by which the schema pairs the elements, if it is one string.
@@ -90,8 +90,6 @@ fn matters(entry: &Entry, below: &[Step]) -> bool {
 }
 
 fn is_declared(rule: &Rule, list: &[Step]) -> bool {
-    rule.equality().iter().any(|entry| {
-        (entry.key.is_some() || entry.meaning == Some(Meaning::Set))
-            && covers(entry.path.steps(), list)
-    })
+    let cursor = cursor(rule, list);
+    cursor.declared().meaning == Some(Meaning::Set) || !cursor.keys().is_empty()
 }
