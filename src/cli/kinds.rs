@@ -7,7 +7,7 @@ use anyhow::{anyhow, bail};
 use serde_json::Value;
 
 use crate::analysis::kinds::{self, Kind, ServedVersion};
-use crate::analysis::lint::schema::{Catalogue, Source};
+use crate::analysis::lint::schema::catalogue::{Catalogue, Source};
 use crate::cli::args::{LiveArgs, block_on};
 use crate::cli::documents;
 use crate::cluster::client::{Cluster, Group};
@@ -28,18 +28,18 @@ pub(crate) struct KindArgs {
 }
 
 /// The kinds that are asked for, as far as these rules need them.
-pub(crate) fn catalogue(args: &KindArgs, rules: &[&Rule]) -> anyhow::Result<Option<Catalogue>> {
+pub(crate) fn catalogue(args: &KindArgs, rules: &[&Rule]) -> anyhow::Result<Catalogue> {
     if args.cluster.live {
-        return from_cluster(args, rules).map(Some);
+        return from_cluster(args, rules);
     }
     if args.crd.is_empty() {
-        return Ok(None);
+        return Ok(Catalogue::none());
     }
     let mut kinds = Vec::new();
     for path in &args.crd {
         kinds.extend(in_path(path)?);
     }
-    Ok(Some(Catalogue::new(kinds, Source::Files)))
+    Ok(Catalogue::new(kinds, Source::Files))
 }
 
 fn in_path(path: &Path) -> anyhow::Result<Vec<Kind>> {

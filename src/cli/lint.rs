@@ -1,18 +1,25 @@
-//! `fieldward lint`: what can be told from the rule documents alone, and from the schemas of
-//! their kinds.
+//! `fieldward lint`: what is doubtful in rules, found in their documents alone or with the
+//! schemas of their kinds.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use serde::Serialize;
 
-use crate::analysis::lint::finding::{Finding, Severity, counted};
-use crate::analysis::lint::{findings, schema};
+use crate::analysis::lint::definition::Severity;
+use crate::analysis::lint::entries::counted;
+use crate::analysis::lint::meant::meant;
+use crate::analysis::lint::registry::{LINTS, Reported, run as run_lints, runs};
 use crate::cli::args::{Format, OutputArgs, RuleArgs};
 use crate::cli::kinds;
 use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, GOOD, styled};
 use crate::cli::rule_sources;
-use crate::engine::{Builtin, Document, Rule, RuleError, RuleSet, escape_control};
+use crate::engine::{
+    Builtin, Document, Position, Rule, RuleError, RuleSet, SourceMap, builtin_documents,
+    escape_control,
+};
 
 const AFTER_HELP: &str = "\
 Exit code: 0 nothing found, 1 warnings, 2 errors.
@@ -28,6 +35,10 @@ pub(crate) struct Args {
     /// Rule files, and folders of them; without one, the rules in force
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Print the documentation of a lint; without a name, list the lints
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "",
+        conflicts_with = "paths")]
+    explain: Option<String>,
     #[command(flatten)]
     rules: RuleArgs,
     #[command(flatten)]
@@ -41,6 +52,9 @@ pub(crate) struct Args {
 /// # Errors
 /// Files that cannot be read. Errors in rules are findings.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some(name) = &args.explain {
+        return explain(name, args.output.format);
+    }
     let (builtin, documents) = if args.paths.is_empty() {
         (args.rules.builtin(), args.rules.documents()?)
     } else {
@@ -48,7 +62,16 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let report = Report::of(builtin, &documents, &args.kinds)?;
     match args.output.format {
-        Format::Text => output::print(&report.text())?,
+        Format::Text => {
+            output::print(&report.text())?;
+            if !report.not_run.is_empty() {
+                output::say(&format!(
+                    "note: no schema was given (`--crd FILE` or `--live`), so these lints did not \
+                     run: {}\n",
+                    report.not_run.join(", ")
+                ));
+            }
+        }
         Format::Json => output::print_json(&report)?,
     }
     Ok(ExitCode::from(match (report.errors.is_empty(), report.warnings.is_empty()) {
@@ -58,35 +81,70 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }))
 }
 
+/// Prints the documentation of one lint, or the names of all.
+fn explain(name: &str, format: Format) -> anyhow::Result<ExitCode> {
+    let lint = LINTS.iter().find(|lint| lint.name == name);
+    match (lint, format) {
+        (Some(lint), Format::Text) => output::print(&lint.documentation())?,
+        (Some(lint), Format::Json) => output::print_json(lint)?,
+        (None, _) if !name.is_empty() => {
+            let advice = meant(LINTS, name).map_or_else(
+                || "`lint --explain` lists the lints".to_owned(),
+                |meant| format!("did you mean `{meant}`?"),
+            );
+            bail!("no lint is called `{}`; {advice}", escape_control(name));
+        }
+        (None, Format::Text) => {
+            let names: Vec<&str> = LINTS.iter().map(|lint| lint.name).collect();
+            output::print(&(names.join("\n") + "\n"))?;
+        }
+        (None, Format::Json) => output::print_json(&LINTS)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 #[derive(Serialize)]
 struct Report {
     rules: usize,
-    /// How many of the rules were held against the schema of a kind.
+    /// How many of the rules were compared with the schema of a kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     held: Option<usize>,
-    /// How many kinds the rules were held against.
+    /// How many kinds the rules were compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
     schemas: Option<usize>,
-    errors: Vec<Wrong>,
-    warnings: Vec<Found>,
+    /// The lints that need a schema, if none was given.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    notes: Vec<Found>,
+    not_run: Vec<&'static str>,
+    errors: Vec<Error>,
+    warnings: Vec<RuleFinding>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<RuleFinding>,
+    /// Findings that the rules suppress by `fieldward.io/lint-ignore`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suppressed: Vec<RuleFinding>,
 }
 
 /// What keeps a rule from being loaded, or from ever applying.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Wrong {
+enum Error {
     Document { file: String, line: u64, column: u64, message: String },
-    Rule(Found),
+    Rule(RuleFinding),
 }
 
+/// A finding in a rule, whatever its severity.
 #[derive(Serialize)]
-struct Found {
+struct RuleFinding {
     file: String,
+    line: u64,
+    column: u64,
+    lint: &'static str,
     rule: String,
     message: String,
     fix: String,
+    /// Why the rule suppresses it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
 }
 
 impl Report {
@@ -97,7 +155,7 @@ impl Report {
     ) -> anyhow::Result<Self> {
         let (sets, errors) = match RuleSet::load(builtin, documents) {
             Ok(set) => (vec![set], Vec::new()),
-            // The files that hold nothing wrong are looked at all the same.
+            // Lint also reads the files that hold no error.
             Err(errors) => (
                 documents
                     .iter()
@@ -105,49 +163,55 @@ impl Report {
                         RuleSet::load(Builtin::Left, std::slice::from_ref(document)).ok()
                     })
                     .collect(),
-                errors.iter().map(Wrong::of).collect(),
+                errors.iter().map(Error::of).collect(),
             ),
         };
-        let rules: Vec<&Rule> = sets.iter().flat_map(RuleSet::rules).collect();
+        let positions = Positions::of(documents);
+        let mut rules: Vec<&Rule> = sets.iter().flat_map(RuleSet::rules).collect();
+        rules.sort_by_key(|rule| (rule.origin(), positions.of_pointer(rule, "")));
         let catalogue = kinds::catalogue(kinds, &rules)?;
-        let (schemas, held) = catalogue.as_ref().map(|catalogue| catalogue.held(&rules)).unzip();
+        let (held, schemas) = catalogue.held(&rules).unzip();
+        let not_run = LINTS.iter().filter(|lint| !runs(lint, &catalogue));
         let mut report = Self {
             rules: rules.len(),
             held,
             schemas,
+            not_run: not_run.map(|lint| lint.name).collect(),
             errors,
             warnings: Vec::new(),
             notes: Vec::new(),
+            suppressed: Vec::new(),
         };
         for rule in &rules {
-            let status_is_apart = catalogue
-                .as_ref()
-                .is_some_and(|catalogue| schema::status_is_apart(rule, catalogue));
-            report.add(rule, findings::of(rule, status_is_apart));
-            report.add(
-                rule,
-                catalogue
-                    .as_ref()
-                    .map(|catalogue| schema::of(rule, &rules, catalogue))
-                    .unwrap_or_default(),
-            );
+            let reported = run_lints(rule, &rules, &catalogue).into_iter();
+            let mut found: Vec<(Position, Reported<'_>)> = reported
+                .map(|reported| (positions.of_pointer(rule, &reported.finding.at), reported))
+                .collect();
+            found.sort_by_key(|(position, _)| *position);
+            for (position, reported) in found {
+                report.add(rule, position, reported);
+            }
         }
         Ok(report)
     }
 
-    fn add(&mut self, rule: &Rule, found: Vec<Finding>) {
-        for finding in found {
-            let of_rule = Found {
-                file: escape_control(rule.origin()),
-                rule: rule.name().to_string(),
-                message: finding.message,
-                fix: finding.fix,
-            };
-            match finding.severity {
-                Severity::Wrong => self.errors.push(Wrong::Rule(of_rule)),
-                Severity::Doubtful => self.warnings.push(of_rule),
-                Severity::Aside => self.notes.push(of_rule),
-            }
+    fn add(&mut self, rule: &Rule, at: Position, reported: Reported<'_>) {
+        let Reported { lint, finding, reason } = reported;
+        let of_rule = RuleFinding {
+            file: escape_control(rule.origin()),
+            line: at.line,
+            column: at.column,
+            lint: lint.name,
+            rule: rule.name().to_string(),
+            message: finding.message,
+            fix: finding.fix,
+            reason: reason.map(escape_control),
+        };
+        match lint.severity {
+            _ if reason.is_some() => self.suppressed.push(of_rule),
+            Severity::Error => self.errors.push(Error::Rule(of_rule)),
+            Severity::Warning => self.warnings.push(of_rule),
+            Severity::Note => self.notes.push(of_rule),
         }
     }
 
@@ -156,21 +220,29 @@ impl Report {
         for wrong in &self.errors {
             let error = styled(BAD.bold(), "error");
             match wrong {
-                Wrong::Document { file, line, column, message } => {
+                Error::Document { file, line, column, message } => {
                     text += &format!("{file}:{line}:{column}: {error}: {message}\n");
                 }
-                Wrong::Rule(found) => text += &found.line(&error),
+                Error::Rule(finding) => text += &finding.line(&error),
             }
         }
-        for found in &self.warnings {
-            text += &found.line(&styled(DOUBTFUL.bold(), "warning"));
+        for finding in &self.warnings {
+            text += &finding.line(&styled(DOUBTFUL.bold(), "warning"));
         }
         let is_clean = text.is_empty();
-        for found in &self.notes {
-            text += &found.line(&styled(ASIDE, "note"));
+        for finding in &self.notes {
+            text += &finding.line(&styled(ASIDE, "note"));
         }
+        let suppressed = match self.suppressed.len() {
+            0 => String::new(),
+            count => format!("{} suppressed", counted(count, "finding")),
+        };
         if is_clean {
-            text += &format!("{} {}, nothing found\n", styled(GOOD, "ok:"), self.held_against());
+            let and = if suppressed.is_empty() { "" } else { ", " };
+            let ok = styled(GOOD, "ok:");
+            text += &format!("{ok} {}, nothing found{and}{suppressed}\n", self.held_against());
+        } else if !suppressed.is_empty() {
+            text += &format!("{suppressed}\n");
         }
         text
     }
@@ -188,14 +260,33 @@ impl Report {
     }
 }
 
-impl Found {
-    fn line(&self, what: &str) -> String {
-        let Self { file, rule, message, fix } = self;
-        format!("{file}: {what}: {rule}: {message}; {fix}\n")
+/// Where everything in the rules is written, by the rule's origin and name.
+struct Positions(BTreeMap<(String, String), SourceMap>);
+
+impl Positions {
+    fn of(documents: &[Document]) -> Self {
+        let builtin = builtin_documents();
+        let maps = documents.iter().chain(&builtin).flat_map(|document| {
+            let named = SourceMap::of_rules(document).into_iter();
+            named.map(|(name, map)| ((document.origin.clone(), name), map))
+        });
+        Self(maps.collect())
+    }
+
+    fn of_pointer(&self, rule: &Rule, pointer: &str) -> Position {
+        let map = self.0.get(&(rule.origin().to_owned(), rule.name().to_string()));
+        map.map_or(Position { line: 1, column: 1 }, |map| map.position(pointer))
     }
 }
 
-impl Wrong {
+impl RuleFinding {
+    fn line(&self, severity: &str) -> String {
+        let Self { file, line, column, lint, rule, message, fix, .. } = self;
+        format!("{file}:{line}:{column}: {severity}: {rule}: {message}; {fix} [{lint}]\n")
+    }
+}
+
+impl Error {
     fn of(error: &RuleError) -> Self {
         let (line, column) = error.place();
         Self::Document {

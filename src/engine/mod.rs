@@ -40,5 +40,8 @@ pub use rule::{
     Read, Reason, Requesters, ResourceRule, Rule, RuleError, RuleErrors, RuleName, RuleSet,
     SelectionKey, SelectorExpression, SpecSchema, Step, Verb, Verbs, escape_control, escape_json,
 };
-pub(crate) use rule::{Algebra, Cursor, Declared, LocalPermissions, Mark, Permissions, cut_bytes};
+pub(crate) use rule::{
+    Algebra, Cursor, Declared, LocalPermissions, Mark, Permissions, Position, SourceMap,
+    builtin_documents, cut_bytes, is_owned, steps_pair, written,
+};
 pub use verdict::ChangeKind;

@@ -255,6 +255,16 @@ static COMMANDS: &[Line] = &[
         "explain mxjob status --user system:serviceaccount:kubeflow:mxnet-operator",
     ),
     line("explain-other-requester", "explain mxjob status --user alice --group staff"),
+    line("lint-ignored", "lint tests/golden/files/ignored.yaml"),
+    line("lint-ignored-all", "lint tests/golden/files/ignored-all.yaml"),
+    line("lint-ignored-json", "lint -o json tests/golden/files/ignored.yaml"),
+    line("lint-printed", "lint tests/golden/files/printed.yaml"),
+    line("lint-explain", "lint --explain list-key"),
+    line("lint-explain-json", "lint --explain list-key -o json"),
+    line("lint-explain-misspelt", "lint --explain fail-open"),
+    line("lint-explain-unknown", "lint --explain colour"),
+    line("lint-explain-names", "lint --explain"),
+    line("lint-help", "lint --help"),
     line(
         "explain-exempt",
         "explain widget spec.phase --user bob --group system:authenticated \

@@ -17,6 +17,7 @@ mod corpus;
 mod doors;
 mod golden;
 mod help;
+mod lints;
 mod manifests;
 mod oracle;
 mod packs;
@@ -61,6 +62,7 @@ fn default_trials() -> Vec<Trial> {
         commands::trials(),
         doors::trials(),
         help::trials(),
+        lints::trials(),
         manifests::trials(),
         oracle::sentences::trials(),
         packs::trials(),

@@ -10,4 +10,4 @@ mod schema;
 pub use crd::{NotACrd, in_document};
 pub use kind::{Kind, Scope, Serving, Subresource, Version};
 pub use openapi::{ServedVersion, kinds};
-pub use schema::{Elements, Members, Others, Pairing, Place, Scalar, Schema, Shape};
+pub use schema::{Elements, ListType, Members, Others, Scalar, Schema, SchemaLocation, Shape};

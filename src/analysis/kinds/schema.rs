@@ -7,24 +7,24 @@ use serde_json::{Map, Value};
 
 use super::object_meta;
 
-/// The schema of a kind's objects: a graph of places, which goes round where a schema contains
+/// The schema of a kind's objects: a graph of locations, which goes round where a schema contains
 /// itself.
 #[derive(Debug, Clone)]
 pub struct Schema {
     shapes: Vec<Shape>,
-    root: Place,
+    root: SchemaLocation,
 }
 
-/// A place of a [`Schema`].
+/// A location of a [`Schema`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place(usize);
+pub struct SchemaLocation(usize);
 
-impl Place {
+impl SchemaLocation {
     /// Where anything may stand, in every schema.
     pub const ANYTHING: Self = Self(usize::MAX);
 }
 
-/// What may stand at a place.
+/// What may stand at a location.
 #[derive(Debug, Clone)]
 pub enum Shape {
     /// An object.
@@ -41,14 +41,30 @@ pub enum Shape {
 #[derive(Debug, Clone, Default)]
 pub struct Members {
     /// Those that have a schema of their own.
-    pub named: BTreeMap<String, Place>,
+    pub named: BTreeMap<String, SchemaLocation>,
     /// Those among them that must be there.
     pub required: BTreeSet<String>,
     /// All others.
     pub others: Others,
 }
 
-/// The members of an object that no name is known of.
+impl Members {
+    /// Where a member without a schema of its own leads; none if the API server drops it.
+    pub fn unnamed(&self) -> Option<SchemaLocation> {
+        match self.others {
+            Others::Dropped => None,
+            Others::Kept => Some(SchemaLocation::ANYTHING),
+            Others::Of(location) => Some(location),
+        }
+    }
+
+    /// Where the member of that name leads.
+    pub fn member(&self, name: &str) -> Option<SchemaLocation> {
+        self.named.get(name).copied().or_else(|| self.unnamed())
+    }
+}
+
+/// The members of an object that have no schema of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Others {
     /// There are none: the API server drops them.
@@ -57,27 +73,27 @@ pub enum Others {
     /// Whatever comes is kept.
     Kept,
     /// Those of a map.
-    Of(Place),
+    Of(SchemaLocation),
 }
 
 /// The elements of a list.
 #[derive(Debug, Clone)]
 pub struct Elements {
     /// Each of them.
-    pub each: Place,
-    /// How those of two lists pair, for server-side apply.
-    pub pairing: Pairing,
+    pub each: SchemaLocation,
+    /// How the elements of two lists pair in server-side apply.
+    pub list_type: ListType,
 }
 
 /// `x-kubernetes-list-type`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pairing {
-    /// `atomic`, or not said.
-    Position,
+pub enum ListType {
+    /// `atomic`, or not given.
+    Atomic,
     /// `set`.
-    Membership,
-    /// `map`: by these members together.
-    Keys(Vec<String>),
+    Set,
+    /// `map`: elements pair by these members together.
+    Map(Vec<String>),
 }
 
 /// What is no container.
@@ -104,8 +120,8 @@ impl Schema {
     /// `definitions` are what it refers to. Without a `value` nothing is known but the metadata.
     pub fn of_objects(value: Option<&Value>, definitions: &Map<String, Value>) -> Self {
         let mut reader = Reader { definitions, shapes: Vec::new(), named: BTreeMap::new() };
-        let root = reader.place(value.unwrap_or(&Value::Null));
-        let metadata = reader.place(&object_meta::schema());
+        let root = reader.location(value.unwrap_or(&Value::Null));
+        let metadata = reader.location(&object_meta::schema());
         let text = reader.add(Shape::Scalar(Scalar::Text));
         if let Some(shape) = reader.shapes.get_mut(root.0) {
             if matches!(shape, Shape::Anything) {
@@ -123,7 +139,7 @@ impl Schema {
 
     /// Whether it names a member below members of these names.
     pub fn has(&self, names: &[&str]) -> bool {
-        let below = |place: Place, name: &&str| match self.shape(place) {
+        let below = |location: SchemaLocation, name: &&str| match self.shape(location) {
             Shape::Object(members) => members.named.get(*name).copied(),
             _ => None,
         };
@@ -138,22 +154,22 @@ impl Schema {
     }
 
     /// Where an object begins.
-    pub fn root(&self) -> Place {
+    pub fn root(&self) -> SchemaLocation {
         self.root
     }
 
-    /// What may stand at a place of this schema.
-    pub fn shape(&self, place: Place) -> &Shape {
-        self.shapes.get(place.0).unwrap_or(&Shape::Anything)
+    /// What may stand at a location of this schema.
+    pub fn shape(&self, location: SchemaLocation) -> &Shape {
+        self.shapes.get(location.0).unwrap_or(&Shape::Anything)
     }
 }
 
-/// Builds the places one by one.
+/// Builds the locations one by one.
 struct Reader<'v> {
     definitions: &'v Map<String, Value>,
     shapes: Vec<Shape>,
-    /// The places of what has been referred to, so that a schema which contains itself ends.
-    named: BTreeMap<String, Place>,
+    /// The locations of what has been referred to, so that a schema which contains itself ends.
+    named: BTreeMap<String, SchemaLocation>,
 }
 
 /// How names of definitions end that say more than their schema.
@@ -161,21 +177,21 @@ const QUANTITY: &str = ".apimachinery.pkg.api.resource.Quantity";
 const DURATION: &str = ".apimachinery.pkg.apis.meta.v1.Duration";
 
 impl Reader<'_> {
-    fn add(&mut self, shape: Shape) -> Place {
+    fn add(&mut self, shape: Shape) -> SchemaLocation {
         self.shapes.push(shape);
-        Place(self.shapes.len() - 1)
+        SchemaLocation(self.shapes.len() - 1)
     }
 
-    fn place(&mut self, value: &Value) -> Place {
+    fn location(&mut self, value: &Value) -> SchemaLocation {
         let Some(name) = only_reference(value) else {
             let shape = self.shape(value);
             return self.add(shape);
         };
-        if let Some(place) = self.named.get(name) {
-            return *place;
+        if let Some(location) = self.named.get(name) {
+            return *location;
         }
-        let place = self.add(Shape::Anything);
-        self.named.insert(name.to_owned(), place);
+        let location = self.add(Shape::Anything);
+        self.named.insert(name.to_owned(), location);
         let scalar = if name.ends_with(QUANTITY) {
             Some(Scalar::Quantity)
         } else if name.ends_with(DURATION) {
@@ -188,10 +204,10 @@ impl Reader<'_> {
             (None, Some(definition)) => self.shape(definition),
             (None, None) => Shape::Anything,
         };
-        if let Some(slot) = self.shapes.get_mut(place.0) {
+        if let Some(slot) = self.shapes.get_mut(location.0) {
             *slot = shape;
         }
-        place
+        location
     }
 
     fn shape(&mut self, value: &Value) -> Shape {
@@ -228,11 +244,11 @@ impl Reader<'_> {
 
     fn list(&mut self, parts: &[&Value]) -> Shape {
         let says = |keyword: &str| parts.iter().find_map(|part| part.get(keyword));
-        let pairing = match says("x-kubernetes-list-type").and_then(Value::as_str) {
-            Some("set") => Pairing::Membership,
+        let list_type = match says("x-kubernetes-list-type").and_then(Value::as_str) {
+            Some("set") => ListType::Set,
             Some("map") => {
                 let keys = says("x-kubernetes-list-map-keys").and_then(Value::as_array);
-                Pairing::Keys(
+                ListType::Map(
                     keys.into_iter()
                         .flatten()
                         .filter_map(Value::as_str)
@@ -240,11 +256,11 @@ impl Reader<'_> {
                         .collect(),
                 )
             }
-            _ => Pairing::Position,
+            _ => ListType::Atomic,
         };
         let items = says("items");
-        let each = self.place(items.unwrap_or(&Value::Null));
-        Shape::List(Elements { each, pairing })
+        let each = self.location(items.unwrap_or(&Value::Null));
+        Shape::List(Elements { each, list_type })
     }
 
     fn object(&mut self, parts: &[&Value], keeps_unknown: bool) -> Shape {
@@ -255,8 +271,8 @@ impl Reader<'_> {
                 part.get("properties").and_then(Value::as_object).into_iter().flatten()
             {
                 is_typed = true;
-                let place = self.place(property);
-                members.named.insert(name.clone(), place);
+                let location = self.location(property);
+                members.named.insert(name.clone(), location);
             }
             let required = part.get("required").and_then(Value::as_array);
             members.required.extend(
@@ -265,7 +281,7 @@ impl Reader<'_> {
             match part.get("additionalProperties") {
                 Some(Value::Bool(true)) => members.others = Others::Kept,
                 Some(Value::Bool(false)) => is_typed = true,
-                Some(value) => members.others = Others::Of(self.place(value)),
+                Some(value) => members.others = Others::Of(self.location(value)),
                 None => {}
             }
         }
@@ -325,19 +341,19 @@ mod tests {
     use serde_json::json;
 
     fn at<'s>(schema: &'s Schema, names: &[&str]) -> &'s Shape {
-        let mut place = schema.root();
+        let mut location = schema.root();
         for name in names {
-            place = match schema.shape(place) {
+            location = match schema.shape(location) {
                 Shape::Object(members) => match (members.named.get(*name), members.others) {
-                    (Some(place), _) => *place,
-                    (None, Others::Of(place)) => place,
+                    (Some(location), _) => *location,
+                    (None, Others::Of(location)) => location,
                     other => panic!("{name}: {other:?}"),
                 },
                 Shape::List(elements) => elements.each,
                 other => panic!("{name}: {other:?}"),
             };
         }
-        schema.shape(place)
+        schema.shape(location)
     }
 
     fn read(spec: &Value) -> Schema {
@@ -435,28 +451,28 @@ mod tests {
     #[test]
     fn lists_say_how_they_pair() {
         let table = [
-            (json!({"type": "array", "items": {"type": "string"}}), Pairing::Position),
+            (json!({"type": "array", "items": {"type": "string"}}), ListType::Atomic),
             (
                 json!({"type": "array", "items": {"type": "string"},
                     "x-kubernetes-list-type": "atomic"}),
-                Pairing::Position,
+                ListType::Atomic,
             ),
             (
                 json!({"type": "array", "items": {"type": "string"},
                     "x-kubernetes-list-type": "set"}),
-                Pairing::Membership,
+                ListType::Set,
             ),
             (
                 json!({"type": "array", "items": {}, "x-kubernetes-list-type": "map",
                     "x-kubernetes-list-map-keys": ["a", "b"]}),
-                Pairing::Keys(vec!["a".to_owned(), "b".to_owned()]),
+                ListType::Map(vec!["a".to_owned(), "b".to_owned()]),
             ),
         ];
         for (value, expected) in table {
             let found = read(&value);
             assert!(
                 matches!(at(&found, &["spec"]), Shape::List(elements)
-                    if elements.pairing == expected),
+                    if elements.list_type == expected),
                 "{value}"
             );
         }

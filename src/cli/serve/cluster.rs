@@ -216,7 +216,7 @@ pub(super) fn configured(
 /// Runs the tasks of cluster mode; it never returns.
 pub(super) fn run(mode: ClusterMode, bound: &Bound) -> impl Future<Output = ()> + use<> {
     let lacking = |rules: &RuleSet, groups: &[Group], address: &str| {
-        lint::schema::lacking(rules, kinds::served(groups), address)
+        lint::lacking::lacking(rules, kinds::served(groups), address)
     };
     mode.run(bound.rules().follow(), bound.certificate(), Arc::new(lacking))
 }

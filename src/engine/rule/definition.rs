@@ -48,6 +48,7 @@ pub struct Rule {
     pub(crate) origin: String,
     pub(crate) text: String,
     pub(crate) source: Option<String>,
+    pub(crate) lint_ignore: Option<String>,
     pub(crate) resources: Vec<ResourceRule>,
     pub(crate) namespace_selector: LabelSelector,
     pub(crate) object_selector: LabelSelector,
@@ -84,6 +85,11 @@ impl Rule {
     /// Where the list of mutable fields is documented (annotation `fieldward.io/source`).
     pub fn source(&self) -> Option<&str> {
         self.source.as_deref()
+    }
+
+    /// The lints that it suppresses, each with a reason (annotation `fieldward.io/lint-ignore`).
+    pub(crate) fn lint_ignore(&self) -> Option<&str> {
+        self.lint_ignore.as_deref()
     }
 
     /// The resources it speaks of.

@@ -46,3 +46,9 @@ pub const OWNED: [&str; 8] = [
     "selfLink",
     "uid",
 ];
+
+/// Whether a path leads to such a field, or below one.
+pub(crate) fn is_owned(steps: &[Step]) -> bool {
+    matches!(steps, [Step::Name(metadata), Step::Name(field), ..]
+        if metadata == "metadata" && OWNED.contains(&field.as_str()))
+}

@@ -42,8 +42,10 @@ impl Parser<'_> {
         });
         self.choice(&raw.kind, "`UpdateRule`", |text| (text == "UpdateRule").then_some(()));
         let name = self.name(&raw.metadata.name);
-        let source =
-            raw.metadata.annotations.get("fieldward.io/source").map(|text| text.value.clone());
+        let annotation =
+            |key: &str| raw.metadata.annotations.get(key).map(|text| text.value.clone());
+        let source = annotation("fieldward.io/source");
+        let lint_ignore = annotation("fieldward.io/lint-ignore");
         let defaulted = raw
             .metadata
             .annotations
@@ -108,6 +110,7 @@ impl Parser<'_> {
             origin: self.origin.to_owned(),
             text: self.text.trim_start_matches('\n').to_owned(),
             source,
+            lint_ignore,
             resources,
             namespace_selector,
             object_selector,

@@ -111,11 +111,7 @@ impl Path {
     /// The path of these steps, written as a rule's author would; none if there are none, or a
     /// prefix that no rule can write.
     pub fn of(steps: &[Step]) -> Option<Self> {
-        let mut text = String::new();
-        for step in steps {
-            write_step(step, &mut text);
-        }
-        Self::parse(&text).ok().filter(|path| path.steps == steps)
+        Self::parse(&written(steps)).ok().filter(|path| path.steps == steps)
     }
 
     /// The steps from the root.
@@ -133,6 +129,15 @@ impl fmt::Display for Path {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(&self.text)
     }
+}
+
+/// Steps as a rule's author would write them.
+pub(crate) fn written(steps: &[Step]) -> String {
+    let mut text = String::new();
+    for step in steps {
+        write_step(step, &mut text);
+    }
+    text
 }
 
 fn write_step(step: &Step, text: &mut String) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::analysis::kinds::{Members, Others, Place, Scalar, Schema, Shape};
+use crate::analysis::kinds::{Members, Others, Scalar, Schema, SchemaLocation, Shape};
 use crate::engine::Step;
 
 /// Where a path leaves what the schema knows.
@@ -11,7 +11,7 @@ pub(crate) struct Misfit {
     /// The step that does not fit.
     pub(crate) at: usize,
     /// Where it starts from.
-    pub(crate) from: Place,
+    pub(crate) from: SchemaLocation,
     pub(crate) why: Why,
 }
 
@@ -28,37 +28,41 @@ pub(crate) enum Why {
     Scalar(Scalar),
 }
 
-/// The places that the steps select. A wildcard fits if it does somewhere.
-pub(crate) fn walk(schema: &Schema, steps: &[Step]) -> Result<Vec<Place>, Misfit> {
+/// The schema locations that the steps select. A wildcard fits if one member or element fits.
+pub(crate) fn walk(schema: &Schema, steps: &[Step]) -> Result<Vec<SchemaLocation>, Misfit> {
     from(schema, schema.root(), steps)
 }
 
-/// The same from another place than the root.
-pub(crate) fn from(schema: &Schema, start: Place, steps: &[Step]) -> Result<Vec<Place>, Misfit> {
-    let mut places = vec![start];
+/// The same from another location than the root.
+pub(crate) fn from(
+    schema: &Schema,
+    start: SchemaLocation,
+    steps: &[Step],
+) -> Result<Vec<SchemaLocation>, Misfit> {
+    let mut locations = vec![start];
     for (at, step) in steps.iter().enumerate() {
         let (mut next, mut misfit) = (BTreeSet::new(), None);
-        for place in places {
-            match go(schema, place, step) {
+        for location in locations {
+            match go(schema, location, step) {
                 Ok(reached) => next.extend(reached),
-                Err(why) => misfit = misfit.or(Some(Misfit { at, from: place, why })),
+                Err(why) => misfit = misfit.or(Some(Misfit { at, from: location, why })),
             }
         }
         match misfit {
             Some(misfit) if next.is_empty() => return Err(misfit),
-            _ => places = next.into_iter().collect(),
+            _ => locations = next.into_iter().collect(),
         }
     }
-    Ok(places)
+    Ok(locations)
 }
 
 /// Where one step leads.
-fn go(schema: &Schema, place: Place, step: &Step) -> Result<Vec<Place>, Why> {
-    match (schema.shape(place), step.is_member()) {
-        (Shape::Anything, _) => Ok(vec![Place::ANYTHING]),
-        (Shape::Object(members), true) => {
-            Some(select(members, step)).filter(|places| !places.is_empty()).ok_or(Why::Missing)
-        }
+fn go(schema: &Schema, location: SchemaLocation, step: &Step) -> Result<Vec<SchemaLocation>, Why> {
+    match (schema.shape(location), step.is_member()) {
+        (Shape::Anything, _) => Ok(vec![SchemaLocation::ANYTHING]),
+        (Shape::Object(members), true) => Some(select(members, step))
+            .filter(|locations| !locations.is_empty())
+            .ok_or(Why::Missing),
         (Shape::List(elements), false) => Ok(vec![elements.each]),
         (Shape::Object(_), false) => Err(Why::Object),
         (Shape::List(_), true) => Err(Why::List),
@@ -66,23 +70,35 @@ fn go(schema: &Schema, place: Place, step: &Step) -> Result<Vec<Place>, Why> {
     }
 }
 
-fn select(members: &Members, step: &Step) -> Vec<Place> {
-    let others = match members.others {
-        Others::Dropped => None,
-        Others::Kept => Some(Place::ANYTHING),
-        Others::Of(place) => Some(place),
-    };
+fn select(members: &Members, step: &Step) -> Vec<SchemaLocation> {
     if let Step::Name(name) = step {
-        return members.named.get(name).copied().or(others).into_iter().collect();
+        return members.member(name).into_iter().collect();
     }
     let fits = |name: &str| Step::Name(name.to_owned()).within(step);
     members
         .named
         .iter()
         .filter(|(name, _)| fits(name))
-        .map(|(_, place)| *place)
-        .chain(others)
+        .map(|(_, location)| *location)
+        .chain(members.unnamed())
         .collect()
+}
+
+/// The steps from a location, and where each leads.
+pub(crate) fn below(schema: &Schema, location: SchemaLocation) -> Vec<(Step, SchemaLocation)> {
+    match schema.shape(location) {
+        Shape::Object(members) => {
+            let named =
+                members.named.iter().map(|(name, member)| (Step::Name(name.clone()), *member));
+            let others = match members.others {
+                Others::Of(member) => Some((Step::AnyMember, member)),
+                Others::Kept | Others::Dropped => None,
+            };
+            named.chain(others).collect()
+        }
+        Shape::List(elements) => vec![(Step::AnyElement, elements.each)],
+        Shape::Scalar(_) | Shape::Anything => Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -146,7 +162,7 @@ pub(crate) mod tests {
         for (path, expected) in table {
             let found = walk(&schema, Path::parse(path).unwrap().steps());
             assert_eq!(
-                found.map(|places| places.len()).map_err(|misfit| (misfit.at, misfit.why)),
+                found.map(|locations| locations.len()).map_err(|misfit| (misfit.at, misfit.why)),
                 expected,
                 "{path}"
             );

@@ -1,8 +1,8 @@
-//! What a rule is held against.
+//! The kinds that rules are compared with.
 
 use serde_json::{Map, json};
 
-use crate::analysis::kinds::{Kind, Place, Schema, Serving, Shape, Subresource, Version};
+use crate::analysis::kinds::{Kind, Schema, SchemaLocation, Shape, Subresource, Version};
 use crate::engine::{ResourceRule, Rule, Step};
 
 use super::walk::{Misfit, walk};
@@ -21,6 +21,8 @@ pub(crate) struct Catalogue {
 /// Who says which kinds there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
+    /// Nobody: no schema was given.
+    Nothing,
     /// CRDs: there may be others.
     Files,
     /// The API server at an address: these are all.
@@ -55,14 +57,19 @@ impl Catalogue {
         }
     }
 
-    /// How many kinds a rule was held against at all, and how many of the rules were.
-    pub(crate) fn held(&self, rules: &[&Rule]) -> (usize, usize) {
+    /// The catalogue of a run to which no schema was given.
+    pub(crate) fn none() -> Self {
+        Self::new(Vec::new(), Source::Nothing)
+    }
+
+    /// How many of the rules name one of the kinds, and how many of the kinds a rule names; none if
+    /// no schema was given.
+    pub(crate) fn held(&self, rules: &[&Rule]) -> Option<(usize, usize)> {
         let speaks =
             |rule: &&Rule, kind: &Kind| rule.resources().iter().any(|named| names(named, kind));
-        (
-            self.kinds.iter().filter(|kind| rules.iter().any(|rule| speaks(rule, kind))).count(),
-            rules.iter().filter(|rule| self.kinds.iter().any(|kind| speaks(rule, kind))).count(),
-        )
+        let held = rules.iter().filter(|rule| self.kinds.iter().any(|kind| speaks(rule, kind)));
+        let named = self.kinds.iter().filter(|kind| rules.iter().any(|rule| speaks(rule, kind)));
+        (self.source != Source::Nothing).then(|| (held.count(), named.count()))
     }
 
     /// Everything that a rule speaks of and that is served.
@@ -123,54 +130,69 @@ impl Target<'_> {
         format!("{kind} ({group}{})", self.version.name)
     }
 
-    /// Whether its status never differs in what a rule is asked about.
+    /// Whether an update of the object itself leaves its status as it was.
     pub(crate) fn status_is_apart(&self) -> bool {
         self.subresource.is_none() && self.version.subresource("status").is_some()
     }
-}
 
-/// A place that a path leads to.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Found<'t> {
-    pub(crate) schema: &'t Schema,
-    pub(crate) place: Place,
-}
-
-impl<'t> Found<'t> {
-    pub(crate) fn shape(self) -> &'t Shape {
-        self.schema.shape(self.place)
+    /// Whether the status differs in none of the updates that a rule judges.
+    pub(crate) fn hides_status(&self, rule: &Rule) -> bool {
+        let is_status = |named| asks_for(named, &self.kind.plural, "status");
+        self.status_is_apart() && !rule.resources().iter().any(is_status)
     }
 }
 
-/// A target in which a path goes wrong.
+/// A location in the schema of a target.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ResolvedPath<'t> {
+    pub(crate) schema: &'t Schema,
+    pub(crate) location: SchemaLocation,
+}
+
+impl<'t> ResolvedPath<'t> {
+    pub(crate) fn shape(self) -> &'t Shape {
+        self.schema.shape(self.location)
+    }
+}
+
+/// A path that fits no target, and the target that it follows furthest.
 #[derive(Debug)]
-pub(crate) struct Lost<'t, 'c> {
+pub(crate) struct Mismatch<'t, 'c> {
     pub(crate) target: &'t Target<'c>,
     pub(crate) misfit: Misfit,
 }
 
-/// The places of a path in the targets where it fits; if it fits in none, where it went furthest.
-pub(crate) fn places<'t, 'c>(
+/// The schema locations of a path in the targets where it fits.
+pub(crate) fn resolve<'t, 'c>(
     targets: &'t [Target<'c>],
     steps: &[Step],
-) -> Result<Vec<Found<'t>>, Lost<'t, 'c>> {
-    let (mut found, mut furthest) = (Vec::new(), None::<Lost<'t, 'c>>);
+) -> Result<Vec<ResolvedPath<'t>>, Mismatch<'t, 'c>> {
+    let (mut resolved, mut furthest) = (Vec::new(), None::<Mismatch<'t, 'c>>);
     for target in targets {
-        match walk(target.schema, steps) {
-            Ok(places) => {
-                found
-                    .extend(places.into_iter().map(|place| Found { schema: target.schema, place }));
+        let schema = target.schema;
+        match walk(schema, steps) {
+            Ok(locations) => {
+                resolved.extend(
+                    locations.into_iter().map(|location| ResolvedPath { schema, location }),
+                );
             }
             Err(misfit) if furthest.as_ref().is_none_or(|other| misfit.at > other.misfit.at) => {
-                furthest = Some(Lost { target, misfit });
+                furthest = Some(Mismatch { target, misfit });
             }
             Err(_) => {}
         }
     }
     match furthest {
-        Some(lost) if found.is_empty() => Err(lost),
-        _ => Ok(found),
+        Some(mismatch) if resolved.is_empty() => Err(mismatch),
+        _ => Ok(resolved),
     }
+}
+
+/// The shapes at a path in all targets; none if a schema leaves one open.
+pub(crate) fn shapes<'t>(targets: &'t [Target<'_>], steps: &[Step]) -> Vec<&'t Shape> {
+    let shapes: Vec<&Shape> =
+        resolve(targets, steps).unwrap_or_default().into_iter().map(ResolvedPath::shape).collect();
+    if shapes.iter().any(|shape| matches!(shape, Shape::Anything)) { Vec::new() } else { shapes }
 }
 
 /// Whether a resource rule names the kind, by whatever version, itself or a subresource of it.
@@ -181,6 +203,14 @@ pub(crate) fn names(named: &ResourceRule, kind: &Kind) -> bool {
     };
     lists(&named.api_groups, &kind.group)
         && (named.resources.iter().any(is_meant) || named.kinds.contains(&kind.name))
+}
+
+/// Whether a resource rule names the kind by its plural, which is what the API server matches.
+pub(crate) fn names_plural(named: &ResourceRule, kind: &Kind) -> bool {
+    let is_plural = |resource: &String| {
+        resource.split('/').next().is_some_and(|name| name == "*" || name == kind.plural)
+    };
+    lists(&named.api_groups, &kind.group) && named.resources.iter().any(is_plural)
 }
 
 /// Whether a name is one by which the kind could be meant.
@@ -201,9 +231,4 @@ pub(crate) fn asks_for(named: &ResourceRule, resource: &str, subresource: &str) 
         let (wanted, below) = pattern.split_once('/').unwrap_or((pattern, ""));
         (wanted == "*" || wanted == resource) && (below == "*" || below == subresource)
     })
-}
-
-/// Whether a version with that name can be asked for.
-pub(crate) fn is_served(kind: &Kind, version: &str) -> bool {
-    kind.versions.iter().any(|known| known.name == version && known.serving == Serving::Served)
 }

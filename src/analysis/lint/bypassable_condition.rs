@@ -1,0 +1,112 @@
+//! Conditions that a requester can bring about.
+
+use super::conditions::{RuleCondition, conditions, location, shown_read};
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::entries::{is_for_all, is_protected_label, shown};
+use crate::engine::{Entry, Read, Step};
+
+pub(super) const LINT: Lint = Lint {
+    name: "bypassable-condition",
+    severity: Severity::Warning,
+    input: Input::Rule,
+    what: "Finds conditions, of entries and in `matchConditions`, that read a field which the same \
+           rule lets everybody change.",
+    why: "Two updates do what one may not: the first brings the condition about, the second makes \
+          the change that the condition guards.",
+    example: "\
+spec:
+  mutable:
+  - metadata.annotations
+  - spec.paused
+  - path: spec.image
+    when: oldObject.spec.paused == true
+",
+    fix: "Let only some requesters change the field that the condition reads, or read a field \
+          that the rule protects.",
+    fixed: "\
+spec:
+  mutable:
+  - metadata.annotations
+  - path: spec.paused
+    by:
+      groups: [operators]
+  - path: spec.image
+    when: oldObject.spec.paused == true
+",
+    check,
+};
+
+fn check(context: &Context<'_>) -> Vec<Finding> {
+    let found = conditions(context).into_iter().flat_map(|condition| {
+        let reads = condition.reads.iter().flatten();
+        reads.filter_map(|read| bypassed(context, &condition, read)).collect::<Vec<_>>()
+    });
+    found.collect()
+}
+
+fn bypassed(context: &Context<'_>, condition: &RuleCondition<'_>, read: &Read) -> Option<Finding> {
+    let location = location(read, condition.entry)
+        .filter(|location| !is_protected_label(context.rule, location))?;
+    let opens = |entry: &&Entry| {
+        is_for_all(entry.by.as_ref())
+            && meets(entry.path.steps(), &location)
+            && !condition.entry.is_some_and(|own| is_about(own, entry, read))
+    };
+    let opening = || context.rule.entries().filter(opens);
+    let entry = opening().find(|entry| entry.when.is_none()).or_else(|| opening().next())?;
+    // Another condition does not help: who may bring that about as well may change the state.
+    let where_it_may = if entry.when.is_some() { ", where its own condition holds" } else { "" };
+    let path = shown(&entry.path);
+    Some(finding(
+        &condition.at,
+        format!(
+            "{} reads `{}`, which `{path}` lets anybody change{where_it_may}: first that, then \
+             the rest",
+            condition.name,
+            shown_read(read)
+        ),
+        format!("narrow `{path}` by `by`, or read a field that the rule protects"),
+    ))
+}
+
+/// Whether what the condition of `own` reads says which changes of that location may be made,
+/// rather than in which state.
+fn is_about(own: &Entry, entry: &Entry, read: &Read) -> bool {
+    // Another entry for the same location permits other changes. But what it lets anybody write
+    // without a condition is state by the time of the next update.
+    let permits_more = || {
+        own.path.steps() == entry.path.steps()
+            && read.members.is_empty()
+            && (read.variable == "value" || entry.when.is_some())
+    };
+    matches!(read.variable.as_str(), "oldValue" | "value")
+        && (std::ptr::eq(own, entry) || permits_more())
+}
+
+/// Whether a path leads to, above or below a location.
+fn meets(path: &[Step], location: &[Step]) -> bool {
+    path.iter().zip(location).all(|(step, other)| step.meets(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::meets;
+    use crate::engine::Path;
+
+    #[test]
+    fn a_path_meets_what_is_at_above_and_below_it() {
+        let meets = |path: &str, location: &str| {
+            meets(Path::parse(path).unwrap().steps(), Path::parse(location).unwrap().steps())
+        };
+        assert!(meets("spec.suspend", "spec.suspend"));
+        assert!(meets("spec", "spec.suspend"));
+        assert!(meets("spec.suspend.by", "spec.suspend"));
+        assert!(meets("spec.*", "spec.suspend"));
+        assert!(meets("spec['sus*']", "spec.suspend"));
+        assert!(meets("spec.a", "spec"));
+        assert!(meets("spec[name=a].x", "spec[*].x"));
+        assert!(!meets("spec.a", "spec.suspend"));
+        assert!(!meets("spec[*].a", "spec.suspend"));
+        assert!(!meets("spec[name=a].x", "spec[name=b].x"));
+    }
+}

@@ -1,0 +1,44 @@
+//! Conditions that are `false`.
+
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::entries::shown;
+
+pub(super) const LINT: Lint = Lint {
+    name: "condition-never-holds",
+    severity: Severity::Warning,
+    input: Input::Rule,
+    what: "Finds entries whose condition is the literal `false`.",
+    why: "The entry permits nothing. A condition that was switched off for a test is easily \
+          forgotten.",
+    example: "\
+spec:
+  mutable:
+  - metadata.annotations
+  - path: spec.image
+    when: 'false'
+",
+    fix: "Remove the entry, or give it the condition that is meant.",
+    fixed: "\
+spec:
+  mutable:
+  - metadata.annotations
+  - path: spec.image
+    when: oldObject.spec.paused == true
+",
+    check,
+};
+
+fn check(context: &Context<'_>) -> Vec<Finding> {
+    let is_false = |text: &str| text.trim() == "false";
+    let never = context.rule.entries().enumerate().filter(|(_, entry)| {
+        entry.when.as_ref().is_some_and(|condition| is_false(condition.text()))
+    });
+    let found = never.map(|(index, entry)| {
+        finding(
+            format!("/spec/mutable/{index}/when"),
+            format!("`{}` never permits anything: its condition is `false`", shown(&entry.path)),
+            "remove the entry, or the condition",
+        )
+    });
+    found.collect()
+}

@@ -1,0 +1,52 @@
+//! Conditions on nothing but what the requester wrote.
+
+use super::conditions::conditions;
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+
+pub(super) const LINT: Lint = Lint {
+    name: "condition-on-new-object",
+    severity: Severity::Warning,
+    input: Input::Rule,
+    what: "Finds conditions of entries that read `object` and neither `oldObject`, `oldValue` nor \
+           `request`.",
+    why: "`object` is what the requester sends, so the requester can make the condition true in \
+          the same update. The state of the object is in `oldObject`.",
+    example: "\
+spec:
+  mutable:
+  - metadata.annotations
+  - path: spec.image
+    when: object.spec.paused == true
+",
+    fix: "Read `oldObject` instead, or as well.",
+    fixed: "\
+spec:
+  mutable:
+  - metadata.annotations
+  - path: spec.image
+    when: oldObject.spec.paused == true
+",
+    check,
+};
+
+fn check(context: &Context<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for condition in conditions(context).iter().filter(|condition| condition.entry.is_some()) {
+        let reads = |names: &[&str]| {
+            let mut reads = condition.reads.iter().flatten();
+            reads.any(|read| names.contains(&read.variable.as_str()))
+        };
+        if reads(&["object"]) && !reads(&["oldObject", "oldValue", "request"]) {
+            found.push(finding(
+                &condition.at,
+                format!(
+                    "{} reads `object` alone, which is what the requester wrote: state belongs to \
+                     oldObject",
+                    condition.name
+                ),
+                "read `oldObject` instead, or as well",
+            ));
+        }
+    }
+    found
+}

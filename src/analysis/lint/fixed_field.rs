@@ -1,0 +1,41 @@
+//! Entries for fields that the API server never lets change.
+
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::entries::{is_fixed, shown};
+
+pub(super) const LINT: Lint = Lint {
+    name: "fixed-field",
+    severity: Severity::Warning,
+    input: Input::Rule,
+    what: "Finds entries for `apiVersion`, `kind`, `metadata.name` and `metadata.namespace`.",
+    why: "The API server itself refuses to change these fields, so the entry permits nothing and \
+          misleads its readers.",
+    example: "\
+spec:
+  mutable:
+  - metadata.annotations
+  - metadata.name
+",
+    fix: "Remove the entry.",
+    fixed: "\
+spec:
+  mutable:
+  - metadata.annotations
+",
+    check,
+};
+
+fn check(context: &Context<'_>) -> Vec<Finding> {
+    let fixed = context.entries().filter(|(_, entry)| is_fixed(entry.path.steps()));
+    let found = fixed.map(|(at, entry)| {
+        finding(
+            at,
+            format!(
+                "`{}` never permits anything: the API server itself refuses to change it",
+                shown(&entry.path)
+            ),
+            "remove the entry",
+        )
+    });
+    found.collect()
+}

@@ -1,0 +1,44 @@
+//! Durations that are compared exactly.
+
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::schema::exact::exact;
+use super::schema::words::equality_line;
+use crate::analysis::kinds::Scalar;
+use crate::engine::Meaning;
+
+pub(super) const LINT: Lint = Lint {
+    name: "inexact-duration",
+    severity: Severity::Warning,
+    input: Input::Schema,
+    what: "Finds fields that hold durations in the schema, that not everybody may change, and for \
+           which the rule does not declare `as: Duration`.",
+    why: "Go programs rewrite durations: `60s` becomes `1m0s`. The rule takes the other spelling \
+          for a change and denies an update that changes nothing.",
+    example: "\
+spec:
+  mutable:
+  - metadata.annotations  # and not spec.timeout, a duration
+",
+    fix: "Add the line that the finding prints to `equality`.",
+    fixed: "\
+spec:
+  mutable:
+  - metadata.annotations
+  equality:
+  - path: spec.timeout
+    as: Duration
+",
+    check,
+};
+
+fn check(context: &Context<'_>) -> Vec<Finding> {
+    let paths = exact(context, Scalar::Duration, Meaning::Duration, |_| true).into_iter();
+    let found = paths.map(|(path, shown)| {
+        let message = format!(
+            "durations at {shown} are compared exactly, so an update that respells one (60s as \
+             1m0s) is a violation"
+        );
+        finding(context.equality_key(), message, equality_line(&path, "as: Duration"))
+    });
+    found.collect()
+}

@@ -1,0 +1,45 @@
+//! Quantities that are compared exactly.
+
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::schema::exact::exact;
+use super::schema::words::equality_line;
+use crate::analysis::kinds::Scalar;
+use crate::engine::Meaning;
+
+pub(super) const LINT: Lint = Lint {
+    name: "inexact-quantity",
+    severity: Severity::Warning,
+    input: Input::Schema,
+    what: "Finds fields that hold quantities in the schema, that not everybody may change, and for \
+           which the rule does not declare `as: Quantity`.",
+    why: "Kubernetes and its clients rewrite quantities: `1000m` becomes `1`, `1024Mi` becomes \
+          `1Gi`. The rule takes the other spelling for a change and denies an update that changes \
+          nothing.",
+    example: "\
+spec:
+  mutable:
+  - metadata.annotations  # and not spec.limits, a map of quantities
+",
+    fix: "Add the line that the finding prints to `equality`.",
+    fixed: "\
+spec:
+  mutable:
+  - metadata.annotations
+  equality:
+  - path: spec.limits.*
+    as: Quantity
+",
+    check,
+};
+
+fn check(context: &Context<'_>) -> Vec<Finding> {
+    let paths = exact(context, Scalar::Quantity, Meaning::Quantity, |_| true).into_iter();
+    let found = paths.map(|(path, shown)| {
+        let message = format!(
+            "quantities at {shown} are compared exactly, so an update that respells one (1000m as \
+             1) is a violation"
+        );
+        finding(context.equality_key(), message, equality_line(&path, "as: Quantity"))
+    });
+    found.collect()
+}

@@ -1,0 +1,58 @@
+//! `as` at values that are never written so.
+
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::entries::shown;
+use super::schema::catalogue::{Target, shapes};
+use super::schema::words::what;
+use crate::analysis::kinds::{Scalar, Shape};
+use crate::engine::{Equality, Meaning};
+
+pub(super) const LINT: Lint = Lint {
+    name: "mistyped-equality",
+    severity: Severity::Warning,
+    input: Input::Schema,
+    what: "Finds `as: Quantity` and `as: Duration` at fields that hold neither.",
+    why: "The declaration has no effect. Often its path stops one step short: at the map of \
+          quantities, not at its values.",
+    example: "\
+spec:
+  equality:
+  - path: spec.limits  # a map of quantities
+    as: Quantity
+",
+    fix: "Correct the path or the type.",
+    fixed: "\
+spec:
+  equality:
+  - path: spec.limits.*
+    as: Quantity
+",
+    check,
+};
+
+fn check(context: &Context<'_>) -> Vec<Finding> {
+    context.equality().filter_map(|(at, entry)| mistyped(at, entry, &context.targets)).collect()
+}
+
+fn mistyped(at: String, entry: &Equality, targets: &[Target<'_>]) -> Option<Finding> {
+    let meaning = entry.meaning.filter(|meaning| *meaning != Meaning::Set)?;
+    let never = |shape: &Shape| match (meaning, shape) {
+        (_, Shape::Anything | Shape::Scalar(Scalar::Text)) => false,
+        (_, Shape::Object(_) | Shape::List(_) | Shape::Scalar(Scalar::Boolean)) => true,
+        (Meaning::Duration, Shape::Scalar(scalar)) => *scalar != Scalar::Duration,
+        (_, Shape::Scalar(scalar)) => *scalar == Scalar::Duration,
+    };
+    let shapes = shapes(targets, entry.path.steps());
+    let first = shapes.first().filter(|_| shapes.iter().all(|shape| never(shape)))?;
+    let name = if meaning == Meaning::Quantity { "Quantity" } else { "Duration" };
+    let fix = match first {
+        Shape::Object(_) => "name its members: add `.*`",
+        Shape::List(_) => "name its elements: add `[*]`",
+        Shape::Scalar(Scalar::Quantity) => "write `as: Quantity`",
+        Shape::Scalar(Scalar::Duration) => "write `as: Duration`",
+        Shape::Scalar(_) | Shape::Anything => "remove it",
+    };
+    let message =
+        format!("`as: {name}` of `{}` says nothing: there is {}", shown(&entry.path), what(first));
+    Some(finding(at, message, fix))
+}

@@ -1,0 +1,49 @@
+//! Declarations for lists, at what is none.
+
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::entries::shown;
+use super::schema::catalogue::{Target, shapes};
+use super::schema::words::what;
+use crate::analysis::kinds::Shape;
+use crate::engine::{Equality, Meaning, escape_control};
+
+pub(super) const LINT: Lint = Lint {
+    name: "not-a-list",
+    severity: Severity::Warning,
+    input: Input::Schema,
+    what: "Finds `key` and `as: Set` in entries of `equality` whose path leads to no list.",
+    why: "The declaration has no effect. The list is probably one step above or below.",
+    example: "\
+spec:
+  equality:
+  - path: spec.labels  # an object
+    key: name
+",
+    fix: "Correct the path, or remove the entry.",
+    fixed: "\
+spec:
+  equality:
+  - path: spec.tasks
+    key: name
+",
+    check,
+};
+
+fn check(context: &Context<'_>) -> Vec<Finding> {
+    context.equality().filter_map(|(at, entry)| of_entry(at, entry, &context.targets)).collect()
+}
+
+fn of_entry(at: String, entry: &Equality, targets: &[Target<'_>]) -> Option<Finding> {
+    let declared = match &entry.key {
+        Some(key) => format!("key: {}", escape_control(key)),
+        None if entry.meaning == Some(Meaning::Set) => "as: Set".to_owned(),
+        None => return None,
+    };
+    let shapes = shapes(targets, entry.path.steps());
+    let is_list = |shape: &&Shape| matches!(shape, Shape::List(_));
+    let first = shapes.first().filter(|_| !shapes.iter().any(is_list))?;
+    let path = shown(&entry.path);
+    let message =
+        format!("`{declared}` of `{path}` says nothing: `{path}` is {}, not a list", what(first));
+    Some(finding(at, message, "remove it"))
+}

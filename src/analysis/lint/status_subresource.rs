@@ -1,0 +1,49 @@
+//! Entries for a status that only its subresource changes.
+
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::entries::{is_of_status, shown};
+
+pub(super) const LINT: Lint = Lint {
+    name: "status-subresource",
+    severity: Severity::Warning,
+    input: Input::Schema,
+    what: "Finds entries below `status` for kinds with a status subresource, in rules that do not \
+           name the subresource.",
+    why: "An update of the object itself leaves its status as it was, and the rule does not judge \
+          updates of the subresource. The entry permits nothing.",
+    example: "\
+spec:
+  mutable:
+  - metadata.annotations
+  - path: status  # the CRD has `subresources: {status: {}}`
+    by:
+      serviceAccounts: [gadget-system/controller]
+",
+    fix: "Remove the entry.",
+    fixed: "\
+spec:
+  mutable:
+  - metadata.annotations
+",
+    check,
+};
+
+fn check(context: &Context<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for target in context.targets.iter().filter(|target| target.hides_status(context.rule)) {
+        let of_status = context.entries().filter(|(_, entry)| is_of_status(entry.path.steps()));
+        found.extend(of_status.map(|(at, entry)| {
+            finding(
+                at,
+                format!(
+                    "`{}` never permits anything: {} has the status subresource, and an update of \
+                     the object itself leaves its status as it was",
+                    shown(&entry.path),
+                    target.name()
+                ),
+                "remove the entry",
+            )
+        }));
+    }
+    found
+}

@@ -1,0 +1,46 @@
+//! Kinds whose fields no schema describes.
+
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+
+pub(super) const LINT: Lint = Lint {
+    name: "unknown-fields",
+    severity: Severity::Note,
+    input: Input::Schema,
+    what: "Names kinds whose schema describes none of their fields.",
+    why: "Every path fits such a kind, so lint cannot find a misspelt one.",
+    example: "\
+spec:
+  matchConstraints:
+    resourceRules:
+    - apiGroups: [example.com]
+      apiVersions: [v1]
+      resources: [gadgetclasses]  # their CRD has no schema
+",
+    fix: "Nothing, if the CRD has no schema. A cluster publishes the schema of a new CRD after a \
+          few seconds: run lint again.",
+    fixed: "\
+spec:
+  matchConstraints:
+    resourceRules:
+    - apiGroups: [example.com]
+      apiVersions: [v1]
+      resources: [gadgets]
+",
+    check,
+};
+
+fn check(context: &Context<'_>) -> Vec<Finding> {
+    let silent = context.targets.iter().filter(|target| target.schema.is_silent());
+    let found = silent.map(|target| {
+        let message = format!(
+            "no schema says which fields {} has, so no path was held against one",
+            target.name()
+        );
+        finding(
+            "/spec/matchConstraints/resourceRules",
+            message,
+            "if the cluster was told of the kind only just now, ask again",
+        )
+    });
+    found.collect()
+}

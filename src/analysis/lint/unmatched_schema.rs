@@ -1,0 +1,59 @@
+//! Rules for a kind of which no CRD was given.
+
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::schema::catalogue::{Source, is_like, names};
+use crate::analysis::kinds::Kind;
+use crate::engine::ResourceRule;
+
+pub(super) const LINT: Lint = Lint {
+    name: "unmatched-schema",
+    severity: Severity::Note,
+    input: Input::Schema,
+    what: "Names rules for kinds that none of the CRDs given with `--crd` defines.",
+    why: "The lints that need a schema found nothing in these rules because they had no schema to \
+          compare them with, not because the rules fit.",
+    example: "\
+spec:
+  matchConstraints:
+    resourceRules:
+    - apiGroups: [example.org]  # the CRD has the group example.com
+      apiVersions: [v1]
+      resources: [gadgets]
+",
+    fix: "Give the CRD of the kind, use `--live`, or correct the group.",
+    fixed: "\
+spec:
+  matchConstraints:
+    resourceRules:
+    - apiGroups: [example.com]
+      apiVersions: [v1]
+      resources: [gadgets]
+",
+    check,
+};
+
+fn check(context: &Context<'_>) -> Vec<Finding> {
+    let (rule, kinds) = (context.rule, &context.catalogue.kinds);
+    let speaks = |kind: &Kind| rule.resources().iter().any(|named| names(named, kind));
+    if context.catalogue.source != Source::Files || kinds.iter().any(speaks) {
+        return Vec::new();
+    }
+    let means = |named: &ResourceRule, kind: &Kind| {
+        let mut names = named.resources.iter().filter_map(|resource| resource.split('/').next());
+        names.any(|name| is_like(name, kind))
+            && (named.kinds.is_empty() || named.kinds.contains(&kind.name))
+    };
+    let is_like_it = |kind: &&Kind| rule.resources().iter().any(|named| means(named, kind));
+    let fix = kinds.iter().find(is_like_it).map_or_else(
+        || "give the CRD of its kind, or hold it against a cluster with `--live`".to_owned(),
+        |kind| {
+            let (group, name) = (&kind.group, &kind.name);
+            format!("write `apiGroups: [{group}]` if the {name} of that group is meant")
+        },
+    );
+    vec![finding(
+        "/spec/matchConstraints/resourceRules",
+        "no schema that was given is of its kinds, so its paths were held against none",
+        fix,
+    )]
+}

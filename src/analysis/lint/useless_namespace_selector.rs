@@ -1,0 +1,58 @@
+//! A namespace selector for objects that are in no namespace.
+
+use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use crate::analysis::kinds::Scope;
+
+pub(super) const LINT: Lint = Lint {
+    name: "useless-namespace-selector",
+    severity: Severity::Warning,
+    input: Input::Schema,
+    what: "Finds `namespaceSelector` in rules for cluster-scoped kinds other than Namespace.",
+    why: "The API server does not evaluate the selector for objects that are in no namespace, so \
+          the rule applies to all of them.",
+    example: "\
+spec:
+  matchConstraints:
+    namespaceSelector:
+      matchLabels: {team: red}
+    resourceRules:
+    - apiGroups: [example.com]
+      apiVersions: [v1]
+      resources: [gadgetclasses]  # their CRD has `scope: Cluster`
+",
+    fix: "Select objects by `objectSelector` or `matchConditions`.",
+    fixed: "\
+spec:
+  matchConstraints:
+    objectSelector:
+      matchLabels: {team: red}
+    resourceRules:
+    - apiGroups: [example.com]
+      apiVersions: [v1]
+      resources: [gadgetclasses]
+",
+    check,
+};
+
+fn check(context: &Context<'_>) -> Vec<Finding> {
+    let selector = context.rule.namespace_selector();
+    if selector.match_labels.is_empty() && selector.match_expressions.is_empty() {
+        return Vec::new();
+    }
+    let in_none = context.targets.iter().map(|target| target.kind).filter(|kind| {
+        let is_namespace = kind.group.is_empty() && kind.plural == "namespaces";
+        kind.scope == Scope::Cluster && !is_namespace
+    });
+    let found = in_none.map(|kind| {
+        let message = format!(
+            "the namespaceSelector leaves no {} out: its objects are in no namespace",
+            kind.name
+        );
+        finding(
+            "/spec/matchConstraints/namespaceSelector",
+            message,
+            "select by `objectSelector` or `matchConditions`",
+        )
+    });
+    found.collect()
+}
