@@ -88,7 +88,7 @@ fn key(rule: &Rule, list: &[Step], element: &Step, member: &Step) -> Option<Stri
     let all = list.iter().fold(root.clone(), |at, step| at.covering(step));
     let some = list.iter().fold(root, |at, step| at.meeting(step));
     // One that all these lists have hides those after it.
-    let last = all.keys().first().map_or(usize::MAX, |(order, _)| *order);
+    let decided = all.keys().first().map_or(usize::MAX, |(order, _)| *order);
     let is_meant = |key: &str| {
         let is_element = match element {
             Step::AnyElement => true,
@@ -97,6 +97,6 @@ fn key(rule: &Rule, list: &[Step], element: &Step, member: &Step) -> Option<Stri
         };
         is_element && member.meets(&Step::Name(key.to_owned()))
     };
-    let keys = some.keys().into_iter().take_while(|(order, _)| *order <= last);
+    let keys = some.keys().into_iter().take_while(|(order, _)| *order <= decided);
     keys.map(|(_, key)| key.to_string()).find(|key| is_meant(key))
 }

@@ -55,7 +55,7 @@ impl<'a> Alignment<'a> {
         walk.visit(
             ROOT,
             Segment::Member(""),
-            Cursor::root(rule),
+            &Cursor::root(rule),
             (Some(old), Some(new)),
             Sent { old: Some(old), new: Some(new) },
         );
@@ -128,17 +128,17 @@ impl<'a> Walk<'a, '_, '_> {
         &mut self,
         parent: Id,
         segment: Segment<'a>,
-        cursor: Cursor<'a>,
+        cursor: &Cursor<'a>,
         (old, new): Sides<'a>,
         sent: Sent<'a>,
     ) {
         let declared = cursor.declared();
-        let (old, new) = (declared.normalise(&cursor, old), declared.normalise(&cursor, new));
+        let (old, new) = (declared.normalise(cursor, old), declared.normalise(cursor, new));
         if old.is_none() && new.is_none() {
             return;
         }
         let pairing = Pairing::of(&declared, old, new, || {
-            intermediate::is_intermediate(&cursor, self.active_entries, (old, new), sent)
+            intermediate::is_intermediate(cursor, self.active_entries, (old, new), sent)
         });
         if self.coverage == Coverage::Differing
             && pairing == Pairing::Whole
@@ -164,10 +164,10 @@ impl<'a> Walk<'a, '_, '_> {
             Pairing::Replaced => {
                 self.remark(marks.1, Value::Array(vec![Value::Bool(true)]), Side::New);
             }
-            Pairing::Members => self.members(id, &cursor, (old, new), sent),
-            Pairing::Position => self.positions(id, &cursor, old, new),
-            Pairing::Key(key) => self.keyed(id, &cursor, &key, (old, new), marks),
-            Pairing::Membership => self.membership(id, &cursor, old, new),
+            Pairing::Members => self.members(id, cursor, (old, new), sent),
+            Pairing::Position => self.positions(id, cursor, old, new),
+            Pairing::Key(key) => self.keyed(id, cursor, &key, (old, new), marks),
+            Pairing::Membership => self.membership(id, cursor, old, new),
         }
         if self.coverage == Coverage::Differing && id != ROOT && self.is_alike(id, marks) {
             self.locations.truncate(id);
@@ -213,7 +213,7 @@ impl<'a> Walk<'a, '_, '_> {
                 old: was_sent(one, sides.0, sent.old),
                 new: was_sent(two, sides.1, sent.new),
             };
-            self.visit(id, Segment::Member(key), cursor.member(key), (one, two), sent);
+            self.visit(id, Segment::Member(key), &cursor.member(key), (one, two), sent);
         }
     }
 
@@ -227,7 +227,7 @@ impl<'a> Walk<'a, '_, '_> {
         let (old, new) = (elements(old), elements(new));
         for index in 0..old.len().max(new.len()) {
             let (old, new) = (old.get(index), new.get(index));
-            self.visit(id, Segment::Index(index), cursor.element(), (old, new), Sent { old, new });
+            self.visit(id, Segment::Index(index), &cursor.element(), (old, new), Sent { old, new });
         }
     }
 
@@ -264,7 +264,7 @@ impl<'a> Walk<'a, '_, '_> {
             self.visit(
                 id,
                 Segment::Keyed { value, key: Arc::clone(key) },
-                below,
+                &below,
                 (old, new),
                 Sent { old, new },
             );
@@ -291,7 +291,7 @@ impl<'a> Walk<'a, '_, '_> {
         pairs.sort_by_key(|(index, old, _)| (*index, old.is_none()));
         for (index, old, new) in pairs {
             let (old, new) = (old.map(|(_, element)| element), new.map(|(_, element)| element));
-            self.visit(id, Segment::Index(index), cursor.element(), (old, new), Sent { old, new });
+            self.visit(id, Segment::Index(index), &cursor.element(), (old, new), Sent { old, new });
         }
     }
 
