@@ -1,7 +1,7 @@
 //! Lists, and what counts as equal although it is spelled differently.
 
+use super::entries::text;
 use super::expression::Expr;
-use super::grants::text;
 use super::judge::{Judge, is_kind};
 use super::literal::cel;
 use crate::engine::{Cursor, LocalPermissions, Meaning, Verb};

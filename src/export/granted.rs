@@ -1,15 +1,20 @@
 //! Below a narrowed entry that permits the change around it everything is permitted but one: that a
 //! keyed list is replaced by one that cannot be keyed takes a bare entry.
 
+use super::entries::{SentExprs, text};
 use super::equality::unique;
 use super::expression::Expr;
-use super::grants::{Sent, text};
 use super::judge::{Judge, has_keyed_list, is_kind, names_have, other_member};
 use crate::engine::{Cursor, Meaning};
 
 impl Judge<'_> {
     /// Whether no keyed list in `x` was replaced in `y`.
-    pub(super) fn granted(self, cursor: &Cursor<'_>, (x, y): (&str, &str), sent: &Sent) -> Expr {
+    pub(super) fn granted(
+        self,
+        cursor: &Cursor<'_>,
+        (x, y): (&str, &str),
+        sent: &SentExprs,
+    ) -> Expr {
         if !has_keyed_list(cursor) || cursor.declared().meaning == Some(Meaning::Set) {
             return Expr::True;
         }
@@ -44,7 +49,7 @@ impl Judge<'_> {
         Expr::and(named.chain([other]).collect::<Vec<_>>())
     }
 
-    fn granted_elements(self, cursor: &Cursor<'_>, (x, y): (&str, &str), sent: &Sent) -> Expr {
+    fn granted_elements(self, cursor: &Cursor<'_>, (x, y): (&str, &str), sent: &SentExprs) -> Expr {
         let (i, e, f) = (self.name('i'), self.name('e'), self.name('f'));
         let by_position = Expr::or([
             Expr::text(format!("{i} >= size({y})")),
@@ -80,7 +85,7 @@ impl Judge<'_> {
         }
         let here = self.deeper();
         let (x, y) = (here.name('x'), here.name('y'));
-        let sent = Sent { old: x.clone(), new: y.clone() };
+        let sent = SentExprs { old: x.clone(), new: y.clone() };
         let judged = here.granted(cursor, (&x, &y), &sent);
         Expr::bind(old, &x, Expr::bind(new, &y, judged))
     }

@@ -4,8 +4,8 @@
 //! equal, or its entries permit the change, or both are containers of one kind and every child is
 //! permitted. No grant is ever negated: a condition that errs can only refuse.
 
+use super::entries::{CelEntries, SentExprs, text};
 use super::expression::Expr;
-use super::grants::{Grants, Sent, text};
 use super::literal::cel;
 use super::walk::below;
 use crate::engine::{Cursor, LocalPermissions, Mark, Permissions, Step};
@@ -13,7 +13,7 @@ use crate::engine::{Cursor, LocalPermissions, Mark, Permissions, Step};
 /// The compiler at some depth of loops in loops; the variables of each have its number.
 #[derive(Clone, Copy)]
 pub(super) struct Judge<'g> {
-    pub(super) grants: &'g Grants,
+    pub(super) entries: &'g CelEntries,
     pub(super) depth: usize,
 }
 
@@ -24,8 +24,8 @@ impl Judge<'_> {
 
     /// The same without entries: only what is equal counts.
     pub(super) fn equality_only(self) -> Judge<'static> {
-        static NONE: Grants = Grants::none();
-        Judge { grants: &NONE, depth: self.depth }
+        static NONE: CelEntries = CelEntries::none();
+        Judge { entries: &NONE, depth: self.depth }
     }
 
     pub(super) fn name(self, letter: char) -> String {
@@ -45,7 +45,7 @@ impl Judge<'_> {
         }
         let (old, new) = (format!("{x}[?{key}]"), format!("{y}[?{key}]"));
         let sent =
-            Sent { old: format!("{old}.orValue(null)"), new: format!("{new}.orValue(null)") };
+            SentExprs { old: format!("{old}.orValue(null)"), new: format!("{new}.orValue(null)") };
         let Some(absent) = cursor.declared().absent_as else {
             return self.optional(cursor, holder, (&old, &new), &sent);
         };
@@ -81,7 +81,7 @@ impl Judge<'_> {
         cursor: &Cursor<'_>,
         holder: &LocalPermissions<Expr>,
         (a, b): (&str, &str),
-        sent: &Sent,
+        sent: &SentExprs,
     ) -> Expr {
         let has = |side: &str| Expr::text(format!("{side}.hasValue()"));
         let own = self.local(cursor, sent);
@@ -123,7 +123,7 @@ impl Judge<'_> {
         holder: &LocalPermissions<Expr>,
         (x, y): (&str, &str),
     ) -> Expr {
-        let sent = Sent { old: x.to_owned(), new: y.to_owned() };
+        let sent = SentExprs { old: x.to_owned(), new: y.to_owned() };
         let own = self.local(cursor, &sent);
         let may = Permissions::new(&own, holder);
         Expr::or([
@@ -141,7 +141,7 @@ impl Judge<'_> {
         holder: &LocalPermissions<Expr>,
         x: &str,
     ) -> Expr {
-        let sent = Sent { old: x.to_owned(), new: "null".to_owned() };
+        let sent = SentExprs { old: x.to_owned(), new: "null".to_owned() };
         let may = Permissions::new(&self.local(cursor, &sent), holder);
         Expr::or([may.every, one_sided(&may.clear, &may.clear_container, x)])
     }
@@ -153,7 +153,7 @@ impl Judge<'_> {
         holder: &LocalPermissions<Expr>,
         y: &str,
     ) -> Expr {
-        let sent = Sent { old: "null".to_owned(), new: y.to_owned() };
+        let sent = SentExprs { old: "null".to_owned(), new: y.to_owned() };
         let may = Permissions::new(&self.local(cursor, &sent), holder);
         Expr::or([may.every, one_sided(&may.set, &may.set_container, y)])
     }
@@ -226,7 +226,7 @@ impl Judge<'_> {
         cursor: &Cursor<'_>,
         may: &Permissions<Expr>,
         (x, y): (&str, &str),
-        sent: &Sent,
+        sent: &SentExprs,
     ) -> Expr {
         let containers =
             ["map", "list"].map(|kind| Expr::and([is_kind(x, kind), is_kind(y, kind)]));
@@ -243,8 +243,8 @@ impl Judge<'_> {
         let here = self.deeper();
         let null = || "null".to_owned();
         let there = cursor.entries_below().map(|(entry, depth)| {
-            if !self.grants.is_by_value(entry) {
-                return self.grants.at(entry, &Sent { old: null(), new: null() });
+            if !self.entries.is_by_value(entry) {
+                return self.entries.at(entry, &SentExprs { old: null(), new: null() });
             }
             let side = |side: &str, is_old: bool| {
                 let at = |value: &str| {
@@ -253,9 +253,9 @@ impl Judge<'_> {
                     } else {
                         (null(), value.to_owned())
                     };
-                    self.grants.at(entry, &Sent { old, new })
+                    self.entries.at(entry, &SentExprs { old, new })
                 };
-                let rest = self.grants.steps(entry).get(depth..).unwrap_or_default();
+                let rest = self.entries.steps(entry).get(depth..).unwrap_or_default();
                 let somewhere = below(here.depth, rest, &format!("{side}.value()"), &at);
                 Expr::and([Expr::text(format!("{side}.hasValue()")), somewhere])
             };
@@ -265,22 +265,22 @@ impl Judge<'_> {
     }
 
     /// What the entries at a location permit.
-    pub(super) fn local(self, cursor: &Cursor<'_>, sent: &Sent) -> LocalPermissions<Expr> {
+    pub(super) fn local(self, cursor: &Cursor<'_>, sent: &SentExprs) -> LocalPermissions<Expr> {
         let entries = cursor.entries();
         LocalPermissions::of(
-            entries.map(|entry| (self.grants.verbs(entry), self.grants.at(entry, sent))),
+            entries.map(|entry| (self.entries.verbs(entry), self.entries.at(entry, sent))),
         )
     }
 
     /// Whether nothing but equality permits a change here or below.
     fn permits_nothing(self, cursor: &Cursor<'_>) -> bool {
         let permits = |mark: &Mark| matches!(mark, Mark::Entry(_) | Mark::Finalizers);
-        self.grants.is_none() || !cursor.has_here_or_below(permits)
+        self.entries.is_none() || !cursor.has_here_or_below(permits)
     }
 
     /// While an object is being deleted, its finalizers may go one by one or all at once.
     fn finalizers_shrink(self, cursor: &Cursor<'_>, (a, b): (&str, &str)) -> Expr {
-        if self.grants.is_none() || !cursor.is_finalizers() {
+        if self.entries.is_none() || !cursor.is_finalizers() {
             return Expr::False;
         }
         let (old, new) = (format!("{a}.value()"), format!("{b}.value()"));
@@ -325,7 +325,7 @@ pub(super) fn names_have(cursor: &Cursor<'_>, k: &str) -> Expr {
     match names.as_slice() {
         [] => Expr::False,
         [one] => Expr::text(format!("{k} == {}", text(one))),
-        several => Expr::text(format!("{k} in {}", super::grants::texts(several))),
+        several => Expr::text(format!("{k} in {}", super::entries::texts(several))),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::grants::text;
+use super::entries::text;
 
 /// A JSON value as CEL; a list or an object may hold values of several types.
 pub(super) fn cel(value: &Value) -> String {

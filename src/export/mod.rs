@@ -3,19 +3,18 @@
 //!
 //! The definition of the verdict becomes CEL over both objects: a location is permitted if both
 //! sides are equal, or its entries permit the change, or both are containers of one kind and every
-//! child is permitted. As data flows: reach (what the rule says of a location), grants (who and
-//! when), judge, equality, granted and walk (a location as an expression), `named_ancestors` (which
-//! of them messages name), expression (print).
+//! child is permitted. As data flows: entries (who and when), judge, equality, granted and walk (a
+//! location as an expression), `named_ancestors` (which of them messages name), expression (print).
 
 #![expect(
     clippy::many_single_char_names,
     reason = "the variables of an expression have one letter and a number"
 )]
 
+mod entries;
 mod equality;
 mod expression;
 mod granted;
-mod grants;
 mod judge;
 mod limitations;
 mod literal;
@@ -31,8 +30,8 @@ use crate::engine::{
     Condition, Cursor, Effect, Entry, Reason, Requesters, ResourceRule, Rule, escape_control,
 };
 
+use entries::{CelEntries, text, texts};
 use expression::{concatenated, nesting};
-use grants::{Grants, text, texts};
 use judge::Judge;
 use named_ancestors::NamedAncestors;
 
@@ -132,14 +131,14 @@ pub fn export(rule: &Rule) -> Result<Export, Unexportable> {
             path: escape_control(&mixed.path.to_string()),
         });
     }
-    let grants = Grants::of(&rule.entries);
+    let entries = CelEntries::of(&rule.entries);
     let named_ancestors =
-        NamedAncestors::of(Judge { grants: &grants, depth: 0 }, &Cursor::root(rule));
+        NamedAncestors::of(Judge { entries: &entries, depth: 0 }, &Cursor::root(rule));
     let mut refused = named_ancestors.lists;
     refused.extend(rule.protected_labels().map(label));
     // Conditions read the objects as they are; the order is that in which variables may refer to
     // others.
-    let mut variables = grants.variables;
+    let mut variables = entries.variables;
     variables.extend(named_ancestors.variables);
     variables
         .push(api::Variable { name: "violations".to_owned(), expression: concatenated(&refused) });
@@ -246,7 +245,7 @@ fn conditions(rule: &Rule) -> Vec<api::MatchCondition> {
         conditions.push(api::MatchCondition { name: "fieldward.io/kinds".to_owned(), expression });
     }
     if *rule.exempt() != Requesters::default() {
-        let expression = format!("!({})", grants::by_requester(rule.exempt()));
+        let expression = format!("!({})", entries::by_requester(rule.exempt()));
         conditions
             .push(api::MatchCondition { name: "fieldward.io/not-exempt".to_owned(), expression });
     }

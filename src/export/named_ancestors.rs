@@ -3,8 +3,8 @@
 
 use k8s_openapi::api::admissionregistration::v1::Variable;
 
+use super::entries::text;
 use super::expression::{Expr, concatenated};
-use super::grants::text;
 use super::judge::{Judge, keys, names_have};
 use crate::engine::{Cursor, LocalPermissions};
 
@@ -146,17 +146,21 @@ impl NamedAncestors {
     }
 }
 
-/// Whether both sides are objects, or one is and the other lacks it where an entry's way leads
-/// through.
+/// Whether both sides are objects, or one is an intermediate object that the other lacks.
 fn opened(judge: Judge<'_>, cursor: &Cursor<'_>, (a, b): (&str, &str)) -> Expr {
     let is_map = |side: &str| format!("type({side}.orValue(null)) == map");
     let is_empty_or_map = |side: &str| format!("type({side}.orValue({{}})) == map");
     let both = Expr::and([is_map(a), is_map(b)].map(Expr::Text));
-    let way = judge.is_intermediate(cursor, (a, b));
+    let intermediate = judge.is_intermediate(cursor, (a, b));
     let one = Expr::text(format!("{a}.hasValue() != {b}.hasValue()"));
     Expr::or([
         both,
-        Expr::and([one, Expr::text(is_empty_or_map(a)), Expr::text(is_empty_or_map(b)), way]),
+        Expr::and([
+            one,
+            Expr::text(is_empty_or_map(a)),
+            Expr::text(is_empty_or_map(b)),
+            intermediate,
+        ]),
     ])
 }
 

@@ -1,7 +1,7 @@
 //! What holds at one at least of the locations below a value that a path leads to.
 
+use super::entries::text;
 use super::expression::Expr;
-use super::grants::text;
 use crate::engine::Step;
 
 /// Whether `holds` at one of the locations below `value`. Each loop numbers its variables by its

@@ -346,7 +346,7 @@ impl Below {
             {
                 Some(Container::Map)
             }
-            // As an object on the way, with what its members say for themselves.
+            // As an intermediate object, with what its members say for themselves.
             ChangeClass::SetContainer
                 if !wide.add.is_never() || !wide.appear.covers(&narrow.set_container) =>
             {

@@ -337,7 +337,7 @@ fn for_others_text(entry: &Entry) -> String {
     format!("for others: {} for {by}", escape_control(&entry.path.to_string()))
 }
 
-/// What the rule says on the way to the locations that were asked for, from the root down.
+/// What the rule says of the locations that were asked for, and of those above, from the root down.
 struct Trace<'r> {
     /// Of all of them.
     covering: Vec<Cursor<'r>>,
@@ -388,7 +388,7 @@ impl<'r> Trace<'r> {
     }
 }
 
-/// The entries that have most of the way in common; all of them if none has any.
+/// The entries whose paths have most steps in common with the location; all if none has any.
 fn nearby(rule: &Rule, steps: &[Step]) -> Vec<String> {
     let common = |entry: &&Entry| {
         entry.path.steps().iter().zip(steps).take_while(|(own, at)| own.meets(at)).count()

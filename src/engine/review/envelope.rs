@@ -44,7 +44,7 @@ pub(crate) struct Review<'a> {
     objects: Option<Objects<'a>>,
 }
 
-/// Which way a review is read.
+/// How a review is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReadMode {
     /// Without what both objects have in common, where that is possible.

@@ -1,4 +1,4 @@
-//! A location in a rule's tree: what the rule says there, and the way to the locations below.
+//! A location in a rule's tree: what the rule says there, and how to step to those below.
 //!
 //! Everything that asks a rule about locations walks with this cursor. The verdict steps along one
 //! object (`member`, `element`, `keyed_element`). Questions about all objects at once step along

@@ -1,4 +1,4 @@
-//! When an entry is active: by requester, and by condition, at a location.
+//! The entries of a rule as CEL: for whom, when and at which locations each is active.
 
 use k8s_openapi::api::admissionregistration::v1::Variable;
 
@@ -6,13 +6,13 @@ use super::expression::Expr;
 use crate::engine::{Entry, Requesters, Step, Verbs};
 
 /// The entries of a rule as CEL.
-pub(super) struct Grants {
-    grants: Vec<Grant>,
-    /// What they share, each worked out once if at all.
+pub(super) struct CelEntries {
+    entries: Vec<CelEntry>,
+    /// What several entries share. The API server evaluates a variable at most once.
     pub(super) variables: Vec<Variable>,
 }
 
-struct Grant {
+struct CelEntry {
     /// The steps of the entry's path.
     steps: Vec<Step>,
     verbs: Verbs,
@@ -29,24 +29,24 @@ enum When {
 
 /// What both objects have at a location, as CEL: `null` where there is nothing.
 #[derive(Debug, Clone)]
-pub(super) struct Sent {
+pub(super) struct SentExprs {
     pub(super) old: String,
     pub(super) new: String,
 }
 
-impl Grants {
-    /// Those of no entry.
+impl CelEntries {
+    /// No entry.
     pub(super) const fn none() -> Self {
-        Self { grants: Vec::new(), variables: Vec::new() }
+        Self { entries: Vec::new(), variables: Vec::new() }
     }
 
     pub(super) fn is_none(&self) -> bool {
-        self.grants.is_empty()
+        self.entries.is_empty()
     }
 
     pub(super) fn of(entries: &[Entry]) -> Self {
         let (mut requesters, mut conditions) = (Shared::new("by"), Shared::new("when"));
-        let grant = |entry: &Entry| Grant {
+        let entry = |entry: &Entry| CelEntry {
             steps: entry.path.steps().to_vec(),
             verbs: entry.verbs,
             by: entry.by.as_ref().map_or(Expr::True, |by| requesters.variable(by_requester(by))),
@@ -58,23 +58,23 @@ impl Grants {
                 Some(when) => When::Once(conditions.variable(when.text().trim().to_owned())),
             },
         };
-        let grants = entries.iter().map(grant).collect();
+        let entries = entries.iter().map(entry).collect();
         requesters.variables.append(&mut conditions.variables);
-        Self { grants, variables: requesters.variables }
+        Self { entries, variables: requesters.variables }
     }
 
     pub(super) fn steps(&self, entry: usize) -> &[Step] {
-        self.grants.get(entry).map(|grant| grant.steps.as_slice()).unwrap_or_default()
+        self.entries.get(entry).map(|entry| entry.steps.as_slice()).unwrap_or_default()
     }
 
     pub(super) fn verbs(&self, entry: usize) -> Verbs {
-        self.grants.get(entry).map(|grant| grant.verbs).unwrap_or_default()
+        self.entries.get(entry).map(|entry| entry.verbs).unwrap_or_default()
     }
 
     /// Whether the entry is active at a location.
-    pub(super) fn at(&self, entry: usize, sent: &Sent) -> Expr {
-        let Some(grant) = self.grants.get(entry) else { return Expr::False };
-        let when = match &grant.when {
+    pub(super) fn at(&self, entry: usize, sent: &SentExprs) -> Expr {
+        let Some(entry) = self.entries.get(entry) else { return Expr::False };
+        let when = match &entry.when {
             When::Once(when) => when.clone(),
             When::ByValue(text) => {
                 // A comment goes to the end of its line, and would take the bracket with it.
@@ -87,12 +87,12 @@ impl Grants {
                 Expr::exists(format!("[dyn({})]", sent.old), "oldValue", holds)
             }
         };
-        Expr::and([grant.by.clone(), when])
+        Expr::and([entry.by.clone(), when])
     }
 
     /// Whether it depends on the location whether the entry is active.
     pub(super) fn is_by_value(&self, entry: usize) -> bool {
-        self.grants.get(entry).is_some_and(|grant| matches!(grant.when, When::ByValue(_)))
+        self.entries.get(entry).is_some_and(|entry| matches!(entry.when, When::ByValue(_)))
     }
 }
 
