@@ -7,8 +7,8 @@
 
 pub mod diff;
 pub mod explain;
-pub mod kinds;
+pub(crate) mod kinds;
 pub mod learn;
-pub mod lint;
+pub(crate) mod lint;
 pub(crate) mod resources;
 pub(crate) mod symbolic;

@@ -16,7 +16,7 @@ const MESSAGE: usize = 300;
 
 /// What kind of error it is; the values of a metric's label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ErrorClass {
+pub(crate) enum ErrorClass {
     /// The account lacks a permission, or its token is not valid.
     Forbidden,
     /// The API server refuses the content of the request.
@@ -35,7 +35,7 @@ pub enum ErrorClass {
 
 impl ErrorClass {
     /// All classes.
-    pub const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Forbidden,
         Self::Invalid,
         Self::Conflict,
@@ -46,7 +46,7 @@ impl ErrorClass {
     ];
 
     /// The class as the value of a label.
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Forbidden => "forbidden",
             Self::Invalid => "invalid",
@@ -72,15 +72,15 @@ impl ErrorClass {
 
 /// An error of a request to the API server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiError {
+pub(crate) struct ApiError {
     /// Its class.
-    pub class: ErrorClass,
+    pub(crate) class: ErrorClass,
     sentence: String,
 }
 
 impl ApiError {
     /// An error that does not come from the API server.
-    pub fn other(error: &impl fmt::Display) -> Self {
+    pub(crate) fn other(error: &impl fmt::Display) -> Self {
         Self { class: ErrorClass::Other, sentence: short(&error.to_string()) }
     }
 

@@ -32,12 +32,12 @@ impl CaBundle {
     }
 
     /// The PEM bytes, unchanged.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 
     /// As text; PEM is ASCII.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0).into_owned()
     }
 }

@@ -26,7 +26,7 @@ pub enum Subject {
 #[derive(Clone)]
 pub struct Issued {
     /// What clients trust: a `caBundle`.
-    pub ca: String,
+    pub(crate) ca: String,
     /// The server's certificate.
     pub certificate: String,
     /// The server's private key, PKCS#8.
@@ -66,7 +66,7 @@ pub fn issue(
 }
 
 /// A CA that can issue.
-pub struct Authority {
+pub(crate) struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
@@ -82,7 +82,7 @@ impl Authority {
     ///
     /// # Errors
     /// The library's own failure.
-    pub fn new(now: SystemTime, lifetime: Duration) -> Result<Self, IssueError> {
+    pub(crate) fn new(now: SystemTime, lifetime: Duration) -> Result<Self, IssueError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let params = ca(validity(now, lifetime));
         Ok(Self { pem: params.self_signed(&key)?.pem(), issuer: Issuer::new(params, key) })
@@ -92,7 +92,7 @@ impl Authority {
     ///
     /// # Errors
     /// What is no certificate of a CA, or no key.
-    pub fn of(certificate: &str, key: &str) -> Result<Self, IssueError> {
+    pub(crate) fn of(certificate: &str, key: &str) -> Result<Self, IssueError> {
         let issuer = Issuer::from_ca_cert_pem(certificate, KeyPair::from_pem(key)?)?;
         Ok(Self { pem: certificate.to_owned(), issuer })
     }
@@ -101,7 +101,7 @@ impl Authority {
     ///
     /// # Errors
     /// No subject, or a DNS name that is not ASCII.
-    pub fn certificate(
+    pub(crate) fn certificate(
         &self,
         subjects: &[Subject],
         now: SystemTime,
@@ -115,7 +115,7 @@ impl Authority {
     }
 
     /// Its certificate and its key, PEM.
-    pub fn into_pem(self) -> (String, String) {
+    pub(crate) fn into_pem(self) -> (String, String) {
         (self.pem, self.issuer.key().serialize_pem())
     }
 }

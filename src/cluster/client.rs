@@ -12,20 +12,20 @@ use serde_json::Value;
 use super::api_error::{certificate_fault, chain};
 
 /// Who owns the fields that this process writes.
-pub const FIELD_MANAGER: &str = "fieldward";
+pub(crate) const FIELD_MANAGER: &str = "fieldward";
 
 /// How an API server is found.
 #[derive(Debug, Clone, Default)]
-pub struct Access {
+pub(crate) struct Access {
     /// This kubeconfig; else those of `KUBECONFIG`, `~/.kube/config`, or the pod's service account.
-    pub kubeconfig: Option<PathBuf>,
+    pub(crate) kubeconfig: Option<PathBuf>,
     /// This context of it; else the current one.
-    pub context: Option<String>,
+    pub(crate) context: Option<String>,
 }
 
 /// Why an API server did not tell.
 #[derive(Debug, thiserror::Error)]
-pub enum ClusterError {
+pub(crate) enum ClusterError {
     /// It is not known where it is, or as who to ask.
     #[error("no cluster to ask: {0}")]
     Access(String),
@@ -43,27 +43,27 @@ pub enum ClusterError {
 
 /// An API group as it is served.
 #[derive(Debug, Clone)]
-pub struct Group {
+pub(crate) struct Group {
     /// Its name; the empty string is the core group.
-    pub name: String,
+    pub(crate) name: String,
     /// Its versions.
-    pub versions: Vec<GroupVersion>,
+    pub(crate) versions: Vec<GroupVersion>,
 }
 
 /// One version of a group.
 #[derive(Debug, Clone)]
-pub struct GroupVersion {
+pub(crate) struct GroupVersion {
     /// Its name, such as `v1`.
-    pub name: String,
+    pub(crate) name: String,
     /// The resources of the version.
-    pub resources: APIResourceList,
+    pub(crate) resources: APIResourceList,
     /// Its `OpenAPI` v3 document, if the API server has one.
-    pub document: Option<Value>,
+    pub(crate) document: Option<Value>,
 }
 
 /// An API server.
 #[derive(Clone)]
-pub struct Cluster {
+pub(crate) struct Cluster {
     client: kube::Client,
     address: String,
 }
@@ -73,7 +73,7 @@ impl Cluster {
     ///
     /// # Errors
     /// A kubeconfig that cannot be read or used, or none where there is no service account either.
-    pub async fn find(access: &Access) -> Result<Self, ClusterError> {
+    pub(crate) async fn find(access: &Access) -> Result<Self, ClusterError> {
         let options =
             KubeConfigOptions { context: access.context.clone(), ..KubeConfigOptions::default() };
         let unusable = |error: &(dyn Error + 'static)| ClusterError::Access(chain(error));
@@ -93,12 +93,12 @@ impl Cluster {
     }
 
     /// What asks it.
-    pub fn into_client(self) -> kube::Client {
+    pub(crate) fn into_client(self) -> kube::Client {
         self.client
     }
 
     /// Its address.
-    pub fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
@@ -107,7 +107,10 @@ impl Cluster {
     ///
     /// # Errors
     /// What it was asked for and did not tell.
-    pub async fn groups(&self, wanted: &BTreeSet<String>) -> Result<Vec<Group>, ClusterError> {
+    pub(crate) async fn groups(
+        &self,
+        wanted: &BTreeSet<String>,
+    ) -> Result<Vec<Group>, ClusterError> {
         let is_wanted = |name: &str| wanted.contains("*") || wanted.contains(name);
         let documents = self.documents().await?;
         let mut groups = Vec::new();
@@ -166,7 +169,9 @@ impl Cluster {
     ///
     /// # Errors
     /// The list cannot be read.
-    pub async fn document_addresses(&self) -> Result<BTreeMap<String, String>, ClusterError> {
+    pub(crate) async fn document_addresses(
+        &self,
+    ) -> Result<BTreeMap<String, String>, ClusterError> {
         let documents = self.documents().await?;
         let address =
             |document: &Value| Some(document.get("serverRelativeURL")?.as_str()?.to_owned());

@@ -36,9 +36,9 @@ use super::tls_rotation::TlsBundle;
 use super::update_rule::UpdateRule;
 
 use health::WatchErrors;
-pub use schemas::Lacking;
-pub use settings::{Certificates, Followed, Made, Settings};
-pub use state::RegistrationState;
+pub(crate) use schemas::Lacking;
+pub(crate) use settings::{Certificates, Followed, Made, Settings};
+pub(crate) use state::RegistrationState;
 
 /// How long a lease holds without being renewed, and how long before its end it is: another replica
 /// takes over within the first.
@@ -46,7 +46,7 @@ const LEASE: Duration = Duration::from_secs(15);
 const RENEWAL: Duration = Duration::from_secs(5);
 
 /// A connection to the cluster, and what goes on over it.
-pub struct Control {
+pub(crate) struct Control {
     cluster: Cluster,
     client: Client,
     settings: Settings,
@@ -62,7 +62,7 @@ impl Control {
     ///
     /// # Errors
     /// No cluster to ask.
-    pub async fn start(
+    pub(crate) async fn start(
         access: &Access,
         settings: Settings,
         metrics: ClusterMetrics,
@@ -172,18 +172,18 @@ impl Control {
     }
 
     /// What is followed.
-    pub fn followed(&self) -> Followed {
+    pub(crate) fn followed(&self) -> Followed {
         self.followed.clone()
     }
 
     /// The registration as this replica leaves it while it holds the lease.
-    pub fn registration(&self) -> watch::Receiver<RegistrationState> {
+    pub(crate) fn registration(&self) -> watch::Receiver<RegistrationState> {
         self.state.subscribe()
     }
 
     /// Follows on, and writes while it holds the lease; for ever. `lacking` says what the schemas
     /// lack of the rules.
-    pub async fn run(
+    pub(crate) async fn run(
         mut self,
         made: Made,
         denials: Option<mpsc::Receiver<Denial>>,

@@ -11,18 +11,18 @@ const WAITING: usize = 256;
 
 /// Where denials go.
 #[derive(Debug, Clone)]
-pub struct Denials(mpsc::Sender<Denial>);
+pub(crate) struct Denials(mpsc::Sender<Denial>);
 
 impl Denials {
     /// A way for denials and its other end.
-    pub fn channel() -> (Self, mpsc::Receiver<Denial>) {
+    pub(crate) fn channel() -> (Self, mpsc::Receiver<Denial>) {
         let (sender, receiver) = mpsc::channel(WAITING);
         (Self(sender), receiver)
     }
 
     /// Queues the denials of a reply without waiting. A full queue drops them: an Event is a hint,
     /// not a record.
-    pub fn offer(&self, reply: &Reply, review: &[u8]) {
+    pub(crate) fn offer(&self, reply: &Reply, review: &[u8]) {
         let Ok(place) = self.0.try_reserve() else { return };
         if let Some(denial) = Denial::of(reply, review) {
             place.send(denial);
@@ -32,17 +32,17 @@ impl Denials {
 
 /// A denial.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Denial {
+pub(crate) struct Denial {
     /// The object.
-    pub regarding: ObjectReference,
+    pub(crate) regarding: ObjectReference,
     /// What its user was told.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl Denial {
     /// Of what was replied to a review; none if it was allowed, is a trial, or does not tell of
     /// which object it is.
-    pub fn of(reply: &Reply, review: &[u8]) -> Option<Self> {
+    pub(crate) fn of(reply: &Reply, review: &[u8]) -> Option<Self> {
         if reply.allowed() != Some(false) {
             return None;
         }
@@ -53,19 +53,19 @@ impl Denial {
 
 /// The object of a review, as references to objects name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectReference {
+pub(crate) struct ObjectReference {
     /// `group/version` of the kind that was asked for.
-    pub api_version: String,
+    pub(crate) api_version: String,
     /// The kind that was asked for.
-    pub kind: String,
+    pub(crate) kind: String,
     /// Empty for a cluster-scoped object.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its `metadata.uid`, empty if it has none.
-    pub uid: String,
+    pub(crate) uid: String,
     /// Whether nothing may follow from the request.
-    pub is_dry_run: bool,
+    pub(crate) is_dry_run: bool,
 }
 
 #[derive(Deserialize)]

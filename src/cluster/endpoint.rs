@@ -30,7 +30,7 @@ impl Endpoint {
     }
 
     /// The names that the API server knows the webhook by.
-    pub fn subjects(&self) -> Vec<Subject> {
+    pub(crate) fn subjects(&self) -> Vec<Subject> {
         match self {
             Self::Service { name, namespace, .. } => ["svc", "svc.cluster.local"]
                 .map(|end| Subject::Dns(format!("{name}.{namespace}.{end}")))
@@ -79,7 +79,7 @@ impl BaseUrl {
     }
 
     /// The name or address in it, without brackets and port.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         let host = self
             .0
             .strip_prefix("https://")

@@ -17,27 +17,27 @@ use crate::engine::ResourceRule;
 
 /// What there is, by name.
 #[derive(Debug)]
-pub struct Inventory {
+pub(crate) struct Inventory {
     /// The UpdateRules.
-    pub objects: Vec<Arc<RuleObject>>,
+    pub(crate) objects: Vec<Arc<RuleObject>>,
     /// The registered rules that are no UpdateRules.
-    pub others: Vec<RegisteredRule>,
+    pub(crate) others: Vec<RegisteredRule>,
 }
 
 /// A rule of which only the registration is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RegisteredRule {
+pub(crate) struct RegisteredRule {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The resources that the API server asks about.
-    pub resources: Vec<ResourceRule>,
+    pub(crate) resources: Vec<ResourceRule>,
 }
 
 /// Asks a cluster.
 ///
 /// # Errors
 /// No cluster to ask, or one that does not tell.
-pub async fn read(access: &Access) -> Result<Inventory, ClusterError> {
+pub(crate) async fn read(access: &Access) -> Result<Inventory, ClusterError> {
     let cluster = Cluster::find(access).await?;
     let server = cluster.address().to_owned();
     let asked = |what: &'static str| {

@@ -28,7 +28,7 @@ pub(super) const STATES: [(&str, &str, &str); 14] = [
 
 /// The metrics; clones share their values.
 #[derive(Debug, Clone)]
-pub struct ClusterMetrics {
+pub(crate) struct ClusterMetrics {
     present: Flag,
     in_sync: Flag,
     rejected: IntGauge,
@@ -69,7 +69,7 @@ impl ClusterMetrics {
     ///
     /// # Errors
     /// Two metrics have the same name, which is a bug.
-    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+    pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
         let metrics = Self {
             present: Flag::new(
                 "fieldward_registration_present",

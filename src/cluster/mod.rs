@@ -1,26 +1,26 @@
 //! What Kubernetes must be told: registration, certificates, status, Events; and what it says: the
 //! rules that are objects there.
 
-pub mod api_error;
+pub(crate) mod api_error;
 pub mod ca_bundle;
 pub mod certificates;
-pub mod client;
-pub mod control;
-pub mod denial;
+pub(crate) mod client;
+pub(crate) mod control;
+pub(crate) mod denial;
 mod drift;
 pub mod endpoint;
 mod events;
-pub mod inventory;
-pub mod metrics;
-pub mod mode;
-pub mod objects;
+pub(crate) mod inventory;
+pub(crate) mod metrics;
+pub(crate) mod mode;
+pub(crate) mod objects;
 pub mod placement;
 mod readiness;
-pub mod reading;
+pub(crate) mod reading;
 pub mod registration;
-pub mod rejection;
-pub mod removal;
-pub mod status;
-pub mod tls_rotation;
-pub mod update_rule;
+pub(crate) mod rejection;
+pub(crate) mod removal;
+pub(crate) mod status;
+pub(crate) mod tls_rotation;
+pub(crate) mod update_rule;
 pub(crate) mod workload;

@@ -23,14 +23,14 @@ use crate::engine::RuleSet;
 const UNTIL_THEN: Duration = Duration::from_secs(24 * 3600);
 
 /// A certificate chain and its key, PEM, which change while they are shown.
-pub type SharedCertificate = Arc<ArcSwap<(String, String)>>;
+pub(crate) type SharedCertificate = Arc<ArcSwap<(String, String)>>;
 
 /// What a check of `/readyz` says: why it holds, or why not.
-pub type CheckState = watch::Receiver<Result<String, String>>;
+pub(crate) type CheckState = watch::Receiver<Result<String, String>>;
 
 /// Why a server cannot work in a cluster.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub(crate) enum StartError {
     /// No certificate can be made.
     #[error(transparent)]
     Issue(#[from] IssueError),
@@ -43,7 +43,7 @@ pub enum StartError {
 }
 
 /// The cluster's half of a server.
-pub struct ClusterMode {
+pub(crate) struct ClusterMode {
     control: Control,
     followed: Followed,
     certificate: Option<SharedCertificate>,
@@ -61,7 +61,7 @@ impl ClusterMode {
     ///
     /// # Errors
     /// Those of [`StartError`].
-    pub async fn start(
+    pub(crate) async fn start(
         access: &Access,
         settings: Settings,
         files: RuleFiles,
@@ -95,32 +95,32 @@ impl ClusterMode {
     }
 
     /// The certificate that the cluster keeps, if it does.
-    pub fn certificate(&self) -> Option<SharedCertificate> {
+    pub(crate) fn certificate(&self) -> Option<SharedCertificate> {
         self.certificate.clone()
     }
 
     /// The rules of files and objects.
-    pub fn reading(&self) -> Arc<Reading> {
+    pub(crate) fn reading(&self) -> Arc<Reading> {
         Arc::clone(&self.reading)
     }
 
     /// Is notified when the objects have changed.
-    pub fn changed(&self) -> Arc<Notify> {
+    pub(crate) fn changed(&self) -> Arc<Notify> {
         Arc::clone(&self.changed)
     }
 
     /// Its metrics.
-    pub fn metrics(&self) -> prometheus::Registry {
+    pub(crate) fn metrics(&self) -> prometheus::Registry {
         self.metrics.clone()
     }
 
     /// The queue of denials that become Events; none if Events are off.
-    pub fn denials(&self) -> Option<Denials> {
+    pub(crate) fn denials(&self) -> Option<Denials> {
         self.denials.as_ref().map(|(denials, _)| denials.clone())
     }
 
     /// What must hold for the replica to be ready, by name.
-    pub fn readiness(&self) -> [(&'static str, CheckState); 2] {
+    pub(crate) fn readiness(&self) -> [(&'static str, CheckState); 2] {
         [
             ("cluster-rules", self.is_synced.subscribe()),
             ("registration", self.is_trusted.subscribe()),
@@ -130,7 +130,7 @@ impl ClusterMode {
     /// Runs the tasks of cluster mode; it never returns. `rules` are the rules in force, `shown` is
     /// the certificate chain that the server presents, and `lacking` finds the paths of rules that
     /// a schema lacks.
-    pub fn run(
+    pub(crate) fn run(
         self,
         rules: watch::Receiver<RuleSet>,
         shown: watch::Receiver<Vec<u8>>,

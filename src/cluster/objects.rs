@@ -19,24 +19,24 @@ const OBJECT: &str = "updaterules/";
 
 /// A rule as the API server has it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RuleObject {
+pub(crate) struct RuleObject {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Tells it from an earlier one of that name.
-    pub uid: String,
+    pub(crate) uid: String,
     /// Counts the changes of its spec.
-    pub generation: i64,
+    pub(crate) generation: i64,
     /// When it was created, RFC 3339: of two that contend the older holds.
-    pub created: String,
+    pub(crate) created: String,
     /// What the rule says, as a file would: pretty JSON.
-    pub text: String,
+    pub(crate) text: String,
     /// Its status, as it is.
-    pub status: UpdateRuleStatus,
+    pub(crate) status: UpdateRuleStatus,
 }
 
 impl RuleObject {
     /// Of what the API server sent.
-    pub fn of(object: &DynamicObject) -> Self {
+    pub(crate) fn of(object: &DynamicObject) -> Self {
         let metadata = &object.metadata;
         let name = metadata.name.clone().unwrap_or_default();
         let annotations: BTreeMap<&str, &str> = metadata
@@ -73,7 +73,7 @@ impl RuleObject {
 
     /// Whether both say the same, whatever is said of them, and the same generation stands in for
     /// what they say.
-    pub fn says_the_same(&self, other: &Self) -> bool {
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
         let all = |object: &Self| (object.is_rejected(), object.last_good().cloned());
         self.is_same_generation(other) && self.name == other.name && all(self) == all(other)
     }
@@ -123,7 +123,7 @@ impl RuleObject {
 
 /// What became of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// It is in force.
     InForce,
     /// It is no rule; `stays` is the generation before it that goes on, if there is one.
@@ -148,24 +148,24 @@ pub enum Outcome {
 
 /// What is said of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Acceptance {
+pub(crate) struct Acceptance {
     /// Of which generation.
-    pub generation: i64,
+    pub(crate) generation: i64,
     /// What became of it.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
     /// The kinds that it speaks of, or resources where it names none.
-    pub kinds: String,
+    pub(crate) kinds: String,
     /// How many entries of mutable fields it has; none if it is no rule.
-    pub mutable: Option<i64>,
+    pub(crate) mutable: Option<i64>,
 }
 
 /// The objects that are in force, and what is said of all.
 #[derive(Debug, Clone, Default)]
-pub struct Resolved {
+pub(crate) struct Resolved {
     /// Their documents, to be loaded after those of the files.
-    pub documents: Vec<Document>,
+    pub(crate) documents: Vec<Document>,
     /// By name.
-    pub verdicts: BTreeMap<String, Acceptance>,
+    pub(crate) verdicts: BTreeMap<String, Acceptance>,
     /// What each object was found to say, by name.
     known: BTreeMap<String, Arc<Known>>,
     /// Where the document of an object stands, by name.
@@ -188,7 +188,7 @@ impl Resolved {
     ///
     /// # Errors
     /// The files' own, as [`RuleSet::load`] has them.
-    pub fn new(
+    pub(crate) fn new(
         builtin: Builtin,
         files: &[Document],
         objects: &[Arc<RuleObject>],
@@ -238,18 +238,18 @@ impl Resolved {
     }
 
     /// The newest generations that the API server rejected: they are not in force.
-    pub fn rejected(&self) -> impl Iterator<Item = &Rule> {
+    pub(crate) fn rejected(&self) -> impl Iterator<Item = &Rule> {
         let rejected = self.known.values().filter(|known| known.object.is_rejected());
         rejected.filter_map(|known| known.newest.as_ref().ok()?.rules().next())
     }
 
     /// The last good generation of an object, and its rule.
-    pub fn good(&self, name: &str) -> Option<(i64, &Rule)> {
+    pub(crate) fn good(&self, name: &str) -> Option<(i64, &Rule)> {
         self.known.get(name)?.rule()
     }
 
     /// Whether the rule of that object is among those in force, as it was resolved.
-    pub fn is_in_force(&self, name: &str, rules: &RuleSet) -> bool {
+    pub(crate) fn is_in_force(&self, name: &str, rules: &RuleSet) -> bool {
         self.places
             .get(name)
             .and_then(|place| self.documents.get(*place))
@@ -257,13 +257,13 @@ impl Resolved {
     }
 
     /// Whether all of these objects are resolved, and the rules in force are what was resolved.
-    pub fn is_taken(&self, objects: &[Arc<RuleObject>], rules: &RuleSet) -> bool {
+    pub(crate) fn is_taken(&self, objects: &[Arc<RuleObject>], rules: &RuleSet) -> bool {
         objects.iter().all(|object| self.verdicts.contains_key(&object.name))
             && self.documents.iter().all(|document| Self::has_taken(document, rules))
     }
 
     /// Whether the rule of one of the documents is among those in force.
-    pub fn has_taken(document: &Document, rules: &RuleSet) -> bool {
+    pub(crate) fn has_taken(document: &Document, rules: &RuleSet) -> bool {
         let rule = document.origin.strip_prefix(OBJECT).and_then(|name| rules.get(name));
         rule.is_some_and(|rule| rule.text() == document.text)
     }

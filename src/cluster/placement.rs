@@ -15,7 +15,7 @@ use super::registration::{Trust, metadata};
 const LARGEST: usize = 500 * 1024;
 
 /// How many configurations there may be: a role has to name each.
-pub const MOST_CONFIGURATIONS: usize = 8;
+pub(crate) const MOST_CONFIGURATIONS: usize = 8;
 
 /// Configurations by name.
 pub type Registrations = BTreeMap<String, api::ValidatingWebhookConfiguration>;
@@ -26,11 +26,11 @@ pub struct Placement {
     /// The configurations `NAME`, `NAME-2` and so on. None of them is empty.
     pub configurations: Vec<api::ValidatingWebhookConfiguration>,
     /// The webhooks that no configuration has room for.
-    pub unplaced: Vec<api::ValidatingWebhook>,
+    pub(crate) unplaced: Vec<api::ValidatingWebhook>,
 }
 
 /// The name of a configuration among several, counted from 1.
-pub fn numbered(name: &str, number: usize) -> String {
+pub(crate) fn numbered(name: &str, number: usize) -> String {
     if number == 1 { name.to_owned() } else { format!("{name}-{number}") }
 }
 
@@ -75,7 +75,7 @@ pub fn place(
 }
 
 /// Whether each webhook that is registered trusts these certificates.
-pub fn all_trust(there: &Registrations, bundle: &CaBundle) -> bool {
+pub(crate) fn all_trust(there: &Registrations, bundle: &CaBundle) -> bool {
     let bundles = there
         .values()
         .flat_map(|one| one.webhooks.iter().flatten())

@@ -8,24 +8,24 @@ use super::objects::{Resolved, RuleObject};
 use crate::engine::{Builtin, Document, RuleSet, escape_control};
 
 /// The rules that are no objects.
-pub struct RuleFiles {
+pub(crate) struct RuleFiles {
     /// Whether the rules compiled in are among them.
-    pub builtin: Builtin,
+    pub(crate) builtin: Builtin,
     /// Reads the files.
-    pub read: Box<dyn Fn() -> Result<Vec<Document>, String> + Send + Sync>,
+    pub(crate) read: Box<dyn Fn() -> Result<Vec<Document>, String> + Send + Sync>,
 }
 
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleDocuments {
+pub(crate) struct RuleDocuments {
     /// The documents that are to be in force.
-    pub documents: Vec<Document>,
+    pub(crate) documents: Vec<Document>,
     /// Why some of them are not those that were found, but the last good ones.
-    pub refused: Option<String>,
+    pub(crate) refused: Option<String>,
 }
 
 /// Reads files and objects together.
-pub struct Reading {
+pub(crate) struct Reading {
     files: RuleFiles,
     objects: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
     resolved: watch::Sender<Arc<Resolved>>,
@@ -51,7 +51,7 @@ impl Reading {
     ///
     /// # Errors
     /// Files that cannot be used while nothing is known of the objects, or together with them.
-    pub fn read(&self) -> Result<RuleDocuments, String> {
+    pub(crate) fn read(&self) -> Result<RuleDocuments, String> {
         let found = (self.files.read)();
         // Before they were listed nothing is known of them, and nothing of them is in force.
         let Some(objects) = self.objects.borrow().clone() else {

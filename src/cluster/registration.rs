@@ -131,7 +131,7 @@ pub fn webhook(
 }
 
 /// The name of a rule's webhook.
-pub fn webhook_name(rule: &str) -> String {
+pub(crate) fn webhook_name(rule: &str) -> String {
     format!("{rule}.{DOMAIN}")
 }
 

@@ -20,13 +20,13 @@ const NOT_OF_THE_RULE: [&str; 1] = ["clientConfig"];
 
 /// Whether an error is about the content of a request. A proxy or another admission plugin may be
 /// its source, too.
-pub fn is_about_content(status: &Status) -> bool {
+pub(crate) fn is_about_content(status: &Status) -> bool {
     matches!(status.code, 400 | 422)
 }
 
 /// Why the API server rejects webhooks of a configuration, by their position. Only a cause in a
 /// field of a rule is a verdict on that rule.
-pub fn verdicts(status: &Status) -> BTreeMap<usize, String> {
+pub(crate) fn verdicts(status: &Status) -> BTreeMap<usize, String> {
     let mut of_rules: BTreeMap<usize, Vec<(&str, &str)>> = BTreeMap::new();
     if is_about_content(status) {
         for cause in causes(status) {

@@ -15,18 +15,18 @@ use super::registration::LABEL;
 
 /// What to remove.
 #[derive(Debug, Clone)]
-pub struct Traces {
+pub(crate) struct Traces {
     /// The name of the configurations and of the lease.
-    pub name: String,
+    pub(crate) name: String,
     /// The namespace of the lease and the Secret.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// The Secret of the certificates, if there is one.
-    pub secret: Option<String>,
+    pub(crate) secret: Option<String>,
 }
 
 /// What became of one of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Removed {
+pub(crate) enum Removed {
     /// It is gone.
     Gone,
     /// It is somebody else's: it lacks the label that fieldward gives its own.
@@ -35,7 +35,7 @@ pub enum Removed {
 
 /// Why something is still there.
 #[derive(Debug, thiserror::Error)]
-pub enum RemovalError {
+pub(crate) enum RemovalError {
     /// The cluster cannot be asked.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -54,7 +54,7 @@ pub enum RemovalError {
 ///
 /// # Errors
 /// The first that cannot be removed; what came before it is gone.
-pub async fn remove(
+pub(crate) async fn remove(
     access: &Access,
     traces: &Traces,
     mut tell: impl FnMut(&str, Removed),

@@ -22,7 +22,7 @@ const KEPT: usize = 64 * 1024;
 
 /// Whether the API server asks about a rule's objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Registered {
+pub(crate) enum Registered {
     /// It does, by the configuration of that name.
     Under(String),
     /// The rule is not in force in this replica yet, or will not be.
@@ -37,7 +37,7 @@ pub enum Registered {
 
 /// What the served schema says of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SchemaFit {
+pub(crate) enum SchemaFit {
     /// It was not asked yet.
     Unknown,
     /// It is not asked: the rule is not in force, or speaks of all groups.
@@ -50,7 +50,7 @@ pub enum SchemaFit {
 
 /// The status that an object should have, none if it has it already. `good` is the last good
 /// generation and its rule.
-pub fn of(
+pub(crate) fn of(
     object: &RuleObject,
     verdict: &Acceptance,
     good: Option<(i64, &Rule)>,

@@ -22,13 +22,13 @@ use super::certificates::{Authority, IssueError, Subject};
 use crate::engine::{cut_bytes, escape_control};
 
 /// The annotation on the Secret by which somebody wants a new `certificate` or `ca` now.
-pub const RENEW: &str = "fieldward.io/renew";
+pub(crate) const RENEW: &str = "fieldward.io/renew";
 
 /// What the annotations of fieldward begin with.
 const OWN: &str = "fieldward.io/";
 
 /// What somebody wants to be renewed before it is due.
-pub fn wanted(secret: &Secret) -> Option<Renewal> {
+pub(crate) fn wanted(secret: &Secret) -> Option<Renewal> {
     match secret.metadata.annotations.as_ref()?.get(RENEW)?.as_str() {
         "ca" => Some(Renewal::Authority),
         "certificate" => Some(Renewal::Certificate),
@@ -37,7 +37,7 @@ pub fn wanted(secret: &Secret) -> Option<Renewal> {
 }
 
 /// The annotations of fieldward that mean nothing, a sentence for each.
-pub fn misunderstood(secret: &Secret) -> BTreeSet<String> {
+pub(crate) fn misunderstood(secret: &Secret) -> BTreeSet<String> {
     let annotations = secret.metadata.annotations.iter().flatten();
     let own = annotations.filter(|(key, _)| key.starts_with(OWN));
     own.filter_map(|(key, value)| match (key.as_str(), value.as_str()) {
@@ -63,18 +63,18 @@ const AUTHORITY_KEY: &str = "ca.key";
 
 /// How long certificates are valid, and how long a new CA is trusted before it issues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lifetimes {
+pub(crate) struct Lifetimes {
     /// Of a CA; it is replaced after two thirds.
-    pub authority: Duration,
+    pub(crate) authority: Duration,
     /// Of a server's certificate; it is replaced after two thirds.
-    pub certificate: Duration,
+    pub(crate) certificate: Duration,
     /// From when the bundle was written until the API server trusts it for certain.
-    pub settling: Duration,
+    pub(crate) settling: Duration,
 }
 
 /// What the Secret holds.
 #[derive(Clone, PartialEq, Eq)]
-pub struct TlsBundle {
+pub(crate) struct TlsBundle {
     /// The CA that issues now, first, and those before it that have not expired, PEM.
     bundle: Vec<String>,
     authority_key: String,
@@ -90,7 +90,7 @@ impl std::fmt::Debug for TlsBundle {
 
 /// Why what a Secret holds cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
+pub(crate) enum Unusable {
     /// A member is missing or no text.
     #[error("expected `{0}` in the Secret, found none")]
     Missing(&'static str),
@@ -101,7 +101,7 @@ pub enum Unusable {
 
 /// What there is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Due {
+pub(crate) enum Due {
     /// Nothing before that time.
     Nothing(SystemTime),
     /// To keep this instead.
@@ -110,7 +110,7 @@ pub enum Due {
 
 /// What changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Renewal {
+pub(crate) enum Renewal {
     /// There is a new CA, trusted beside the one before, that issues nothing yet.
     Authority,
     /// There is a new certificate, from the newest CA.
@@ -125,7 +125,7 @@ impl TlsBundle {
     ///
     /// # Errors
     /// As [`Authority::new`] and [`Authority::certificate`].
-    pub fn new(
+    pub(crate) fn new(
         subjects: &[Subject],
         trusted: Vec<String>,
         now: SystemTime,
@@ -147,7 +147,7 @@ impl TlsBundle {
     /// # Errors
     /// What is missing or cannot be read; the key of a CA or certificate that does not fit is found
     /// where it is used.
-    pub fn of(secret: &Secret) -> Result<Self, Unusable> {
+    pub(crate) fn of(secret: &Secret) -> Result<Self, Unusable> {
         let member = |name: &'static str| {
             let bytes = secret
                 .data
@@ -177,7 +177,12 @@ impl TlsBundle {
     }
 
     /// The Secret that holds it.
-    pub fn secret(&self, name: &str, namespace: &str, labels: BTreeMap<String, String>) -> Secret {
+    pub(crate) fn secret(
+        &self,
+        name: &str,
+        namespace: &str,
+        labels: BTreeMap<String, String>,
+    ) -> Secret {
         let members = [
             (BUNDLE, self.bundle()),
             (AUTHORITY_KEY, self.authority_key.clone()),
@@ -203,12 +208,12 @@ impl TlsBundle {
     }
 
     /// What clients must trust.
-    pub fn bundle(&self) -> String {
+    pub(crate) fn bundle(&self) -> String {
         self.bundle.concat()
     }
 
     /// The server's certificate and its key, PEM.
-    pub fn pair(&self) -> (&str, &str) {
+    pub(crate) fn pair(&self) -> (&str, &str) {
         (&self.certificate, &self.key)
     }
 
@@ -217,7 +222,7 @@ impl TlsBundle {
     ///
     /// # Errors
     /// A CA key that cannot sign, or subjects that cannot be certified.
-    pub fn due(
+    pub(crate) fn due(
         &self,
         subjects: &[Subject],
         now: SystemTime,
@@ -272,7 +277,7 @@ impl TlsBundle {
     ///
     /// # Errors
     /// As [`TlsBundle::due`].
-    pub fn renewed(
+    pub(crate) fn renewed(
         &self,
         what: Renewal,
         subjects: &[Subject],
@@ -325,7 +330,7 @@ impl TlsBundle {
 
 /// Whether who trusts a bundle's CAs takes the certificate that a PEM chain begins with, whatever
 /// server it is for.
-pub fn is_trusted(chain: &str, bundle: &str, now: SystemTime) -> bool {
+pub(crate) fn is_trusted(chain: &str, bundle: &str, now: SystemTime) -> bool {
     let all = |pem: &str| {
         CertificateDer::pem_slice_iter(pem.as_bytes())
             .collect::<Result<Vec<_>, _>>()
@@ -347,7 +352,7 @@ pub fn is_trusted(chain: &str, bundle: &str, now: SystemTime) -> bool {
 }
 
 /// Each certificate of a PEM text, as PEM.
-pub fn certificates(pem: &str) -> Option<Vec<String>> {
+pub(crate) fn certificates(pem: &str) -> Option<Vec<String>> {
     const END: &str = "-----END CERTIFICATE-----";
     let texts: Vec<String> = pem
         .split_inclusive(END)

@@ -59,7 +59,7 @@ use crate::engine::{LONGEST_NAME, SpecSchema};
 ))]
 #[kube(printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"))]
 #[serde(transparent)]
-pub struct UpdateRuleSpec(pub Value);
+pub(crate) struct UpdateRuleSpec(pub Value);
 
 impl JsonSchema for UpdateRuleSpec {
     fn schema_name() -> Cow<'static, str> {
@@ -80,47 +80,47 @@ pub(super) const REJECTED: &str = "Rejected";
 /// What became of a rule.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct UpdateRuleStatus {
+pub(crate) struct UpdateRuleStatus {
     /// The generation that this speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
+    pub(crate) observed_generation: Option<i64>,
     /// What the rule speaks of: its kinds, or resources where it names none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub kinds: String,
+    pub(crate) kinds: String,
     /// How many entries of fields that may change there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mutable: Option<i64>,
+    pub(crate) mutable: Option<i64>,
     /// Whether it is in force and the API server asks about its objects: True or False.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub ready: String,
+    pub(crate) ready: String,
     /// Why it is not ready.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub reason: String,
+    pub(crate) reason: String,
     /// The generation that is in force; none if no generation is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub enforced_generation: Option<i64>,
+    pub(crate) enforced_generation: Option<i64>,
     /// The last generation that was accepted and registered. It stays in force while a newer one is
     /// not accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_good: Option<LastGood>,
+    pub(crate) last_good: Option<LastGood>,
     /// What holds of the rule, and since when.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
-    pub conditions: Vec<Condition>,
+    pub(crate) conditions: Vec<Condition>,
 }
 
 /// A generation of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct LastGood {
+pub(crate) struct LastGood {
     /// Which one.
-    pub generation: i64,
+    pub(crate) generation: i64,
     /// The rule as JSON.
-    pub rule: String,
+    pub(crate) rule: String,
 }
 
 /// The definition of the resource, as a cluster takes it.
-pub fn definition() -> CustomResourceDefinition {
+pub(crate) fn definition() -> CustomResourceDefinition {
     let mut definition = UpdateRule::crd();
     let name = JSONSchemaProps {
         type_: Some("string".to_owned()),

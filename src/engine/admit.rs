@@ -21,7 +21,7 @@ use super::rule::{
 use super::verdict;
 
 /// How many bytes of a body over the cap [`refuse_oversized`] looks at.
-pub const PREFIX: usize = 64 * 1024;
+pub(crate) const PREFIX: usize = 64 * 1024;
 
 /// Judges one request body.
 pub fn admit(rules: &RuleSet, body: &[u8]) -> Reply {
@@ -36,7 +36,7 @@ pub fn admit_plainly(rules: &RuleSet, body: &[u8]) -> Reply {
 
 /// The same reply, none if the rules' conditions take so long that others should not wait for it;
 /// what was spent till then is lost.
-pub fn admit_at_once(rules: &RuleSet, body: &[u8]) -> Option<Reply> {
+pub(crate) fn admit_at_once(rules: &RuleSet, body: &[u8]) -> Option<Reply> {
     Some(admit_within(AT_ONCE, rules, body, ReadMode::Fast)).filter(|reply| !reply.ran_out)
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8], mode: Read
 
 /// Answers a body over the cap (in bytes) from its first [`PREFIX`] bytes: a refusal if they hold
 /// the uid, else one sentence.
-pub fn refuse_oversized(prefix: &[u8], cap: usize) -> Reply {
+pub(crate) fn refuse_oversized(prefix: &[u8], cap: usize) -> Reply {
     let message = format!(
         "expected an AdmissionReview of at most {cap} bytes, found a larger one; the update cannot \
          be judged (--max-body raises the cap)"

@@ -12,36 +12,36 @@ const KIND: &str = "UpdateCase";
 
 /// A case; `R` is how the review is held.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Case<R> {
+pub(crate) struct Case<R> {
     /// What reports call it.
-    pub name: String,
+    pub(crate) name: String,
     /// What is expected.
-    pub expect: Expect,
+    pub(crate) expect: Expect,
     /// The review.
-    pub review: R,
+    pub(crate) review: R,
 }
 
 /// What a case expects of its review.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct Expect {
+pub(crate) struct Expect {
     /// The verdict; what is no verdict counts as a denial.
-    pub allowed: bool,
+    pub(crate) allowed: bool,
     /// The violating field paths, in any order.
     #[serde(default)]
-    pub fields: Vec<String>,
+    pub(crate) fields: Vec<String>,
     /// What the requester reads; left out: whatever it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    pub(crate) message: Option<String>,
     /// The code of the denial, or of what is no verdict; left out: whatever it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<u64>,
+    pub(crate) code: Option<u64>,
 }
 
 /// A case as its file says it: [`CaseDocument::parsed`] makes a [`Case`] of it.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct CaseDocument<R> {
+pub(crate) struct CaseDocument<R> {
     api_version: String,
     kind: String,
     metadata: Metadata,
@@ -59,7 +59,7 @@ struct Metadata {
 
 /// Why a document is no case.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotACase {
+pub(crate) enum NotACase {
     /// Another `apiVersion` or `kind`.
     #[error("expected {what} `{expected}`, found `{found}`")]
     Type {
@@ -80,7 +80,7 @@ impl<R> CaseDocument<R> {
     ///
     /// # Errors
     /// A document of another type, or without a name.
-    pub fn parsed(self) -> Result<Case<R>, NotACase> {
+    pub(crate) fn parsed(self) -> Result<Case<R>, NotACase> {
         for (what, expected, found) in
             [("apiVersion", API_VERSION, &self.api_version), ("kind", KIND, &self.kind)]
         {

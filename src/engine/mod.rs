@@ -27,21 +27,21 @@ mod rule;
 mod tests;
 mod verdict;
 
-pub use activation::ConditionFailure;
-pub use admit::{PREFIX, admit, admit_at_once, admit_plainly, refuse_oversized};
-pub use alignment::respelled;
-pub use answer::{Change, Decision, Judgement, Piece, Reply, RuleOutcome, Shown, Subject};
-pub use case::{Case, CaseDocument, Expect, NotACase};
-pub use condition::Unread;
-pub use record::{Recording, Unrecorded, record};
-pub use rule::{
-    Actions, Builtin, Condition, Declaration, Document, Effect, Entry, Equal, Equality, Exemptions,
-    FailurePolicy, LONGEST_NAME, LabelSelector, MatchCondition, Meaning, OWNED, Path, PathError,
-    Read, Reason, Requesters, ResourceRule, Rule, RuleError, RuleErrors, RuleName, RuleSet,
-    SelectionKey, SelectorExpression, SpecSchema, Step, Verb, Verbs, escape_control, escape_json,
-};
+pub(crate) use activation::ConditionFailure;
+pub(crate) use admit::{PREFIX, admit_at_once, refuse_oversized};
+pub use admit::{admit, admit_plainly};
+pub(crate) use alignment::respelled;
+pub(crate) use answer::{Change, Judgement, Piece, Shown};
+pub use answer::{Decision, Reply};
+pub(crate) use case::{Case, CaseDocument, Expect};
+pub(crate) use condition::Unread;
+pub use record::record;
+pub(crate) use record::{Recording, Unrecorded};
 pub(crate) use rule::{
-    Algebra, Cursor, Declared, LocalPermissions, Mark, Permissions, Position, SourceMap,
-    builtin_documents, cut_bytes, is_owned, steps_pair, written,
+    Actions, Algebra, Condition, Cursor, Declaration, Declared, Effect, Entry, Equal, Equality,
+    Exemptions, FailurePolicy, LONGEST_NAME, LabelSelector, LocalPermissions, Mark, Meaning, OWNED,
+    PathError, Permissions, Position, Read, Reason, ResourceRule, RuleError, SelectionKey,
+    SourceMap, SpecSchema, Verb, Verbs, builtin_documents, cut_bytes, escape_control, escape_json,
+    is_owned, steps_pair, written,
 };
-pub use verdict::ChangeKind;
+pub use rule::{Builtin, Document, Path, Requesters, Rule, RuleErrors, RuleSet, Step};

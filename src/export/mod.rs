@@ -46,7 +46,7 @@ const LARGEST: usize = 150_000;
 const DEEPEST: usize = 120;
 
 /// Where what is lost stands in a policy.
-pub const LIMITATIONS: &str = "fieldward.io/lost";
+pub(crate) const LIMITATIONS: &str = "fieldward.io/lost";
 
 /// How many of the refused fields a message names.
 const NAMED: usize = 16;
@@ -56,18 +56,18 @@ const LISTED: usize = 1_024;
 
 /// A rule as Kubernetes' own policy.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Export {
+pub(crate) struct Export {
     /// What is refused.
-    pub policy: api::ValidatingAdmissionPolicy,
+    pub(crate) policy: api::ValidatingAdmissionPolicy,
     /// That it is in force, and what follows from a violation.
-    pub binding: api::ValidatingAdmissionPolicyBinding,
+    pub(crate) binding: api::ValidatingAdmissionPolicyBinding,
     /// What the policy cannot keep of the rule, each a sentence.
-    pub limitations: Vec<String>,
+    pub(crate) limitations: Vec<String>,
 }
 
 /// Why there is no policy for a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unexportable {
+pub(crate) enum Unexportable {
     /// The rule comes out longer than the API server takes.
     #[error(
         "the rule `{rule}` does not fit into a policy: expected at most {LONGEST} characters in \
@@ -123,7 +123,7 @@ pub enum Unexportable {
 ///
 /// # Errors
 /// A rule that is too large for a policy, or with a condition that the API server would not take.
-pub fn export(rule: &Rule) -> Result<Export, Unexportable> {
+pub(crate) fn export(rule: &Rule) -> Result<Export, Unexportable> {
     let mixes_types = |entry: &&Entry| entry.when.as_ref().is_some_and(Condition::mixes_types);
     if let Some(mixed) = rule.entries.iter().find(mixes_types) {
         return Err(Unexportable::Mixed {

@@ -14,13 +14,13 @@ use crate::engine;
 
 /// What request bodies may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// How many bytes one may have.
-    pub cap: usize,
+    pub(crate) cap: usize,
     /// How long one may take to come.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// How many bytes of all bodies are kept at once; more wait.
-    pub memory: usize,
+    pub(crate) memory: usize,
 }
 
 /// How much of a body that is refused is still read, so that the client gets to read the answer

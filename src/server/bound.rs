@@ -26,7 +26,7 @@ const OPS_CONNECTIONS: u32 = 64;
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
-pub enum BindError {
+pub(crate) enum BindError {
     /// The certificate, its key or the client CA.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -56,7 +56,7 @@ pub enum BindError {
 
 /// A server that listens; clients that connect wait until it serves.
 #[derive(Debug)]
-pub struct Bound {
+pub(crate) struct Bound {
     config: Config,
     listener: TcpListener,
     address: SocketAddr,
@@ -73,7 +73,7 @@ impl Config {
     ///
     /// # Errors
     /// One that says which file, folder or address cannot be used.
-    pub async fn bind(mut self, rules: RuleSet) -> Result<Bound, BindError> {
+    pub(crate) async fn bind(mut self, rules: RuleSet) -> Result<Bound, BindError> {
         let now = SystemTime::now();
         let tls = Tls::load(self.certificate.clone(), self.client_ca.clone(), now)?;
         let address = self.listen;
@@ -105,27 +105,27 @@ impl Config {
 
 impl Bound {
     /// Where reviews are served.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Where probes and metrics are served.
-    pub fn ops_address(&self) -> SocketAddr {
+    pub(crate) fn ops_address(&self) -> SocketAddr {
         self.ops_address
     }
 
     /// The rules in force, to be replaced while serving.
-    pub fn rules(&self) -> Arc<Rules> {
+    pub(crate) fn rules(&self) -> Arc<Rules> {
         Arc::clone(&self.rules)
     }
 
     /// The certificate chain that is shown, PEM, from now on.
-    pub fn certificate(&self) -> watch::Receiver<Vec<u8>> {
+    pub(crate) fn certificate(&self) -> watch::Receiver<Vec<u8>> {
         self.tls.shown()
     }
 
     /// Serves until the first signal has been obeyed, or a second one has come.
-    pub async fn serve(self, mut signals: mpsc::Receiver<Signal>) -> Outcome {
+    pub(crate) async fn serve(self, mut signals: mpsc::Receiver<Signal>) -> Outcome {
         let Config { limits, bodies, leaving, rules, reload_every, readiness, .. } = self.config;
         let (phase, watching) = watch::channel(Phase::Serving);
         let mut background = JoinSet::new();

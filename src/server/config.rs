@@ -10,42 +10,42 @@ use super::{accept, body, denials, record, reload, shutdown, tls};
 
 /// The configuration of a server.
 #[derive(Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// Where reviews are served, over TLS. Port 0 takes a free one.
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// Where probes and metrics are served, over plain HTTP. Port 0 takes a free one.
-    pub ops_listen: SocketAddr,
+    pub(crate) ops_listen: SocketAddr,
     /// The certificate and its key.
-    pub certificate: tls::Source,
+    pub(crate) certificate: tls::Source,
     /// PEM file of the CAs that a client's certificate must come from, if clients must have one.
-    pub client_ca: Option<PathBuf>,
+    pub(crate) client_ca: Option<PathBuf>,
     /// Where the rules are read from again, if they may change.
-    pub rules: Option<reload::Source>,
+    pub(crate) rules: Option<reload::Source>,
     /// How long rules that have left still answer reviews that nothing newer speaks of.
-    pub lingering: Duration,
+    pub(crate) lingering: Duration,
     /// How often the certificate files are read again.
-    pub reload_every: Duration,
+    pub(crate) reload_every: Duration,
     /// What one connection may take.
-    pub limits: accept::Limits,
+    pub(crate) limits: accept::Limits,
     /// What request bodies may take.
-    pub bodies: body::Limits,
+    pub(crate) bodies: body::Limits,
     /// Where reviews are recorded, if they are.
-    pub recording: Option<record::Recording>,
+    pub(crate) recording: Option<record::Recording>,
     /// Who is told of denials besides their users.
-    pub denials: Option<denials::Denials>,
+    pub(crate) denials: Option<denials::Denials>,
     /// How the server leaves.
-    pub leaving: shutdown::Leaving,
+    pub(crate) leaving: shutdown::Leaving,
     /// Where its metrics are registered, beside those of others.
-    pub metrics: prometheus::Registry,
+    pub(crate) metrics: prometheus::Registry,
     /// What else must hold for it to be ready.
-    pub readiness: Vec<ReadyCheck>,
+    pub(crate) readiness: Vec<ReadyCheck>,
 }
 
 /// Something that must hold for a server to be ready, looked at from elsewhere.
 #[derive(Debug, Clone)]
-pub struct ReadyCheck {
+pub(crate) struct ReadyCheck {
     /// Its name in `/readyz`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What there is to say; or why it does not hold.
-    pub state: watch::Receiver<Result<String, String>>,
+    pub(crate) state: watch::Receiver<Result<String, String>>,
 }

@@ -10,11 +10,11 @@ type Listener = dyn Fn(&Reply, &[u8]) + Send + Sync;
 /// A listener that receives the reply and the review of each denial. It must not block: the
 /// response is sent after it returns.
 #[derive(Clone)]
-pub struct Denials(Arc<Listener>);
+pub(crate) struct Denials(Arc<Listener>);
 
 impl Denials {
     /// Hands denials to `listener`.
-    pub fn new(listener: impl Fn(&Reply, &[u8]) + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(listener: impl Fn(&Reply, &[u8]) + Send + Sync + 'static) -> Self {
         Self(Arc::new(listener))
     }
 

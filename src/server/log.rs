@@ -12,7 +12,7 @@ use crate::engine::{Decision, Reply};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// For people; in colour on a terminal.
     Text,
     /// One JSON object per line.
@@ -21,7 +21,7 @@ pub enum Format {
 
 /// Why nothing can be logged.
 #[derive(Debug, thiserror::Error)]
-pub enum LogError {
+pub(crate) enum LogError {
     /// The filter is none.
     #[error(
         "`{0}` is no log level; expected error, warn, info, debug, trace, or directives such as \
@@ -68,7 +68,7 @@ const QUIET: &str = "kube_client=off,kube_runtime=off,kube_lease_manager=off";
 ///
 /// # Errors
 /// A filter that is none, or a second call.
-pub fn init(format: Format, filter: &str) -> Result<WorkerGuard, LogError> {
+pub(crate) fn init(format: Format, filter: &str) -> Result<WorkerGuard, LogError> {
     EnvFilter::try_new(filter).map_err(|_| LogError::Filter(filter.to_owned()))?;
     let level = EnvFilter::try_new(format!("{QUIET},{filter}"))
         .map_err(|_| LogError::Filter(filter.to_owned()))?;

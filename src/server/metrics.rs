@@ -13,11 +13,11 @@ use super::rules::Rules;
 use crate::engine::Reply;
 
 /// The content type of the rendered metrics.
-pub const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
+pub(crate) const CONTENT_TYPE: &str = prometheus::TEXT_FORMAT;
 
 /// All metrics of one server.
 #[derive(Debug)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: Registry,
     reviews: IntCounterVec,
     duration: Histogram,
@@ -36,7 +36,7 @@ impl Metrics {
     ///
     /// # Errors
     /// Two metrics have the same name, which is a bug.
-    pub fn new(registry: Registry) -> prometheus::Result<Self> {
+    pub(crate) fn new(registry: Registry) -> prometheus::Result<Self> {
         let metrics = Self {
             registry,
             reviews: IntCounterVec::new(

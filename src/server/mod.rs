@@ -4,24 +4,24 @@
 //! [`Config`] is bound to its addresses, [`Bound`] knows them and serves until a signal ends it.
 
 pub mod accept;
-pub mod body;
+pub(crate) mod body;
 mod bound;
 mod config;
 mod connection;
-pub mod denials;
+pub(crate) mod denials;
 mod head;
 mod judge;
-pub mod log;
-pub mod metrics;
+pub(crate) mod log;
+pub(crate) mod metrics;
 mod ops;
 #[cfg(target_os = "linux")]
 mod process;
-pub mod record;
-pub mod reload;
+pub(crate) mod record;
+pub(crate) mod reload;
 mod routes;
-pub mod rules;
+pub(crate) mod rules;
 pub mod shutdown;
 pub mod tls;
 
-pub use bound::{BindError, Bound};
-pub use config::{Config, ReadyCheck};
+pub(crate) use bound::{BindError, Bound};
+pub(crate) use config::{Config, ReadyCheck};

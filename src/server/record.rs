@@ -31,19 +31,19 @@ const FINISHING: Duration = Duration::from_secs(5);
 
 /// Where reviews are recorded, and how many.
 #[derive(Debug, Clone)]
-pub struct Recording {
+pub(crate) struct Recording {
     /// The folder; made if there is none.
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
     /// Case files that it may hold, those found there included.
-    pub most_files: usize,
+    pub(crate) most_files: usize,
     /// Bytes that a case file may have.
-    pub most_bytes: usize,
+    pub(crate) most_bytes: usize,
 }
 
 /// Why nothing can be recorded.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot record into `{}`: {source}", folder.display())]
-pub struct RecordError {
+pub(crate) struct RecordError {
     folder: PathBuf,
     source: io::Error,
 }

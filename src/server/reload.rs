@@ -12,15 +12,15 @@ use super::rules::Rules;
 use crate::engine::{Builtin, Document, Exemptions, RuleSet, escape_control};
 
 /// What reads the rules, or says why they cannot be read.
-pub type ReadRules = dyn Fn() -> Result<Reading, String> + Send + Sync;
+pub(crate) type ReadRules = dyn Fn() -> Result<Reading, String> + Send + Sync;
 
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
+pub(crate) struct Reading {
     /// The texts that are to be in force.
-    pub documents: Vec<Document>,
+    pub(crate) documents: Vec<Document>,
     /// Why some of them are not those that were found, but the last good ones.
-    pub refused: Option<String>,
+    pub(crate) refused: Option<String>,
 }
 
 impl From<Vec<Document>> for Reading {
@@ -37,25 +37,25 @@ const LONGEST: usize = 4096;
 const REST: u32 = 50;
 
 /// but a change is never seen later than this.
-pub const LONGEST_REST: Duration = Duration::from_secs(10);
+pub(crate) const LONGEST_REST: Duration = Duration::from_secs(10);
 
 /// Where rules come from.
 #[derive(Clone)]
-pub struct Source {
+pub(crate) struct Source {
     /// Whether the rules compiled in are wanted too.
-    pub builtin: Builtin,
+    pub(crate) builtin: Builtin,
     /// Exemptions that hold for all rules.
-    pub exemptions: Arc<Exemptions>,
+    pub(crate) exemptions: Arc<Exemptions>,
     /// The texts of the others that are in force from the start.
-    pub started_with: Fingerprint,
+    pub(crate) started_with: Fingerprint,
     /// Reads the others.
-    pub read: Arc<ReadRules>,
+    pub(crate) read: Arc<ReadRules>,
     /// How often they are read, unless that takes long.
-    pub every: Duration,
+    pub(crate) every: Duration,
     /// Told when something is known to have changed.
-    pub changed: Arc<Notify>,
+    pub(crate) changed: Arc<Notify>,
     /// Whether a set without rules is one: more may come from elsewhere.
-    pub may_be_empty: bool,
+    pub(crate) may_be_empty: bool,
 }
 
 impl fmt::Debug for Source {
@@ -69,7 +69,7 @@ impl fmt::Debug for Source {
 
 /// SHA-256 over the texts of rules, with their names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fingerprint([u8; 32]);
+pub(crate) struct Fingerprint([u8; 32]);
 
 /// What was read last.
 #[derive(Debug)]
@@ -185,7 +185,7 @@ fn cut(text: &str) -> String {
 
 impl Fingerprint {
     /// Of these texts.
-    pub fn of(documents: &[Document]) -> Self {
+    pub(crate) fn of(documents: &[Document]) -> Self {
         let mut hasher = Sha256::new();
         for part in documents.iter().flat_map(|document| [&document.origin, &document.text]) {
             hasher.update(part.len().to_le_bytes());

@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The rules in force; a review is judged by those that were when its body had come.
 #[derive(Debug)]
-pub struct Rules {
+pub(crate) struct Rules {
     in_force: ArcSwap<InForce>,
     /// Why what was read last is not in force.
     refusal: ArcSwapOption<String>,
@@ -26,7 +26,7 @@ pub struct Rules {
 
 /// One set of rules, and since when it is in force.
 #[derive(Debug)]
-pub struct InForce {
+pub(crate) struct InForce {
     addressed: Addressed,
     since: SystemTime,
     /// Rules that have left or changed, the latest first, each with when it did.
@@ -53,7 +53,7 @@ pub(super) enum Asked<'a> {
 impl Rules {
     /// Puts the first set in force. Rules that leave stay so long for reviews that nothing newer
     /// speaks of.
-    pub fn new(rules: RuleSet, now: SystemTime, lingering: Duration) -> Self {
+    pub(crate) fn new(rules: RuleSet, now: SystemTime, lingering: Duration) -> Self {
         let followed = watch::Sender::new(rules.clone());
         let in_force = InForce {
             addressed: Addressed::new(rules),
@@ -70,7 +70,7 @@ impl Rules {
     }
 
     /// Puts another set in force; reviews that are being judged are not disturbed.
-    pub fn replace(&self, rules: RuleSet, now: SystemTime) {
+    pub(crate) fn replace(&self, rules: RuleSet, now: SystemTime) {
         let before = self.current();
         let departed = before.addressed.all.without(&rules);
         let lingering =
@@ -90,7 +90,7 @@ impl Rules {
     }
 
     /// What is in force, from now on.
-    pub fn follow(&self) -> watch::Receiver<RuleSet> {
+    pub(crate) fn follow(&self) -> watch::Receiver<RuleSet> {
         self.followed.subscribe()
     }
 
@@ -101,29 +101,29 @@ impl Rules {
     }
 
     /// What is in force.
-    pub fn current(&self) -> Arc<InForce> {
+    pub(crate) fn current(&self) -> Arc<InForce> {
         self.in_force.load_full()
     }
 
     /// Says that what was read last is in force.
-    pub fn accept(&self) {
+    pub(crate) fn accept(&self) {
         self.refusal.store(None);
     }
 
     /// Says why what was read last is not in force.
-    pub fn refuse(&self, reason: String) {
+    pub(crate) fn refuse(&self, reason: String) {
         self.refusal.store(Some(Arc::new(reason)));
     }
 
     /// Why what was read last is not in force; none if it is.
-    pub fn refusal(&self) -> Option<Arc<String>> {
+    pub(crate) fn refusal(&self) -> Option<Arc<String>> {
         self.refusal.load_full()
     }
 }
 
 impl InForce {
     /// All rules.
-    pub fn all(&self) -> &RuleSet {
+    pub(crate) fn all(&self) -> &RuleSet {
         &self.addressed.all
     }
 
@@ -142,7 +142,7 @@ impl InForce {
     }
 
     /// Since when, in seconds since 1970.
-    pub fn since(&self) -> f64 {
+    pub(crate) fn since(&self) -> f64 {
         self.since.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
     }
 }

@@ -19,17 +19,17 @@ pub enum Phase {
 
 /// How long leaving may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Leaving {
+pub(crate) struct Leaving {
     /// From SIGTERM until connections are no longer accepted. SIGINT comes from a terminal and
     /// skips it.
-    pub delay: Duration,
+    pub(crate) delay: Duration,
     /// From then until what is still in flight is cut.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
 }
 
 /// A wish of the one who started the process that it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
+pub(crate) enum Signal {
     /// SIGTERM.
     Terminate,
     /// SIGINT.
@@ -38,7 +38,7 @@ pub enum Signal {
 
 impl Signal {
     /// The exit code of a process that the signal ended, as a shell reports it.
-    pub fn exit_code(self) -> u8 {
+    pub(crate) fn exit_code(self) -> u8 {
         match self {
             Self::Terminate => 143,
             Self::Interrupt => 130,
@@ -48,7 +48,7 @@ impl Signal {
 
 /// How serving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// Everything in flight was answered.
     Clean,
     /// The time to finish was over while something was in flight.
@@ -61,7 +61,7 @@ pub enum Outcome {
 ///
 /// # Errors
 /// The operating system refused a handler.
-pub fn signals() -> io::Result<mpsc::Receiver<Signal>> {
+pub(crate) fn signals() -> io::Result<mpsc::Receiver<Signal>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (sender, receiver) = mpsc::channel(2);

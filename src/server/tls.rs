@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-pub use error::TlsError;
+pub(crate) use error::TlsError;
 use pair::{Blob, Pair};
 
 /// Where the certificate and its key come from.
@@ -89,17 +89,17 @@ impl Tls {
     }
 
     /// The certificate chain that is shown, PEM, from now on.
-    pub fn shown(&self) -> watch::Receiver<Vec<u8>> {
+    pub(crate) fn shown(&self) -> watch::Receiver<Vec<u8>> {
         self.shown.subscribe()
     }
 
     /// What accepts a connection with what is in force now.
-    pub fn acceptor(&self) -> TlsAcceptor {
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.config.load_full())
     }
 
     /// When the certificate in force expires, in seconds since 1970.
-    pub fn expires_at(&self) -> i64 {
+    pub(crate) fn expires_at(&self) -> i64 {
         self.resolver.0.load().not_after
     }
 
@@ -111,7 +111,7 @@ impl Tls {
     ///
     /// # Errors
     /// As [`Tls::load`].
-    pub fn reload(&self, now: SystemTime) -> Result<Reload, TlsError> {
+    pub(crate) fn reload(&self, now: SystemTime) -> Result<Reload, TlsError> {
         let material = Material::read(&self.source, self.client_ca.as_ref())?;
         let fingerprint = material.fingerprint();
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -132,7 +132,7 @@ impl Tls {
 
 /// What [`Tls::reload`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reload {
+pub(crate) enum Reload {
     /// The files hold what was in force.
     Unchanged,
     /// What they hold is in force now.

@@ -5,7 +5,7 @@ pub(crate) mod difference;
 mod pairs;
 pub(crate) mod scope;
 
-pub use compare::TooMany;
-pub use difference::{Difference, Permission};
+pub use difference::Difference;
+pub(crate) use difference::Permission;
 pub use pairs::differences;
 pub(crate) use pairs::{Comparison, comparisons};

@@ -56,7 +56,7 @@ impl ListKey {
     }
 
     /// In which cases a change is permitted, given those of a list by position.
-    pub(crate) fn cases(&self, change: ChangeClass, by_position: &Formula) -> String {
+    pub(super) fn cases(&self, change: ChangeClass, by_position: &Formula) -> String {
         let always = (!self.replace.is_never()).then(|| self.replace.to_string());
         let is_more = !by_position.is_never() && *by_position != self.replace;
         let unpaired = is_more.then(|| {

@@ -8,7 +8,7 @@ use super::schema::Schema;
 
 /// Why a document is not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotACrd {
+pub(crate) enum NotACrd {
     /// A CRD of a version that no API server serves any more.
     #[error("expected a CustomResourceDefinition of `apiextensions.k8s.io/v1`, found `{0}`")]
     Version(String),
@@ -22,7 +22,7 @@ pub enum NotACrd {
 ///
 /// # Errors
 /// A CRD that cannot be read.
-pub fn in_document(document: &Value) -> Result<Vec<Kind>, NotACrd> {
+pub(crate) fn in_document(document: &Value) -> Result<Vec<Kind>, NotACrd> {
     let text = |field: &str| document.get(field).and_then(Value::as_str).unwrap_or_default();
     if let Some(items) =
         document.get("items").and_then(Value::as_array).filter(|_| text("kind").ends_with("List"))

@@ -4,24 +4,24 @@ use super::schema::Schema;
 
 /// A kind, in all versions that are known.
 #[derive(Debug, Clone)]
-pub struct Kind {
+pub(crate) struct Kind {
     /// Its API group; the empty string is the core group.
-    pub group: String,
+    pub(crate) group: String,
     /// Its name, such as `Job`.
-    pub name: String,
+    pub(crate) name: String,
     /// Its resource, such as `jobs`.
-    pub plural: String,
+    pub(crate) plural: String,
     /// Its resource in the singular, such as `job`.
-    pub singular: String,
+    pub(crate) singular: String,
     /// Where its objects live.
-    pub scope: Scope,
+    pub(crate) scope: Scope,
     /// Its versions, the oldest not necessarily first.
-    pub versions: Vec<Version>,
+    pub(crate) versions: Vec<Version>,
 }
 
 /// Where the objects of a kind live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// In namespaces.
     Namespaced,
     /// Outside of any.
@@ -30,20 +30,20 @@ pub enum Scope {
 
 /// One version of a kind.
 #[derive(Debug, Clone)]
-pub struct Version {
+pub(crate) struct Version {
     /// Its name, such as `v1alpha1`.
-    pub name: String,
+    pub(crate) name: String,
     /// Whether requests may use it.
-    pub serving: Serving,
+    pub(crate) serving: Serving,
     /// How its objects look.
-    pub schema: Schema,
+    pub(crate) schema: Schema,
     /// What its objects have besides themselves.
-    pub subresources: Vec<Subresource>,
+    pub(crate) subresources: Vec<Subresource>,
 }
 
 /// Whether a version can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Serving {
+pub(crate) enum Serving {
     /// It is served.
     Served,
     /// It is only stored, or no more.
@@ -52,25 +52,25 @@ pub enum Serving {
 
 /// A subresource.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subresource {
+pub(crate) struct Subresource {
     /// Its name, such as `scale`.
-    pub name: String,
+    pub(crate) name: String,
     /// The kind of its objects: `Scale`, or the one that it belongs to.
-    pub kind: String,
+    pub(crate) kind: String,
     /// For `scale`: the field that it writes, if that is known, such as `spec.replicas`.
-    pub replicas: Option<String>,
+    pub(crate) replicas: Option<String>,
 }
 
 impl Kind {
     /// The versions that are served.
-    pub fn served(&self) -> impl Iterator<Item = &Version> {
+    pub(crate) fn served(&self) -> impl Iterator<Item = &Version> {
         self.versions.iter().filter(|version| version.serving == Serving::Served)
     }
 }
 
 impl Version {
     /// The subresource of that name.
-    pub fn subresource(&self, name: &str) -> Option<&Subresource> {
+    pub(crate) fn subresource(&self, name: &str) -> Option<&Subresource> {
         self.subresources.iter().find(|subresource| subresource.name == name)
     }
 }

@@ -7,7 +7,9 @@ mod object_meta;
 mod openapi;
 mod schema;
 
-pub use crd::{NotACrd, in_document};
-pub use kind::{Kind, Scope, Serving, Subresource, Version};
-pub use openapi::{ServedVersion, kinds};
-pub use schema::{Elements, ListType, Members, Others, Scalar, Schema, SchemaLocation, Shape};
+pub(crate) use crd::in_document;
+pub(crate) use kind::{Kind, Scope, Subresource, Version};
+pub(crate) use openapi::{ServedVersion, kinds};
+pub(crate) use schema::{
+    Elements, ListType, Members, Others, Scalar, Schema, SchemaLocation, Shape,
+};

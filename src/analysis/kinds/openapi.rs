@@ -10,17 +10,20 @@ use super::schema::Schema;
 
 /// What an API server says of one version of a group.
 #[derive(Debug, Clone, Copy)]
-pub struct ServedVersion<'a> {
+pub(crate) struct ServedVersion<'a> {
     /// Its name, such as `v1`.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// The resources of the version.
-    pub resources: &'a APIResourceList,
+    pub(crate) resources: &'a APIResourceList,
     /// Its `OpenAPI` v3 document, if the API server has one.
-    pub document: Option<&'a Value>,
+    pub(crate) document: Option<&'a Value>,
 }
 
 /// The kinds of a group, each in all versions in which it is served.
-pub fn kinds<'a>(group: &str, versions: impl IntoIterator<Item = ServedVersion<'a>>) -> Vec<Kind> {
+pub(crate) fn kinds<'a>(
+    group: &str,
+    versions: impl IntoIterator<Item = ServedVersion<'a>>,
+) -> Vec<Kind> {
     let mut kinds: BTreeMap<&str, Kind> = BTreeMap::new();
     for version in versions {
         for resource in

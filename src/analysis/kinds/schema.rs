@@ -10,23 +10,23 @@ use super::object_meta;
 /// The schema of a kind's objects: a graph of locations, which goes round where a schema contains
 /// itself.
 #[derive(Debug, Clone)]
-pub struct Schema {
+pub(crate) struct Schema {
     shapes: Vec<Shape>,
     root: SchemaLocation,
 }
 
 /// A location of a [`Schema`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SchemaLocation(usize);
+pub(crate) struct SchemaLocation(usize);
 
 impl SchemaLocation {
     /// Where anything may stand, in every schema.
-    pub const ANYTHING: Self = Self(usize::MAX);
+    pub(crate) const ANYTHING: Self = Self(usize::MAX);
 }
 
 /// What may stand at a location.
 #[derive(Debug, Clone)]
-pub enum Shape {
+pub(crate) enum Shape {
     /// An object.
     Object(Members),
     /// A list.
@@ -39,18 +39,18 @@ pub enum Shape {
 
 /// The members of an object.
 #[derive(Debug, Clone, Default)]
-pub struct Members {
+pub(crate) struct Members {
     /// Those that have a schema of their own.
-    pub named: BTreeMap<String, SchemaLocation>,
+    pub(crate) named: BTreeMap<String, SchemaLocation>,
     /// Those among them that must be there.
-    pub required: BTreeSet<String>,
+    pub(crate) required: BTreeSet<String>,
     /// All others.
-    pub others: Others,
+    pub(crate) others: Others,
 }
 
 impl Members {
     /// Where a member without a schema of its own leads; none if the API server drops it.
-    pub fn unnamed(&self) -> Option<SchemaLocation> {
+    pub(crate) fn unnamed(&self) -> Option<SchemaLocation> {
         match self.others {
             Others::Dropped => None,
             Others::Kept => Some(SchemaLocation::ANYTHING),
@@ -59,14 +59,14 @@ impl Members {
     }
 
     /// Where the member of that name leads.
-    pub fn member(&self, name: &str) -> Option<SchemaLocation> {
+    pub(crate) fn member(&self, name: &str) -> Option<SchemaLocation> {
         self.named.get(name).copied().or_else(|| self.unnamed())
     }
 }
 
 /// The members of an object that have no schema of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Others {
+pub(crate) enum Others {
     /// There are none: the API server drops them.
     #[default]
     Dropped,
@@ -78,16 +78,16 @@ pub enum Others {
 
 /// The elements of a list.
 #[derive(Debug, Clone)]
-pub struct Elements {
+pub(crate) struct Elements {
     /// Each of them.
-    pub each: SchemaLocation,
+    pub(crate) each: SchemaLocation,
     /// How the elements of two lists pair in server-side apply.
-    pub list_type: ListType,
+    pub(crate) list_type: ListType,
 }
 
 /// `x-kubernetes-list-type`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ListType {
+pub(crate) enum ListType {
     /// `atomic`, or not given.
     Atomic,
     /// `set`.
@@ -98,7 +98,7 @@ pub enum ListType {
 
 /// What is no container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scalar {
+pub(crate) enum Scalar {
     /// A string.
     Text,
     /// An integer.
@@ -118,7 +118,7 @@ pub enum Scalar {
 impl Schema {
     /// The schema of objects of a kind: what `value` says, with the metadata that all objects have;
     /// `definitions` are what it refers to. Without a `value` nothing is known but the metadata.
-    pub fn of_objects(value: Option<&Value>, definitions: &Map<String, Value>) -> Self {
+    pub(crate) fn of_objects(value: Option<&Value>, definitions: &Map<String, Value>) -> Self {
         let mut reader = Reader { definitions, shapes: Vec::new(), named: BTreeMap::new() };
         let root = reader.location(value.unwrap_or(&Value::Null));
         let metadata = reader.location(&object_meta::schema());
@@ -138,7 +138,7 @@ impl Schema {
     }
 
     /// Whether it names a member below members of these names.
-    pub fn has(&self, names: &[&str]) -> bool {
+    pub(crate) fn has(&self, names: &[&str]) -> bool {
         let below = |location: SchemaLocation, name: &&str| match self.shape(location) {
             Shape::Object(members) => members.named.get(*name).copied(),
             _ => None,
@@ -147,19 +147,19 @@ impl Schema {
     }
 
     /// Whether it says nothing of any field but those that all objects have.
-    pub fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         let common = |name: &String| matches!(name.as_str(), "apiVersion" | "kind" | "metadata");
         matches!(self.shape(self.root), Shape::Object(members) if members.others == Others::Kept
             && members.named.keys().all(common))
     }
 
     /// Where an object begins.
-    pub fn root(&self) -> SchemaLocation {
+    pub(crate) fn root(&self) -> SchemaLocation {
         self.root
     }
 
     /// What may stand at a location of this schema.
-    pub fn shape(&self, location: SchemaLocation) -> &Shape {
+    pub(crate) fn shape(&self, location: SchemaLocation) -> &Shape {
         self.shapes.get(location.0).unwrap_or(&Shape::Anything)
     }
 }

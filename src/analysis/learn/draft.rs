@@ -23,10 +23,10 @@ pub(crate) struct Draft {
 /// What would be an entry of `mutable`.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
-    pub(crate) path: Vec<Step>,
-    pub(crate) verbs: BTreeSet<Verb>,
+    pub path: Vec<Step>,
+    pub verbs: BTreeSet<Verb>,
     /// Whom it is for; empty: everybody.
-    pub(crate) by: BTreeSet<Who>,
+    pub by: BTreeSet<Who>,
     /// The reviews that it was learned from, by their numbers.
     pub(crate) reviews: BTreeSet<usize>,
     pub(crate) users: BTreeSet<String>,
@@ -38,7 +38,7 @@ pub(crate) struct Entry {
 /// What would be an entry of `equality`.
 #[derive(Debug, Clone)]
 pub(crate) struct Equality {
-    pub(crate) path: Vec<Step>,
+    pub path: Vec<Step>,
     pub(crate) equal: Equal,
     pub(crate) reviews: BTreeSet<usize>,
 }

@@ -9,5 +9,5 @@ pub(crate) mod reviews;
 mod shape;
 mod shrink;
 
+pub use learned::Learned;
 pub(crate) use learned::learned;
-pub use learned::{Learned, Unlearnable};

@@ -24,7 +24,8 @@ const GATHERING: Duration = Duration::from_secs(1);
 
 /// Says of rules, by name, what the API server at an address lacks, given the groups that they
 /// name.
-pub type Lacking = dyn Fn(&RuleSet, &[Group], &str) -> BTreeMap<String, String> + Send + Sync;
+pub(crate) type Lacking =
+    dyn Fn(&RuleSet, &[Group], &str) -> BTreeMap<String, String> + Send + Sync;
 
 /// What the schemas lack of certain rules.
 #[derive(Debug, Default)]

@@ -22,24 +22,24 @@ pub(super) const AGAIN: Duration = Duration::from_secs(10 * 60);
 
 /// The settings of a replica in a cluster.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The name of the configurations that it keeps, of the lease, and of itself.
-    pub name: String,
+    pub(crate) name: String,
     /// Its namespace.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// Which replica it is.
-    pub identity: String,
+    pub(crate) identity: String,
     /// Where the API server reaches it.
-    pub endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
     /// Whether an Event is written for each denial.
-    pub writes_events: bool,
+    pub(crate) writes_events: bool,
     /// By what the API server trusts it.
-    pub certificates: Certificates,
+    pub(crate) certificates: Certificates,
 }
 
 /// Whose certificates there are.
 #[derive(Debug, Clone)]
-pub enum Certificates {
+pub(crate) enum Certificates {
     /// Its own, in a Secret.
     Managed {
         /// The Secret's name.
@@ -55,28 +55,28 @@ pub enum Certificates {
 
 /// What the process follows in the cluster.
 #[derive(Debug, Clone)]
-pub struct Followed {
+pub(crate) struct Followed {
     /// The rules; none until they were listed once.
-    pub rules: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
+    pub(crate) rules: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
     /// The certificates; none until there are some.
-    pub certificates: watch::Receiver<Option<Arc<TlsBundle>>>,
+    pub(crate) certificates: watch::Receiver<Option<Arc<TlsBundle>>>,
     /// The registrations by name; none until they were listed once.
-    pub registrations: watch::Receiver<Option<Arc<Registrations>>>,
+    pub(crate) registrations: watch::Receiver<Option<Arc<Registrations>>>,
     /// The error of the watch of rules; none while it works.
-    pub rules_error: watch::Receiver<Option<ApiError>>,
+    pub(crate) rules_error: watch::Receiver<Option<ApiError>>,
     /// The error of the watch of registrations; none while it works.
-    pub registrations_error: watch::Receiver<Option<ApiError>>,
+    pub(crate) registrations_error: watch::Receiver<Option<ApiError>>,
     /// The error of the watch of the Secret; none while it works.
-    pub secret_error: watch::Receiver<Option<ApiError>>,
+    pub(crate) secret_error: watch::Receiver<Option<ApiError>>,
 }
 
 /// What the process has made of it.
 #[derive(Debug, Clone)]
-pub struct Made {
+pub(crate) struct Made {
     /// The rules in force.
-    pub rules: watch::Receiver<RuleSet>,
+    pub(crate) rules: watch::Receiver<RuleSet>,
     /// What is said of the objects.
-    pub resolved: watch::Receiver<Arc<Resolved>>,
+    pub(crate) resolved: watch::Receiver<Arc<Resolved>>,
     /// The certificate chain that this replica presents, PEM.
-    pub shown: watch::Receiver<Vec<u8>>,
+    pub(crate) shown: watch::Receiver<Vec<u8>>,
 }

@@ -8,18 +8,18 @@ use crate::cluster::api_error::ApiError;
 /// The registration as this replica left it after its last turn. Only the replica that holds the
 /// lease takes turns.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RegistrationState {
+pub(crate) struct RegistrationState {
     /// The configuration that registers each rule as it is in force, by the name of the rule.
-    pub registered: BTreeMap<String, String>,
+    pub(crate) registered: BTreeMap<String, String>,
     /// Why a rule cannot be registered, by its name, in one sentence: the API server rejects it, or
     /// there is no room for it.
-    pub rejected: BTreeMap<String, String>,
+    pub(crate) rejected: BTreeMap<String, String>,
     /// Whether this replica holds the lease.
-    pub leads: bool,
+    pub(crate) leads: bool,
     /// Since when everything that can be registered is registered; none while it is not.
-    pub in_sync_since: Option<SystemTime>,
+    pub(crate) in_sync_since: Option<SystemTime>,
     /// The last error of the API server, and when it came.
-    pub last_error: Option<(SystemTime, ApiError)>,
+    pub(crate) last_error: Option<(SystemTime, ApiError)>,
 }
 
 impl RegistrationState {
@@ -39,7 +39,7 @@ impl RegistrationState {
     }
 
     /// The error for which the registration is not in sync, if a turn ended with one.
-    pub fn failure(&self) -> Option<&ApiError> {
+    pub(crate) fn failure(&self) -> Option<&ApiError> {
         self.last_error.as_ref().map(|(_, error)| error).filter(|_| self.in_sync_since.is_none())
     }
 }

@@ -58,13 +58,13 @@ impl Failure {
 /// A condition that granted nothing because it could not be decided. Names and reasons only, never
 /// values.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConditionFailure {
+pub(crate) struct ConditionFailure {
     /// The rule's name.
-    pub rule: String,
+    pub(crate) rule: String,
     /// The path of the entry.
-    pub path: String,
+    pub(crate) path: String,
     /// What went wrong, as a class.
-    pub reason: String,
+    pub(crate) reason: String,
     /// At how many locations.
-    pub times: usize,
+    pub(crate) times: usize,
 }

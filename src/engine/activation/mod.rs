@@ -10,4 +10,4 @@ mod value;
 
 pub(crate) use active_entries::{Activation, ActiveEntries, Conditions};
 pub(crate) use evaluation::{Inputs, Sent};
-pub use failure::ConditionFailure;
+pub(crate) use failure::ConditionFailure;

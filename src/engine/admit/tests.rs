@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{PREFIX, admit, refuse_oversized};
-use crate::engine::{Builtin, Decision, Document, Exemptions, Reply, Requesters, RuleSet, Subject};
+use crate::engine::answer::Subject;
+use crate::engine::{Builtin, Decision, Document, Exemptions, Reply, Requesters, RuleSet};
 
 /// Rules for widgets, each with these lines under `spec`.
 fn rules(specs: &[&str]) -> RuleSet {

@@ -6,7 +6,7 @@ use super::{duration, quantity, value};
 use crate::engine::rule::{Cursor, Declared, Equal, Meaning};
 
 /// As what two different values are the same: quantities, or durations; none if they are not.
-pub fn respelled(one: &Value, two: &Value) -> Option<Equal> {
+pub(crate) fn respelled(one: &Value, two: &Value) -> Option<Equal> {
     let as_meaning = |meaning| {
         let declared = Declared { meaning: Some(meaning), ..Declared::default() };
         let (one, two) = (declared.shown(one), declared.shown(two));

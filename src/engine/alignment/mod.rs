@@ -24,7 +24,7 @@ mod pairing;
 mod quantity;
 mod value;
 
-pub use declared::respelled;
+pub(crate) use declared::respelled;
 pub(crate) use location::{Id, Location, ROOT, Segment};
 pub(crate) use objects::{Alignment, Coverage};
 pub(crate) use pairing::Pairing;

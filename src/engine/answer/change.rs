@@ -18,21 +18,21 @@ pub struct Change {
     /// What happened.
     pub kind: ChangeKind,
     /// Whether it is a violation.
-    pub violates: bool,
+    pub(crate) violates: bool,
     /// The value before, if there was one.
-    pub old: Option<Shown>,
+    pub(crate) old: Option<Shown>,
     /// The value after, if there is one.
-    pub new: Option<Shown>,
+    pub(crate) new: Option<Shown>,
     /// Whether the field is usually filled by a default on creation.
     pub(crate) defaulted: bool,
     /// Whose value it touches and how to keep it. Of the changes that touch values of one owner,
     /// the first says so.
-    pub note: Option<String>,
+    pub(crate) note: Option<String>,
 }
 
 /// A value as it may be shown.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Shown {
+pub(crate) enum Shown {
     /// Shortened to about a kilobyte; what is left out is told by `…`.
     Value(Value),
     /// Of a Secret or below a path under `sensitive`.
@@ -41,7 +41,7 @@ pub enum Shown {
 
 impl Shown {
     /// The value as JSON text of at most `most` characters.
-    pub fn text(&self, most: usize) -> String {
+    pub(crate) fn text(&self, most: usize) -> String {
         match self {
             Self::Value(value) => {
                 break_recreate_trigger(&cut(&escape_control(&value.to_string()), most))

@@ -161,7 +161,7 @@ fn what_happened(change: &Change, kind: &str) -> String {
 
 /// A part of a change in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
+pub(crate) enum Piece {
     /// Words around the values.
     Words(String),
     /// The value before.
@@ -180,7 +180,7 @@ impl Piece {
 
 impl Change {
     /// What happened, in the words of a denial; `kind` is what the object is.
-    pub fn pieces(&self, kind: &str) -> Vec<Piece> {
+    pub(crate) fn pieces(&self, kind: &str) -> Vec<Piece> {
         pieces(self, kind)
     }
 }

@@ -10,12 +10,13 @@ mod report;
 mod rule_findings;
 mod secrets;
 
-pub use change::{Change, Shown};
+pub(crate) use change::{Change, Shown};
 pub(crate) use escape::break_recreate_trigger;
-pub use messages::Piece;
-pub(crate) use messages::{DenyingRule, Warning, audit_fields, cause_text, denial, warnings};
-pub use reply::{Decision, Judgement, Reply, RuleOutcome, Subject};
-pub(crate) use reply::{Response, details, failure};
+pub(crate) use messages::{
+    DenyingRule, Piece, Warning, audit_fields, cause_text, denial, warnings,
+};
+pub use reply::{Decision, Reply};
+pub(crate) use reply::{Judgement, Response, RuleOutcome, Subject, details, failure};
 pub(crate) use report::Report;
 pub(crate) use rule_findings::RuleFindings;
 pub(crate) use secrets::{Secrets, Visibility};

@@ -47,7 +47,7 @@ impl Decision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleOutcome {
     /// The rule's name.
-    pub rule: RuleName,
+    pub(crate) rule: RuleName,
     /// What it decided.
     pub decision: Decision,
     /// How many violations it found.
@@ -56,17 +56,17 @@ pub struct RuleOutcome {
 
 /// Whom and what a review is about. Control characters are escaped already.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Subject {
+pub(crate) struct Subject {
     /// `request.kind.kind`.
-    pub kind: String,
+    pub(crate) kind: String,
     /// `request.namespace`, empty for a cluster-scoped object.
-    pub namespace: String,
+    pub(crate) namespace: String,
     /// `request.name`.
-    pub name: String,
+    pub(crate) name: String,
     /// `request.userInfo.username`.
-    pub user: String,
+    pub(crate) user: String,
     /// `request.uid`.
-    pub uid: String,
+    pub(crate) uid: String,
 }
 
 impl Subject {
@@ -88,9 +88,9 @@ pub struct Judgement {
     /// Changes by path, at most 256 violations and 256 others.
     pub changes: Vec<Change>,
     /// Violations in all, those left out of `changes` included.
-    pub violations: usize,
+    pub(crate) violations: usize,
     /// What this requester may change, as each rule that matched lists it: rule and paths.
-    pub mutable: Vec<(RuleName, Arc<str>)>,
+    pub(crate) mutable: Vec<(RuleName, Arc<str>)>,
 }
 
 /// The answer to one request body.
@@ -117,7 +117,7 @@ impl Reply {
     }
 
     /// `application/json` for an admission review, `text/plain; charset=utf-8` for one sentence.
-    pub fn content_type(&self) -> &'static str {
+    pub(crate) fn content_type(&self) -> &'static str {
         if self.allowed.is_some() { "application/json" } else { "text/plain; charset=utf-8" }
     }
 
@@ -147,7 +147,7 @@ impl Reply {
     }
 
     /// Whom and what it is about, once the envelope could be read.
-    pub fn subject(&self) -> Option<&Subject> {
+    pub(crate) fn subject(&self) -> Option<&Subject> {
         self.subject.as_ref()
     }
 
@@ -157,7 +157,7 @@ impl Reply {
     }
 
     /// The violating field paths as one text of at most 4 KiB, which says how many it leaves out.
-    pub fn fields_text(&self) -> String {
+    pub(crate) fn fields_text(&self) -> String {
         audit_fields(
             &self.fields,
             self.judgement.as_ref().map_or(0, |judgement| judgement.violations),
@@ -166,7 +166,7 @@ impl Reply {
 
     /// Conditions of entries (`when`) that granted nothing because they could not be decided; names
     /// and reasons, never values.
-    pub fn condition_failures(&self) -> &[ConditionFailure] {
+    pub(crate) fn condition_failures(&self) -> &[ConditionFailure] {
         &self.condition_failures
     }
 

@@ -22,7 +22,7 @@ pub(crate) const STACK: usize = 134_217_728;
 
 /// Why nothing tells what an expression reads.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unread {
+pub(crate) enum Unread {
     /// It is nested too deep.
     #[error("too deep to be checked: more than {DEEPEST} levels of nesting")]
     Deep,
@@ -36,7 +36,7 @@ impl Condition {
     ///
     /// # Errors
     /// It is too deep, or not understood: the API server knows more of CEL.
-    pub fn reads_of(expression: &str) -> Result<Vec<Read>, Unread> {
+    pub(crate) fn reads_of(expression: &str) -> Result<Vec<Read>, Unread> {
         reads_of(expression)
     }
 }

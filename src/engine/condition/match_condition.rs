@@ -37,7 +37,7 @@ const ACCUMULATOR: &str = "@result";
 impl Condition {
     /// Whether any match condition reads `namespaceObject`, which is null where the API server
     /// evaluates a webhook's conditions.
-    pub fn reads_namespace(expression: &str) -> bool {
+    pub(crate) fn reads_namespace(expression: &str) -> bool {
         reads_namespace(expression)
     }
 }

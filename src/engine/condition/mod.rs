@@ -17,7 +17,7 @@ mod reads;
 mod variables;
 
 pub(crate) use budget::{AT_ONCE, BUDGET, BUDGET_VARIABLE, Budget, ENVIRONMENT};
-pub use compile::Unread;
+pub(crate) use compile::Unread;
 #[cfg(test)]
 pub(crate) use compile::compile;
 pub(crate) use instrument::pattern_name;

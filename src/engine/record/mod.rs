@@ -23,9 +23,9 @@ use mask::{Kind, Mask};
 pub struct Recording {
     /// The case's name: decision, kind and [`Recording::id`], as in `deny-job-3f9a0c12ab45`;
     /// nothing but `a-z`, `0-9` and `-`.
-    pub name: String,
+    pub(crate) name: String,
     /// What tells reviews apart: 12 hexadecimal digits of the SHA-256 of their uid.
-    pub id: String,
+    pub(crate) id: String,
     /// The case as JSON.
     pub document: String,
 }

@@ -4,14 +4,14 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Actions {
     /// The first: what the requester notices.
-    pub effect: Effect,
+    pub(crate) effect: Effect,
     /// Whether `Audit` is listed.
-    pub audit: bool,
+    pub(crate) audit: bool,
 }
 
 /// What the requester notices of a violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// The update is refused.
     Deny,
     /// The update is allowed, with a warning.
@@ -22,7 +22,7 @@ pub enum Effect {
 
 /// What the API server does when the webhook cannot be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailurePolicy {
+pub(crate) enum FailurePolicy {
     /// It refuses the update.
     Fail,
     /// It lets the update through.

@@ -13,7 +13,7 @@ pub enum Builtin {
 
 impl Builtin {
     /// What [`super::Rule::origin`] says of a rule compiled in.
-    pub const ORIGIN: &str = "built-in";
+    pub(crate) const ORIGIN: &str = "built-in";
 }
 
 /// Their documents, the files of `deploy/rules/`.

@@ -33,24 +33,24 @@ pub(crate) struct Program {
 
 impl Condition {
     /// The expression as it was written.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
     /// What it reads: each variable with the members named after it.
-    pub fn reads(&self) -> &[Read] {
+    pub(crate) fn reads(&self) -> &[Read] {
         &self.program.chains
     }
 
     /// Whether it has a list or map with literals of several types, which Kubernetes' CEL refuses
     /// unless each is in `dyn()`.
-    pub fn mixes_types(&self) -> bool {
+    pub(crate) fn mixes_types(&self) -> bool {
         self.program.is_mixed
     }
 
     /// Whether it is about the value at a location, so that the entry may be active at one and not
     /// at another.
-    pub fn depends_on_the_value(&self) -> bool {
+    pub(crate) fn depends_on_the_value(&self) -> bool {
         self.program
             .chains
             .iter()
@@ -83,11 +83,11 @@ pub(crate) struct Pattern {
 
 /// A chain of members that a condition reads: `oldObject.spec.suspend`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Read {
+pub(crate) struct Read {
     /// The variable it starts from.
-    pub variable: String,
+    pub(crate) variable: String,
     /// The members named after it.
-    pub members: Vec<String>,
+    pub(crate) members: Vec<String>,
 }
 
 /// What is read of a value: the whole, or only its kind and some members.

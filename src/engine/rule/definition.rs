@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::actions::{Actions, FailurePolicy, Reason};
 use super::condition::Condition;
-use super::equality::{Declaration, Equality};
+use super::equality::Equality;
 use super::mark::Mark;
 use super::path::Path;
 use super::requesters::Requesters;
@@ -16,7 +16,7 @@ use super::tree::Tree;
 use super::verbs::Verbs;
 
 /// Characters of a rule's name: the name of its webhook, NAME.fieldward.io, has at most 253.
-pub const LONGEST_NAME: usize = 253 - ".fieldward.io".len();
+pub(crate) const LONGEST_NAME: usize = 253 - ".fieldward.io".len();
 
 /// The name of a rule: a DNS subdomain, as for every object of Kubernetes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,7 +73,7 @@ impl Rule {
     }
 
     /// The file that it came from, `built-in` for the rules compiled in.
-    pub fn origin(&self) -> &str {
+    pub(crate) fn origin(&self) -> &str {
         &self.origin
     }
 
@@ -98,18 +98,18 @@ impl Rule {
     }
 
     /// The namespaces it is registered for; the API server evaluates it.
-    pub fn namespace_selector(&self) -> &LabelSelector {
+    pub(crate) fn namespace_selector(&self) -> &LabelSelector {
         &self.namespace_selector
     }
 
     /// The objects it is registered for; the API server evaluates it. The labels that it names are
     /// protected.
-    pub fn object_selector(&self) -> &LabelSelector {
+    pub(crate) fn object_selector(&self) -> &LabelSelector {
         &self.object_selector
     }
 
     /// CEL conditions of the registration; the API server evaluates them.
-    pub fn conditions(&self) -> &[MatchCondition] {
+    pub(crate) fn conditions(&self) -> &[MatchCondition] {
         &self.conditions
     }
 
@@ -119,7 +119,7 @@ impl Rule {
     }
 
     /// What the API server does when the webhook cannot be reached.
-    pub fn failure_policy(&self) -> FailurePolicy {
+    pub(crate) fn failure_policy(&self) -> FailurePolicy {
         self.failure_policy
     }
 
@@ -134,7 +134,7 @@ impl Rule {
     }
 
     /// Those whose field the kind has: all but the ones that `fieldward.io/absent` marks.
-    pub fn present_entries(&self) -> impl Iterator<Item = &Entry> {
+    pub(crate) fn present_entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries().filter(|entry| !entry.is_absent)
     }
 
@@ -149,24 +149,18 @@ impl Rule {
     pub fn equality(&self) -> &[Equality] {
         &self.equality
     }
-
-    /// What they declare, one by one.
-    pub fn declarations(&self) -> impl Iterator<Item = Declaration> {
-        self.equality.iter().flat_map(Declaration::all_of)
-    }
-
     /// The paths whose values are never shown.
-    pub fn sensitive(&self) -> &[Path] {
+    pub(crate) fn sensitive(&self) -> &[Path] {
         &self.sensitive
     }
 
     /// Who may change anything.
-    pub fn exempt(&self) -> &Requesters {
+    pub(crate) fn exempt(&self) -> &Requesters {
         &self.exempt
     }
 
     /// The paths that a default usually fills on creation (annotation `fieldward.io/defaulted`).
-    pub fn defaulted(&self) -> &[Path] {
+    pub(crate) fn defaulted(&self) -> &[Path] {
         &self.defaulted
     }
 
@@ -177,7 +171,7 @@ impl Rule {
 
     /// The labels that the object selector names: no update may change them, or a requester could
     /// leave the rule by relabelling.
-    pub fn protected_labels(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn protected_labels(&self) -> impl Iterator<Item = &str> {
         let selector = &self.object_selector;
         let keys = selector.match_labels.iter().map(|(key, _)| key.as_str());
         keys.chain(selector.match_expressions.iter().map(|expression| expression.key.as_str()))
@@ -197,9 +191,9 @@ pub struct Entry {
     pub when: Option<Condition>,
     /// Whether the kind lacks the field although its documentation lists it (annotation
     /// `fieldward.io/absent`).
-    pub is_absent: bool,
+    pub(crate) is_absent: bool,
     /// The line of the file where it stands, counted from 1; none for those that every rule has.
-    pub line: Option<u64>,
+    pub(crate) line: Option<u64>,
     pub(crate) origin: EntryOrigin,
 }
 

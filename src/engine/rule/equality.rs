@@ -10,16 +10,16 @@ pub struct Equality {
     /// The locations that it is about.
     pub path: Path,
     /// What their values mean (`as`).
-    pub meaning: Option<Meaning>,
+    pub(crate) meaning: Option<Meaning>,
     /// The value that left out counts as (`absentAs`).
-    pub absent_as: Option<Value>,
+    pub(crate) absent_as: Option<Value>,
     /// The member by which the elements of the list pair (`key`).
-    pub key: Option<String>,
+    pub(crate) key: Option<String>,
 }
 
 /// A declared equality of values (`as`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meaning {
+pub(crate) enum Meaning {
     /// Kubernetes quantities.
     Quantity,
     /// Go durations.
@@ -30,16 +30,16 @@ pub enum Meaning {
 
 /// What counts as equal at the locations that a path selects.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Declaration {
+pub(crate) struct Declaration {
     /// The locations.
-    pub path: Path,
+    pub(crate) path: Path,
     /// What counts as equal there.
-    pub equal: Equal,
+    pub(crate) equal: Equal,
 }
 
 /// One kind of equality.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Equal {
+pub(crate) enum Equal {
     /// Spellings of one Kubernetes quantity.
     Quantity,
     /// Spellings of one Go duration.

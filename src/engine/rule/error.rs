@@ -25,7 +25,7 @@ impl RuleError {
     }
 
     /// The document's origin, usually a file.
-    pub fn origin(&self) -> &str {
+    pub(crate) fn origin(&self) -> &str {
         &self.origin
     }
 

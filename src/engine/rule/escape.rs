@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// Escapes what a terminal or a line-based log would act on: control characters, line separators,
 /// direction overrides.
-pub fn escape_control(text: &str) -> String {
+pub(crate) fn escape_control(text: &str) -> String {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return text.to_owned();
     }
@@ -21,7 +21,7 @@ pub fn escape_control(text: &str) -> String {
 
 /// JSON with the characters escaped on which a terminal would act: outside of strings it has none
 /// but the line feed.
-pub fn escape_json(json: &str) -> String {
+pub(crate) fn escape_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for letter in json.chars() {
         let mut buffer = [0; 4];

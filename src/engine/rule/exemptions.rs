@@ -5,16 +5,16 @@ use super::Requesters;
 /// Who and what no rule restricts. The update is still judged, so that each use of an exemption is
 /// reported.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Exemptions {
+pub(crate) struct Exemptions {
     /// Namespaces whose objects are exempt.
-    pub namespaces: Vec<String>,
+    pub(crate) namespaces: Vec<String>,
     /// Requesters who are exempt.
-    pub requesters: Requesters,
+    pub(crate) requesters: Requesters,
 }
 
 impl Exemptions {
     /// Whether an update of an object in `namespace` by this requester is exempt.
-    pub fn contains(&self, namespace: &str, user: &str, groups: &[String]) -> bool {
+    pub(crate) fn contains(&self, namespace: &str, user: &str, groups: &[String]) -> bool {
         self.namespaces.iter().any(|exempt| exempt == namespace)
             || self.requesters.contains(user, groups)
     }

@@ -30,12 +30,12 @@ pub enum Step {
 
 impl Step {
     /// Whether the step goes to a member of an object.
-    pub fn is_member(&self) -> bool {
+    pub(crate) fn is_member(&self) -> bool {
         matches!(self, Self::Name(_) | Self::Prefix(_) | Self::AnyMember)
     }
 
     /// Whether everything that `self` selects is selected by `wider` too.
-    pub fn within(&self, wider: &Self) -> bool {
+    pub(crate) fn within(&self, wider: &Self) -> bool {
         match (self, wider) {
             (Self::Name(name) | Self::Prefix(name), Self::Prefix(prefix)) => {
                 name.starts_with(prefix.as_str())
@@ -47,7 +47,7 @@ impl Step {
     }
 
     /// Whether some location can be selected by both.
-    pub fn meets(&self, other: &Self) -> bool {
+    pub(crate) fn meets(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Keyed { key, value }, Self::Keyed { key: other_key, value: other_value }) => {
                 key != other_key || value == other_value
@@ -110,18 +110,13 @@ impl Path {
 
     /// The path of these steps, written as a rule's author would; none if there are none, or a
     /// prefix that no rule can write.
-    pub fn of(steps: &[Step]) -> Option<Self> {
+    pub(crate) fn of(steps: &[Step]) -> Option<Self> {
         Self::parse(&written(steps)).ok().filter(|path| path.steps == steps)
     }
 
     /// The steps from the root.
     pub fn steps(&self) -> &[Step] {
         &self.steps
-    }
-
-    /// Whether every location that `self` selects is selected by `wider` (of equal length).
-    pub fn within(&self, wider: &[Step]) -> bool {
-        steps_pair(&self.steps, wider, Step::within)
     }
 }
 
@@ -426,7 +421,11 @@ mod tests {
     #[test]
     fn a_path_lies_within_one_that_selects_as_much_or_more() {
         let within = |narrow: &str, wide: &str| {
-            Path::parse(narrow).unwrap().within(Path::parse(wide).unwrap().steps())
+            steps_pair(
+                Path::parse(narrow).unwrap().steps(),
+                Path::parse(wide).unwrap().steps(),
+                Step::within,
+            )
         };
         assert!(
             within("spec.a", "spec.a")

@@ -16,7 +16,7 @@ pub struct Requesters {
 
 impl Requesters {
     /// Whether the requester is one of them.
-    pub fn contains(&self, user: &str, groups: &[String]) -> bool {
+    pub(crate) fn contains(&self, user: &str, groups: &[String]) -> bool {
         let account =
             user.strip_prefix("system:serviceaccount:").and_then(|account| account.split_once(':'));
         self.users.iter().any(|name| name == user)

@@ -2,17 +2,17 @@
 
 /// What a review is about, as the API server converted it for the registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target<'a> {
+pub(crate) struct Target<'a> {
     /// `request.resource.group`.
-    pub group: &'a str,
+    pub(crate) group: &'a str,
     /// `request.resource.version`.
-    pub version: &'a str,
+    pub(crate) version: &'a str,
     /// `request.resource.resource`.
-    pub resource: &'a str,
+    pub(crate) resource: &'a str,
     /// `request.subResource`, empty for the resource itself.
-    pub subresource: &'a str,
+    pub(crate) subresource: &'a str,
     /// `request.kind.kind`.
-    pub kind: &'a str,
+    pub(crate) kind: &'a str,
 }
 
 /// One element of `resourceRules`. `*` stands for all, as in a `ValidatingWebhookConfiguration`.
@@ -25,12 +25,12 @@ pub struct ResourceRule {
     /// Resources: `jobs`, `jobs/scale`, `jobs/*`, `*/scale`, `*` (no subresource), `*/*`.
     pub resources: Vec<String>,
     /// Kinds; empty: all of the resource.
-    pub kinds: Vec<String>,
+    pub(crate) kinds: Vec<String>,
 }
 
 impl ResourceRule {
     /// Whether it speaks of the target.
-    pub fn matches(&self, target: &Target<'_>) -> bool {
+    pub(crate) fn matches(&self, target: &Target<'_>) -> bool {
         lists(&self.api_groups, target.group)
             && lists(&self.api_versions, target.version)
             && self.resources.iter().any(|pattern| names(pattern, target))

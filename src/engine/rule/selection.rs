@@ -8,11 +8,11 @@ use super::{FailurePolicy, LabelSelector, Rule};
 /// Names what a registration says of a rule besides its resources: selectors, match conditions and
 /// failure policy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SelectionKey([u8; 32]);
+pub(crate) struct SelectionKey([u8; 32]);
 
 impl Rule {
     /// What a registration says of it besides its resources.
-    pub fn selection(&self) -> SelectionKey {
+    pub(crate) fn selection(&self) -> SelectionKey {
         let mut hash = Hash(Sha256::new());
         hash.selector(&self.namespace_selector);
         hash.selector(&self.object_selector);
@@ -26,7 +26,7 @@ impl Rule {
     }
 
     /// Whether there can be an update that both speak of, as far as their resources go.
-    pub fn overlaps(&self, other: &Self) -> bool {
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
         self.resources.iter().any(|one| other.resources.iter().any(|two| one.overlaps(two)))
     }
 }

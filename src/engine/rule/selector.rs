@@ -2,29 +2,29 @@
 
 /// A label selector, as in `metav1.LabelSelector`; empty selects everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LabelSelector {
+pub(crate) struct LabelSelector {
     /// Labels with their values.
-    pub match_labels: Vec<(String, String)>,
+    pub(crate) match_labels: Vec<(String, String)>,
     /// Expressions.
-    pub match_expressions: Vec<SelectorExpression>,
+    pub(crate) match_expressions: Vec<SelectorExpression>,
 }
 
 /// One expression of a [`LabelSelector`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SelectorExpression {
+pub(crate) struct SelectorExpression {
     /// The label.
-    pub key: String,
+    pub(crate) key: String,
     /// `In`, `NotIn`, `Exists` or `DoesNotExist`.
-    pub operator: String,
+    pub(crate) operator: String,
     /// The values, empty for the last two operators.
-    pub values: Vec<String>,
+    pub(crate) values: Vec<String>,
 }
 
 /// A CEL condition of the registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MatchCondition {
+pub(crate) struct MatchCondition {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The expression.
-    pub expression: String,
+    pub(crate) expression: String,
 }

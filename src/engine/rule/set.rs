@@ -94,7 +94,7 @@ impl RuleSet {
 
     /// The same rules with exemptions that hold for all of them.
     #[must_use]
-    pub fn exempting(self, exemptions: Arc<Exemptions>) -> Self {
+    pub(crate) fn exempting(self, exemptions: Arc<Exemptions>) -> Self {
         Self { exemptions, ..self }
     }
 
@@ -105,14 +105,14 @@ impl RuleSet {
 
     /// The set that holds only the rule of that name, under the digest of the whole; none if there
     /// is no such rule.
-    pub fn only(&self, name: &str) -> Option<Self> {
+    pub(crate) fn only(&self, name: &str) -> Option<Self> {
         let (name, rule) = self.rules.by_name.get_key_value(name)?;
         Some(self.part(BTreeMap::from([(name.clone(), Arc::clone(rule))])))
     }
 
     /// The rules that `others` lacks or has in other words, under the digest of the whole.
     #[must_use]
-    pub fn without(&self, others: &Self) -> Self {
+    pub(crate) fn without(&self, others: &Self) -> Self {
         let is_there = |rule: &Rule| {
             others.rules.by_name.get(&rule.name).is_some_and(|other| other.text == rule.text)
         };
@@ -171,7 +171,7 @@ impl RuleSet {
     }
 
     /// SHA-256 over the rules in force (names and texts), in hexadecimal digits.
-    pub fn digest(&self) -> &str {
+    pub(crate) fn digest(&self) -> &str {
         &self.digest
     }
 }

@@ -11,7 +11,7 @@ use super::raw::RawSpec;
 
 /// The `spec` of a rule document.
 #[derive(Debug, Clone, Copy)]
-pub struct SpecSchema;
+pub(crate) struct SpecSchema;
 
 impl JsonSchema for SpecSchema {
     fn schema_name() -> Cow<'static, str> {

@@ -5,7 +5,7 @@ use super::{
     Requesters, ResourceRule, Rule, RuleSet, SelectorExpression, Verb, Verbs,
 };
 
-use crate::engine::Path;
+use crate::engine::{Declaration, Path};
 
 const WHOLE: &str = "\
 apiVersion: fieldward.io/v1alpha1
@@ -114,7 +114,7 @@ fn equality_secrecy_and_defaults_are_told() {
     let equality: Vec<String> =
         rule.equality().iter().map(|equality| equality.path.to_string()).collect();
     assert_eq!(equality, ["spec.a", "spec.b", "spec.c"]);
-    assert_eq!(rule.declarations().count(), 3);
+    assert_eq!(rule.equality().iter().flat_map(Declaration::all_of).count(), 3);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 /// One kind of change that an entry can permit; the five of Kubernetes' declarative validation
 /// (KEP-5073).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verb {
+pub(crate) enum Verb {
     /// Absent becomes present.
     Set,
     /// One value becomes another.
@@ -18,7 +18,7 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb with its name, in the order of the documentation.
-    pub const ALL: [(Self, &'static str); 5] = [
+    pub(crate) const ALL: [(Self, &'static str); 5] = [
         (Self::Set, "Set"),
         (Self::Modify, "Modify"),
         (Self::Clear, "Clear"),
@@ -33,27 +33,27 @@ pub struct Verbs(u8);
 
 impl Verbs {
     /// Every verb: what a bare path permits.
-    pub const ALL: Self = Self(0b1_1111);
+    pub(crate) const ALL: Self = Self(0b1_1111);
 
     /// The set with `verb` in it.
     #[must_use]
-    pub fn with(self, verb: Verb) -> Self {
+    pub(crate) fn with(self, verb: Verb) -> Self {
         Self(self.0 | 1 << verb as u8)
     }
 
     /// Those in either set.
     #[must_use]
-    pub fn and(self, others: Self) -> Self {
+    pub(crate) fn and(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
     /// Whether `verb` is in it.
-    pub fn has(self, verb: Verb) -> bool {
+    pub(crate) fn has(self, verb: Verb) -> bool {
         self.0 & (1 << verb as u8) != 0
     }
 
     /// The names of the verbs in it, in the order of the documentation.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
         Verb::ALL.into_iter().filter(move |(verb, _)| self.has(*verb)).map(|(_, name)| name)
     }
 }

@@ -5,6 +5,5 @@ pub(crate) mod diff;
 mod finding;
 mod judge;
 
-pub use finding::ChangeKind;
-pub(crate) use finding::{Finding, Standing};
+pub(crate) use finding::{ChangeKind, Finding, Standing};
 pub(crate) use judge::judge;

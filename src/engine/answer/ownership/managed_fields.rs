@@ -17,7 +17,7 @@ use crate::engine::review::{Fields, text};
 
 /// A step of a path in an object.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Step<'v> {
+pub(super) enum Step<'v> {
     /// A member of an object.
     Member(&'v str),
     /// An element of a list, with its position if that is known.
