@@ -28,8 +28,10 @@ mod tests;
 mod verdict;
 
 pub use activation::ConditionFailure;
+pub(crate) use admit::refused_changes;
 pub use admit::{PREFIX, admit, admit_at_once, admit_plainly, refuse_oversized};
 pub use alignment::respelled;
+pub(crate) use answer::RefusedChange;
 pub use answer::{Change, Decision, Judgement, Piece, Reply, RuleOutcome, Shown, Subject};
 pub use case::{Case, CaseDocument, Expect, NotACase};
 pub use condition::Unread;

@@ -17,5 +17,5 @@ pub(crate) use messages::{DenyingRule, Warning, audit_fields, cause_text, denial
 pub use reply::{Decision, Judgement, Reply, RuleOutcome, Subject};
 pub(crate) use reply::{Response, details, failure};
 pub(crate) use report::Report;
-pub(crate) use rule_findings::RuleFindings;
+pub(crate) use rule_findings::{RefusedChange, RuleFindings};
 pub(crate) use secrets::{Secrets, Visibility};

@@ -41,7 +41,7 @@ pub(super) fn a_learned_rule_is_the_smallest(run: Run) -> Result<(), Failed> {
         let [learned] = learned.as_slice() else {
             return Err(TestCaseError::fail("expected one rule"));
         };
-        let text = learned.text();
+        let text = learned.document.clone();
         let allowed = |text: &str| -> Result<bool, TestCaseError> {
             let rules = load(text)?;
             Ok(bodies.iter().all(|body| admit(&rules, body).allowed() == Some(true)))
