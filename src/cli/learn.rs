@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::analysis::learn::{GivenUpdates, Learned, NotAReview, Skipped, counted, some};
+use crate::analysis::learn::{GivenUpdates, Learned, NotAReview, Skipped, listed};
+use crate::analysis::lint::entries::counted;
 use crate::cli::args::{Format, OutputArgs};
 use crate::cli::documents;
 use crate::cli::output;
@@ -16,10 +17,10 @@ Exit code: 0 a rule was learned, 1 there was nothing to learn from, 2 reviews th
 read or learned from.
 
 Elements of lists become [*], and pair by name where each has one. In a map (labels, annotations, \
-data and the like, and objects with keys that are not field names), one key that changed stands for \
-itself; several stand for all keys, or for all with their common prefix. What only service accounts \
-and the control plane changed is permitted to them alone. Denied reviews are skipped, and no value \
-is printed.
+the data of a ConfigMap, and objects with keys that are not field names), one key that changed \
+stands for itself; several stand for all keys, or for all with their common prefix. What only \
+service accounts and the control plane changed is permitted to them alone. A quantity or a duration \
+in another spelling becomes an equality. Denied reviews are skipped, and no value is printed.
 
 Examples:
   fieldward learn recordings/ > learned.yaml
@@ -54,9 +55,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = Learned::from_updates(&given)?;
     let is_empty = rules.is_empty();
     match args.output.format {
-        Format::Text if is_empty => {
-            eprintln!("nothing to learn from: {}", skipped(&given));
-        }
+        Format::Text if is_empty => eprintln!("nothing to learn from: {}", skipped(&given)),
         Format::Text => {
             if !given.skipped.is_empty() {
                 output::print(&format!("# Passed over: {}\n", skipped(&given)))?;
@@ -78,11 +77,12 @@ struct Json<'g> {
 /// Reads every document in a folder and below.
 fn folder(given: &mut GivenUpdates, path: &Path) -> anyhow::Result<()> {
     for path in documents::entries(path)? {
-        let is_hidden =
-            path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if path.is_dir() && !is_hidden {
+        if documents::is_hidden(&path) {
+            continue;
+        }
+        if path.is_dir() {
             folder(given, &path)?;
-        } else if documents::is_document(&path) && !is_hidden {
+        } else if documents::is_document(&path) {
             file(given, &path, true)?;
         }
     }
@@ -108,5 +108,5 @@ fn skipped(given: &GivenUpdates) -> String {
     if names.is_empty() {
         return "no review was found".to_owned();
     }
-    format!("{}: {}", counted(names.len()), some(&names))
+    format!("{}: {}", counted(names.len(), "review"), listed(&names))
 }

@@ -44,6 +44,6 @@ pub use rule::{
 };
 pub(crate) use rule::{
     Algebra, Cursor, Declared, LocalPermissions, Mark, Permissions, Position, SourceMap,
-    builtin_documents, cut_bytes, is_owned, steps_pair, written,
+    builtin_documents, cut_bytes, is_dns_subdomain, is_owned, steps_pair, written,
 };
 pub use verdict::ChangeKind;

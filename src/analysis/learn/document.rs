@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::lines::{Lines, What};
 use super::reviews::{Component, Reviews, Target, Update, components};
-use crate::engine::{Path, Step, Verb, Verbs, escape_control, escape_json};
+use crate::analysis::lint::entries::counted;
+use crate::engine::{Step, Verb, Verbs, escape_control, escape_json, written};
 
 /// Names that a comment lists at most.
 const MOST_NAMES: usize = 3;
@@ -33,13 +34,8 @@ struct LearnedEntry {
 }
 
 impl Learned {
-    pub(super) fn of(
-        target: &Target,
-        updates: &[Update],
-        lines: &Lines,
-        masked: &BTreeSet<Vec<Step>>,
-    ) -> Self {
-        let count = counted(updates.len());
+    pub(super) fn of(target: &Target, updates: &[Update], lines: &Lines) -> Self {
+        let count = counted(updates.len(), "review");
         let mut document = format!(
             "# Learned from {count}. What no line below names may not change.\n\
              apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata:\n  name: {}\n  \
@@ -53,127 +49,98 @@ impl Learned {
             quoted(&target.resource),
             quoted(&target.kind),
         );
-        let mut grouped: BTreeMap<_, (Verbs, Reviews)> = BTreeMap::new();
-        let mut equalities = BTreeMap::new();
+        let mut permitted: BTreeMap<_, (Verbs, Reviews)> = BTreeMap::new();
+        let mut equal = BTreeMap::new();
         for ((path, what), reviews) in lines {
             match what {
                 What::May(verb) => {
-                    let (verbs, all) =
-                        grouped.entry((path, components(updates, reviews))).or_default();
+                    let by = components(updates, reviews);
+                    let (verbs, all) = permitted.entry((path, by)).or_default();
                     *verbs = verbs.with(*verb);
                     all.extend(reviews);
                 }
-                What::Equal(equality) => {
-                    equalities.insert((equality, path), reviews);
-                }
+                What::Equal(equality) => drop(equal.insert((equality, path), reviews)),
+                What::Masked => {}
             }
         }
-        document += if grouped.is_empty() { "  mutable: []\n" } else { "  mutable:\n" };
+        document += if permitted.is_empty() { "  mutable: []\n" } else { "  mutable:\n" };
         let mut entries = Vec::new();
-        for ((path, by), (verbs, reviews)) in grouped {
-            let entry = LearnedEntry::of(path, verbs, &reviews, updates);
-            document += &entry.text(path, masked.contains(path), verbs, &by);
+        for ((path, by), (verbs, reviews)) in permitted {
+            let users =
+                reviews.iter().filter_map(|review| Some(updates.get(*review)?.user.clone()));
+            let entry = LearnedEntry {
+                path: written(path),
+                allow: verbs.names().collect(),
+                reviews: reviews.len(),
+                example: example(updates, &reviews),
+                users: users.collect(),
+            };
+            let is_masked =
+                verbs.has(Verb::Modify) && lines.contains_key(&(path.clone(), What::Masked));
+            document += &entry.text(path, &by, is_masked);
             entries.push(entry);
         }
-        if !equalities.is_empty() {
-            document += "  equality:\n";
-        }
-        for ((equality, path), reviews) in equalities {
-            let ((what, why), seen) =
-                (equality.text(), seen(reviews.len(), example(reviews, updates)));
-            let path = quoted(&written(path));
-            document += &format!("    # {why}: {seen}\n    - {{path: {path}, {what}}}\n");
+        document += if equal.is_empty() { "" } else { "  equality:\n" };
+        for ((equality, path), reviews) in equal {
+            let (declaration, why) = equality.text();
+            let (count, example) = (counted(reviews.len(), "review"), example(updates, reviews));
+            document += &format!(
+                "    # {why}: {count}, as {example}\n    - {{path: {}, {declaration}}}\n",
+                quoted(&written(path))
+            );
         }
         Self { name: target.rule_name(), reviews: updates.len(), entries, document }
     }
 }
 
 impl LearnedEntry {
-    fn of(path: &[Step], verbs: Verbs, reviews: &Reviews, updates: &[Update]) -> Self {
-        let updates_of = || reviews.iter().filter_map(|review| updates.get(*review));
-        Self {
-            path: written(path),
-            allow: verbs.names().collect(),
-            reviews: reviews.len(),
-            example: example(reviews, updates).to_owned(),
-            users: updates_of().map(|update| update.user.clone()).collect(),
-        }
-    }
-
-    fn text(
-        &self,
-        path: &[Step],
-        is_masked: bool,
-        verbs: Verbs,
-        by: &BTreeSet<Component>,
-    ) -> String {
+    fn text(&self, path: &[Step], by: &BTreeSet<Component>, is_masked: bool) -> String {
         let name = |user: &String| {
             if user.is_empty() { "nobody".to_owned() } else { escape_control(user) }
         };
-        let users: Vec<String> = self.users.iter().map(name).collect();
-        let mut text =
-            format!("    # {}; by {}\n", seen(self.reviews, &self.example), some(&users));
+        let users = listed(&self.users.iter().map(name).collect::<Vec<_>>());
+        let count = counted(self.reviews, "review");
+        let mut text = format!("    # {count}, as {}; by {users}\n", self.example);
         if matches!(path.last(), Some(Step::AnyMember | Step::Prefix(_))) {
             text +=
                 "    # several keys of this map changed, or may not be named: all of them may\n";
         }
-        if is_masked && verbs.has(Verb::Modify) {
+        if is_masked {
             text += "    # the recording masks the values, so another spelling looks like a change \
                      here\n";
         }
-        let path = quoted(&self.path);
-        if verbs == Verbs::ALL && by.is_empty() {
-            return text + &format!("    - {path}\n");
+        let (path, allow) = (quoted(&self.path), self.allow.join(", "));
+        text += &format!("    - path: {path}\n      allow: [{allow}]\n");
+        let mut lists: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (list, name) in by {
+            lists.entry(list).or_default().push(quoted(name));
         }
-        text += &format!("    - path: {path}\n");
-        if verbs != Verbs::ALL {
-            text += &format!("      allow: [{}]\n", self.allow.join(", "));
-        }
-        let list = |list: &str| {
-            let names = by.iter().filter(|(own, _)| *own == list).map(|(_, name)| quoted(name));
-            let names = names.collect::<Vec<_>>().join(", ");
-            (!names.is_empty()).then(|| format!("{list}: [{names}]"))
-        };
-        let by: Vec<String> =
-            ["users", "groups", "serviceAccounts"].into_iter().filter_map(list).collect();
+        let list = |(list, names): (&str, Vec<String>)| format!("{list}: [{}]", names.join(", "));
         if !by.is_empty() {
-            text += &format!("      by: {{{}}}\n", by.join(", "));
+            let lists: Vec<String> = lists.into_iter().map(list).collect();
+            text += &format!("      by: {{{}}}\n", lists.join(", "));
         }
         text
     }
 }
 
-fn written(path: &[Step]) -> String {
-    Path::of(path).map(|path| path.to_string()).unwrap_or_default()
-}
-
-fn example<'u>(reviews: &Reviews, updates: &'u [Update]) -> &'u str {
+/// The first of the reviews.
+fn example(updates: &[Update], reviews: &Reviews) -> String {
     let first = reviews.first().and_then(|review| updates.get(*review));
-    first.map_or("", |update| &update.file)
+    first.map(|update| update.file.clone()).unwrap_or_default()
 }
 
-fn seen(reviews: usize, example: &str) -> String {
-    format!("{}, as {example}", counted(reviews))
-}
-
-pub(crate) fn counted(reviews: usize) -> String {
-    if reviews == 1 { "1 review".to_owned() } else { format!("{reviews} reviews") }
-}
-
-pub(crate) fn some(names: &[String]) -> String {
-    let listed = names.iter().take(MOST_NAMES).cloned().collect::<Vec<_>>().join(", ");
-    match names.len().checked_sub(MOST_NAMES) {
-        None | Some(0) => listed,
-        Some(more) => format!("{listed} and {more} more"),
-    }
+/// The names, as many as a comment lists.
+pub(crate) fn listed(names: &[String]) -> String {
+    let (listed, rest) = names.split_at(names.len().min(MOST_NAMES));
+    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    listed.join(", ") + &more
 }
 
 /// Plain where YAML reads it as the same text everywhere, else as JSON has it.
 fn quoted(text: &str) -> String {
-    let is_plain =
-        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '/' | '-' | '_');
-    let is_word =
-        text.starts_with(|letter: char| letter.is_ascii_alphabetic()) && text.chars().all(is_plain);
+    let is_word = text.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "./-_".contains(letter));
     let is_reserved = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
         .contains(&text.to_lowercase().as_str());
     if is_word && !is_reserved {

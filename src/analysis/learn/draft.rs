@@ -6,17 +6,15 @@ use super::document::Learned;
 use super::lines::{self, Equality, Line, Lines, What};
 use super::reviews::{Reviews, Target, Update, components};
 use super::shape::Shape;
-use crate::engine::{
-    Builtin, Decision, Document, RefusedChange, RuleSet, Step, admit, refused_changes,
-};
+use crate::engine::{Builtin, Decision, Document, RuleSet, Step, admit, refused_changes};
+
+const KEY: What = What::Equal(Equality::Key);
 
 /// A rule in the making.
 pub(super) struct Draft<'u> {
     target: &'u Target,
     updates: &'u [Update],
     lines: Lines,
-    /// The locations whose values the recordings mask.
-    masked: BTreeSet<Vec<Step>>,
 }
 
 impl<'u> Draft<'u> {
@@ -24,8 +22,8 @@ impl<'u> Draft<'u> {
     pub(super) fn learned(target: &'u Target, updates: &'u [Update]) -> Result<Learned, String> {
         let mut draft = Self::grown(target, updates)?;
         draft.shrink();
-        match draft.refused((0..updates.len()).collect())? {
-            None => Ok(draft.written()),
+        match draft.refused(&(0..updates.len()).collect())? {
+            None => Ok(Learned::of(target, updates, &draft.lines)),
             Some(update) => Err(refusal(update)),
         }
     }
@@ -33,23 +31,28 @@ impl<'u> Draft<'u> {
     /// A draft that permits the updates, and perhaps more.
     fn grown(target: &'u Target, updates: &'u [Update]) -> Result<Self, String> {
         let shape = Shape::of(target, updates);
-        let mut seen = Seen::default();
+        let (mut seen, mut known) = (BTreeSet::new(), None);
         loop {
-            let draft = seen.draft(&shape, target, updates);
+            let draft = Self { target, updates, lines: generalised(&shape, &seen) };
             let rules = draft.load()?;
-            let before = seen.clone();
+            let mut last = None;
             for (review, update) in updates.iter().enumerate() {
                 let changes =
                     refused_changes(&rules, &update.body).ok_or_else(|| refusal(update))?;
-                for change in &changes {
-                    seen.add(&before, change, review, update);
-                }
-                if !changes.is_empty() && seen.lines.len() == before.lines.len() {
-                    return Err(refusal(update));
+                for change in changes {
+                    let mut lines = lines::equalities(&change, update.component.is_some());
+                    // What is refused again needs entries.
+                    if lines.is_empty() || known.is_some() {
+                        lines = lines::entries(&change);
+                    }
+                    seen.extend(lines.into_iter().map(|line| (line, review)));
+                    last = Some(update);
                 }
             }
-            if seen.lines.len() == before.lines.len() {
-                return Ok(draft);
+            match last {
+                None => return Ok(draft),
+                Some(update) if known == Some(seen.len()) => return Err(refusal(update)),
+                Some(_) => known = Some(seen.len()),
             }
         }
     }
@@ -58,17 +61,16 @@ impl<'u> Draft<'u> {
     /// the members of an object remain and not the object.
     fn shrink(&mut self) {
         let all = self.lines.clone();
-        let (mut order, entries): (Vec<&Line>, Vec<&Line>) =
-            all.keys().partition(|(_, what)| matches!(what, What::Equal(_)));
-        order.retain(|(_, what)| *what != What::Equal(Equality::Key));
-        for line in order.into_iter().chain(entries) {
+        let of = |is_wanted: fn(&What) -> bool| all.keys().filter(move |line| is_wanted(&line.1));
+        let equalities = of(|what| matches!(what, What::Equal(_)) && *what != KEY);
+        for line in equalities.chain(of(|what| matches!(what, What::May(_)))) {
             // A line decides only about updates with a change at its locations, above or below.
             let meets =
                 |(path, _): &Line| path.iter().zip(&line.0).all(|(one, two)| one.meets(two));
             let affected = || all.iter().filter(|(other, _)| meets(other));
             let affected: Reviews = affected().flat_map(|(_, reviews)| reviews).copied().collect();
             let Some(mut reviews) = self.lines.remove(line) else { continue };
-            if self.permits(&affected) {
+            if matches!(self.refused(&affected), Ok(None)) {
                 continue;
             }
             for component in components(self.updates, &reviews) {
@@ -78,7 +80,7 @@ impl<'u> Draft<'u> {
                 };
                 let fewer: Reviews = reviews.iter().copied().filter(is_other).collect();
                 self.lines.insert(line.clone(), fewer.clone());
-                if !fewer.is_empty() && self.permits(&affected) {
+                if !fewer.is_empty() && matches!(self.refused(&affected), Ok(None)) {
                     reviews = fewer;
                 }
             }
@@ -92,38 +94,32 @@ impl<'u> Draft<'u> {
     fn drop_idle_keys(&mut self) {
         let others = self.lines.clone();
         self.lines.retain(|(list, what), reviews| {
-            if *what != What::Equal(Equality::Key) {
+            if *what != KEY {
                 return true;
             }
-            let goes_in = |(path, other): &Line| other != what && path.starts_with(list);
+            let goes_in = |(path, other): &Line| {
+                ![KEY, What::Masked].contains(other) && path.starts_with(list)
+            };
             let users = others.iter().filter(|(line, _)| goes_in(line));
             *reviews = users.flat_map(|(_, reviews)| reviews).copied().collect();
             !reviews.is_empty()
         });
     }
 
-    fn permits(&self, reviews: &Reviews) -> bool {
-        self.refused(reviews.clone()).is_ok_and(|refused| refused.is_none())
-    }
-
     /// The first of these updates that the rule refuses; the reason if the rule does not load.
-    fn refused(&self, reviews: Reviews) -> Result<Option<&'u Update>, String> {
+    fn refused(&self, reviews: &Reviews) -> Result<Option<&'u Update>, String> {
         let rules = self.load()?;
         let is_refused = |update: &&Update| {
             let reply = admit(&rules, &update.body);
             reply.allowed() != Some(true)
                 || !reply.rules().iter().any(|outcome| outcome.decision == Decision::Allow)
         };
-        Ok(reviews.into_iter().filter_map(|review| self.updates.get(review)).find(is_refused))
-    }
-
-    fn written(&self) -> Learned {
-        Learned::of(self.target, self.updates, &self.lines, &self.masked)
+        Ok(reviews.iter().filter_map(|review| self.updates.get(*review)).find(is_refused))
     }
 
     fn load(&self) -> Result<RuleSet, String> {
-        let document =
-            Document { origin: "learned rule".to_owned(), text: self.written().document };
+        let text = Learned::of(self.target, self.updates, &self.lines).document;
+        let document = Document { origin: "learned rule".to_owned(), text };
         RuleSet::load(Builtin::Left, &[document]).map_err(|errors| errors.to_string())
     }
 }
@@ -132,63 +128,34 @@ fn refusal(update: &Update) -> String {
     format!("the rule would refuse {}", update.file)
 }
 
-/// The lines that the refused changes need, with the keys of maps as they are.
-#[derive(Default, Clone)]
-struct Seen {
-    lines: BTreeSet<(Line, usize)>,
-    masked: BTreeSet<Vec<Step>>,
-}
-
-impl Seen {
-    /// Adds the equalities that make a change none. If there are none, or the draft `before` has
-    /// them already, it adds the entries that permit the change.
-    fn add(&mut self, before: &Self, change: &RefusedChange, review: usize, update: &Update) {
-        let mut lines = lines::equalities(change, update.component.is_some());
-        if lines.iter().all(|line| before.lines.contains(&(line.clone(), review))) {
-            lines = lines::entries(change);
-            let paths = lines.iter().map(|(path, _)| path.clone());
-            self.masked.extend(paths.filter(|_| lines::is_masked(change)));
-        }
-        self.lines.extend(lines.into_iter().map(|line| (line, review)));
-    }
-
-    fn draft<'u>(&self, shape: &Shape<'_>, target: &'u Target, updates: &'u [Update]) -> Draft<'u> {
-        let mut keys: BTreeMap<&[Step], BTreeSet<&str>> = BTreeMap::new();
-        for ((path, _), _) in &self.lines {
-            for (object, step) in (1..path.len()).filter_map(|depth| ends(path, depth)) {
-                if let Step::Name(key) = step {
-                    keys.entry(object).or_default().insert(key);
-                }
+/// The lines with the keys of maps generalised, and the keys of all lists that can have one.
+fn generalised(shape: &Shape<'_>, seen: &BTreeSet<(Line, usize)>) -> Lines {
+    let mut keys: BTreeMap<&[Step], BTreeSet<&str>> = BTreeMap::new();
+    for ((path, _), _) in seen {
+        for (depth, step) in path.iter().enumerate().skip(1) {
+            if let (Step::Name(key), Some(object)) = (step, path.get(..depth)) {
+                keys.entry(object).or_default().insert(key);
             }
         }
-        let steps: BTreeMap<&[Step], Step> = keys
-            .into_iter()
-            .filter_map(|(object, keys)| Some((object, shape.common_step(object, &keys)?)))
-            .collect();
-        let general = |path: &[Step]| -> Vec<Step> {
-            let step = |depth| {
-                let (object, step) = ends(path, depth)?;
-                Some(steps.get(object).filter(|_| step.is_member()).unwrap_or(step).clone())
-            };
-            (0..path.len()).filter_map(step).collect()
-        };
-        let mut lines = Lines::new();
-        for ((path, what), review) in &self.lines {
-            lines.entry((general(path), *what)).or_default().insert(*review);
-        }
-        let mut keyed: BTreeMap<Vec<Step>, bool> = BTreeMap::new();
-        for (list, is_named) in &shape.lists {
-            *keyed.entry(general(list)).or_insert(true) &= is_named;
-        }
-        keyed.retain(|_, is_named| *is_named);
-        let key = |(list, _)| ((list, What::Equal(Equality::Key)), Reviews::new());
-        lines.extend(keyed.into_iter().map(key));
-        let masked = self.masked.iter().map(|path| general(path)).collect();
-        Draft { target, updates, lines, masked }
     }
-}
-
-/// The step at a depth, and the path of the object or list that it leads from.
-fn ends(path: &[Step], depth: usize) -> Option<(&[Step], &Step)> {
-    Some((path.get(..depth)?, path.get(depth)?))
+    let common = |(object, keys)| Some((object, shape.common_step(object, &keys)?));
+    let common: BTreeMap<&[Step], Step> = keys.into_iter().filter_map(common).collect();
+    let general = |path: &[Step]| -> Vec<Step> {
+        let step = |(depth, step): (usize, &Step)| {
+            let common = path.get(..depth).and_then(|object| common.get(object));
+            common.filter(|_| step.is_member()).unwrap_or(step).clone()
+        };
+        path.iter().enumerate().map(step).collect()
+    };
+    let mut lines = Lines::new();
+    for ((path, what), review) in seen {
+        lines.entry((general(path), *what)).or_default().insert(*review);
+    }
+    let mut keyed: BTreeMap<Vec<Step>, bool> = BTreeMap::new();
+    for (list, is_named) in &shape.lists {
+        *keyed.entry(general(list)).or_insert(true) &= is_named;
+    }
+    keyed.retain(|_, is_named| *is_named);
+    lines.extend(keyed.into_keys().map(|list| ((list, KEY), Reviews::new())));
+    lines
 }

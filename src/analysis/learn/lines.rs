@@ -12,6 +12,8 @@ use crate::engine::{ChangeKind, Equal, RefusedChange, Step, Verb, is_owned, resp
 pub(super) enum What {
     Equal(Equality),
     May(Verb),
+    /// A comment: the recordings mask the values.
+    Masked,
 }
 
 /// The equalities that can be learned.
@@ -30,8 +32,8 @@ impl Equality {
         let left_out = "left out by some who write it";
         match self {
             Self::Key => ("key: name", "every element has a name of its own"),
-            Self::Quantity => ("as: Quantity", "one quantity in several spellings"),
-            Self::Duration => ("as: Duration", "one duration in several spellings"),
+            Self::Quantity => ("as: Quantity", "spellings of one quantity, unless it is text"),
+            Self::Duration => ("as: Duration", "spellings of one duration, unless it is text"),
             Self::AbsentAsNull => ("absentAs: null", left_out),
             Self::AbsentAsEmpty => ("absentAs: {}", left_out),
         }
@@ -84,25 +86,31 @@ fn left_out(path: &[Step], value: &Value) -> Option<Vec<Line>> {
 /// The entries that permit a change. Of an object that appears or vanishes they are those of the
 /// object and of everything in it: not all of them are needed.
 pub(super) fn entries(change: &RefusedChange) -> Vec<Line> {
-    let verb = match change.kind {
+    let RefusedChange { path, kind, old, new } = change;
+    let verb = match kind {
         ChangeKind::Set => Verb::Set,
         ChangeKind::Clear => Verb::Clear,
         ChangeKind::AddItem => Verb::AddItem,
         ChangeKind::RemoveItem => Verb::RemoveItem,
         ChangeKind::Modify | ChangeKind::Reorder => Verb::Modify,
     };
-    match (change.path.split_last(), change.old.as_ref().or(change.new.as_ref())) {
+    let mut lines = Vec::new();
+    match (old, new, path.split_last()) {
+        (Some(value), None, Some((last, _))) | (None, Some(value), Some((last, _)))
+            if last.is_member() =>
+        {
+            here_and_below(path, verb, value, &mut lines);
+        }
         // An element that changes as a whole is an item of its list.
-        (Some((Step::AnyElement, list)), _) if change.kind != ChangeKind::Reorder => {
-            vec![(list.to_vec(), What::May(verb))]
+        (_, _, Some((Step::AnyElement, list))) if *kind != ChangeKind::Reorder => {
+            lines.push((list.to_vec(), What::May(verb)));
         }
-        (_, Some(value)) if matches!(verb, Verb::Set | Verb::Clear) => {
-            let mut lines = Vec::new();
-            here_and_below(&change.path, verb, value, &mut lines);
-            lines
-        }
-        _ => vec![(change.path.clone(), What::May(verb))],
+        _ => lines.push((path.clone(), What::May(verb))),
     }
+    if is_masked(old.as_ref()) && is_masked(new.as_ref()) {
+        lines.extend(lines.first().map(|(path, _)| (path.clone(), What::Masked)));
+    }
+    lines
 }
 
 fn here_and_below(path: &[Step], verb: Verb, value: &Value, lines: &mut Vec<Line>) {
@@ -118,11 +126,8 @@ fn child(path: &[Step], key: &str) -> Vec<Step> {
     path.iter().cloned().chain([Step::Name(key.to_owned())]).collect()
 }
 
-/// Whether a recording has tokens instead of the values.
-pub(super) fn is_masked(change: &RefusedChange) -> bool {
-    let is_token = |value: &Value| {
-        let number = value.as_str().and_then(|text| text.strip_prefix("masked-"));
-        number.is_some_and(|number| number.parse::<u64>().is_ok())
-    };
-    change.old.as_ref().is_some_and(is_token) && change.new.as_ref().is_some_and(is_token)
+/// Whether a recording has a token instead of a value.
+fn is_masked(value: Option<&Value>) -> bool {
+    let text = value.and_then(Value::as_str).and_then(|text| text.strip_prefix("masked-"));
+    text.is_some_and(|number| number.parse::<u64>().is_ok())
 }

@@ -11,46 +11,28 @@ mod reviews;
 mod shape;
 
 pub use document::Learned;
-pub(crate) use document::{counted, some};
+pub(crate) use document::listed;
 use draft::Draft;
-pub(crate) use reviews::{GivenUpdates, NotAReview, Skipped};
+pub(crate) use reviews::Skipped;
+pub use reviews::{GivenUpdates, NotAReview};
 
-/// Why no rule can be learned.
+/// No rule permits all updates of a kind.
 #[derive(Debug, thiserror::Error)]
-pub enum Unlearnable {
-    /// A document is not an admission review.
-    #[error(transparent)]
-    Review(#[from] NotAReview),
-    /// No rule lets all updates through.
-    #[error("no rule could be learned for {name}: {failure}; leave that review out")]
-    NoRule {
-        /// The rule's name.
-        name: String,
-        /// The reason.
-        failure: String,
-    },
+#[error("no rule could be learned for {rule}: {failure}; leave that review out")]
+pub struct NoRule {
+    rule: String,
+    failure: String,
 }
 
 impl Learned {
-    /// Learns from reviews and cases as JSON, one rule for each kind.
+    /// Learns one rule for each kind of object.
     ///
     /// # Errors
-    /// What is no review.
-    pub fn from_documents<'d>(
-        documents: impl Iterator<Item = &'d [u8]>,
-    ) -> Result<Vec<Self>, Unlearnable> {
-        let mut given = GivenUpdates::default();
-        for (number, document) in documents.enumerate() {
-            given.add(&format!("review {}", number + 1), document)?;
-        }
-        Self::from_updates(&given)
-    }
-
-    /// One rule for each kind of the updates.
-    pub(crate) fn from_updates(given: &GivenUpdates) -> Result<Vec<Self>, Unlearnable> {
+    /// Updates that no rule permits together.
+    pub fn from_updates(given: &GivenUpdates) -> Result<Vec<Self>, NoRule> {
         let rules = given.updates.iter().map(|(target, updates)| {
             Draft::learned(target, updates)
-                .map_err(|failure| Unlearnable::NoRule { name: target.rule_name(), failure })
+                .map_err(|failure| NoRule { rule: target.rule_name(), failure })
         });
         rules.collect()
     }

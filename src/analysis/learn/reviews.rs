@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::engine::escape_control;
+use crate::engine::{escape_control, is_dns_subdomain};
 
 /// What a rule speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,11 +54,7 @@ pub(super) fn components(updates: &[Update], reviews: &Reviews) -> BTreeSet<Comp
 fn component(user: &str, groups: &[String]) -> Option<Component> {
     if let Some(account) = user.strip_prefix("system:serviceaccount:") {
         let (namespace, name) = account.split_once(':')?;
-        let is_name = |text: &str| {
-            let is_part = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
-            !text.is_empty() && text.bytes().all(is_part)
-        };
-        return (is_name(namespace) && is_name(name))
+        return (is_dns_subdomain(namespace) && is_dns_subdomain(name))
             .then(|| ("serviceAccounts", format!("{namespace}/{name}")));
     }
     if user.starts_with("system:node:") && groups.iter().any(|group| group == "system:nodes") {
@@ -72,12 +68,16 @@ fn component(user: &str, groups: &[String]) -> Option<Component> {
 /// Why a document is neither a review nor a case.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAReview {
+    /// No JSON, or nested too deeply.
     #[error("expected a review of at most 128 levels")]
-    Json(#[source] serde_json::Error),
+    Json(#[from] serde_json::Error),
+    /// Another kind.
     #[error("expected kind `AdmissionReview` or `UpdateCase`, found `{0}`")]
     Kind(String),
+    /// No request.
     #[error("expected an AdmissionReview with a `request`, found none")]
     Request,
+    /// A request that does not say what it is about.
     #[error(
         "expected `request.resource` with group, version and resource, and `request.kind`, found \
          none"
@@ -87,12 +87,12 @@ pub enum NotAReview {
 
 /// The updates of all documents, and the documents without one.
 #[derive(Debug, Default)]
-pub(crate) struct GivenUpdates {
+pub struct GivenUpdates {
     pub(super) updates: BTreeMap<Target, Vec<Update>>,
     pub(crate) skipped: Vec<Skipped>,
 }
 
-/// A review that says nothing of what may change.
+/// A document that says nothing of what may change.
 #[derive(Debug, Serialize)]
 pub(crate) struct Skipped {
     pub(crate) file: String,
@@ -100,52 +100,44 @@ pub(crate) struct Skipped {
 }
 
 impl GivenUpdates {
-    /// Adds a document: a review, or a case.
-    pub(crate) fn add(&mut self, file: &str, json: &[u8]) -> Result<(), NotAReview> {
-        let mut document: Value = serde_json::from_slice(json).map_err(NotAReview::Json)?;
-        let is_false = |value: Option<&Value>| value == Some(&Value::Bool(false));
-        let mut is_denied = is_false(document.pointer("/expect/allowed"));
+    /// Adds a document as JSON: a review, or a case.
+    ///
+    /// # Errors
+    /// What is neither.
+    pub fn add(&mut self, file: &str, json: &[u8]) -> Result<(), NotAReview> {
+        let mut document: Value = serde_json::from_slice(json)?;
         let review = match document.get("kind").and_then(Value::as_str) {
             Some("UpdateCase") => document.get_mut("review").map(Value::take).unwrap_or_default(),
-            Some("AdmissionReview") | None => document,
+            Some("AdmissionReview") | None => document.take(),
             Some(other) => return Err(NotAReview::Kind(escape_control(other))),
         };
-        is_denied |= is_false(review.pointer("/response/allowed"));
-        let request = review.get("request").filter(|request| request.is_object());
-        let object = |name: &str| {
-            request.and_then(|request| request.get(name)).filter(|object| object.is_object())
-        };
-        let text = |pointer: &str| {
-            request.and_then(|request| request.pointer(pointer)).and_then(Value::as_str)
-        };
-        let reason = match (object("oldObject"), object("object")) {
+        let denial = Some(&Value::Bool(false));
+        let is_denied = document.pointer("/expect/allowed") == denial
+            || review.pointer("/response/allowed") == denial;
+        let at = |pointer: &str| review.pointer(&format!("/request{pointer}"));
+        let text = |pointer| at(pointer).and_then(Value::as_str);
+        let expect = |pointer| text(pointer).map(str::to_owned).ok_or(NotAReview::Target);
+        let object = |pointer| at(pointer).filter(|object| object.is_object()).cloned();
+        let reason = match (object("/oldObject"), object("/object")) {
             _ if is_denied => "it was denied",
-            _ if request.is_none() => return Err(NotAReview::Request),
+            _ if object("").is_none() => return Err(NotAReview::Request),
             _ if text("/operation") != Some("UPDATE") => "it is no update",
             (Some(old), Some(new)) => {
-                let resource = text("/resource/resource").ok_or(NotAReview::Target)?;
-                let target = Target {
-                    group: text("/resource/group").ok_or(NotAReview::Target)?.to_owned(),
-                    version: text("/resource/version").ok_or(NotAReview::Target)?.to_owned(),
-                    resource: match text("/subResource") {
-                        None | Some("") => resource.to_owned(),
-                        Some(subresource) => format!("{resource}/{subresource}"),
-                    },
-                    kind: text("/kind/kind").ok_or(NotAReview::Target)?.to_owned(),
+                let mut target = Target {
+                    group: expect("/resource/group")?,
+                    version: expect("/resource/version")?,
+                    resource: expect("/resource/resource")?,
+                    kind: expect("/kind/kind")?,
                 };
-                let groups = review.pointer("/request/userInfo/groups").cloned();
-                let groups: Vec<String> = groups
-                    .and_then(|groups| serde_json::from_value(groups).ok())
-                    .unwrap_or_default();
-                let user = text("/userInfo/username").unwrap_or_default();
-                let update = Update {
-                    file: file.to_owned(),
-                    body: serde_json::to_vec(&review).map_err(NotAReview::Json)?,
-                    user: user.to_owned(),
-                    component: component(user, &groups),
-                    old: old.clone(),
-                    new: new.clone(),
-                };
+                if let Some(subresource) = text("/subResource").filter(|name| !name.is_empty()) {
+                    target.resource += &format!("/{subresource}");
+                }
+                let user = text("/userInfo/username").unwrap_or_default().to_owned();
+                let groups = at("/userInfo/groups").map(Vec::<String>::deserialize);
+                let groups = groups.and_then(Result::ok).unwrap_or_default();
+                let component = component(&user, &groups);
+                let (file, body) = (file.to_owned(), serde_json::to_vec(&review)?);
+                let update = Update { file, body, user, component, old, new };
                 self.updates.entry(target).or_default().push(update);
                 return Ok(());
             }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::reviews::{Target, Update};
-use crate::engine::{Path, Step};
+use crate::engine::{Path, Step, written};
 
 /// Lists and maps, by their paths with `[*]` for elements.
 pub(super) struct Shape<'t> {
@@ -62,14 +62,14 @@ impl<'t> Shape<'t> {
 
     /// The step that stands for these keys of an object, if it is a map and they are several.
     pub(super) fn common_step(&self, object: &[Step], keys: &BTreeSet<&str>) -> Option<Step> {
-        let names: Vec<&str> = object.iter().filter_map(name).collect();
         let is_core = |kind: &str| self.target.group.is_empty() && self.target.kind == kind;
-        let is_map = match names.as_slice() {
+        let is_map = match format!(".{}", written(object)).as_str() {
             // The keys of a Secret are not printed.
-            ["data" | "stringData"] if is_core("Secret") => return Some(Step::AnyMember),
-            ["data" | "binaryData"] if is_core("ConfigMap") => true,
+            ".data" | ".stringData" if is_core("Secret") => return Some(Step::AnyMember),
+            ".data" | ".binaryData" if is_core("ConfigMap") => true,
             // ObjectMeta, of the object itself or of a template.
-            [.., "metadata", "labels" | "annotations"] => true,
+            path if path.ends_with(".metadata.labels") => true,
+            path if path.ends_with(".metadata.annotations") => true,
             _ => self.maps.contains(object),
         };
         if !is_map || keys.len() < 2 {
@@ -79,8 +79,4 @@ impl<'t> Shape<'t> {
         let shared = prefix.filter(|prefix| keys.iter().all(|key| key.starts_with(prefix)));
         Some(shared.map_or(Step::AnyMember, Step::Prefix))
     }
-}
-
-fn name(step: &Step) -> Option<&str> {
-    if let Step::Name(name) = step { Some(name) } else { None }
 }

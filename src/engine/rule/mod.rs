@@ -56,6 +56,7 @@ pub(crate) use mark::Mark;
 pub use marks::OWNED;
 pub(crate) use marks::is_owned;
 pub(crate) use mutable::{condition_text, mutable_text, narrowed};
+pub(crate) use parser::is_dns_subdomain;
 pub use path::{Path, PathError, Step};
 pub(crate) use path::{is_bare, steps_pair, written};
 pub(crate) use permissions::{Algebra, LocalPermissions, Permissions};
