@@ -9,9 +9,6 @@ use super::reviews::{Component, Reviews, Target, Update, components};
 use crate::analysis::lint::entries::counted;
 use crate::engine::{Step, Verb, Verbs, escape_control, escape_json, written};
 
-/// Names that a comment lists at most.
-const MOST_NAMES: usize = 3;
-
 /// A rule that permits what recorded updates changed.
 #[derive(Debug, Serialize)]
 pub struct Learned {
@@ -130,9 +127,9 @@ fn example(updates: &[Update], reviews: &Reviews) -> String {
     first.map(|update| update.file.clone()).unwrap_or_default()
 }
 
-/// The names, as many as a comment lists.
+/// The first three names, and how many more there are.
 pub(crate) fn listed(names: &[String]) -> String {
-    let (listed, rest) = names.split_at(names.len().min(MOST_NAMES));
+    let (listed, rest) = names.split_at(names.len().min(3));
     let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
     listed.join(", ") + &more
 }

@@ -31,6 +31,7 @@ impl<'u> Draft<'u> {
     /// A draft that permits the updates, and perhaps more.
     fn grown(target: &'u Target, updates: &'u [Update]) -> Result<Self, String> {
         let shape = Shape::of(target, updates);
+        // All lines that some change asks for, and their number before the current round.
         let (mut seen, mut known) = (BTreeSet::new(), None);
         loop {
             let draft = Self { target, updates, lines: generalised(&shape, &seen) };

@@ -95,14 +95,12 @@ pub(super) fn entries(change: &RefusedChange) -> Vec<Line> {
         ChangeKind::Modify | ChangeKind::Reorder => Verb::Modify,
     };
     let mut lines = Vec::new();
-    match (old, new, path.split_last()) {
-        (Some(value), None, Some((last, _))) | (None, Some(value), Some((last, _)))
-            if last.is_member() =>
-        {
+    match (old.as_ref().or(new.as_ref()), path.split_last()) {
+        (Some(value), _) if [Verb::Set, Verb::Clear].contains(&verb) => {
             here_and_below(path, verb, value, &mut lines);
         }
         // An element that changes as a whole is an item of its list.
-        (_, _, Some((Step::AnyElement, list))) if *kind != ChangeKind::Reorder => {
+        (_, Some((Step::AnyElement, list))) if *kind != ChangeKind::Reorder => {
             lines.push((list.to_vec(), What::May(verb)));
         }
         _ => lines.push((path.clone(), What::May(verb))),

@@ -1,8 +1,7 @@
 //! The smallest rule that permits recorded updates.
 //!
 //! The engine itself says what a draft refuses. Every refused change becomes a line of the draft,
-//! until the draft refuses nothing; then the lines that the updates do not need are dropped. So a
-//! learned rule never differs from what the verdict makes of it.
+//! until the draft refuses nothing. Then the lines that the updates do not need are dropped.
 
 mod document;
 mod draft;
