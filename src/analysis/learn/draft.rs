@@ -75,11 +75,9 @@ impl<'u> Draft<'u> {
                 continue;
             }
             for component in components(self.updates, &reviews) {
-                let is_other = |review: &usize| {
-                    self.updates.get(*review).and_then(|update| update.component.as_ref())
-                        != Some(&component)
-                };
-                let fewer: Reviews = reviews.iter().copied().filter(is_other).collect();
+                let who = |review: &usize| self.updates.get(*review)?.component.as_ref();
+                let others = reviews.iter().filter(|review| who(review) != Some(&component));
+                let fewer: Reviews = others.copied().collect();
                 self.lines.insert(line.clone(), fewer.clone());
                 if !fewer.is_empty() && matches!(self.refused(&affected), Ok(None)) {
                     reviews = fewer;

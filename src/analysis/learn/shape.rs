@@ -53,7 +53,9 @@ impl<'t> Shape<'t> {
                     && elements.iter().all(&mut is_named);
                 *self.lists.entry(path.clone()).or_insert(true) &= is_named;
                 path.push(Step::AnyElement);
-                elements.iter().for_each(|element| self.visit(path, element));
+                for element in elements {
+                    self.visit(path, element);
+                }
                 path.pop();
             }
             _ => {}
