@@ -112,6 +112,11 @@ pub(crate) fn is_document(path: &Path) -> bool {
         .is_some_and(|extension| ["json", "yaml", "yml"].iter().any(|known| extension == *known))
 }
 
+/// Whether a folder does not show the file.
+pub(crate) fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
 /// What a folder holds, sorted by name.
 ///
 /// # Errors

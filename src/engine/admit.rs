@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::activation::{ActiveEntries, ConditionFailure, Conditions, Inputs};
 use super::alignment::{Alignment, Coverage};
 use super::answer::{
-    self, Decision, DenyingRule, Judgement, Reply, Report, Response, RuleFindings, RuleOutcome,
-    Secrets, Subject, Warning, break_recreate_trigger, details, failure,
+    self, Decision, DenyingRule, Judgement, RefusedChange, Reply, Report, Response, RuleFindings,
+    RuleOutcome, Secrets, Subject, Warning, break_recreate_trigger, details, failure,
 };
 use super::condition::{AT_ONCE, BUDGET};
 use super::review::{Operation, ReadMode, Review, Unjudgeable, uid_in_prefix};
@@ -57,6 +57,24 @@ pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8], mode: Read
         Operation::Update => update(budget, rules, &review),
     };
     reply.about(Subject::of(&review))
+}
+
+/// Every change in an update that the rules refuse, for tools that need more than a report shows.
+/// None if the update cannot be judged.
+pub(crate) fn refused_changes(rules: &RuleSet, body: &[u8]) -> Option<Vec<RefusedChange>> {
+    let review = Review::parse(body, ReadMode::Plain).ok()?;
+    let matching = matching(rules, &review);
+    let refused = review.with_objects(&matching, |old, new| {
+        let inputs = Inputs::new(&review, old, new);
+        let conditions = Conditions::of(&matching, &inputs, BUDGET);
+        let mut refused = Vec::new();
+        for rule in &matching {
+            let found = conditions.on_a_stack(|| judge(rule, &conditions, old, new))?;
+            refused.extend(found.refused_changes());
+        }
+        Ok(refused)
+    });
+    refused.ok()
 }
 
 /// Answers a body over the cap (in bytes) from its first [`PREFIX`] bytes: a refusal if they hold

@@ -28,10 +28,10 @@ mod tests;
 mod verdict;
 
 pub(crate) use activation::ConditionFailure;
-pub(crate) use admit::{PREFIX, admit_at_once, refuse_oversized};
+pub(crate) use admit::{PREFIX, admit_at_once, refuse_oversized, refused_changes};
 pub use admit::{admit, admit_plainly};
 pub(crate) use alignment::respelled;
-pub(crate) use answer::{Change, Judgement, Piece, Shown};
+pub(crate) use answer::{Change, Judgement, Piece, RefusedChange, Shown};
 pub use answer::{Decision, Reply};
 pub(crate) use case::{Case, CaseDocument, Expect};
 pub(crate) use condition::Unread;
@@ -39,9 +39,10 @@ pub use record::record;
 pub(crate) use record::{Recording, Unrecorded};
 pub(crate) use rule::{
     Actions, Algebra, Condition, Cursor, Declaration, Declared, Effect, Entry, Equal, Equality,
-    Exemptions, FailurePolicy, LONGEST_NAME, LabelSelector, LocalPermissions, Mark, Meaning, OWNED,
+    Exemptions, FailurePolicy, LONGEST_NAME, LabelSelector, LocalPermissions, Mark, Meaning,
     PathError, Permissions, Position, Read, Reason, ResourceRule, RuleError, SelectionKey,
     SourceMap, SpecSchema, Verb, Verbs, builtin_documents, cut_bytes, escape_control, escape_json,
-    is_owned, steps_pair, written,
+    is_dns_subdomain, is_owned, steps_pair, written,
 };
-pub use rule::{Builtin, Document, Path, Requesters, Rule, RuleErrors, RuleSet, Step};
+pub use rule::{Builtin, Document, OWNED, Path, Requesters, Rule, RuleErrors, RuleSet, Step};
+pub(crate) use verdict::ChangeKind;

@@ -1,157 +1,143 @@
-//! A draft as the document of a rule, with comments that say what each line was learned from.
+//! A learned rule as a document, with comments that say what each line was learned from.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::draft::{Draft, Entry, Equality, NODES, Who};
-use super::reviews::{Target, Update};
-use crate::engine::{Equal, Path, Step, Verbs, escape_control, escape_json};
+use serde::Serialize;
 
-/// Names that a comment lists at most.
-const MOST_NAMES: usize = 3;
+use super::lines::{Lines, What};
+use super::reviews::{Component, Reviews, Target, Update, components};
+use crate::analysis::lint::entries::counted;
+use crate::engine::{Step, Verb, Verbs, escape_control, escape_json, written};
 
-/// Writes the rule down.
-pub(crate) fn write(target: &Target, draft: &Draft, updates: &[Update]) -> String {
-    let Target { group, version, resource, kind } = target;
-    let mut text = format!(
-        "# Learned from {}. What no line below names may not change.\napiVersion: \
-         fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata:\n  name: {}\n  \
-         annotations:\n    # Put the page here that documents what may \
-         change.\n    fieldward.io/source: {}\nspec:\n  matchConstraints:\n    \
-         resourceRules:\n      - {{apiGroups: [{}], apiVersions: [{}], resources: [{}], kinds: \
-         [{}]}}\n",
-        counted(updates.len()),
-        quoted(&name(target)),
-        quoted(&format!("learned from {} by `fieldward learn`", counted(updates.len()))),
-        quoted(group),
-        quoted(version),
-        quoted(resource),
-        quoted(kind),
-    );
-    text += if draft.entries.is_empty() { "  mutable: []\n" } else { "  mutable:\n" };
-    text.extend(draft.entries.iter().map(|entry| self::entry(entry, updates)));
-    if !draft.equality.is_empty() {
-        text += "  equality:\n";
-    }
-    text.extend(draft.equality.iter().map(|equality| self::equality(equality, updates)));
-    text
+/// A rule that permits what recorded updates changed.
+#[derive(Debug, Serialize)]
+pub struct Learned {
+    name: String,
+    reviews: usize,
+    entries: Vec<LearnedEntry>,
+    /// The rule as YAML.
+    pub document: String,
 }
 
-/// The rule's name: the resource as kubectl writes it.
-pub(crate) fn name(target: &Target) -> String {
-    let Target { group, version, resource, .. } = target;
-    let name = format!("{}.{version}.{group}", resource.replace('/', "-")).to_lowercase();
-    name.trim_end_matches('.').to_owned()
+/// An entry of `mutable`.
+#[derive(Debug, Serialize)]
+struct LearnedEntry {
+    path: String,
+    allow: Vec<&'static str>,
+    reviews: usize,
+    /// The first review that it was learned from.
+    example: String,
+    users: BTreeSet<String>,
 }
 
-fn entry(entry: &Entry, updates: &[Update]) -> String {
-    let users: Vec<String> = entry
-        .users
-        .iter()
-        .map(|user| if user.is_empty() { "nobody".to_owned() } else { escape_control(user) })
-        .collect();
-    let mut text = format!("    # {}; by {}\n", seen(&entry.reviews, updates), some(&users));
-    if matches!(entry.path.last(), Some(Step::AnyMember | Step::Prefix(_))) {
-        text += "    # several keys of this map changed, or may not be named: all of them may\n";
-    }
-    if entry.is_masked {
-        text +=
-            "    # the recording masks the values, so another spelling looks like a change here\n";
-    }
-    let spelled = match entry.spelled {
-        Some(Equal::Quantity) => Some(("quantity", "as: Quantity")),
-        Some(Equal::Duration) => Some(("duration", "as: Duration")),
-        _ => None,
-    };
-    if let Some((what, meaning)) = spelled {
-        text += &format!(
-            "    # if it is a {what}, only its spelling changed: then `{meaning}` under equality \
-             instead\n"
+impl Learned {
+    pub(super) fn of(target: &Target, updates: &[Update], lines: &Lines) -> Self {
+        let count = counted(updates.len(), "review");
+        let mut document = format!(
+            "# Learned from {count}. What no line below names may not change.\n\
+             apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata:\n  name: {}\n  \
+             annotations:\n    # Put the page here that documents what may change.\n    \
+             fieldward.io/source: {}\nspec:\n  matchConstraints:\n    resourceRules:\n      \
+             - {{apiGroups: [{}], apiVersions: [{}], resources: [{}], kinds: [{}]}}\n",
+            quoted(&target.rule_name()),
+            quoted(&format!("learned from {count} by `fieldward learn`")),
+            quoted(&target.group),
+            quoted(&target.version),
+            quoted(&target.resource),
+            quoted(&target.kind),
         );
-    }
-    let path = quoted(&path(&entry.path));
-    if entry.verbs() == Verbs::ALL && entry.by.is_empty() {
-        return text + &format!("    - {path}\n");
-    }
-    text += &format!("    - path: {path}\n");
-    if entry.verbs() != Verbs::ALL {
-        text +=
-            &format!("      allow: [{}]\n", entry.verbs().names().collect::<Vec<_>>().join(", "));
-    }
-    if !entry.by.is_empty() {
-        text += &format!("      by: {{{}}}\n", by(&entry.by));
-    }
-    text
-}
-
-fn by(who: &BTreeSet<Who>) -> String {
-    let list = |name: &str, of: &dyn Fn(&Who) -> Option<String>| {
-        let names: Vec<String> = who.iter().filter_map(of).map(|name| quoted(&name)).collect();
-        (!names.is_empty()).then(|| format!("{name}: [{}]", names.join(", ")))
-    };
-    let users =
-        list("users", &|who| if let Who::User(name) = who { Some(name.clone()) } else { None });
-    let groups = list("groups", &|who| (*who == Who::Nodes).then(|| NODES.to_owned()));
-    let accounts = list("serviceAccounts", &|who| {
-        if let Who::Account(name) = who { Some(name.clone()) } else { None }
-    });
-    [users, groups, accounts].into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-fn equality(equality: &Equality, updates: &[Update]) -> String {
-    let (comment, what) = match &equality.equal {
-        Equal::Key(key) => {
-            (format!("every element has a {key} of its own"), format!("key: {}", quoted(key)))
+        let mut permitted: BTreeMap<_, (Verbs, Reviews)> = BTreeMap::new();
+        let mut equal = BTreeMap::new();
+        for ((path, what), reviews) in lines {
+            match what {
+                What::May(verb) => {
+                    let by = components(updates, reviews);
+                    let (verbs, all) = permitted.entry((path, by)).or_default();
+                    *verbs = verbs.with(*verb);
+                    all.extend(reviews);
+                }
+                What::Equal(equality) => drop(equal.insert((equality, path), reviews)),
+                What::Masked => {}
+            }
         }
-        Equal::Quantity => {
-            ("one quantity in several spellings".to_owned(), "as: Quantity".to_owned())
+        document += if permitted.is_empty() { "  mutable: []\n" } else { "  mutable:\n" };
+        let mut entries = Vec::new();
+        for ((path, by), (verbs, reviews)) in permitted {
+            let users =
+                reviews.iter().filter_map(|review| Some(updates.get(*review)?.user.clone()));
+            let entry = LearnedEntry {
+                path: written(path),
+                allow: verbs.names().collect(),
+                reviews: reviews.len(),
+                example: example(updates, &reviews),
+                users: users.collect(),
+            };
+            let is_masked =
+                verbs.has(Verb::Modify) && lines.contains_key(&(path.clone(), What::Masked));
+            document += &entry.text(path, &by, is_masked);
+            entries.push(entry);
         }
-        Equal::Duration => {
-            ("one duration in several spellings".to_owned(), "as: Duration".to_owned())
+        document += if equal.is_empty() { "" } else { "  equality:\n" };
+        for ((equality, path), reviews) in equal {
+            let (declaration, why) = equality.text();
+            let (count, example) = (counted(reviews.len(), "review"), example(updates, reviews));
+            document += &format!(
+                "    # {why}: {count}, as {example}\n    - {{path: {}, {declaration}}}\n",
+                quoted(&written(path))
+            );
         }
-        Equal::Set => ("one set in several orders".to_owned(), "as: Set".to_owned()),
-        Equal::AbsentAs(value) => {
-            ("left out by some who write it".to_owned(), format!("absentAs: {value}"))
-        }
-    };
-    let path = quoted(&path(&equality.path));
-    format!(
-        "    # {comment}: {}\n    - {{path: {path}, {what}}}\n",
-        seen(&equality.reviews, updates)
-    )
-}
-
-pub(crate) fn path(steps: &[Step]) -> String {
-    Path::of(steps).map(|path| path.to_string()).unwrap_or_default()
-}
-
-pub(crate) fn counted(reviews: usize) -> String {
-    if reviews == 1 { "1 review".to_owned() } else { format!("{reviews} reviews") }
-}
-
-fn seen(reviews: &BTreeSet<usize>, updates: &[Update]) -> String {
-    let example = reviews
-        .first()
-        .and_then(|review| updates.get(*review))
-        .map(|update| escape_control(&update.file))
-        .unwrap_or_default();
-    format!("{}, as {example}", counted(reviews.len()))
-}
-
-pub(crate) fn some(names: &[String]) -> String {
-    let listed = names.iter().take(MOST_NAMES).cloned().collect::<Vec<_>>().join(", ");
-    if names.len() > MOST_NAMES {
-        format!("{listed} and {} more", names.len() - MOST_NAMES)
-    } else {
-        listed
+        Self { name: target.rule_name(), reviews: updates.len(), entries, document }
     }
+}
+
+impl LearnedEntry {
+    fn text(&self, path: &[Step], by: &BTreeSet<Component>, is_masked: bool) -> String {
+        let name = |user: &String| {
+            if user.is_empty() { "nobody".to_owned() } else { escape_control(user) }
+        };
+        let users = listed(&self.users.iter().map(name).collect::<Vec<_>>());
+        let count = counted(self.reviews, "review");
+        let mut text = format!("    # {count}, as {}; by {users}\n", self.example);
+        if matches!(path.last(), Some(Step::AnyMember | Step::Prefix(_))) {
+            text +=
+                "    # several keys of this map changed, or may not be named: all of them may\n";
+        }
+        if is_masked {
+            text += "    # the recording masks the values, so another spelling looks like a change \
+                     here\n";
+        }
+        let (path, allow) = (quoted(&self.path), self.allow.join(", "));
+        text += &format!("    - path: {path}\n      allow: [{allow}]\n");
+        let mut lists: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for (list, name) in by {
+            lists.entry(list).or_default().push(quoted(name));
+        }
+        let list = |(list, names): (&str, Vec<String>)| format!("{list}: [{}]", names.join(", "));
+        if !by.is_empty() {
+            let lists: Vec<String> = lists.into_iter().map(list).collect();
+            text += &format!("      by: {{{}}}\n", lists.join(", "));
+        }
+        text
+    }
+}
+
+/// The first of the reviews.
+fn example(updates: &[Update], reviews: &Reviews) -> String {
+    let first = reviews.first().and_then(|review| updates.get(*review));
+    first.map(|update| update.file.clone()).unwrap_or_default()
+}
+
+/// The first three names, and how many more there are.
+pub(crate) fn listed(names: &[String]) -> String {
+    let (listed, rest) = names.split_at(names.len().min(3));
+    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    listed.join(", ") + &more
 }
 
 /// Plain where YAML reads it as the same text everywhere, else as JSON has it.
 fn quoted(text: &str) -> String {
-    let is_plain =
-        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '/' | '-' | '_');
-    let is_word =
-        text.starts_with(|letter: char| letter.is_ascii_alphabetic()) && text.chars().all(is_plain);
+    let is_word = text.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "./-_".contains(letter));
     let is_reserved = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
         .contains(&text.to_lowercase().as_str());
     if is_word && !is_reserved {

@@ -1,49 +1,83 @@
-//! What is learned from: recorded updates, grouped by what they are about.
+//! Recorded updates, grouped by what they are about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::engine::escape_control;
+use crate::engine::{escape_control, is_dns_subdomain};
 
-/// What a rule would speak of.
+/// What a rule speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Target {
-    pub(crate) group: String,
-    pub(crate) version: String,
+    pub(super) group: String,
+    pub(super) version: String,
     /// With its subresource, as in `jobs/scale`.
-    pub(crate) resource: String,
-    pub(crate) kind: String,
+    pub(super) resource: String,
+    pub(super) kind: String,
 }
 
 impl Target {
-    /// Whether its values are secret by kind.
-    pub(crate) fn is_secret(&self) -> bool {
-        self.group.is_empty() && self.kind == "Secret"
+    /// The resource as kubectl writes it.
+    pub(super) fn rule_name(&self) -> String {
+        let Self { group, version, resource, .. } = self;
+        let name = format!("{}.{version}.{group}", resource.replace('/', "-")).to_lowercase();
+        escape_control(name.trim_end_matches('.'))
     }
 }
 
-/// One update that was let through.
-#[derive(Debug, Clone)]
+/// An update that was let through.
+#[derive(Debug)]
 pub(crate) struct Update {
-    pub(crate) file: String,
+    pub(super) file: String,
     /// The review as it would be sent.
-    pub(crate) body: Vec<u8>,
-    pub(crate) user: String,
-    pub(crate) groups: Vec<String>,
-    pub(crate) old: Value,
-    pub(crate) new: Value,
+    pub(super) body: Vec<u8>,
+    pub(super) user: String,
+    pub(super) component: Option<Component>,
+    pub(super) old: Value,
+    pub(super) new: Value,
+}
+
+/// A requester that is no person, as `by` names it: the list and the name.
+pub(super) type Component = (&'static str, String);
+
+/// Updates by their numbers.
+pub(super) type Reviews = BTreeSet<usize>;
+
+/// The components that made all of these updates; none if a person made one.
+pub(super) fn components(updates: &[Update], reviews: &Reviews) -> BTreeSet<Component> {
+    let component = |review: &usize| updates.get(*review)?.component.clone();
+    reviews.iter().map(component).collect::<Option<_>>().unwrap_or_default()
+}
+
+/// None for a person, and for what may be one.
+fn component(user: &str, groups: &[String]) -> Option<Component> {
+    if let Some(account) = user.strip_prefix("system:serviceaccount:") {
+        let (namespace, name) = account.split_once(':')?;
+        return (is_dns_subdomain(namespace) && is_dns_subdomain(name))
+            .then(|| ("serviceAccounts", format!("{namespace}/{name}")));
+    }
+    if user.starts_with("system:node:") && groups.iter().any(|group| group == "system:nodes") {
+        return Some(("groups", "system:nodes".to_owned()));
+    }
+    ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler"]
+        .contains(&user)
+        .then(|| ("users", user.to_owned()))
 }
 
 /// Why a document is neither a review nor a case.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAReview {
+    /// No JSON, or nested too deeply.
     #[error("expected a review of at most 128 levels")]
-    Json(#[source] serde_json::Error),
+    Json(#[from] serde_json::Error),
+    /// Another kind.
     #[error("expected kind `AdmissionReview` or `UpdateCase`, found `{0}`")]
     Kind(String),
+    /// No request.
     #[error("expected an AdmissionReview with a `request`, found none")]
     Request,
+    /// A request that does not say what it is about.
     #[error(
         "expected `request.resource` with group, version and resource, and `request.kind`, found \
          none"
@@ -51,92 +85,65 @@ pub enum NotAReview {
     Target,
 }
 
-/// All that was found.
+/// The updates of all documents, and the documents without one.
 #[derive(Debug, Default)]
-pub(crate) struct GivenUpdates {
-    pub(crate) updates: BTreeMap<Target, Vec<Update>>,
-    /// Reviews that say nothing of what may change: file and reason.
-    pub(crate) skipped: Vec<(String, &'static str)>,
+pub struct GivenUpdates {
+    pub(super) updates: BTreeMap<Target, Vec<Update>>,
+    pub(crate) skipped: Vec<Skipped>,
+}
+
+/// A document that says nothing of what may change.
+#[derive(Debug, Serialize)]
+pub(crate) struct Skipped {
+    pub(crate) file: String,
+    pub(crate) reason: &'static str,
 }
 
 impl GivenUpdates {
-    /// Takes one document in: a review, or a case.
-    pub(crate) fn document(
-        &mut self,
-        file: &str,
-        json: &[u8],
-        given: Given,
-    ) -> Result<(), NotAReview> {
-        let mut document: Value = serde_json::from_slice(json).map_err(NotAReview::Json)?;
+    /// Adds a document as JSON: a review, or a case.
+    ///
+    /// # Errors
+    /// What is neither.
+    pub fn add(&mut self, file: &str, json: &[u8]) -> Result<(), NotAReview> {
+        let mut document: Value = serde_json::from_slice(json)?;
         let review = match document.get("kind").and_then(Value::as_str) {
-            Some("UpdateCase") => {
-                if document.pointer("/expect/allowed") == Some(&Value::Bool(false)) {
-                    self.skip(file, "it was denied");
-                    return Ok(());
-                }
-                document.get_mut("review").map(Value::take).unwrap_or_default()
-            }
-            Some("UpdateRule") if given == Given::ByFolder => return Ok(()),
-            Some("AdmissionReview") | None => document,
+            Some("UpdateCase") => document.get_mut("review").map(Value::take).unwrap_or_default(),
+            Some("AdmissionReview") | None => document.take(),
             Some(other) => return Err(NotAReview::Kind(escape_control(other))),
         };
-        if review.pointer("/response/allowed") == Some(&Value::Bool(false)) {
-            self.skip(file, "it was denied");
-            return Ok(());
-        }
-        let Some(request) = review.get("request").filter(|request| request.is_object()) else {
-            return Err(NotAReview::Request);
+        let denial = Some(&Value::Bool(false));
+        let is_denied = document.pointer("/expect/allowed") == denial
+            || review.pointer("/response/allowed") == denial;
+        let at = |pointer: &str| review.pointer(&format!("/request{pointer}"));
+        let text = |pointer| at(pointer).and_then(Value::as_str);
+        let expect = |pointer| text(pointer).map(str::to_owned).ok_or(NotAReview::Target);
+        let object = |pointer| at(pointer).filter(|object| object.is_object()).cloned();
+        let reason = match (object("/oldObject"), object("/object")) {
+            _ if is_denied => "it was denied",
+            _ if object("").is_none() => return Err(NotAReview::Request),
+            _ if text("/operation") != Some("UPDATE") => "it is no update",
+            (Some(old), Some(new)) => {
+                let mut target = Target {
+                    group: expect("/resource/group")?,
+                    version: expect("/resource/version")?,
+                    resource: expect("/resource/resource")?,
+                    kind: expect("/kind/kind")?,
+                };
+                if let Some(subresource) = text("/subResource").filter(|name| !name.is_empty()) {
+                    target.resource += &format!("/{subresource}");
+                }
+                let user = text("/userInfo/username").unwrap_or_default().to_owned();
+                let groups = at("/userInfo/groups").map(Vec::<String>::deserialize);
+                let groups = groups.and_then(Result::ok).unwrap_or_default();
+                let component = component(&user, &groups);
+                let (file, body) = (file.to_owned(), serde_json::to_vec(&review)?);
+                let update = Update { file, body, user, component, old, new };
+                self.updates.entry(target).or_default().push(update);
+                return Ok(());
+            }
+            _ => "it lacks an object",
         };
-        if request.get("operation").and_then(Value::as_str) != Some("UPDATE") {
-            self.skip(file, "it is no update");
-            return Ok(());
-        }
-        let object = |name: &str| request.get(name).filter(|object| object.is_object()).cloned();
-        let (Some(old), Some(new)) = (object("oldObject"), object("object")) else {
-            self.skip(file, "it lacks an object");
-            return Ok(());
-        };
-        let text =
-            |pointer: &str| request.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        let (Some(group), Some(version), Some(plural), Some(kind)) = (
-            text("/resource/group"),
-            text("/resource/version"),
-            text("/resource/resource"),
-            text("/kind/kind"),
-        ) else {
-            return Err(NotAReview::Target);
-        };
-        let resource = match text("/subResource").filter(|subresource| !subresource.is_empty()) {
-            Some(subresource) => format!("{plural}/{subresource}"),
-            None => plural,
-        };
-        let user = text("/userInfo/username").unwrap_or_default();
-        let groups = request
-            .pointer("/userInfo/groups")
-            .and_then(|groups| serde_json::from_value(groups.clone()).ok())
-            .unwrap_or_default();
-        let update = Update {
-            file: file.to_owned(),
-            body: serde_json::to_vec(&review).map_err(NotAReview::Json)?,
-            user,
-            groups,
-            old,
-            new,
-        };
-        self.updates.entry(Target { group, version, resource, kind }).or_default().push(update);
+        self.skipped.push(Skipped { file: file.to_owned(), reason });
         Ok(())
     }
-
-    fn skip(&mut self, file: &str, why: &'static str) {
-        self.skipped.push((file.to_owned(), why));
-    }
-}
-
-/// How a file was named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Given {
-    /// Itself.
-    ByName,
-    /// By a folder that it is in: rules beside it are passed over.
-    ByFolder,
 }

@@ -1,124 +1,84 @@
-//! What the recorded objects tell of their own schema: which lists are lists of named things, which
-//! objects are maps.
+//! What the recorded objects and the types of Kubernetes tell of the schema: which lists are lists
+//! of named things, and which objects are maps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::engine::{Path, Step};
-
-/// The member by which lists of named things are told apart.
-pub(crate) const KEY: &str = "name";
-
-/// Members that are maps in every API of Kubernetes.
-const MAPS: [&str; 10] = [
-    "labels",
-    "annotations",
-    "matchLabels",
-    "nodeSelector",
-    "limits",
-    "requests",
-    "data",
-    "stringData",
-    "binaryData",
-    "parameters",
-];
+use super::reviews::{Target, Update};
+use crate::engine::{Path, Step, written};
 
 /// Lists and maps, by their paths with `[*]` for elements.
-#[derive(Debug, Default)]
-pub(crate) struct ObservedShape {
-    /// Lists, and whether each of their elements has a name of its own.
-    lists: BTreeMap<Vec<Step>, bool>,
+pub(super) struct Shape<'t> {
+    target: &'t Target,
+    /// Whether every element of a list has a `name` of its own, in every object.
+    pub(super) lists: BTreeMap<Vec<Step>, bool>,
+    /// Objects with a key that is no field's name.
     maps: BTreeSet<Vec<Step>>,
 }
 
-impl ObservedShape {
-    pub(crate) fn of<'v>(objects: impl Iterator<Item = &'v Value>) -> Self {
-        let mut shape = Self::default();
-        for object in objects {
-            shape.look(&mut Vec::new(), object);
+impl<'t> Shape<'t> {
+    pub(super) fn of(target: &'t Target, updates: &[Update]) -> Self {
+        let mut shape = Self { target, lists: BTreeMap::new(), maps: BTreeSet::new() };
+        for object in updates.iter().flat_map(|update| [&update.old, &update.new]) {
+            shape.visit(&mut Vec::new(), object);
         }
         shape
     }
 
-    /// Whether the elements of a list pair by name.
-    pub(crate) fn is_keyed(&self, list: &[Step]) -> bool {
-        self.lists.get(list) == Some(&true)
-    }
-
-    /// Whether an object is a map: it is called so, or has a key that is no field's name.
-    pub(crate) fn is_map(&self, object: &[Step]) -> bool {
-        matches!(object.last(), Some(Step::Name(name)) if MAPS.contains(&name.as_str()))
-            || self.maps.contains(object)
-    }
-
-    fn look(&mut self, at: &mut Vec<Step>, value: &Value) {
+    fn visit(&mut self, path: &mut Vec<Step>, value: &Value) {
         match value {
             Value::Object(members) => {
-                if !at.is_empty() && members.keys().any(|key| !is_field(key)) {
-                    self.maps.insert(at.clone());
+                // A path can name every field of a schema without quotes.
+                let is_field = |key: &String| {
+                    Path::parse(key).is_ok_and(|path| path.steps() == [Step::Name(key.clone())])
+                };
+                if !path.is_empty() && !members.keys().all(is_field) {
+                    self.maps.insert(path.clone());
                 }
                 for (key, member) in members {
-                    at.push(Step::Name(key.clone()));
-                    self.look(at, member);
-                    at.pop();
+                    path.push(Step::Name(key.clone()));
+                    self.visit(path, member);
+                    path.pop();
                 }
             }
-            Value::Array(elements) => {
-                // The lists of metadata hold references, whose names repeat.
-                let in_metadata =
-                    matches!(at.first(), Some(Step::Name(name)) if name == "metadata");
-                if !elements.is_empty() {
-                    let named = !in_metadata && are_named(elements);
-                    let known = self.lists.entry(at.clone()).or_insert(true);
-                    *known = *known && named;
-                }
+            Value::Array(elements) if !elements.is_empty() => {
+                let mut names = BTreeSet::new();
+                let mut is_named = |element: &Value| {
+                    let name = element.get("name").and_then(Value::as_str);
+                    name.is_some_and(|name| names.insert(name.to_owned()))
+                };
+                // The names of owner references repeat.
+                let is_named = path.first() != Some(&Step::Name("metadata".to_owned()))
+                    && elements.iter().all(&mut is_named);
+                *self.lists.entry(path.clone()).or_insert(true) &= is_named;
+                path.push(Step::AnyElement);
                 for element in elements {
-                    at.push(Step::AnyElement);
-                    self.look(at, element);
-                    at.pop();
+                    self.visit(path, element);
                 }
+                path.pop();
             }
             _ => {}
         }
     }
-}
 
-fn are_named(elements: &[Value]) -> bool {
-    let mut seen = BTreeSet::new();
-    elements.iter().all(|element| name_of(element).is_some_and(|name| seen.insert(name)))
-}
-
-/// The name of an element.
-pub(crate) fn name_of(element: &Value) -> Option<&str> {
-    element.get(KEY).and_then(Value::as_str)
-}
-
-/// Whether a path can have the key without quotes, as it can have every field of a schema.
-fn is_field(key: &str) -> bool {
-    Path::of(&[Step::Name(key.to_owned())]).is_some_and(|path| path.to_string() == key)
-}
-
-/// Whether nothing is in a value but empty objects and nulls, as in what a client writes of a field
-/// that it does not set.
-pub(crate) fn is_hollow(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Object(members) => members.values().all(is_hollow),
-        _ => false,
-    }
-}
-
-/// The members of a hollow value that have to count as left out, and itself, with what each counts
-/// as.
-pub(crate) fn hollows(at: &[Step], value: &Value, found: &mut Vec<(Vec<Step>, Value)>) {
-    if let Value::Object(members) = value {
-        for (key, member) in members {
-            let below: Vec<Step> = at.iter().cloned().chain([Step::Name(key.clone())]).collect();
-            hollows(&below, member, found);
+    /// The step that stands for these keys of an object, if it is a map and they are several.
+    pub(super) fn common_step(&self, object: &[Step], keys: &BTreeSet<&str>) -> Option<Step> {
+        let is_core = |kind: &str| self.target.group.is_empty() && self.target.kind == kind;
+        let is_map = match format!(".{}", written(object)).as_str() {
+            // The keys of a Secret are not printed.
+            ".data" | ".stringData" if is_core("Secret") => return Some(Step::AnyMember),
+            ".data" | ".binaryData" if is_core("ConfigMap") => true,
+            // ObjectMeta, of the object itself or of a template.
+            path if path.ends_with(".metadata.labels") => true,
+            path if path.ends_with(".metadata.annotations") => true,
+            _ => self.maps.contains(object),
+        };
+        if !is_map || keys.len() < 2 {
+            return None;
         }
-        found.push((at.to_vec(), Value::Object(Map::new())));
-    } else {
-        found.push((at.to_vec(), Value::Null));
+        let prefix = keys.first()?.split_once('/').map(|(prefix, _)| format!("{prefix}/"));
+        let shared = prefix.filter(|prefix| keys.iter().all(|key| key.starts_with(prefix)));
+        Some(shared.map_or(Step::AnyMember, Step::Prefix))
     }
 }

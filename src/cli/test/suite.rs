@@ -74,8 +74,10 @@ impl Search<'_> {
             Ok(entries) => entries,
             Err(error) => return self.suite.errors.push(format!("{error:#}")),
         };
-        let (folders, files): (Vec<_>, Vec<_>) =
-            entries.into_iter().filter(|path| !is_hidden(path)).partition(|path| path.is_dir());
+        let (folders, files): (Vec<_>, Vec<_>) = entries
+            .into_iter()
+            .filter(|path| !documents::is_hidden(path))
+            .partition(|path| path.is_dir());
         let rules = self
             .files(files.into_iter().filter(|path| documents::is_document(path)).collect(), above);
         for folder in folders {
@@ -152,8 +154,4 @@ fn kind(text: &str) -> Option<String> {
             .find_map(|line| line.strip_prefix("kind:"))
             .map(|kind| kind.trim().to_owned()),
     }
-}
-
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }

@@ -18,5 +18,5 @@ pub(crate) use messages::{
 pub use reply::{Decision, Reply};
 pub(crate) use reply::{Judgement, Response, RuleOutcome, Subject, details, failure};
 pub(crate) use report::Report;
-pub(crate) use rule_findings::RuleFindings;
+pub(crate) use rule_findings::{RefusedChange, RuleFindings};
 pub(crate) use secrets::{Secrets, Visibility};

@@ -36,7 +36,7 @@ pub(crate) fn tree(entries: &[Entry], equality: &[PlacedEquality]) -> Tree<Mark>
 }
 
 /// The fields of `metadata` that the API server itself writes: never a change.
-pub(crate) const OWNED: [&str; 8] = [
+pub const OWNED: [&str; 8] = [
     "resourceVersion",
     "generation",
     "managedFields",

@@ -35,7 +35,7 @@ impl Step {
     }
 
     /// Whether everything that `self` selects is selected by `wider` too.
-    pub(crate) fn within(&self, wider: &Self) -> bool {
+    pub fn within(&self, wider: &Self) -> bool {
         match (self, wider) {
             (Self::Name(name) | Self::Prefix(name), Self::Prefix(prefix)) => {
                 name.starts_with(prefix.as_str())
@@ -110,7 +110,7 @@ impl Path {
 
     /// The path of these steps, written as a rule's author would; none if there are none, or a
     /// prefix that no rule can write.
-    pub(crate) fn of(steps: &[Step]) -> Option<Self> {
+    pub fn of(steps: &[Step]) -> Option<Self> {
         Self::parse(&written(steps)).ok().filter(|path| path.steps == steps)
     }
 
