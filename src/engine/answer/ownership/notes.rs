@@ -1,6 +1,8 @@
 //! Whose value a refused change touches: the field manager that last wrote it, and the requesters
 //! to whom the rule grants the field.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::managed_fields::{Step, Writer, last_writers};
@@ -10,7 +12,7 @@ use crate::engine::answer::messages::granted_text;
 use crate::engine::answer::rule_findings::RuleFindings;
 use crate::engine::answer::secrets::Secrets;
 use crate::engine::review::Review;
-use crate::engine::rule::{Entry, Rule, cut, escape_control};
+use crate::engine::rule::{Condition, Entry, Rule, Verb, cut, escape_control};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
 
 /// How many violations of a review are looked up at most.
@@ -136,17 +138,23 @@ fn wrote_text(
     format!("last written by field manager {}{through}{whole}", name(&writer.manager))
 }
 
-/// The entries that reach a location, but not for this requester.
+/// The entries that permit other requesters to change a location: those whose path ends there, and
+/// those above it that permit every change below them.
 fn granted<'r>(
     review: &Review<'_>,
     rule: &'r Rule,
     alignment: &Alignment<'_>,
     at: Id,
 ) -> impl Iterator<Item = &'r Entry> {
-    let mut entries: Vec<usize> =
-        alignment.ancestry(at).flat_map(|location| location.cursor.entries()).collect();
-    entries.sort_unstable();
-    entries.dedup();
+    let covers_what_is_below = |index: &usize| {
+        rule.entries.get(*index).is_some_and(|entry| {
+            entry.verbs.has(Verb::Modify)
+                && !entry.when.as_ref().is_some_and(Condition::depends_on_the_value)
+        })
+    };
+    let own = alignment.get(at).into_iter().flat_map(|location| location.cursor.entries());
+    let above = alignment.ancestry(at).skip(1).flat_map(|location| location.cursor.entries());
+    let entries: BTreeSet<usize> = own.chain(above.filter(covers_what_is_below)).collect();
     let is_others = |entry: &&Entry| {
         entry.by.as_ref().is_some_and(|by| !by.contains(&review.user, &review.groups))
     };
