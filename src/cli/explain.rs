@@ -27,7 +27,7 @@ Examples:
 )]
 pub(crate) struct Args {
     /// A kind as kubectl names it (`job`, `jobs`, `jobs.v1alpha1.batch.volcano.sh`), or the name of
-    /// a rule if no kind is called so
+    /// a rule if no kind has that name
     kind: String,
     /// A path as in a rule (`spec.tasks[*].replicas`), a field as a denial names it, or a JSON
     /// pointer; without one, the whole kind

@@ -92,7 +92,7 @@ fn explain(name: &str, format: Format) -> anyhow::Result<ExitCode> {
                 || "`lint --explain` lists the lints".to_owned(),
                 |meant| format!("did you mean `{meant}`?"),
             );
-            bail!("no lint is called `{}`; {advice}", escape_control(name));
+            bail!("no lint has the name `{}`; {advice}", escape_control(name));
         }
         (None, Format::Text) => {
             let names: Vec<&str> = LINTS.iter().map(|lint| lint.name).collect();
@@ -108,7 +108,7 @@ struct Report {
     rules: usize,
     /// How many of the rules were compared with the schema of a kind.
     #[serde(skip_serializing_if = "Option::is_none")]
-    held: Option<usize>,
+    checked: Option<usize>,
     /// How many kinds the rules were compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
     schemas: Option<usize>,
@@ -170,11 +170,11 @@ impl Report {
         let mut rules: Vec<&Rule> = sets.iter().flat_map(RuleSet::rules).collect();
         rules.sort_by_key(|rule| (rule.origin(), positions.of_pointer(rule, "")));
         let catalogue = kinds::catalogue(kinds, &rules)?;
-        let (held, schemas) = catalogue.held(&rules).unzip();
+        let (checked, schemas) = catalogue.checked(&rules).unzip();
         let not_run = LINTS.iter().filter(|lint| !runs(lint, &catalogue));
         let mut report = Self {
             rules: rules.len(),
-            held,
+            checked,
             schemas,
             not_run: not_run.map(|lint| lint.name).collect(),
             errors,
@@ -240,22 +240,22 @@ impl Report {
         if is_clean {
             let and = if suppressed.is_empty() { "" } else { ", " };
             let ok = styled(GOOD, "ok:");
-            text += &format!("{ok} {}, nothing found{and}{suppressed}\n", self.held_against());
+            text += &format!("{ok} {}, nothing found{and}{suppressed}\n", self.checked_against());
         } else if !suppressed.is_empty() {
             text += &format!("{suppressed}\n");
         }
         text
     }
 
-    /// `2 rules`, `2 rules held against 1 schema`, `2 rules, 1 of them held against 1 schema`.
-    fn held_against(&self) -> String {
+    /// `2 rules`, `2 rules checked against 1 schema`, `2 rules, 1 of them checked against 1 schema`.
+    fn checked_against(&self) -> String {
         let rules = counted(self.rules, "rule");
         let schemas = counted(self.schemas.unwrap_or_default(), "schema");
-        match self.held {
+        match self.checked {
             None => rules,
-            Some(0) => format!("{rules}, none of them held against a schema"),
-            Some(held) if held == self.rules => format!("{rules} held against {schemas}"),
-            Some(held) => format!("{rules}, {held} of them held against {schemas}"),
+            Some(0) => format!("{rules}, none of them checked against a schema"),
+            Some(checked) if checked == self.rules => format!("{rules} checked against {schemas}"),
+            Some(checked) => format!("{rules}, {checked} of them checked against {schemas}"),
         }
     }
 }

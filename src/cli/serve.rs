@@ -40,7 +40,7 @@ Examples:
 
 /// The options of `fieldward serve`.
 // A Service of that name puts FIELDWARD_PORT and FIELDWARD_SERVICE_* into every pod's environment:
-// no option may be called so.
+// no option may have that name.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {

@@ -88,11 +88,13 @@ fn every_entry_decides_a_case() {
     for packed in packed_rules().iter().filter(|packed| !packed.name.starts_with("kubernetes/")) {
         every_entry_of(&packed.name, &packed.file, &packed.cases());
     }
-    let of_volcano = |case: &Case| {
-        ["volcano-job/", "volcano-controller/"].iter().any(|suite| case.name.starts_with(suite))
-    };
-    let cases: Vec<Case> = cases().into_iter().filter(of_volcano).collect();
-    every_entry_of("volcano-job", &root().join("deploy/rules/volcano-job.yaml"), &cases);
+    let builtin: [(&str, &[&str]); 2] =
+        [("volcano-job", &["volcano-job/", "volcano-controller/"]), ("mxjob", &["mxjob/"])];
+    for (name, suites) in builtin {
+        let is_own = |case: &Case| suites.iter().any(|suite| case.name.starts_with(suite));
+        let cases: Vec<Case> = cases().into_iter().filter(is_own).collect();
+        every_entry_of(name, &root().join(format!("deploy/rules/{name}.yaml")), &cases);
+    }
 }
 
 fn every_entry_of(name: &str, file: &Path, cases: &[Case]) {

@@ -272,7 +272,7 @@ pub(crate) fn contradictions(rule: &Path, options: &[&str]) -> BTreeSet<String> 
         (all.concat().into_iter().collect::<BTreeSet<String>>(), report["schemas"].as_u64())
     };
     let ((found, schemas), (without, _)) = (findings(options), findings(&[]));
-    assert!(schemas > Some(0), "{} was not held against a schema: {found:?}", rule.display());
+    assert!(schemas > Some(0), "{} was not checked against a schema: {found:?}", rule.display());
     found.difference(&without).cloned().collect()
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::document::Learned;
 use super::lines::{self, Equality, Line, Lines, What};
 use super::reviews::{Reviews, Target, Update, components};
-use super::shape::Shape;
+use super::shape::RecordedShape;
 use crate::engine::{Builtin, Decision, Document, RuleSet, Step, admit, refused_changes};
 
 const KEY: What = What::Equal(Equality::Key);
@@ -30,7 +30,7 @@ impl<'u> Draft<'u> {
 
     /// A draft that permits the updates, and perhaps more.
     fn grown(target: &'u Target, updates: &'u [Update]) -> Result<Self, String> {
-        let shape = Shape::of(target, updates);
+        let shape = RecordedShape::of(target, updates);
         // All lines that some change asks for, and their number before the current round.
         let (mut seen, mut known) = (BTreeSet::new(), None);
         loop {
@@ -128,7 +128,7 @@ fn refusal(update: &Update) -> String {
 }
 
 /// The lines with the keys of maps generalised, and the keys of all lists that can have one.
-fn generalised(shape: &Shape<'_>, seen: &BTreeSet<(Line, usize)>) -> Lines {
+fn generalised(shape: &RecordedShape<'_>, seen: &BTreeSet<(Line, usize)>) -> Lines {
     let mut keys: BTreeMap<&[Step], BTreeSet<&str>> = BTreeMap::new();
     for ((path, _), _) in seen {
         for (depth, step) in path.iter().enumerate().skip(1) {

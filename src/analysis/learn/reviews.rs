@@ -147,3 +147,29 @@ impl GivenUpdates {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::component;
+
+    #[test]
+    fn a_component_is_told_from_what_may_be_a_person() {
+        let nodes = ["system:nodes".to_owned()];
+        let table = [
+            ("system:serviceaccount:ns:ctl", Some(("serviceAccounts", "ns/ctl"))),
+            ("system:serviceaccount:ns:ctl.v2", Some(("serviceAccounts", "ns/ctl.v2"))),
+            ("system:serviceaccount:ns:", None),
+            ("system:serviceaccount:ns", None),
+            ("system:serviceaccount:ns:a b", None),
+            ("system:node:one", Some(("groups", "system:nodes"))),
+            ("system:apiserver", Some(("users", "system:apiserver"))),
+            ("system:admin", None),
+            ("alice", None),
+        ];
+        for (user, expected) in table {
+            let expected = expected.map(|(list, name)| (list, name.to_owned()));
+            assert_eq!(component(user, &nodes), expected, "{user}");
+        }
+        assert_eq!(component("system:node:one", &[]), None);
+    }
+}

@@ -9,7 +9,7 @@ use super::reviews::{Target, Update};
 use crate::engine::{Path, Step, written};
 
 /// Lists and maps, by their paths with `[*]` for elements.
-pub(super) struct Shape<'t> {
+pub(super) struct RecordedShape<'t> {
     target: &'t Target,
     /// Whether every element of a list has a `name` of its own, in every object.
     pub(super) lists: BTreeMap<Vec<Step>, bool>,
@@ -17,7 +17,7 @@ pub(super) struct Shape<'t> {
     maps: BTreeSet<Vec<Step>>,
 }
 
-impl<'t> Shape<'t> {
+impl<'t> RecordedShape<'t> {
     pub(super) fn of(target: &'t Target, updates: &[Update]) -> Self {
         let mut shape = Self { target, lists: BTreeMap::new(), maps: BTreeSet::new() };
         for object in updates.iter().flat_map(|update| [&update.old, &update.new]) {

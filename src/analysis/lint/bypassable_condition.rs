@@ -60,8 +60,8 @@ fn bypassed(context: &Context<'_>, condition: &RuleCondition<'_>, read: &Read) -
     Some(finding(
         &condition.at,
         format!(
-            "{} reads `{}`, which `{path}` lets anybody change{where_it_may}: first that, then \
-             the rest",
+            "{} reads `{}`, which `{path}` lets anybody change{where_it_may}: a requester can \
+             change that first, and then the rest",
             condition.name,
             shown_read(read)
         ),

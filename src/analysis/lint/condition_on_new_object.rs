@@ -40,8 +40,8 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
             found.push(finding(
                 &condition.at,
                 format!(
-                    "{} reads `object` alone, which is what the requester wrote: state belongs to \
-                     oldObject",
+                    "{} reads only `object`, which the requester wrote; the state of the object is in \
+                     `oldObject`",
                     condition.name
                 ),
                 "read `oldObject` instead, or as well",

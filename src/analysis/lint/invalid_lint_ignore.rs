@@ -43,7 +43,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
         let name = escape_control(ignore.lint);
         if !context.lints.iter().any(|lint| lint.name == ignore.lint) {
             let message = format!(
-                "`{name}` in `fieldward.io/lint-ignore` suppresses nothing: no lint is called so"
+                "`{name}` in `fieldward.io/lint-ignore` suppresses nothing: no lint has that name"
             );
             let fix = meant(context.lints, ignore.lint).map_or_else(
                 || "name a lint that `lint --explain` lists".to_owned(),

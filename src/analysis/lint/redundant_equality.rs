@@ -8,8 +8,8 @@ pub(super) const LINT: Lint = Lint {
     name: "redundant-equality",
     severity: Severity::Warning,
     input: Input::Rule,
-    what: "Finds entries of `equality` all of whose declarations an earlier entry makes for the \
-           same locations.",
+    what: "Finds entries of `equality` that repeat what an earlier entry declares for the same \
+           locations.",
     why: "Of several declarations of one kind for one location the first counts, so the later \
           entry has no effect.",
     example: "\

@@ -32,14 +32,12 @@ spec:
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let silent = context.targets.iter().filter(|target| target.schema.is_silent());
     let found = silent.map(|target| {
-        let message = format!(
-            "no schema says which fields {} has, so no path was held against one",
-            target.name()
-        );
+        let message =
+            format!("no schema says which fields {} has, so no path was checked", target.name());
         finding(
             "/spec/matchConstraints/resourceRules",
             message,
-            "if the cluster was told of the kind only just now, ask again",
+            "if the CRD was created only now, run lint again",
         )
     });
     found.collect()

@@ -45,7 +45,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     };
     let is_like_it = |kind: &&Kind| rule.resources().iter().any(|named| means(named, kind));
     let fix = kinds.iter().find(is_like_it).map_or_else(
-        || "give the CRD of its kind, or hold it against a cluster with `--live`".to_owned(),
+        || "give the CRD of its kind, or check it against a cluster with `--live`".to_owned(),
         |kind| {
             let (group, name) = (&kind.group, &kind.name);
             format!("write `apiGroups: [{group}]` if the {name} of that group is meant")
@@ -53,7 +53,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     );
     vec![finding(
         "/spec/matchConstraints/resourceRules",
-        "no schema that was given is of its kinds, so its paths were held against none",
+        "none of the given schemas is of its kinds, so its paths were not checked",
         fix,
     )]
 }

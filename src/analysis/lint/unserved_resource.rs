@@ -58,8 +58,8 @@ pub(super) fn unserved(at: &str, named: &ResourceRule, catalogue: &Catalogue) ->
                 found.push(finding(
                     at,
                     format!(
-                        "the cluster at {address} does not serve `{shown}`, so nothing was held \
-                         against its schema"
+                        "the cluster at {address} does not serve `{shown}`, so nothing was \
+                         checked against its schema"
                     ),
                     "install what serves it, or correct group and resource",
                 ));

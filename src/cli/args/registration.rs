@@ -13,7 +13,7 @@ use crate::engine::escape_control;
 
 /// The names of the objects in the cluster.
 // A Service of that name puts FIELDWARD_PORT and FIELDWARD_SERVICE_* into every pod's environment:
-// no option may be called so.
+// no option may have that name.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "In a cluster")]
 pub(in crate::cli) struct ManagedArgs {

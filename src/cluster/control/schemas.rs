@@ -50,7 +50,7 @@ impl Schemas {
     }
 }
 
-/// What the schemas were when the rules were held against them.
+/// What the schemas were when the rules were checked against them.
 type Seen = (String, BTreeMap<String, String>);
 
 /// Looks again and again, for ever, while this replica leads.

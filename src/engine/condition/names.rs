@@ -1,4 +1,4 @@
-//! The names in an expression, held against those that there are: the library would find them
+//! The names in an expression, checked against those that exist: the library would find them
 //! missing only when it evaluates.
 
 use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};

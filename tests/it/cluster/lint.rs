@@ -1,4 +1,4 @@
-//! `fieldward lint --live`: rules held against what the API server says of the kinds that it
+//! `fieldward lint --live`: rules checked against what the API server says of the kinds that it
 //! serves.
 
 use std::sync::Arc;
@@ -29,15 +29,15 @@ async fn native_kinds(plane: Arc<ControlPlane>) {
     let defined: Vec<&str> =
         DEFINED.iter().flat_map(|defined| defined.rules).chain(&OF_MXJOBS).copied().collect();
     let native = packed_rules().into_iter().filter(|rule| !defined.contains(&rule.name.as_str()));
-    let (mut held, mut wrong) = (0, Vec::new());
+    let (mut checked, mut wrong) = (0, Vec::new());
     for rule in native {
         let found =
             contradictions(&rule.file, &["--live", "--kubeconfig", kubeconfig.to_str().unwrap()]);
         wrong.extend(differences(&rule.name, &found));
-        held += 1;
+        checked += 1;
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(held >= 16, "only {held} rules");
+    assert!(checked >= 16, "only {checked} rules");
 }
 
 /// The small CRDs of jobs are schemas that the API server takes, and what it publishes of them says
@@ -117,7 +117,7 @@ async fn found_as_kubectl_finds_it(plane: Arc<ControlPlane>) {
             output.status.code().unwrap(),
         )
     };
-    let clean = "ok: 1 rule held against 1 schema, nothing found\n".to_owned();
+    let clean = "ok: 1 rule checked against 1 schema, nothing found\n".to_owned();
     assert_eq!(lint(&[], &kubeconfig), (clean, String::new(), 0));
     let (out, err, code) = lint(&["--context", "elsewhere"], &kubeconfig);
     assert_eq!((out.as_str(), code), ("", 2));

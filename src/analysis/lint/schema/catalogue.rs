@@ -64,12 +64,12 @@ impl Catalogue {
 
     /// How many of the rules name one of the kinds, and how many of the kinds a rule names; none if
     /// no schema was given.
-    pub(crate) fn held(&self, rules: &[&Rule]) -> Option<(usize, usize)> {
+    pub(crate) fn checked(&self, rules: &[&Rule]) -> Option<(usize, usize)> {
         let speaks =
             |rule: &&Rule, kind: &Kind| rule.resources().iter().any(|named| names(named, kind));
-        let held = rules.iter().filter(|rule| self.kinds.iter().any(|kind| speaks(rule, kind)));
+        let checked = rules.iter().filter(|rule| self.kinds.iter().any(|kind| speaks(rule, kind)));
         let named = self.kinds.iter().filter(|kind| rules.iter().any(|rule| speaks(rule, kind)));
-        (self.source != Source::Nothing).then(|| (held.count(), named.count()))
+        (self.source != Source::Nothing).then(|| (checked.count(), named.count()))
     }
 
     /// Everything that a rule speaks of and that is served.

@@ -1,6 +1,8 @@
 //! Whose value a refused change touches: the field manager that last wrote it, and the requesters
 //! to whom the rule grants the field.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::managed_fields::{Step, Writer, last_writers};
@@ -10,7 +12,7 @@ use crate::engine::answer::messages::granted_text;
 use crate::engine::answer::rule_findings::RuleFindings;
 use crate::engine::answer::secrets::Secrets;
 use crate::engine::review::Review;
-use crate::engine::rule::{Entry, Rule, cut, escape_control};
+use crate::engine::rule::{Condition, Entry, Rule, Verb, cut, escape_control};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
 
 /// How many violations of a review are looked up at most.
@@ -59,7 +61,7 @@ pub(crate) fn notes(
         let wrote = writer
             .filter(|_| vanishes || becomes_empty(&found.alignment, finding))
             .map(|writer| wrote_text(&writer, secrets, &found.alignment, finding.at, path.len()));
-        let granted = granted_text(granted(review, found.rule, &found.alignment, finding.at))
+        let granted = granted_text(granted(review, found.rule, &found.alignment, *finding))
             .map(|text| cut(&text, 2 * NAME));
         let is_lost = vanishes || wrote.is_some();
         let parts: Vec<String> = wrote.into_iter().chain(granted).collect();
@@ -136,17 +138,37 @@ fn wrote_text(
     format!("last written by field manager {}{through}{whole}", name(&writer.manager))
 }
 
-/// The entries that reach a location, but not for this requester.
+/// The entries that permit other requesters to make a change: those whose path ends there, and
+/// those above it whose verbs reach down to it. One above whose condition is about its own value
+/// is left out: nobody can tell from the message what that value is.
 fn granted<'r>(
     review: &Review<'_>,
     rule: &'r Rule,
     alignment: &Alignment<'_>,
-    at: Id,
+    finding: Finding,
 ) -> impl Iterator<Item = &'r Entry> {
-    let mut entries: Vec<usize> =
-        alignment.ancestry(at).flat_map(|location| location.cursor.entries()).collect();
-    entries.sort_unstable();
-    entries.dedup();
+    let items: &[Verb] = match finding.kind {
+        ChangeKind::Set | ChangeKind::AddItem => &[Verb::AddItem],
+        // Whoever may add the item has perhaps written it.
+        ChangeKind::Clear | ChangeKind::RemoveItem => &[Verb::AddItem, Verb::RemoveItem],
+        ChangeKind::Modify | ChangeKind::Reorder => &[Verb::Modify],
+    };
+    let mut entries = BTreeSet::new();
+    for (distance, location) in alignment.ancestry(finding.at).enumerate() {
+        let reaches = |entry: &Entry| match distance {
+            0 => true,
+            1 => items.iter().any(|verb| entry.verbs.has(*verb)),
+            _ => entry.verbs.has(Verb::Modify),
+        };
+        let is_about_its_value =
+            |entry: &Entry| entry.when.as_ref().is_some_and(Condition::depends_on_the_value);
+        entries.extend(location.cursor.entries().filter(|index| {
+            let entry = rule.entries.get(*index);
+            entry.is_some_and(|entry| {
+                reaches(entry) && (distance == 0 || !is_about_its_value(entry))
+            })
+        }));
+    }
     let is_others = |entry: &&Entry| {
         entry.by.as_ref().is_some_and(|by| !by.contains(&review.user, &review.groups))
     };

@@ -42,7 +42,8 @@ pub(super) async fn among_good_rules(assets: Assets) {
     }
     let known: Arc<Mutex<BTreeSet<String>>> =
         Arc::new(Mutex::new((0..GOOD / 2).map(webhook).collect()));
-    let watch = tokio::spawn(longest_absence(api.clone(), Arc::clone(&known)));
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let watch = tokio::spawn(look(api.clone(), Arc::clone(&known), Arc::clone(&seen)));
 
     let (mut tallies, mut stored, mut delayed) =
         (BTreeMap::<&str, Refused>::new(), Vec::new(), Vec::new());
@@ -79,8 +80,16 @@ pub(super) async fn among_good_rules(assets: Assets) {
     for number in 0..GOOD {
         site.ready(&format!("good-{number}")).await;
     }
+    // It is looked at until the end, so a webhook that is taken away is noticed.
+    assert!(!watch.is_finished(), "nobody looked at the registration");
+    let Seen { looks, longest_absence: absence } = *seen.lock().unwrap();
+    assert!(looks > 2 * GOOD, "the registration was looked at {looks} times only");
+    known.lock().unwrap().insert("absent.fieldward.io".to_owned());
+    eventually("what is missing is noticed", async || {
+        seen.lock().unwrap().longest_absence > absence
+    })
+    .await;
     watch.abort();
-    let absence = *ABSENCE.lock().unwrap();
     let only_there: usize = tallies.values().map(|tally| tally.api_server).sum();
     eprintln!(
         "cluster: {INVALID} invalid rules, {} of them stored: {tallies:#?}\ngood rules are \
@@ -134,20 +143,29 @@ async fn registered(api: &Api, number: usize) -> Duration {
     created.elapsed()
 }
 
-/// The longest time for which a good rule was not registered.
-static ABSENCE: Mutex<Duration> = Mutex::new(Duration::ZERO);
+/// What was seen of the registration of good rules.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    looks: usize,
+    /// The longest time for which one was not registered.
+    longest_absence: Duration,
+}
 
 /// Looks at the registration again and again.
-async fn longest_absence(api: Api, known: Arc<Mutex<BTreeSet<String>>>) {
+async fn look(api: Api, known: Arc<Mutex<BTreeSet<String>>>, seen: Arc<Mutex<Seen>>) {
     let mut missing: BTreeMap<String, Instant> = BTreeMap::new();
     loop {
         let expected = known.lock().unwrap().clone();
         let found = names(&api).await;
         missing.retain(|name, _| !found.contains(name));
         for name in expected.difference(&found) {
-            let since = missing.entry(name.clone()).or_insert_with(Instant::now);
-            let mut longest = ABSENCE.lock().unwrap();
-            *longest = (*longest).max(since.elapsed());
+            missing.entry(name.clone()).or_insert_with(Instant::now);
+        }
+        let longest = missing.values().map(Instant::elapsed).max().unwrap_or_default();
+        {
+            let mut seen = seen.lock().unwrap();
+            seen.looks += 1;
+            seen.longest_absence = seen.longest_absence.max(longest);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
