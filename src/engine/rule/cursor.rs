@@ -151,7 +151,7 @@ impl<'t> Cursor<'t> {
         self.tree.marks(&self.reached).any(is_it)
     }
 
-    /// Whether the rule says something that `is_it` tells, here or below.
+    /// Whether a mark here or below satisfies `is_it`.
     pub(crate) fn has_here_or_below(&self, is_it: fn(&Mark) -> bool) -> bool {
         self.tree.marks_below(&self.reached).any(is_it)
     }

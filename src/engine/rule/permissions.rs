@@ -45,12 +45,12 @@ pub(crate) struct LocalPermissions<A> {
 }
 
 impl<A: Algebra> LocalPermissions<A> {
-    /// Those of no entry.
+    /// What no entry permits: nothing.
     pub(crate) fn none() -> Self {
         Self { bare: A::never(), narrowed: std::array::from_fn(|_| A::never()) }
     }
 
-    /// Those of entries, each with the verbs it has and where it is active.
+    /// What several entries permit, each with its verbs and where it is active.
     pub(crate) fn of(entries: impl Iterator<Item = (Verbs, A)>) -> Self {
         let mut all = Self::none();
         for (verbs, active) in entries {
@@ -59,7 +59,7 @@ impl<A: Algebra> LocalPermissions<A> {
         all
     }
 
-    /// Takes an entry in.
+    /// Adds an entry.
     pub(crate) fn add(&mut self, verbs: Verbs, active: &A) {
         if verbs == Verbs::ALL {
             self.bare = self.bare.or(active);

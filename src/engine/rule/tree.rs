@@ -156,7 +156,7 @@ impl<M> Tree<M> {
         to
     }
 
-    /// What the steps reach that `goes_on` accepts.
+    /// The nodes that those steps lead to which `goes_on` accepts.
     pub(crate) fn next(&self, from: &[u32], goes_on: impl Fn(&Step) -> bool) -> Reached {
         self.reached(from)
             .flat_map(Node::children)
