@@ -23,7 +23,7 @@ pub(in crate::cli) struct ExemptArgs {
         value_parser = dns_label,
     )]
     namespaces: Vec<String>,
-    /// Exempt updates by this user; may be repeated, in the variable one a line
+    /// Exempt updates by this user; may be repeated; in the variable, one name per line
     #[arg(
         id = "exempt_user",
         long = "exempt-user",
@@ -33,7 +33,7 @@ pub(in crate::cli) struct ExemptArgs {
         value_parser = NonEmptyStringValueParser::new(),
     )]
     users: Vec<String>,
-    /// Exempt updates by members of this group; may be repeated, in the variable one a line
+    /// Exempt updates by members of this group; may be repeated; in the variable, one name per line
     #[arg(
         id = "exempt_group",
         long = "exempt-group",
