@@ -15,9 +15,7 @@ use super::answer::{
 };
 use super::condition::{AT_ONCE, BUDGET};
 use super::review::{Operation, ReadMode, Review, Unjudgeable, uid_in_prefix};
-use super::rule::{
-    Effect, Entry, Reason, Rule, RuleName, RuleSet, cut, escape_control, mutable_text,
-};
+use super::rule::{Effect, Reason, Rule, RuleName, RuleSet, cut, escape_control, mutable_text};
 use super::verdict;
 
 /// How many bytes of a body over the cap [`refuse_oversized`] looks at.
@@ -148,11 +146,6 @@ fn matching<'r>(rules: &'r RuleSet, review: &Review<'_>) -> Vec<&'r Rule> {
     review.target().map(|target| rules.matching(&target).collect()).unwrap_or_default()
 }
 
-/// Whether an entry is the requester's to use, where its condition holds.
-fn is_granted(entry: &Entry, review: &Review<'_>) -> bool {
-    entry.by.as_ref().is_none_or(|by| by.contains(&review.user, &review.groups))
-}
-
 fn judge<'a>(
     rule: &'a Rule,
     conditions: &Conditions<'_, 'a>,
@@ -192,11 +185,18 @@ impl Judged {
                 .collect::<Vec<_>>()
         };
         let mutable = |found: &RuleFindings<'_>| {
-            let is_named =
-                found.rule.entries().any(|entry| entry.by.is_some() && is_granted(entry, review));
+            let is_named = found
+                .rule
+                .entries()
+                .any(|entry| entry.by.is_some() && entry.is_for(&review.user, &review.groups));
             let text = if is_named {
-                mutable_text(found.rule.present_entries().filter(|entry| is_granted(entry, review)))
-                    .into()
+                mutable_text(
+                    found
+                        .rule
+                        .present_entries()
+                        .filter(|entry| entry.is_for(&review.user, &review.groups)),
+                )
+                .into()
             } else {
                 Arc::clone(&found.rule.for_everybody)
             };

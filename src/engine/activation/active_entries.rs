@@ -67,7 +67,7 @@ impl<'a, 'i: 'a> Conditions<'a, 'i> {
 
 fn is_for(entry: &Entry, inputs: &Inputs<'_>) -> bool {
     let (user, groups) = inputs.requester();
-    entry.by.as_ref().is_none_or(|by| by.contains(user, groups))
+    entry.is_for(user, groups)
 }
 
 /// The entries of a rule that are active.

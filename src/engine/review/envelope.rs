@@ -16,7 +16,7 @@ use super::fields::{Fields, parsed, text};
 use super::read::{Objects, ScannedReview};
 use super::unjudgeable::{API_VERSION, DEEPEST, NotAReview, Unjudgeable};
 use crate::engine::condition::SEEN_BY_CONDITIONS;
-use crate::engine::rule::{Rule, Target, cut, escape_control};
+use crate::engine::rule::{Entry, Rule, Target, cut, escape_control};
 
 /// Stack that one level of nesting may take, over parsing, walking and dropping, in an unoptimised
 /// build.
@@ -194,7 +194,10 @@ impl<'a> Review<'a> {
     ) -> Result<T, Unjudgeable> {
         let old = self.old_object.ok_or(Unjudgeable::Missing("oldObject"))?;
         let new = self.object.ok_or(Unjudgeable::Missing("object"))?;
-        if let Some((old, new)) = self.objects.as_ref().and_then(|objects| objects.compact(rules)) {
+        let is_for_requester = |entry: &Entry| entry.is_for(&self.user, &self.groups);
+        let compact =
+            self.objects.as_ref().and_then(|objects| objects.compact(rules, is_for_requester));
+        if let Some((old, new)) = compact {
             return judge(&old, &new);
         }
         let deepest = depth(old, "oldObject")?.max(depth(new, "object")?);

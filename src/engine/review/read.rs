@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::compact::Compact;
 use super::fields::Fields;
 use super::spans::{Candidates, Node, Scanner, SpannedText};
-use crate::engine::rule::Rule;
+use crate::engine::rule::{Entry, Rule};
 
 /// A review that is nothing out of the ordinary.
 #[derive(Debug)]
@@ -96,8 +96,13 @@ impl<'t> Objects<'t> {
 
     /// The old and the new object without what the verdict of these rules cannot depend on; none if
     /// they are best read whole.
-    pub(crate) fn compact(&self, rules: &[&Rule]) -> Option<(Value, Value)> {
-        if rules.iter().flat_map(|rule| rule.entries()).any(|entry| entry.when.is_some()) {
+    pub(crate) fn compact(
+        &self,
+        rules: &[&Rule],
+        is_for_requester: impl Fn(&Entry) -> bool,
+    ) -> Option<(Value, Value)> {
+        let mut entries = rules.iter().flat_map(|rule| rule.entries());
+        if entries.any(|entry| entry.when.is_some() && is_for_requester(entry)) {
             return None;
         }
         Compact { spans: &self.spans }.of(self.old?, self.new?, rules)

@@ -30,7 +30,7 @@ fn compact(rules: &[&str], old: &str, new: &str) -> Option<(Value, Value)> {
     let rules = RuleSet::load(Builtin::Left, &documents.collect::<Vec<_>>()).expect("rules");
     ScannedReview::of(body(old, new).as_bytes())?
         .objects
-        .compact(&rules.rules().collect::<Vec<_>>())
+        .compact(&rules.rules().collect::<Vec<_>>(), |_| true)
 }
 
 const BARE: &str = "  mutable: [spec.a]\n";

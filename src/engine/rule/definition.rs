@@ -198,6 +198,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether this user may use the entry, where its condition holds.
+    pub(crate) fn is_for(&self, user: &str, groups: &[String]) -> bool {
+        self.by.as_ref().is_none_or(|by| by.contains(user, groups))
+    }
+
     /// Whether the rule's document lists it.
     pub(crate) fn is_documented(&self) -> bool {
         self.origin == EntryOrigin::Document

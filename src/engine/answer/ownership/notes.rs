@@ -169,9 +169,7 @@ fn granted<'r>(
             })
         }));
     }
-    let is_others = |entry: &&Entry| {
-        entry.by.as_ref().is_some_and(|by| !by.contains(&review.user, &review.groups))
-    };
+    let is_others = |entry: &&Entry| !entry.is_for(&review.user, &review.groups);
     entries
         .into_iter()
         .filter_map(|index| rule.entries.get(index))
