@@ -600,6 +600,19 @@ fn a_label_that_selects_the_object_is_protected() {
         &labels(json!({})),
     );
     assert_eq!(reported(&reply), ["metadata.labels.guard Clear"]);
+    // No message sends the user to somebody who may not change the label either.
+    let reply = judge(
+        &selecting("mutable: [{path: metadata, by: {groups: [operators]}}]"),
+        ADMIN,
+        &labels(json!({"guard": "on"})),
+        &labels(json!({"guard": "off"})),
+    );
+    assert_eq!(reported(&reply), ["metadata.labels.guard Modify"]);
+    assert!(!reply.message().contains("operators"), "{}", reply.message());
+    // Two values that the rule declares equal are no change, here as everywhere.
+    let quantity = "mutable: []\n  equality: [{path: metadata.labels.guard, as: Quantity}]";
+    let (old, new) = (labels(json!({"guard": "1000m"})), labels(json!({"guard": "1"})));
+    assert_eq!(reported(&judge(&selecting(quantity), ADMIN, &old, &new)), [""; 0]);
 }
 
 #[test]

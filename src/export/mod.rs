@@ -27,7 +27,8 @@ use k8s_openapi::api::admissionregistration::v1 as api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
 use crate::engine::{
-    Condition, Cursor, Effect, Entry, Reason, Requesters, ResourceRule, Rule, escape_control,
+    Condition, Cursor, Effect, Entry, LocalPermissions, Path, Reason, Requesters, ResourceRule,
+    Rule, escape_control,
 };
 
 use entries::{CelEntries, text, texts};
@@ -132,10 +133,10 @@ pub(crate) fn export(rule: &Rule) -> Result<Export, Unexportable> {
         });
     }
     let entries = CelEntries::of(&rule.entries);
-    let named_ancestors =
-        NamedAncestors::of(Judge { entries: &entries, depth: 0 }, &Cursor::root(rule));
+    let judge = Judge { entries: &entries, depth: 0 };
+    let named_ancestors = NamedAncestors::of(judge, &Cursor::root(rule));
     let mut refused = named_ancestors.lists;
-    refused.extend(rule.protected_labels().map(label));
+    refused.extend(rule.protected().iter().map(|path| protected_label(judge, rule, path)));
     // Conditions read the objects as they are; the order is that in which variables may refer to
     // others.
     let mut variables = entries.variables;
@@ -285,16 +286,14 @@ fn speaks_of(resource: &ResourceRule) -> String {
     format!("({})", parts.join(" && "))
 }
 
-/// A label that the object selector names: no update may change it, whatever an entry above it
-/// permits.
-fn label(key: &str) -> String {
-    let side = |side: &str| format!("variables.{side}.?metadata.?labels[?{}]", text(key));
-    format!(
-        "({} == {} ? [] : [{}])",
-        side("old"),
-        side("new"),
-        text(&format!("metadata.labels[{key}]"))
-    )
+/// A protected label: no update may change it, whatever an entry above it permits.
+fn protected_label(judge: Judge<'_>, rule: &Rule, path: &Path) -> String {
+    let key = path.last_name().unwrap_or_default();
+    let cursor = path.steps().iter().fold(Cursor::root(rule), |at, step| at.covering(step));
+    let [old, new] = ["old", "new"].map(|side| format!("variables.{side}.?metadata.?labels"));
+    let nothing = LocalPermissions::none();
+    let is_equal = judge.equality_only().member(&cursor, &nothing, &text(key), (&old, &new));
+    format!("({} ? [] : [{}])", is_equal.print(), text(&format!("metadata.labels[{key}]")))
 }
 
 fn validation(rule: &Rule) -> api::Validation {

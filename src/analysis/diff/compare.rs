@@ -27,11 +27,7 @@ pub struct TooMany;
 /// # Errors
 /// Rules with so many overlapping wildcards that they cannot be compared.
 pub(crate) fn compare(before: &Rule, after: &Rule) -> Result<Vec<Difference>, TooMany> {
-    let root = Class {
-        cursors: [before, after].map(Cursor::root),
-        above: Default::default(),
-        protected: [false; 2],
-    };
+    let root = Class { cursors: [before, after].map(Cursor::root), above: Default::default() };
     let sides = [before, after].map(|rule| Side { rule, entries: Entries::all(rule) });
     let mut walk = Walk { sides, path: Vec::new(), classes: 0 };
     walk.below(&root).map(|below| below.differences)
@@ -43,20 +39,10 @@ struct Side<'r> {
     entries: Entries,
 }
 
-impl Side<'_> {
-    /// The labels that the objectSelector names, as steps from the root.
-    fn protected_labels(&self) -> impl Iterator<Item = [Step; 3]> {
-        let steps = |label| ["metadata", "labels", label].map(|name| Step::Name(name.to_owned()));
-        self.rule.protected_labels().map(steps)
-    }
-}
-
 /// A class of locations: what each rule says there, and what it inherits.
 struct Class<'r> {
     cursors: [Cursor<'r>; 2],
     above: [Above; 2],
-    /// Below a label that no update may change.
-    protected: [bool; 2],
 }
 
 /// What differs at a class of locations and below, and what both sides permit of its items.
@@ -77,7 +63,7 @@ impl<'r> Walk<'r> {
         let depth = self.path.len();
         let mut items = Vec::new();
         let mut found: Vec<(Step, Vec<Difference>)> = Vec::new();
-        for step in self.classes_below(class) {
+        for step in classes_below(class) {
             self.classes += 1;
             if self.classes > MOST_CLASSES {
                 return Err(TooMany);
@@ -92,19 +78,6 @@ impl<'r> Walk<'r> {
         Ok(Below { differences: merged(&found, depth), items })
     }
 
-    /// The steps that stand for the classes of children that either rule tells apart, the widest
-    /// last.
-    fn classes_below(&self, class: &Class<'r>) -> Vec<Step> {
-        let mut steps: BTreeSet<Step> = class.cursors.iter().flat_map(Cursor::steps).collect();
-        for label in self.sides.iter().flat_map(Side::protected_labels) {
-            let next = label.get(self.path.len()).filter(|_| label.starts_with(&self.path));
-            steps.extend(next.cloned());
-        }
-        let mut steps: Vec<Step> = steps.into_iter().collect();
-        steps.sort_by_key(|step| matches!(step, Step::AnyMember | Step::AnyElement));
-        steps
-    }
-
     fn at(
         &mut self,
         cursors: [Cursor<'r>; 2],
@@ -114,14 +87,12 @@ impl<'r> Walk<'r> {
             return Ok(Default::default());
         }
         let depth = self.path.len();
-        let mut protected = parent.protected;
         let mut permits: [Permits; 2] = Default::default();
         let mut above: [Above; 2] = Default::default();
         let own = cursors.iter().zip(&self.sides).zip(&parent.above);
-        let results = protected.iter_mut().zip(permits.iter_mut().zip(above.iter_mut()));
-        for (((cursor, side), inherited), (protected, (permits, above))) in own.zip(results) {
-            *protected |= side.protected_labels().any(|label| label[..] == self.path);
-            if !*protected {
+        let results = permits.iter_mut().zip(above.iter_mut());
+        for (((cursor, side), inherited), (permits, above)) in own.zip(results) {
+            if !cursor.is_protected() {
                 let own = Own::at(cursor, depth, &side.entries);
                 (*permits, *above) = Permits::at(inherited, own);
             }
@@ -131,6 +102,7 @@ impl<'r> Walk<'r> {
         // Below what may become anything it does not matter how values compare, but for what is
         // left out, and so vanishes from above.
         let is_free = |above: &Above| above.whole.is_always();
+        let protected = cursors.each_ref().map(Cursor::is_protected);
         let is_free =
             parent.above.iter().all(is_free) && protected == [false; 2] && !self.may_be_left_out();
         if declared[0] != declared[1] && !is_free {
@@ -147,9 +119,10 @@ impl<'r> Walk<'r> {
             permits: permits.get(side).cloned().unwrap_or_default(),
             granted: above.get(side).map(|above| above.granted.clone()).unwrap_or_default(),
         });
-        let below = self.below(&Class { cursors, above, protected })?;
+        let below = self.below(&Class { cursors, above })?;
         // A label that one of the two protects inherits nothing there.
-        let inherits = protected[0] == protected[1] || parent.protected == protected;
+        let inherits = protected[0] == protected[1]
+            || parent.cursors.each_ref().map(Cursor::is_protected) == protected;
         differences.extend(self.permissions(
             &permits,
             inherits.then_some(&parent.above),
@@ -370,6 +343,14 @@ impl Below {
             _ => None,
         }
     }
+}
+
+/// The steps that stand for the classes of children that either rule tells apart, the widest last.
+fn classes_below(class: &Class<'_>) -> Vec<Step> {
+    let steps: BTreeSet<Step> = class.cursors.iter().flat_map(Cursor::all_steps).collect();
+    let mut steps: Vec<Step> = steps.into_iter().collect();
+    steps.sort_by_key(|step| matches!(step, Step::AnyMember | Step::AnyElement));
+    steps
 }
 
 /// What differs alike for a named child and for all others is said once, of all.

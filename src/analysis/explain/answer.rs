@@ -6,7 +6,9 @@ use super::list_key::ListKey;
 use crate::analysis::diff::compare::words;
 use crate::analysis::diff::scope::{one_line, selector};
 use crate::analysis::symbolic::{ChangeClass, Entries, Formula, Permits};
-use crate::engine::{Cursor, Declaration, Entry, Mark, Requesters, Rule, Step, escape_control};
+use crate::engine::{
+    Cursor, Declaration, Entry, Mark, Path, Requesters, Rule, Step, escape_control,
+};
 
 /// Whether something may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -121,16 +123,13 @@ impl<'r> Answer<'r> {
             Some(_) => Entries::of(rule, is_theirs),
         };
         let trace = Trace::of(rule, steps);
-        let is_protected =
-            rule.protected_labels().any(|label| is_below(steps, &["metadata", "labels", label]));
+        let is_protected = trace.covering.last().is_some_and(Cursor::is_protected);
         let is_owned = trace.covering.iter().any(Cursor::is_owned);
-        let labels: Vec<String> = rule
-            .protected_labels()
-            .filter(|label| {
-                !is_protected && !steps.is_empty() && meets(steps, &["metadata", "labels", label])
-            })
-            .map(str::to_owned)
-            .collect();
+        let labels = if is_protected || steps.is_empty() {
+            Vec::new()
+        } else {
+            trace.protected_labels(rule)
+        };
         let permits = |step: fn(&Cursor<'r>, &Step) -> Cursor<'r>| {
             if is_protected { Permits::default() } else { Permits::of(rule, &entries, steps, step) }
         };
@@ -235,7 +234,7 @@ impl<'r> Answer<'r> {
                 "while the object is being deleted, anybody may take finalizers away".to_owned(),
             );
         }
-        let hidden = |path: &crate::engine::Path| {
+        let hidden = |path: &Path| {
             path.steps().len() <= steps.len()
                 && path.steps().iter().zip(steps).all(|(one, two)| one.meets(two))
         };
@@ -371,6 +370,15 @@ impl<'r> Trace<'r> {
             .collect()
     }
 
+    /// The protected labels among the locations, above or below some of them.
+    fn protected_labels(&self, rule: &Rule) -> Vec<String> {
+        let above = self.meeting.iter().flat_map(Cursor::protected);
+        let below = self.meeting.last().map(Cursor::protected_here_or_below).unwrap_or_default();
+        let all: BTreeSet<usize> = above.chain(below).collect();
+        let paths = all.into_iter().filter_map(|index| rule.protected().get(index));
+        paths.filter_map(Path::last_name).map(str::to_owned).collect()
+    }
+
     /// The equality declared here and above; for the whole object everywhere.
     fn compared(&self, rule: &Rule) -> Vec<String> {
         let orders: BTreeSet<usize> = match self.meeting.as_slice() {
@@ -402,12 +410,6 @@ fn nearby(rule: &Rule, steps: &[Step]) -> Vec<String> {
         }
     }
     paths
-}
-
-fn is_below(steps: &[Step], names: &[&str]) -> bool {
-    steps.len() >= names.len()
-        && meets(steps, names)
-        && steps.iter().zip(names).all(|(step, _)| matches!(step, Step::Name(_)))
 }
 
 fn meets(steps: &[Step], names: &[&str]) -> bool {

@@ -2,7 +2,7 @@
 
 use super::conditions::{RuleCondition, conditions, location, shown_read};
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{is_for_all, is_protected_label, shown};
+use super::entries::{cursor, is_for_all, shown};
 use crate::engine::{Entry, Read, Step};
 
 pub(super) const LINT: Lint = Lint {
@@ -46,7 +46,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
 
 fn bypassed(context: &Context<'_>, condition: &RuleCondition<'_>, read: &Read) -> Option<Finding> {
     let location = location(read, condition.entry)
-        .filter(|location| !is_protected_label(context.rule, location))?;
+        .filter(|location| !cursor(context.rule, location).is_protected())?;
     let opens = |entry: &&Entry| {
         is_for_all(entry.by.as_ref())
             && meets(entry.path.steps(), &location)

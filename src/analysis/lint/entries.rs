@@ -66,13 +66,6 @@ pub(crate) fn judges_objects(rule: &Rule) -> bool {
     resources.any(|resource| !resource.contains('/'))
 }
 
-/// Whether the path leads to a label that the object selector names, or below one.
-pub(crate) fn is_protected_label(rule: &Rule, steps: &[Step]) -> bool {
-    matches!(steps, [Step::Name(metadata), Step::Name(labels), Step::Name(label), ..]
-        if metadata == "metadata" && labels == "labels"
-            && rule.protected_labels().any(|protected| protected == label))
-}
-
 pub(crate) fn shown(path: &Path) -> String {
     escape_control(&path.to_string())
 }

@@ -1,7 +1,7 @@
 //! Entries for labels that the object selector protects.
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{is_protected_label, shown};
+use super::entries::{cursor, shown};
 
 pub(super) const LINT: Lint = Lint {
     name: "protected-label",
@@ -33,8 +33,9 @@ spec:
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    let protected =
-        context.entries().filter(|(_, entry)| is_protected_label(context.rule, entry.path.steps()));
+    let protected = context
+        .entries()
+        .filter(|(_, entry)| cursor(context.rule, entry.path.steps()).is_protected());
     let found = protected.map(|(at, entry)| {
         finding(
             at,

@@ -29,9 +29,6 @@ pub(crate) enum Coverage {
 #[derive(Debug)]
 pub(crate) struct Alignment<'a> {
     pub(crate) locations: Vec<Location<'a>>,
-    /// From this number on the locations are protected labels. They are numbered once more, each
-    /// below two ancestors of its own, so that no entry above hides a change.
-    pub(crate) protected_from: Id,
     pub(crate) old: Value,
     pub(crate) new: Value,
 }
@@ -59,12 +56,7 @@ impl<'a> Alignment<'a> {
             (Some(old), Some(new)),
             Sent { old: Some(old), new: Some(new) },
         );
-        let protected_from = walk.locations.len();
-        let nowhere = Cursor::root(rule).nowhere();
-        for label in rule.protected_labels() {
-            walk.protect(&nowhere, label, old, new);
-        }
-        Self { protected_from, locations: walk.locations, old: form(walk.old), new: form(walk.new) }
+        Self { locations: walk.locations, old: form(walk.old), new: form(walk.new) }
     }
 
     /// The location of that number.
@@ -77,14 +69,6 @@ impl<'a> Alignment<'a> {
         let mut segments: Vec<_> = self.ancestry(id).map(|location| &location.segment).collect();
         segments.reverse();
         segments
-    }
-
-    /// The same, unless there are more than `most` of them.
-    pub(crate) fn segments_within(&self, id: Id, most: usize) -> Option<Vec<&Segment<'a>>> {
-        let mut segments: Vec<_> =
-            self.ancestry(id).take(most + 1).map(|location| &location.segment).collect();
-        segments.reverse();
-        (segments.len() <= most).then_some(segments)
     }
 
     /// The location and those above it without the root, nearest first.
@@ -160,11 +144,15 @@ impl<'a> Walk<'a, '_, '_> {
         self.old.extend(old.map(|value| (id, declared.shown(value))));
         self.new.extend(new.map(|value| (id, declared.shown(value))));
         match pairing {
+            // An entry may permit this change as a whole, but never what is protected below.
+            Pairing::Whole if cursor.leads_to_protected() => {
+                self.members(id, cursor, (old, new), sent, Cursor::leads_to_protected);
+            }
             Pairing::Whole => {}
             Pairing::Replaced => {
                 self.remark(marks.1, Value::Array(vec![Value::Bool(true)]), Side::New);
             }
-            Pairing::Members => self.members(id, cursor, (old, new), sent),
+            Pairing::Members => self.members(id, cursor, (old, new), sent, |_| true),
             Pairing::Position => self.positions(id, cursor, old, new),
             Pairing::Key(key) => self.keyed(id, cursor, &key, (old, new), marks),
             Pairing::Membership => self.membership(id, cursor, old, new),
@@ -185,7 +173,15 @@ impl<'a> Walk<'a, '_, '_> {
         self.locations.len() == id + 1 && mark(&self.old, marks.0) == mark(&self.new, marks.1)
     }
 
-    fn members(&mut self, id: Id, cursor: &Cursor<'a>, sides: Sides<'a>, sent: Sent<'a>) {
+    /// Numbers those of an object's members that `is_meant` accepts.
+    fn members(
+        &mut self,
+        id: Id,
+        cursor: &Cursor<'a>,
+        sides: Sides<'a>,
+        sent: Sent<'a>,
+        is_meant: fn(&Cursor<'a>) -> bool,
+    ) {
         let side = |value: Option<&'a Value>| {
             value.and_then(Value::as_object).into_iter().flatten().peekable()
         };
@@ -201,6 +197,10 @@ impl<'a> Walk<'a, '_, '_> {
             let one = if order.is_le() { old.next() } else { None };
             let two = if order.is_ge() { new.next() } else { None };
             let Some((key, _)) = one.or(two) else { break };
+            let below = cursor.member(key);
+            if !is_meant(&below) {
+                continue;
+            }
             let (one, two) = (one.map(|(_, value)| value), two.map(|(_, value)| value));
             // What counts as left out was sent all the same.
             let was_sent = |seen: Option<&'a Value>,
@@ -213,7 +213,7 @@ impl<'a> Walk<'a, '_, '_> {
                 old: was_sent(one, sides.0, sent.old),
                 new: was_sent(two, sides.1, sent.new),
             };
-            self.visit(id, Segment::Member(key), &cursor.member(key), (one, two), sent);
+            self.visit(id, Segment::Member(key), &below, (one, two), sent);
         }
     }
 
@@ -293,29 +293,6 @@ impl<'a> Walk<'a, '_, '_> {
             let (old, new) = (old.map(|(_, element)| element), new.map(|(_, element)| element));
             self.visit(id, Segment::Index(index), &cursor.element(), (old, new), Sent { old, new });
         }
-    }
-
-    /// Numbers a protected label.
-    fn protect(&mut self, nowhere: &Cursor<'a>, label: &'a str, old: &'a Value, new: &'a Value) {
-        let find = |object: &'a Value| object.get("metadata")?.get("labels")?.get(label);
-        let sides = (find(old), find(new));
-        let mut id = ROOT;
-        for (name, (old, new)) in
-            [("metadata", (None, None)), ("labels", (None, None)), (label, sides)]
-        {
-            self.locations.push(Location {
-                parent: id,
-                segment: Segment::Member(name),
-                cursor: nowhere.clone(),
-                old,
-                new,
-                sent: Sent { old, new },
-                pairing: Pairing::Whole,
-            });
-            id = self.locations.len() - 1;
-        }
-        self.old.extend(sides.0.map(|value| (id, value::exact(value))));
-        self.new.extend(sides.1.map(|value| (id, value::exact(value))));
     }
 
     fn remark(&mut self, at: usize, mark: Value, side: Side) {

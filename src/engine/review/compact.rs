@@ -128,13 +128,7 @@ impl<'t> Compact<'_, 't> {
         if below.cursors.iter().all(Cursor::is_owned) && name != DELETION {
             return Some(None);
         }
-        // Labels may be judged beside the tree, too.
-        let value = if at.depth == 1 && name == "labels" {
-            whole(both)
-        } else {
-            self.container(both, &below)
-        };
-        value.map(Some)
+        self.container(both, &below).map(Some)
     }
 
     /// Two lists whose elements pair by position.

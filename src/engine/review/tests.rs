@@ -150,11 +150,6 @@ fn what_is_judged_as_a_whole_is_built_whole() {
         ),
         (
             BARE,
-            r#"{"metadata":{"labels":{"a":"1","b":"2"}}}"#,
-            r#"{"metadata":{"labels":{"a":"1","b":"3"}}}"#,
-        ),
-        (
-            BARE,
             r#"{"metadata":{"finalizers":["a",{"b":1}]}}"#,
             r#"{"metadata":{"finalizers":[{"b":1}]}}"#,
         ),

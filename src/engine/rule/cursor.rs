@@ -18,6 +18,7 @@ use super::tree::{Reached, Tree};
 pub(crate) struct Cursor<'t> {
     tree: &'t Tree<Mark>,
     reached: Reached,
+    is_protected: bool,
 }
 
 impl<'t> Cursor<'t> {
@@ -28,16 +29,13 @@ impl<'t> Cursor<'t> {
 
     /// The root of a tree.
     pub(crate) fn of(tree: &'t Tree<Mark>) -> Self {
-        Self { tree, reached: Tree::<Mark>::root() }
-    }
-
-    /// A location that no path of the rule reaches.
-    pub(crate) fn nowhere(&self) -> Self {
-        self.at(Reached::new())
+        Self { tree, reached: Tree::<Mark>::root(), is_protected: false }
     }
 
     fn at(&self, reached: Reached) -> Self {
-        Self { tree: self.tree, reached }
+        let is_protected =
+            self.is_protected || self.tree.marks(&reached).any(|mark| mark.protected().is_some());
+        Self { tree: self.tree, reached, is_protected }
     }
 
     /// The member `name` of an object here.
@@ -65,8 +63,18 @@ impl<'t> Cursor<'t> {
         self.at(self.tree.next(&self.reached, |own| step.meets(own)))
     }
 
-    /// The steps by which paths of the rule go on from here.
+    /// The steps by which paths of the rule go on from here, without those that lead to protected
+    /// locations only.
     pub(crate) fn steps(&self) -> BTreeSet<Step> {
+        let leads_on = |step: &Step| {
+            let below = self.at(self.tree.next(&self.reached, |own| own == step));
+            below.has_here_or_below(|mark| mark.protected().is_none())
+        };
+        self.all_steps().into_iter().filter(leads_on).collect()
+    }
+
+    /// The steps by which paths of the rule go on from here.
+    pub(crate) fn all_steps(&self) -> BTreeSet<Step> {
         self.tree.steps(&self.reached)
     }
 
@@ -132,7 +140,7 @@ impl<'t> Cursor<'t> {
             Mark::As { order, .. } | Mark::AbsentAs { order, .. } | Mark::Key { order, .. } => {
                 Some(*order)
             }
-            Mark::Entry(_) | Mark::Owned | Mark::Finalizers => None,
+            Mark::Entry(_) | Mark::Owned | Mark::Finalizers | Mark::Protected(_) => None,
         };
         self.tree.marks(&self.reached).filter_map(order).collect()
     }
@@ -145,6 +153,26 @@ impl<'t> Cursor<'t> {
     /// Whether it is `metadata.finalizers`, which may shrink while the object is being deleted.
     pub(crate) fn is_finalizers(&self) -> bool {
         self.has(|mark| matches!(mark, Mark::Finalizers))
+    }
+
+    /// Whether no entry permits a change here, because a protected path leads here or above.
+    pub(crate) fn is_protected(&self) -> bool {
+        self.is_protected
+    }
+
+    /// Whether a protected path leads here or below.
+    pub(crate) fn leads_to_protected(&self) -> bool {
+        self.has_here_or_below(|mark| mark.protected().is_some())
+    }
+
+    /// The protected paths that lead here, by index.
+    pub(crate) fn protected(&self) -> impl Iterator<Item = usize> + use<'_, 't> {
+        self.tree.marks(&self.reached).filter_map(Mark::protected)
+    }
+
+    /// The protected paths that lead here or below, by index.
+    pub(crate) fn protected_here_or_below(&self) -> BTreeSet<usize> {
+        self.tree.marks_below(&self.reached).filter_map(Mark::protected).collect()
     }
 
     fn has(&self, is_it: impl Fn(&Mark) -> bool) -> bool {

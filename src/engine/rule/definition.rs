@@ -58,6 +58,7 @@ pub struct Rule {
     pub(crate) reason: Reason,
     pub(crate) entries: Vec<Entry>,
     pub(crate) equality: Vec<Equality>,
+    pub(crate) protected: Vec<Path>,
     pub(crate) sensitive: Vec<Path>,
     pub(crate) defaulted: Vec<Path>,
     pub(crate) exempt: Requesters,
@@ -149,6 +150,12 @@ impl Rule {
     pub fn equality(&self) -> &[Equality] {
         &self.equality
     }
+
+    /// The paths where no entry permits a change: the labels that the object selector names.
+    pub(crate) fn protected(&self) -> &[Path] {
+        &self.protected
+    }
+
     /// The paths whose values are never shown.
     pub(crate) fn sensitive(&self) -> &[Path] {
         &self.sensitive
@@ -167,14 +174,6 @@ impl Rule {
     /// Whether it speaks of a target.
     pub(crate) fn speaks_of(&self, target: &Target<'_>) -> bool {
         self.resources.iter().any(|resource| resource.matches(target))
-    }
-
-    /// The labels that the object selector names: no update may change them, or a requester could
-    /// leave the rule by relabelling.
-    pub(crate) fn protected_labels(&self) -> impl Iterator<Item = &str> {
-        let selector = &self.object_selector;
-        let keys = selector.match_labels.iter().map(|(key, _)| key.as_str());
-        keys.chain(selector.match_expressions.iter().map(|expression| expression.key.as_str()))
     }
 }
 

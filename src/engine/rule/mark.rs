@@ -21,11 +21,18 @@ pub(crate) enum Mark {
     Owned,
     /// `metadata.finalizers`, which may shrink while the object is being deleted.
     Finalizers,
+    /// The protected path of that index: no entry permits a change here or below.
+    Protected(usize),
 }
 
 impl Mark {
     /// The index of the entry, if it is one.
     pub(crate) fn entry(&self) -> Option<usize> {
         if let Self::Entry(index) = self { Some(*index) } else { None }
+    }
+
+    /// The index of the protected path, if it is one.
+    pub(crate) fn protected(&self) -> Option<usize> {
+        if let Self::Protected(index) = self { Some(*index) } else { None }
     }
 }

@@ -100,7 +100,8 @@ impl Parser<'_> {
 
         let mut entries: Vec<Entry> = mutable.into_iter().map(|(_, entry)| entry).collect();
         entries.extend(checks::lifecycle_entries());
-        let tree = marks::tree(&entries, &equality);
+        let protected = marks::selected_labels(&object_selector);
+        let tree = marks::tree(&entries, &equality, &protected);
         let for_everybody =
             mutable_text(entries.iter().filter(|entry| entry.by.is_none() && !entry.is_absent))
                 .into();
@@ -120,6 +121,7 @@ impl Parser<'_> {
             reason,
             entries,
             equality,
+            protected,
             sensitive: sensitive.into_iter().map(|placed| placed.path).collect(),
             defaulted: defaulted.into_iter().map(|placed| placed.path).collect(),
             exempt,

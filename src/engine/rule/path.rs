@@ -118,6 +118,11 @@ impl Path {
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
+
+    /// The member that it names last, if its last step names one.
+    pub(crate) fn last_name(&self) -> Option<&str> {
+        if let Some(Step::Name(name)) = self.steps.last() { Some(name) } else { None }
+    }
 }
 
 impl fmt::Display for Path {

@@ -79,7 +79,8 @@ fn every_part_is_there() {
         rule.object_selector(),
         &LabelSelector { match_expressions: vec![tier], ..LabelSelector::default() }
     );
-    assert_eq!(rule.protected_labels().collect::<Vec<_>>(), ["tier"]);
+    let protected: Vec<String> = rule.protected().iter().map(ToString::to_string).collect();
+    assert_eq!(protected, ["metadata.labels.tier"]);
     let grown =
         MatchCondition { name: "grown".to_owned(), expression: "object.spec.size > 3".to_owned() };
     assert_eq!(rule.conditions(), [grown]);

@@ -169,7 +169,10 @@ fn granted<'r>(
             })
         }));
     }
-    let is_others = |entry: &&Entry| !entry.is_for(&review.user, &review.groups);
+    let is_protected =
+        alignment.get(finding.at).is_some_and(|location| location.cursor.is_protected());
+    let is_others =
+        move |entry: &&Entry| !is_protected && !entry.is_for(&review.user, &review.groups);
     entries
         .into_iter()
         .filter_map(|index| rule.entries.get(index))
