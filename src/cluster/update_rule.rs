@@ -8,11 +8,12 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, CustomResourceExt};
+use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::engine::{LONGEST_NAME, SpecSchema};
+use crate::engine::{LONGEST_NAME, RawSpec};
 
 /// The spec of a rule, as it came: the engine alone reads it.
 #[expect(clippy::duplicated_attributes, reason = "each column has its own")]
@@ -61,13 +62,30 @@ use crate::engine::{LONGEST_NAME, SpecSchema};
 #[serde(transparent)]
 pub(crate) struct UpdateRuleSpec(pub Value);
 
+/// The schema comes from the types that read a document, so that the API server refuses most of
+/// what the parser would.
 impl JsonSchema for UpdateRuleSpec {
     fn schema_name() -> Cow<'static, str> {
-        SpecSchema::schema_name()
+        RawSpec::schema_name()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        SpecSchema::json_schema(generator)
+        let mut schema = RawSpec::json_schema(generator);
+        // A field that is left out stays left out, except for those that the columns show.
+        RecursiveTransform(|schema: &mut Schema| drop(schema.remove("default")))
+            .transform(&mut schema);
+        for (field, default) in [
+            ("validationActions", json!(["Deny"])),
+            ("failurePolicy", json!("Fail")),
+            ("reason", json!("Forbidden")),
+        ] {
+            let field = schema
+                .get_mut("properties")
+                .and_then(|properties| properties.get_mut(field))
+                .and_then(Value::as_object_mut);
+            field.map(|field| field.insert("default".to_owned(), default));
+        }
+        schema
     }
 }
 

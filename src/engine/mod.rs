@@ -40,8 +40,8 @@ pub(crate) use record::{Recording, Unrecorded};
 pub(crate) use rule::{
     Actions, Algebra, Condition, Cursor, Declaration, Declared, Effect, Entry, Equal, Equality,
     Exemptions, FailurePolicy, LONGEST_NAME, LabelSelector, LocalPermissions, Mark, Meaning,
-    PathError, Permissions, Position, Read, Reason, ResourceRule, RuleError, SelectionKey,
-    SourceMap, SpecSchema, Verb, Verbs, builtin_documents, cut_bytes, escape_control, escape_json,
+    PathError, Permissions, Position, RawSpec, Read, Reason, ResourceRule, RuleError, SelectionKey,
+    SourceMap, Verb, Verbs, builtin_documents, cut_bytes, escape_control, escape_json,
     is_dns_subdomain, is_owned, steps_pair, written,
 };
 pub use rule::{Builtin, Document, OWNED, Path, Requesters, Rule, RuleErrors, RuleSet, Step};

@@ -3,8 +3,8 @@
 use super::definition::{Entry, EntryOrigin};
 use super::equality::Meaning;
 use super::parser::Parser;
+use super::parser::{Placed, PlacedEquality};
 use super::path::{Path, Step, steps_pair};
-use super::placed::{Placed, PlacedEquality};
 use super::requesters::Requesters;
 use super::verbs::Verbs;
 

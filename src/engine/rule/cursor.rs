@@ -7,9 +7,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::declared::Declared;
 use super::definition::Rule;
-use super::mark::Mark;
+use super::mark::{Declared, Mark};
 use super::path::Step;
 use super::tree::{Reached, Tree};
 
@@ -22,7 +21,7 @@ pub(crate) struct Cursor<'t> {
 }
 
 impl<'t> Cursor<'t> {
-    /// The root of the objects that a rule speaks of.
+    /// The root of the objects that a rule covers.
     pub(crate) fn root(rule: &'t Rule) -> Self {
         Self::of(&rule.tree)
     }

@@ -41,7 +41,7 @@ impl fmt::Display for RuleName {
     }
 }
 
-/// One rule: which objects it speaks of, and which of their fields an update may change.
+/// One rule: which objects it covers, and which of their fields an update may change.
 #[derive(Debug, Clone)]
 pub struct Rule {
     pub(crate) name: RuleName,
@@ -63,7 +63,7 @@ pub struct Rule {
     pub(crate) defaulted: Vec<Path>,
     pub(crate) exempt: Requesters,
     pub(crate) tree: Tree<Mark>,
-    /// What those may change whom no entry names, as replies say it.
+    /// The fields that requesters whom no entry names may change, as replies list them.
     pub(crate) for_everybody: Arc<str>,
 }
 
@@ -93,7 +93,7 @@ impl Rule {
         self.lint_ignore.as_deref()
     }
 
-    /// The resources it speaks of.
+    /// The resources it covers.
     pub fn resources(&self) -> &[ResourceRule] {
         &self.resources
     }
@@ -134,7 +134,7 @@ impl Rule {
         self.entries.iter().filter(|entry| entry.is_documented())
     }
 
-    /// Those whose field the kind has: all but the ones that `fieldward.io/absent` marks.
+    /// The entries whose field the kind has: all except those that `fieldward.io/absent` lists.
     pub(crate) fn present_entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries().filter(|entry| !entry.is_absent)
     }
@@ -171,7 +171,7 @@ impl Rule {
         &self.defaulted
     }
 
-    /// Whether it speaks of a target.
+    /// Whether it covers a target.
     pub(crate) fn speaks_of(&self, target: &Target<'_>) -> bool {
         self.resources.iter().any(|resource| resource.matches(target))
     }

@@ -37,7 +37,7 @@ pub(crate) fn escape_json(json: &str) -> String {
     out
 }
 
-/// At most `most` characters; what is cut is told by `…`.
+/// At most `most` characters; `…` marks a cut.
 pub(crate) fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         _ if text.len() <= most => text.to_owned(),
@@ -46,7 +46,7 @@ pub(crate) fn cut(text: &str, most: usize) -> String {
     }
 }
 
-/// At most `most` bytes; what is cut is told by `…`.
+/// At most `most` bytes; `…` marks a cut.
 pub(crate) fn cut_bytes(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();

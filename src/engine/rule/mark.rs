@@ -36,3 +36,44 @@ impl Mark {
         if let Self::Protected(index) = self { Some(*index) } else { None }
     }
 }
+
+/// The equality declared of a location; of several declarations the first listed.
+#[derive(Default, PartialEq)]
+pub(crate) struct Declared<'t> {
+    pub(crate) key: Option<&'t Arc<str>>,
+    pub(crate) meaning: Option<Meaning>,
+    pub(crate) absent_as: Option<&'t Value>,
+    pub(crate) owned: bool,
+}
+
+impl<'t> Declared<'t> {
+    pub(crate) fn of(marks: impl Iterator<Item = &'t Mark>) -> Self {
+        let mut declared = Self::default();
+        let (mut meanings, mut absents, mut keys) = (usize::MAX, usize::MAX, usize::MAX);
+        let first =
+            |best: &mut usize, order: usize| std::mem::replace(best, order.min(*best)) > order;
+        for mark in marks {
+            match mark {
+                Mark::As { order, meaning } if first(&mut meanings, *order) => {
+                    declared.meaning = Some(*meaning);
+                }
+                Mark::AbsentAs { order, value } if first(&mut absents, *order) => {
+                    declared.absent_as = Some(value);
+                }
+                Mark::Key { order, key } if first(&mut keys, *order) => declared.key = Some(key),
+                Mark::Owned => declared.owned = true,
+                _ => {}
+            }
+        }
+        declared
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.meaning == Some(Meaning::Set)
+    }
+
+    /// Whether there are values that count as left out.
+    pub(crate) fn may_be_left_out(&self) -> bool {
+        self.absent_as.is_some()
+    }
+}

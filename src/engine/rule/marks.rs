@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::definition::Entry;
 use super::mark::Mark;
+use super::parser::PlacedEquality;
 use super::path::{Path, Step};
-use super::placed::PlacedEquality;
 use super::selector::LabelSelector;
 use super::tree::Tree;
 

@@ -1,12 +1,13 @@
 //! Parsing shared by all parts of a rule document. Every error has a position.
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
 use super::condition::{Compiler, Fault};
+use super::equality::{Equality, Meaning};
 use super::error::{RuleError, yaml_error};
 use super::path::Path;
-use super::placed::Placed;
 use super::raw::Texts;
 
 /// Reads the shape of a document.
@@ -22,6 +23,31 @@ pub(crate) struct Parser<'a> {
     pub(crate) text: &'a str,
     pub(crate) compiler: Compiler,
     pub(crate) errors: Vec<RuleError>,
+}
+
+/// A parsed path of the document, and where it stands.
+pub(crate) struct Placed {
+    pub(crate) path: Path,
+    pub(crate) at: Location,
+}
+
+/// An equality entry with its path parsed.
+pub(crate) struct PlacedEquality {
+    pub(crate) placed: Placed,
+    pub(crate) meaning: Option<Meaning>,
+    pub(crate) absent_as: Option<Value>,
+    pub(crate) key: Option<String>,
+}
+
+impl PlacedEquality {
+    pub(crate) fn declared(self) -> Equality {
+        Equality {
+            path: self.placed.path,
+            meaning: self.meaning,
+            absent_as: self.absent_as,
+            key: self.key,
+        }
+    }
 }
 
 impl Parser<'_> {

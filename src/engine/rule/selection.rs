@@ -5,13 +5,13 @@ use sha2::{Digest, Sha256};
 
 use super::{FailurePolicy, LabelSelector, Rule};
 
-/// Names what a registration says of a rule besides its resources: selectors, match conditions and
-/// failure policy.
+/// A digest of what the registration of a rule contains besides its resources: selectors, match
+/// conditions and failure policy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SelectionKey([u8; 32]);
 
 impl Rule {
-    /// What a registration says of it besides its resources.
+    /// What the registration of the rule contains besides its resources.
     pub(crate) fn selection(&self) -> SelectionKey {
         let mut hash = Hash(Sha256::new());
         hash.selector(&self.namespace_selector);
@@ -25,7 +25,7 @@ impl Rule {
         SelectionKey(hash.0.finalize().into())
     }
 
-    /// Whether there can be an update that both speak of, as far as their resources go.
+    /// Whether both rules can cover one update, as far as their resources go.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         self.resources.iter().any(|one| other.resources.iter().any(|two| one.overlaps(two)))
     }

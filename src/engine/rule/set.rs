@@ -8,10 +8,9 @@ use sha2::{Digest, Sha256};
 use super::builtin::{self, Builtin};
 use super::condition::Compiler;
 use super::definition::{Rule, RuleName};
-use super::document::{Document, split};
+use super::document::{self, Document, split};
 use super::error::{RuleError, RuleErrors};
-use super::exemptions::Exemptions;
-use super::list;
+use super::requesters::Exemptions;
 use super::resources::{self, Target};
 
 /// The rules in force. Cheap to clone.
@@ -193,7 +192,7 @@ fn parse_all(
             ));
         }
         for (line, text) in parts {
-            match list::rules(&document.origin, line, &text, compiler) {
+            match document::rules(&document.origin, line, &text, compiler) {
                 Err(found) => errors.extend(found),
                 Ok(found) => {
                     for (line, rule) in found {
