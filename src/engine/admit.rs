@@ -32,8 +32,8 @@ pub fn admit_plainly(rules: &RuleSet, body: &[u8]) -> Reply {
     admit_within(BUDGET, rules, body, ReadMode::Plain)
 }
 
-/// The same reply, none if the rules' conditions take so long that others should not wait for it;
-/// what was spent till then is lost.
+/// The same reply, unless the rules' conditions take so long that other reviews should not wait for
+/// it. The caller then judges the review again, with the whole budget.
 pub(crate) fn admit_at_once(rules: &RuleSet, body: &[u8]) -> Option<Reply> {
     Some(admit_within(AT_ONCE, rules, body, ReadMode::Fast)).filter(|reply| !reply.ran_out)
 }
@@ -114,7 +114,7 @@ fn update(budget: u64, rules: &RuleSet, review: &Review<'_>) -> Reply {
         return Reply::sentence(
             404,
             &format!(
-                "no rule speaks of {}, so nothing says what an update of it may change",
+                "no rule covers {}, so the failurePolicy of the registration decides",
                 cut(&escape_control(&resource), 512)
             ),
         );

@@ -21,7 +21,7 @@ pub(crate) struct Config {
     pub(crate) client_ca: Option<PathBuf>,
     /// Where the rules are read from again, if they may change.
     pub(crate) rules: Option<reload::Source>,
-    /// How long rules that have left still answer reviews that nothing newer speaks of.
+    /// How long removed rules still answer reviews that no newer rule covers.
     pub(crate) lingering: Duration,
     /// How often the certificate files are read again.
     pub(crate) reload_every: Duration,
@@ -31,11 +31,11 @@ pub(crate) struct Config {
     pub(crate) bodies: body::Limits,
     /// Where reviews are recorded, if they are.
     pub(crate) recording: Option<record::Recording>,
-    /// Who is told of denials besides their users.
+    /// Receives denials, which the requesters see too.
     pub(crate) denials: Option<denials::Denials>,
-    /// How the server leaves.
+    /// How the server shuts down.
     pub(crate) leaving: shutdown::Leaving,
-    /// Where its metrics are registered, beside those of others.
+    /// The registry of its metrics, which other components use too.
     pub(crate) metrics: prometheus::Registry,
     /// What else must hold for it to be ready.
     pub(crate) readiness: Vec<ReadyCheck>,

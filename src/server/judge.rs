@@ -9,19 +9,19 @@ use tokio::sync::Semaphore;
 use super::body::Share;
 use crate::engine::{self, Reply, RuleSet};
 
-/// Up to this size judging takes less time than handing it to another thread is worth, unless
-/// conditions take more.
+/// Up to this size a review is judged on the async thread: handing it to another thread takes
+/// longer, unless its conditions are slow.
 const INLINE: usize = 64 * 1024;
 
-/// From this size on a review is judged alone among the large ones: its parsed form may take a
-/// hundred times its text.
+/// From this size on a review is judged while no other large one is: its parsed form may take a
+/// hundred times the memory of its text.
 const ALONE: usize = 1024 * 1024;
 
 /// Where reviews are judged.
 #[derive(Debug, Clone)]
 pub(super) struct JudgePool {
-    /// What large reviews take while judged is many times their size, and conditions take a core:
-    /// as many at once as can run, not more.
+    /// Limits how many reviews are judged off the async threads at once: each may take many times
+    /// its size of memory, and its conditions a core.
     permits: Arc<Semaphore>,
     all: u32,
 }
@@ -35,11 +35,10 @@ impl JudgePool {
         Self { permits: Arc::new(Semaphore::new(cores as usize)), all: cores }
     }
 
-    /// The reply, or none if the engine panicked. The share of memory is given back when it is
-    /// there.
+    /// The reply, or none if the engine panicked. The share of memory is released with the reply.
     pub(super) async fn judge(&self, rules: RuleSet, bytes: Bytes, share: Share) -> Option<Reply> {
         if bytes.len() <= INLINE {
-            // One whose conditions take long is handed over like a large one: it would keep this
+            // A review with slow conditions is handed over like a large one: it would keep this
             // thread's other reviews waiting.
             let reply = guarded(|| engine::admit_at_once(&rules, &bytes))?;
             if reply.is_some() {
@@ -58,7 +57,7 @@ impl JudgePool {
     }
 }
 
-/// What the closure returns, or none if it panicked; the panic hook has said where.
+/// What the closure returns, or none if it panicked; the panic hook has logged where.
 pub(super) fn guarded<T>(judge: impl FnOnce() -> T) -> Option<T> {
     // Whatever a panic leaves half done is dropped with the closure: the rules are never changed in
     // place.

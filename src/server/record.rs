@@ -32,7 +32,7 @@ const FINISHING: Duration = Duration::from_secs(5);
 /// Where reviews are recorded, and how many.
 #[derive(Debug, Clone)]
 pub(crate) struct Recording {
-    /// The folder; made if there is none.
+    /// The folder; created if it is missing.
     pub(crate) folder: PathBuf,
     /// Case files that it may hold, those found there included.
     pub(crate) most_files: usize,

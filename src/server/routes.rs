@@ -30,7 +30,7 @@ const NAMED: usize = 16;
 /// How many reviews may wait at once for a rule to come.
 const WAITING: usize = 64;
 
-/// The code of the engine's reply where no rule speaks of what changes.
+/// The code of the engine's reply where no rule covers the resource.
 const NO_RULE: u16 = 404;
 
 /// The routes of the webhook.

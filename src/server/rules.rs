@@ -94,7 +94,7 @@ impl Rules {
         self.followed.subscribe()
     }
 
-    /// How long a review that no rule speaks of may wait for one that comes late: no time, if none
+    /// How long a review that no rule covers may wait for a rule that comes late: no time, if none
     /// lingers either.
     pub(super) fn patience(&self) -> Duration {
         PATIENCE.min(self.lingering)

@@ -101,22 +101,22 @@ async fn table() {
             "/validate",
             with("subResource", json!("status")),
             404,
-            "no rule speaks of jobs/status.v1alpha1.batch.volcano.sh (Job), so nothing says what \
-             an update of it may change\n",
+            "no rule covers jobs/status.v1alpha1.batch.volcano.sh (Job), so the \
+             failurePolicy of the registration decides\n",
         ),
         (
             "/validate",
             with("kind", other_kind),
             404,
-            "no rule speaks of jobs.v1alpha1.batch.volcano.sh (Other), so nothing says what an \
-             update of it may change\n",
+            "no rule covers jobs.v1alpha1.batch.volcano.sh (Other), so the \
+             failurePolicy of the registration decides\n",
         ),
         (
             "/validate/mxjob",
             review().to_string(),
             404,
-            "no rule speaks of jobs.v1alpha1.batch.volcano.sh (Job), so nothing says what an \
-             update of it may change\n",
+            "no rule covers jobs.v1alpha1.batch.volcano.sh (Job), so the \
+             failurePolicy of the registration decides\n",
         ),
         (
             "/validate/none",

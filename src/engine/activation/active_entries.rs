@@ -8,7 +8,7 @@ use super::evaluation::{Evaluation, Identity, Inputs, Sent};
 use super::failure::{ConditionFailure, Failure, MOST_LOCATIONS};
 use crate::engine::rule::{Condition, Entry, Rule, escape_control};
 
-/// The stack that judging takes beside the conditions that it asks.
+/// The stack that judging takes in addition to the conditions that it evaluates.
 const STACK: usize = 1_048_576;
 
 /// All conditions of a review, each text once whatever rules and entries have it.
@@ -188,7 +188,7 @@ impl<'a, 'i: 'a> EntryCondition<'a, 'i> {
         holds
     }
 
-    /// What could not be decided grants nothing, and is told.
+    /// A condition that cannot be decided grants nothing, and the failure is counted.
     fn noted(&mut self, result: Result<bool, Failure>) -> bool {
         result.unwrap_or_else(|failure| {
             *self.failures.entry(failure).or_default() += 1;

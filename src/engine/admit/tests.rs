@@ -125,11 +125,11 @@ fn an_allowed_update_and_what_no_rule_speaks_of_are_told_apart() {
     }
     let elsewhere = with("resource", json!({"group": "", "version": "v1", "resource": "pods"}));
     let sentence =
-        "no rule speaks of pods.v1 (Widget), so nothing says what an update of it may change";
+        "no rule covers pods.v1 (Widget), so the failurePolicy of the registration decides";
     expect_sentence(&ask(&rules, &elsewhere), 404, sentence);
     let status = with("subResource", json!("status"));
-    let sentence = "no rule speaks of widgets/status.v1.example.com (Widget), so nothing says what \
-                    an update of it may change";
+    let sentence = "no rule covers widgets/status.v1.example.com (Widget), so the \
+                    failurePolicy of the registration decides";
     expect_sentence(&ask(&rules, &status), 404, sentence);
 }
 

@@ -33,7 +33,7 @@ pub struct Change {
 /// A value as it may be shown.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Shown {
-    /// Shortened to about a kilobyte; what is left out is told by `…`.
+    /// Shortened to about a kilobyte; `…` marks what is left out.
     Value(Value),
     /// Of a Secret or below a path under `sensitive`.
     Hidden,

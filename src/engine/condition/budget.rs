@@ -73,7 +73,7 @@ impl Budget {
         Self(Arc::new(AtomicU64::new(budget)))
     }
 
-    /// Takes so much; false if nothing is left after that. What is spent stays spent.
+    /// Takes this cost; false once nothing is left, from then on for good.
     pub(crate) fn pay(&self, amount: u64) -> bool {
         let left = self.0.load(Ordering::Relaxed);
         self.0.store(left.saturating_sub(amount), Ordering::Relaxed);

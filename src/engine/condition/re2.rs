@@ -249,7 +249,7 @@ mod tests {
         }
     }
 
-    /// Each of which Go's regexp refuses, or reads otherwise.
+    /// Patterns that Go's regexp refuses or reads differently.
     #[test]
     fn what_means_something_else_there_is_refused() {
         let table = [

@@ -1,4 +1,4 @@
-//! Which locations differ, as `json_patch::diff` tells it.
+//! The locations that differ, according to `json_patch::diff`.
 
 use json_patch::PatchOperation;
 use serde_json::Value;
@@ -8,8 +8,8 @@ use crate::engine::review::StrayOperation;
 /// The numbers of the locations that differ between two canonical forms, each once, ascending.
 ///
 /// # Errors
-/// An operation at an address that is no location's. The canonical form has no such member; should
-/// it ever, the change must not pass unseen.
+/// An operation at an address that is no location. No canonical form has such an address; if one
+/// ever does, the review is refused, so that no change passes unseen.
 pub(crate) fn changed(old: &Value, new: &Value) -> Result<Vec<usize>, StrayOperation> {
     let json_patch::Patch(operations) = json_patch::diff(old, new);
     let mut changed = operations.iter().map(location).collect::<Result<Vec<_>, _>>()?;
@@ -18,8 +18,8 @@ pub(crate) fn changed(old: &Value, new: &Value) -> Result<Vec<usize>, StrayOpera
     Ok(changed)
 }
 
-/// A mark of several values differs below its own address, so the first token alone names the
-/// location.
+/// The location of an operation. A mark may be a list, which differs below its own address, so only
+/// the first token names the location.
 fn location(operation: &PatchOperation) -> Result<usize, StrayOperation> {
     let token = operation.path().first().ok_or(StrayOperation)?;
     token.decoded().parse().map_err(|_| StrayOperation)

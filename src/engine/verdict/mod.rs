@@ -1,5 +1,5 @@
-//! The verdict: which of the locations that differ are permitted to, judged from the root down on
-//! what `json_patch::diff` finds.
+//! The verdict: which of the changes that `json_patch::diff` finds are permitted, judged from the
+//! root down.
 
 pub(crate) mod diff;
 mod finding;

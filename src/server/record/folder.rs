@@ -30,7 +30,7 @@ pub(super) enum Kept {
 }
 
 impl Folder {
-    /// Makes the folder if there is none, tries to write to it, and counts the cases in it.
+    /// Creates the folder if it is missing, tries to write to it, and counts the cases in it.
     pub(super) fn open(path: &Path, most: usize) -> io::Result<Self> {
         if !path.is_dir() {
             DirBuilder::new().mode(0o700).recursive(true).create(path)?;
@@ -56,7 +56,7 @@ impl Folder {
         self.files >= self.most
     }
 
-    /// Writes a case beside its place and renames it.
+    /// Writes a case under a temporary name and renames it.
     pub(super) fn keep(&mut self, case: &Recording) -> io::Result<Kept> {
         if self.ids.contains(&case.id) {
             return Ok(Kept::Already);
