@@ -18,9 +18,6 @@ pub(crate) struct CaFile {
 impl CaFile {
     /// Writes the CA where the user said, or into a folder of its own that only this user can write
     /// to.
-    ///
-    /// # Errors
-    /// The file or the folder cannot be written.
     pub(crate) fn write(pem: &str, chosen: Option<PathBuf>) -> anyhow::Result<Self> {
         let (path, own_folder) = if let Some(path) = chosen {
             (path, None)
@@ -40,7 +37,6 @@ impl CaFile {
         Ok(Self { path, own_folder })
     }
 
-    /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

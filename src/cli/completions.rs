@@ -10,7 +10,6 @@ Examples:
   source <(fieldward completions bash)
   fieldward completions fish > ~/.config/fish/completions/fieldward.fish";
 
-/// The options of `fieldward completions`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -19,9 +18,6 @@ pub(crate) struct Args {
 }
 
 /// Prints the script for `command`, the whole command line.
-///
-/// # Errors
-/// Standard output cannot be written.
 pub(crate) fn run(args: &Args, mut command: clap::Command) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "fieldward", &mut script);

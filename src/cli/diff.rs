@@ -24,7 +24,6 @@ Examples:
   fieldward diff volcano-job next.yaml
   fieldward diff --output json before/ after/";
 
-/// The options of `fieldward diff`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = AFTER_HELP,
@@ -41,14 +40,13 @@ pub(crate) struct Args {
 }
 
 /// Compares and reports.
-///
-/// # Errors
-/// Rules that cannot be read or compared.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let found = comparisons(&load(&args.before)?, &load(&args.after)?)?;
     let reports: Vec<Report> = found.into_iter().map(Report).collect();
     match args.output.format {
-        Format::Text => output::print(&text(&reports))?,
+        Format::Text => {
+            output::print(&reports.iter().map(Report::text).collect::<Vec<_>>().join("\n"))?;
+        }
         Format::Json => output::print_json(&reports.iter().map(Report::json).collect::<Vec<_>>())?,
     }
     Ok(ExitCode::from(u8::from(reports.iter().any(Report::differs))))
@@ -71,7 +69,6 @@ fn load(path: &PathBuf) -> anyhow::Result<RuleSet> {
     }
 }
 
-/// A comparison as it is printed.
 struct Report(Comparison);
 
 impl Report {
@@ -139,10 +136,6 @@ struct Json<'r> {
     differences: Vec<JsonDifference>,
 }
 
-fn text(reports: &[Report]) -> String {
-    reports.iter().map(Report::text).collect::<Vec<_>>().join("\n")
-}
-
 /// One line, without its heading.
 fn line(difference: &Difference) -> String {
     match difference {
@@ -205,8 +198,7 @@ fn changes(changes: &[ChangeClass]) -> String {
     changes.iter().map(|change| change.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// What `-o json` prints of a difference.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct JsonDifference {
     difference: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -230,40 +222,28 @@ struct JsonDifference {
 impl JsonDifference {
     fn of(difference: &Difference) -> Self {
         let shown = |path: &[Step]| Path::of(path).map(|path| path.to_string());
+        let own = Self { difference: difference.kind(), ..Self::default() };
         match difference {
             Difference::Permission(permission) => Self {
-                difference: difference.kind(),
                 path: shown(&permission.path),
                 others: permission.others,
-                what: None,
                 changes: permission.changes.iter().map(|change| change.as_str()).collect(),
                 before: permission.before.to_string(),
                 after: permission.after.to_string(),
                 except: permission.except.iter().map(ToString::to_string).collect(),
                 unless: permission.unless.map(Container::as_str),
+                ..own
             },
             Difference::Compared { path, others, before, after } => Self {
-                difference: difference.kind(),
                 path: shown(path),
                 others: *others,
-                what: None,
-                changes: Vec::new(),
                 before: before.clone(),
                 after: after.clone(),
-                except: Vec::new(),
-                unless: None,
+                ..own
             },
-            Difference::Scope { what, before, after } => Self {
-                difference: difference.kind(),
-                path: None,
-                others: false,
-                what: Some(what),
-                changes: Vec::new(),
-                before: before.clone(),
-                after: after.clone(),
-                except: Vec::new(),
-                unless: None,
-            },
+            Difference::Scope { what, before, after } => {
+                Self { what: Some(what), before: before.clone(), after: after.clone(), ..own }
+            }
         }
     }
 }

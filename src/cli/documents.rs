@@ -22,9 +22,6 @@ pub(crate) fn name_of(path: &Path) -> String {
 }
 
 /// Standard input can be read only once.
-///
-/// # Errors
-/// `-` is there more than once.
 pub(crate) fn expect_stdin_once<'p>(
     paths: impl IntoIterator<Item = &'p PathBuf>,
 ) -> anyhow::Result<()> {
@@ -35,9 +32,6 @@ pub(crate) fn expect_stdin_once<'p>(
 }
 
 /// The bytes of a file, or of standard input for `-`; without a byte order mark.
-///
-/// # Errors
-/// What cannot be read, by name.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let name = name_of(path);
     let mut bytes = Vec::new();
@@ -54,9 +48,6 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The JSON of every document in `bytes`. What is JSON already stays as it is, byte for byte.
-///
-/// # Errors
-/// What is neither JSON nor YAML, with line and column.
 pub(crate) fn as_json(name: &str, bytes: Vec<u8>) -> anyhow::Result<Vec<Vec<u8>>> {
     let Err(not_json) = serde_json::from_slice::<IgnoredAny>(&bytes) else {
         return Ok(vec![bytes]);
@@ -118,9 +109,6 @@ pub(crate) fn is_hidden(path: &Path) -> bool {
 }
 
 /// What a folder holds, sorted by name.
-///
-/// # Errors
-/// A folder that cannot be read.
 pub(crate) fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let unreadable = || format!("cannot read the folder {}", name_of(folder));
     let entries = std::fs::read_dir(folder).with_context(unreadable)?;

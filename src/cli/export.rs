@@ -17,7 +17,6 @@ Examples:
   fieldward export --vap volcano-job | kubectl apply --server-side -f -
   fieldward export --all --rules rules/ --output json";
 
-/// The options of `fieldward export`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 #[group(id = "which", required = true, multiple = false, args = ["vap", "all"])]
@@ -31,7 +30,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     rules: RuleArgs,
     /// How the objects are printed: as documents with comments, or as a List
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     output: Manifest,
 }
 
@@ -44,9 +43,6 @@ enum Manifest {
 }
 
 /// Prints a policy and its binding for each of the rules.
-///
-/// # Errors
-/// Rules that cannot be read, no rule of that name, or a rule that no policy can hold.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = args.rules.load()?;
     let chosen: Vec<&Rule> = if args.all {

@@ -26,7 +26,6 @@ Examples:
   fieldward learn recordings/ > learned.yaml
   fieldward learn --output json review.json";
 
-/// The options of `fieldward learn`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -39,9 +38,6 @@ pub(crate) struct Args {
 }
 
 /// Prints the rules learned.
-///
-/// # Errors
-/// Reviews that cannot be read or learned from.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     documents::expect_stdin_once(&args.reviews)?;
     let mut given = GivenUpdates::default();

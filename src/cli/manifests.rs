@@ -18,7 +18,6 @@ Examples:
   fieldward manifests --inject-ca-from fieldward-tls | kubectl apply -f -
   fieldward manifests --url https://fieldward.example.com --ca-bundle ca.crt";
 
-/// The options of `fieldward manifests`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP, mut_arg("tls_secret", |secret| secret
     .help("The Secret with tls.crt and tls.key, in the namespace of the service")
@@ -48,9 +47,6 @@ pub(crate) struct Args {
 }
 
 /// Prints the manifests.
-///
-/// # Errors
-/// Rules or a CA bundle that cannot be used.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.crd {
         output::print(&document(&update_rule::definition())?)?;

@@ -24,9 +24,6 @@ pub(crate) fn styled(style: Style, text: &str) -> String {
 
 /// Prints to standard output; styles are left out where it is no terminal, or `NO_COLOR` asks for
 /// that.
-///
-/// # Errors
-/// Output that cannot be written; a reader that has gone is none.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -44,9 +41,6 @@ pub(crate) fn say(text: &str) {
 }
 
 /// Prints a value as JSON; characters on which a terminal would act are escaped.
-///
-/// # Errors
-/// Output that cannot be written.
 pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(value).context("cannot write the report as JSON")?;
     print(&(escape_json(&text) + "\n"))

@@ -1,75 +1,84 @@
 //! Times, sizes and addresses as they are written on a command line.
 
 use std::net::{Ipv6Addr, SocketAddr};
+use std::str::FromStr;
 use std::time::Duration;
 
 /// `150s`, `500ms`, `5m` or `1h`; a number without a unit is not a time.
-///
-/// # Errors
-/// Anything else, in words.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let (number, unit) = split(text);
-    let number: u64 = number.parse().map_err(|_| duration_expected(text))?;
-    let milliseconds = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60 * 1000,
-        "h" => 60 * 60 * 1000,
-        _ => return Err(duration_expected(text)),
-    };
-    number
-        .checked_mul(milliseconds)
-        .map(Duration::from_millis)
-        .ok_or_else(|| duration_expected(text))
-}
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Time(pub(crate) Duration);
 
-/// As [`duration`], but not zero: nothing can be done in no time.
-///
-/// # Errors
-/// Anything else, in words.
-pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
-        Duration::ZERO => Err("expected more than no time at all".to_owned()),
-        time => Ok(time),
-    }
-}
+/// A [`Time`] that is not zero: nothing can be done in no time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PositiveTime(pub(crate) Duration);
 
 /// `7MiB`, `512KiB`, `1GiB` or a number of bytes; more than none.
-///
-/// # Errors
-/// Anything else, in words.
-pub(crate) fn bytes(text: &str) -> Result<usize, String> {
-    let (number, unit) = split(text);
-    let factor = match unit {
-        "" | "B" => 1,
-        "KiB" | "Ki" => 1024,
-        "MiB" | "Mi" => 1024 * 1024,
-        "GiB" | "Gi" => 1024 * 1024 * 1024,
-        _ => return Err(bytes_expected(text)),
-    };
-    number
-        .parse::<usize>()
-        .ok()
-        .and_then(|number| number.checked_mul(factor))
-        .filter(|bytes| *bytes > 0)
-        .ok_or_else(|| bytes_expected(text))
-}
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size(pub(crate) usize);
 
 /// `127.0.0.1:8443`, `[::1]:8443`, or `:8443` for every address of this machine. Port 0 is a free
 /// one.
-///
-/// # Errors
-/// Anything else, in words.
-pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
-    let every = text
-        .strip_prefix(':')
-        .and_then(|port| port.parse().ok())
-        .map(|port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
-    match every {
-        Some(every) => Ok(every),
-        None => text
-            .parse()
-            .map_err(|_| format!("expected ADDRESS:PORT as in `127.0.0.1:8443`, found `{text}`")),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Address(pub(crate) SocketAddr);
+
+impl FromStr for Time {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (number, unit) = split(text);
+        let factor = match unit {
+            "ms" => Some(1),
+            "s" => Some(1000),
+            "m" => Some(60 * 1000),
+            "h" => Some(60 * 60 * 1000),
+            _ => None,
+        };
+        let number = number.parse::<u64>().ok().zip(factor);
+        let milliseconds = number.and_then(|(number, factor)| number.checked_mul(factor));
+        let time = milliseconds.map(|milliseconds| Self(Duration::from_millis(milliseconds)));
+        time.ok_or_else(|| format!("expected a time as in `10s`, `500ms` or `5m`, found `{text}`"))
+    }
+}
+
+impl FromStr for PositiveTime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse::<Time>()? {
+            Time(Duration::ZERO) => Err("expected more than no time at all".to_owned()),
+            Time(time) => Ok(Self(time)),
+        }
+    }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (number, unit) = split(text);
+        let factor = match unit {
+            "" | "B" => Some(1),
+            "KiB" | "Ki" => Some(1024),
+            "MiB" | "Mi" => Some(1024 * 1024),
+            "GiB" | "Gi" => Some(1024 * 1024 * 1024),
+            _ => None,
+        };
+        let number = number.parse::<usize>().ok().zip(factor);
+        let bytes = number.and_then(|(number, factor)| number.checked_mul(factor));
+        let size = bytes.filter(|bytes| *bytes > 0).map(Self);
+        size.ok_or_else(|| format!("expected a size as in `7MiB`, found `{text}`"))
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let port = text.strip_prefix(':').and_then(|port| port.parse().ok());
+        let every = port.map(|port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
+        let address = every.or_else(|| text.parse().ok()).map(Self);
+        address
+            .ok_or_else(|| format!("expected ADDRESS:PORT as in `127.0.0.1:8443`, found `{text}`"))
     }
 }
 
@@ -78,42 +87,37 @@ fn split(text: &str) -> (&str, &str) {
     text.split_at(end)
 }
 
-fn duration_expected(text: &str) -> String {
-    format!("expected a time as in `10s`, `500ms` or `5m`, found `{text}`")
-}
-
-fn bytes_expected(text: &str) -> String {
-    format!("expected a size as in `7MiB`, found `{text}`")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn times() {
-        assert_eq!(duration("150s"), Ok(Duration::from_secs(150)));
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
-        assert_eq!(duration("0s"), Ok(Duration::ZERO));
+        let time = |text: &str| text.parse().map(|Time(time)| time);
+        assert_eq!(time("150s"), Ok(Duration::from_secs(150)));
+        assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(time("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(time("1h"), Ok(Duration::from_secs(3600)));
+        assert_eq!(time("0s"), Ok(Duration::ZERO));
         for wrong in ["", "10", "s", "-1s", "1.5s", "1 s", "18446744073709551615h", "1d"] {
-            assert_eq!(duration(wrong), Err(duration_expected(wrong)));
+            assert!(time(wrong).is_err_and(|error| error.ends_with(&format!("found `{wrong}`"))));
         }
-        assert!(positive_duration("0ms").is_err());
+        assert!("0ms".parse::<PositiveTime>().is_err());
     }
 
     #[test]
     fn sizes() {
-        assert_eq!(bytes("7MiB"), Ok(7 * 1024 * 1024));
-        assert_eq!(bytes("100"), Ok(100));
+        let size = |text: &str| text.parse().map(|Size(bytes)| bytes);
+        assert_eq!(size("7MiB"), Ok(7 * 1024 * 1024));
+        assert_eq!(size("100"), Ok(100));
         for wrong in ["", "0", "7MB", "MiB", "-1", "99999999999GiB"] {
-            assert_eq!(bytes(wrong), Err(bytes_expected(wrong)));
+            assert!(size(wrong).is_err_and(|error| error.ends_with(&format!("found `{wrong}`"))));
         }
     }
 
     #[test]
     fn addresses() {
+        let address = |text: &str| text.parse().map(|Address(address)| address);
         assert_eq!(address("127.0.0.1:0"), Ok(SocketAddr::from(([127, 0, 0, 1], 0))));
         assert_eq!(address(":8443"), Ok(SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8443))));
         for wrong in ["8443", "127.0.0.1", "localhost:1", ":99999", ":"] {

@@ -11,9 +11,6 @@ use crate::engine::Document;
 ///
 /// What begins with a dot is passed over: a mounted `ConfigMap` keeps its versions in such folders,
 /// and shows links to their files.
-///
-/// # Errors
-/// The first file or folder that cannot be read, that is not UTF-8, or that holds no rule file.
 pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Document>> {
     let mut documents = Vec::new();
     for path in paths {

@@ -9,9 +9,7 @@ use super::{moved, output};
 use crate::analysis::resources::resource_names;
 use crate::cluster::inventory::{self, Inventory, RegisteredRule};
 use crate::cluster::objects::RuleObject;
-use crate::engine::{
-    Actions, Builtin, Document, Effect, Entry, ResourceRule, Rule, RuleSet, escape_control,
-};
+use crate::engine::{Builtin, Document, Entry, ResourceRule, Rule, RuleSet, escape_control};
 
 const AFTER_HELP: &str = "\
 Exit code: 0; 2 if no rule has that name.
@@ -20,7 +18,6 @@ Examples:
   fieldward rules
   fieldward rules volcano-job";
 
-/// The options of `fieldward rules`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP, mut_arg("live", |live| live
     .help("List the rules in force in a cluster")
@@ -37,9 +34,6 @@ pub(crate) struct Args {
 }
 
 /// Prints the list, or the rule that is named.
-///
-/// # Errors
-/// Rules that cannot be read, or no rule of that name.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(name) = &args.name {
         let rules = args.rules.load()?;
@@ -110,7 +104,7 @@ impl Row {
             name: rule.name().to_string(),
             kinds: rule.resources().iter().flat_map(resource_names).collect(),
             mutable: Some(rule.entries().map(mutable).collect()),
-            actions: Some(actions(rule.actions())),
+            actions: Some(rule.actions().names().collect()),
             origin: rule.origin().to_owned(),
             source: rule.source().map(str::to_owned),
             ready: None,
@@ -165,15 +159,6 @@ impl Row {
 fn mutable(entry: &Entry) -> String {
     let when = entry.when.as_ref().map(|when| format!(" (when {})", when.text().trim()));
     format!("{}{}", entry.path, when.unwrap_or_default())
-}
-
-fn actions(actions: Actions) -> Vec<&'static str> {
-    let effect = match actions.effect {
-        Effect::Deny => Some("Deny"),
-        Effect::Warn => Some("Warn"),
-        Effect::Nothing => None,
-    };
-    effect.into_iter().chain(actions.audit.then_some("Audit")).collect()
 }
 
 /// What is not known.

@@ -14,7 +14,7 @@ use clap::ValueEnum;
 
 use super::args::{ExemptArgs, RuleArgs};
 use super::ca_file::CaFile;
-use super::quantity::{address, bytes, duration, positive_duration};
+use super::quantity::{Address, PositiveTime, Size, Time};
 use crate::cluster::certificates::{self, Subject};
 use crate::engine::{RuleSet, admit, escape_control};
 use crate::server::reload::{self, Fingerprint};
@@ -38,7 +38,6 @@ Examples:
   fieldward serve --rules rules/
   fieldward serve --cluster --tls-secret fieldward-tls --listen :8443";
 
-/// The options of `fieldward serve`.
 // A Service of that name puts FIELDWARD_PORT and FIELDWARD_SERVICE_* into every pod's environment:
 // no option may have that name.
 #[derive(Debug, clap::Args)]
@@ -50,20 +49,17 @@ pub(crate) struct Args {
         long,
         value_name = "ADDRESS",
         env = "FIELDWARD_LISTEN",
-        default_value = "127.0.0.1:8443",
-        value_parser = address,
+        default_value = "127.0.0.1:8443"
     )]
-    listen: SocketAddr,
+    listen: Address,
     /// Serve /livez, /readyz and /metrics over http here
     #[arg(
         long,
         value_name = "ADDRESS",
         env = "FIELDWARD_OPS_LISTEN",
-        default_value = "127.0.0.1:8080",
-        value_parser = address,
+        default_value = "127.0.0.1:8080"
     )]
-    ops_listen: SocketAddr,
-
+    ops_listen: Address,
     #[command(flatten)]
     rules: RuleArgs,
     /// How often the rule files are looked at for a change
@@ -71,117 +67,68 @@ pub(crate) struct Args {
         long,
         value_name = "TIME",
         env = "FIELDWARD_RULES_RELOAD_INTERVAL",
-        default_value = "2s",
-        value_parser = positive_duration,
+        default_value = "2s"
     )]
-    rules_reload_interval: Duration,
+    rules_reload_interval: PositiveTime,
     #[command(flatten)]
     exempt: ExemptArgs,
-
-    /// Certificate chain, PEM; without it, a CA and a certificate are made at start
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "FIELDWARD_TLS_CERT",
-        requires = "tls_key",
-        help_heading = "TLS"
-    )]
-    tls_cert: Option<PathBuf>,
-    /// Private key of the certificate, PEM: PKCS#8, PKCS#1 or SEC1
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "FIELDWARD_TLS_KEY",
-        requires = "tls_cert",
-        help_heading = "TLS"
-    )]
-    tls_key: Option<PathBuf>,
-    /// Demand a client certificate from one of the CAs in this file, PEM
-    #[arg(long, value_name = "FILE", env = "FIELDWARD_TLS_CLIENT_CA", help_heading = "TLS")]
-    tls_client_ca: Option<PathBuf>,
-    /// How often the TLS files are looked at for a change
-    #[arg(
-        long,
-        value_name = "TIME",
-        env = "FIELDWARD_TLS_RELOAD_INTERVAL",
-        default_value = "5s",
-        value_parser = positive_duration,
-        help_heading = "TLS",
-    )]
-    tls_reload_interval: Duration,
-    /// Where to write the CA that is made at start; by default a temporary folder
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "FIELDWARD_CA_OUT",
-        conflicts_with = "tls_cert",
-        help_heading = "TLS"
-    )]
-    ca_out: Option<PathBuf>,
-
+    #[command(flatten)]
+    tls: CertificateArgs,
     #[command(flatten)]
     cluster: cluster::Args,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    recording: RecordArgs,
+    #[command(flatten)]
+    shutdown: ShutdownArgs,
+    #[command(flatten)]
+    log: LogArgs,
+}
 
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "TLS")]
+#[group(skip)]
+struct CertificateArgs {
+    /// Certificate chain, PEM; without it, a CA and a certificate are made at start
+    #[arg(long, value_name = "FILE", env = "FIELDWARD_TLS_CERT", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, PEM: PKCS#8, PKCS#1 or SEC1
+    #[arg(long, value_name = "FILE", env = "FIELDWARD_TLS_KEY", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Demand a client certificate from one of the CAs in this file, PEM
+    #[arg(long, value_name = "FILE", env = "FIELDWARD_TLS_CLIENT_CA")]
+    tls_client_ca: Option<PathBuf>,
+    /// How often the TLS files are looked at for a change
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_TLS_RELOAD_INTERVAL", default_value = "5s")]
+    tls_reload_interval: PositiveTime,
+    /// Where to write the CA that is made at start; by default a temporary folder
+    #[arg(long, value_name = "FILE", env = "FIELDWARD_CA_OUT", conflicts_with = "tls_cert")]
+    ca_out: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Limits")]
+#[group(skip)]
+struct LimitArgs {
     /// How long a TLS handshake may take
-    #[arg(
-        long,
-        value_name = "TIME",
-        env = "FIELDWARD_HANDSHAKE_TIMEOUT",
-        default_value = "10s",
-        value_parser = positive_duration,
-        help_heading = "Limits",
-    )]
-    handshake_timeout: Duration,
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_HANDSHAKE_TIMEOUT", default_value = "10s")]
+    handshake_timeout: PositiveTime,
     /// How long a request's headers may take, from their first byte
-    #[arg(
-        long,
-        value_name = "TIME",
-        env = "FIELDWARD_HEADER_TIMEOUT",
-        default_value = "10s",
-        value_parser = positive_duration,
-        help_heading = "Limits",
-    )]
-    header_timeout: Duration,
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_HEADER_TIMEOUT", default_value = "10s")]
+    header_timeout: PositiveTime,
     /// How long a request's body may take
-    #[arg(
-        long,
-        value_name = "TIME",
-        env = "FIELDWARD_BODY_TIMEOUT",
-        default_value = "10s",
-        value_parser = positive_duration,
-        help_heading = "Limits",
-    )]
-    body_timeout: Duration,
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_BODY_TIMEOUT", default_value = "10s")]
+    body_timeout: PositiveTime,
     /// How long a connection may be without a request; the API server reuses one for about 90 s
-    #[arg(
-        long,
-        value_name = "TIME",
-        env = "FIELDWARD_IDLE_TIMEOUT",
-        default_value = "150s",
-        value_parser = positive_duration,
-        help_heading = "Limits",
-    )]
-    idle_timeout: Duration,
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_IDLE_TIMEOUT", default_value = "150s")]
+    idle_timeout: PositiveTime,
     /// How large a request's body may be; the default holds two objects of 3 MiB
-    #[arg(
-        long,
-        value_name = "SIZE",
-        env = "FIELDWARD_MAX_BODY",
-        default_value = "7MiB",
-        value_parser = bytes,
-        help_heading = "Limits",
-    )]
-    max_body: usize,
+    #[arg(long, value_name = "SIZE", env = "FIELDWARD_MAX_BODY", default_value = "7MiB")]
+    max_body: Size,
     /// How much memory all bodies may take at once; more wait
-    #[arg(
-        long,
-        value_name = "SIZE",
-        env = "FIELDWARD_BODY_MEMORY",
-        default_value = "256MiB",
-        value_parser = bytes,
-        help_heading = "Limits",
-    )]
-    body_memory: usize,
+    #[arg(long, value_name = "SIZE", env = "FIELDWARD_BODY_MEMORY", default_value = "256MiB")]
+    body_memory: Size,
     /// How many connections there may be; more wait
     #[arg(
         long,
@@ -189,13 +136,17 @@ pub(crate) struct Args {
         env = "FIELDWARD_MAX_CONNECTIONS",
         default_value_t = 4096,
         value_parser = clap::value_parser!(u32).range(1..=1_000_000),
-        help_heading = "Limits",
     )]
     max_connections: u32,
+}
 
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Recording")]
+#[group(skip)]
+struct RecordArgs {
     /// Write each review that gets a verdict into this folder, as a case for `fieldward test`; what
     /// is secret or sensitive is masked
-    #[arg(long, value_name = "DIR", env = "FIELDWARD_RECORD", help_heading = "Recording")]
+    #[arg(long, value_name = "DIR", env = "FIELDWARD_RECORD")]
     record: Option<PathBuf>,
     /// How many case files the folder may hold, those found there included
     #[arg(
@@ -204,60 +155,41 @@ pub(crate) struct Args {
         env = "FIELDWARD_RECORD_MAX_FILES",
         default_value_t = 1000,
         value_parser = clap::value_parser!(u32).range(1..),
-        help_heading = "Recording",
     )]
     record_max_files: u32,
     /// How large a case file may be; what is larger is not recorded
-    #[arg(
-        long,
-        value_name = "SIZE",
-        env = "FIELDWARD_RECORD_MAX_SIZE",
-        default_value = "1MiB",
-        value_parser = bytes,
-        help_heading = "Recording",
-    )]
-    record_max_size: usize,
+    #[arg(long, value_name = "SIZE", env = "FIELDWARD_RECORD_MAX_SIZE", default_value = "1MiB")]
+    record_max_size: Size,
+}
 
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Shutdown")]
+#[group(skip)]
+struct ShutdownArgs {
     /// How long to go on serving, no longer ready, after SIGTERM; SIGINT skips it
-    #[arg(
-        long,
-        value_name = "TIME",
-        env = "FIELDWARD_SHUTDOWN_DELAY",
-        default_value = "5s",
-        value_parser = duration,
-        help_heading = "Shutdown",
-    )]
-    shutdown_delay: Duration,
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_SHUTDOWN_DELAY", default_value = "5s")]
+    shutdown_delay: Time,
     /// How long requests in flight may take after that
-    #[arg(
-        long,
-        value_name = "TIME",
-        env = "FIELDWARD_SHUTDOWN_TIMEOUT",
-        default_value = "20s",
-        value_parser = duration,
-        help_heading = "Shutdown",
-    )]
-    shutdown_timeout: Duration,
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_SHUTDOWN_TIMEOUT", default_value = "20s")]
+    shutdown_timeout: Time,
+}
 
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Log")]
+#[group(skip)]
+struct LogArgs {
     /// How log lines look: text, in colour on a terminal, or one JSON object per line
     #[arg(
         long,
         value_name = "FORMAT",
         env = "FIELDWARD_LOG_FORMAT",
         value_enum,
-        default_value_t = LogFormat::Text,
-        help_heading = "Log",
+        default_value = "text"
     )]
     log_format: LogFormat,
     /// What is logged: error, warn, info, debug, trace, or directives such as
     /// `info,fieldward=debug`
-    #[arg(
-        long,
-        value_name = "LEVEL",
-        env = "FIELDWARD_LOG_LEVEL",
-        default_value = "info",
-        help_heading = "Log"
-    )]
+    #[arg(long, value_name = "LEVEL", env = "FIELDWARD_LOG_LEVEL", default_value = "info")]
     log_level: String,
 }
 
@@ -269,15 +201,12 @@ enum LogFormat {
 
 /// Serves until a signal ends it: 0 on a clean stop, 1 if requests had to be cut, 130 or 143 on a
 /// second signal.
-///
-/// # Errors
-/// The configuration cannot be used; each line says what and where.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let format = match args.log_format {
+    let format = match args.log.log_format {
         LogFormat::Text => log::Format::Text,
         LogFormat::Json => log::Format::Json,
     };
-    let _written_at_the_end = log::init(format, &args.log_level).context("--log-level")?;
+    let _written_at_the_end = log::init(format, &args.log.log_level).context("--log-level")?;
     let (rules, files) = load_rules(&args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(serve(args, rules, files));
@@ -295,7 +224,7 @@ async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result
     let signals = shutdown::signals().context("cannot catch signals")?;
     let (names, to_try) = (rules.names().map(str::to_owned).collect::<Vec<_>>(), to_try(&rules));
     if args.cluster.is_wanted() {
-        let mode = cluster::start(&args.cluster, &args.rules, args.tls_cert.is_some()).await?;
+        let mode = cluster::start(&args.cluster, &args.rules, args.tls.tls_cert.is_some()).await?;
         let certificate = match cluster::certificate(&mode) {
             Some(kept) => kept,
             None => certificate(&args)?.0,
@@ -352,7 +281,7 @@ fn reloading(
 }
 
 fn certificate(args: &Args) -> anyhow::Result<(tls::Source, Option<CaFile>)> {
-    if let (Some(chain), Some(key)) = (&args.tls_cert, &args.tls_key) {
+    if let (Some(chain), Some(key)) = (&args.tls.tls_cert, &args.tls.tls_key) {
         let (chain, key) = (chain.clone(), key.clone());
         return Ok((tls::Source::Files { chain, key }, None));
     }
@@ -361,43 +290,46 @@ fn certificate(args: &Args) -> anyhow::Result<(tls::Source, Option<CaFile>)> {
         Subject::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         Subject::Ip(IpAddr::V6(Ipv6Addr::LOCALHOST)),
     ];
-    let own = Subject::Ip(args.listen.ip());
-    if !args.listen.ip().is_unspecified() && !subjects.contains(&own) {
+    let own = Subject::Ip(args.listen.0.ip());
+    if !args.listen.0.ip().is_unspecified() && !subjects.contains(&own) {
         subjects.push(own);
     }
     let issued = certificates::issue(&subjects, SystemTime::now(), YEAR)?;
-    let ca = CaFile::write(&issued.ca, args.ca_out.clone())?;
+    let ca = CaFile::write(&issued.ca, args.tls.ca_out.clone())?;
     let source = tls::Source::Made { chain: issued.certificate, key: issued.key };
     Ok((source, Some(ca)))
 }
 
 fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
     Config {
-        listen: args.listen,
-        ops_listen: args.ops_listen,
+        listen: args.listen.0,
+        ops_listen: args.ops_listen.0,
         certificate,
-        client_ca: args.tls_client_ca,
-        rules: reloading(&args.rules, &args.exempt, files, args.rules_reload_interval),
+        client_ca: args.tls.tls_client_ca,
+        rules: reloading(&args.rules, &args.exempt, files, args.rules_reload_interval.0),
         lingering: Duration::ZERO,
-        reload_every: args.tls_reload_interval,
+        reload_every: args.tls.tls_reload_interval.0,
         limits: accept::Limits {
-            handshake: args.handshake_timeout,
-            head: args.header_timeout,
-            idle: args.idle_timeout,
-            connections: args.max_connections,
+            handshake: args.limits.handshake_timeout.0,
+            head: args.limits.header_timeout.0,
+            idle: args.limits.idle_timeout.0,
+            connections: args.limits.max_connections,
         },
         bodies: body::Limits {
-            cap: args.max_body,
-            timeout: args.body_timeout,
-            memory: args.body_memory,
+            cap: args.limits.max_body.0,
+            timeout: args.limits.body_timeout.0,
+            memory: args.limits.body_memory.0,
         },
-        recording: args.record.map(|folder| record::Recording {
+        recording: args.recording.record.map(|folder| record::Recording {
             folder,
-            most_files: args.record_max_files as usize,
-            most_bytes: args.record_max_size,
+            most_files: args.recording.record_max_files as usize,
+            most_bytes: args.recording.record_max_size.0,
         }),
         denials: None,
-        leaving: Leaving { delay: args.shutdown_delay, timeout: args.shutdown_timeout },
+        leaving: Leaving {
+            delay: args.shutdown.shutdown_delay.0,
+            timeout: args.shutdown.shutdown_timeout.0,
+        },
         metrics: prometheus::Registry::new(),
         readiness: Vec::new(),
     }

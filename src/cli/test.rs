@@ -8,7 +8,8 @@ use std::process::ExitCode;
 
 use super::args::{ExemptArgs, Format, OutputArgs, RuleArgs};
 use super::output::{self, BAD, GOOD, styled};
-use case::{Got, Verdict, compare};
+use crate::engine::Expect;
+use case::{Got, compare, parts};
 use serde::Serialize;
 use suite::{Suite, Test};
 
@@ -24,7 +25,6 @@ Examples:
   fieldward test tests/
   fieldward test --rules rules/ --output json tests/";
 
-/// The options of `fieldward test`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -40,9 +40,6 @@ pub(crate) struct Args {
 }
 
 /// Runs the cases and reports.
-///
-/// # Errors
-/// Rules that cannot be read. Of a broken suite every other case is run.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     args.rules.load()?;
     let Suite { tests, errors } =
@@ -93,9 +90,9 @@ struct Outcome<'a> {
     file: &'a str,
     passed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    expected: Option<Verdict>,
+    expected: Option<Expect>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    got: Option<Verdict>,
+    got: Option<Expect>,
 }
 
 impl<'a> Outcome<'a> {
@@ -113,7 +110,7 @@ impl<'a> Outcome<'a> {
         };
         let mut text = format!("{}  {} ({})\n", styled(BAD.bold(), "FAILED"), self.name, self.file);
         for ((what, expected), (_, got)) in
-            expected.parts().into_iter().zip(got.parts()).filter(|(expected, got)| expected != got)
+            parts(expected).into_iter().zip(parts(got)).filter(|(expected, got)| expected != got)
         {
             let separator = if got.starts_with('\n') { "\n  got" } else { ", got" };
             let space = |text: &str| if text.starts_with('\n') { "" } else { " " };

@@ -15,7 +15,6 @@ Examples:
   fieldward uninstall --tls-secret fieldward-tls
   fieldward uninstall --context staging --registration guard";
 
-/// The options of `fieldward uninstall`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -26,9 +25,6 @@ pub(crate) struct Args {
 }
 
 /// Removes what is there, and says what it was. UpdateRules stay: they are their authors'.
-///
-/// # Errors
-/// The cluster cannot be asked, or does not permit it.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let traces = Traces {
         name: args.managed.registration.clone(),

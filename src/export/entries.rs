@@ -34,6 +34,12 @@ pub(super) struct SentExprs {
     pub(super) new: String,
 }
 
+impl SentExprs {
+    pub(super) fn new(old: impl Into<String>, new: impl Into<String>) -> Self {
+        Self { old: old.into(), new: new.into() }
+    }
+}
+
 impl CelEntries {
     /// No entry.
     pub(super) const fn none() -> Self {
@@ -124,14 +130,7 @@ impl Shared {
 
 /// Whether the request comes from one of them.
 pub(super) fn by_requester(requesters: &Requesters) -> String {
-    let account =
-        |account: &String| format!("system:serviceaccount:{}", account.replacen('/', ":", 1));
-    let users: Vec<String> = requesters
-        .users
-        .iter()
-        .cloned()
-        .chain(requesters.service_accounts.iter().map(account))
-        .collect();
+    let users: Vec<String> = requesters.user_names().collect();
     let mut parts = Vec::new();
     if !users.is_empty() {
         parts.push(Expr::text(format!("request.userInfo.username in {}", texts(&users))));

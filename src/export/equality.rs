@@ -2,21 +2,16 @@
 
 use super::entries::text;
 use super::expression::Expr;
-use super::judge::{Judge, is_kind};
+use super::judge::{Judge, Local, is_kind};
 use super::literal::cel;
-use crate::engine::{Cursor, LocalPermissions, Meaning, Verb};
+use crate::engine::{Cursor, Meaning, Verb};
 
 /// A Go duration.
 const DURATION: &str = r"^[-+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$";
 
 impl Judge<'_> {
     /// The elements of two lists.
-    pub(super) fn elements(
-        self,
-        cursor: &Cursor<'_>,
-        items: &LocalPermissions<Expr>,
-        (x, y): (&str, &str),
-    ) -> Expr {
+    pub(super) fn elements(self, cursor: &Cursor<'_>, items: &Local, (x, y): (&str, &str)) -> Expr {
         let declared = cursor.declared();
         match declared.key {
             _ if declared.meaning == Some(Meaning::Set) => {
@@ -27,12 +22,7 @@ impl Judge<'_> {
         }
     }
 
-    fn membership(
-        self,
-        cursor: &Cursor<'_>,
-        items: &LocalPermissions<Expr>,
-        (x, y): (&str, &str),
-    ) -> Expr {
+    fn membership(self, cursor: &Cursor<'_>, items: &Local, (x, y): (&str, &str)) -> Expr {
         let here = self.deeper();
         let (e, f) = (here.name('e'), here.name('f'));
         Expr::and([
@@ -49,12 +39,7 @@ impl Judge<'_> {
         ])
     }
 
-    fn positions(
-        self,
-        cursor: &Cursor<'_>,
-        items: &LocalPermissions<Expr>,
-        (x, y): (&str, &str),
-    ) -> Expr {
+    fn positions(self, cursor: &Cursor<'_>, items: &Local, (x, y): (&str, &str)) -> Expr {
         let here = self.deeper();
         let (i, e, f) = (here.name('i'), here.name('e'), here.name('f'));
         let (removed, added) = (here.removed(cursor, items, &e), here.added(cursor, items, &f));
@@ -74,13 +59,7 @@ impl Judge<'_> {
 
     /// By key if the old list can be keyed, else by position. Keys that agree position by position
     /// need neither to be unique nor to be looked up: then both ways pair the same elements.
-    fn keyed(
-        self,
-        cursor: &Cursor<'_>,
-        items: &LocalPermissions<Expr>,
-        key: &str,
-        (x, y): (&str, &str),
-    ) -> Expr {
+    fn keyed(self, cursor: &Cursor<'_>, items: &Local, key: &str, (x, y): (&str, &str)) -> Expr {
         let here = self.deeper();
         let (u, i, e, f, m) =
             (here.name('u'), here.name('i'), here.name('e'), here.name('f'), here.name('m'));
@@ -175,7 +154,7 @@ impl Judge<'_> {
             return same;
         }
         let plain = Expr::text(format!("{v} == {w}"));
-        match here.equality_only().pair(cursor, &LocalPermissions::none(), (&v, &w)) {
+        match here.equality_only().pair(cursor, &Local::none(), (&v, &w)) {
             judged if judged == plain => same,
             judged => Expr::or([same, Expr::bind(value, &v, Expr::bind(&literal, &w, judged))]),
         }

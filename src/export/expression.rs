@@ -98,15 +98,7 @@ impl Expr {
 
     /// Whether `body` holds for each of the range.
     pub(super) fn all(range: impl Into<String>, variables: impl Into<String>, body: Self) -> Self {
-        if body == Self::True {
-            return body;
-        }
-        Self::Macro {
-            range: range.into(),
-            name: "all",
-            variables: variables.into(),
-            body: Box::new(body),
-        }
+        if body == Self::True { body } else { Self::each(range, "all", variables, body) }
     }
 
     /// Whether `body` holds for one of the range at least.
@@ -115,29 +107,18 @@ impl Expr {
         variables: impl Into<String>,
         body: Self,
     ) -> Self {
-        if body == Self::False {
-            return body;
-        }
-        Self::Macro {
-            range: range.into(),
-            name: "exists",
-            variables: variables.into(),
-            body: Box::new(body),
-        }
+        if body == Self::False { body } else { Self::each(range, "exists", variables, body) }
     }
 
-    /// Those of the range for which `body` holds.
-    pub(super) fn filter(
+    /// A macro over a range.
+    pub(super) fn each(
         range: impl Into<String>,
+        name: &'static str,
         variables: impl Into<String>,
         body: Self,
     ) -> Self {
-        Self::Macro {
-            range: range.into(),
-            name: "filter",
-            variables: variables.into(),
-            body: Box::new(body),
-        }
+        let (range, variables) = (range.into(), variables.into());
+        Self::Macro { range, name, variables, body: Box::new(body) }
     }
 
     /// `body` with a name for a value, of which CEL's type checker shall know nothing; else it

@@ -85,7 +85,7 @@ impl Judge<'_> {
         }
         let here = self.deeper();
         let (x, y) = (here.name('x'), here.name('y'));
-        let sent = SentExprs { old: x.clone(), new: y.clone() };
+        let sent = SentExprs::new(&*x, &*y);
         let judged = here.granted(cursor, (&x, &y), &sent);
         Expr::bind(old, &x, Expr::bind(new, &y, judged))
     }

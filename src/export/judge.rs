@@ -10,6 +10,9 @@ use super::literal::cel;
 use super::walk::below;
 use crate::engine::{Cursor, LocalPermissions, Mark, Permissions, Step};
 
+/// What the entries at a location permit, as CEL.
+pub(super) type Local = LocalPermissions<Expr>;
+
 /// The compiler at some depth of loops in loops; the variables of each have its number.
 #[derive(Clone, Copy)]
 pub(super) struct Judge<'g> {
@@ -36,7 +39,7 @@ impl Judge<'_> {
     pub(super) fn member(
         self,
         cursor: &Cursor<'_>,
-        holder: &LocalPermissions<Expr>,
+        holder: &Local,
         key: &str,
         (x, y): (&str, &str),
     ) -> Expr {
@@ -44,8 +47,7 @@ impl Judge<'_> {
             return Expr::True;
         }
         let (old, new) = (format!("{x}[?{key}]"), format!("{y}[?{key}]"));
-        let sent =
-            SentExprs { old: format!("{old}.orValue(null)"), new: format!("{new}.orValue(null)") };
+        let sent = SentExprs::new(format!("{old}.orValue(null)"), format!("{new}.orValue(null)"));
         let Some(absent) = cursor.declared().absent_as else {
             return self.optional(cursor, holder, (&old, &new), &sent);
         };
@@ -79,7 +81,7 @@ impl Judge<'_> {
     fn optional(
         self,
         cursor: &Cursor<'_>,
-        holder: &LocalPermissions<Expr>,
+        holder: &Local,
         (a, b): (&str, &str),
         sent: &SentExprs,
     ) -> Expr {
@@ -117,13 +119,8 @@ impl Judge<'_> {
     }
 
     /// The elements `x` and `y` that pair.
-    pub(super) fn pair(
-        self,
-        cursor: &Cursor<'_>,
-        holder: &LocalPermissions<Expr>,
-        (x, y): (&str, &str),
-    ) -> Expr {
-        let sent = SentExprs { old: x.to_owned(), new: y.to_owned() };
+    pub(super) fn pair(self, cursor: &Cursor<'_>, holder: &Local, (x, y): (&str, &str)) -> Expr {
+        let sent = SentExprs::new(x, y);
         let own = self.local(cursor, &sent);
         let may = Permissions::new(&own, holder);
         Expr::or([
@@ -135,36 +132,21 @@ impl Judge<'_> {
     }
 
     /// An element that is gone.
-    pub(super) fn removed(
-        self,
-        cursor: &Cursor<'_>,
-        holder: &LocalPermissions<Expr>,
-        x: &str,
-    ) -> Expr {
-        let sent = SentExprs { old: x.to_owned(), new: "null".to_owned() };
+    pub(super) fn removed(self, cursor: &Cursor<'_>, holder: &Local, x: &str) -> Expr {
+        let sent = SentExprs::new(x, "null");
         let may = Permissions::new(&self.local(cursor, &sent), holder);
         Expr::or([may.every, one_sided(&may.clear, &may.clear_container, x)])
     }
 
     /// An element that is new.
-    pub(super) fn added(
-        self,
-        cursor: &Cursor<'_>,
-        holder: &LocalPermissions<Expr>,
-        y: &str,
-    ) -> Expr {
-        let sent = SentExprs { old: "null".to_owned(), new: y.to_owned() };
+    pub(super) fn added(self, cursor: &Cursor<'_>, holder: &Local, y: &str) -> Expr {
+        let sent = SentExprs::new("null", y);
         let may = Permissions::new(&self.local(cursor, &sent), holder);
         Expr::or([may.every, one_sided(&may.set, &may.set_container, y)])
     }
 
     /// Two containers of one kind, of which every child is permitted.
-    fn children(
-        self,
-        cursor: &Cursor<'_>,
-        (x, y): (&str, &str),
-        own: &LocalPermissions<Expr>,
-    ) -> Expr {
+    fn children(self, cursor: &Cursor<'_>, (x, y): (&str, &str), own: &Local) -> Expr {
         let of_kind =
             |kind: &str, judged: Expr| Expr::and([is_kind(x, kind), is_kind(y, kind), judged]);
         let steps = cursor.steps();
@@ -182,12 +164,7 @@ impl Judge<'_> {
     }
 
     /// The members of two objects.
-    fn members(
-        self,
-        cursor: &Cursor<'_>,
-        holder: &LocalPermissions<Expr>,
-        (x, y): (&str, &str),
-    ) -> Expr {
+    fn members(self, cursor: &Cursor<'_>, holder: &Local, (x, y): (&str, &str)) -> Expr {
         let here = self.deeper();
         let k = here.name('k');
         let named = cursor
@@ -209,7 +186,7 @@ impl Judge<'_> {
     pub(super) fn other_member(
         self,
         cursor: &Cursor<'_>,
-        holder: &LocalPermissions<Expr>,
+        holder: &Local,
         k: &str,
         (x, y): (&str, &str),
     ) -> Expr {
@@ -241,19 +218,14 @@ impl Judge<'_> {
     /// if it is active at some location below.
     pub(super) fn is_intermediate(self, cursor: &Cursor<'_>, (a, b): (&str, &str)) -> Expr {
         let here = self.deeper();
-        let null = || "null".to_owned();
         let there = cursor.entries_below().map(|(entry, depth)| {
             if !self.entries.is_by_value(entry) {
-                return self.entries.at(entry, &SentExprs { old: null(), new: null() });
+                return self.entries.at(entry, &SentExprs::new("null", "null"));
             }
             let side = |side: &str, is_old: bool| {
                 let at = |value: &str| {
-                    let (old, new) = if is_old {
-                        (value.to_owned(), null())
-                    } else {
-                        (null(), value.to_owned())
-                    };
-                    self.entries.at(entry, &SentExprs { old, new })
+                    let (old, new) = if is_old { (value, "null") } else { ("null", value) };
+                    self.entries.at(entry, &SentExprs::new(old, new))
                 };
                 let rest = self.entries.steps(entry).get(depth..).unwrap_or_default();
                 let somewhere = below(here.depth, rest, &format!("{side}.value()"), &at);
@@ -264,12 +236,9 @@ impl Judge<'_> {
         Expr::or(there.collect::<Vec<_>>())
     }
 
-    /// What the entries at a location permit.
-    pub(super) fn local(self, cursor: &Cursor<'_>, sent: &SentExprs) -> LocalPermissions<Expr> {
+    pub(super) fn local(self, cursor: &Cursor<'_>, sent: &SentExprs) -> Local {
         let entries = cursor.entries();
-        LocalPermissions::of(
-            entries.map(|entry| (self.entries.verbs(entry), self.entries.at(entry, sent))),
-        )
+        Local::of(entries.map(|entry| (self.entries.verbs(entry), self.entries.at(entry, sent))))
     }
 
     /// Whether nothing but equality permits a change here or below.

@@ -27,8 +27,8 @@ use k8s_openapi::api::admissionregistration::v1 as api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
 use crate::engine::{
-    Condition, Cursor, Effect, Entry, LocalPermissions, Path, Reason, Requesters, ResourceRule,
-    Rule, escape_control,
+    Condition, Cursor, Entry, LocalPermissions, Path, Reason, Requesters, ResourceRule, Rule,
+    escape_control,
 };
 
 use entries::{CelEntries, text, texts};
@@ -68,101 +68,39 @@ pub(crate) struct Export {
 
 /// Why there is no policy for a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unexportable {
-    /// The rule comes out longer than the API server takes.
+#[error("the rule `{rule}` does not fit into a policy: {obstacle}")]
+pub(crate) struct Unexportable {
+    rule: String,
+    obstacle: Obstacle,
+}
+
+/// What the API server does not take.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum Obstacle {
+    #[error("expected at most {LONGEST} characters in `{variable}`, found {found}; split the rule")]
+    Long { variable: String, found: usize },
+    /// More than it compiles within the time of a request.
     #[error(
-        "the rule `{rule}` does not fit into a policy: expected at most {LONGEST} characters in \
-         `{variable}`, found {found}; split the rule"
+        "expected at most {LARGEST} characters in all variables, found {found}; split the rule"
     )]
-    Long {
-        /// Its name.
-        rule: String,
-        /// The variable of the policy.
-        variable: String,
-        /// Its length.
-        found: usize,
-    },
-    /// The rule comes out longer than the API server compiles within the time of a request.
+    Large { found: usize },
+    /// A condition that its type checker refuses.
     #[error(
-        "the rule `{rule}` does not fit into a policy: expected at most {LARGEST} characters in \
-         all variables, found {found}; split the rule"
+        "the condition of `{path}` has a list or map with literals of several types, which \
+         Kubernetes' CEL refuses; put each into dyn(), as in [dyn(1), dyn('50%')]"
     )]
-    Large {
-        /// Its name.
-        rule: String,
-        /// The length of all variables.
-        found: usize,
-    },
-    /// A condition would not pass the API server's type checker.
+    Mixed { path: String },
     #[error(
-        "the rule `{rule}` does not fit into a policy: the condition of `{path}` has a list or map \
-         with literals of several types, which Kubernetes' CEL refuses; put each into dyn(), as in \
-         [dyn(1), dyn('50%')]"
+        "expected at most {DEEPEST} levels of brackets in `{variable}`, found {found}; shorten its \
+         paths"
     )]
-    Mixed {
-        /// Its name.
-        rule: String,
-        /// The path of the entry.
-        path: String,
-    },
-    /// The rule comes out deeper than the API server takes.
-    #[error(
-        "the rule `{rule}` does not fit into a policy: expected at most {DEEPEST} levels of \
-         brackets in `{variable}`, found {found}; shorten its paths"
-    )]
-    Deep {
-        /// Its name.
-        rule: String,
-        /// The variable of the policy.
-        variable: String,
-        /// Its levels.
-        found: usize,
-    },
+    Deep { variable: String, found: usize },
 }
 
 /// The policy of a rule, with its binding.
-///
-/// # Errors
-/// A rule that is too large for a policy, or with a condition that the API server would not take.
 pub(crate) fn export(rule: &Rule) -> Result<Export, Unexportable> {
-    let mixes_types = |entry: &&Entry| entry.when.as_ref().is_some_and(Condition::mixes_types);
-    if let Some(mixed) = rule.entries.iter().find(mixes_types) {
-        return Err(Unexportable::Mixed {
-            rule: rule.name().to_string(),
-            path: escape_control(&mixed.path.to_string()),
-        });
-    }
-    let entries = CelEntries::of(&rule.entries);
-    let judge = Judge { entries: &entries, depth: 0 };
-    let named_ancestors = NamedAncestors::of(judge, &Cursor::root(rule));
-    let mut refused = named_ancestors.lists;
-    refused.extend(rule.protected().iter().map(|path| protected_label(judge, rule, path)));
-    // Conditions read the objects as they are; the order is that in which variables may refer to
-    // others.
-    let mut variables = entries.variables;
-    variables.extend(named_ancestors.variables);
-    variables
-        .push(api::Variable { name: "violations".to_owned(), expression: concatenated(&refused) });
-    if let Some(long) =
-        variables.iter().find(|variable| variable.expression.chars().count() > LONGEST)
-    {
-        return Err(Unexportable::Long {
-            rule: rule.name().to_string(),
-            variable: long.name.clone(),
-            found: long.expression.chars().count(),
-        });
-    }
-    let all = variables.iter().map(|variable| variable.expression.chars().count()).sum();
-    if all > LARGEST {
-        return Err(Unexportable::Large { rule: rule.name().to_string(), found: all });
-    }
-    if let Some(deep) = variables.iter().find(|variable| nesting(&variable.expression) > DEEPEST) {
-        return Err(Unexportable::Deep {
-            rule: rule.name().to_string(),
-            variable: deep.name.clone(),
-            found: nesting(&deep.expression),
-        });
-    }
+    let variables = variables(rule)
+        .map_err(|obstacle| Unexportable { rule: rule.name().to_string(), obstacle })?;
     let limitations = limitations::limitations(rule);
     let name = rule.name().to_string();
     let annotations = [(LIMITATIONS.to_owned(), limitations.join(";\n"))].into_iter();
@@ -201,7 +139,7 @@ pub(crate) fn export(rule: &Rule) -> Result<Export, Unexportable> {
             metadata,
             spec: api::ValidatingAdmissionPolicyBindingSpec {
                 policy_name: name,
-                validation_actions: actions(rule),
+                validation_actions: rule.actions().names().map(str::to_owned).collect(),
                 ..api::ValidatingAdmissionPolicyBindingSpec::default()
             },
         },
@@ -209,17 +147,41 @@ pub(crate) fn export(rule: &Rule) -> Result<Export, Unexportable> {
     })
 }
 
-fn actions(rule: &Rule) -> Vec<String> {
-    let effect = match rule.actions().effect {
-        Effect::Deny => Some("Deny"),
-        Effect::Warn => Some("Warn"),
-        Effect::Nothing => None,
-    };
-    effect
-        .into_iter()
-        .chain(Some("Audit").filter(|_| rule.actions().audit))
-        .map(str::to_owned)
-        .collect()
+/// The variables by which the policy judges an update, in an order in which each may refer to those
+/// before it.
+fn variables(rule: &Rule) -> Result<Vec<api::Variable>, Obstacle> {
+    let mixes_types = |entry: &&Entry| entry.when.as_ref().is_some_and(Condition::mixes_types);
+    if let Some(mixed) = rule.entries.iter().find(mixes_types) {
+        return Err(Obstacle::Mixed { path: escape_control(&mixed.path.to_string()) });
+    }
+    let entries = CelEntries::of(&rule.entries);
+    let judge = Judge { entries: &entries, depth: 0 };
+    let named_ancestors = NamedAncestors::of(judge, &Cursor::root(rule));
+    let mut refused = named_ancestors.lists;
+    refused.extend(rule.protected().iter().map(|path| protected_label(judge, rule, path)));
+    // Conditions read the objects as they are.
+    let mut variables = entries.variables;
+    variables.extend(named_ancestors.variables);
+    variables
+        .push(api::Variable { name: "violations".to_owned(), expression: concatenated(&refused) });
+    let mut all = 0;
+    for api::Variable { name, expression } in &variables {
+        let found = expression.chars().count();
+        if found > LONGEST {
+            return Err(Obstacle::Long { variable: name.clone(), found });
+        }
+        all += found;
+    }
+    if all > LARGEST {
+        return Err(Obstacle::Large { found: all });
+    }
+    for api::Variable { name, expression } in &variables {
+        let found = nesting(expression);
+        if found > DEEPEST {
+            return Err(Obstacle::Deep { variable: name.clone(), found });
+        }
+    }
+    Ok(variables)
 }
 
 fn resources(resource: &ResourceRule) -> api::NamedRuleWithOperations {

@@ -5,8 +5,8 @@ use k8s_openapi::api::admissionregistration::v1::Variable;
 
 use super::entries::text;
 use super::expression::{Expr, concatenated};
-use super::judge::{Judge, keys, names_have};
-use crate::engine::{Cursor, LocalPermissions};
+use super::judge::{Judge, Local, keys, names_have};
+use crate::engine::Cursor;
 
 /// What of a member's name is shown: nothing that could end a line or be read as a sentence.
 const BARE: &str = "^[A-Za-z_][A-Za-z0-9_-]{0,62}$";
@@ -81,7 +81,7 @@ impl NamedAncestors {
                 ));
                 Expr::or([Expr::text(format!("{a} == {b}")), is_open])
             } else {
-                here.member(&below, &LocalPermissions::none(), &key, sides)
+                here.member(&below, &Local::none(), &key, sides)
             };
             match permitted {
                 Expr::True => {}
@@ -94,9 +94,9 @@ impl NamedAncestors {
                 }
             }
         }
-        let other = here.other_member(cursor, &LocalPermissions::none(), &k, sides);
+        let other = here.other_member(cursor, &Local::none(), &k, sides);
         let refused = Expr::and([names_have(cursor, &k).negated(), other.negated()]);
-        let refused = Expr::filter(keys(&k, sides), &k, refused).print();
+        let refused = Expr::each(keys(&k, sides), "filter", &k, refused).print();
         parts.insert(0, format!("{refused}.map({k}, {})", named(field, &k)));
         let list = concatenated(&parts);
         let expression = if *is_open == Expr::True {

@@ -23,9 +23,6 @@ const MOST_CLASSES: usize = 100_000;
 pub struct TooMany;
 
 /// What the entries and equalities of `after` permit and refuse otherwise than those of `before`.
-///
-/// # Errors
-/// Rules with so many overlapping wildcards that they cannot be compared.
 pub(crate) fn compare(before: &Rule, after: &Rule) -> Result<Vec<Difference>, TooMany> {
     let root = Class { cursors: [before, after].map(Cursor::root), above: Default::default() };
     let sides = [before, after].map(|rule| Side { rule, entries: Entries::all(rule) });
@@ -33,7 +30,6 @@ pub(crate) fn compare(before: &Rule, after: &Rule) -> Result<Vec<Difference>, To
     walk.below(&root).map(|below| below.differences)
 }
 
-/// One of the two rules.
 struct Side<'r> {
     rule: &'r Rule,
     entries: Entries,
@@ -45,7 +41,6 @@ struct Class<'r> {
     above: [Above; 2],
 }
 
-/// What differs at a class of locations and below, and what both sides permit of its items.
 struct Below {
     differences: Vec<Difference>,
     items: Vec<(Step, [Summary; 2])>,
@@ -108,7 +103,7 @@ impl<'r> Walk<'r> {
         if declared[0] != declared[1] && !is_free {
             let [before, after] = declared.each_ref().map(comparison);
             differences.push(Difference::Compared {
-                path: self.path(),
+                path: self.path.clone(),
                 others: false,
                 before,
                 after,
@@ -133,7 +128,6 @@ impl<'r> Walk<'r> {
         Ok((differences, summary))
     }
 
-    /// Whether some location here or above counts as left out for some value.
     fn may_be_left_out(&self) -> bool {
         self.sides.iter().any(|side| {
             let mut at = Cursor::root(side.rule);
@@ -198,7 +192,7 @@ impl<'r> Walk<'r> {
             match found.iter_mut().find(|other| is_alike(other)) {
                 Some(other) => other.changes.push(change),
                 None => found.push(Permission {
-                    path: self.path(),
+                    path: self.path.clone(),
                     others: false,
                     changes: vec![change],
                     direction,
@@ -227,7 +221,7 @@ impl<'r> Walk<'r> {
             if is_inherited || follows || found.iter().any(is_said) {
                 continue;
             }
-            let (path, change) = (self.path(), before.change);
+            let (path, change) = (self.path.clone(), before.change);
             let (before, after) = (before.formula.clone(), after.formula.clone());
             found.push(Permission {
                 path,
@@ -263,13 +257,8 @@ impl<'r> Walk<'r> {
         }
         paths
     }
-
-    fn path(&self) -> Vec<Step> {
-        self.path.clone()
-    }
 }
 
-/// What one side permits at a location.
 #[derive(Default)]
 struct Summary {
     permits: Permits,
@@ -383,7 +372,6 @@ fn is_wide(step: &Step) -> bool {
     matches!(step, Step::AnyMember | Step::AnyElement)
 }
 
-/// How values are compared at a class of locations, in words.
 fn comparison(declared: &Declared<'_>) -> String {
     let key = declared.key.map(|key| Equal::Key(key.to_string()));
     let absent = declared.absent_as.map(|value| Equal::AbsentAs(value.clone()));
@@ -392,7 +380,6 @@ fn comparison(declared: &Declared<'_>) -> String {
     if parts.is_empty() { "exactly".to_owned() } else { parts.join(", ") }
 }
 
-/// An equality in words.
 pub(crate) fn words(equal: &Equal) -> String {
     match equal {
         Equal::Quantity => "as Quantity".to_owned(),

@@ -44,7 +44,6 @@ pub struct Permission {
     pub(crate) unless: Option<Container>,
 }
 
-/// What a location may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Container {
     List,
@@ -60,12 +59,9 @@ impl Container {
     }
 }
 
-/// Which way it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Direction {
-    /// In more cases.
     Gained,
-    /// In fewer.
     Lost,
     /// In others: conditions or requesters differ.
     Other,

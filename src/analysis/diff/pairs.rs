@@ -18,7 +18,6 @@ pub fn differences(before: &Rule, after: &Rule) -> Result<Vec<Difference>, TooMa
     Ok(found)
 }
 
-/// Why a rule cannot be compared with its other version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("in rule `{rule}`: {reason}")]
 pub(crate) struct InRule {
@@ -35,9 +34,6 @@ pub(crate) struct Comparison {
 
 /// What differs in each rule of two sets. Of several rules each is compared with the one of its
 /// name.
-///
-/// # Errors
-/// Rules that cannot be compared.
 pub(crate) fn comparisons(before: &RuleSet, after: &RuleSet) -> Result<Vec<Comparison>, InRule> {
     let names = |rules: &RuleSet| -> BTreeSet<String> {
         rules

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::difference::Difference;
-use crate::analysis::resources::resource_names;
+use crate::analysis::resources::{combinations, resource_names};
 use crate::engine::{
-    Actions, Effect, FailurePolicy, LabelSelector, Path, Reason, Requesters, ResourceRule, Rule,
-    escape_control,
+    FailurePolicy, LabelSelector, Path, Reason, Requesters, ResourceRule, Rule, escape_control,
 };
 
 /// A part of the document: its name, what is in it, and what stands for nothing.
@@ -19,7 +18,7 @@ pub(crate) fn compare(before: &Rule, after: &Rule) -> Vec<Difference> {
         ("namespaceSelector", |rule| selector(rule.namespace_selector()), "every namespace"),
         ("objectSelector", |rule| selector(rule.object_selector()), "every object"),
         ("matchConditions", conditions, "none"),
-        ("validationActions", |rule| actions(rule.actions()), "none"),
+        ("validationActions", |rule| rule.actions().names().map(str::to_owned).collect(), "none"),
         (
             "failurePolicy",
             |rule| {
@@ -70,20 +69,16 @@ fn resources(rule: &Rule) -> BTreeSet<String> {
         } else {
             resource.kinds.iter().map(|kind| vec![kind.clone()]).collect()
         };
-        let mut all = Vec::new();
-        for group in &resource.api_groups {
-            for version in &resource.api_versions {
-                for name in &resource.resources {
-                    all.extend(kinds.iter().map(|kinds| ResourceRule {
-                        api_groups: vec![group.clone()],
-                        api_versions: vec![version.clone()],
-                        resources: vec![name.clone()],
-                        kinds: kinds.clone(),
-                    }));
-                }
-            }
-        }
-        all
+        let of_kinds = |[group, version, name]: [&String; 3]| {
+            let one = ResourceRule {
+                api_groups: vec![group.clone()],
+                api_versions: vec![version.clone()],
+                resources: vec![name.clone()],
+                kinds: Vec::new(),
+            };
+            kinds.iter().map(move |kinds| ResourceRule { kinds: kinds.clone(), ..one.clone() })
+        };
+        combinations(resource).flat_map(of_kinds).collect()
     };
     let all: Vec<ResourceRule> = rule.resources().iter().flat_map(single).collect();
     let is_in_another =
@@ -141,15 +136,6 @@ pub(crate) fn one_line(text: &str) -> String {
     escape_control(&format!("`{}`", text.split_whitespace().collect::<Vec<_>>().join(" ")))
 }
 
-fn actions(actions: Actions) -> BTreeSet<String> {
-    let effect = match actions.effect {
-        Effect::Deny => Some("Deny"),
-        Effect::Warn => Some("Warn"),
-        Effect::Nothing => None,
-    };
-    effect.into_iter().chain(actions.audit.then_some("Audit")).map(str::to_owned).collect()
-}
-
 /// Without those that another has in it.
 fn sensitive(paths: &[Path]) -> BTreeSet<String> {
     let wider = |path: &Path| {
@@ -165,14 +151,7 @@ fn sensitive(paths: &[Path]) -> BTreeSet<String> {
 }
 
 fn exempt(exempt: &Requesters) -> BTreeSet<String> {
-    let account =
-        |account: &String| format!("system:serviceaccount:{}", account.replacen('/', ":", 1));
-    let users = exempt
-        .users
-        .iter()
-        .cloned()
-        .chain(exempt.service_accounts.iter().map(account))
-        .map(|name| format!("user {name}"));
+    let users = exempt.user_names().map(|name| format!("user {name}"));
     users
         .chain(exempt.groups.iter().map(|name| format!("group {name}")))
         .map(|text| escape_control(&text))

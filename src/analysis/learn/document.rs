@@ -121,7 +121,6 @@ impl LearnedEntry {
     }
 }
 
-/// The first of the reviews.
 fn example(updates: &[Update], reviews: &Reviews) -> String {
     let first = reviews.first().and_then(|review| updates.get(*review));
     first.map(|update| update.file.clone()).unwrap_or_default()

@@ -10,7 +10,6 @@ use crate::engine::{Builtin, Decision, Document, RuleSet, Step, admit, refused_c
 
 const KEY: What = What::Equal(Equality::Key);
 
-/// A rule in the making.
 pub(super) struct Draft<'u> {
     target: &'u Target,
     updates: &'u [Update],

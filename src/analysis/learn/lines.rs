@@ -16,7 +16,6 @@ pub(super) enum What {
     Masked,
 }
 
-/// The equalities that can be learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Equality {
     Key,
@@ -40,7 +39,6 @@ impl Equality {
     }
 }
 
-/// A line: its path, and what it says there.
 pub(super) type Line = (Vec<Step>, What);
 
 /// Lines, each with the reviews that it was learned from.

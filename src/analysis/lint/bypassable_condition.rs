@@ -1,6 +1,6 @@
 //! Conditions that a requester can bring about.
 
-use super::conditions::{RuleCondition, conditions, location, shown_read};
+use super::conditions::{RuleCondition, location, of_each_read, shown_read};
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::{cursor, is_for_all, shown};
 use crate::engine::{Entry, Read, Step};
@@ -37,11 +37,7 @@ spec:
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    let found = conditions(context).into_iter().flat_map(|condition| {
-        let reads = condition.reads.iter().flatten();
-        reads.filter_map(|read| bypassed(context, &condition, read)).collect::<Vec<_>>()
-    });
-    found.collect()
+    of_each_read(context, bypassed)
 }
 
 fn bypassed(context: &Context<'_>, condition: &RuleCondition<'_>, read: &Read) -> Option<Finding> {

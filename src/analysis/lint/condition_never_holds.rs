@@ -1,7 +1,6 @@
 //! Conditions that are `false`.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::shown;
+use super::definition::{Context, Finding, Input, Lint, Severity, never_permit};
 
 pub(super) const LINT: Lint = Lint {
     name: "condition-never-holds",
@@ -29,16 +28,9 @@ spec:
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    let is_false = |text: &str| text.trim() == "false";
     let never = context.rule.entries().enumerate().filter(|(_, entry)| {
-        entry.when.as_ref().is_some_and(|condition| is_false(condition.text()))
+        entry.when.as_ref().is_some_and(|condition| condition.text().trim() == "false")
     });
-    let found = never.map(|(index, entry)| {
-        finding(
-            format!("/spec/mutable/{index}/when"),
-            format!("`{}` never permits anything: its condition is `false`", shown(&entry.path)),
-            "remove the entry, or the condition",
-        )
-    });
-    found.collect()
+    let never = never.map(|(index, entry)| (format!("/spec/mutable/{index}/when"), entry));
+    never_permit(never, "its condition is `false`", "remove the entry, or the condition")
 }

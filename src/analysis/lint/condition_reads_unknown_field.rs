@@ -1,6 +1,6 @@
 //! Conditions that read a field which no object has.
 
-use super::conditions::{RuleCondition, conditions, location, shown_read};
+use super::conditions::{RuleCondition, location, of_each_read, shown_read};
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::catalogue::{Mismatch, resolve};
 use super::schema::suggestion::{fix, reason};
@@ -34,11 +34,7 @@ spec:
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    let found = conditions(context).into_iter().flat_map(|condition| {
-        let reads = condition.reads.iter().flatten();
-        reads.filter_map(|read| unknown(context, &condition, read)).collect::<Vec<_>>()
-    });
-    found.collect()
+    of_each_read(context, unknown)
 }
 
 fn unknown(context: &Context<'_>, condition: &RuleCondition<'_>, read: &Read) -> Option<Finding> {

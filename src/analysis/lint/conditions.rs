@@ -1,6 +1,6 @@
 //! What the conditions of a rule read.
 
-use super::definition::Context;
+use super::definition::{Context, Finding};
 use super::entries::shown;
 use crate::engine::{Condition, Entry, Read, Step, Unread, escape_control};
 
@@ -9,7 +9,6 @@ pub(crate) struct RuleCondition<'a> {
     pub(crate) at: String,
     /// How messages call it.
     pub(crate) name: String,
-    /// The entry that it belongs to.
     pub(crate) entry: Option<&'a Entry>,
     /// What it reads, or why that is not known.
     pub(crate) reads: Result<Vec<Read>, Unread>,
@@ -34,6 +33,18 @@ pub(crate) fn conditions<'a>(context: &Context<'a>) -> Vec<RuleCondition<'a>> {
         reads: Condition::reads_of(&condition.expression),
     });
     of_entries.chain(of_registration).collect()
+}
+
+/// What `check` finds of each thing that a condition reads.
+pub(crate) fn of_each_read(
+    context: &Context<'_>,
+    check: fn(&Context<'_>, &RuleCondition<'_>, &Read) -> Option<Finding>,
+) -> Vec<Finding> {
+    let found = conditions(context).into_iter().flat_map(|condition| {
+        let reads = condition.reads.iter().flatten();
+        reads.filter_map(|read| check(context, &condition, read)).collect::<Vec<_>>()
+    });
+    found.collect()
 }
 
 /// Where in the objects a condition reads; none if it reads the request.

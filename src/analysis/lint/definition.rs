@@ -3,22 +3,17 @@
 use serde::Serialize;
 
 use super::schema::catalogue::{Catalogue, Target};
-use crate::engine::{Entry, Equality, ResourceRule, Rule};
+use crate::engine::{Entry, Equality, ResourceRule, Rule, escape_control};
 
-/// One thing that lint looks for.
 #[derive(Serialize)]
 pub(crate) struct Lint {
     /// In kebab case.
     pub(crate) name: &'static str,
     pub(crate) severity: Severity,
     pub(crate) input: Input,
-    /// What it does.
     pub(crate) what: &'static str,
-    /// Why it matters.
     pub(crate) why: &'static str,
-    /// Parts of a rule in which the lint finds something.
     pub(crate) example: &'static str,
-    /// What to do about it.
     pub(crate) fix: &'static str,
     /// The example after the fix.
     pub(crate) fixed: &'static str,
@@ -48,7 +43,6 @@ pub(crate) enum Input {
     Schema,
 }
 
-/// What a check reads.
 pub(crate) struct Context<'a> {
     pub(crate) rule: &'a Rule,
     /// All rules that are in force together.
@@ -74,6 +68,19 @@ pub(crate) fn finding(
     fix: impl Into<String>,
 ) -> Finding {
     Finding { at: at.into(), message: message.into(), fix: fix.into() }
+}
+
+/// A finding for each of these entries, none of which ever permits anything.
+pub(crate) fn never_permit<'a>(
+    entries: impl Iterator<Item = (String, &'a Entry)>,
+    reason: &str,
+    fix: &str,
+) -> Vec<Finding> {
+    let of_entry = |(at, entry): (String, &Entry)| {
+        let path = escape_control(&entry.path.to_string());
+        finding(at, format!("`{path}` never permits anything: {reason}"), fix)
+    };
+    entries.map(of_entry).collect()
 }
 
 impl<'a> Context<'a> {

@@ -3,7 +3,6 @@
 use super::definition::{Input, Lint, Severity};
 
 impl Lint {
-    /// The documentation under its four headings.
     pub(crate) fn documentation(&self) -> String {
         let input = match self.input {
             Input::Rule => "reads the rule alone",

@@ -1,7 +1,7 @@
 //! Entries for fields that the API server never lets change.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{is_fixed, shown};
+use super::definition::{Context, Finding, Input, Lint, Severity, never_permit};
+use super::entries::is_fixed;
 
 pub(super) const LINT: Lint = Lint {
     name: "fixed-field",
@@ -27,15 +27,5 @@ spec:
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let fixed = context.entries().filter(|(_, entry)| is_fixed(entry.path.steps()));
-    let found = fixed.map(|(at, entry)| {
-        finding(
-            at,
-            format!(
-                "`{}` never permits anything: the API server itself refuses to change it",
-                shown(&entry.path)
-            ),
-            "remove the entry",
-        )
-    });
-    found.collect()
+    never_permit(fixed, "the API server itself refuses to change it", "remove the entry")
 }

@@ -1,9 +1,7 @@
 //! The annotation `fieldward.io/lint-ignore`: one `NAME: reason` a line.
 
-/// Where it is written.
 pub(crate) const AT: &str = "/metadata/annotations/fieldward.io~1lint-ignore";
 
-/// One line of the annotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ignore<'a> {
     pub(crate) lint: &'a str,

@@ -1,8 +1,7 @@
 //! Durations that are compared exactly.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity};
 use super::schema::exact::exact;
-use super::schema::words::equality_line;
 use crate::analysis::kinds::Scalar;
 use crate::engine::Meaning;
 
@@ -32,13 +31,6 @@ spec:
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    let paths = exact(context, Scalar::Duration, Meaning::Duration, |_| true).into_iter();
-    let found = paths.map(|(path, shown)| {
-        let message = format!(
-            "durations at {shown} are compared exactly, so an update that respells one (60s as \
-             1m0s) is a violation"
-        );
-        finding(context.equality_key(), message, equality_line(&path, "as: Duration"))
-    });
-    found.collect()
+    let consequence = ", so an update that respells one (60s as 1m0s) is a violation";
+    exact(context, Scalar::Duration, Meaning::Duration, |_| true, "durations", consequence)
 }

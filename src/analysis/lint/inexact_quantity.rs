@@ -1,8 +1,7 @@
 //! Quantities that are compared exactly.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity};
 use super::schema::exact::exact;
-use super::schema::words::equality_line;
 use crate::analysis::kinds::Scalar;
 use crate::engine::Meaning;
 
@@ -33,13 +32,6 @@ spec:
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    let paths = exact(context, Scalar::Quantity, Meaning::Quantity, |_| true).into_iter();
-    let found = paths.map(|(path, shown)| {
-        let message = format!(
-            "quantities at {shown} are compared exactly, so an update that respells one (1000m as \
-             1) is a violation"
-        );
-        finding(context.equality_key(), message, equality_line(&path, "as: Quantity"))
-    });
-    found.collect()
+    let consequence = ", so an update that respells one (1000m as 1) is a violation";
+    exact(context, Scalar::Quantity, Meaning::Quantity, |_| true, "quantities", consequence)
 }

@@ -1,7 +1,6 @@
 //! Entries for fields that the API server writes.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::shown;
+use super::definition::{Context, Finding, Input, Lint, Severity, never_permit};
 use crate::engine::is_owned;
 
 pub(super) const LINT: Lint = Lint {
@@ -29,15 +28,5 @@ spec:
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
     let owned = context.entries().filter(|(_, entry)| is_owned(entry.path.steps()));
-    let found = owned.map(|(at, entry)| {
-        finding(
-            at,
-            format!(
-                "`{}` never permits anything: the API server writes it, so it is never a change",
-                shown(&entry.path)
-            ),
-            "remove the entry",
-        )
-    });
-    found.collect()
+    never_permit(owned, "the API server writes it, so it is never a change", "remove the entry")
 }

@@ -1,8 +1,7 @@
 //! Integers or strings that may be quantities.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Finding, Input, Lint, Severity};
 use super::schema::exact::exact;
-use super::schema::words::equality_line;
 use crate::analysis::kinds::Scalar;
 use crate::engine::{Meaning, Step};
 
@@ -32,15 +31,15 @@ spec:
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    let paths = exact(context, Scalar::IntegerOrText, Meaning::Quantity, holds_amounts).into_iter();
-    let found = paths.map(|(path, shown)| {
-        let message = format!(
-            "integers or strings at {shown} are compared exactly; if they are quantities, \
-             respelling one (1000m as 1) is a violation"
-        );
-        finding(context.equality_key(), message, equality_line(&path, "as: Quantity"))
-    });
-    found.collect()
+    let consequence = "; if they are quantities, respelling one (1000m as 1) is a violation";
+    exact(
+        context,
+        Scalar::IntegerOrText,
+        Meaning::Quantity,
+        holds_amounts,
+        "integers or strings",
+        consequence,
+    )
 }
 
 /// Whether amounts of resources stand there, whatever the resources are called.

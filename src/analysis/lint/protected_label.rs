@@ -1,7 +1,7 @@
 //! Entries for labels that the object selector protects.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{cursor, shown};
+use super::definition::{Context, Finding, Input, Lint, Severity, never_permit};
+use super::entries::cursor;
 
 pub(super) const LINT: Lint = Lint {
     name: "protected-label",
@@ -36,16 +36,9 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     let protected = context
         .entries()
         .filter(|(_, entry)| cursor(context.rule, entry.path.steps()).is_protected());
-    let found = protected.map(|(at, entry)| {
-        finding(
-            at,
-            format!(
-                "`{}` never permits anything: the objectSelector names that label, which protects \
-                 it",
-                shown(&entry.path)
-            ),
-            "remove the entry, or select by another label",
-        )
-    });
-    found.collect()
+    never_permit(
+        protected,
+        "the objectSelector names that label, which protects it",
+        "remove the entry, or select by another label",
+    )
 }

@@ -59,7 +59,6 @@ pub(crate) const LINTS: &[&Lint] = &[
     &super::wrong_list_key::LINT,
 ];
 
-/// What a lint found in a rule.
 pub(crate) struct Reported<'a> {
     pub(crate) lint: &'static Lint,
     pub(crate) finding: Finding,

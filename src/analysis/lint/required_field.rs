@@ -1,7 +1,6 @@
 //! `Set` and `Clear` of a field that every element has.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::shown;
+use super::definition::{Context, Finding, Input, Lint, Severity, never_permit};
 use super::schema::catalogue::{ResolvedPath, Target, resolve};
 use crate::analysis::kinds::Shape;
 use crate::engine::{Entry, Step};
@@ -33,19 +32,11 @@ spec:
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    let required = context.entries().filter(|(_, entry)| is_required(entry, &context.targets));
-    let found = required.map(|(at, entry)| {
-        finding(
-            at,
-            format!(
-                "`{}` never permits anything: the schema requires it, so it is never set or \
-                 cleared",
-                shown(&entry.path)
-            ),
-            "allow `Modify`, or remove the entry",
-        )
-    });
-    found.collect()
+    never_permit(
+        context.entries().filter(|(_, entry)| is_required(entry, &context.targets)),
+        "the schema requires it, so it is never set or cleared",
+        "allow `Modify`, or remove the entry",
+    )
 }
 
 fn is_required(entry: &Entry, targets: &[Target<'_>]) -> bool {

@@ -1,7 +1,7 @@
 //! Entries for a status that only its subresource changes.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{is_of_status, shown};
+use super::definition::{Context, Finding, Input, Lint, Severity, never_permit};
+use super::entries::is_of_status;
 
 pub(super) const LINT: Lint = Lint {
     name: "status-subresource",
@@ -29,21 +29,15 @@ spec:
 };
 
 fn check(context: &Context<'_>) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for target in context.targets.iter().filter(|target| target.hides_status(context.rule)) {
+    let hiding = context.targets.iter().filter(|target| target.hides_status(context.rule));
+    let found = hiding.flat_map(|target| {
+        let reason = format!(
+            "{} has the status subresource, and an update of the object itself leaves its status \
+             as it was",
+            target.name()
+        );
         let of_status = context.entries().filter(|(_, entry)| is_of_status(entry.path.steps()));
-        found.extend(of_status.map(|(at, entry)| {
-            finding(
-                at,
-                format!(
-                    "`{}` never permits anything: {} has the status subresource, and an update of \
-                     the object itself leaves its status as it was",
-                    shown(&entry.path),
-                    target.name()
-                ),
-                "remove the entry",
-            )
-        }));
-    }
-    found
+        never_permit(of_status, &reason, "remove the entry")
+    });
+    found.collect()
 }

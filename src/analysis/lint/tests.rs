@@ -9,7 +9,6 @@ use super::schema::catalogue::{Catalogue, Source};
 use crate::analysis::kinds::{Kind, in_document};
 use crate::engine::{Builtin, Document, Rule, RuleSet};
 
-/// The kinds that the examples are about.
 const KINDS: &str = include_str!("example-crd.yaml");
 
 fn kinds() -> Vec<Kind> {

@@ -44,7 +44,6 @@ enum List {
     Defaulted,
 }
 
-/// Paths of the document with their pointers.
 type Pointers<'a> = Vec<(String, &'a Path)>;
 
 fn check(context: &Context<'_>) -> Vec<Finding> {

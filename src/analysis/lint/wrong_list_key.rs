@@ -48,7 +48,6 @@ fn of_entry(at: String, entry: &Equality, targets: &[Target<'_>]) -> Option<Find
     wrong.map(|(message, fix)| finding(at, message, fix))
 }
 
-/// What is wrong with the key of one list, and what to do about it.
 fn of_list(
     schema: &Schema,
     elements: &Elements,

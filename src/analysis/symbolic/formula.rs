@@ -8,9 +8,7 @@ use crate::engine::{Algebra, Entry, Requesters, escape_control};
 /// One thing that must hold: who asks, or a condition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Atom {
-    /// The requester is this user.
     User(String),
-    /// The requester is in this group.
     Group(String),
     /// The condition holds; for one about the value, at the location so many steps from the root.
     When(String, Option<usize>),
@@ -38,12 +36,9 @@ impl Formula {
         by.and(&Self(BTreeSet::from([BTreeSet::from([atom])])))
     }
 
-    /// Any of the requesters. A service account is a user with a name of its own form.
+    /// Any of the requesters.
     fn requesters(by: &Requesters) -> Self {
-        let account =
-            |account: &String| format!("system:serviceaccount:{}", account.replacen('/', ":", 1));
-        let users =
-            by.users.iter().cloned().chain(by.service_accounts.iter().map(account)).map(Atom::User);
+        let users = by.user_names().map(Atom::User);
         let groups = by.groups.iter().cloned().map(Atom::Group);
         Self(users.chain(groups).map(|atom| BTreeSet::from([atom])).collect())
     }

@@ -13,7 +13,6 @@ pub(crate) use formula::{At, Formula};
 pub(crate) struct Entries(Vec<Option<Entry>>);
 
 impl Entries {
-    /// All of them.
     pub(crate) fn all(rule: &Rule) -> Self {
         Self(rule.entries.iter().cloned().map(Some).collect())
     }
@@ -27,13 +26,11 @@ impl Entries {
         Self(rule.entries.iter().map(own).collect())
     }
 
-    /// The entry of that index, if it is considered.
     pub(crate) fn get(&self, index: usize) -> Option<&Entry> {
         self.0.get(index)?.as_ref()
     }
 }
 
-/// What the entries at one location permit.
 #[derive(Debug, Clone)]
 pub(crate) struct Own {
     permissions: LocalPermissions<Formula>,
@@ -128,7 +125,6 @@ impl Above {
     }
 }
 
-/// What is permitted at a location that both parents have.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Permits {
     /// To appear, other than as a list or map.
@@ -205,7 +201,6 @@ impl Permits {
         (permits, Above { granted, whole, own, chains })
     }
 
-    /// Each with what it is called.
     pub(crate) fn named(&self) -> [(ChangeClass, &Formula); 10] {
         [
             (ChangeClass::Set, &self.set),
@@ -222,7 +217,6 @@ impl Permits {
     }
 }
 
-/// What can happen at a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ChangeClass {
     Set,
@@ -244,7 +238,6 @@ impl ChangeClass {
     pub(crate) const VERBS: [Self; 5] =
         [Self::Set, Self::Modify, Self::Clear, Self::AddItem, Self::RemoveItem];
 
-    /// Its name in reports.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Set => "Set",

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use crate::cluster::client::Access;
 
-/// How the API server is found.
 #[derive(Debug, Clone, clap::Args)]
 pub(in crate::cli) struct AccessArgs {
     /// The kubeconfig of the cluster; without it, that of `KUBECONFIG`, ~/.kube/config or the pod's
@@ -37,7 +36,6 @@ pub(in crate::cli) struct LiveArgs {
     pub(in crate::cli) access: AccessArgs,
 }
 
-/// Runs what asks the cluster.
 pub(in crate::cli) fn block_on<F: Future>(asking: F) -> anyhow::Result<F::Output> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(asking))

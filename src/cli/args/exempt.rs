@@ -12,47 +12,44 @@ use crate::engine::{Exemptions, Requesters, RuleSet};
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Exemptions from all rules")]
 #[group(skip)]
+#[expect(clippy::struct_field_names, reason = "fields are named as their flags")]
 pub(in crate::cli) struct ExemptArgs {
     /// Exempt updates in this namespace; may be repeated
     #[arg(
-        id = "exempt_namespace",
-        long = "exempt-namespace",
+        long,
         value_name = "NAME",
         env = "FIELDWARD_EXEMPT_NAMESPACE",
         value_delimiter = ',',
         value_parser = dns_label,
     )]
-    namespaces: Vec<String>,
+    exempt_namespace: Vec<String>,
     /// Exempt updates by this user; may be repeated; in the variable, one name per line
     #[arg(
-        id = "exempt_user",
-        long = "exempt-user",
+        long,
         value_name = "NAME",
         env = "FIELDWARD_EXEMPT_USER",
         value_delimiter = '\n',
         value_parser = NonEmptyStringValueParser::new(),
     )]
-    users: Vec<String>,
+    exempt_user: Vec<String>,
     /// Exempt updates by members of this group; may be repeated; in the variable, one name per line
     #[arg(
-        id = "exempt_group",
-        long = "exempt-group",
+        long,
         value_name = "NAME",
         env = "FIELDWARD_EXEMPT_GROUP",
         value_delimiter = '\n',
         value_parser = NonEmptyStringValueParser::new(),
     )]
-    groups: Vec<String>,
+    exempt_group: Vec<String>,
     /// Exempt updates by this service account; may be repeated
     #[arg(
-        id = "exempt_service_account",
-        long = "exempt-service-account",
+        long,
         value_name = "NAMESPACE/NAME",
         env = "FIELDWARD_EXEMPT_SERVICE_ACCOUNT",
         value_delimiter = ',',
         value_parser = service_account,
     )]
-    service_accounts: Vec<String>,
+    exempt_service_account: Vec<String>,
 }
 
 impl ExemptArgs {
@@ -62,11 +59,11 @@ impl ExemptArgs {
 
     pub(in crate::cli) fn exemptions(&self) -> Arc<Exemptions> {
         Arc::new(Exemptions {
-            namespaces: self.namespaces.clone(),
+            namespaces: self.exempt_namespace.clone(),
             requesters: Requesters {
-                users: self.users.clone(),
-                groups: self.groups.clone(),
-                service_accounts: self.service_accounts.clone(),
+                users: self.exempt_user.clone(),
+                groups: self.exempt_group.clone(),
+                service_accounts: self.exempt_service_account.clone(),
             },
         })
     }

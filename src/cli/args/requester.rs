@@ -2,7 +2,6 @@
 
 use crate::analysis::explain::answer::Requester;
 
-/// The requester of an update.
 #[derive(Debug, Clone, clap::Args)]
 pub(in crate::cli) struct RequesterArgs {
     /// The user who updates the object

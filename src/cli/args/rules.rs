@@ -8,7 +8,6 @@ use clap::builder::BoolishValueParser;
 use crate::cli::rule_sources;
 use crate::engine::{Builtin, Document, Rule, RuleSet, escape_control};
 
-/// The rules to work with.
 #[derive(Debug, Clone, clap::Args)]
 pub(in crate::cli) struct RuleArgs {
     /// Add the rules of a file, or of the *.yaml and *.yml in a folder; may be repeated

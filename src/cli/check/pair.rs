@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
+use crate::analysis::lint::schema::catalogue::lists;
 use crate::cli::args::RequesterArgs;
 use crate::cli::documents;
 use crate::engine::{Rule, RuleSet, escape_control};
@@ -84,9 +85,6 @@ impl Manifest {
 
 /// The resource of a kind: as a rule lists it, else the lower-case plural by which most are named.
 fn resource(rules: &RuleSet, group: &str, version: &str, kind: &str) -> String {
-    let lists = |patterns: &[String], value: &str| {
-        patterns.iter().any(|pattern| pattern == "*" || pattern == value)
-    };
     let listed = rules
         .rules()
         .flat_map(Rule::resources)

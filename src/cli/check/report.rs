@@ -8,15 +8,11 @@ use crate::engine::{
     Change, ConditionFailure, Decision, Judgement, Piece, Reply, RuleSet, Shown, escape_control,
 };
 
-/// What became of one review.
 pub(super) enum Answer {
-    /// The engine's reply.
     Replied(Box<Reply>),
-    /// It could not even be read.
     Unread(String),
 }
 
-/// One review's report.
 pub(super) struct Report {
     file: Option<String>,
     answer: Answer,
@@ -57,7 +53,6 @@ impl Report {
         }
     }
 
-    /// The report for people, with styles.
     pub(super) fn text(&self) -> String {
         let Answer::Replied(reply) = &self.answer else { return String::new() };
         let file = self.file.as_ref().map(|file| format!("{file}: ")).unwrap_or_default();
@@ -123,8 +118,7 @@ impl Report {
         text
     }
 
-    /// The report for programs.
-    pub(super) fn json(&self) -> Json {
+    pub(super) fn json(&self) -> Json<'_> {
         match &self.answer {
             Answer::Unread(error) => Json { error: Some(error.clone()), ..Json::default() },
             Answer::Replied(reply) => {
@@ -145,11 +139,7 @@ impl Report {
                             violates: change.violates,
                         })
                         .collect(),
-                    condition_errors: reply
-                        .condition_failures()
-                        .iter()
-                        .map(ConditionError::of)
-                        .collect(),
+                    condition_errors: reply.condition_failures(),
                     error: reply.error_code().map(|_| reply.message().to_owned()),
                 }
             }
@@ -157,33 +147,17 @@ impl Report {
     }
 }
 
-/// What `-o json` prints of one review.
 #[derive(Default, Serialize)]
-pub(super) struct Json {
+pub(super) struct Json<'r> {
     allowed: bool,
     rule: String,
     violations: Vec<JsonChange>,
     changes: Vec<Judged>,
     /// Conditions that could not be decided.
-    #[serde(rename = "conditionErrors", skip_serializing_if = "Vec::is_empty")]
-    condition_errors: Vec<ConditionError>,
+    #[serde(rename = "conditionErrors", skip_serializing_if = "<[_]>::is_empty")]
+    condition_errors: &'r [ConditionFailure],
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
-}
-
-#[derive(Serialize)]
-struct ConditionError {
-    rule: String,
-    path: String,
-    reason: String,
-    times: usize,
-}
-
-impl ConditionError {
-    fn of(failure: &ConditionFailure) -> Self {
-        let ConditionFailure { rule, path, reason, times } = failure.clone();
-        Self { rule, path, reason, times }
-    }
 }
 
 #[derive(Serialize)]

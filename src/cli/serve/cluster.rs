@@ -10,7 +10,7 @@ use clap::builder::BoolishValueParser;
 use crate::analysis::lint;
 use crate::cli::args::{AccessArgs, EndpointArgs, ExemptArgs, ManagedArgs, RuleArgs, TrustArgs};
 use crate::cli::kinds;
-use crate::cli::quantity::positive_duration;
+use crate::cli::quantity::PositiveTime;
 use crate::cluster::client::Group;
 use crate::cluster::control::{Certificates, Settings};
 use crate::cluster::endpoint::Endpoint;
@@ -30,7 +30,6 @@ const LINGERING: Duration = Duration::from_secs(30);
 /// How often it is looked whether the certificate kept has changed: in memory, so it costs nothing.
 const LOOKING: Duration = Duration::from_secs(1);
 
-/// The options of `fieldward serve` in a cluster.
 #[derive(Debug, Clone, clap::Args)]
 #[command(
     next_help_heading = "In a cluster",
@@ -56,32 +55,19 @@ pub(super) struct Args {
     #[command(flatten)]
     trust: TrustArgs,
     /// How long a CA in the Secret is valid; it is replaced after two thirds
-    #[arg(
-        long,
-        value_name = "TIME",
-        env = "FIELDWARD_CA_LIFETIME",
-        default_value = "43800h",
-        value_parser = positive_duration,
-    )]
-    ca_lifetime: Duration,
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_CA_LIFETIME", default_value = "43800h")]
+    ca_lifetime: PositiveTime,
     /// How long a certificate in the Secret is valid; it is replaced after two thirds
     #[arg(
         long,
         value_name = "TIME",
         env = "FIELDWARD_CERTIFICATE_LIFETIME",
-        default_value = "2160h",
-        value_parser = positive_duration,
+        default_value = "2160h"
     )]
-    certificate_lifetime: Duration,
+    certificate_lifetime: PositiveTime,
     /// How long a new CA is registered before it issues: every API server must have heard of it
-    #[arg(
-        long,
-        value_name = "TIME",
-        env = "FIELDWARD_CA_SETTLING",
-        default_value = "5m",
-        value_parser = positive_duration,
-    )]
-    ca_settling: Duration,
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_CA_SETTLING", default_value = "5m")]
+    ca_settling: PositiveTime,
     /// Also write an Event on the object of each denial, a few a second at most
     #[arg(
         long,
@@ -130,9 +116,9 @@ impl Args {
     ) -> anyhow::Result<Certificates> {
         if let Some(secret) = &self.managed.tls_secret {
             let lifetimes = Lifetimes {
-                authority: self.ca_lifetime,
-                certificate: self.certificate_lifetime,
-                settling: self.ca_settling,
+                authority: self.ca_lifetime.0,
+                certificate: self.certificate_lifetime.0,
+                settling: self.ca_settling.0,
             };
             return Ok(Certificates::Managed {
                 secret: secret.clone(),
@@ -151,9 +137,6 @@ impl Args {
 }
 
 /// Begins to follow the cluster.
-///
-/// # Errors
-/// Options that do not go together, or no cluster to ask.
 pub(super) async fn start(
     args: &Args,
     files: &RuleArgs,

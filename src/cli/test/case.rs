@@ -1,6 +1,5 @@
 //! A case: how its file is read, and what the engine makes of its review.
 
-use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::cli::documents::{json_error, yaml_error};
@@ -10,9 +9,6 @@ use crate::engine::{self, CaseDocument, Expect, RuleSet, escape_control};
 pub(super) type Case = engine::Case<Vec<u8>>;
 
 /// Parses a case; a review that is JSON is kept byte for byte.
-///
-/// # Errors
-/// `line:column: message`, or a message alone after a space.
 pub(super) fn parse(is_json: bool, text: &str) -> Result<Case, String> {
     if is_json {
         let document: CaseDocument<&RawValue> =
@@ -60,56 +56,36 @@ impl Got {
     }
 }
 
-/// As much of a verdict as a case speaks of.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Verdict {
-    allowed: bool,
-    fields: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<u64>,
-}
-
 /// What is expected and what was got, as far as the case speaks of it. Fields are compared without
 /// regard to order.
-pub(super) fn compare(expect: &Expect, got: Got) -> (Verdict, Verdict) {
-    let sorted = |mut fields: Vec<String>| {
-        fields.sort();
-        fields
-    };
-    let expected = Verdict {
-        allowed: expect.allowed,
-        fields: sorted(expect.fields.clone()),
-        message: expect.message.clone(),
-        code: expect.code,
-    };
+pub(super) fn compare(expect: &Expect, got: Got) -> (Expect, Expect) {
+    let mut expected = expect.clone();
     // What is no verdict tells itself apart by its code and message, whatever the case speaks of.
     let is_verdict = got.allowed.is_some();
-    let got = Verdict {
+    let mut got = Expect {
         allowed: got.allowed == Some(true),
-        fields: sorted(got.fields),
+        fields: got.fields,
         message: Some(got.message).filter(|_| expect.message.is_some() || !is_verdict),
         code: got.code.filter(|_| expect.code.is_some() || !is_verdict),
     };
+    expected.fields.sort();
+    got.fields.sort();
     (expected, got)
 }
 
-impl Verdict {
-    /// Its parts in words.
-    pub(super) fn parts(&self) -> [(&'static str, String); 4] {
-        // A message has lines; each stands on one of its own.
-        let quoted = |text: &String| {
-            text.lines().map(|line| format!("\n    {}", escape_control(line))).collect::<String>()
-        };
-        let none = || "none".to_owned();
-        let fields =
-            self.fields.iter().map(|field| escape_control(field)).collect::<Vec<_>>().join(", ");
-        [
-            ("verdict", if self.allowed { "allowed" } else { "denied" }.to_owned()),
-            ("fields", if fields.is_empty() { none() } else { fields }),
-            ("code", self.code.map_or_else(none, |code| code.to_string())),
-            ("message", self.message.as_ref().map_or_else(none, quoted)),
-        ]
-    }
+/// The parts of a verdict in words.
+pub(super) fn parts(verdict: &Expect) -> [(&'static str, String); 4] {
+    // A message has lines; each stands on one of its own.
+    let quoted = |text: &String| {
+        text.lines().map(|line| format!("\n    {}", escape_control(line))).collect::<String>()
+    };
+    let none = || "none".to_owned();
+    let fields =
+        verdict.fields.iter().map(|field| escape_control(field)).collect::<Vec<_>>().join(", ");
+    [
+        ("verdict", if verdict.allowed { "allowed" } else { "denied" }.to_owned()),
+        ("fields", if fields.is_empty() { none() } else { fields }),
+        ("code", verdict.code.map_or_else(none, |code| code.to_string())),
+        ("message", verdict.message.as_ref().map_or_else(none, quoted)),
+    ]
 }

@@ -57,7 +57,7 @@ impl Failure {
 
 /// A condition that granted nothing because it could not be decided. Names and reasons only, never
 /// values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct ConditionFailure {
     /// The rule's name.
     pub(crate) rule: String,

@@ -9,6 +9,18 @@ pub struct Actions {
     pub(crate) audit: bool,
 }
 
+impl Actions {
+    /// As `validationActions` lists them.
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
+        let effect = match self.effect {
+            Effect::Deny => Some("Deny"),
+            Effect::Warn => Some("Warn"),
+            Effect::Nothing => None,
+        };
+        effect.into_iter().chain(self.audit.then_some("Audit"))
+    }
+}
+
 /// What the requester notices of a violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {

@@ -33,7 +33,7 @@ mod tree;
 mod verbs;
 mod webhook;
 
-pub(crate) use actions::{Actions, Effect, FailurePolicy, Reason};
+pub(crate) use actions::{Effect, FailurePolicy, Reason};
 pub use builtin::Builtin;
 pub(crate) use builtin::documents as builtin_documents;
 pub(crate) use condition::{Compiler, Condition, Fault, Pattern, Program, Read, Reads};

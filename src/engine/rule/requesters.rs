@@ -15,6 +15,13 @@ pub struct Requesters {
 }
 
 impl Requesters {
+    /// The user names, and those that the API server gives to the service accounts.
+    pub(crate) fn user_names(&self) -> impl Iterator<Item = String> {
+        let account =
+            |account: &String| format!("system:serviceaccount:{}", account.replacen('/', ":", 1));
+        self.users.iter().cloned().chain(self.service_accounts.iter().map(account))
+    }
+
     /// Whether the requester is one of them.
     pub(crate) fn contains(&self, user: &str, groups: &[String]) -> bool {
         let account =

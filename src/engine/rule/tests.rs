@@ -1,8 +1,9 @@
 //! A rule says what its document says.
 
+use super::actions::Actions;
 use super::{
-    Actions, Builtin, Document, Effect, FailurePolicy, LabelSelector, MatchCondition, Reason,
-    Requesters, ResourceRule, Rule, RuleSet, SelectorExpression, Verb, Verbs,
+    Builtin, Document, Effect, FailurePolicy, LabelSelector, MatchCondition, Reason, Requesters,
+    ResourceRule, Rule, RuleSet, SelectorExpression, Verb, Verbs,
 };
 
 use crate::engine::{Declaration, Path};

@@ -7,7 +7,6 @@ use crate::engine::{ResourceRule, Rule, Step};
 
 use super::walk::{Misfit, walk};
 
-/// All kinds that are known.
 #[derive(Debug)]
 pub(crate) struct Catalogue {
     pub(crate) kinds: Vec<Kind>,
@@ -57,7 +56,6 @@ impl Catalogue {
         }
     }
 
-    /// The catalogue of a run to which no schema was given.
     pub(crate) fn none() -> Self {
         Self::new(Vec::new(), Source::Nothing)
     }

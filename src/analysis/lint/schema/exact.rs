@@ -4,20 +4,22 @@ use std::collections::BTreeSet;
 
 use super::catalogue::Target;
 use super::walk::{below, walk};
-use super::words::written;
+use super::words::{equality_line, written};
 use crate::analysis::kinds::{ListType, Scalar, Schema, SchemaLocation, Shape};
-use crate::analysis::lint::definition::Context;
+use crate::analysis::lint::definition::{Context, Finding, finding};
 use crate::analysis::lint::entries::{counted, covers, is_bare};
 use crate::engine::{Entry, Meaning, Rule, Step};
 
-/// The paths of such values of one type, as few as reach them all, each with its words for a
-/// message. Only paths that `counts` selects count.
+/// A finding for each path of such values of one type, as few as reach them all; only paths that
+/// `counts` selects count. `values` and `consequence` are the message's words.
 pub(crate) fn exact(
     context: &Context<'_>,
     scalar: Scalar,
     meaning: Meaning,
     counts: impl Fn(&[Step]) -> bool,
-) -> Vec<(Vec<Step>, String)> {
+    values: &str,
+    consequence: &str,
+) -> Vec<Finding> {
     let (rule, targets) = (context.rule, &context.targets);
     let declared = |meaning| {
         let declared = rule.equality().iter().filter(move |entry| entry.meaning == Some(meaning));
@@ -41,12 +43,14 @@ pub(crate) fn exact(
             1 => format!("`{}`", written(&path)),
             fields => format!("`{}` ({})", written(&path), counted(fields, "field")),
         };
-        (path, shown)
+        let name = if meaning == Meaning::Duration { "Duration" } else { "Quantity" };
+        let line = equality_line(&path, &format!("as: {name}"));
+        let message = format!("{values} at {shown} are compared exactly{consequence}");
+        finding(context.equality_key(), message, line)
     });
     groups.collect()
 }
 
-/// Looks for the values of one type that not everybody may change.
 struct ValueSearch<'a> {
     rule: &'a Rule,
     target: &'a Target<'a>,

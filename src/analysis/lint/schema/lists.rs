@@ -38,7 +38,6 @@ fn is_text(schema: &Schema, element: SchemaLocation, name: &str) -> bool {
 pub(crate) struct UndeclaredList<'a> {
     pub(crate) at: String,
     pub(crate) entry: &'a Entry,
-    /// The path of the list.
     pub(crate) list: &'a [Step],
     /// The rest of the entry's path.
     pub(crate) below: &'a [Step],

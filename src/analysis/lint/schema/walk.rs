@@ -15,10 +15,8 @@ pub(crate) struct Misfit {
     pub(crate) why: Why,
 }
 
-/// Why a step does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// No such member.
     Missing,
     /// A step to members, in a list.
     List,
@@ -56,7 +54,6 @@ pub(crate) fn from(
     Ok(locations)
 }
 
-/// Where one step leads.
 fn go(schema: &Schema, location: SchemaLocation, step: &Step) -> Result<Vec<SchemaLocation>, Why> {
     match (schema.shape(location), step.is_member()) {
         (Shape::Anything, _) => Ok(vec![SchemaLocation::ANYTHING]),

@@ -22,7 +22,6 @@ fn in_yaml(steps: &[Step]) -> String {
     if plain { text } else { format!("\"{text}\"") }
 }
 
-/// `a list`, `an integer`.
 pub(crate) fn what(shape: &Shape) -> &'static str {
     match shape {
         Shape::Object(_) => "an object",
