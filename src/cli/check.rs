@@ -6,22 +6,33 @@ mod report;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::{Context, bail};
+use clap::ValueEnum;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::args::{ExemptArgs, Format, OutputArgs, RequesterArgs, RuleArgs};
+use super::args::{ExemptArgs, OutputArgs, RequesterArgs, RuleArgs};
 use super::{documents, output};
-use crate::engine::{self, RuleSet};
+use crate::engine::{self, RuleSet, escape_json};
 use report::{Answer, Report};
 
 const AFTER_HELP: &str = "\
 Exit code: 0 allowed, 1 denied, 2 could not be judged; of several the highest.
 
+`--output case` writes the review and its verdict as a case for `fieldward test`; what is secret or \
+sensitive is masked.
+
 Examples:
   fieldward check review.json
   fieldward check --rules widget.yaml --old before.yaml --new after.yaml";
 
-/// The options of `fieldward check`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Case,
+}
+
 #[derive(Debug, clap::Args)]
 #[command(
     // `requires` alone would be waived where a review, which excludes `--old`, is given.
@@ -49,60 +60,68 @@ pub(crate) struct Args {
     #[command(flatten)]
     rules: RuleArgs,
     #[command(flatten)]
-    output: OutputArgs,
+    output: OutputArgs<Format>,
     #[command(flatten)]
     exempt: ExemptArgs,
 }
 
-/// Judges and reports.
-///
-/// # Errors
-/// Rules or manifests that cannot be read. A review that cannot be read is reported, and the others
-/// are judged.
+/// A review, or why it cannot be read, with the name of its file if there are several.
+type Given = (Option<String>, anyhow::Result<Vec<u8>>);
+
+/// Judges and reports. A review that cannot be read is reported, and the others are judged.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     documents::expect_stdin_once(args.reviews.iter().chain(&args.old).chain(&args.new))?;
     let rules = args.exempt.apply(args.rules.load()?);
-    let reports = match (&args.old, &args.new) {
+    let reviews: Vec<Given> = match (&args.old, &args.new) {
         (Some(old), Some(new)) => {
-            let review = pair::review(&rules, old, new, &args.requester)?;
-            vec![Report::of(
-                None,
-                &rules,
-                Answer::Replied(Box::new(engine::admit(&rules, &review))),
-            )]
+            vec![(None, Ok(pair::review(&rules, old, new, &args.requester)?))]
         }
-        _ => args
-            .reviews
-            .iter()
-            .flat_map(|path| judge(path, args.reviews.len() > 1, &rules))
-            .collect(),
+        _ => args.reviews.iter().flat_map(|path| read(path, args.reviews.len() > 1)).collect(),
     };
-    match args.output.format {
-        Format::Text => print_text(&reports)?,
-        Format::Json => match reports.as_slice() {
-            [one] if args.reviews.len() < 2 => output::print_json(&one.json())?,
-            all => output::print_json(&all.iter().map(Report::json).collect::<Vec<_>>())?,
-        },
+    if args.output.format == Format::Case {
+        return write_case(&rules, reviews);
+    }
+    let reports: Vec<Report> = reviews
+        .into_iter()
+        .map(|(file, review)| match review {
+            Ok(review) => Report::of(file, &rules, judged(&rules, review_in(&review))),
+            Err(error) => Report::of(None, &rules, Answer::Unread(format!("{error:#}"))),
+        })
+        .collect();
+    match reports.as_slice() {
+        all if args.output.format == Format::Text => print_text(all)?,
+        [one] if args.reviews.len() < 2 => output::print_json(&one.json())?,
+        all => output::print_json(&all.iter().map(Report::json).collect::<Vec<_>>())?,
     }
     Ok(ExitCode::from(reports.iter().map(Report::exit_code).max().unwrap_or(2)))
 }
 
-fn judge(path: &Path, is_one_of_several: bool, rules: &RuleSet) -> Vec<Report> {
+/// The documents of a file.
+fn read(path: &Path, is_one_of_several: bool) -> Vec<Given> {
     let name = documents::name_of(path);
-    let reviews = documents::read(path).and_then(|bytes| documents::as_json(&name, bytes));
-    let shown = is_one_of_several.then_some(name);
-    match reviews {
+    match documents::read(path).and_then(|bytes| documents::as_json(&name, bytes)) {
         Ok(reviews) => {
-            let answer = |document: &Vec<u8>| {
-                Answer::Replied(Box::new(engine::admit(rules, review_in(document))))
-            };
-            reviews
-                .iter()
-                .map(|document| Report::of(shown.clone(), rules, answer(document)))
-                .collect()
+            let shown = is_one_of_several.then_some(name);
+            reviews.into_iter().map(|review| (shown.clone(), Ok(review))).collect()
         }
-        Err(error) => vec![Report::of(None, rules, Answer::Unread(format!("{error:#}")))],
+        Err(error) => vec![(None, Err(error))],
     }
+}
+
+fn judged(rules: &RuleSet, review: &[u8]) -> Answer {
+    Answer::Replied(Box::new(engine::admit(rules, review)))
+}
+
+fn write_case(rules: &RuleSet, reviews: Vec<Given>) -> anyhow::Result<ExitCode> {
+    let found = reviews.len();
+    let Ok([(_, review)]) = <[Given; 1]>::try_from(reviews) else {
+        bail!("expected one review for `--output case`, found {found}; a case holds one");
+    };
+    let review = review?;
+    let review = review_in(&review);
+    let case = engine::record(rules, review, usize::MAX).context("cannot write a case")?;
+    output::print(&escape_json(&case.document))?;
+    Ok(ExitCode::from(Report::of(None, rules, judged(rules, review)).exit_code()))
 }
 
 /// The review in a case of a suite; everything else is taken as a review itself.

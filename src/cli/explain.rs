@@ -5,10 +5,12 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use serde::Serialize;
 
-use crate::analysis::explain::answer::{self, Answer, MayChange, Related, Relation};
+use crate::analysis::explain::answer::{self, Answer, MayChange, Permitted, Related, Relation};
+use crate::analysis::explain::in_schema::InSchema;
 use crate::analysis::explain::kind::{self, Meant};
 use crate::analysis::explain::location::Location;
 use crate::cli::args::{Format, OutputArgs, RequesterArgs, RuleArgs};
+use crate::cli::kinds::{self, KindArgs};
 use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, GOOD, styled};
 use crate::engine::{Effect, Verbs, escape_control};
 
@@ -17,17 +19,16 @@ Exit code: 0 it may change, at least in part or under some of the rules that app
 not, 2 no such rule or no path.
 
 Examples:
-  fieldward explain job 'spec.tasks[*].replicas'
-  fieldward explain mxjob status --user alice --group staff";
+  fieldward explain job 'spec.tasks[*].replicas' --user alice --group staff
+  fieldward explain --rules widget.yaml --crd widget-crd.yaml gadget spec.size";
 
-/// The options of `fieldward explain`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = AFTER_HELP,
 )]
 pub(crate) struct Args {
-    /// A kind as kubectl names it (`job`, `jobs`, `jobs.v1alpha1.batch.volcano.sh`), or the name of
-    /// a rule if no kind has that name
+    /// A kind as kubectl names it (`job`, `jobs`, `jobs.v1alpha1.batch.volcano.sh`; with --crd or
+    /// --live also its short names), or the name of a rule if no kind has that name
     kind: String,
     /// A path as in a rule (`spec.tasks[*].replicas`), a field as a denial names it, or a JSON
     /// pointer; without one, the whole kind
@@ -37,27 +38,30 @@ pub(crate) struct Args {
     #[command(flatten)]
     rules: RuleArgs,
     #[command(flatten)]
+    kinds: KindArgs,
+    #[command(flatten)]
     output: OutputArgs,
 }
 
 /// Answers for one location, or for the whole kind.
-///
-/// # Errors
-/// Rules that cannot be read, no such kind, or a path that cannot be parsed.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = args.rules.load()?;
-    let Meant { rules, resources } = kind::find(&rules, &args.kind)?;
+    let catalogue = kinds::catalogue(&args.kinds, &rules.rules().collect::<Vec<_>>())?;
+    let Meant { rules, resources, targets } = kind::find(&rules, &catalogue, &args.kind)?;
     let parsed = |text: &String| {
         Location::parse(text)
             .map_err(|error| anyhow!("in path `{}`: {error}", escape_control(text)))
     };
     let location = args.path.as_ref().map(parsed).transpose()?;
     let requester = args.requester.requester();
-    let answers = rules.into_iter().map(|rule| {
-        let steps = location.as_ref().map(|location| location.steps(rule)).unwrap_or_default();
-        Answer::of(rule, &steps, requester.as_ref())
-    });
-    let report = Report { path: args.path.as_deref(), resources, answers: answers.collect() };
+    let steps = |rule| location.as_ref().map(|location| location.steps(rule)).unwrap_or_default();
+    let in_schema = rules
+        .first()
+        .filter(|_| args.path.is_some())
+        .and_then(|rule| InSchema::of(&targets, &steps(rule)));
+    let answers = rules.into_iter().map(|rule| Answer::of(rule, &steps(rule), requester.as_ref()));
+    let report =
+        Report { path: args.path.as_deref(), resources, in_schema, answers: answers.collect() };
     match args.output.format {
         Format::Text => output::print(&report.text())?,
         Format::Json => output::print_json(&report.json())?,
@@ -68,10 +72,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 struct Report<'a> {
     path: Option<&'a str>,
     resources: Vec<String>,
+    in_schema: Option<InSchema>,
     answers: Vec<Answer<'a>>,
 }
 
-/// What all rules together say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
     /// The same for every update.
@@ -107,6 +111,13 @@ impl Report<'_> {
             Verdict::ByRule => styled(DOUBTFUL.bold(), "depends on which of the rules apply"),
         };
         let mut text = format!("{what}{}: {verdict}\n", escape_control(&self.resources.join(", ")));
+        match &self.in_schema {
+            Some(InSchema::Type(shown)) => text += &format!("type: {shown}\n"),
+            Some(InSchema::Missing(why)) => {
+                text += &format!("{}: {why}\n", styled(BAD, "not in the schema"));
+            }
+            None => {}
+        }
         if self.answers.len() > 1 {
             let is_conditional = self.answers.iter().any(|answer| !answer.only_where.is_empty());
             let all =
@@ -128,6 +139,7 @@ impl Report<'_> {
         Json {
             path: self.path,
             resources: &self.resources,
+            schema: self.in_schema.as_ref(),
             may_change: match self.verdict() {
                 Verdict::Same(may_change) => may_change,
                 Verdict::ByRule => MayChange::Partly,
@@ -153,7 +165,7 @@ fn answer_text(answer: &Answer<'_>, is_path: bool, own: Option<String>) -> Strin
         return text;
     }
     if is_path {
-        for (changes, cases) in answer.permitted() {
+        for Permitted { changes, cases } in answer.permitted() {
             let cases = if answer.is_narrowed && cases == "everybody" {
                 "this requester".to_owned()
             } else {
@@ -242,6 +254,8 @@ struct Json<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'r str>,
     resources: &'r [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<&'r InSchema>,
     may_change: MayChange,
     rules: Vec<JsonAnswer<'r>>,
 }
@@ -267,12 +281,6 @@ struct JsonAnswer<'r> {
     nearby: &'r [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'r str>,
-}
-
-#[derive(Serialize)]
-struct Permitted {
-    changes: Vec<&'static str>,
-    cases: String,
 }
 
 #[derive(Serialize)]
@@ -312,11 +320,7 @@ impl<'r> JsonAnswer<'r> {
                 Effect::Nothing => "Audit",
             },
             only_where: &answer.only_where,
-            permitted: answer
-                .permitted()
-                .into_iter()
-                .map(|(changes, cases)| Permitted { changes, cases })
-                .collect(),
+            permitted: answer.permitted(),
             refused: answer.refused(),
             entries: answer.entries.iter().map(entry).collect(),
             compared: &answer.compared,

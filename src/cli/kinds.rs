@@ -1,4 +1,4 @@
-//! The kinds whose schemas rules are checked against: those of CRD files, or those of a cluster.
+//! The kinds that rules are compared with: those of CRD files, or those of a cluster.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,11 +16,10 @@ use crate::engine::{Rule, escape_control};
 /// Where the kinds are read from; nothing if rules are looked at by themselves.
 #[derive(Debug, Clone, clap::Args)]
 #[command(mut_arg("live", |live| live
-    .help("Check the rules against the schemas that a cluster serves")
+    .help("Read the schemas that a cluster serves")
     .conflicts_with("crd")))]
 pub(crate) struct KindArgs {
-    /// Check the rules against the schemas of the CRDs in a file, or in the files of a folder; may
-    /// be repeated
+    /// Read the schemas of the CRDs in a file, or in the files of a folder; may be repeated
     #[arg(long, value_name = "FILE", value_delimiter = ',', env = "FIELDWARD_CRD")]
     crd: Vec<PathBuf>,
     #[command(flatten)]

@@ -28,7 +28,6 @@ Examples:
   fieldward lint rules/
   fieldward lint --crd widget-crd.yaml widget.yaml";
 
-/// The options of `fieldward lint`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -48,9 +47,6 @@ pub(crate) struct Args {
 }
 
 /// Reports the findings.
-///
-/// # Errors
-/// Files that cannot be read. Errors in rules are findings.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(name) = &args.explain {
         return explain(name, args.output.format);
@@ -132,7 +128,6 @@ enum Error {
     Rule(RuleFinding),
 }
 
-/// A finding in a rule, whatever its severity.
 #[derive(Serialize)]
 struct RuleFinding {
     file: String,

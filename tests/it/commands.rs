@@ -19,7 +19,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             Ok(())
         })
     });
-    let others: [(&str, fn()); 9] = [
+    let others: [(&str, fn()); 10] = [
+        ("a_case_that_check_writes_passes", a_case_that_check_writes_passes),
         ("what_is_learned_of_all_cases_holds", what_is_learned_of_all_cases_holds),
         ("a_suite_of_all_cases_passes", a_suite_of_all_cases_passes),
         ("a_rule_is_shown_as_written", a_rule_is_shown_as_written),
@@ -63,6 +64,15 @@ static COMMANDS: &[Line] = &[
         "check --rules tests/cases/envelope/rules.yaml tests/cases/envelope/no-object.yaml",
     ),
     line("check-no-rule", "check --no-builtin-rules tests/cases/volcano-job/vj-mixed.json"),
+    line("check-case", "check -o case tests/cases/volcano-job/vj-noop.json"),
+    line(
+        "check-case-several",
+        "check -o case tests/cases/volcano-job/vj-noop.json tests/cases/volcano-job/vj-mixed.json",
+    ),
+    line(
+        "check-case-no-rule",
+        "check -o case --no-builtin-rules tests/cases/volcano-job/vj-noop.json",
+    ),
     line(
         "check-warn",
         "check --rules tests/cases/actions/warn/rules.yaml \
@@ -308,6 +318,22 @@ static COMMANDS: &[Line] = &[
     ),
     line("explain-json", "explain -o json job spec.volumes[0].volumeClaimName"),
     line("explain-pointer", "explain job /spec/tasks/0/replicas"),
+    line(
+        "explain-crd",
+        "explain gdg spec.parts --rules tests/golden/files/gadget-clean.yaml \
+         --crd tests/golden/files/gadget-crd.yaml",
+    ),
+    line(
+        "explain-crd-missing",
+        "explain gadgets spec.parts[0].images --rules tests/golden/files/gadget-clean.yaml \
+         --crd tests/golden/files/gadget-crd.yaml",
+    ),
+    line(
+        "explain-crd-json",
+        "explain -o json gadget spec.size --rules tests/golden/files/gadget-clean.yaml \
+         --crd tests/golden/files/gadget-crd.yaml",
+    ),
+    line("explain-crd-other", "explain gdg spec --crd tests/golden/files/gadget-crd.yaml"),
     line("explain-path", "explain job spec..x"),
     line("explain-unknown", "explain pod spec.x"),
     line("diff", "diff volcano-job tests/golden/files/volcano-job-next.yaml"),
@@ -421,6 +447,19 @@ impl Line {
             output.status.code().unwrap()
         )
     }
+}
+
+fn a_case_that_check_writes_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    for (review, denied) in [("vj-noop", 0), ("vj-mixed", 1)] {
+        let review = format!("tests/cases/volcano-job/{review}.json");
+        let (case, stderr, code) = run(&["check", "--output", "case", &review]);
+        assert_eq!((stderr.as_str(), code), ("", denied), "{review}");
+        std::fs::write(folder.path().join(format!("{code}.json")), case).unwrap();
+    }
+    let (stdout, stderr, code) = run(&["test", folder.path().to_str().unwrap()]);
+    assert!(stdout.ends_with("2 passed, 0 failed\n"), "{stdout}");
+    assert_eq!((stderr.as_str(), code), ("", 0), "{stdout}");
 }
 
 fn a_suite_of_all_cases_passes() {

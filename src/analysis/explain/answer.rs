@@ -22,7 +22,6 @@ pub enum MayChange {
     Yes,
 }
 
-/// One rule's answer.
 pub(crate) struct Answer<'r> {
     pub(crate) rule: &'r Rule,
     pub(crate) may_change: MayChange,
@@ -46,13 +45,11 @@ pub(crate) struct Answer<'r> {
     /// Protected labels among what was asked for, or below it.
     labels: Vec<String>,
     pub(crate) entries: Vec<Related>,
-    /// Equality declared here and above.
     pub(crate) compared: Vec<String>,
     /// What is listed near it.
     pub(crate) nearby: Vec<String>,
 }
 
-/// An entry that has to do with the location.
 pub(crate) struct Related {
     pub(crate) relation: Relation,
     pub(crate) entry: Entry,
@@ -70,7 +67,13 @@ pub(crate) enum Relation {
     Below,
 }
 
-/// Who asks; none: anybody.
+/// Changes, and in which cases they are permitted.
+#[derive(serde::Serialize)]
+pub(crate) struct Permitted {
+    pub(crate) changes: Vec<&'static str>,
+    pub(crate) cases: String,
+}
+
 pub(crate) struct Requester<'a> {
     pub(crate) user: &'a str,
     pub(crate) groups: &'a [String],
@@ -276,8 +279,8 @@ impl<'r> Answer<'r> {
 
     /// Changes that are permitted in the same cases, and these cases; in the order of the
     /// documentation.
-    pub(crate) fn permitted(&self) -> Vec<(Vec<&'static str>, String)> {
-        let mut found: Vec<(Vec<&'static str>, String)> = Vec::new();
+    pub(crate) fn permitted(&self) -> Vec<Permitted> {
+        let mut found: Vec<Permitted> = Vec::new();
         let mut add = |change: ChangeClass, instead: &[ChangeClass]| {
             let (certain, possible) =
                 (self.formula(change, Bound::Certain), self.formula(change, Bound::Possible));
@@ -300,9 +303,9 @@ impl<'r> Answer<'r> {
             if !self.labels.is_empty() && !certain.is_never() {
                 cases += "; but not of the protected labels";
             }
-            match found.iter_mut().find(|(_, other)| *other == cases) {
-                Some((changes, _)) => changes.push(change.as_str()),
-                None => found.push((vec![change.as_str()], cases)),
+            match found.iter_mut().find(|other| other.cases == cases) {
+                Some(same) => same.changes.push(change.as_str()),
+                None => found.push(Permitted { changes: vec![change.as_str()], cases }),
             }
         };
         for change in ChangeClass::VERBS {
@@ -315,7 +318,6 @@ impl<'r> Answer<'r> {
         found
     }
 
-    /// Whether the API server writes it: never a change.
     pub(crate) fn is_owned(&self) -> bool {
         self.is_owned
     }
@@ -330,7 +332,6 @@ impl<'r> Answer<'r> {
     }
 }
 
-/// An entry that leads there, but not for the requester.
 fn for_others_text(entry: &Entry) -> String {
     let by = entry.by.as_ref().map(who).unwrap_or_default();
     format!("for others: {} for {by}", escape_control(&entry.path.to_string()))
@@ -429,7 +430,6 @@ fn only_where(rule: &Rule) -> Vec<String> {
     namespace.chain(object).chain(conditions).collect()
 }
 
-/// Requesters in words.
 pub(crate) fn who(by: &Requesters) -> String {
     escape_control(&by.to_string())
 }

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use crate::engine::{Rule, RuleSet, escape_control};
+use crate::analysis::kinds::Kind;
+use crate::analysis::lint::schema::catalogue::{Catalogue, Target};
+use crate::analysis::resources::{combinations, resource_name};
+use crate::engine::{ResourceRule, Rule, RuleSet, escape_control};
 
 /// The rules meant, and the resources that all of them speak of.
-pub(crate) struct Meant<'r> {
+pub(crate) struct Meant<'r, 'c> {
     pub(crate) rules: Vec<&'r Rule>,
     pub(crate) resources: Vec<String>,
+    /// Their schemas, as far as they are known.
+    pub(crate) targets: Vec<Target<'c>>,
 }
 
-/// Why no rule matches the kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotMeant {
     #[error("no rule speaks of `{name}`, and none has that name; rules speak of: {known}")]
@@ -20,10 +24,14 @@ pub(crate) enum NotMeant {
 }
 
 /// All rules that speak of the kind: `job`, `jobs`, `Job`, `jobs.batch`, `job.v1.batch`,
-/// `jobs/scale`; if there is no such kind, the rule of that name alone. Of several kinds so called
-/// it is the one of the rule of that name.
-pub(crate) fn find<'r>(rules: &'r RuleSet, text: &str) -> Result<Meant<'r>, NotMeant> {
-    let name = Name::of(text);
+/// `jobs/scale`, or a short name if the catalogue has the kind; if there is no such kind, the rule
+/// of that name alone. Of several kinds so called it is the one of the rule of that name.
+pub(crate) fn find<'r, 'c>(
+    rules: &'r RuleSet,
+    catalogue: &'c Catalogue,
+    text: &str,
+) -> Result<Meant<'r, 'c>, NotMeant> {
+    let name = Name::of(text, &catalogue.kinds);
     let mut speaking: Vec<(&Rule, BTreeSet<String>)> = rules
         .rules()
         .map(|rule| (rule, resources(rule, |resource| name.means(resource))))
@@ -35,6 +43,7 @@ pub(crate) fn find<'r>(rules: &'r RuleSet, text: &str) -> Result<Meant<'r>, NotM
             return Ok(Meant {
                 rules: vec![rule],
                 resources: resources(rule, |_| true).into_iter().collect(),
+                targets: catalogue.targets(rule),
             });
         }
         let own = resources(rule, |resource| name.means(resource));
@@ -67,7 +76,11 @@ pub(crate) fn find<'r>(rules: &'r RuleSet, text: &str) -> Result<Meant<'r>, NotM
         let all = all.into_iter().cloned().collect::<Vec<_>>().join(", ");
         return Err(NotMeant::Several { name: escape_control(text), all });
     }
-    Ok(Meant { rules: speaking.into_iter().map(|(rule, _)| rule).collect(), resources: common })
+    let rules: Vec<&Rule> = speaking.into_iter().map(|(rule, _)| rule).collect();
+    let mut targets: Vec<Target<'c>> =
+        rules.iter().flat_map(|rule| catalogue.targets(rule)).collect();
+    targets.retain(|target| name.means_target(target));
+    Ok(Meant { rules, resources: common, targets })
 }
 
 /// One resource of a rule, and the kinds that the rule lists for it.
@@ -78,40 +91,48 @@ struct Resource<'r> {
     kinds: &'r [String],
 }
 
-/// `jobs.v1alpha1.batch.volcano.sh`, as kubectl writes resources.
 fn resources<'r>(rule: &'r Rule, wanted: impl Fn(&Resource<'r>) -> bool) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for listed in rule.resources() {
-        for (group, version) in listed
-            .api_groups
-            .iter()
-            .flat_map(|group| listed.api_versions.iter().map(move |version| (group, version)))
-        {
-            for plural in &listed.resources {
-                let resource = Resource { group, version, plural, kinds: &listed.kinds };
-                if wanted(&resource) {
-                    let group = if group.is_empty() { String::new() } else { format!(".{group}") };
-                    found.insert(format!("{plural}.{version}{group}"));
-                }
-            }
-        }
-    }
-    found
+    let of_listed = |listed: &'r ResourceRule| {
+        let wanted = combinations(listed).filter(|[group, version, plural]| {
+            wanted(&Resource { group, version, plural, kinds: &listed.kinds })
+        });
+        wanted.map(resource_name).collect::<Vec<_>>()
+    };
+    rule.resources().iter().flat_map(of_listed).collect()
 }
 
 /// What was written, in lower case.
-struct Name {
+struct Name<'c> {
     head: String,
     subresource: String,
     rest: String,
+    /// The known kinds of that name, or of that short name.
+    kinds: Vec<&'c Kind>,
 }
 
-impl Name {
-    fn of(text: &str) -> Self {
+impl<'c> Name<'c> {
+    fn of(text: &str, known: &'c [Kind]) -> Self {
         let text = text.to_lowercase();
         let (head, rest) = text.split_once('.').unwrap_or((&text, ""));
         let (head, subresource) = head.split_once('/').unwrap_or((head, ""));
-        Self { head: head.to_owned(), subresource: subresource.to_owned(), rest: rest.to_owned() }
+        let is_called = |kind: &&Kind| {
+            let names = [&kind.plural, &kind.singular, &kind.name.to_lowercase()];
+            names.into_iter().chain(&kind.short_names).any(|name| *name == head)
+        };
+        Self {
+            head: head.to_owned(),
+            subresource: subresource.to_owned(),
+            rest: rest.to_owned(),
+            kinds: known.iter().filter(is_called).collect(),
+        }
+    }
+
+    fn means_target(&self, target: &Target<'_>) -> bool {
+        let subresource = target.subresource.map(|subresource| format!("/{}", subresource.name));
+        let plural = format!("{}{}", target.kind.plural, subresource.unwrap_or_default());
+        let kinds = std::slice::from_ref(&target.kind.name);
+        let (group, version) = (&target.kind.group, &target.version.name);
+        self.means(&Resource { group, version, plural: &plural, kinds })
     }
 
     fn means(&self, resource: &Resource<'_>) -> bool {
@@ -120,7 +141,9 @@ impl Name {
         let is = |pattern: &str, text: &str| pattern == "*" || pattern == text;
         let is_kind = resource.kinds.iter().any(|kind| kind.to_lowercase() == self.head);
         let is_singular = resource.kinds.is_empty() && singulars(plural).contains(&self.head);
-        let named = is(plural, &self.head) || is_kind || is_singular;
+        let is_known = |kind: &&Kind| is(resource.group, &kind.group) && is(plural, &kind.plural);
+        let named =
+            is(plural, &self.head) || is_kind || is_singular || self.kinds.iter().any(is_known);
         let group = |text: &str| is(resource.group, text);
         let versioned = match self.rest.split_once('.') {
             Some((version, text)) => is(resource.version, version) && group(text),

@@ -3,7 +3,6 @@
 use crate::analysis::symbolic::{ChangeClass, Entries, Formula, Permits};
 use crate::engine::{Algebra, Cursor, Rule, Step, escape_control};
 
-/// What is permitted of the key of a keyed list.
 pub(crate) struct ListKey {
     key: String,
     /// Whether nothing but the key was asked for.

@@ -15,8 +15,6 @@ enum Spot {
 }
 
 impl Location {
-    /// # Errors
-    /// What is none of these, with what a path of a rule would have.
     pub(crate) fn parse(text: &str) -> Result<Self, PathError> {
         if let Some(tokens) = text.strip_prefix('/') {
             return Ok(Self(tokens.split('/').map(token).collect()));

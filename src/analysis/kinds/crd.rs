@@ -6,22 +6,16 @@ use serde_json::{Map, Value};
 use super::kind::{Kind, Scope, Serving, Subresource, Version};
 use super::schema::Schema;
 
-/// Why a document is not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotACrd {
-    /// A CRD of a version that no API server serves any more.
     #[error("expected a CustomResourceDefinition of `apiextensions.k8s.io/v1`, found `{0}`")]
     Version(String),
-    /// A CRD without what every CRD has.
     #[error("not a CustomResourceDefinition: {0}")]
     Shape(String),
 }
 
 /// The kinds that a document defines: those of a CRD or of a list of CRDs; none if it is something
 /// else.
-///
-/// # Errors
-/// A CRD that cannot be read.
 pub(crate) fn in_document(document: &Value) -> Result<Vec<Kind>, NotACrd> {
     let text = |field: &str| document.get(field).and_then(Value::as_str).unwrap_or_default();
     if let Some(items) =
@@ -73,6 +67,8 @@ struct RawNames {
     plural: String,
     #[serde(default)]
     singular: String,
+    #[serde(default, rename = "shortNames")]
+    short_names: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -109,12 +105,11 @@ struct RawScale {
 fn kind(document: &Value) -> Result<Kind, NotACrd> {
     let RawCrd { spec } =
         RawCrd::deserialize(document).map_err(|error| NotACrd::Shape(error.to_string()))?;
-    let name = spec.names.kind;
+    let RawNames { kind: name, plural, singular, short_names } = spec.names;
     let versions = spec.versions.into_iter().map(|raw| version(raw, &name)).collect();
-    let singular =
-        if spec.names.singular.is_empty() { name.to_lowercase() } else { spec.names.singular };
+    let singular = if singular.is_empty() { name.to_lowercase() } else { singular };
     let scope = if spec.scope == "Cluster" { Scope::Cluster } else { Scope::Namespaced };
-    Ok(Kind { group: spec.group, plural: spec.names.plural, singular, scope, versions, name })
+    Ok(Kind { group: spec.group, plural, singular, short_names, scope, versions, name })
 }
 
 fn version(raw: RawVersion, kind: &str) -> Version {

@@ -2,38 +2,33 @@
 
 use super::schema::Schema;
 
-/// A kind, in all versions that are known.
 #[derive(Debug, Clone)]
 pub(crate) struct Kind {
     /// Its API group; the empty string is the core group.
     pub(crate) group: String,
-    /// Its name, such as `Job`.
     pub(crate) name: String,
     /// Its resource, such as `jobs`.
     pub(crate) plural: String,
     /// Its resource in the singular, such as `job`.
     pub(crate) singular: String,
+    /// How kubectl abbreviates it, such as `vcjob`.
+    pub(crate) short_names: Vec<String>,
     /// Where its objects live.
     pub(crate) scope: Scope,
     /// Its versions, the oldest not necessarily first.
     pub(crate) versions: Vec<Version>,
 }
 
-/// Where the objects of a kind live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// In namespaces.
     Namespaced,
-    /// Outside of any.
     Cluster,
 }
 
-/// One version of a kind.
 #[derive(Debug, Clone)]
 pub(crate) struct Version {
     /// Its name, such as `v1alpha1`.
     pub(crate) name: String,
-    /// Whether requests may use it.
     pub(crate) serving: Serving,
     /// How its objects look.
     pub(crate) schema: Schema,
@@ -41,16 +36,13 @@ pub(crate) struct Version {
     pub(crate) subresources: Vec<Subresource>,
 }
 
-/// Whether a version can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Serving {
-    /// It is served.
     Served,
     /// It is only stored, or no more.
     Withdrawn,
 }
 
-/// A subresource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Subresource {
     /// Its name, such as `scale`.
@@ -62,14 +54,12 @@ pub(crate) struct Subresource {
 }
 
 impl Kind {
-    /// The versions that are served.
     pub(crate) fn served(&self) -> impl Iterator<Item = &Version> {
         self.versions.iter().filter(|version| version.serving == Serving::Served)
     }
 }
 
 impl Version {
-    /// The subresource of that name.
     pub(crate) fn subresource(&self, name: &str) -> Option<&Subresource> {
         self.subresources.iter().find(|subresource| subresource.name == name)
     }

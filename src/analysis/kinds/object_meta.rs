@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-/// The schema of `metav1.ObjectMeta`.
 pub(crate) fn schema() -> Value {
     let text = || json!({"type": "string"});
     let texts = || json!({"type": "object", "additionalProperties": {"type": "string"}});

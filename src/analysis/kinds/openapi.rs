@@ -8,12 +8,9 @@ use serde_json::{Map, Value};
 use super::kind::{Kind, Scope, Serving, Subresource, Version};
 use super::schema::Schema;
 
-/// What an API server says of one version of a group.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ServedVersion<'a> {
-    /// Its name, such as `v1`.
     pub(crate) name: &'a str,
-    /// The resources of the version.
     pub(crate) resources: &'a APIResourceList,
     /// Its `OpenAPI` v3 document, if the API server has one.
     pub(crate) document: Option<&'a Value>,
@@ -38,6 +35,7 @@ pub(crate) fn kinds<'a>(
                 } else {
                     resource.singular_name.clone()
                 },
+                short_names: resource.short_names.clone().unwrap_or_default(),
                 scope: if resource.namespaced { Scope::Namespaced } else { Scope::Cluster },
                 versions: Vec::new(),
             });

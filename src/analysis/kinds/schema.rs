@@ -15,7 +15,6 @@ pub(crate) struct Schema {
     root: SchemaLocation,
 }
 
-/// A location of a [`Schema`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SchemaLocation(usize);
 
@@ -27,9 +26,7 @@ impl SchemaLocation {
 /// What may stand at a location.
 #[derive(Debug, Clone)]
 pub(crate) enum Shape {
-    /// An object.
     Object(Members),
-    /// A list.
     List(Elements),
     /// Neither of them.
     Scalar(Scalar),
@@ -37,7 +34,6 @@ pub(crate) enum Shape {
     Anything,
 }
 
-/// The members of an object.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Members {
     /// Those that have a schema of their own.
@@ -58,7 +54,6 @@ impl Members {
         }
     }
 
-    /// Where the member of that name leads.
     pub(crate) fn member(&self, name: &str) -> Option<SchemaLocation> {
         self.named.get(name).copied().or_else(|| self.unnamed())
     }
@@ -76,21 +71,16 @@ pub(crate) enum Others {
     Of(SchemaLocation),
 }
 
-/// The elements of a list.
 #[derive(Debug, Clone)]
 pub(crate) struct Elements {
-    /// Each of them.
     pub(crate) each: SchemaLocation,
     /// How the elements of two lists pair in server-side apply.
     pub(crate) list_type: ListType,
 }
 
-/// `x-kubernetes-list-type`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ListType {
-    /// `atomic`, or not given.
     Atomic,
-    /// `set`.
     Set,
     /// `map`: elements pair by these members together.
     Map(Vec<String>),
@@ -99,13 +89,9 @@ pub(crate) enum ListType {
 /// What is no container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scalar {
-    /// A string.
     Text,
-    /// An integer.
     Integer,
-    /// A number.
     Number,
-    /// True or false.
     Boolean,
     /// An integer or a string, such as a port.
     IntegerOrText,
@@ -153,7 +139,6 @@ impl Schema {
             && members.named.keys().all(common))
     }
 
-    /// Where an object begins.
     pub(crate) fn root(&self) -> SchemaLocation {
         self.root
     }
@@ -164,7 +149,6 @@ impl Schema {
     }
 }
 
-/// Builds the locations one by one.
 struct Reader<'v> {
     definitions: &'v Map<String, Value>,
     shapes: Vec<Shape>,

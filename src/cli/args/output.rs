@@ -1,8 +1,10 @@
 //! How a command prints its report.
 
-/// The form of the report.
+use clap::ValueEnum;
+
+/// `F` is the formats that the command has, `text` among them.
 #[derive(Debug, Clone, Copy, clap::Args)]
-pub(in crate::cli) struct OutputArgs {
+pub(in crate::cli) struct OutputArgs<F: ValueEnum + Send + Sync + 'static = Format> {
     /// How the report is printed
     #[arg(
         id = "output",
@@ -10,15 +12,14 @@ pub(in crate::cli) struct OutputArgs {
         long = "output",
         value_name = "FORMAT",
         value_enum,
-        default_value_t,
+        default_value = "text",
         env = "FIELDWARD_OUTPUT"
     )]
-    pub(in crate::cli) format: Format,
+    pub(in crate::cli) format: F,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Format {
-    #[default]
     Text,
     Json,
 }

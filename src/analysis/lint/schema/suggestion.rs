@@ -13,7 +13,6 @@ use crate::engine::{Path, Step, escape_control};
 const SUGGESTED: usize = 3;
 const LISTED: usize = 8;
 
-/// Why the path does not fit.
 pub(crate) fn reason(target: &Target<'_>, steps: &[Step], misfit: &Misfit) -> String {
     let parent = steps.get(..misfit.at).unwrap_or_default();
     let location = if parent.is_empty() {
@@ -43,17 +42,30 @@ pub(crate) fn fix(schema: &Schema, steps: &[Step], misfit: &Misfit, listed: &[&P
     let mut meant = meant(schema, steps, misfit);
     meant.retain(|steps| !is_out_of_reach(steps));
     let is_listed = |steps: &[Step]| listed.iter().any(|path| reaches(path.steps(), steps));
-    let names = |all: &[Vec<Step>]| {
-        all.iter().map(|steps| format!("`{}`", written(steps))).collect::<Vec<_>>().join(" or ")
-    };
     match meant.as_slice() {
         [] => known(schema, steps, misfit).map_or_else(
             || "remove it".to_owned(),
             |known| format!("remove it, or name what there is: {known}"),
         ),
         [only] if is_listed(only) => format!("remove it: {} is listed already", names(&meant)),
-        all => format!("did you mean {}?", names(all)),
+        all => did_you_mean(all),
     }
+}
+
+/// What to name instead, if anything.
+pub(crate) fn instead(schema: &Schema, steps: &[Step], misfit: &Misfit) -> Option<String> {
+    match meant(schema, steps, misfit).as_slice() {
+        [] => known(schema, steps, misfit).map(|known| format!("there is: {known}")),
+        all => Some(did_you_mean(all)),
+    }
+}
+
+fn did_you_mean(all: &[Vec<Step>]) -> String {
+    format!("did you mean {}?", names(all))
+}
+
+fn names(all: &[Vec<Step>]) -> String {
+    all.iter().map(|steps| format!("`{}`", written(steps))).collect::<Vec<_>>().join(" or ")
 }
 
 /// Paths that fit and differ little.
@@ -145,7 +157,6 @@ fn elsewhere(schema: &Schema, steps: &[Step], name: &str, after: &[Step]) -> Vec
     found
 }
 
-/// The names of the members that there are.
 fn known(schema: &Schema, steps: &[Step], misfit: &Misfit) -> Option<String> {
     let Shape::Object(members) = schema.shape(misfit.from) else { return None };
     let before = steps.get(..misfit.at).unwrap_or_default();

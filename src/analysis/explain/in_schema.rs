@@ -1,0 +1,53 @@
+//! What the schemas of a kind say of a location.
+
+use serde::Serialize;
+
+use crate::analysis::kinds::{Elements, ListType, Shape};
+use crate::analysis::lint::entries::quoted;
+use crate::analysis::lint::schema::catalogue::{Mismatch, ResolvedPath, Target, resolve};
+use crate::analysis::lint::schema::suggestion::{instead, reason};
+use crate::analysis::lint::schema::words::what;
+use crate::engine::Step;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum InSchema {
+    /// A value of this type; of one of them, if versions of the kind differ.
+    Type(String),
+    /// Nothing: no object has it. Why, and what was perhaps meant.
+    Missing(String),
+}
+
+impl InSchema {
+    /// None where no schema is known.
+    pub(crate) fn of(targets: &[Target<'_>], steps: &[Step]) -> Option<Self> {
+        match resolve(targets, steps) {
+            Ok(resolved) => {
+                let mut types: Vec<String> = Vec::new();
+                for resolved in resolved {
+                    let shown = type_of(resolved);
+                    if !types.contains(&shown) {
+                        types.push(shown);
+                    }
+                }
+                (!types.is_empty()).then(|| Self::Type(types.join(" or ")))
+            }
+            Err(Mismatch { target, misfit }) => {
+                let instead = instead(target.schema, steps, &misfit);
+                let instead = instead.map(|instead| format!("; {instead}")).unwrap_or_default();
+                Some(Self::Missing(format!("{}{instead}", reason(target, steps, &misfit))))
+            }
+        }
+    }
+}
+
+/// As `an integer`, or a list with its key.
+fn type_of(resolved: ResolvedPath<'_>) -> String {
+    match resolved.shape() {
+        Shape::List(Elements { list_type: ListType::Map(keys), .. }) => {
+            format!("a list with the key {}", quoted(keys, " and "))
+        }
+        Shape::List(Elements { list_type: ListType::Set, .. }) => "a list that is a set".to_owned(),
+        shape => what(shape).to_owned(),
+    }
+}
