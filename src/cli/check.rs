@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use super::args::{ExemptArgs, Format, OutputArgs, RequesterArgs, RuleArgs};
 use super::{documents, output};
 use crate::engine::{self, RuleSet};
+use crate::server::files::name_of;
 use report::{Answer, Report};
 
 const AFTER_HELP: &str = "\
@@ -60,7 +61,6 @@ pub(crate) struct Args {
 /// Rules or manifests that cannot be read. A review that cannot be read is reported, and the others
 /// are judged.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    documents::expect_stdin_once(args.reviews.iter().chain(&args.old).chain(&args.new))?;
     let rules = args.exempt.apply(args.rules.load()?);
     let reports = match (&args.old, &args.new) {
         (Some(old), Some(new)) => {
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn judge(path: &Path, is_one_of_several: bool, rules: &RuleSet) -> Vec<Report> {
-    let name = documents::name_of(path);
+    let name = name_of(path);
     let reviews = documents::read(path).and_then(|bytes| documents::as_json(&name, bytes));
     let shown = is_one_of_several.then_some(name);
     match reviews {

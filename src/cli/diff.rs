@@ -13,6 +13,7 @@ use crate::cli::args::{Format, OutputArgs};
 use crate::cli::output::{self, BAD, DOUBTFUL, GOOD, styled};
 use crate::cli::rule_sources;
 use crate::engine::{Builtin, Path, RuleSet, Step, escape_control};
+use crate::server::files::{Accepted, FileReader, is_stdin};
 
 const AFTER_HELP: &str = "\
 Exit code: 0 no difference, 1 differences, 2 rules that cannot be read or compared.
@@ -55,8 +56,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn load(path: &PathBuf) -> anyhow::Result<RuleSet> {
-    if path.exists() {
-        return Ok(RuleSet::load(Builtin::Left, &rule_sources::read(std::slice::from_ref(path))?)?);
+    if is_stdin(path) || path.exists() {
+        let reader = FileReader::new(Accepted::Pipes);
+        let documents = rule_sources::read(std::slice::from_ref(path), &reader)?;
+        return Ok(RuleSet::load(Builtin::Left, &documents)?);
     }
     let builtin = RuleSet::load(Builtin::Included, &[])?;
     let name = path.display().to_string();

@@ -1,6 +1,5 @@
 //! Files that a command is given: JSON or YAML, from a path or from standard input.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
@@ -8,49 +7,21 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::engine::escape_control;
+use crate::server::files::{Accepted, FileReader, name_of};
 
-/// The path that stands for standard input.
-const STDIN: &str = "-";
-
-/// The path as errors and reports name it.
-pub(crate) fn name_of(path: &Path) -> String {
-    if path.as_os_str() == STDIN {
-        "standard input".to_owned()
-    } else {
-        escape_control(&path.display().to_string())
-    }
-}
-
-/// Standard input can be read only once.
-///
-/// # Errors
-/// `-` is there more than once.
-pub(crate) fn expect_stdin_once<'p>(
-    paths: impl IntoIterator<Item = &'p PathBuf>,
-) -> anyhow::Result<()> {
-    if paths.into_iter().filter(|path| path.as_os_str() == STDIN).count() > 1 {
-        bail!("expected `{STDIN}` once, found it again; standard input can be read only once");
-    }
-    Ok(())
-}
-
-/// The bytes of a file, or of standard input for `-`; without a byte order mark.
+/// The bytes of a file or a pipe, or of standard input for `-`; without a byte order mark.
 ///
 /// # Errors
 /// What cannot be read, by name.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let name = name_of(path);
-    let mut bytes = Vec::new();
-    if path.as_os_str() == STDIN {
-        std::io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .with_context(|| format!("cannot read {name}"))?;
-    } else {
-        bytes = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
-    }
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec);
-    Ok(text.unwrap_or(bytes))
+    let bytes = FileReader::new(Accepted::Pipes)
+        .read(path, u64::MAX)
+        .with_context(|| format!("cannot read {}", name_of(path)))?;
+    Ok(without_byte_order_mark(bytes))
+}
+
+pub(crate) fn without_byte_order_mark(bytes: Vec<u8>) -> Vec<u8> {
+    bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes)
 }
 
 /// The JSON of every document in `bytes`. What is JSON already stays as it is, byte for byte.
@@ -117,17 +88,12 @@ pub(crate) fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-/// What a folder holds, sorted by name.
+/// The paths in a folder, sorted.
 ///
 /// # Errors
 /// A folder that cannot be read.
 pub(crate) fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let unreadable = || format!("cannot read the folder {}", name_of(folder));
-    let entries = std::fs::read_dir(folder).with_context(unreadable)?;
-    let mut paths = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .with_context(unreadable)?;
-    paths.sort();
-    Ok(paths)
+    FileReader::new(Accepted::Pipes)
+        .entries(folder)
+        .with_context(|| format!("cannot read the folder {}", name_of(folder)))
 }

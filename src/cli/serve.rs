@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
+use clap::builder::NonEmptyStringValueParser;
 
 use super::args::{ExemptArgs, RuleArgs};
 use super::ca_file::CaFile;
@@ -96,9 +97,22 @@ pub(crate) struct Args {
         help_heading = "TLS"
     )]
     tls_key: Option<PathBuf>,
-    /// Demand a client certificate from one of the CAs in this file, PEM
+    /// Demand a client certificate from one of the CAs in this file, PEM; without
+    /// --tls-client-name, every certificate that these CAs issued for clients is accepted
     #[arg(long, value_name = "FILE", env = "FIELDWARD_TLS_CLIENT_CA", help_heading = "TLS")]
     tls_client_ca: Option<PathBuf>,
+    /// Accept only client certificates with one of these names: the common name of the subject, or
+    /// a DNS name, URI or e-mail address under subjectAltName; may be repeated
+    #[arg(
+        long = "tls-client-name",
+        value_name = "NAME",
+        env = "FIELDWARD_TLS_CLIENT_NAME",
+        value_delimiter = ',',
+        value_parser = NonEmptyStringValueParser::new(),
+        requires = "tls_client_ca",
+        help_heading = "TLS"
+    )]
+    tls_client_names: Vec<String>,
     /// How often the TLS files are looked at for a change
     #[arg(
         long,
@@ -318,7 +332,7 @@ async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result
 
 /// The rules, and by what to see that their files have changed.
 fn load_rules(args: &Args) -> anyhow::Result<(RuleSet, Fingerprint)> {
-    let documents = args.rules.documents()?;
+    let documents = args.rules.reread()()?;
     let rules = args.exempt.apply(RuleSet::load(args.rules.builtin(), &documents)?);
     if rules.is_empty() && !args.cluster.is_wanted() {
         bail!("there is no rule to serve; add some with --rules PATH or drop --no-builtin-rules");
@@ -336,10 +350,9 @@ fn reloading(
     if rules.paths.is_empty() {
         return None;
     }
-    let files = rules.clone();
-    let read = move || {
-        files.documents().map(Into::into).map_err(|error| escape_control(&format!("{error:#}")))
-    };
+    let read = rules.reread();
+    let read =
+        move || read().map(Into::into).map_err(|error| escape_control(&format!("{error:#}")));
     Some(reload::Source {
         builtin: rules.builtin(),
         exemptions: exempt.exemptions(),
@@ -376,7 +389,9 @@ fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
         listen: args.listen,
         ops_listen: args.ops_listen,
         certificate,
-        client_ca: args.tls_client_ca,
+        clients: args
+            .tls_client_ca
+            .map(|ca| tls::Clients { ca, names: args.tls_client_names }),
         rules: reloading(&args.rules, &args.exempt, files, args.rules_reload_interval),
         lingering: Duration::ZERO,
         reload_every: args.tls_reload_interval,

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use super::args::{ExemptArgs, Format, OutputArgs, RuleArgs};
 use super::output::{self, BAD, GOOD, styled};
+use crate::engine::RuleSet;
 use case::{Got, Verdict, compare};
 use serde::Serialize;
 use suite::{Suite, Test};
@@ -44,9 +45,9 @@ pub(crate) struct Args {
 /// # Errors
 /// Rules that cannot be read. Of a broken suite every other case is run.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    args.rules.load()?;
-    let Suite { tests, errors } =
-        Suite::find(&args.paths, args.rules.builtin(), &args.rules.documents()?, &args.exempt);
+    let (builtin, rules) = (args.rules.builtin(), args.rules.documents()?);
+    RuleSet::load(builtin, &rules)?;
+    let Suite { tests, errors } = Suite::find(&args.paths, builtin, &rules, &args.exempt);
     let outcomes: Vec<Outcome<'_>> = tests.iter().map(Outcome::of).collect();
     let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
     match args.output.format {

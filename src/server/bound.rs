@@ -75,7 +75,7 @@ impl Config {
     /// One that says which file, folder or address cannot be used.
     pub(crate) async fn bind(mut self, rules: RuleSet) -> Result<Bound, BindError> {
         let now = SystemTime::now();
-        let tls = Tls::load(self.certificate.clone(), self.client_ca.clone(), now)?;
+        let tls = Tls::load(self.certificate.clone(), self.clients.clone(), now)?;
         let address = self.listen;
         let (listener, address) =
             listen(address).await.map_err(|source| BindError::Listen { address, source })?;

@@ -1,7 +1,6 @@
 //! The configuration of a server.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -17,8 +16,8 @@ pub(crate) struct Config {
     pub(crate) ops_listen: SocketAddr,
     /// The certificate and its key.
     pub(crate) certificate: tls::Source,
-    /// PEM file of the CAs that a client's certificate must come from, if clients must have one.
-    pub(crate) client_ca: Option<PathBuf>,
+    /// Which clients may ask, if they must have a certificate.
+    pub(crate) clients: Option<tls::Clients>,
     /// Where the rules are read from again, if they may change.
     pub(crate) rules: Option<reload::Source>,
     /// How long removed rules still answer reviews that no newer rule covers.

@@ -9,6 +9,7 @@ mod bound;
 mod config;
 mod connection;
 pub(crate) mod denials;
+pub(crate) mod files;
 mod head;
 mod judge;
 pub(crate) mod log;
