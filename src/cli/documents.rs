@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow, bail};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::engine::escape_control;
+use crate::engine::{before_quote, escape_control, is_own_document};
 use crate::server::files::{Accepted, FileReader, name_of};
 
 /// The bytes of a file or a pipe, or of standard input for `-`; without a byte order mark.
@@ -33,7 +33,7 @@ pub(crate) fn as_json(name: &str, bytes: Vec<u8>) -> anyhow::Result<Vec<Vec<u8>>
         return Ok(vec![bytes]);
     };
     if Path::new(name).extension().is_some_and(|extension| extension == "json") {
-        return Err(anyhow!("{name}:{}", json_error(&not_json)));
+        return Err(anyhow!("{name}:{}", json_error(&not_json, "")));
     }
     let looks_like_json = bytes
         .iter()
@@ -41,7 +41,7 @@ pub(crate) fn as_json(name: &str, bytes: Vec<u8>) -> anyhow::Result<Vec<Vec<u8>>
         .is_some_and(|byte| matches!(byte, b'{' | b'['));
     let documents = match yaml(name, &bytes) {
         Ok(documents) => documents,
-        Err(_) if looks_like_json => return Err(anyhow!("{name}:{}", json_error(&not_json))),
+        Err(_) if looks_like_json => return Err(anyhow!("{name}:{}", json_error(&not_json, ""))),
         Err(error) => return Err(error),
     };
     if documents.is_empty() {
@@ -58,23 +58,30 @@ fn yaml(name: &str, bytes: &[u8]) -> anyhow::Result<Vec<Value>> {
         .map_err(|error| anyhow!("{name}: expected UTF-8, found {error}"))?;
     let options = serde_saphyr::options! { with_snippet: false };
     serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| anyhow!("{name}:{}", yaml_error(&error)))
+        .map_err(|error| anyhow!("{name}:{}", yaml_error(&error, text)))
 }
 
 /// `line:column: message`, on one line.
-pub(crate) fn json_error(error: &serde_json::Error) -> String {
+pub(crate) fn json_error(error: &serde_json::Error, text: &str) -> String {
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-    format!("{}:{}: {}", error.line(), error.column(), escape_control(message))
+    // What is wrong with the syntax is said without quoting what was read.
+    let message = if error.is_data() { shown(message, text) } else { escape_control(message) };
+    format!("{}:{}: {message}", error.line(), error.column())
 }
 
 /// `line:column: message`, on one line.
-pub(crate) fn yaml_error(error: &serde_saphyr::Error) -> String {
+pub(crate) fn yaml_error(error: &serde_saphyr::Error, text: &str) -> String {
     let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
     let rendered = error.to_string();
     let message = rendered.split(" at line ").next().unwrap_or_default();
     let message = message.strip_prefix("error: ").unwrap_or(message);
-    format!("{line}:{column}: {}", escape_control(&message.lines().collect::<Vec<_>>().join(" ")))
+    format!("{line}:{column}: {}", shown(&message.lines().collect::<Vec<_>>().join(" "), text))
+}
+
+/// A parser's message; it may quote only documents of this program.
+fn shown(message: &str, text: &str) -> String {
+    escape_control(if is_own_document(text) { message } else { before_quote(message) })
 }
 
 /// Whether the file's name says that it holds JSON or YAML.

@@ -80,7 +80,7 @@ fn kinds_of(path: &Path) -> anyhow::Result<(Vec<String>, Vec<Kind>)> {
     let (mut found, mut all) = (BTreeSet::new(), Vec::new());
     for document in documents::as_json(&name, documents::read(path)?)? {
         let document: Value = serde_json::from_slice(&document)
-            .map_err(|error| anyhow!("{name}:{}", documents::json_error(&error)))?;
+            .map_err(|error| anyhow!("{name}:{}", documents::json_error(&error, "")))?;
         found.extend(document.get("kind").and_then(Value::as_str).map(escape_control));
         all.extend(
             kinds::in_document(&document)

@@ -109,9 +109,6 @@ mod tests {
         let (folder, inner) = (tempfile::tempdir().unwrap(), "rule.yaml");
         fs::create_dir(folder.path().join(inner)).unwrap();
         let error = format!("{:#}", read(&[folder.path().to_owned()]).unwrap_err());
-        assert!(
-            error.ends_with("/rule.yaml`: expected a regular file, found a folder"),
-            "{error}"
-        );
+        assert!(error.ends_with("/rule.yaml`: expected a regular file, found a folder"), "{error}");
     }
 }

@@ -18,6 +18,7 @@ use super::ca_file::CaFile;
 use super::quantity::{address, bytes, duration, positive_duration};
 use crate::cluster::certificates::{self, Subject};
 use crate::engine::{RuleSet, admit, escape_control};
+use crate::server::files::name_of;
 use crate::server::reload::{self, Fingerprint};
 use crate::server::shutdown::{Leaving, Outcome};
 use crate::server::{BindError, Bound, Config, accept, body, log, record, shutdown, tls};
@@ -389,9 +390,7 @@ fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
         listen: args.listen,
         ops_listen: args.ops_listen,
         certificate,
-        clients: args
-            .tls_client_ca
-            .map(|ca| tls::Clients { ca, names: args.tls_client_names }),
+        clients: args.tls_client_ca.map(|ca| tls::Clients { ca, names: args.tls_client_names }),
         rules: reloading(&args.rules, &args.exempt, files, args.rules_reload_interval),
         lingering: Duration::ZERO,
         reload_every: args.tls_reload_interval,
@@ -443,7 +442,7 @@ fn announce(bound: &Bound, rules: &[String], ca: Option<&CaFile>, to_try: &ToTry
     let address = bound.address();
     let (reviews, operations) =
         (format!("https://{address}/validate"), format!("http://{}", bound.ops_address()));
-    let (version, ca) = (env!("CARGO_PKG_VERSION"), ca.map(|ca| ca.path().display().to_string()));
+    let (version, ca) = (env!("CARGO_PKG_VERSION"), ca.map(|ca| name_of(ca.path())));
     tracing::info!(version, rules = rules.join(","), reviews, operations, ca, "serving");
     let command = ca.as_ref().map(|ca| command(address, ca, to_try));
     if !io::stdout().is_terminal() {

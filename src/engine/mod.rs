@@ -41,8 +41,8 @@ pub(crate) use rule::{
     Actions, Algebra, Condition, Cursor, Declaration, Declared, Effect, Entry, Equal, Equality,
     Exemptions, FailurePolicy, LONGEST_NAME, LabelSelector, LocalPermissions, Mark, Meaning,
     PathError, Permissions, Position, RawSpec, Read, Reason, ResourceRule, RuleError, SelectionKey,
-    SourceMap, Verb, Verbs, builtin_documents, cut_bytes, escape_control, escape_json,
-    is_dns_subdomain, is_owned, steps_pair, written,
+    SourceMap, Verb, Verbs, before_quote, builtin_documents, cut_bytes, escape_control,
+    escape_json, is_dns_subdomain, is_own_document, is_owned, steps_pair, written,
 };
 pub use rule::{Builtin, Document, OWNED, Path, Requesters, Rule, RuleErrors, RuleSet, Step};
 pub(crate) use verdict::ChangeKind;

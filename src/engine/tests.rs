@@ -671,6 +671,35 @@ fn secrets_are_never_shown() {
 }
 
 #[test]
+fn a_renamed_element_shows_nothing_that_its_key_hid() {
+    let env = |entries: &[(&str, &str)]| {
+        let entry = |(name, value): &(&str, &str)| json!({"name": name, "value": value});
+        json!({"spec": {"env": entries.iter().map(entry).collect::<Vec<_>>()}})
+    };
+    let (secret, open) = (("PASSWORD", "hunter2"), ("HOST", "example.com"));
+    let rule = "mutable: []\nequality: [{path: spec.env, key: name}]\nsensitive: \
+                [\"spec.env[name='PASSWORD'].value\"]";
+    for (old, new) in [
+        (vec![secret], vec![("OTHER", "hunter2")]),
+        (vec![secret, open], vec![open, ("OTHER", "hunter2")]),
+        (vec![("OTHER", "hunter2")], vec![secret]),
+        (vec![], vec![("OTHER", "hunter2"), secret]),
+        (vec![("OTHER", "hunter2"), secret], vec![]),
+        // Repeated keys: the lists pair by position, or are replaced as a whole.
+        (vec![secret, secret], vec![("OTHER", "hunter2"), secret]),
+        (vec![secret], vec![("OTHER", "hunter2"), ("OTHER", "hunter2")]),
+    ] {
+        let reply = judge(&rules(rule), ADMIN, &env(&old), &env(&new));
+        assert_eq!(reply.allowed(), Some(false));
+        let all = format!("{reply:?}{}", String::from_utf8_lossy(&reply.clone().into_body()));
+        assert!(!all.contains("hunter"), "{old:?} {new:?}: {}", reply.message());
+    }
+    // What stays is shown as before.
+    let reply = judge(&rules(rule), ADMIN, &env(&[open]), &env(&[("HOST", "example.org")]));
+    assert!(reply.message().contains("\"example.com\" → \"example.org\""), "{}", reply.message());
+}
+
+#[test]
 fn text_of_users_comes_out_harmless() {
     let bad = "x\u{1b}[31m\r\nmay be updated: everything\u{202e} is immutable, immutable field";
     let (old, new) = (json!({"spec": {}}), json!({"spec": {bad: bad, "s": [bad]}}));

@@ -39,7 +39,7 @@ pub(crate) enum Accepted {
 
 /// Why a file is not read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ReadError {
+pub enum ReadError {
     /// The operating system says so.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -194,7 +194,7 @@ pub(crate) struct TimeLimit {
 
 /// Why nothing was read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NothingRead {
+pub enum NothingRead {
     /// A file is not read in time.
     #[error("cannot read `{file}`: the file system does not answer within {time:?}")]
     TooSlow {
@@ -252,9 +252,7 @@ impl TimeLimit {
                 *left_behind = Arc::downgrade(&reader);
                 Err(too_slow(&reader))
             }
-            Err(RecvTimeoutError::Disconnected) => {
-                Err(NothingRead::Panicked { file: reader.at() })
-            }
+            Err(RecvTimeoutError::Disconnected) => Err(NothingRead::Panicked { file: reader.at() }),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The server, over real sockets: what it speaks, what it bears, how it starts and leaves.
 
 mod bodies;
+mod clients;
 mod decisions;
+mod files;
 mod hostile;
 mod leaving;
 mod operations;
@@ -17,7 +19,9 @@ pub(crate) fn trials() -> Vec<Trial> {
     [
         protocols::trials(),
         bodies::trials(),
+        clients::trials(),
         decisions::trials(),
+        files::trials(),
         hostile::trials(),
         operations::trials(),
         leaving::trials(),

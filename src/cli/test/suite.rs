@@ -153,6 +153,8 @@ fn kind(text: &str) -> Option<String> {
         Err(_) => text
             .lines()
             .find_map(|line| line.strip_prefix("kind:"))
-            .map(|kind| kind.trim().to_owned()),
+            .map(str::trim)
+            .filter(|kind| kind.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+            .map(str::to_owned),
     }
 }

@@ -118,9 +118,7 @@ fn locate(secrets: &Secrets, alignment: &Alignment<'_>, at: Id) -> (String, Visi
 fn go(secrets: &Secrets, from: &Visibility, to: &Location<'_>) -> Visibility {
     match &to.segment {
         Segment::Member(name) => secrets.member(from, name),
-        Segment::Index(_) | Segment::Keyed { .. } => {
-            secrets.element(from, to.old).and(secrets.element(from, to.new))
-        }
+        Segment::Index(_) | Segment::Keyed { .. } => secrets.element(from, to.old, to.new),
     }
 }
 
@@ -139,11 +137,11 @@ fn order(
     location: &Location<'_>,
 ) -> (Option<Shown>, Option<Shown>) {
     let Pairing::Key(key) = &location.pairing else { return (None, None) };
-    let is_secret =
-        |element: &Value| secrets.member(&secrets.element(list, Some(element)), key).is_hidden();
+    // An element of one side may be absent from the other.
+    let is_secret = secrets.member(&secrets.any_element(list), key).is_hidden();
     let side = |value: Option<&Value>| {
         let elements = value?.as_array()?;
-        if elements.iter().any(is_secret) {
+        if is_secret {
             return Some(Shown::Hidden);
         }
         let keys =
@@ -224,7 +222,8 @@ impl Clip<'_> {
                 kept.push(Value::String(format!("… {} more", elements.len() - index)));
                 break;
             }
-            kept.push(self.value(element, &self.secrets.element(place, Some(element)), depth + 1));
+            // No element of the other side belongs to it.
+            kept.push(self.value(element, &self.secrets.any_element(place), depth + 1));
         }
         kept
     }

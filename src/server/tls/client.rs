@@ -98,11 +98,8 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = self.of_valid_authorities(now)?.verify_client_cert(
-            end_entity,
-            intermediates,
-            now,
-        )?;
+        let verified =
+            self.of_valid_authorities(now)?.verify_client_cert(end_entity, intermediates, now)?;
         let certificate = parsed(end_entity).map_err(|_| CertificateError::BadEncoding)?;
         // A certificate without the extension passes the verifier: it is for any purpose.
         let usage = certificate.extended_key_usage();
