@@ -31,10 +31,10 @@ Examples:
     after_help = AFTER_HELP,
 )]
 pub(crate) struct Args {
-    /// The rules before: a file, a folder, or the name of a built-in rule
+    /// The rules before: a file, a folder, the name of a built-in rule, or `-` for standard input
     #[arg(value_name = "BEFORE")]
     before: PathBuf,
-    /// The rules after: a file, a folder, or the name of a built-in rule
+    /// The rules after: a file, a folder, the name of a built-in rule, or `-` for standard input
     #[arg(value_name = "AFTER")]
     after: PathBuf,
     #[command(flatten)]

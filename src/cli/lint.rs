@@ -33,7 +33,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// Rule files, and folders of them; without one, the rules in force
+    /// Rule files, and folders of them; `-` is standard input; without one, the rules in force
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Print the documentation of a lint; without a name, list the lints

@@ -10,16 +10,16 @@ use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::engine::escape_control;
 
 /// How large a rule file, a certificate or a key may be.
 pub(crate) const LARGEST: u64 = 4 * 1024 * 1024;
 
-/// How long reading all rule files, or all TLS files, may take.
+/// How long reading one file may take.
 const TIME: Duration = Duration::from_secs(10);
 
 /// The path that stands for standard input.
@@ -80,12 +80,13 @@ pub(crate) fn name_of(path: &Path) -> String {
 #[derive(Debug)]
 pub(crate) struct FileReader {
     accepted: Accepted,
-    at: Mutex<PathBuf>,
+    /// The path, and since when.
+    at: Mutex<(PathBuf, Instant)>,
 }
 
 impl FileReader {
     pub(crate) fn new(accepted: Accepted) -> Self {
-        Self { accepted, at: Mutex::default() }
+        Self { accepted, at: Mutex::new((PathBuf::new(), Instant::now())) }
     }
 
     /// The bytes of a file, at most `most` of them.
@@ -163,11 +164,19 @@ impl FileReader {
     }
 
     fn start(&self, path: &Path) {
-        path.clone_into(&mut self.at.lock().unwrap_or_else(PoisonError::into_inner));
+        *self.at() = (path.to_owned(), Instant::now());
     }
 
-    fn at(&self) -> String {
-        name_of(&self.at.lock().unwrap_or_else(PoisonError::into_inner))
+    fn at(&self) -> MutexGuard<'_, (PathBuf, Instant)> {
+        self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn name(&self) -> String {
+        name_of(&self.at().0)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.at().1.elapsed()
     }
 }
 
@@ -181,7 +190,7 @@ fn limited(input: impl Read, most: u64) -> Result<Vec<u8>, ReadError> {
     }
 }
 
-/// Reads regular files on a thread of its own, for a limited time.
+/// Reads regular files on a thread of its own, each for a limited time.
 ///
 /// Nothing can end a read from a file system that does not answer. Its thread is left behind, and
 /// no other is started before it ends, so that threads do not pile up.
@@ -228,14 +237,14 @@ impl TimeLimit {
     /// What `read` returns.
     ///
     /// # Errors
-    /// It takes too long, or what took too long before still lasts.
+    /// A file takes too long, or one that took too long before is still being read.
     pub(crate) fn run<T: Send + 'static>(
         &self,
         read: impl FnOnce(&FileReader) -> T + Send + 'static,
     ) -> Result<T, NothingRead> {
         let mut left_behind = self.left_behind.lock().unwrap_or_else(PoisonError::into_inner);
         let too_slow =
-            |reader: &FileReader| NothingRead::TooSlow { file: reader.at(), time: self.time };
+            |reader: &FileReader| NothingRead::TooSlow { file: reader.name(), time: self.time };
         if let Some(reader) = left_behind.upgrade() {
             return Err(too_slow(&reader));
         }
@@ -246,13 +255,22 @@ impl TimeLimit {
             // Fails when nobody waits any more. The reader lives until then.
             let _ = sender.send(read(&reading));
         })?;
-        match receiver.recv_timeout(self.time) {
+        let received = loop {
+            match receiver.recv_timeout(self.time.saturating_sub(reader.elapsed())) {
+                // It is at another file by now.
+                Err(RecvTimeoutError::Timeout) if reader.elapsed() < self.time => {}
+                received => break received,
+            }
+        };
+        match received {
             Ok(value) => Ok(value),
             Err(RecvTimeoutError::Timeout) => {
                 *left_behind = Arc::downgrade(&reader);
                 Err(too_slow(&reader))
             }
-            Err(RecvTimeoutError::Disconnected) => Err(NothingRead::Panicked { file: reader.at() }),
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(NothingRead::Panicked { file: reader.name() })
+            }
         }
     }
 }
@@ -261,7 +279,6 @@ impl TimeLimit {
 mod tests {
     use std::os::unix::net::UnixListener;
     use std::process::Command;
-    use std::time::Instant;
 
     use super::*;
 
@@ -347,5 +364,17 @@ mod tests {
             thread::sleep(Duration::from_millis(1));
         }
         assert_eq!(limit.run(|_| 1).unwrap(), 1);
+    }
+
+    #[test]
+    fn the_time_is_that_of_one_file() {
+        let limit = TimeLimit::new(Duration::from_millis(400));
+        let read = limit.run(|reader| {
+            for _ in 0..6 {
+                reader.start(Path::new("slow.yaml"));
+                thread::sleep(Duration::from_millis(100));
+            }
+        });
+        assert!(read.is_ok(), "{read:?}");
     }
 }

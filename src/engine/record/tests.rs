@@ -190,7 +190,7 @@ fn only_a_secret_keeps_its_data_as_base64() {
         &json!({"data": {"a": "aHVudGVyMg=="}}),
         &json!({"data": {"a": "Yg=="}}),
     );
-    assert_eq!(data, json!({"data": {"a": "masked-2"}}));
+    assert_eq!(data, json!({"data": {"masked-1": "masked-3"}}));
 }
 
 #[test]
