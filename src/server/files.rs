@@ -255,14 +255,14 @@ impl TimeLimit {
             // Fails when nobody waits any more. The reader lives until then.
             let _ = sender.send(read(&reading));
         })?;
-        let received = loop {
+        let outcome = loop {
             match receiver.recv_timeout(self.time.saturating_sub(reader.elapsed())) {
                 // It is at another file by now.
                 Err(RecvTimeoutError::Timeout) if reader.elapsed() < self.time => {}
-                received => break received,
+                other => break other,
             }
         };
-        match received {
+        match outcome {
             Ok(value) => Ok(value),
             Err(RecvTimeoutError::Timeout) => {
                 *left_behind = Arc::downgrade(&reader);

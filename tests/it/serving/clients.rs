@@ -94,7 +94,7 @@ async fn accepted() {
 
 async fn accepted_by_name() {
     let authority = Authority::new();
-    let named = |common: &str, alternative: &[SanType]| {
+    let client = |common: &str, alternative: &[SanType]| {
         authority.client_with(|params| {
             params.distinguished_name.push(DnType::CommonName, common);
             params.subject_alt_names = alternative.to_vec();
@@ -106,14 +106,18 @@ async fn accepted_by_name() {
     let names = ["apiserver", "api.example.com,spiffe://example.com/apiserver", "api@example.com"];
     let (server, _folder) = start(&authority.pem, &names);
     for (what, pem, expected) in [
-        ("listed as common name", named("apiserver", &[]), true),
-        ("listed as DNS name", named("other", &[dns("x"), dns("api.example.com")]), true),
-        ("listed as URI", named("other", &[uri("spiffe://example.com/apiserver")]), true),
-        ("listed as e-mail address", named("other", &[mail("api@example.com")]), true),
-        ("not listed", named("kubelet", &[dns("kubelet"), uri("spiffe://example.com/x")]), false),
-        ("longer than what is listed", named("apiserver-2", &[dns("api.example.com.evil")]), false),
-        ("another case", named("APISERVER", &[]), false),
-        ("no name at all", named("", &[]), false),
+        ("listed as common name", client("apiserver", &[]), true),
+        ("listed as DNS name", client("other", &[dns("x"), dns("api.example.com")]), true),
+        ("listed as URI", client("other", &[uri("spiffe://example.com/apiserver")]), true),
+        ("listed as e-mail address", client("other", &[mail("api@example.com")]), true),
+        ("not listed", client("kubelet", &[dns("kubelet"), uri("spiffe://example.com/x")]), false),
+        (
+            "longer than what is listed",
+            client("apiserver-2", &[dns("api.example.com.evil")]),
+            false,
+        ),
+        ("another case", client("APISERVER", &[]), false),
+        ("no name at all", client("", &[]), false),
         (
             "listed, but for servers",
             authority.client_with(usage(vec![ExtendedKeyUsagePurpose::ServerAuth])),
@@ -123,8 +127,8 @@ async fn accepted_by_name() {
     ] {
         assert_eq!(accepts(&server, &pem).await, expected, "{what}");
     }
-    let client = server.client_builder().build().unwrap();
-    assert!(client.post(server.url("/validate")).body("{}").send().await.is_err());
+    let nobody = server.client_builder().build().unwrap();
+    assert!(nobody.post(server.url("/validate")).body("{}").send().await.is_err());
 }
 
 async fn name_without_ca() {
