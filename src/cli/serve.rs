@@ -21,7 +21,7 @@ use crate::engine::{RuleSet, admit, escape_control};
 use crate::server::files::name_of;
 use crate::server::reload::{self, Fingerprint};
 use crate::server::shutdown::{Leaving, Outcome};
-use crate::server::{BindError, Bound, Config, accept, body, log, record, shutdown, tls};
+use crate::server::{Answers, BindError, Bound, Config, accept, body, log, record, shutdown, tls};
 
 /// For a clean start that did not end cleanly: requests in flight were cut.
 const CUT: u8 = 1;
@@ -142,7 +142,7 @@ pub(crate) struct Args {
         long,
         value_name = "TIME",
         env = "FIELDWARD_HANDSHAKE_TIMEOUT",
-        default_value = "10s",
+        default_value = "5s",
         value_parser = positive_duration,
         help_heading = "Limits",
     )]
@@ -167,6 +167,17 @@ pub(crate) struct Args {
         help_heading = "Limits",
     )]
     body_timeout: Duration,
+    /// How long before the API server gives up a review is answered at the latest; never more than
+    /// half of the time that the API server waits
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "FIELDWARD_ANSWER_MARGIN",
+        default_value = "1s",
+        value_parser = duration,
+        help_heading = "Limits",
+    )]
+    answer_margin: Duration,
     /// How long a connection may be without a request; the API server reuses one for about 90 s
     #[arg(
         long,
@@ -197,7 +208,17 @@ pub(crate) struct Args {
         help_heading = "Limits",
     )]
     body_memory: usize,
-    /// How many connections there may be; more wait
+    /// How much memory judging reviews of more than 64 KiB may take at once, about; more wait
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "FIELDWARD_JUDGING_MEMORY",
+        default_value = "512MiB",
+        value_parser = bytes,
+        help_heading = "Limits",
+    )]
+    judging_memory: usize,
+    /// How many connections are served at once; an idle one is closed for a new one
     #[arg(
         long,
         value_name = "NUMBER",
@@ -207,6 +228,16 @@ pub(crate) struct Args {
         help_heading = "Limits",
     )]
     max_connections: u32,
+    /// How many more may be in their TLS handshake; the oldest is closed for a new one
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "FIELDWARD_MAX_HANDSHAKES",
+        default_value_t = 1024,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        help_heading = "Limits",
+    )]
+    max_handshakes: u32,
 
     /// Write each review that gets a verdict into this folder, as a case for `fieldward test`; what
     /// is secret or sensitive is masked
@@ -399,11 +430,16 @@ fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
             head: args.header_timeout,
             idle: args.idle_timeout,
             connections: args.max_connections,
+            handshakes: args.max_handshakes,
         },
-        bodies: body::Limits {
-            cap: args.max_body,
-            timeout: args.body_timeout,
-            memory: args.body_memory,
+        answers: Answers {
+            bodies: body::Limits {
+                cap: args.max_body,
+                timeout: args.body_timeout,
+                memory: args.body_memory,
+            },
+            judging_memory: args.judging_memory,
+            margin: args.answer_margin,
         },
         recording: args.record.map(|folder| record::Recording {
             folder,

@@ -14,11 +14,11 @@ use super::answer::{
     RuleOutcome, Secrets, Subject, Warning, break_recreate_trigger, details, failure,
 };
 use super::condition::{AT_ONCE, BUDGET};
-use super::review::{Operation, ReadMode, Review, Unjudgeable, uid_in_prefix};
+use super::review::{Operation, ReadMode, Review, Unjudgeable};
 use super::rule::{Effect, Reason, Rule, RuleName, RuleSet, cut, escape_control, mutable_text};
 use super::verdict;
 
-/// How many bytes of a body over the cap [`refuse_oversized`] looks at.
+/// How many bytes of a body [`answer_unread`] looks at.
 pub(crate) const PREFIX: usize = 64 * 1024;
 
 /// Judges one request body.
@@ -45,9 +45,7 @@ pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8], mode: Read
         Err(error) => return Reply::sentence(400, &error.to_string()),
     };
     let reply = match &review.operation {
-        Operation::Other => {
-            Response { uid: &review.uid, allowed: true, ..Response::default() }.into_reply()
-        }
+        Operation::Other => allowed(&review),
         Operation::Unknown(operation) => {
             let error = Unjudgeable::Operation(cut(&escape_control(operation), 64));
             unjudged(rules, &review, &matching(rules, &review), &error)
@@ -75,25 +73,31 @@ pub(crate) fn refused_changes(rules: &RuleSet, body: &[u8]) -> Option<Vec<Refuse
     refused.ok()
 }
 
-/// Answers a body over the cap (in bytes) from its first [`PREFIX`] bytes: a refusal if they hold
-/// the uid, else one sentence.
-pub(crate) fn refuse_oversized(prefix: &[u8], cap: usize) -> Reply {
-    let message = format!(
-        "expected an AdmissionReview of at most {cap} bytes, found a larger one; the update cannot \
-         be judged (--max-body raises the cap)"
-    );
-    let prefix = prefix.get(..PREFIX.min(prefix.len())).unwrap_or_default();
-    let Some(uid) = uid_in_prefix(prefix) else { return Reply::sentence(413, &message) };
-    let status = failure(413, "RequestEntityTooLarge", message);
-    let subject = Subject {
-        uid: break_recreate_trigger(&cut(&escape_control(&uid), 512)),
-        ..Subject::default()
+/// Answers a review that is not judged, because of its size or for want of time, from its first
+/// [`PREFIX`] bytes. A violation is assumed unless they show that there can be none.
+pub(crate) fn answer_unread(rules: &RuleSet, beginning: &[u8], why: &Unjudgeable) -> Reply {
+    let beginning = beginning.get(..PREFIX.min(beginning.len())).unwrap_or_default();
+    let Some(review) = Review::parse_beginning(beginning) else {
+        return Reply::sentence(why.status().0, &unjudged_message(why));
     };
-    let mut reply =
-        Response { uid: &uid, allowed: false, status: Some(status), ..Response::default() }
-            .into_reply();
-    reply.code = Some(413);
-    reply.about(subject)
+    let mut reply = match &review.operation {
+        Operation::Other => allowed(&review),
+        Operation::Update | Operation::Unknown(_) => {
+            unjudged(rules, &review, &matching(rules, &review), why)
+        }
+    };
+    reply.code = Some(why.status().0);
+    reply.about(Subject::of(&review))
+}
+
+/// The name of the user who sends a review, as far as its first [`PREFIX`] bytes tell.
+pub(crate) fn requester(body: &[u8]) -> Option<String> {
+    let beginning = body.get(..PREFIX.min(body.len()))?;
+    Some(Review::parse_beginning(beginning)?.user.into_owned())
+}
+
+fn allowed(review: &Review<'_>) -> Reply {
+    Response { uid: &review.uid, allowed: true, ..Response::default() }.into_reply()
 }
 
 fn update(budget: u64, rules: &RuleSet, review: &Review<'_>) -> Reply {
@@ -233,8 +237,8 @@ fn decision(rules: &RuleSet, found: &RuleFindings<'_>, review: &Review<'_>) -> D
 
 /// What follows from a violation, or from content that cannot be judged.
 fn consequence(rules: &RuleSet, rule: &Rule, review: &Review<'_>) -> Decision {
-    let is_exempt = rule.exempt.contains(&review.user, &review.groups)
-        || rules.exemptions().contains(&review.namespace, &review.user, &review.groups);
+    let is_exempt =
+        rule.exempt.contains(&review.user, &review.groups) || is_exempt_everywhere(rules, review);
     match rule.actions.effect {
         _ if is_exempt => Decision::Exempt,
         Effect::Deny => Decision::Deny,
@@ -301,14 +305,15 @@ fn warnings(review: &Review<'_>, warning: &[&RuleFindings<'_>], secrets: &Secret
     answer::warnings(&escape_control(review.kind()), &warnings)
 }
 
-/// A review whose content cannot be judged: what follows is what follows from a violation.
+/// Answers a review that cannot be judged as each rule that matches answers a violation. Without
+/// such a rule only an exemption of the whole installation allows it.
 fn unjudged(
     rules: &RuleSet,
     review: &Review<'_>,
     matching: &[&Rule],
     error: &Unjudgeable,
 ) -> Reply {
-    let message = break_recreate_trigger(&format!("the update cannot be judged: {error}"));
+    let message = unjudged_message(error);
     let decisions: Vec<RuleOutcome> = matching
         .iter()
         .map(|rule| RuleOutcome {
@@ -317,21 +322,33 @@ fn unjudged(
             violations: 0,
         })
         .collect();
-    let allowed =
-        !decisions.is_empty() && decisions.iter().all(|outcome| outcome.decision != Decision::Deny);
+    let allowed = if decisions.is_empty() {
+        is_exempt_everywhere(rules, review)
+    } else {
+        decisions.iter().all(|outcome| outcome.decision != Decision::Deny)
+    };
     let warns = allowed && decisions.iter().any(|outcome| outcome.decision == Decision::Warn);
+    let (code, reason) = error.status();
     let response = Response {
         uid: &review.uid,
         allowed,
-        status: (!allowed).then(|| failure(400, "BadRequest", message.clone())),
+        status: (!allowed).then(|| failure(code.into(), reason, message.clone())),
         audit_annotations: annotations(rules, &decisions, String::new()),
         warnings: if warns { vec![cut(&message, 256)] } else { Vec::new() },
     };
     let mut reply = response.into_reply();
     reply.message = message;
-    reply.code = Some(400);
+    reply.code = Some(code);
     reply.outcomes = decisions;
     reply
+}
+
+fn unjudged_message(error: &Unjudgeable) -> String {
+    break_recreate_trigger(&format!("the update cannot be judged: {error}"))
+}
+
+fn is_exempt_everywhere(rules: &RuleSet, review: &Review<'_>) -> bool {
+    rules.exemptions().contains(&review.namespace, &review.user, &review.groups)
 }
 
 fn annotations<'a>(

@@ -28,7 +28,7 @@ mod tests;
 mod verdict;
 
 pub(crate) use activation::ConditionFailure;
-pub(crate) use admit::{PREFIX, admit_at_once, refuse_oversized, refused_changes};
+pub(crate) use admit::{PREFIX, admit_at_once, answer_unread, refused_changes, requester};
 pub use admit::{admit, admit_plainly};
 pub(crate) use alignment::respelled;
 pub(crate) use answer::{Change, Judgement, Piece, RefusedChange, Shown};
@@ -37,6 +37,7 @@ pub(crate) use case::{Case, CaseDocument, Expect};
 pub(crate) use condition::Unread;
 pub use record::record;
 pub(crate) use record::{Recording, Unrecorded};
+pub(crate) use review::Unjudgeable;
 pub(crate) use rule::{
     Actions, Algebra, Condition, Cursor, Declaration, Declared, Effect, Entry, Equal, Equality,
     Exemptions, FailurePolicy, LONGEST_NAME, LabelSelector, LocalPermissions, Mark, Meaning,

@@ -11,8 +11,9 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use super::fields::{Fields, parsed, text};
+use super::fields::{Fields, Text, parsed, text};
 use super::read::{Objects, ScannedReview};
 use super::unjudgeable::{API_VERSION, DEEPEST, NotAReview, Unjudgeable};
 use crate::engine::condition::SEEN_BY_CONDITIONS;
@@ -95,7 +96,25 @@ impl<'a> Review<'a> {
         if let Some(kind) = text(&top, "kind").filter(|kind| kind != "AdmissionReview") {
             return Err(NotAReview::Kind(cut(&escape_control(&kind), 64)));
         }
-        let request = request.ok_or(NotAReview::Request)?;
+        Self::of(request.ok_or(NotAReview::Request)?, objects)
+    }
+
+    /// Reads the first bytes of a review: those members of `request` that are whole. None if they
+    /// hold no uid. The API server writes the two objects last, so everything else is known early.
+    pub(crate) fn parse_beginning(bytes: &'a [u8]) -> Option<Self> {
+        // The cut may go through a character.
+        let valid = match std::str::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => std::str::from_utf8(bytes.get(..error.valid_up_to())?).ok()?,
+        };
+        let found = RefCell::default();
+        // The text ends in the middle, so this usually fails; what it found before counts.
+        let _ = Beginning { found: &found, in_request: false }
+            .deserialize(&mut serde_json::Deserializer::from_str(valid));
+        Self::of(found.into_inner(), None).ok()
+    }
+
+    fn of(request: Fields<'a>, objects: Option<Objects<'a>>) -> Result<Self, NotAReview> {
         let uid = text(&request, "uid").filter(|uid| !uid.is_empty()).ok_or(NotAReview::Uid)?;
         let user_info = request.members("userInfo").unwrap_or_default();
         let operation = match text(&request, "operation").as_deref() {
@@ -272,29 +291,13 @@ fn skip_string(bytes: &mut impl Iterator<Item = u8>) {
     }
 }
 
-/// The uid of a review of which only the first bytes are there.
-pub(crate) fn uid_in_prefix(prefix: &[u8]) -> Option<String> {
-    let found = RefCell::new(None);
-    let text = match std::str::from_utf8(prefix) {
-        Ok(text) => text,
-        // A cut may go through a character.
-        Err(error) => std::str::from_utf8(prefix.get(..error.valid_up_to())?).ok()?,
-    };
-    // The text ends in the middle, so the result is an error as a rule; what was met before is what
-    // counts.
-    let _ = Seek { at: "request", then: Some("uid"), found: &found }
-        .deserialize(&mut serde_json::Deserializer::from_str(text));
-    found.into_inner().filter(|uid: &String| !uid.is_empty())
+/// Collects the members of `request`, in a text that may end anywhere.
+struct Beginning<'f, 'a> {
+    found: &'f RefCell<Fields<'a>>,
+    in_request: bool,
 }
 
-/// Finds a member by name, and in it another.
-struct Seek<'f> {
-    at: &'static str,
-    then: Option<&'static str>,
-    found: &'f RefCell<Option<String>>,
-}
-
-impl<'de> DeserializeSeed<'de> for Seek<'_> {
+impl<'de> DeserializeSeed<'de> for Beginning<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
@@ -302,7 +305,7 @@ impl<'de> DeserializeSeed<'de> for Seek<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Seek<'_> {
+impl<'de> Visitor<'de> for Beginning<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -310,15 +313,17 @@ impl<'de> Visitor<'de> for Seek<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<String>()? {
-            match self.then {
-                _ if key != self.at => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-                Some(then) => {
-                    map.next_value_seed(Seek { at: then, then: None, found: self.found })?;
-                }
-                None => *self.found.borrow_mut() = Some(map.next_value::<String>()?),
+        if self.in_request {
+            self.found.take();
+        }
+        while let Some(Text(name)) = map.next_key()? {
+            if self.in_request {
+                let value: &RawValue = map.next_value()?;
+                self.found.borrow_mut().push(name, value.get());
+            } else if name == "request" {
+                map.next_value_seed(Beginning { found: self.found, in_request: true })?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
         }
         Ok(())
@@ -327,7 +332,7 @@ impl<'de> Visitor<'de> for Seek<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Operation, ReadMode, Review, depth, uid_in_prefix};
+    use super::{Operation, ReadMode, Review, depth};
 
     #[test]
     fn of_a_repeated_key_the_last_one_counts() {
@@ -345,10 +350,14 @@ mod tests {
         assert!(depth(&nested(10_001), "object").is_err());
     }
 
+    fn uid_in_beginning(text: &str) -> Option<String> {
+        Review::parse_beginning(text.as_bytes()).map(|review| review.uid.into_owned())
+    }
+
     #[test]
     fn a_uid_is_found_in_what_there_is() {
         let whole = r#"{"kind":"AdmissionReview","request":{"extra":{"uid":"no"},"uid":"yes","object":{"uid":"no"#;
-        assert_eq!(uid_in_prefix(whole.as_bytes()), Some("yes".to_owned()));
+        assert_eq!(uid_in_beginning(whole), Some("yes".to_owned()));
         for text in [
             "",
             "{",
@@ -358,7 +367,22 @@ mod tests {
             r#"{"request":{"uid":""}}"#,
             "\u{feff}{}",
         ] {
-            assert_eq!(uid_in_prefix(text.as_bytes()), None, "{text}");
+            assert_eq!(uid_in_beginning(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn what_stands_before_the_objects_is_known_without_them() {
+        let whole = concat!(
+            r#"{"kind":"AdmissionReview","request":{"uid":"u","kind":{"group":"apps","version":"v1","#,
+            r#""kind":"Deployment"},"resource":{"group":"apps","version":"v1","resource":"deployments"},"#,
+            r#""operation":"UPDATE","userInfo":{"username":"alice","groups":["g"]},"object":{"#,
+        );
+        let review = Review::parse_beginning(whole.as_bytes()).unwrap();
+        assert_eq!((&*review.user, &review.operation), ("alice", &Operation::Update));
+        assert_eq!(review.target().map(|target| target.resource), Some("deployments"));
+        let cut = whole.split_once(r#","groups"#).unwrap().0;
+        let review = Review::parse_beginning(cut.as_bytes()).unwrap();
+        assert_eq!((&*review.user, &review.operation), ("", &Operation::Update));
     }
 }

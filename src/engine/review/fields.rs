@@ -13,8 +13,8 @@ use serde_json::value::RawValue;
 pub(crate) struct Fields<'a>(Vec<(Cow<'a, str>, &'a str)>);
 
 impl<'a> Fields<'a> {
-    pub(crate) fn push(&mut self, name: &'a str, text: &'a str) {
-        self.0.push((Cow::Borrowed(name), text));
+    pub(crate) fn push(&mut self, name: impl Into<Cow<'a, str>>, text: &'a str) {
+        self.0.push((name.into(), text));
     }
 
     /// The text of a member.
@@ -58,7 +58,7 @@ impl<'de> Visitor<'de> for AllFields {
 
 /// A string, borrowed where it is written as it is.
 #[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 /// A member, if it can be read as that.
 pub(crate) fn parsed<'a, T: Deserialize<'a>>(fields: &Fields<'a>, name: &str) -> Option<T> {

@@ -40,7 +40,7 @@ mod spans;
 mod tests;
 mod unjudgeable;
 
-pub(crate) use envelope::{Operation, ReadMode, Review, uid_in_prefix};
+pub(crate) use envelope::{Operation, ReadMode, Review};
 pub(crate) use fields::{Fields, text};
 #[cfg(test)]
 use read::ScannedReview;
