@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::support::raw::{Raw, head};
 use crate::support::server::Server;
-use crate::support::{trial, until};
+use crate::support::trial;
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
