@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use fieldward::cli::Cli;
+use fieldward::cli::{self, Cli};
 
 /// What was asked for cannot be done: a file that cannot be read, an address that is taken.
 const UNUSABLE: u8 = 2;
@@ -14,9 +14,7 @@ fn main() -> ExitCode {
     match Cli::from_arguments(&arguments).unwrap_or_else(|error| error.exit()).run() {
         Ok(code) => code,
         Err(error) => {
-            for line in format!("{error:#}").lines() {
-                anstream::eprintln!("error: {line}");
-            }
+            cli::print_error(&error);
             ExitCode::from(UNUSABLE)
         }
     }

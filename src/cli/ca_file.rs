@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::engine::escape_control;
+
 /// A CA file that this process wrote; gone again when dropped, unless the user chose its place.
 #[derive(Debug)]
 pub(crate) struct CaFile {
@@ -31,7 +33,7 @@ impl CaFile {
         replace(&path, pem.as_bytes()).with_context(|| {
             format!(
                 "cannot write the CA to `{}`; name a file that can be written with --ca-out FILE",
-                path.display()
+                escape_control(&path.display().to_string())
             )
         })?;
         Ok(Self { path, own_folder })

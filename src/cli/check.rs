@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use super::args::{ExemptArgs, OutputArgs, RequesterArgs, RuleArgs};
 use super::{documents, output};
 use crate::engine::{self, RuleSet, escape_json};
+use crate::server::files::name_of;
 use report::{Answer, Report};
 
 const AFTER_HELP: &str = "\
@@ -70,7 +71,6 @@ type Given = (Option<String>, anyhow::Result<Vec<u8>>);
 
 /// Judges and reports. A review that cannot be read is reported, and the others are judged.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    documents::expect_stdin_once(args.reviews.iter().chain(&args.old).chain(&args.new))?;
     let rules = args.exempt.apply(args.rules.load()?);
     let reviews: Vec<Given> = match (&args.old, &args.new) {
         (Some(old), Some(new)) => {
@@ -98,7 +98,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// The documents of a file.
 fn read(path: &Path, is_one_of_several: bool) -> Vec<Given> {
-    let name = documents::name_of(path);
+    let name = name_of(path);
     match documents::read(path).and_then(|bytes| documents::as_json(&name, bytes)) {
         Ok(reviews) => {
             let shown = is_one_of_several.then_some(name);

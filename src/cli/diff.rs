@@ -13,6 +13,7 @@ use crate::cli::args::{Format, OutputArgs};
 use crate::cli::output::{self, BAD, DOUBTFUL, GOOD, styled};
 use crate::cli::rule_sources;
 use crate::engine::{Builtin, Path, RuleSet, Step, escape_control};
+use crate::server::files::{Accepted, FileReader, is_stdin};
 
 const AFTER_HELP: &str = "\
 Exit code: 0 no difference, 1 differences, 2 rules that cannot be read or compared.
@@ -29,10 +30,10 @@ Examples:
     after_help = AFTER_HELP,
 )]
 pub(crate) struct Args {
-    /// The rules before: a file, a folder, or the name of a built-in rule
+    /// The rules before: a file, a folder, the name of a built-in rule, or `-` for standard input
     #[arg(value_name = "BEFORE")]
     before: PathBuf,
-    /// The rules after: a file, a folder, or the name of a built-in rule
+    /// The rules after: a file, a folder, the name of a built-in rule, or `-` for standard input
     #[arg(value_name = "AFTER")]
     after: PathBuf,
     #[command(flatten)]
@@ -53,8 +54,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn load(path: &PathBuf) -> anyhow::Result<RuleSet> {
-    if path.exists() {
-        return Ok(RuleSet::load(Builtin::Left, &rule_sources::read(std::slice::from_ref(path))?)?);
+    if is_stdin(path) || path.exists() {
+        let reader = FileReader::new(Accepted::Pipes);
+        let documents = rule_sources::read(std::slice::from_ref(path), &reader)?;
+        return Ok(RuleSet::load(Builtin::Left, &documents)?);
     }
     let builtin = RuleSet::load(Builtin::Included, &[])?;
     let name = path.display().to_string();

@@ -1,50 +1,24 @@
 //! Files that a command is given: JSON or YAML, from a path or from standard input.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::engine::escape_control;
+use crate::engine::{before_quote, escape_control, is_own_document};
+use crate::server::files::{Accepted, FileReader, name_of};
 
-/// The path that stands for standard input.
-const STDIN: &str = "-";
-
-/// The path as errors and reports name it.
-pub(crate) fn name_of(path: &Path) -> String {
-    if path.as_os_str() == STDIN {
-        "standard input".to_owned()
-    } else {
-        escape_control(&path.display().to_string())
-    }
-}
-
-/// Standard input can be read only once.
-pub(crate) fn expect_stdin_once<'p>(
-    paths: impl IntoIterator<Item = &'p PathBuf>,
-) -> anyhow::Result<()> {
-    if paths.into_iter().filter(|path| path.as_os_str() == STDIN).count() > 1 {
-        bail!("expected `{STDIN}` once, found it again; standard input can be read only once");
-    }
-    Ok(())
-}
-
-/// The bytes of a file, or of standard input for `-`; without a byte order mark.
+/// The bytes of a file or a pipe, or of standard input for `-`; without a byte order mark.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let name = name_of(path);
-    let mut bytes = Vec::new();
-    if path.as_os_str() == STDIN {
-        std::io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .with_context(|| format!("cannot read {name}"))?;
-    } else {
-        bytes = std::fs::read(path).with_context(|| format!("cannot read {name}"))?;
-    }
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec);
-    Ok(text.unwrap_or(bytes))
+    let bytes = FileReader::new(Accepted::Pipes)
+        .read(path, u64::MAX)
+        .with_context(|| format!("cannot read {}", name_of(path)))?;
+    Ok(without_byte_order_mark(bytes))
+}
+
+pub(crate) fn without_byte_order_mark(bytes: Vec<u8>) -> Vec<u8> {
+    bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes)
 }
 
 /// The JSON of every document in `bytes`. What is JSON already stays as it is, byte for byte.
@@ -53,7 +27,7 @@ pub(crate) fn as_json(name: &str, bytes: Vec<u8>) -> anyhow::Result<Vec<Vec<u8>>
         return Ok(vec![bytes]);
     };
     if Path::new(name).extension().is_some_and(|extension| extension == "json") {
-        return Err(anyhow!("{name}:{}", json_error(&not_json)));
+        return Err(anyhow!("{name}:{}", json_error(&not_json, "")));
     }
     let looks_like_json = bytes
         .iter()
@@ -61,7 +35,7 @@ pub(crate) fn as_json(name: &str, bytes: Vec<u8>) -> anyhow::Result<Vec<Vec<u8>>
         .is_some_and(|byte| matches!(byte, b'{' | b'['));
     let documents = match yaml(name, &bytes) {
         Ok(documents) => documents,
-        Err(_) if looks_like_json => return Err(anyhow!("{name}:{}", json_error(&not_json))),
+        Err(_) if looks_like_json => return Err(anyhow!("{name}:{}", json_error(&not_json, ""))),
         Err(error) => return Err(error),
     };
     if documents.is_empty() {
@@ -78,23 +52,30 @@ fn yaml(name: &str, bytes: &[u8]) -> anyhow::Result<Vec<Value>> {
         .map_err(|error| anyhow!("{name}: expected UTF-8, found {error}"))?;
     let options = serde_saphyr::options! { with_snippet: false };
     serde_saphyr::from_multiple_with_options(text, options)
-        .map_err(|error| anyhow!("{name}:{}", yaml_error(&error)))
+        .map_err(|error| anyhow!("{name}:{}", yaml_error(&error, text)))
 }
 
 /// `line:column: message`, on one line.
-pub(crate) fn json_error(error: &serde_json::Error) -> String {
+pub(crate) fn json_error(error: &serde_json::Error, text: &str) -> String {
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-    format!("{}:{}: {}", error.line(), error.column(), escape_control(message))
+    // What is wrong with the syntax is said without quoting what was read.
+    let message = if error.is_data() { shown(message, text) } else { escape_control(message) };
+    format!("{}:{}: {message}", error.line(), error.column())
 }
 
 /// `line:column: message`, on one line.
-pub(crate) fn yaml_error(error: &serde_saphyr::Error) -> String {
+pub(crate) fn yaml_error(error: &serde_saphyr::Error, text: &str) -> String {
     let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
     let rendered = error.to_string();
     let message = rendered.split(" at line ").next().unwrap_or_default();
     let message = message.strip_prefix("error: ").unwrap_or(message);
-    format!("{line}:{column}: {}", escape_control(&message.lines().collect::<Vec<_>>().join(" ")))
+    format!("{line}:{column}: {}", shown(&message.lines().collect::<Vec<_>>().join(" "), text))
+}
+
+/// A parser's message; it may quote only documents of this program.
+fn shown(message: &str, text: &str) -> String {
+    escape_control(if is_own_document(text) { message } else { before_quote(message) })
 }
 
 /// Whether the file's name says that it holds JSON or YAML.
@@ -108,14 +89,9 @@ pub(crate) fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
-/// What a folder holds, sorted by name.
+/// The paths in a folder, sorted.
 pub(crate) fn entries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let unreadable = || format!("cannot read the folder {}", name_of(folder));
-    let entries = std::fs::read_dir(folder).with_context(unreadable)?;
-    let mut paths = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .with_context(unreadable)?;
-    paths.sort();
-    Ok(paths)
+    FileReader::new(Accepted::Pipes)
+        .entries(folder)
+        .with_context(|| format!("cannot read the folder {}", name_of(folder)))
 }

@@ -12,6 +12,7 @@ use crate::cli::args::{LiveArgs, block_on};
 use crate::cli::documents;
 use crate::cluster::client::{Cluster, Group};
 use crate::engine::{Rule, escape_control};
+use crate::server::files::name_of;
 
 /// Where the kinds are read from; nothing if rules are looked at by themselves.
 #[derive(Debug, Clone, clap::Args)]
@@ -53,7 +54,7 @@ fn in_path(path: &Path) -> anyhow::Result<Vec<Kind>> {
         kinds.extend(kinds_of(file)?.1);
     }
     if kinds.is_empty() {
-        bail!("no CustomResourceDefinition in the folder {}", documents::name_of(path));
+        bail!("no CustomResourceDefinition in the folder {}", name_of(path));
     }
     Ok(kinds)
 }
@@ -67,18 +68,18 @@ fn in_file(path: &Path) -> anyhow::Result<Vec<Kind>> {
         } else {
             format!("`{}`", found.join("`, `"))
         };
-        bail!("{}: expected a CustomResourceDefinition, found {found}", documents::name_of(path));
+        bail!("{}: expected a CustomResourceDefinition, found {found}", name_of(path));
     }
     Ok(kinds)
 }
 
 /// The kinds that a file defines, and those of the documents in it.
 fn kinds_of(path: &Path) -> anyhow::Result<(Vec<String>, Vec<Kind>)> {
-    let name = documents::name_of(path);
+    let name = name_of(path);
     let (mut found, mut all) = (BTreeSet::new(), Vec::new());
     for document in documents::as_json(&name, documents::read(path)?)? {
         let document: Value = serde_json::from_slice(&document)
-            .map_err(|error| anyhow!("{name}:{}", documents::json_error(&error)))?;
+            .map_err(|error| anyhow!("{name}:{}", documents::json_error(&error, "")))?;
         found.extend(document.get("kind").and_then(Value::as_str).map(escape_control));
         all.extend(
             kinds::in_document(&document)

@@ -11,6 +11,7 @@ use crate::analysis::lint::entries::counted;
 use crate::cli::args::{Format, OutputArgs};
 use crate::cli::documents;
 use crate::cli::output;
+use crate::server::files::name_of;
 
 const AFTER_HELP: &str = "\
 Exit code: 0 a rule was learned, 1 there was nothing to learn from, 2 reviews that cannot be \
@@ -39,7 +40,6 @@ pub(crate) struct Args {
 
 /// Prints the rules learned.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    documents::expect_stdin_once(&args.reviews)?;
     let mut given = GivenUpdates::default();
     for path in &args.reviews {
         if path.is_dir() {
@@ -87,7 +87,7 @@ fn folder(given: &mut GivenUpdates, path: &Path) -> anyhow::Result<()> {
 
 /// Reads every document in a file. In a folder, rules may stand beside the reviews.
 fn file(given: &mut GivenUpdates, path: &Path, is_in_folder: bool) -> anyhow::Result<()> {
-    let name = documents::name_of(path);
+    let name = name_of(path);
     for json in documents::as_json(&name, documents::read(path)?)? {
         match given.add(&name, &json) {
             Err(NotAReview::Kind(kind)) if is_in_folder && kind == "UpdateRule" => {}

@@ -20,6 +20,7 @@ use crate::engine::{
     Builtin, Document, Position, Rule, RuleError, RuleSet, SourceMap, builtin_documents,
     escape_control,
 };
+use crate::server::files::{Accepted, FileReader};
 
 const AFTER_HELP: &str = "\
 Exit code: 0 nothing found, 1 warnings, 2 errors.
@@ -31,7 +32,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// Rule files, and folders of them; without one, the rules in force
+    /// Rule files, and folders of them; `-` is standard input; without one, the rules in force
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Print the documentation of a lint; without a name, list the lints
@@ -54,7 +55,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (builtin, documents) = if args.paths.is_empty() {
         (args.rules.builtin(), args.rules.documents()?)
     } else {
-        (Builtin::Left, rule_sources::read(&args.paths)?)
+        (Builtin::Left, rule_sources::read(&args.paths, &FileReader::new(Accepted::Pipes))?)
     };
     let report = Report::of(builtin, &documents, &args.kinds)?;
     match args.output.format {

@@ -12,6 +12,7 @@ use crate::cluster::registration::{self, SideEffects};
 use crate::cluster::update_rule;
 use crate::cluster::workload::Workload;
 use crate::engine::{Builtin, RuleSet};
+use crate::server::files::{Accepted, FileReader};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -58,10 +59,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let namespace = &args.managed.service_namespace;
     let endpoint = args.endpoint.endpoint(namespace);
-    let trust = args.trust.trust(namespace)?;
+    let trust = args.trust.trust(namespace, &FileReader::new(Accepted::Pipes))?;
     let webhook = |rule| registration::webhook(rule, &endpoint, &trust, SideEffects::None);
     let placement = place(
         rules.rules().map(webhook).collect::<Result<_, _>>()?,
+        &registration::built_in(&rules),
         &args.managed.registration,
         &trust,
         &Registrations::default(),

@@ -27,6 +27,8 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::engine::escape_control;
+
 const AFTER_HELP: &str = "\
 Examples:
   fieldward explain job
@@ -83,7 +85,8 @@ impl Cli {
     pub fn from_arguments(arguments: &[OsString]) -> Result<Self, clap::Error> {
         Self::try_parse_from(arguments).map_err(|error| match moved::hint(arguments) {
             Some(hint) => clap::Error::raw(ErrorKind::InvalidSubcommand, format!("{hint}\n")),
-            None => error,
+            // The message quotes arguments, so it is made of escaped ones.
+            None => Self::try_parse_from(arguments.iter().map(escaped)).err().unwrap_or(error),
         })
     }
 
@@ -106,5 +109,19 @@ impl Cli {
             Command::Uninstall(args) => uninstall::run(&args),
             Command::Completions(args) => completions::run(&args, Self::command()),
         }
+    }
+}
+
+fn escaped(argument: &OsString) -> OsString {
+    match argument.to_str() {
+        Some(text) => escape_control(text).into(),
+        None => argument.clone(),
+    }
+}
+
+/// Says on standard error why what was asked for cannot be done.
+pub fn print_error(error: &anyhow::Error) {
+    for line in format!("{error:#}").lines() {
+        anstream::eprintln!("error: {}", escape_control(line));
     }
 }

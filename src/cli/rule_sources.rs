@@ -1,53 +1,51 @@
 //! Rule documents from files and folders.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+use super::documents;
 use crate::engine::Document;
+use crate::server::files::{FileReader, LARGEST, name_of};
 
 /// Reads files as they are, and of a folder its `*.yaml` and `*.yml` in the order of their names.
 ///
 /// What begins with a dot is passed over: a mounted `ConfigMap` keeps its versions in such folders,
 /// and shows links to their files.
-pub(crate) fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Document>> {
+pub(crate) fn read(paths: &[PathBuf], reader: &FileReader) -> anyhow::Result<Vec<Document>> {
     let mut documents = Vec::new();
     for path in paths {
-        if path.is_dir() {
-            for file in rule_files(path)? {
-                documents.push(document(&file)?);
+        if reader.is_folder(path) {
+            for file in rule_files(path, reader)? {
+                documents.push(document(&file, reader)?);
             }
         } else {
-            documents.push(document(path)?);
+            documents.push(document(path, reader)?);
         }
     }
     Ok(documents)
 }
 
-fn rule_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let unreadable = || format!("cannot read the folder `{}`", folder.display());
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).with_context(unreadable)? {
-        let path = entry.with_context(unreadable)?.path();
-        let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
-        let yaml =
+fn rule_files(folder: &Path, reader: &FileReader) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = reader
+        .entries(folder)
+        .with_context(|| format!("cannot read the folder `{}`", name_of(folder)))?;
+    files.retain(|path| {
+        let is_yaml =
             path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-        // Asked of what a link leads to; a link to nothing is read, so that it is reported.
-        if yaml && !hidden && !path.is_dir() {
-            files.push(path);
-        }
-    }
+        is_yaml && !documents::is_hidden(path)
+    });
     if files.is_empty() {
-        bail!("no rule in the folder `{}`; expected *.yaml or *.yml files", folder.display());
+        bail!("no rule in the folder `{}`; expected *.yaml or *.yml files", name_of(folder));
     }
-    files.sort();
     Ok(files)
 }
 
-fn document(path: &Path) -> anyhow::Result<Document> {
-    let origin = path.display().to_string();
-    let bytes = fs::read(path).with_context(|| format!("cannot read the rule file `{origin}`"))?;
+fn document(path: &Path, reader: &FileReader) -> anyhow::Result<Document> {
+    let origin = name_of(path);
+    let bytes = reader
+        .read(path, LARGEST)
+        .with_context(|| format!("cannot read the rule file `{origin}`"))?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Document { origin, text }),
         Err(_) => bail!("the rule file `{origin}` is not UTF-8; save it as UTF-8"),
@@ -56,8 +54,15 @@ fn document(path: &Path) -> anyhow::Result<Document> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::fs;
     use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::server::files::Accepted;
+
+    fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Document>> {
+        super::read(paths, &FileReader::new(Accepted::RegularFiles))
+    }
 
     #[test]
     fn a_mounted_config_map_is_read_once() {
@@ -70,7 +75,6 @@ mod tests {
         }
         symlink("..2026_01_01", mount.path().join("..data")).unwrap();
         fs::write(mount.path().join(".hidden.yaml"), "no").unwrap();
-        fs::create_dir(mount.path().join("folder.yaml")).unwrap();
 
         let read = read(&[mount.path().to_owned()]).unwrap();
         let texts: Vec<&str> = read.iter().map(|document| document.text.as_str()).collect();
@@ -98,5 +102,10 @@ mod tests {
         );
         let error = format!("{:#}", read(&[folder.path().join("none.yaml")]).unwrap_err());
         assert!(error.contains("none.yaml`: No such file"), "{error}");
+        // As a container runtime makes it for a mounted file that does not exist.
+        let (folder, inner) = (tempfile::tempdir().unwrap(), "rule.yaml");
+        fs::create_dir(folder.path().join(inner)).unwrap();
+        let error = format!("{:#}", read(&[folder.path().to_owned()]).unwrap_err());
+        assert!(error.ends_with("/rule.yaml`: expected a regular file, found a folder"), "{error}");
     }
 }

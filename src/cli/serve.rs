@@ -11,15 +11,17 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
+use clap::builder::NonEmptyStringValueParser;
 
 use super::args::{ExemptArgs, RuleArgs};
 use super::ca_file::CaFile;
 use super::quantity::{Address, PositiveTime, Size, Time};
 use crate::cluster::certificates::{self, Subject};
 use crate::engine::{RuleSet, admit, escape_control};
+use crate::server::files::name_of;
 use crate::server::reload::{self, Fingerprint};
 use crate::server::shutdown::{Leaving, Outcome};
-use crate::server::{BindError, Bound, Config, accept, body, log, record, shutdown, tls};
+use crate::server::{Answers, BindError, Bound, Config, accept, body, log, record, shutdown, tls};
 
 /// For a clean start that did not end cleanly: requests in flight were cut.
 const CUT: u8 = 1;
@@ -96,9 +98,21 @@ struct CertificateArgs {
     /// Private key of the certificate, PEM: PKCS#8, PKCS#1 or SEC1
     #[arg(long, value_name = "FILE", env = "FIELDWARD_TLS_KEY", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// Demand a client certificate from one of the CAs in this file, PEM
+    /// Demand a client certificate from one of the CAs in this file, PEM; without
+    /// --tls-client-name, every certificate that these CAs issued for clients is accepted
     #[arg(long, value_name = "FILE", env = "FIELDWARD_TLS_CLIENT_CA")]
     tls_client_ca: Option<PathBuf>,
+    /// Accept only client certificates with one of these names: the common name of the subject, or
+    /// a DNS name, URI or e-mail address under subjectAltName; may be repeated
+    #[arg(
+        long = "tls-client-name",
+        value_name = "NAME",
+        env = "FIELDWARD_TLS_CLIENT_NAME",
+        value_delimiter = ',',
+        value_parser = NonEmptyStringValueParser::new(),
+        requires = "tls_client_ca"
+    )]
+    tls_client_names: Vec<String>,
     /// How often the TLS files are looked at for a change
     #[arg(long, value_name = "TIME", env = "FIELDWARD_TLS_RELOAD_INTERVAL", default_value = "5s")]
     tls_reload_interval: PositiveTime,
@@ -120,6 +134,10 @@ struct LimitArgs {
     /// How long a request's body may take
     #[arg(long, value_name = "TIME", env = "FIELDWARD_BODY_TIMEOUT", default_value = "10s")]
     body_timeout: PositiveTime,
+    /// How long before the API server gives up a review is answered at the latest; never more than
+    /// half of the time that the API server waits
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_ANSWER_MARGIN", default_value = "1s")]
+    answer_margin: Time,
     /// How long a connection may be without a request; the API server reuses one for about 90 s
     #[arg(long, value_name = "TIME", env = "FIELDWARD_IDLE_TIMEOUT", default_value = "150s")]
     idle_timeout: PositiveTime,
@@ -129,7 +147,10 @@ struct LimitArgs {
     /// How much memory all bodies may take at once; more wait
     #[arg(long, value_name = "SIZE", env = "FIELDWARD_BODY_MEMORY", default_value = "256MiB")]
     body_memory: Size,
-    /// How many connections there may be; more wait
+    /// How much memory judging reviews of more than 64 KiB may take at once, about; more wait
+    #[arg(long, value_name = "SIZE", env = "FIELDWARD_JUDGING_MEMORY", default_value = "512MiB")]
+    judging_memory: Size,
+    /// How many connections are served at once; an idle one is closed for a new one
     #[arg(
         long,
         value_name = "NUMBER",
@@ -138,6 +159,15 @@ struct LimitArgs {
         value_parser = clap::value_parser!(u32).range(1..=1_000_000),
     )]
     max_connections: u32,
+    /// How many more may be in their TLS handshake; the oldest is closed for a new one
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "FIELDWARD_MAX_HANDSHAKES",
+        default_value_t = 1024,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    max_handshakes: u32,
 }
 
 #[derive(Debug, clap::Args)]
@@ -247,7 +277,7 @@ async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result
 
 /// The rules, and by what to see that their files have changed.
 fn load_rules(args: &Args) -> anyhow::Result<(RuleSet, Fingerprint)> {
-    let documents = args.rules.documents()?;
+    let documents = args.rules.reread()()?;
     let rules = args.exempt.apply(RuleSet::load(args.rules.builtin(), &documents)?);
     if rules.is_empty() && !args.cluster.is_wanted() {
         bail!("there is no rule to serve; add some with --rules PATH or drop --no-builtin-rules");
@@ -265,10 +295,9 @@ fn reloading(
     if rules.paths.is_empty() {
         return None;
     }
-    let files = rules.clone();
-    let read = move || {
-        files.documents().map(Into::into).map_err(|error| escape_control(&format!("{error:#}")))
-    };
+    let read = rules.reread();
+    let read =
+        move || read().map(Into::into).map_err(|error| escape_control(&format!("{error:#}")));
     Some(reload::Source {
         builtin: rules.builtin(),
         exemptions: exempt.exemptions(),
@@ -305,7 +334,10 @@ fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
         listen: args.listen.0,
         ops_listen: args.ops_listen.0,
         certificate,
-        client_ca: args.tls.tls_client_ca,
+        clients: args
+            .tls
+            .tls_client_ca
+            .map(|ca| tls::Clients { ca, names: args.tls.tls_client_names }),
         rules: reloading(&args.rules, &args.exempt, files, args.rules_reload_interval.0),
         lingering: Duration::ZERO,
         reload_every: args.tls.tls_reload_interval.0,
@@ -314,11 +346,16 @@ fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
             head: args.limits.header_timeout.0,
             idle: args.limits.idle_timeout.0,
             connections: args.limits.max_connections,
+            handshakes: args.limits.max_handshakes,
         },
-        bodies: body::Limits {
-            cap: args.limits.max_body.0,
-            timeout: args.limits.body_timeout.0,
-            memory: args.limits.body_memory.0,
+        answers: Answers {
+            bodies: body::Limits {
+                cap: args.limits.max_body.0,
+                timeout: args.limits.body_timeout.0,
+                memory: args.limits.body_memory.0,
+            },
+            judging_memory: args.limits.judging_memory.0,
+            margin: args.limits.answer_margin.0,
         },
         recording: args.recording.record.map(|folder| record::Recording {
             folder,
@@ -360,7 +397,7 @@ fn announce(bound: &Bound, rules: &[String], ca: Option<&CaFile>, to_try: &ToTry
     let address = bound.address();
     let (reviews, operations) =
         (format!("https://{address}/validate"), format!("http://{}", bound.ops_address()));
-    let (version, ca) = (env!("CARGO_PKG_VERSION"), ca.map(|ca| ca.path().display().to_string()));
+    let (version, ca) = (env!("CARGO_PKG_VERSION"), ca.map(|ca| name_of(ca.path())));
     tracing::info!(version, rules = rules.join(","), reviews, operations, ca, "serving");
     let command = ca.as_ref().map(|ca| command(address, ca, to_try));
     if !io::stdout().is_terminal() {

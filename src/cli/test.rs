@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use super::args::{ExemptArgs, Format, OutputArgs, RuleArgs};
 use super::output::{self, BAD, GOOD, styled};
-use crate::engine::Expect;
+use crate::engine::{Expect, RuleSet};
 use case::{Got, compare, parts};
 use serde::Serialize;
 use suite::{Suite, Test};
@@ -28,7 +28,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// Case files, and folders of them
+    /// Case files, and folders of them; `-` is standard input
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     #[command(flatten)]
@@ -41,9 +41,9 @@ pub(crate) struct Args {
 
 /// Runs the cases and reports.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    args.rules.load()?;
-    let Suite { tests, errors } =
-        Suite::find(&args.paths, args.rules.builtin(), &args.rules.documents()?, &args.exempt);
+    let (builtin, rules) = (args.rules.builtin(), args.rules.documents()?);
+    RuleSet::load(builtin, &rules)?;
+    let Suite { tests, errors } = Suite::find(&args.paths, builtin, &rules, &args.exempt);
     let outcomes: Vec<Outcome<'_>> = tests.iter().map(Outcome::of).collect();
     let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
     match args.output.format {

@@ -1,7 +1,7 @@
 //! The CAs that a registration trusts.
 
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 
 /// PEM certificates by which the API server checks the webhook's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ impl CaBundle {
         let mut count = 0;
         for certificate in CertificateDer::pem_slice_iter(&pem) {
             let certificate =
-                certificate.map_err(|error| NotABundle(format!("broken PEM ({error})")))?;
+                certificate.map_err(|error| NotABundle(broken_pem(&error).to_owned()))?;
             x509_parser::parse_x509_certificate(&certificate).map_err(|error| {
                 NotABundle(format!("no X.509 certificate in a block ({error})"))
             })?;
@@ -39,6 +39,16 @@ impl CaBundle {
     /// As text; PEM is ASCII.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0).into_owned()
+    }
+}
+
+/// The parser's own words quote the file.
+fn broken_pem(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "broken PEM (a section without its end)",
+        pem::Error::IllegalSectionStart { .. } => "broken PEM (a section with a broken start)",
+        pem::Error::Base64Decode(_) => "broken PEM (a section that is not base64)",
+        _ => "broken PEM",
     }
 }
 

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use hyper::Request;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use serde_json::Value;
 
-use super::api_error::{certificate_fault, chain};
+use super::api_error::{certificate_fault, chain, find};
 
 /// Who owns the fields that this process writes.
 pub(crate) const FIELD_MANAGER: &str = "fieldward";
@@ -68,6 +68,17 @@ pub(crate) struct Cluster {
     address: String,
 }
 
+/// Why a configuration cannot be used. What the parser says of a kubeconfig quotes its lines, which
+/// may hold credentials.
+fn config_error(error: &(dyn Error + 'static)) -> String {
+    let Some(KubeconfigError::Parse(cause)) = find(error) else { return chain(error) };
+    let place = cause
+        .location()
+        .map(|at| format!(" at line {}, column {}", at.line(), at.column()))
+        .unwrap_or_default();
+    format!("expected a kubeconfig, found something else{place}")
+}
+
 impl Cluster {
     /// Makes a client; nothing is asked yet. Must be called inside a tokio runtime.
     ///
@@ -76,7 +87,7 @@ impl Cluster {
     pub(crate) async fn find(access: &Access) -> Result<Self, ClusterError> {
         let options =
             KubeConfigOptions { context: access.context.clone(), ..KubeConfigOptions::default() };
-        let unusable = |error: &(dyn Error + 'static)| ClusterError::Access(chain(error));
+        let unusable = |error: &(dyn Error + 'static)| ClusterError::Access(config_error(error));
         let config = if let Some(path) = &access.kubeconfig {
             let kubeconfig = Kubeconfig::read_from(path).map_err(|error| unusable(&error))?;
             kube::Config::from_custom_kubeconfig(kubeconfig, &options)

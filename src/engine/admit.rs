@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause};
-use serde_json::Value;
 
 use super::activation::{ActiveEntries, ConditionFailure, Conditions, Inputs};
 use super::alignment::{Alignment, Coverage};
@@ -14,40 +13,38 @@ use super::answer::{
     RuleOutcome, Secrets, Subject, Warning, break_recreate_trigger, details, failure,
 };
 use super::condition::{AT_ONCE, BUDGET};
-use super::review::{Operation, ReadMode, Review, Unjudgeable, uid_in_prefix};
+use super::review::{Node, Operation, Review, Unjudgeable, printed};
 use super::rule::{Effect, Reason, Rule, RuleName, RuleSet, cut, escape_control, mutable_text};
 use super::verdict;
 
-/// How many bytes of a body over the cap [`refuse_oversized`] looks at.
+/// How many bytes of a body [`answer_unread`] looks at.
 pub(crate) const PREFIX: usize = 64 * 1024;
 
 /// Judges one request body.
 pub fn admit(rules: &RuleSet, body: &[u8]) -> Reply {
-    admit_within(BUDGET, rules, body, ReadMode::Fast)
+    admit_within(BUDGET, rules, body)
 }
 
-/// The same reply without the fast path: both objects are read and compared in whole. It is the
-/// reference that [`admit`] is tested against.
+/// The same reply to the review as `serde_json` reads and prints it. It is the reference that
+/// [`admit`] is tested against.
 pub fn admit_plainly(rules: &RuleSet, body: &[u8]) -> Reply {
-    admit_within(BUDGET, rules, body, ReadMode::Plain)
+    admit(rules, printed(body).as_deref().unwrap_or(body))
 }
 
 /// The same reply, unless the rules' conditions take so long that other reviews should not wait for
 /// it. The caller then judges the review again, with the whole budget.
 pub(crate) fn admit_at_once(rules: &RuleSet, body: &[u8]) -> Option<Reply> {
-    Some(admit_within(AT_ONCE, rules, body, ReadMode::Fast)).filter(|reply| !reply.ran_out)
+    Some(admit_within(AT_ONCE, rules, body)).filter(|reply| !reply.ran_out)
 }
 
 /// Judges one request body; the conditions have that budget.
-pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8], mode: ReadMode) -> Reply {
-    let review = match Review::parse(body, mode) {
+pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8]) -> Reply {
+    let review = match Review::parse(body) {
         Ok(review) => review,
         Err(error) => return Reply::sentence(400, &error.to_string()),
     };
     let reply = match &review.operation {
-        Operation::Other => {
-            Response { uid: &review.uid, allowed: true, ..Response::default() }.into_reply()
-        }
+        Operation::Other => allowed(&review),
         Operation::Unknown(operation) => {
             let error = Unjudgeable::Operation(cut(&escape_control(operation), 64));
             unjudged(rules, &review, &matching(rules, &review), &error)
@@ -60,9 +57,9 @@ pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8], mode: Read
 /// Every change in an update that the rules refuse, for tools that need more than a report shows.
 /// None if the update cannot be judged.
 pub(crate) fn refused_changes(rules: &RuleSet, body: &[u8]) -> Option<Vec<RefusedChange>> {
-    let review = Review::parse(body, ReadMode::Plain).ok()?;
+    let review = Review::parse(body).ok()?;
     let matching = matching(rules, &review);
-    let refused = review.with_objects(&matching, |old, new| {
+    let refused = review.with_objects(|old, new| {
         let inputs = Inputs::new(&review, old, new);
         let conditions = Conditions::of(&matching, &inputs, BUDGET);
         let mut refused = Vec::new();
@@ -75,25 +72,31 @@ pub(crate) fn refused_changes(rules: &RuleSet, body: &[u8]) -> Option<Vec<Refuse
     refused.ok()
 }
 
-/// Answers a body over the cap (in bytes) from its first [`PREFIX`] bytes: a refusal if they hold
-/// the uid, else one sentence.
-pub(crate) fn refuse_oversized(prefix: &[u8], cap: usize) -> Reply {
-    let message = format!(
-        "expected an AdmissionReview of at most {cap} bytes, found a larger one; the update cannot \
-         be judged (--max-body raises the cap)"
-    );
-    let prefix = prefix.get(..PREFIX.min(prefix.len())).unwrap_or_default();
-    let Some(uid) = uid_in_prefix(prefix) else { return Reply::sentence(413, &message) };
-    let status = failure(413, "RequestEntityTooLarge", message);
-    let subject = Subject {
-        uid: break_recreate_trigger(&cut(&escape_control(&uid), 512)),
-        ..Subject::default()
+/// Answers a review that is not judged, because of its size or for want of time, from its first
+/// [`PREFIX`] bytes. A violation is assumed unless they show that there can be none.
+pub(crate) fn answer_unread(rules: &RuleSet, beginning: &[u8], why: &Unjudgeable) -> Reply {
+    let beginning = beginning.get(..PREFIX.min(beginning.len())).unwrap_or_default();
+    let Some(review) = Review::parse_beginning(beginning) else {
+        return Reply::sentence(why.status().0, &unjudged_message(why));
     };
-    let mut reply =
-        Response { uid: &uid, allowed: false, status: Some(status), ..Response::default() }
-            .into_reply();
-    reply.code = Some(413);
-    reply.about(subject)
+    let mut reply = match &review.operation {
+        Operation::Other => allowed(&review),
+        Operation::Update | Operation::Unknown(_) => {
+            unjudged(rules, &review, &matching(rules, &review), why)
+        }
+    };
+    reply.code = Some(why.status().0);
+    reply.about(Subject::of(&review))
+}
+
+/// The name of the user who sends a review, as far as its first [`PREFIX`] bytes tell.
+pub(crate) fn requester(body: &[u8]) -> Option<String> {
+    let beginning = body.get(..PREFIX.min(body.len()))?;
+    Some(Review::parse_beginning(beginning)?.user.into_owned())
+}
+
+fn allowed(review: &Review<'_>) -> Reply {
+    Response { uid: &review.uid, allowed: true, ..Response::default() }.into_reply()
 }
 
 fn update(budget: u64, rules: &RuleSet, review: &Review<'_>) -> Reply {
@@ -124,7 +127,7 @@ fn update(budget: u64, rules: &RuleSet, review: &Review<'_>) -> Reply {
     } else {
         Secrets::declared(rules.matching_in_whole(&target))
     };
-    let judged = review.with_objects(&matching, |old, new| {
+    let judged = review.with_objects(|old, new| {
         let inputs = Inputs::new(review, old, new);
         let conditions = Conditions::of(&matching, &inputs, budget);
         let judge = || {
@@ -149,11 +152,11 @@ fn matching<'r>(rules: &'r RuleSet, review: &Review<'_>) -> Vec<&'r Rule> {
 fn judge<'a>(
     rule: &'a Rule,
     conditions: &Conditions<'_, 'a>,
-    old: &'a Value,
-    new: &'a Value,
+    old: Node<'a>,
+    new: Node<'a>,
 ) -> Result<RuleFindings<'a>, Unjudgeable> {
     let active_entries = ActiveEntries::of(rule, conditions);
-    let alignment = Alignment::new(rule, &active_entries, old, new, Coverage::Differing);
+    let alignment = Alignment::of(rule, &active_entries, old, new, Coverage::Differing);
     let findings = verdict::judge(rule, &active_entries, &alignment)?;
     Ok(RuleFindings { rule, alignment, findings, failures: active_entries.failures(rule) })
 }
@@ -233,8 +236,8 @@ fn decision(rules: &RuleSet, found: &RuleFindings<'_>, review: &Review<'_>) -> D
 
 /// What follows from a violation, or from content that cannot be judged.
 fn consequence(rules: &RuleSet, rule: &Rule, review: &Review<'_>) -> Decision {
-    let is_exempt = rule.exempt.contains(&review.user, &review.groups)
-        || rules.exemptions().contains(&review.namespace, &review.user, &review.groups);
+    let is_exempt =
+        rule.exempt.contains(&review.user, &review.groups) || is_exempt_everywhere(rules, review);
     match rule.actions.effect {
         _ if is_exempt => Decision::Exempt,
         Effect::Deny => Decision::Deny,
@@ -301,14 +304,15 @@ fn warnings(review: &Review<'_>, warning: &[&RuleFindings<'_>], secrets: &Secret
     answer::warnings(&escape_control(review.kind()), &warnings)
 }
 
-/// A review whose content cannot be judged: what follows is what follows from a violation.
+/// Answers a review that cannot be judged as each rule that matches answers a violation. Without
+/// such a rule only an exemption of the whole installation allows it.
 fn unjudged(
     rules: &RuleSet,
     review: &Review<'_>,
     matching: &[&Rule],
     error: &Unjudgeable,
 ) -> Reply {
-    let message = break_recreate_trigger(&format!("the update cannot be judged: {error}"));
+    let message = unjudged_message(error);
     let decisions: Vec<RuleOutcome> = matching
         .iter()
         .map(|rule| RuleOutcome {
@@ -317,21 +321,33 @@ fn unjudged(
             violations: 0,
         })
         .collect();
-    let allowed =
-        !decisions.is_empty() && decisions.iter().all(|outcome| outcome.decision != Decision::Deny);
+    let allowed = if decisions.is_empty() {
+        is_exempt_everywhere(rules, review)
+    } else {
+        decisions.iter().all(|outcome| outcome.decision != Decision::Deny)
+    };
     let warns = allowed && decisions.iter().any(|outcome| outcome.decision == Decision::Warn);
+    let (code, reason) = error.status();
     let response = Response {
         uid: &review.uid,
         allowed,
-        status: (!allowed).then(|| failure(400, "BadRequest", message.clone())),
+        status: (!allowed).then(|| failure(code.into(), reason, message.clone())),
         audit_annotations: annotations(rules, &decisions, String::new()),
         warnings: if warns { vec![cut(&message, 256)] } else { Vec::new() },
     };
     let mut reply = response.into_reply();
     reply.message = message;
-    reply.code = Some(400);
+    reply.code = Some(code);
     reply.outcomes = decisions;
     reply
+}
+
+fn unjudged_message(error: &Unjudgeable) -> String {
+    break_recreate_trigger(&format!("the update cannot be judged: {error}"))
+}
+
+fn is_exempt_everywhere(rules: &RuleSet, review: &Review<'_>) -> bool {
+    rules.exemptions().contains(&review.namespace, &review.user, &review.groups)
 }
 
 fn annotations<'a>(

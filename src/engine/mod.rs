@@ -7,7 +7,7 @@
 //! - verdict: `json_patch::diff` on the aligned objects, judged from the root down;
 //! - alignment: both objects side by side, location by location;
 //! - activation: which entries are active in this review, by requester and by condition;
-//! - review: the wire, and a compact form of both objects;
+//! - review: the wire, and the index of both objects' text;
 //! - condition: CEL at load time ([`Condition`]);
 //! - rule: the document, its paths, the tree of a rule, and sets of rules ([`RuleSet`]).
 //!
@@ -28,7 +28,7 @@ mod tests;
 mod verdict;
 
 pub(crate) use activation::ConditionFailure;
-pub(crate) use admit::{PREFIX, admit_at_once, refuse_oversized, refused_changes};
+pub(crate) use admit::{PREFIX, admit_at_once, answer_unread, refused_changes, requester};
 pub use admit::{admit, admit_plainly};
 pub(crate) use alignment::respelled;
 pub(crate) use answer::{Change, Judgement, Piece, RefusedChange, Shown};
@@ -37,12 +37,13 @@ pub(crate) use case::{Case, CaseDocument, Expect};
 pub(crate) use condition::Unread;
 pub use record::record;
 pub(crate) use record::{Recording, Unrecorded};
+pub(crate) use review::Unjudgeable;
 pub(crate) use rule::{
     Algebra, Condition, Cursor, Declaration, Declared, Effect, Entry, Equal, Equality, Exemptions,
     FailurePolicy, LONGEST_NAME, LabelSelector, LocalPermissions, Mark, Meaning, PathError,
     Permissions, Position, RawSpec, Read, Reason, ResourceRule, RuleError, SelectionKey, SourceMap,
-    Verb, Verbs, builtin_documents, cut_bytes, escape_control, escape_json, is_dns_subdomain,
-    is_owned, steps_pair, written,
+    Verb, Verbs, before_quote, builtin_documents, cut_bytes, escape_control, escape_json,
+    is_dns_subdomain, is_own_document, is_owned, steps_pair, written,
 };
 pub use rule::{Builtin, Document, OWNED, Path, Requesters, Rule, RuleErrors, RuleSet, Step};
 pub(crate) use verdict::ChangeKind;

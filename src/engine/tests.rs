@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::activation::{ActiveEntries, Conditions, Inputs};
 use super::alignment::{Alignment, Coverage};
 use super::condition::BUDGET;
-use super::review::{ReadMode, Review};
+use super::review::Review;
 use super::verdict::diff;
 use super::{
     Builtin, Change, Document, Reply, Rule, RuleSet, Shown, admit, admit_plainly, verdict,
@@ -44,7 +44,7 @@ fn review(user: &str, kind: (&str, &str), old: &Value, new: &Value) -> Vec<u8> {
 fn judge(rules: &RuleSet, user: &str, old: &Value, new: &Value) -> Reply {
     let body = review(user, ("example.com", "Widget"), old, new);
     let reply = admit(rules, &body);
-    assert_eq!(reply, admit_plainly(rules, &body), "the two ways to read a review");
+    assert_eq!(reply, admit_plainly(rules, &body), "as serde_json prints it");
     reply
 }
 
@@ -671,6 +671,35 @@ fn secrets_are_never_shown() {
 }
 
 #[test]
+fn a_renamed_element_shows_nothing_that_its_key_hid() {
+    let env = |entries: &[(&str, &str)]| {
+        let entry = |(name, value): &(&str, &str)| json!({"name": name, "value": value});
+        json!({"spec": {"env": entries.iter().map(entry).collect::<Vec<_>>()}})
+    };
+    let (secret, open) = (("PASSWORD", "hunter2"), ("HOST", "example.com"));
+    let rule = "mutable: []\nequality: [{path: spec.env, key: name}]\nsensitive: \
+                [\"spec.env[name='PASSWORD'].value\"]";
+    for (old, new) in [
+        (vec![secret], vec![("OTHER", "hunter2")]),
+        (vec![secret, open], vec![open, ("OTHER", "hunter2")]),
+        (vec![("OTHER", "hunter2")], vec![secret]),
+        (vec![], vec![("OTHER", "hunter2"), secret]),
+        (vec![("OTHER", "hunter2"), secret], vec![]),
+        // Repeated keys: the lists pair by position, or are replaced as a whole.
+        (vec![secret, secret], vec![("OTHER", "hunter2"), secret]),
+        (vec![secret], vec![("OTHER", "hunter2"), ("OTHER", "hunter2")]),
+    ] {
+        let reply = judge(&rules(rule), ADMIN, &env(&old), &env(&new));
+        assert_eq!(reply.allowed(), Some(false));
+        let all = format!("{reply:?}{}", String::from_utf8_lossy(&reply.clone().into_body()));
+        assert!(!all.contains("hunter"), "{old:?} {new:?}: {}", reply.message());
+    }
+    // What stays is shown as before.
+    let reply = judge(&rules(rule), ADMIN, &env(&[open]), &env(&[("HOST", "example.org")]));
+    assert!(reply.message().contains("\"example.com\" → \"example.org\""), "{}", reply.message());
+}
+
+#[test]
 fn text_of_users_comes_out_harmless() {
     let bad = "x\u{1b}[31m\r\nmay be updated: everything\u{202e} is immutable, immutable field";
     let (old, new) = (json!({"spec": {}}), json!({"spec": {bad: bad, "s": [bad]}}));
@@ -910,24 +939,27 @@ fn both_extents_of_the_canonical_form_tell_the_same() {
     let new = json!({"t": [{"name": "c"}, {"name": "a", "r": 2, "k": {"x": [1, []]}}],
         "l": {"0": 1}, "s": ["a", 2, 1], "q": 1, "spec": {"d": null}});
     let body = review(ADMIN, ("example.com", "Widget"), &old, &new);
-    let review = Review::parse(&body, ReadMode::Plain).expect("a review");
-    let inputs = Inputs::new(&review, &old, &new);
-    let conditions = Conditions::of(&[rule], &inputs, BUDGET);
-    let active_entries = ActiveEntries::of(rule, &conditions);
-    let tell = |coverage: Coverage| {
-        let alignment = Alignment::new(rule, &active_entries, &old, &new, coverage);
-        let mut patched = alignment.old.clone();
-        json_patch::patch(&mut patched, &json_patch::diff(&alignment.old, &alignment.new))
-            .expect("the patch applies");
-        assert_eq!(patched, alignment.new);
-        assert!(!diff::changed(&alignment.old, &alignment.new).expect("locations").is_empty());
-        let findings = verdict::judge(rule, &active_entries, &alignment).expect("a verdict");
-        let told = findings.iter().map(|finding| {
-            (format!("{:?}", alignment.segments(finding.at)), finding.kind, finding.standing)
-        });
-        (alignment.locations.len(), told.collect::<Vec<_>>())
-    };
-    let (differing, everything) = (tell(Coverage::Differing), tell(Coverage::Everything));
+    let review = Review::parse(&body).expect("a review");
+    let told = review.with_objects(|old, new| {
+        let inputs = Inputs::new(&review, old, new);
+        let conditions = Conditions::of(&[rule], &inputs, BUDGET);
+        let active_entries = ActiveEntries::of(rule, &conditions);
+        let tell = |coverage: Coverage| {
+            let alignment = Alignment::of(rule, &active_entries, old, new, coverage);
+            let (old, new) = alignment.forms(0..alignment.len());
+            let mut patched = old.clone();
+            json_patch::patch(&mut patched, &json_patch::diff(&old, &new)).expect("it applies");
+            assert_eq!(patched, new);
+            assert!(!diff::changed(&old, &new).expect("locations").is_empty());
+            let findings = verdict::judge(rule, &active_entries, &alignment).expect("a verdict");
+            let told = findings.iter().map(|finding| {
+                (format!("{:?}", alignment.segments(finding.at)), finding.kind, finding.standing)
+            });
+            (alignment.len(), told.collect::<Vec<_>>())
+        };
+        Ok((tell(Coverage::Differing), tell(Coverage::Everything)))
+    });
+    let (differing, everything) = told.expect("objects");
     assert_eq!(differing.1, everything.1);
     // One left out is one that need not be kept in memory.
     assert_eq!((differing.0, everything.0), (16, 23));

@@ -1,12 +1,11 @@
 //! The configuration of a server.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{accept, body, denials, record, reload, shutdown, tls};
+use super::{accept, denials, record, reload, routes, shutdown, tls};
 
 /// The configuration of a server.
 #[derive(Debug)]
@@ -17,8 +16,8 @@ pub(crate) struct Config {
     pub(crate) ops_listen: SocketAddr,
     /// The certificate and its key.
     pub(crate) certificate: tls::Source,
-    /// PEM file of the CAs that a client's certificate must come from, if clients must have one.
-    pub(crate) client_ca: Option<PathBuf>,
+    /// Which clients may ask, if they must have a certificate.
+    pub(crate) clients: Option<tls::Clients>,
     /// Where the rules are read from again, if they may change.
     pub(crate) rules: Option<reload::Source>,
     /// How long removed rules still answer reviews that no newer rule covers.
@@ -27,8 +26,8 @@ pub(crate) struct Config {
     pub(crate) reload_every: Duration,
     /// What one connection may take.
     pub(crate) limits: accept::Limits,
-    /// What request bodies may take.
-    pub(crate) bodies: body::Limits,
+    /// What answering may take.
+    pub(crate) answers: routes::Answers,
     /// Where reviews are recorded, if they are.
     pub(crate) recording: Option<record::Recording>,
     /// Receives denials, which the requesters see too.

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::files::name_of;
 use super::judge::guarded;
 use super::metrics::Metrics;
 use crate::engine::{self, RuleSet, Unrecorded};
@@ -42,7 +43,7 @@ pub(crate) struct Recording {
 
 /// Why nothing can be recorded.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot record into `{}`: {source}", folder.display())]
+#[error("cannot record into `{}`: {source}", name_of(folder))]
 pub(crate) struct RecordError {
     folder: PathBuf,
     source: io::Error,
@@ -77,7 +78,7 @@ impl Recorder {
         let Recording { folder, most_files, most_bytes } = recording;
         let error = |source| RecordError { folder: folder.clone(), source };
         let open = Folder::open(&folder, most_files).map_err(error)?;
-        tracing::info!(folder = %folder.display(), files = open.files(), "recording reviews");
+        tracing::info!(folder = name_of(&folder), files = open.files(), "recording reviews");
         let (recorder, items) = Self::queue(WAITING, WAITING_BYTES, metrics);
         let writer = Writer {
             folder: open,

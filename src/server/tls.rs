@@ -4,6 +4,7 @@
 //! TLS 1.2 and 1.3 with aws-lc-rs; the hybrid post-quantum key exchange (X25519MLKEM768) is
 //! preferred.
 
+mod client;
 mod error;
 mod pair;
 
@@ -12,17 +13,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::{RootCertStore, ServerConfig};
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 pub(crate) use error::TlsError;
+
+use super::files::TimeLimit;
+use client::ClientVerifier;
 use pair::{Blob, Pair};
 
 /// Where the certificate and its key come from.
@@ -47,11 +49,22 @@ pub enum Source {
     Shared(Arc<ArcSwap<(String, String)>>),
 }
 
+/// Which clients may ask.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// PEM file of the CAs that a client's certificate must come from.
+    pub ca: PathBuf,
+    /// The identities of which a certificate must have one; none: every certificate of the CAs is
+    /// accepted.
+    pub names: Vec<String>,
+}
+
 /// The TLS side of a server. What it shows and accepts can change while it serves.
 #[derive(Debug)]
 pub struct Tls {
     source: Source,
-    client_ca: Option<PathBuf>,
+    clients: Option<Clients>,
+    files: TimeLimit,
     resolver: Arc<Resolver>,
     config: ArcSwap<ServerConfig>,
     loaded: Mutex<Fingerprint>,
@@ -70,17 +83,19 @@ impl Tls {
     /// at `now`.
     pub fn load(
         source: Source,
-        client_ca: Option<PathBuf>,
+        clients: Option<Clients>,
         now: SystemTime,
     ) -> Result<Self, TlsError> {
-        let material = Material::read(&source, client_ca.as_ref())?;
+        let files = TimeLimit::default();
+        let material = Material::read(&source, clients.as_ref(), &files)?;
         let resolver = Arc::new(Resolver(ArcSwap::from_pointee(material.pair(now)?)));
         let config = material.config(&resolver)?;
         let loaded = Mutex::new(material.fingerprint());
         let shown = watch::Sender::new(material.chain.bytes);
         Ok(Self {
             source,
-            client_ca,
+            clients,
+            files,
             resolver,
             config: ArcSwap::from_pointee(config),
             loaded,
@@ -112,7 +127,7 @@ impl Tls {
     /// # Errors
     /// As [`Tls::load`].
     pub(crate) fn reload(&self, now: SystemTime) -> Result<Reload, TlsError> {
-        let material = Material::read(&self.source, self.client_ca.as_ref())?;
+        let material = Material::read(&self.source, self.clients.as_ref(), &self.files)?;
         let fingerprint = material.fingerprint();
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if *loaded == fingerprint {
@@ -141,14 +156,14 @@ pub(crate) enum Reload {
 
 /// Reloads for ever, and says so once for each change and each new failure.
 pub(super) async fn watch(tls: Arc<Tls>, every: Duration) {
-    if matches!(tls.source, Source::Made { .. }) && tls.client_ca.is_none() {
+    if matches!(tls.source, Source::Made { .. }) && tls.clients.is_none() {
         return;
     }
     let mut complained = None;
     loop {
         tokio::time::sleep(every).await;
         let tls = Arc::clone(&tls);
-        // Reading may block for long on a network file system.
+        // Waits for the thread that reads the files.
         let reloaded = tokio::task::spawn_blocking(move || tls.reload(SystemTime::now())).await;
         match reloaded {
             Ok(Ok(Reload::Unchanged)) => complained = None,
@@ -188,30 +203,42 @@ impl ResolvesServerCert for Resolver {
 struct Material {
     chain: Blob,
     key: Blob,
-    client_ca: Option<Blob>,
+    clients: Option<(Blob, Vec<String>)>,
 }
 
 impl Material {
-    fn read(source: &Source, client_ca: Option<&PathBuf>) -> Result<Self, TlsError> {
-        let (chain, key) = match source {
-            Source::Files { chain, key } => (Blob::read(chain)?, Blob::read(key)?),
-            Source::Shared(pair) => {
-                let pair = pair.load();
-                (Blob::made("the certificate kept", &pair.0), Blob::made("the key kept", &pair.1))
-            }
-            Source::Made { chain, key } => {
-                (Blob::made("the certificate made", chain), Blob::made("the key made", key))
-            }
-        };
-        let client_ca = client_ca.map(|path| Blob::read(path)).transpose()?;
-        Ok(Self { chain, key, client_ca })
+    fn read(
+        source: &Source,
+        clients: Option<&Clients>,
+        files: &TimeLimit,
+    ) -> Result<Self, TlsError> {
+        let (source, clients) = (source.clone(), clients.cloned());
+        files.run(move |reader| {
+            let (chain, key) = match &source {
+                Source::Files { chain, key } => {
+                    (Blob::read(chain, reader)?, Blob::read(key, reader)?)
+                }
+                Source::Shared(pair) => {
+                    let pair = pair.load();
+                    let certificate = Blob::made("the certificate kept", &pair.0);
+                    (certificate, Blob::made("the key kept", &pair.1))
+                }
+                Source::Made { chain, key } => {
+                    (Blob::made("the certificate made", chain), Blob::made("the key made", key))
+                }
+            };
+            let clients = match clients {
+                Some(Clients { ca, names }) => Some((Blob::read(&ca, reader)?, names)),
+                None => None,
+            };
+            Ok(Self { chain, key, clients })
+        })?
     }
 
     fn fingerprint(&self) -> Fingerprint {
         let mut hasher = Sha256::new();
-        for blob in
-            [Some(&self.chain), Some(&self.key), self.client_ca.as_ref()].into_iter().flatten()
-        {
+        let client_ca = self.clients.as_ref().map(|(ca, _)| ca);
+        for blob in [Some(&self.chain), Some(&self.key), client_ca].into_iter().flatten() {
             hasher.update(blob.bytes.len().to_le_bytes());
             hasher.update(&blob.bytes);
         }
@@ -227,35 +254,17 @@ impl Material {
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
             .map_err(|error| TlsError::Unsupported(error.to_string()))?;
-        let builder = match &self.client_ca {
+        let builder = match &self.clients {
             None => builder.with_no_client_auth(),
-            Some(blob) => {
-                let verifier =
-                    WebPkiClientVerifier::builder_with_provider(Arc::new(blob.roots()?), provider)
-                        .build()
-                        .map_err(|error| TlsError::bad_certificate(&blob.name, error))?;
-                builder.with_client_cert_verifier(verifier)
+            Some((ca, names)) => {
+                let verifier = ClientVerifier::new(ca, names.clone(), provider)?;
+                builder.with_client_cert_verifier(Arc::new(verifier))
             }
         };
         let mut config =
             builder.with_cert_resolver(Arc::clone(resolver) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(config)
-    }
-}
-
-impl Blob {
-    fn roots(&self) -> Result<RootCertStore, TlsError> {
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(&self.bytes) {
-            let certificate =
-                certificate.map_err(|error| TlsError::bad_certificate(&self.name, error))?;
-            roots.add(certificate).map_err(|error| TlsError::bad_certificate(&self.name, error))?;
-        }
-        if roots.is_empty() {
-            return Err(TlsError::NoCertificate { file: self.name.clone() });
-        }
-        Ok(roots)
     }
 }
 

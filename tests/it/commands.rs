@@ -219,7 +219,10 @@ static COMMANDS: &[Line] = &[
         "check --old tests/golden/files/other-kind.yaml --new tests/golden/files/other-kind.yaml",
     ),
     line("check-pair-incomplete", "check --old tests/golden/files/before.yaml"),
-    line("check-two-stdin", "check - -"),
+    Line {
+        stdin: Some("tests/cases/volcano-job/vj-label.json"),
+        ..line("check-two-stdin", "check - -")
+    },
     line("check-missing-file", "check tests/golden/files/none.json"),
     line("check-broken-yaml", "check tests/golden/files/broken.yaml"),
     line("check-broken-json", "check tests/golden/files/broken.json"),

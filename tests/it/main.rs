@@ -15,6 +15,7 @@ mod commands;
 mod controllers;
 mod corpus;
 mod doors;
+mod files;
 mod golden;
 mod help;
 mod lints;
@@ -61,6 +62,7 @@ fn default_trials() -> Vec<Trial> {
         chart::trials(),
         commands::trials(),
         doors::trials(),
+        files::trials(),
         help::trials(),
         lints::trials(),
         manifests::trials(),

@@ -1,7 +1,10 @@
 //! The server, over real sockets: what it speaks, what it bears, how it starts and leaves.
 
+mod attacks;
 mod bodies;
+mod clients;
 mod decisions;
+mod files;
 mod hostile;
 mod leaving;
 mod operations;
@@ -17,7 +20,9 @@ pub(crate) fn trials() -> Vec<Trial> {
     [
         protocols::trials(),
         bodies::trials(),
+        clients::trials(),
         decisions::trials(),
+        files::trials(),
         hostile::trials(),
         operations::trials(),
         leaving::trials(),
@@ -25,6 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         recording::trials(),
         reloading::trials(),
         spending::trials(),
+        attacks::trials(),
     ]
     .into_iter()
     .flatten()

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 
 use super::names::{dns_label, is_namespaced_name};
-use crate::cli::documents;
+use crate::cli::documents::without_byte_order_mark;
 use crate::cluster::ca_bundle::CaBundle;
 use crate::cluster::endpoint::{BaseUrl, Endpoint};
 use crate::cluster::registration::Trust;
 use crate::engine::escape_control;
+use crate::server::files::{FileReader, LARGEST, name_of};
 
 /// The names of the objects in the cluster.
 // A Service of that name puts FIELDWARD_PORT and FIELDWARD_SERVICE_* into every pod's environment:
@@ -90,9 +91,16 @@ pub(in crate::cli) struct TrustArgs {
 
 impl TrustArgs {
     /// Reads the bundle; a Certificate without a namespace is in `namespace`.
-    pub(in crate::cli) fn trust(&self, namespace: &str) -> anyhow::Result<Trust> {
+    pub(in crate::cli) fn trust(
+        &self,
+        namespace: &str,
+        reader: &FileReader,
+    ) -> anyhow::Result<Trust> {
         let read = |path: &PathBuf| {
-            CaBundle::parse(documents::read(path)?).with_context(|| documents::name_of(path))
+            let name = name_of(path);
+            let pem =
+                reader.read(path, LARGEST).with_context(|| format!("cannot read `{name}`"))?;
+            CaBundle::parse(without_byte_order_mark(pem)).context(name)
         };
         let bundle = self.ca_bundle.as_ref().map(read).transpose()?;
         let Some(name) = &self.inject_ca_from else {

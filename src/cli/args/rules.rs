@@ -7,6 +7,7 @@ use clap::builder::BoolishValueParser;
 
 use crate::cli::rule_sources;
 use crate::engine::{Builtin, Document, Rule, RuleSet, escape_control};
+use crate::server::files::{Accepted, FileReader, TimeLimit};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(in crate::cli) struct RuleArgs {
@@ -25,7 +26,19 @@ impl RuleArgs {
     }
 
     pub(in crate::cli) fn documents(&self) -> anyhow::Result<Vec<Document>> {
-        rule_sources::read(&self.paths)
+        rule_sources::read(&self.paths, &FileReader::new(Accepted::Pipes))
+    }
+
+    /// Reads the documents again and again, as a server does: from regular files only, and in a
+    /// limited time.
+    pub(in crate::cli) fn reread(
+        &self,
+    ) -> impl Fn() -> anyhow::Result<Vec<Document>> + Send + Sync + use<> {
+        let (paths, limit) = (self.paths.clone(), TimeLimit::default());
+        move || {
+            let paths = paths.clone();
+            limit.run(move |reader| rule_sources::read(&paths, reader))?
+        }
     }
 
     pub(in crate::cli) fn builtin(&self) -> Builtin {

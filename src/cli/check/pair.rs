@@ -9,6 +9,7 @@ use crate::analysis::lint::schema::catalogue::lists;
 use crate::cli::args::RequesterArgs;
 use crate::cli::documents;
 use crate::engine::{Rule, RuleSet, escape_control};
+use crate::server::files::name_of;
 
 /// The review of the update from the object in `old` to the one in `new`.
 pub(super) fn review(
@@ -61,7 +62,7 @@ struct Manifest {
 
 impl Manifest {
     fn read(path: &Path) -> anyhow::Result<Self> {
-        let name = documents::name_of(path);
+        let name = name_of(path);
         let found = documents::as_json(&name, documents::read(path)?)?;
         let [json] = found.as_slice() else {
             bail!("{name}: expected one manifest, found {}", found.len())

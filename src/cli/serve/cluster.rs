@@ -19,6 +19,7 @@ use crate::cluster::reading::RuleFiles;
 use crate::cluster::tls_rotation::Lifetimes;
 use crate::engine::{RuleSet, escape_control};
 use crate::server::denials::Denials;
+use crate::server::files::TimeLimit;
 use crate::server::reload::{self, Fingerprint};
 use crate::server::{Bound, Config, ReadyCheck, tls};
 
@@ -132,7 +133,9 @@ impl Args {
                  cannot trust a certificate that is regenerated at each start"
             );
         }
-        Ok(Certificates::Given(self.trust.trust(&self.managed.service_namespace)?))
+        let (trust, namespace) = (self.trust.clone(), self.managed.service_namespace.clone());
+        let trust = TimeLimit::default().run(move |reader| trust.trust(&namespace, reader))??;
+        Ok(Certificates::Given(trust))
     }
 }
 
@@ -143,8 +146,8 @@ pub(super) async fn start(
     has_certificate: bool,
 ) -> anyhow::Result<ClusterMode> {
     let settings = args.settings(has_certificate)?;
-    let rules = files.clone();
-    let read = move || rules.documents().map_err(|error| escape_control(&format!("{error:#}")));
+    let read = files.reread();
+    let read = move || read().map_err(|error| escape_control(&format!("{error:#}")));
     Ok(ClusterMode::start(
         &args.access.access(),
         settings,

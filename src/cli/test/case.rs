@@ -12,12 +12,13 @@ pub(super) type Case = engine::Case<Vec<u8>>;
 pub(super) fn parse(is_json: bool, text: &str) -> Result<Case, String> {
     if is_json {
         let document: CaseDocument<&RawValue> =
-            serde_json::from_str(text).map_err(|error| json_error(&error))?;
+            serde_json::from_str(text).map_err(|error| json_error(&error, text))?;
         return with_review(document, |review| Ok(review.get().as_bytes().to_vec()));
     }
     let options = serde_saphyr::options! { with_snippet: false };
     let document: CaseDocument<serde_json::Value> =
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| yaml_error(&error))?;
+        serde_saphyr::from_str_with_options(text, options)
+            .map_err(|error| yaml_error(&error, text))?;
     with_review(document, |review| serde_json::to_vec(&review).map_err(|error| error.to_string()))
 }
 

@@ -8,6 +8,7 @@ use super::case::{self, Case};
 use crate::cli::args::ExemptArgs;
 use crate::cli::documents;
 use crate::engine::{Builtin, Document, RuleSet, escape_control};
+use crate::server::files::name_of;
 
 /// The cases of all paths, and what is broken.
 pub(super) struct Suite {
@@ -43,7 +44,7 @@ impl Suite {
             if search.suite.tests.len() + search.suite.errors.len() == before {
                 search.suite.errors.push(format!(
                     "{}: expected cases (kind UpdateCase), found none",
-                    documents::name_of(path)
+                    name_of(path)
                 ));
             }
         }
@@ -107,7 +108,7 @@ impl Search<'_> {
         };
         for (file, text) in cases {
             let is_json = file.extension().is_some_and(|extension| extension == "json");
-            let file = documents::name_of(&file);
+            let file = name_of(&file);
             match case::parse(is_json, &text) {
                 Ok(case) => self.suite.tests.push(Test {
                     name: case.name.clone(),
@@ -123,7 +124,7 @@ impl Search<'_> {
 }
 
 fn read(file: &Path) -> Result<Found, String> {
-    let name = documents::name_of(file);
+    let name = name_of(file);
     let bytes = documents::read(file).map_err(|error| format!("{error:#}"))?;
     let text = String::from_utf8(bytes)
         .map_err(|error| format!("{name}: expected UTF-8, found {error}"))?;
@@ -152,6 +153,8 @@ fn kind(text: &str) -> Option<String> {
         Err(_) => text
             .lines()
             .find_map(|line| line.strip_prefix("kind:"))
-            .map(|kind| kind.trim().to_owned()),
+            .map(str::trim)
+            .filter(|kind| kind.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+            .map(str::to_owned),
     }
 }

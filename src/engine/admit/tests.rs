@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{PREFIX, admit, refuse_oversized};
+use super::{PREFIX, Unjudgeable, admit, answer_unread};
 use crate::engine::answer::Subject;
 use crate::engine::{Builtin, Decision, Document, Exemptions, Reply, Requesters, RuleSet};
 
@@ -298,8 +298,11 @@ fn unreadable_content_is_said_without_its_text() {
 
 #[test]
 fn a_body_over_the_cap_is_refused_if_its_beginning_holds_the_uid() {
-    let message = "expected an AdmissionReview of at most 7 bytes, found a larger one; the update \
-                   cannot be judged (--max-body raises the cap)";
+    let message = "the update cannot be judged: expected an AdmissionReview of at most 7 bytes, \
+                   found a larger one (--max-body raises the cap)";
+    let refuse_oversized = |beginning: &[u8], cap| {
+        answer_unread(&rules(&[""]), beginning, &Unjudgeable::Oversized(cap))
+    };
     let start = |before: usize| {
         let padding = "x".repeat(before - r#"{"request":{"a":"","uid":"u-2""#.len());
         format!(r#"{{"request":{{"a":"{padding}","uid":"u-2""#) + &r#","b":"y""#.repeat(PREFIX)
@@ -333,6 +336,49 @@ fn a_body_over_the_cap_is_refused_if_its_beginning_holds_the_uid() {
     // The cut may go through a character.
     let cut = b"{\"request\":{\"uid\":\"u-2\",\"name\":\"\xc3";
     assert_eq!(refuse_oversized(cut, 7).allowed(), Some(false));
+}
+
+#[test]
+fn a_review_without_time_to_judge_it_is_answered_as_its_rule_answers_a_violation() {
+    let exempt = "  exempt: {users: [admin]}";
+    for (operation, extra, allowed, decision) in [
+        ("UPDATE", "", false, Some("deny")),
+        ("UPDATE", "  validationActions: [Warn]", true, Some("warn")),
+        ("UPDATE", "  validationActions: [Audit]", true, Some("audit")),
+        ("UPDATE", exempt, true, Some("exempt")),
+        ("CREATE", "", true, None),
+        ("DELETE", "", true, None),
+        ("CONNECT", "", true, None),
+        ("PATCH", "", false, Some("deny")),
+    ] {
+        let mut review = with("operation", operation.into());
+        if let Some(request) = review.get_mut("request").and_then(Value::as_object_mut) {
+            request.retain(|name, _| !name.ends_with("bject"));
+        }
+        let beginning = review.to_string().replace("}}", "},\"object\":{\"spec");
+        let reply = answer_unread(&rules(&[extra]), beginning.as_bytes(), &Unjudgeable::TimedOut);
+        let body = body(&reply);
+        let response = &body["response"];
+        assert_eq!(
+            (reply.status(), reply.allowed(), reply.error_code()),
+            (200, Some(allowed), Some(504)),
+            "{operation} {extra}"
+        );
+        assert_eq!(response["auditAnnotations"]["decision"].as_str(), decision);
+        if !allowed {
+            assert_eq!(response["status"]["code"], 504);
+            assert_eq!(response["status"]["reason"], "Timeout");
+            assert_eq!(
+                response["status"]["message"],
+                "the update cannot be judged: there was no answer within the time that the API \
+                 server waits; try again"
+            );
+        }
+    }
+    // Before the rule is known, only a uid is needed to deny.
+    let reply =
+        answer_unread(&rules(&[""]), br#"{"request":{"uid":"u-2","#, &Unjudgeable::TimedOut);
+    assert_eq!((reply.allowed(), reply.error_code()), (Some(false), Some(504)));
 }
 
 #[test]

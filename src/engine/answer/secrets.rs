@@ -3,10 +3,11 @@
 //!
 //! A path is followed loosely here: a step into list elements goes into map values too and the
 //! other way round, and an element counts as keyed by whatever selects it. So a value that has
-//! another shape than its rule expects stays hidden.
+//! another shape than its rule expects stays hidden. Where an element appears, disappears or changes
+//! the key by which a path selects it, a renamed element would show what it had hidden: the path
+//! then counts as selecting it whatever its key.
 
-use serde_json::Value;
-
+use crate::engine::review::Node;
 use crate::engine::rule::Rule;
 use crate::engine::rule::Step;
 use crate::engine::rule::{Reached, Tree};
@@ -17,8 +18,17 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// The secrets of one object.
 #[derive(Debug, Default)]
 pub(crate) struct Secrets {
-    tree: Tree<()>,
+    tree: Tree<Hidden>,
     scope: Scope,
+}
+
+/// What of a value is secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Hidden {
+    /// All but the keys of its objects.
+    Values,
+    /// The keys, too; a message still names them, as parts of a path.
+    KeysToo,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -33,7 +43,7 @@ enum Scope {
 #[derive(Debug, Clone)]
 pub(crate) struct Visibility {
     reached: Reached,
-    hidden: bool,
+    hidden: Option<Hidden>,
 }
 
 impl Secrets {
@@ -41,7 +51,7 @@ impl Secrets {
     pub(crate) fn declared<'r>(rules: impl Iterator<Item = &'r Rule>) -> Self {
         let mut secrets = Self::default();
         for path in rules.flat_map(|rule| &rule.sensitive) {
-            secrets.tree.mark(path.steps(), ());
+            secrets.tree.mark(path.steps(), Hidden::KeysToo);
             secrets.scope = Scope::Paths;
         }
         secrets
@@ -50,7 +60,7 @@ impl Secrets {
     /// With what a Secret keeps.
     pub(crate) fn and_data(mut self) -> Self {
         for name in ["data", "stringData"] {
-            self.tree.mark(&[Step::Name(name.to_owned())], ());
+            self.tree.mark(&[Step::Name(name.to_owned())], Hidden::Values);
         }
         self.scope = Scope::Paths;
         self
@@ -63,26 +73,36 @@ impl Secrets {
 
     /// The object itself.
     pub(crate) fn root(&self) -> Visibility {
-        Visibility { reached: Tree::<()>::root(), hidden: self.scope == Scope::Everything }
+        let hidden = (self.scope == Scope::Everything).then_some(Hidden::Values);
+        Visibility { reached: Tree::<Hidden>::root(), hidden }
     }
 
     /// A member of what is at `from`.
     pub(crate) fn member(&self, from: &Visibility, name: &str) -> Visibility {
         let copies_all = name == LAST_APPLIED && self.scope != Scope::Nothing;
-        self.place(from, self.tree.loosely_member(&from.reached, name), copies_all)
+        let place = self.place(from, self.tree.loosely_member(&from.reached, name));
+        Visibility { hidden: place.hidden.max(copies_all.then_some(Hidden::Values)), ..place }
     }
 
-    /// An element of the list at `from`.
-    pub(crate) fn element(&self, from: &Visibility, element: Option<&Value>) -> Visibility {
+    /// An element of the list at `from`, as it is in the old list and in the new.
+    pub(crate) fn element(
+        &self,
+        from: &Visibility,
+        old: Option<Node<'_>>,
+        new: Option<Node<'_>>,
+    ) -> Visibility {
+        let (Some(old), Some(new)) = (old, new) else { return self.any_element(from) };
         let is_selected = |key: &str, value: &str| {
-            element.and_then(|element| element.get(key)?.as_str()) == Some(value)
+            let (old, new) = (old.get(key), new.get(key));
+            let text = |key: Node<'_>| key.as_str().unwrap_or(key.text()).to_owned();
+            old.map(text) != new.map(text) || old.and_then(Node::as_str) == Some(value)
         };
-        self.place(from, self.tree.loosely_element(&from.reached, is_selected), false)
+        self.place(from, self.tree.loosely_element(&from.reached, is_selected))
     }
 
     /// An element of the list at `from`, whatever its key.
     pub(crate) fn any_element(&self, from: &Visibility) -> Visibility {
-        self.place(from, self.tree.loosely_element(&from.reached, |_, _| true), false)
+        self.place(from, self.tree.loosely_element(&from.reached, |_, _| true))
     }
 
     /// Whether there are none.
@@ -90,8 +110,8 @@ impl Secrets {
         self.scope == Scope::Nothing
     }
 
-    fn place(&self, from: &Visibility, reached: Reached, copies_all: bool) -> Visibility {
-        let hidden = from.hidden || copies_all || self.tree.marks(&reached).next().is_some();
+    fn place(&self, from: &Visibility, reached: Reached) -> Visibility {
+        let hidden = from.hidden.max(self.tree.marks(&reached).copied().max());
         Visibility { reached, hidden }
     }
 }
@@ -99,36 +119,48 @@ impl Secrets {
 impl Visibility {
     /// Whether the value there is never shown.
     pub(crate) fn is_hidden(&self) -> bool {
-        self.hidden
+        self.hidden.is_some()
     }
 
-    /// Both places at once, of an element that has one in the old list and one in the new.
-    pub(crate) fn and(mut self, other: Self) -> Self {
-        self.reached.extend(other.reached);
-        self.reached.sort_unstable();
-        self.reached.dedup();
-        self.hidden |= other.hidden;
-        self
+    /// Whether nobody may read the keys of the object there from a recording.
+    pub(crate) fn hides_keys(&self) -> bool {
+        self.hidden == Some(Hidden::KeysToo)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::Secrets;
+    use crate::engine::review::scan;
+    use crate::engine::rule::Path;
 
     #[test]
-    fn of_two_places_that_are_one_element_either_hides_it() {
-        let secrets = Secrets::default().and_data();
-        let (shown, hidden) = (secrets.root(), secrets.member(&secrets.root(), "data"));
-        for (one, two, is_hidden) in
-            [(&shown, &shown, false), (&shown, &hidden, true), (&hidden, &shown, true)]
-        {
-            let both = one.clone().and(two.clone());
+    fn an_element_that_changes_its_key_hides_what_its_key_selected() {
+        let mut secrets = Secrets::default();
+        let path = Path::parse("users[name='root'].password").expect("a path");
+        secrets.tree.mark(path.steps(), super::Hidden::KeysToo);
+        let users = secrets.member(&secrets.root(), "users");
+        let elements = scan(r#"[{"name":"root"},{"name":"o"},{"x":1}]"#).expect("JSON");
+        let mut elements = elements.root().elements();
+        let mut element = || elements.next().expect("an element");
+        let (root, other, none) = (element(), element(), element());
+        for (old, new, is_hidden) in [
+            (Some(root), Some(root), true),
+            (Some(other), Some(other), false),
+            (Some(none), Some(none), false),
+            (Some(root), Some(other), true),
+            (Some(other), Some(root), true),
+            (Some(other), Some(none), true),
+            (Some(other), None, true),
+            (None, Some(none), true),
+        ] {
+            let element = secrets.element(&users, old, new);
             assert_eq!(
-                (both.is_hidden(), secrets.element(&both, Some(&json!({}))).is_hidden()),
-                (is_hidden, is_hidden)
+                (element.is_hidden(), secrets.member(&element, "password").is_hidden()),
+                (false, is_hidden),
+                "{:?} {:?}",
+                old.map(|old| old.text()),
+                new.map(|new| new.text())
             );
         }
     }

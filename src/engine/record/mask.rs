@@ -1,8 +1,9 @@
 //! A copy of an object in which tokens stand for the values that nobody may read.
 //!
 //! The text is copied token by token: numbers stay as they are spelled, and no nesting is too deep.
-//! Leaves are masked, so containers, keys and `null` stay. Equal values get equal tokens and
-//! different values different ones, all over a review.
+//! Leaves are masked, and the keys of objects at and below `sensitive` paths, so containers and
+//! `null` stay. Equal values get equal tokens and different values different ones, all over a
+//! review.
 
 use std::collections::HashMap;
 
@@ -81,7 +82,11 @@ impl<'s> Mask<'s> {
                     if self.is_dropped(object.at, &key) {
                         tokens.skip_value();
                     } else {
-                        out.key(token)?;
+                        if object.place.hides_keys() {
+                            out.key(&self.token(token, At::Elsewhere))?;
+                        } else {
+                            out.key(token)?;
+                        }
                         member = Some(self.member(object, &key));
                     }
                     continue;

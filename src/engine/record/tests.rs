@@ -100,13 +100,42 @@ fn equal_values_have_equal_tokens_and_different_ones_different_tokens() {
         null,
         {},
         [],
-        {"deep": [token(7)]}
+        {"masked-7": [token(8)]}
     ]);
     let expected = (
         json!({"spec": {"token": token(1), "more": more}}),
-        json!({"spec": {"token": token(7), "more": more}}),
+        json!({"spec": {"token": token(8), "more": more}}),
     );
     assert_eq!(objects(&rules, "Vault", &old, &new), expected);
+}
+
+#[test]
+fn keys_at_and_below_a_sensitive_path_are_masked() {
+    let rules = rules("  sensitive: [spec.tokens, 'spec.users.*']");
+    let spec = |name: &str| {
+        json!({"spec": {
+            "tokens": {name: {"hunter2": 1}, "hunter4": name},
+            "users": {"alice": {name: 1}},
+        }})
+    };
+    // Equal keys and values have equal tokens; objects are written in the order of their keys.
+    let masked = |name: &str, value: u8| {
+        let token = |number: u8| format!("masked-{number}");
+        json!({"spec": {
+            "tokens": {name: {token(2): token(3)}, token(4): token(value)},
+            "users": {"alice": {token(value): token(3)}},
+        }})
+    };
+    assert_eq!(
+        objects(&rules, "Vault", &spec("hunter0"), &spec("hunter1")),
+        (masked("masked-5", 5), masked("masked-1", 1))
+    );
+    let document = recorded(
+        &rules,
+        &update("Vault", &spec("hunter0").to_string(), &spec("hunter1").to_string()),
+    )
+    .document;
+    assert!(!document.contains("hunter"), "{document}");
 }
 
 #[test]
@@ -161,7 +190,7 @@ fn only_a_secret_keeps_its_data_as_base64() {
         &json!({"data": {"a": "aHVudGVyMg=="}}),
         &json!({"data": {"a": "Yg=="}}),
     );
-    assert_eq!(data, json!({"data": {"a": "masked-2"}}));
+    assert_eq!(data, json!({"data": {"masked-1": "masked-3"}}));
 }
 
 #[test]
@@ -176,10 +205,10 @@ fn sensitive_paths_are_followed_into_lists_and_maps_whatever_their_keys() {
         "map": [{"x": "v"}],
     }});
     let masked = json!({"spec": {
-        "users": {"by-name": {"password": "masked-5", "name": "n"}},
-        "pins": [{"id": "a", "pin": "masked-2"}, {"id": "b", "pin": "masked-3"},
-            {"pin": "masked-4"}],
-        "map": [{"x": "masked-1"}],
+        "users": {"by-name": {"password": "masked-6", "name": "n"}},
+        "pins": [{"id": "a", "pin": "masked-3"}, {"id": "b", "pin": "masked-4"},
+            {"pin": "masked-5"}],
+        "map": [{"masked-1": "masked-2"}],
     }});
     assert_eq!(objects(&rules, "Vault", &object, &object), (masked.clone(), masked));
 }

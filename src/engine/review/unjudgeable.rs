@@ -39,8 +39,26 @@ pub(crate) enum Unjudgeable {
     Depth(&'static str),
     #[error("expected text and numbers that JSON can carry in `{0}`, found {1}")]
     Content(&'static str, String),
+    #[error(
+        "expected an AdmissionReview of at most {0} bytes, found a larger one (--max-body raises \
+         the cap)"
+    )]
+    Oversized(usize),
+    #[error("there was no answer within the time that the API server waits; try again")]
+    TimedOut,
     #[error("{0}")]
     Difference(#[from] StrayOperation),
+}
+
+impl Unjudgeable {
+    /// The code and the reason of the status that reports it.
+    pub(crate) fn status(&self) -> (u16, &'static str) {
+        match self {
+            Self::Oversized(_) => (413, "RequestEntityTooLarge"),
+            Self::TimedOut => (504, "Timeout"),
+            _ => (400, "BadRequest"),
+        }
+    }
 }
 
 /// json-patch named an address that is no location's.

@@ -80,8 +80,33 @@ impl fmt::Display for RuleErrors {
 
 impl std::error::Error for RuleErrors {}
 
+/// Whether the text says that it is a document of this program, even if nothing else in it is
+/// right. A message must not quote any other text, which may be a secret.
+pub(crate) fn is_own_document(text: &str) -> bool {
+    let says = |key: &str, values: &[&str]| {
+        let value = |at: usize| {
+            let after = text.get(at + key.len()..)?.trim_start_matches(['"', '\'', ' ']);
+            Some(after.strip_prefix(':')?.trim_start_matches([' ', '"', '\'']))
+        };
+        text.match_indices(key)
+            .filter_map(|(at, _)| value(at))
+            .any(|found| values.iter().any(|value| found.starts_with(value)))
+    };
+    says("apiVersion", &["fieldward.io/"]) || says("kind", &["UpdateRule", "UpdateCase"])
+}
+
+/// A parser's message up to where it quotes what it has read.
+pub(crate) fn before_quote(message: &str) -> &str {
+    // These are names of fields that are expected.
+    if message.starts_with("missing field `") {
+        return message;
+    }
+    let quote = ["`", "\"", ": "].iter().filter_map(|mark| message.find(mark)).min();
+    quote.and_then(|at| message.get(..at)).map_or(message, str::trim_end)
+}
+
 /// What is wrong with the YAML itself, or with the document's shape.
-pub(crate) fn yaml_error(origin: &str, error: &serde_saphyr::Error) -> RuleError {
+pub(crate) fn yaml_error(origin: &str, text: &str, error: &serde_saphyr::Error) -> RuleError {
     let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
     let rendered = error.to_string();
     let message = rendered.split(" at line ").next().unwrap_or_default();
@@ -93,10 +118,56 @@ pub(crate) fn yaml_error(origin: &str, error: &serde_saphyr::Error) -> RuleError
         other if other.starts_with("cannot deserialize null") => "expected text, found nothing",
         other => other.split(", set DuplicateKeyPolicy").next().unwrap_or_default(),
     };
+    if before_quote(message) != message && !is_own_document(text) {
+        let message = "expected a rule document (kind `UpdateRule`), found something else";
+        return RuleError::new(origin, line, column, message);
+    }
     let advice = if message.contains("anchor") || message.contains("flow") {
         " (a path with `*` or `[` stands in quotes within `{}` and `[]`)"
     } else {
         ""
     };
     RuleError::new(origin, line, column, message.lines().collect::<Vec<_>>().join(" ") + advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{before_quote, is_own_document};
+
+    #[test]
+    fn a_document_says_that_it_is_one() {
+        for text in [
+            "apiVersion: fieldward.io/v1alpha1\n",
+            "{\"spec\": {}, \"kind\" : \"UpdateRule\"}",
+            "- kind: 'UpdateCase'",
+            "kind: List\nitems:\n- apiVersion: 'fieldward.io/v2'",
+        ] {
+            assert!(is_own_document(text), "{text}");
+        }
+        for text in [
+            "",
+            "root:$6$salt$hash:19000:0:99999:7:::",
+            "-----BEGIN PRIVATE KEY-----",
+            "apiVersion: v1\nkind: Secret\nmetadata: {annotations: {fieldward.io/source: x}}",
+            "kind",
+        ] {
+            assert!(!is_own_document(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_after_a_quote_is_left() {
+        for (message, expected) in [
+            ("unknown field `password`, expected one of a, b", "unknown field"),
+            ("duplicate mapping key: password", "duplicate mapping key"),
+            ("invalid type: string \"password\", expected a map", "invalid type"),
+            ("missing field `kind`", "missing field `kind`"),
+            (
+                "while parsing a list, expected ',' or ']'",
+                "while parsing a list, expected ',' or ']'",
+            ),
+        ] {
+            assert_eq!(before_quote(message), expected);
+        }
+    }
 }

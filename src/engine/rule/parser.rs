@@ -14,7 +14,7 @@ use super::raw::Texts;
 pub(crate) fn read<T: DeserializeOwned>(origin: &str, text: &str) -> Result<T, Vec<RuleError>> {
     let options = serde_saphyr::options! { with_snippet: false };
     serde_saphyr::from_str_with_options(text, options)
-        .map_err(|error| vec![yaml_error(origin, &error)])
+        .map_err(|error| vec![yaml_error(origin, text, &error)])
 }
 
 /// Collects errors while it parses, so that one run shows all of them.

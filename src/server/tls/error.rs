@@ -2,17 +2,24 @@
 
 use std::fmt::Display;
 
+use rustls::pki_types::pem;
+
+use crate::server::files::{NothingRead, ReadError};
+
 /// One line that says which file cannot be used and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The file cannot be read.
-    #[error("cannot read `{file}`: {source}; expected a PEM file that this process may read")]
+    #[error("cannot read `{file}`: {source}; name a PEM file that this process may read")]
     Unreadable {
         /// The file.
         file: String,
         /// Why not.
-        source: std::io::Error,
+        source: ReadError,
     },
+    /// None of the files was read.
+    #[error(transparent)]
+    NothingRead(#[from] NothingRead),
     /// There is no certificate in the file.
     #[error(
         "no certificate in `{file}`; expected PEM, `-----BEGIN CERTIFICATE-----`, the server's own \
@@ -90,5 +97,19 @@ pub enum TlsError {
 impl TlsError {
     pub(super) fn bad_certificate(file: &str, reason: impl Display) -> Self {
         Self::BadCertificate { file: file.to_owned(), reason: reason.to_string() }
+    }
+
+    pub(super) fn bad_pem(file: &str, error: &pem::Error) -> Self {
+        Self::bad_certificate(file, broken_pem(error))
+    }
+}
+
+/// What is broken in PEM. The parser's own words quote the file.
+pub(super) fn broken_pem(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a section without its end",
+        pem::Error::IllegalSectionStart { .. } => "a section with a broken start",
+        pem::Error::Base64Decode(_) => "a section that is not base64",
+        _ => "a section that cannot be read",
     }
 }

@@ -12,7 +12,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::error::TlsError;
+use super::error::{TlsError, broken_pem};
+use crate::server::files::{FileReader, LARGEST, name_of};
 
 /// A certificate chain with its key, valid when it was parsed.
 #[derive(Debug)]
@@ -57,9 +58,9 @@ pub(super) struct Blob {
 }
 
 impl Blob {
-    pub(super) fn read(path: &Path) -> Result<Self, TlsError> {
-        let name = path.display().to_string();
-        match std::fs::read(path) {
+    pub(super) fn read(path: &Path, reader: &FileReader) -> Result<Self, TlsError> {
+        let name = name_of(path);
+        match reader.read(path, LARGEST) {
             Ok(bytes) => Ok(Self { name, bytes }),
             Err(source) => Err(TlsError::Unreadable { file: name, source }),
         }
@@ -69,10 +70,10 @@ impl Blob {
         Self { name: name.to_owned(), bytes: text.as_bytes().to_vec() }
     }
 
-    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    pub(super) fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         let certificates: Vec<_> = CertificateDer::pem_slice_iter(&self.bytes)
             .collect::<Result<_, _>>()
-            .map_err(|error| TlsError::bad_certificate(&self.name, error))?;
+            .map_err(|error| TlsError::bad_pem(&self.name, &error))?;
         if certificates.is_empty() {
             return Err(TlsError::NoCertificate { file: self.name.clone() });
         }
@@ -111,7 +112,7 @@ impl Blob {
                 TlsError::EncryptedKey { file }
             }
             pem::Error::NoItemsFound => TlsError::NoKey { file },
-            error => TlsError::BadKey { file, reason: error.to_string() },
+            error => TlsError::BadKey { file, reason: broken_pem(&error).to_owned() },
         })
     }
 }

@@ -2,7 +2,10 @@ module fieldward.io/tests/controllers/kueue-v0.17
 
 go 1.26.0
 
-tool sigs.k8s.io/kueue/cmd/kueue
+tool (
+	github.com/kubeflow/trainer/v2/cmd/trainer-controller-manager
+	sigs.k8s.io/kueue/cmd/kueue
+)
 
 require (
 	fieldward.io/tests/controllers/spellings v0.0.0-00010101000000-000000000000

@@ -202,7 +202,7 @@ async fn certificates() {
             &none,
             &fits,
             format!(
-                "cannot read `{none}`: No such file or directory (os error 2); expected a PEM file \
+                "cannot read `{none}`: No such file or directory (os error 2); name a PEM file \
                  that this process may read"
             ),
         ),
@@ -210,7 +210,7 @@ async fn certificates() {
             &good,
             &none,
             format!(
-                "cannot read `{none}`: No such file or directory (os error 2); expected a PEM file \
+                "cannot read `{none}`: No such file or directory (os error 2); name a PEM file \
                  that this process may read"
             ),
         ),

@@ -18,17 +18,35 @@ pub(crate) struct Authority {
     pub(crate) pem: String,
 }
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 3600);
 
 impl Authority {
     pub(crate) fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "a test's CA");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        let key = ecdsa();
+        Self::until(SystemTime::now() + DAY)
+    }
+
+    /// A CA that is valid until then.
+    pub(crate) fn until(end: SystemTime) -> Self {
+        let (params, key) = (Self::params("a test's CA", end), ecdsa());
         let pem = params.self_signed(&key).unwrap().pem();
         Self { params, key, pem }
+    }
+
+    /// A CA that this one certifies.
+    pub(crate) fn intermediate(&self, end: SystemTime) -> Self {
+        let (params, key) = (Self::params("a test's intermediate CA", end), ecdsa());
+        let pem = self.issue(&params, &key);
+        Self { params, key, pem }
+    }
+
+    fn params(name: &str, end: SystemTime) -> CertificateParams {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        params.not_before = (end - 2 * DAY).into();
+        params.not_after = end.into();
+        params
     }
 
     /// A certificate for a server at 127.0.0.1, valid now.
@@ -56,10 +74,18 @@ impl Authority {
 
     /// A certificate for a client, with its key.
     pub(crate) fn client(&self) -> String {
+        self.client_with(|_| {})
+    }
+
+    /// A certificate for a client, with its key, in which something is different.
+    pub(crate) fn client_with(&self, change: impl FnOnce(&mut CertificateParams)) -> String {
         let key = ecdsa();
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "apiserver");
+        params.not_before = (SystemTime::now() - DAY).into();
+        params.not_after = (SystemTime::now() + DAY).into();
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        change(&mut params);
         self.issue(&params, &key) + &key.serialize_pem()
     }
 
