@@ -8,9 +8,15 @@ use crate::cluster::eventually;
 
 /// Asserts that fieldward denies the user's update.
 pub(crate) async fn denied(scene: &Scene, path: &str, change: &Value) {
+    denied_by(scene, ".fieldward.io", path, change).await;
+}
+
+/// Asserts that a webhook whose name ends so denies the user's update.
+pub(crate) async fn denied_by(scene: &Scene, webhook: &str, path: &str, change: &Value) {
+    scene.counts.forbidden();
     let answer = scene.user.patch(path, MERGE_PATCH, change).await;
     assert_eq!(answer.code, 403, "{path} {change}: {answer:?}");
-    assert!(answer.message().contains(".fieldward.io\" denied the request: "), "{answer:?}");
+    assert!(answer.message().contains(&format!("{webhook}\" denied the request: ")), "{answer:?}");
 }
 
 /// Whether an object's status has a condition.

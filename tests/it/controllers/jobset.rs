@@ -7,6 +7,7 @@ use super::cases::Suite;
 use super::expect::{becomes, denied, gone, is};
 use super::kubelet::Ending;
 use super::operator::{Certificate, Operator};
+use super::results::conclude;
 use super::scene::{Account, Scene};
 use super::tally::Guarded;
 use super::typed::Typed;
@@ -69,28 +70,22 @@ async fn lifecycles(assets: Assets) {
     scene.namespace("sets").await;
     let probe = create(&scene, "probe", &json!({"suspend": true})).await;
     scene.in_force(&probe, &finalizer()).await;
+    let counts = &scene.counts;
     tokio::join!(
-        succeeds(&scene),
-        fails(&scene),
-        restarts(&scene),
-        is_suspended(&scene),
-        expires(&scene),
-        is_deleted(&scene)
+        counts.lifecycle(succeeds(&scene)),
+        counts.lifecycle(fails(&scene)),
+        counts.lifecycle(restarts(&scene)),
+        counts.lifecycle(is_suspended(&scene)),
+        counts.lifecycle(expires(&scene)),
+        counts.lifecycle(is_deleted(&scene)),
     );
-    // Left to the deletion of the namespace.
-    create(&scene, "running", &json!({})).await;
-    scene.plane.api().delete("/api/v1/namespaces/sets", &Value::Null).await.object();
-    gone(&scene, "/api/v1/namespaces/sets").await;
+    counts.lifecycle(goes_with_its_namespace(&scene)).await;
     let user = JOBSET.account.user();
     let sets = all_stored(&scene, Guarded { group: "jobset.x-k8s.io", resource: "jobsets" }, &user);
     assert!(sets.of_status > 0, "{sets:?}");
     let jobs = all_stored(&scene, Guarded { group: "batch", resource: "jobs" }, &user);
     assert!(jobs.updates[&user].seen > 0, "{jobs:?}");
-    let pods = all_stored(&scene, Guarded { group: "", resource: "pods" }, &user);
-    eprintln!(
-        "controllers: jobset: JobSet: {sets:?}\ncontrollers: jobset: Job: {jobs:?}\ncontrollers: \
-         jobset: Pod: {pods:?}"
-    );
+    conclude(&scene, &format!("JobSet {}", CONTROLLER.version()));
 }
 
 async fn succeeds(scene: &Scene) {
@@ -167,6 +162,12 @@ async fn expires(scene: &Scene) {
     let path = create(scene, "expires", &json!({"ttlSecondsAfterFinished": 2})).await;
     ends(scene, "expires", Ending::Succeeded, "Completed").await;
     gone(scene, &path).await;
+}
+
+async fn goes_with_its_namespace(scene: &Scene) {
+    create(scene, "running", &json!({})).await;
+    scene.plane.api().delete("/api/v1/namespaces/sets", &Value::Null).await.object();
+    gone(scene, "/api/v1/namespaces/sets").await;
 }
 
 async fn is_deleted(scene: &Scene) {

@@ -12,6 +12,8 @@ mod kuberay;
 mod kueue;
 mod manifests;
 mod operator;
+mod results;
+mod rules;
 mod scene;
 mod serving;
 mod tally;
@@ -83,6 +85,11 @@ impl Controller {
             &flags,
         );
         Ok(())
+    }
+
+    /// The pinned version.
+    pub(crate) fn version(&self) -> String {
+        self.pins.version_of(self.module).trim_start_matches('v').to_owned()
     }
 
     /// The path of a program.

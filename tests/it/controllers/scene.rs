@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::kubelet::Kubelet;
+use super::results::Counts;
+use super::rules::Rules;
 use crate::cluster::api::{Api, MERGE_PATCH};
 use crate::cluster::assets::Assets;
 use crate::cluster::control_plane::{ADMIN, ControlPlane};
@@ -33,6 +35,8 @@ pub(crate) struct Scene {
     /// The API for the user.
     pub(crate) user: Api,
     pub(crate) kubelet: Kubelet,
+    pub(crate) rules: Rules,
+    pub(crate) counts: Counts,
     _server: Server,
     folder: TempDir,
 }
@@ -59,7 +63,8 @@ impl Scene {
             .ok();
         let user = plane.api().impersonating(USER, &["system:authenticated"]);
         let kubelet = Kubelet::start(plane.api()).await;
-        let scene = Self { plane, user, kubelet, _server: server, folder };
+        let (rules, counts) = (Rules::read(rules), Counts::default());
+        let scene = Self { plane, user, kubelet, rules, counts, _server: server, folder };
         scene.admit_the_user().await;
         scene
     }

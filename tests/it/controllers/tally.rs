@@ -9,12 +9,12 @@ use super::scene::{Scene, USER};
 
 /// A guarded kind, by the resource in the audit log.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Guarded {
-    pub(crate) group: &'static str,
-    pub(crate) resource: &'static str,
+pub(crate) struct Guarded<'a> {
+    pub(crate) group: &'a str,
+    pub(crate) resource: &'a str,
 }
 
-impl Guarded {
+impl Guarded<'_> {
     /// Whether the target of a request is of this kind. The log leaves out the group of the core.
     pub(crate) fn is(self, target: &Value) -> bool {
         target["apiGroup"].as_str().unwrap_or_default() == self.group
@@ -41,7 +41,7 @@ pub(crate) type Tally = BTreeMap<String, Counts>;
 
 /// Counts the updates of a kind. Dry runs store nothing and are left out, as is what the API server
 /// refused before admission.
-pub(crate) fn tally(scene: &Scene, guarded: Guarded) -> Tally {
+pub(crate) fn tally(scene: &Scene, guarded: Guarded<'_>) -> Tally {
     let mut tally = Tally::new();
     for event in scene.plane.audit_events() {
         let target = &event["objectRef"];
@@ -68,7 +68,7 @@ pub(crate) fn tally(scene: &Scene, guarded: Guarded) -> Tally {
 
 /// Fails with the log's own words unless all of the requester's writes were let through, at least
 /// one was made, and nothing was stored against a rule, whoever wrote it.
-pub(crate) fn all_let_through(scene: &Scene, guarded: Guarded, controller: &str) -> Tally {
+pub(crate) fn all_let_through(scene: &Scene, guarded: Guarded<'_>, controller: &str) -> Tally {
     let tally = tally(scene, guarded);
     let own = tally.get(controller).copied().unwrap_or_default();
     assert!(own.seen > 0, "{controller} wrote nothing: {tally:?}");
@@ -78,7 +78,7 @@ pub(crate) fn all_let_through(scene: &Scene, guarded: Guarded, controller: &str)
 
 /// Fails if an update of anybody but the user was denied or failed, or if anything was stored
 /// against a rule.
-pub(crate) fn only_the_user_is_denied(scene: &Scene, guarded: Guarded, tally: &Tally) {
+pub(crate) fn only_the_user_is_denied(scene: &Scene, guarded: Guarded<'_>, tally: &Tally) {
     for (requester, counts) in tally {
         assert_eq!(counts.stored_against_the_rule, 0, "{requester}: {tally:?}");
         assert_eq!(counts.failed, 0, "{requester}: {tally:?}");
@@ -89,7 +89,7 @@ pub(crate) fn only_the_user_is_denied(scene: &Scene, guarded: Guarded, tally: &T
 }
 
 /// What the audit log says of a requester's denied updates.
-pub(crate) fn denials(scene: &Scene, guarded: Guarded, controller: &str) -> Vec<String> {
+pub(crate) fn denials(scene: &Scene, guarded: Guarded<'_>, controller: &str) -> Vec<String> {
     let events = scene.plane.audit_events().into_iter();
     let of_kind = |event: &Value| guarded.is(&event["objectRef"]);
     events

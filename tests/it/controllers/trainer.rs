@@ -9,6 +9,7 @@ use super::expect::{becomes, denied, gone, is};
 use super::jobset::{self, JOBSET, SETS};
 use super::kubelet::Ending;
 use super::operator::{Certificate, Operator};
+use super::results::conclude;
 use super::scene::{Account, Scene};
 use super::tally::Guarded;
 use super::writes::all_stored;
@@ -62,27 +63,20 @@ async fn lifecycles(assets: Assets) {
     let _jobset = JOBSET.start(&scene).await;
     let _trainer = TRAINER.start(&scene).await;
     scene.namespace("sets").await;
-    // The server of the webhooks listens a while before it knows them all.
-    eventually("Trainer's webhooks answer", async || {
-        scene.user.create(RUNTIMES, &runtime("plain", 0)).await.is_ok()
-    })
-    .await;
-    scene.user.create(RUNTIMES, &runtime("persistent", 1)).await.object();
+    has_runtime(&scene, &runtime("plain", 0)).await;
+    has_runtime(&scene, &runtime("persistent", 1)).await;
     let probe = create(&scene, "probe", "plain", &json!({"suspend": true})).await;
     scene.in_force(&probe, &nodes()).await;
+    let counts = &scene.counts;
     tokio::join!(
-        succeeds(&scene),
-        fails(&scene),
-        restarts(&scene),
-        is_suspended(&scene),
-        is_directed_at_once(&scene),
-        is_deleted(&scene)
+        counts.lifecycle(succeeds(&scene)),
+        counts.lifecycle(fails(&scene)),
+        counts.lifecycle(restarts(&scene)),
+        counts.lifecycle(is_suspended(&scene)),
+        counts.lifecycle(is_directed_at_once(&scene)),
+        counts.lifecycle(is_deleted(&scene)),
     );
-    // Left to the deletion of the namespace.
-    create(&scene, "running", "plain", &json!({})).await;
-    jobset::runs(&scene, "running").await;
-    scene.plane.api().delete("/api/v1/namespaces/sets", &Value::Null).await.object();
-    gone(&scene, "/api/v1/namespaces/sets").await;
+    counts.lifecycle(goes_with_its_namespace(&scene)).await;
     let user = TRAINER.account.user();
     let jobs =
         all_stored(&scene, Guarded { group: "trainer.kubeflow.org", resource: "trainjobs" }, &user);
@@ -93,7 +87,7 @@ async fn lifecycles(assets: Assets) {
     let of_jobset = all_stored(&scene, sets, &JOBSET.account.user());
     assert!(of_jobset.of_status > 0, "{of_jobset:?}");
     cases::renew(&scene, jobset::SUITE, CASES).await;
-    eprintln!("controllers: trainer: TrainJob: {jobs:?}\ncontrollers: trainer: JobSet: {own:?}");
+    conclude(&scene, &format!("Kubeflow Trainer {}", TRAINER.controller.version()));
 }
 
 async fn succeeds(scene: &Scene) {
@@ -183,6 +177,13 @@ async fn set_is_directed(scene: &Scene, name: &str) {
     .await;
 }
 
+async fn goes_with_its_namespace(scene: &Scene) {
+    create(scene, "running", "plain", &json!({})).await;
+    jobset::runs(scene, "running").await;
+    scene.plane.api().delete("/api/v1/namespaces/sets", &Value::Null).await.object();
+    gone(scene, "/api/v1/namespaces/sets").await;
+}
+
 async fn is_deleted(scene: &Scene) {
     let path = create(scene, "deleted", "plain", &json!({})).await;
     jobset::runs(scene, "deleted").await;
@@ -210,6 +211,16 @@ async fn create(scene: &Scene, name: &str, runtime: &str, more: &Value) -> Strin
     format!("{JOBS}/{name}")
 }
 
+/// Creates a runtime.
+async fn has_runtime(scene: &Scene, runtime: &Value) {
+    // The server of the webhooks listens a while before it knows them all.
+    eventually("Trainer's webhooks answer", async || {
+        scene.user.create(RUNTIMES, runtime).await.is_ok()
+    })
+    .await;
+}
+
+/// A runtime of one replicated job, which restarts that often.
 fn runtime(name: &str, restarts: u32) -> Value {
     let pod = json!({"spec": {"restartPolicy": "Never", "containers": [{"name": "node",
         "image": "main:1"}]}});

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::expect::{becomes, denied, gone, is};
 use super::kubelet::{Ending, items};
 use super::manifests::{asked_nothing, objects, reached_at};
+use super::results::conclude;
 use super::scene::{Account, Scene, free_port};
 use super::serving::Serving;
 use super::tally::Guarded;
@@ -119,7 +120,7 @@ async fn under_the_documented_rules(assets: Assets) {
         "deploy/rules/cci/pytorchjob.yaml",
         "deploy/rules/cci/pod.yaml",
     ];
-    Box::pin(lifecycles(&assets, &rules, Suspension::Closed)).await;
+    Box::pin(lifecycles(&assets, &rules, Suspension::Closed, "documented rules")).await;
 }
 
 /// The rules for training-operator's own shape, and those for pods as Kubernetes has them.
@@ -132,10 +133,10 @@ async fn under_the_rules_for_its_shape(assets: Assets) {
         "deploy/rules/kubernetes/pod.yaml",
         "deploy/rules/kubernetes/gated-pod.yaml",
     ];
-    Box::pin(lifecycles(&assets, &rules, Suspension::Open)).await;
+    Box::pin(lifecycles(&assets, &rules, Suspension::Open, "rules for its shape")).await;
 }
 
-async fn lifecycles(assets: &Assets, rules: &[&str], suspension: Suspension) {
+async fn lifecycles(assets: &Assets, rules: &[&str], suspension: Suspension, which: &str) {
     let scene = Scene::start(assets, rules).await;
     let _operator = install(&scene).await;
     scene.namespace("jobs").await;
@@ -157,10 +158,8 @@ async fn lifecycles(assets: &Assets, rules: &[&str], suspension: Suspension) {
             &OPERATOR.user(),
         );
         assert!(writes.of_status > 0, "{writes:?}");
-        eprintln!("controllers: training-operator: {}: {writes:?}", kind.name);
     }
-    let pods = all_stored(&scene, Guarded { group: "", resource: "pods" }, &OPERATOR.user());
-    eprintln!("controllers: training-operator: Pod: {pods:?}");
+    conclude(&scene, &format!("training-operator {}, {which}", TRAINING_OPERATOR.version()));
 }
 
 /// Installs the kinds, the account and its role, the webhooks at their address, and starts the
@@ -240,17 +239,18 @@ fn to_be_filled(configuration: Value) -> Value {
 impl Kind {
     /// The lives that a job may have, all at once.
     async fn lifecycles(&self, scene: &Scene, suspension: Suspension) {
+        let counts = &scene.counts;
         tokio::join!(
-            self.succeeds(scene),
-            self.fails(scene),
-            self.restarts(scene),
-            self.is_suspended(scene, suspension),
-            self.expires(scene),
-            self.is_deleted(scene),
+            counts.lifecycle(self.succeeds(scene)),
+            counts.lifecycle(self.fails(scene)),
+            counts.lifecycle(self.restarts(scene)),
+            counts.lifecycle(self.is_suspended(scene, suspension)),
+            counts.lifecycle(self.expires(scene)),
+            counts.lifecycle(self.is_deleted(scene)),
             self.scales(scene, suspension),
         );
         // Left to the deletion of the namespace.
-        self.runs(scene, "running", &json!({})).await;
+        counts.lifecycle(self.runs(scene, "running", &json!({}))).await;
     }
 
     async fn succeeds(&self, scene: &Scene) {
@@ -348,9 +348,12 @@ impl Kind {
 
     /// A PyTorchJob has a scale, which is the autoscaler's.
     async fn scales(&self, scene: &Scene, suspension: Suspension) {
-        if self.name != "PyTorchJob" || suspension == Suspension::Closed {
-            return;
+        if self.name == "PyTorchJob" && suspension == Suspension::Open {
+            scene.counts.lifecycle(self.is_scaled(scene)).await;
         }
+    }
+
+    async fn is_scaled(&self, scene: &Scene) {
         let mut job = self.job("scales", &json!({}));
         job["spec"]["elasticPolicy"] =
             json!({"minReplicas": 1, "maxReplicas": 3, "rdzvBackend": "c10d"});

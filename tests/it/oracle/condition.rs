@@ -131,6 +131,15 @@ impl Oracle<'_> {
     }
 }
 
+/// Whether an expression over both objects, such as a `matchCondition`, holds.
+pub(crate) fn holds(text: &str, old: &Value, new: &Value) -> bool {
+    let mut context = Context::default();
+    for (name, value) in [("oldObject", old), ("object", new)] {
+        context.add_variable_from_value(name, cel(value));
+    }
+    program(text).execute(&context) == Ok(Cel::Bool(true))
+}
+
 fn program(text: &str) -> &'static Program {
     PROGRAMS.with_borrow_mut(|programs| {
         if !programs.contains_key(text) {

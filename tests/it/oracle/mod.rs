@@ -15,6 +15,7 @@ pub(crate) mod render;
 pub(crate) mod rule;
 pub(crate) mod sentences;
 
+pub(crate) use condition::holds;
 use condition::{Asked, Sides};
 use rule::{At, Entry, Location, Path, Rule, Step, User, VERBS, Verb, Who};
 use serde_json::{Map, Value};

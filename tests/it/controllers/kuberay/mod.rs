@@ -11,6 +11,8 @@ use super::cases::{self, Kept, Suite, Which};
 use super::expect::{denied, gone};
 use super::kubelet::Ending;
 use super::operator::install;
+use super::results::conclude;
+use super::rules::every_grant_is_used;
 use super::scene::{Account, Scene};
 use super::tally::{Guarded, all_let_through};
 use super::typed::Typed;
@@ -51,7 +53,7 @@ const RULES: [&str; 4] = [
     "deploy/rules/kubernetes/gated-pod.yaml",
 ];
 
-const SUITE: Suite = Suite {
+pub(crate) const SUITE: Suite = Suite {
     folder: "packs/ray/rayjob",
     rule: Some("deploy/rules/ray/rayjob.yaml"),
     resource: "rayjobs",
@@ -78,49 +80,50 @@ const CASES: &[Kept] = &[
 const JOBS: &str = "/apis/ray.io/v1/namespaces/rays/rayjobs";
 
 async fn lifecycles(assets: Assets) {
-    let scene = Scene::start(&assets, &RULES).await;
-    let rays = Rays::start(scene).await;
-    rays.scene.namespace("rays").await;
+    let scene = &Scene::start(&assets, &RULES).await;
+    install_manifests(scene).await;
+    let rays = Rays { scene, kuberay: KubeRay::start(scene).await };
+    scene.namespace("rays").await;
     let probe =
         rays.create("probe", &json!({"suspend": true, "shutdownAfterJobFinishes": true})).await;
-    rays.scene.in_force(&probe, &finalizer()).await;
+    scene.in_force(&probe, &finalizer()).await;
+    let counts = &scene.counts;
     tokio::join!(
-        rays.succeeds("K8sJobMode"),
-        rays.succeeds("HTTPMode"),
-        rays.fails(),
-        rays.restarts(),
-        rays.is_suspended(),
-        rays.exceeds_its_deadline(),
-        rays.expires(),
-        rays.is_deleted(),
-        rays.is_respelled(),
+        counts.lifecycle(rays.succeeds("K8sJobMode")),
+        counts.lifecycle(rays.succeeds("HTTPMode")),
+        counts.lifecycle(rays.fails()),
+        counts.lifecycle(rays.restarts()),
+        counts.lifecycle(rays.is_suspended()),
+        counts.lifecycle(rays.exceeds_its_deadline()),
+        counts.lifecycle(rays.expires()),
+        counts.lifecycle(rays.is_deleted()),
+        counts.lifecycle(rays.is_respelled()),
         rays.respell(),
     );
-    let scene = &rays.scene;
-    // Left to the deletion of the namespace.
-    rays.runs(&rays.create("running", &json!({})).await).await;
-    scene.plane.api().delete("/api/v1/namespaces/rays", &Value::Null).await.object();
-    gone(scene, "/api/v1/namespaces/rays").await;
+    counts.lifecycle(rays.goes_with_its_namespace()).await;
     let user = OPERATOR.user();
     let guarded = Guarded { group: "ray.io", resource: "rayjobs" };
     all_let_through(scene, guarded, &user);
     let jobs = all_stored(scene, guarded, &user);
     assert!(jobs.of_status > 0, "{jobs:?}");
-    let pods = all_stored(scene, Guarded { group: "", resource: "pods" }, &user);
+    every_grant_is_used(scene, RULES[0], OPERATOR);
     cases::renew(scene, SUITE, CASES).await;
-    eprintln!("controllers: kuberay: RayJob: {jobs:?}\ncontrollers: kuberay: Pod: {pods:?}");
+    conclude(scene, &format!("KubeRay {}", KUBERAY.version()));
+}
+
+/// Applies what KubeRay needs before it starts.
+pub(crate) async fn install_manifests(scene: &Scene) {
+    install(scene, KUBERAY, OPERATOR.namespace, &["config/default"]).await;
 }
 
 /// KubeRay at work.
-struct Rays {
-    scene: Scene,
+pub(crate) struct KubeRay {
     dashboard: Dashboard,
     _operator: Process,
 }
 
-impl Rays {
-    async fn start(scene: Scene) -> Self {
-        install(&scene, KUBERAY, OPERATOR.namespace, &["config/default"]).await;
+impl KubeRay {
+    pub(crate) async fn start(scene: &Scene) -> Self {
         let dashboard = Dashboard::start().await;
         let environment = [
             &format!("HTTP_PROXY={}", dashboard.url),
@@ -137,9 +140,47 @@ impl Rays {
         ];
         let operator =
             scene.run_with(&environment, &KUBERAY.program("kuberay"), OPERATOR, &arguments).await;
-        Self { scene, dashboard, _operator: operator }
+        Self { dashboard, _operator: operator }
     }
 
+    /// Ends a job as often as it takes until it has this status.
+    pub(crate) async fn ends(&self, scene: &Scene, path: &str, ending: Ending, status: &str) {
+        eventually(&format!("{path} is {status}"), async || {
+            self.end_pods(scene, path, ending).await;
+            let job = scene.user.get(path).await;
+            // A job may be over so soon that its time to live is, too.
+            job.code == 404 || job.body["status"]["jobDeploymentStatus"] == status
+        })
+        .await;
+    }
+
+    /// Ends the job that runs in the cluster, and the pods that submitted it.
+    async fn end_pods(&self, scene: &Scene, path: &str, ending: Ending) {
+        let job = scene.user.get(path).await.body;
+        if let Some(id) = job["status"]["jobId"].as_str().filter(|id| !id.is_empty()) {
+            self.dashboard
+                .set(id, if ending == Ending::Succeeded { "SUCCEEDED" } else { "FAILED" });
+        }
+        let metadata = &job["metadata"];
+        // The submitter is a Job with the name of the RayJob.
+        scene
+            .kubelet
+            .end(
+                metadata["namespace"].as_str().unwrap_or_default(),
+                |pod| pod["metadata"]["labels"]["batch.kubernetes.io/job-name"] == metadata["name"],
+                ending,
+            )
+            .await;
+    }
+}
+
+/// The lives of jobs.
+struct Rays<'a> {
+    scene: &'a Scene,
+    kuberay: KubeRay,
+}
+
+impl Rays<'_> {
     async fn succeeds(&self, mode: &str) {
         let path = self
             .create(&format!("succeeds-{}", mode.to_lowercase()), &json!({"submissionMode": mode}))
@@ -147,7 +188,7 @@ impl Rays {
         self.runs(&path).await;
         let workers = json!({"spec": {"rayClusterSpec": {"rayVersion": "2.47.0"}}});
         for change in [finalizer(), json!({"metadata": {"finalizers": null}}), workers] {
-            denied(&self.scene, &path, &change).await;
+            denied(self.scene, &path, &change).await;
         }
         self.scene
             .user
@@ -169,7 +210,7 @@ impl Rays {
         self.runs(&path).await;
         let cluster = self.status(&path).await["rayClusterName"].clone();
         eventually("the job restarts", async || {
-            self.end_pods(&path, Ending::Failed(1)).await;
+            self.kuberay.end_pods(self.scene, &path, Ending::Failed(1)).await;
             let status = self.status(&path).await;
             status["failed"] == 1
                 && status["rayClusterName"] != cluster
@@ -221,7 +262,7 @@ impl Rays {
             .await;
         self.runs(&path).await;
         self.ends(&path, Ending::Succeeded, "Complete").await;
-        gone(&self.scene, &path).await;
+        gone(self.scene, &path).await;
     }
 
     /// The operator lets go of a job that it has stopped, and then so does the garbage collector.
@@ -229,7 +270,7 @@ impl Rays {
         let path = self.create("deleted", &json!({})).await;
         self.runs(&path).await;
         self.scene.user.delete(&path, &json!({"propagationPolicy": "Foreground"})).await.object();
-        gone(&self.scene, &path).await;
+        gone(self.scene, &path).await;
     }
 
     /// The operator's client leaves out zeros that the schema does not, and the defaults take their
@@ -304,34 +345,15 @@ impl Rays {
         .await;
     }
 
-    /// Ends a job as often as it takes until it has this status.
     async fn ends(&self, path: &str, ending: Ending, status: &str) {
-        eventually(&format!("{path} is {status}"), async || {
-            self.end_pods(path, ending).await;
-            let job = self.scene.user.get(path).await;
-            // A job may be over so soon that its time to live is, too.
-            job.code == 404 || job.body["status"]["jobDeploymentStatus"] == status
-        })
-        .await;
+        self.kuberay.ends(self.scene, path, ending, status).await;
     }
 
-    /// Ends the job that runs in the cluster, and the pods that submitted it.
-    async fn end_pods(&self, path: &str, ending: Ending) {
-        let id = self.status(path).await["jobId"].as_str().unwrap_or_default().to_owned();
-        if !id.is_empty() {
-            self.dashboard
-                .set(&id, if ending == Ending::Succeeded { "SUCCEEDED" } else { "FAILED" });
-        }
-        let name = path.rsplit('/').next().unwrap();
-        // The submitter is a Job with the name of the RayJob.
-        self.scene
-            .kubelet
-            .end(
-                "rays",
-                |pod| pod["metadata"]["labels"]["batch.kubernetes.io/job-name"] == name,
-                ending,
-            )
-            .await;
+    async fn goes_with_its_namespace(&self) {
+        self.runs(&self.create("running", &json!({})).await).await;
+        let namespace = "/api/v1/namespaces/rays";
+        self.scene.plane.api().delete(namespace, &Value::Null).await.object();
+        gone(self.scene, namespace).await;
     }
 }
 

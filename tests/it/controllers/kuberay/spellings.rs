@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{JOBS, KUBERAY, Rays, TYPED};
+use super::{JOBS, Rays, TYPED};
 use crate::cluster::eventually;
 use crate::controllers::scene::Scene;
 use crate::spellings::{Spelling, read};
@@ -16,7 +16,7 @@ const LEFT_OUT: [(&str, &str); 4] = [
     ("/spec/rayClusterSpec/workerGroupSpecs/0", "suspend"),
 ];
 
-impl Rays {
+impl Rays<'_> {
     /// Creates a job for each spelling and waits until the controller has written each.
     pub(super) async fn respell(&self) {
         let (mut base, spellings) = read(TYPED.file);
@@ -38,14 +38,14 @@ impl Rays {
         }
         eventually("KubeRay has written all jobs", async || {
             for (index, spelling) in spellings.iter().enumerate() {
-                if !is_written(&self.scene, index, spelling).await {
+                if !is_written(self.scene, index, spelling).await {
                     return false;
                 }
             }
             true
         })
         .await;
-        eprintln!("controllers: {}: {} spellings lived", KUBERAY.pins.name, spellings.len());
+        self.scene.counts.spellings(spellings.len());
     }
 }
 

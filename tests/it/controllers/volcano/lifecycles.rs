@@ -1,8 +1,6 @@
 //! Whole lives of Volcano jobs: each step by the user and the controllers, and the same steps where
 //! the rule forbids them.
 
-use std::cell::Cell;
-
 use serde_json::{Value, json};
 
 use super::{FORWARDING, job, jobs};
@@ -52,29 +50,27 @@ pub(super) const CASES: &[Kept] = &[
     },
 ];
 
-/// Lives all lives, each in a namespace of its own; how many there were.
-pub(super) async fn all(scene: &Scene, which: &'static str) -> usize {
-    let lives = Lives { scene, which, begun: Cell::new(0) };
-    lives.succeeds().await;
-    lives.fails().await;
-    lives.is_scaled().await;
-    lives.is_suspended_and_resumed().await;
-    lives.is_restarted().await;
-    lives.is_restarted_by_its_policy().await;
-    lives.is_ended_by_commands().await;
-    lives.expires().await;
-    lives.is_deleted().await;
-    lives.goes_with_its_namespace().await;
-    lives.is_forwarded().await;
-    lives.is_respelled().await;
-    lives.begun.get()
+/// Lives all lives, each in a namespace of its own.
+pub(super) async fn all(scene: &Scene, which: &'static str) {
+    let (lives, counts) = (Lives { scene, which }, &scene.counts);
+    counts.lifecycle(lives.succeeds()).await;
+    counts.lifecycle(lives.fails()).await;
+    counts.lifecycle(lives.is_scaled()).await;
+    counts.lifecycle(lives.is_suspended_and_resumed()).await;
+    counts.lifecycle(lives.is_restarted()).await;
+    counts.lifecycle(lives.is_restarted_by_its_policy()).await;
+    counts.lifecycle(lives.is_ended_by_commands()).await;
+    counts.lifecycle(lives.expires()).await;
+    counts.lifecycle(lives.is_deleted()).await;
+    counts.lifecycle(lives.goes_with_its_namespace()).await;
+    counts.lifecycle(lives.is_forwarded()).await;
+    counts.lifecycle(lives.is_respelled()).await;
 }
 
 struct Lives<'a> {
     scene: &'a Scene,
     /// Whether Volcano's webhooks are asked too.
     which: &'static str,
-    begun: Cell<usize>,
 }
 
 impl Lives<'_> {
@@ -251,7 +247,6 @@ impl Lives<'_> {
     async fn begin(&self, name: &str, object: &Value) -> Life<'_> {
         let namespace = format!("{}-{name}", self.which);
         self.scene.namespace(&namespace).await;
-        self.begun.set(self.begun.get() + 1);
         self.scene.user.create(&jobs(&namespace), object).await.object();
         let life = Life {
             scene: self.scene,
@@ -351,6 +346,7 @@ impl Life<'_> {
             json!([{"op": "add", "path": "/spec/runningEstimate", "value": "7h"}]),
             json!([{"op": "add", "path": "/spec/tasks/-", "value": before["tasks"][0]}]),
         ] {
+            self.scene.counts.forbidden();
             let answer = self.scene.user.patch(&self.path, JSON_PATCH, &change).await;
             // Whichever webhook answers first is the one that the user hears.
             let by_volcano = self.namespace.starts_with("with-") && answer.code == 400;

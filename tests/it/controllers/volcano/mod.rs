@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use super::cases::{self, Suite};
 use super::kubelet::items;
 use super::manifests::{named, objects, of_kinds, reached_at};
+use super::results::conclude;
+use super::rules::every_grant_is_used;
 use super::scene::{Account, Scene, free_port};
 use super::tally::{self, Guarded};
 use super::{Controller, trial};
@@ -46,7 +48,7 @@ const ADMISSION: Account = Account { namespace: "volcano-system", name: "volcano
 /// Volcano's own manifests.
 const MANIFESTS: &str = "installer/volcano-development.yaml";
 
-const JOBS: Guarded = Guarded { group: "batch.volcano.sh", resource: "jobs" };
+const JOBS: Guarded<'_> = Guarded { group: "batch.volcano.sh", resource: "jobs" };
 
 const QUEUES: &str = "/apis/scheduling.volcano.sh/v1beta1/queues";
 
@@ -57,9 +59,10 @@ const FORWARDING: &str = "forwarding";
 async fn without_its_webhooks(assets: Assets) {
     let scene = Scene::start(&assets, &[]).await;
     let _controller = install(&scene).await;
-    let respelled = spellings::every_spelling(&scene).await;
-    let lived = lifecycles::all(&scene, "without").await;
-    conclude(&scene, "without its webhooks", respelled + lived);
+    spellings::every_spelling(&scene).await;
+    lifecycles::all(&scene, "without").await;
+    ends(&scene, "without its webhooks");
+    every_grant_is_used(&scene, "deploy/rules/volcano-job.yaml", CONTROLLERS);
     cases::renew(
         &scene,
         Suite { folder: "cases/volcano-controller", rule: None, resource: JOBS.resource },
@@ -72,18 +75,14 @@ async fn with_its_webhooks(assets: Assets) {
     let scene = Scene::start(&assets, &[]).await;
     let _controller = install(&scene).await;
     let _webhooks = start_webhooks(&scene).await;
-    let lived = lifecycles::all(&scene, "with").await;
-    conclude(&scene, "with its webhooks", lived);
+    lifecycles::all(&scene, "with").await;
+    ends(&scene, "with its webhooks");
 }
 
 /// No write of the controller was denied, and nothing was stored that a rule denies.
-fn conclude(scene: &Scene, which: &str, lifecycles: usize) {
-    let tally = tally::all_let_through(scene, JOBS, &CONTROLLERS.user());
-    let recordings = cases::judged_alike(&scene.recordings());
-    eprintln!(
-        "controllers: volcano 1.15.1 {which}: {lifecycles} lifecycles, {recordings} reviews \
-         recorded, writes by requester: {tally:#?}"
-    );
+fn ends(scene: &Scene, which: &str) {
+    tally::all_let_through(scene, JOBS, &CONTROLLERS.user());
+    conclude(scene, &format!("Volcano {}, {which}", VOLCANO.version()));
 }
 
 /// Installs Volcano's kinds, accounts and roles, starts its controller manager, and opens its

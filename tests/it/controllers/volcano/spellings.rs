@@ -41,9 +41,8 @@ pub(super) const TYPED: Typed = Typed {
     file: FILE,
 };
 
-/// Creates a job for each spelling and waits until the controller has written each; how many there
-/// were.
-pub(super) async fn every_spelling(scene: &Scene) -> usize {
+/// Creates a job for each spelling and waits until the controller has written each.
+pub(super) async fn every_spelling(scene: &Scene) {
     scene.namespace(NAMESPACE).await;
     let (base, spellings) = read(FILE);
     let mut waiting = Vec::new();
@@ -61,7 +60,6 @@ pub(super) async fn every_spelling(scene: &Scene) -> usize {
             waiting.push((name, spelling));
         }
     }
-    let all = waiting.len();
     eventually("the controller has written all jobs", async || {
         let list = scene.user.get(&jobs(NAMESPACE)).await.object();
         let stored = |name: &str| {
@@ -78,8 +76,7 @@ pub(super) async fn every_spelling(scene: &Scene) -> usize {
         waiting.iter().all(|(name, spelling)| is_written(&stored(name), spelling))
     })
     .await;
-    eprintln!("controllers: {}: {all} of {} spellings lived", VOLCANO.pins.name, spellings.len());
-    all
+    scene.counts.spellings(waiting.len());
 }
 
 /// Whether the controller has written the job, which is then as its types say.

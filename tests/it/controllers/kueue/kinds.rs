@@ -1,0 +1,265 @@
+//! The kinds that Kueue admits, and the life of one job of each.
+
+use serde_json::{Value, json};
+
+use crate::cluster::eventually;
+use crate::controllers::cases::Suite;
+use crate::controllers::expect::{denied, gone, is};
+use crate::controllers::jobset;
+use crate::controllers::kubelet::Ending;
+use crate::controllers::kuberay::{self, KubeRay};
+use crate::controllers::scene::Scene;
+use crate::controllers::tally::Guarded;
+
+/// A kind that Kueue admits.
+pub(super) struct Admitted {
+    pub(super) guarded: Guarded<'static>,
+    /// Where its API is.
+    api: &'static str,
+    job: fn() -> Value,
+    /// JSON pointers.
+    suspend: &'static str,
+    pub(super) node_selector: &'static str,
+    end: End,
+    /// Where the writes of Kueue become cases.
+    pub(super) suite: Option<Suite>,
+    /// Whether a user may not direct the pods of a job when Kueue admits it.
+    pub(super) admission_is_denied: bool,
+    /// Whether a user may not take that back when Kueue preempts it.
+    pub(super) preemption_is_denied: bool,
+}
+
+/// How a job succeeds.
+enum End {
+    /// Its pods do, which have its name in this label; it then has this condition.
+    Pods { label: &'static str, condition: &'static str },
+    /// KubeRay learns it from the cluster's dashboard.
+    Dashboard,
+}
+
+pub(super) const JOB: Admitted = Admitted {
+    guarded: Guarded { group: "batch", resource: "jobs" },
+    api: "/apis/batch/v1",
+    job: || {
+        let template = template("main", "Never");
+        json!({"kind": "Job", "spec": {"backoffLimit": 0, "template": template}})
+    },
+    suspend: "/spec/suspend",
+    node_selector: "/spec/template/spec/nodeSelector",
+    end: End::Pods { label: "batch.kubernetes.io/job-name", condition: "Complete" },
+    suite: None,
+    admission_is_denied: false,
+    preemption_is_denied: false,
+};
+
+pub(super) const JOBSETS: Admitted = Admitted {
+    guarded: Guarded { group: "jobset.x-k8s.io", resource: "jobsets" },
+    api: "/apis/jobset.x-k8s.io/v1alpha2",
+    job: || {
+        let job = json!({"spec": {"backoffLimit": 0, "template": template("main", "Never")}});
+        json!({"kind": "JobSet", "spec": {"replicatedJobs": [{"name": "workers", "replicas": 1,
+            "template": job}]}})
+    },
+    suspend: "/spec/suspend",
+    node_selector: "/spec/replicatedJobs/0/template/spec/template/spec/nodeSelector",
+    end: End::Pods { label: "jobset.sigs.k8s.io/jobset-name", condition: "Completed" },
+    suite: Some(jobset::SUITE),
+    admission_is_denied: false,
+    preemption_is_denied: true,
+};
+
+pub(super) const PYTORCHJOB: Admitted = Admitted {
+    guarded: Guarded { group: "kubeflow.org", resource: "pytorchjobs" },
+    api: "/apis/kubeflow.org/v1",
+    job: || {
+        let master = json!({"replicas": 1, "restartPolicy": "Never",
+            "template": template("pytorch", "Never")});
+        json!({"kind": "PyTorchJob", "spec": {"pytorchReplicaSpecs": {"Master": master}}})
+    },
+    suspend: "/spec/runPolicy/suspend",
+    node_selector: "/spec/pytorchReplicaSpecs/Master/template/spec/nodeSelector",
+    end: TRAINED,
+    suite: Some(Suite {
+        folder: "packs/kubeflow/pytorchjob",
+        rule: Some("deploy/rules/kubeflow/pytorchjob.yaml"),
+        resource: "pytorchjobs",
+    }),
+    admission_is_denied: true,
+    preemption_is_denied: true,
+};
+
+pub(super) const TFJOB: Admitted = Admitted {
+    guarded: Guarded { group: "kubeflow.org", resource: "tfjobs" },
+    api: "/apis/kubeflow.org/v1",
+    job: || {
+        let worker = json!({"replicas": 1, "restartPolicy": "Never",
+            "template": template("tensorflow", "Never")});
+        json!({"kind": "TFJob", "spec": {"tfReplicaSpecs": {"Worker": worker}}})
+    },
+    suspend: "/spec/runPolicy/suspend",
+    node_selector: "/spec/tfReplicaSpecs/Worker/template/spec/nodeSelector",
+    end: TRAINED,
+    suite: Some(Suite {
+        folder: "packs/kubeflow/tfjob",
+        rule: Some("deploy/rules/kubeflow/tfjob.yaml"),
+        resource: "tfjobs",
+    }),
+    admission_is_denied: true,
+    preemption_is_denied: true,
+};
+
+const TRAINED: End = End::Pods { label: "training.kubeflow.org/job-name", condition: "Succeeded" };
+
+pub(super) const RAYJOB: Admitted = Admitted {
+    guarded: Guarded { group: "ray.io", resource: "rayjobs" },
+    api: "/apis/ray.io/v1",
+    job: || {
+        let mut job = ray("K8sJobMode");
+        job["spec"]["submitterPodTemplate"] = with_cpu(template("ray-job-submitter", "Never"), 0.2);
+        job
+    },
+    suspend: "/spec/suspend",
+    node_selector: "/spec/rayClusterSpec/headGroupSpec/template/spec/nodeSelector",
+    end: End::Dashboard,
+    suite: Some(kuberay::SUITE),
+    admission_is_denied: true,
+    preemption_is_denied: true,
+};
+
+impl Admitted {
+    /// A job is admitted, preempted by one that is more urgent, admitted again, and succeeds, as
+    /// the other one did before.
+    pub(super) async fn is_admitted(&self, scene: &Scene, kuberay: Option<&KubeRay>) {
+        let low = self.create(scene, "low", &json!({}), (self.job)()).await;
+        self.runs(scene, &low).await;
+        if self.guarded.group != "batch" {
+            let finalizer = json!({"metadata": {"finalizers": ["example.com/by-a-user"]}});
+            denied(scene, &low, &finalizer).await;
+        }
+        if self.admission_is_denied {
+            denied(scene, &low, &self.directed_elsewhere()).await;
+        }
+        let urgent = json!({"kueue.x-k8s.io/priority-class": "high"});
+        let high = self.create(scene, "high", &urgent, (self.job)()).await;
+        eventually(&format!("{low} is preempted"), async || {
+            let job = scene.user.get(&low).await.body;
+            job.pointer(self.suspend) == Some(&Value::Bool(true)) && self.pool(&job).is_none()
+        })
+        .await;
+        self.runs(scene, &high).await;
+        scene.counts.lifecycle(self.succeeds(scene, kuberay, &high, "high")).await;
+        self.runs(scene, &low).await;
+        scene.counts.lifecycle(self.succeeds(scene, kuberay, &low, "low")).await;
+    }
+
+    /// A RayJob that Kueue writes before KubeRay does; its path.
+    pub(super) async fn is_admitted_early(&self, scene: &Scene) -> String {
+        let mut job = ray("HTTPMode");
+        let workers = &mut job["spec"]["rayClusterSpec"]["workerGroupSpecs"][0];
+        // Kueue's client leaves it out, and the schema's default takes its place.
+        workers["numOfHosts"] = 0.into();
+        let path = self.create(scene, "early", &json!({}), job).await;
+        self.runs(scene, &path).await;
+        path
+    }
+
+    async fn create(&self, scene: &Scene, name: &str, more: &Value, mut job: Value) -> String {
+        job["apiVersion"] = self.api.trim_start_matches("/apis/").into();
+        job["metadata"] = json!({"name": name, "labels": {"kueue.x-k8s.io/queue-name": "team"}});
+        job["metadata"]["labels"]
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let collection = format!("{}/namespaces/queue/{}", self.api, self.guarded.resource);
+        eventually(&format!("{collection}/{name} can be created"), async || {
+            scene.user.create(&format!("{collection}?dryRun=All"), &job).await.is_ok()
+        })
+        .await;
+        scene.user.create(&collection, &job).await.object();
+        format!("{collection}/{name}")
+    }
+
+    async fn runs(&self, scene: &Scene, path: &str) {
+        eventually(&format!("{path} is admitted"), async || {
+            let job = scene.user.get(path).await.body;
+            // KubeRay's types leave out false.
+            job.pointer(self.suspend) != Some(&Value::Bool(true)) && self.pool(&job) == Some("gpu")
+        })
+        .await;
+    }
+
+    /// Ends a job, and waits until it is deleted.
+    pub(super) async fn succeeds(
+        &self,
+        scene: &Scene,
+        kuberay: Option<&KubeRay>,
+        path: &str,
+        name: &str,
+    ) {
+        match self.end {
+            End::Pods { label, condition } => {
+                eventually(&format!("{path} succeeds"), async || {
+                    let of_job = |pod: &Value| pod["metadata"]["labels"][label] == name;
+                    scene.kubelet.end("queue", of_job, Ending::Succeeded).await;
+                    is(&scene.user.get(path).await.body, condition)
+                })
+                .await;
+                let foreground = json!({"propagationPolicy": "Foreground"});
+                scene.user.delete(path, &foreground).await.object();
+            }
+            // KubeRay itself deletes a job that has no time to live.
+            End::Dashboard => {
+                kuberay.unwrap().ends(scene, path, Ending::Succeeded, "Complete").await;
+            }
+        }
+        gone(scene, path).await;
+    }
+
+    fn pool<'a>(&self, job: &'a Value) -> Option<&'a str> {
+        job.pointer(self.node_selector)?["pool"].as_str()
+    }
+
+    /// A change of the node selector that Kueue writes.
+    fn directed_elsewhere(&self) -> Value {
+        let members = self.node_selector.trim_start_matches('/').rsplit('/');
+        members.fold(json!({"pool": "elsewhere"}), |change, member| json!({member: change}))
+    }
+}
+
+/// A RayJob whose cluster has a head and a worker.
+fn ray(mode: &str) -> Value {
+    let workers = json!({
+        "groupName": "workers",
+        "replicas": 1,
+        "minReplicas": 1,
+        "maxReplicas": 1,
+        "rayStartParams": {},
+        "template": with_cpu(template("ray-worker", "Always"), 0.4),
+    });
+    let head = json!({"rayStartParams": {},
+        "template": with_cpu(template("ray-head", "Always"), 0.4)});
+    json!({"kind": "RayJob", "spec": {
+        "entrypoint": "true",
+        "submissionMode": mode,
+        "shutdownAfterJobFinishes": true,
+        "rayClusterSpec": {"rayVersion": "2.46.0", "headGroupSpec": head,
+            "workerGroupSpecs": [workers]},
+    }})
+}
+
+fn with_cpu(mut template: Value, cpu: f64) -> Value {
+    template["spec"]["containers"][0]["resources"]["requests"]["cpu"] = cpu.to_string().into();
+    template
+}
+
+/// A template whose pod takes all of the queue's quota.
+pub(super) fn template(container: &str, restart: &str) -> Value {
+    let container = json!({
+        "name": container,
+        "image": "main:1",
+        "args": [],
+        "env": [{"name": "A", "value": ""}],
+        "resources": {"requests": {"cpu": "1000m"}},
+    });
+    json!({"spec": {"restartPolicy": restart, "hostNetwork": false, "containers": [container]}})
+}

@@ -1,0 +1,110 @@
+//! The rules that are in force in a trial: what they guard, which of them the API server asks, and
+//! whose grants the recorded writes need.
+
+use std::collections::BTreeSet;
+
+use fieldward::engine::{Builtin, Document, RuleSet, admit};
+use serde_json::Value;
+
+use super::cases::read;
+use super::scene::{Account, Scene};
+use crate::corpus::{files, root};
+use crate::oracle::holds;
+
+/// The built-in rules and those of further files.
+pub(crate) struct Rules {
+    /// The further ones.
+    documents: Vec<Document>,
+    parsed: Vec<Value>,
+}
+
+impl Rules {
+    /// Reads rule files, whose paths are relative to the repository.
+    pub(crate) fn read(paths: &[&str]) -> Self {
+        let documents: Vec<Document> = paths.iter().map(|path| document(path)).collect();
+        let builtin = files(&root().join("deploy/rules"), &["yaml"])
+            .into_iter()
+            .filter(|file| file.parent() == Some(&root().join("deploy/rules")))
+            .map(|file| document(file.to_str().unwrap()));
+        let parsed = builtin.chain(documents.iter().cloned()).map(|rule| parse(&rule)).collect();
+        Self { documents, parsed }
+    }
+
+    /// The groups and resources that the rules guard, without subresources.
+    pub(crate) fn guarded(&self) -> BTreeSet<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let named = |rule: &Value| {
+            let resources = rule["spec"]["matchConstraints"]["resourceRules"].as_array().unwrap();
+            resources
+                .iter()
+                .map(|resource| (text(&resource["apiGroups"][0]), text(&resource["resources"][0])))
+                .filter(|(_, resource)| !resource.contains('/'))
+                .collect::<Vec<_>>()
+        };
+        self.parsed.iter().flat_map(named).collect()
+    }
+
+    /// The rules whose `matchConditions` hold for a request.
+    pub(crate) fn asked(&self, request: &Value) -> RuleSet {
+        let hold = |rule: &Value| {
+            let conditions = rule["spec"]["matchConditions"].as_array().into_iter().flatten();
+            conditions.into_iter().all(|condition| {
+                let expression = condition["expression"].as_str().unwrap();
+                holds(expression, &request["oldObject"], &request["object"])
+            })
+        };
+        let asked: Vec<Document> =
+            self.documents.iter().filter(|rule| hold(&parse(rule))).cloned().collect();
+        RuleSet::load(Builtin::Included, &asked).unwrap()
+    }
+}
+
+/// Fails unless each entry of a rule that is granted to a controller permitted one of the
+/// controller's recorded writes.
+///
+/// An entry did so if the rule denies the write without it and without the entries that hold for
+/// everybody under a condition: whether such a condition holds can depend on which of two
+/// controllers is faster.
+pub(crate) fn every_grant_is_used(scene: &Scene, rule: &str, controller: Account) {
+    let rule = parse(&document(rule));
+    let resource = &rule["spec"]["matchConstraints"]["resourceRules"][0]["resources"][0];
+    let is_its_own = |case: &Value| {
+        let request = &case["review"]["request"];
+        request["userInfo"]["username"] == controller.user()
+            && request["resource"]["resource"] == *resource
+            && case["expect"]["allowed"] == true
+    };
+    let writes: Vec<Vec<u8>> = read(&scene.recordings())
+        .into_iter()
+        .filter(is_its_own)
+        .map(|case| case["review"].to_string().into_bytes())
+        .collect();
+    let account = format!("{}/{}", controller.namespace, controller.name);
+    let entries = rule["spec"]["mutable"].as_array().unwrap();
+    let granted = |entry: &&Value| {
+        let accounts = entry["by"]["serviceAccounts"].as_array().into_iter().flatten();
+        accounts.into_iter().any(|known| *known == account)
+    };
+    let is_used = |granted: &Value| {
+        let mut less = rule.clone();
+        less["spec"]["mutable"].as_array_mut().unwrap().retain(|entry| {
+            entry != granted && (entry["when"].is_null() || !entry["by"].is_null())
+        });
+        let document = Document { origin: "less".to_owned(), text: less.to_string() };
+        let rules = RuleSet::load(Builtin::Included, &[document]).unwrap();
+        writes.iter().any(|write| admit(&rules, write).allowed() == Some(false))
+    };
+    let all: Vec<&Value> = entries.iter().filter(granted).collect();
+    assert!(!all.is_empty(), "{account} is granted nothing");
+    let unused: Vec<&Value> = all.into_iter().filter(|entry| !is_used(entry)).collect();
+    assert!(unused.is_empty(), "{account} used none of {unused:#?} in {} writes", writes.len());
+}
+
+fn document(path: &str) -> Document {
+    let text = std::fs::read_to_string(root().join(path)).unwrap();
+    Document { origin: path.to_owned(), text }
+}
+
+fn parse(rule: &Document) -> Value {
+    serde_saphyr::from_str(&rule.text).unwrap()
+}
