@@ -1,4 +1,4 @@
-//! Kubeflow Trainer, which makes a JobSet of each TrainJob: of the job itself it writes only
+//! Kubeflow Trainer 2.1, which makes a JobSet of each TrainJob: of the job itself it writes only
 //! status, and of the set what the job says.
 
 use libtest_mimic::Trial;
@@ -23,7 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![trial("trainer::lifecycles", TRAINER.controller, lifecycles)]
 }
 
-pub(crate) const TRAINER: Operator = Operator {
+const TRAINER: Operator = Operator {
     controller: Controller {
         pins: Pins { folder: "controllers/trainer", name: "trainer", takes: "5 to 10 minutes" },
         module: "github.com/kubeflow/trainer/v2",
@@ -36,15 +36,6 @@ pub(crate) const TRAINER: Operator = Operator {
     configuration: "",
     certificate: Certificate::Temporary,
     options: &[],
-};
-
-/// The release whose API Kueue 0.17 knows.
-pub(crate) const TRAINER_V2_2: Operator = Operator {
-    controller: Controller {
-        pins: Pins { folder: "controllers/kueue-v0.17", name: "kueue-v0.17", takes: "15 minutes" },
-        ..TRAINER.controller
-    },
-    ..TRAINER
 };
 
 const RULES: [&str; 4] = [
@@ -63,6 +54,7 @@ const CASES: &[Kept] = &[Kept {
     twin: false,
 }];
 
+const RUNTIMES: &str = "/apis/trainer.kubeflow.org/v1alpha1/namespaces/sets/trainingruntimes";
 const JOBS: &str = "/apis/trainer.kubeflow.org/v1alpha1/namespaces/sets/trainjobs";
 
 async fn lifecycles(assets: Assets) {
@@ -71,8 +63,8 @@ async fn lifecycles(assets: Assets) {
     let _jobset = JOBSET.start(&scene).await;
     let _trainer = TRAINER.start(&scene).await;
     scene.namespace("sets").await;
-    has_runtime(&scene, "sets", &runtime("plain", 0)).await;
-    has_runtime(&scene, "sets", &runtime("persistent", 1)).await;
+    has_runtime(&scene, &runtime("plain", 0)).await;
+    has_runtime(&scene, &runtime("persistent", 1)).await;
     let probe = create(&scene, "probe", "plain", &json!({"suspend": true})).await;
     scene.in_force(&probe, &nodes()).await;
     let counts = &scene.counts;
@@ -220,18 +212,16 @@ async fn create(scene: &Scene, name: &str, runtime: &str, more: &Value) -> Strin
 }
 
 /// Creates a runtime.
-pub(crate) async fn has_runtime(scene: &Scene, namespace: &str, runtime: &Value) {
-    let runtimes =
-        format!("/apis/trainer.kubeflow.org/v1alpha1/namespaces/{namespace}/trainingruntimes");
+async fn has_runtime(scene: &Scene, runtime: &Value) {
     // The server of the webhooks listens a while before it knows them all.
     eventually("Trainer's webhooks answer", async || {
-        scene.user.create(&runtimes, runtime).await.is_ok()
+        scene.user.create(RUNTIMES, runtime).await.is_ok()
     })
     .await;
 }
 
 /// A runtime of one replicated job, which restarts that often.
-pub(crate) fn runtime(name: &str, restarts: u32) -> Value {
+fn runtime(name: &str, restarts: u32) -> Value {
     let pod = json!({"spec": {"restartPolicy": "Never", "containers": [{"name": "node",
         "image": "main:1"}]}});
     let job = json!({

@@ -126,29 +126,6 @@ pub(super) const RAYJOB: Admitted = Admitted {
     preemption_is_denied: true,
 };
 
-pub(super) const TRAINJOB: Admitted = Admitted {
-    guarded: Guarded { group: "trainer.kubeflow.org", resource: "trainjobs" },
-    api: "/apis/trainer.kubeflow.org/v1alpha1",
-    job: || {
-        let resources = json!({"requests": {"cpu": "1000m"}});
-        json!({"kind": "TrainJob", "spec": {
-            "runtimeRef": {"kind": "TrainingRuntime", "name": "plain"},
-            "trainer": {"numNodes": 1, "args": [], "resourcesPerNode": resources},
-        }})
-    },
-    suspend: "/spec/suspend",
-    node_selector: "/spec/runtimePatches/0/trainingRuntimeSpec/template/spec/replicatedJobs/0/\
-                    template/spec/template/spec/nodeSelector",
-    end: End::Pods { label: "jobset.sigs.k8s.io/jobset-name", condition: "Complete" },
-    suite: Some(Suite {
-        folder: "packs/kubeflow/trainjob",
-        rule: Some("deploy/rules/kubeflow/trainjob.yaml"),
-        resource: "trainjobs",
-    }),
-    admission_is_denied: false,
-    preemption_is_denied: false,
-};
-
 impl Admitted {
     /// A job is admitted, preempted by one that is more urgent, admitted again, and succeeds, as
     /// the other one did before.

@@ -1,12 +1,12 @@
-//! Kueue 0.14 and 0.17 admit, preempt and finish Jobs, JobSets, the jobs of training-operator,
-//! KubeRay and Trainer, and plain pods.
+//! Kueue 0.14 and 0.17 admit, preempt and finish Jobs, JobSets, the jobs of training-operator and
+//! KubeRay, and plain pods.
 
 mod kinds;
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use self::kinds::{Admitted, JOB, JOBSETS, PYTORCHJOB, RAYJOB, TFJOB, TRAINJOB, template};
+use self::kinds::{Admitted, JOB, JOBSETS, PYTORCHJOB, RAYJOB, TFJOB, template};
 use super::cases::{self, Kept, Which};
 use super::expect::denied_by;
 use super::jobset::JOBSET;
@@ -17,7 +17,6 @@ use super::results::conclude;
 use super::rules::every_grant_is_used;
 use super::scene::{Account, Scene};
 use super::tally::Guarded;
-use super::trainer::{self, TRAINER_V2_2};
 use super::training_operator::{self, TRAINING_OPERATOR};
 use super::typed::Typed;
 use super::writes::all_stored;
@@ -73,13 +72,8 @@ const V0_14: Operator = Operator {
     options: &["--feature-gates=VisibilityOnDemand=false"],
 };
 
-const EVERY_KIND_BUT_TRAINJOBS: &str = "integrations: {frameworks: [batch/job, pod, \
-                                        jobset.x-k8s.io/jobset, kubeflow.org/pytorchjob, \
-                                        kubeflow.org/tfjob, ray.io/rayjob]}\n";
-
 const EVERY_KIND: &str = "integrations: {frameworks: [batch/job, pod, jobset.x-k8s.io/jobset, \
-                          kubeflow.org/pytorchjob, kubeflow.org/tfjob, ray.io/rayjob, \
-                          trainer.kubeflow.org/trainjob]}\n";
+                          kubeflow.org/pytorchjob, kubeflow.org/tfjob, ray.io/rayjob]}\n";
 
 const V0_17: Operator = Operator {
     controller: Controller {
@@ -90,9 +84,6 @@ const V0_17: Operator = Operator {
 };
 
 const PODS: &str = "/api/v1/namespaces/queue/pods";
-
-/// The account of Trainer, which carries over to JobSets what Kueue writes to a `TrainJob`.
-const TRAINER: Account = TRAINER_V2_2.account;
 
 async fn under_the_documented_rules(assets: Assets, kueue: Operator) {
     let rules = [
@@ -125,7 +116,6 @@ async fn under_the_rules_of_the_kinds(assets: Assets, kueue: Operator) {
     let rules = [
         "deploy/rules/kubeflow/tfjob.yaml",
         "deploy/rules/kubeflow/pytorchjob.yaml",
-        "deploy/rules/kubeflow/trainjob.yaml",
         "deploy/rules/ray/rayjob.yaml",
         "deploy/rules/jobset/jobset.yaml",
         "deploy/rules/kubernetes/pod.yaml",
@@ -133,29 +123,21 @@ async fn under_the_rules_of_the_kinds(assets: Assets, kueue: Operator) {
         "deploy/rules/kubernetes/job.yaml",
         "deploy/rules/kubernetes/suspended-job.yaml",
     ];
-    for controller in [TRAINING_OPERATOR, JOBSET.controller, KUBERAY, TRAINER_V2_2.controller] {
+    for controller in [TRAINING_OPERATOR, JOBSET.controller, KUBERAY] {
         controller.build().unwrap();
     }
-    // Kueue 0.14 knows the API of Trainer 2.0 only, for which there is no rule.
-    let knows_trainer = kueue.controller.pins.name == V0_17.controller.pins.name;
-    let configuration = if knows_trainer { EVERY_KIND } else { EVERY_KIND_BUT_TRAINJOBS };
-    let kueue = Operator { configuration, ..kueue };
+    let kueue = Operator { configuration: EVERY_KIND, ..kueue };
     let scene = Scene::start(&assets, &rules).await;
     let _jobset = JOBSET.start(&scene).await;
     let _training_operator = training_operator::install(&scene).await;
     kuberay::install_manifests(&scene).await;
-    let _trainer = if knows_trainer { Some(TRAINER_V2_2.start(&scene).await) } else { None };
     let _kueue = kueue.start(&scene).await;
     queue(&scene, &json!({"topologyName": "nodes"})).await;
     let early = RAYJOB.is_admitted_early(&scene).await;
     let kuberay = KubeRay::start(&scene).await;
     scene.counts.lifecycle(RAYJOB.succeeds(&scene, Some(&kuberay), &early, "early")).await;
-    let mut kinds = vec![&JOB, &JOBSETS, &PYTORCHJOB, &TFJOB, &RAYJOB];
-    if knows_trainer {
-        trainer::has_runtime(&scene, "queue", &trainer::runtime("plain", 0)).await;
-        kinds.push(&TRAINJOB);
-    }
-    for kind in &kinds {
+    let kinds = [&JOB, &JOBSETS, &PYTORCHJOB, &TFJOB, &RAYJOB];
+    for kind in kinds {
         kind.is_admitted(&scene, Some(&kuberay)).await;
         writes(&scene, kueue, kind.guarded, 3);
     }
@@ -164,8 +146,7 @@ async fn under_the_rules_of_the_kinds(assets: Assets, kueue: Operator) {
     for suite in kinds.iter().filter_map(|kind| kind.suite) {
         every_grant_is_used(&scene, suite.rule.unwrap(), kueue.account);
     }
-    if knows_trainer {
-        every_grant_is_used(&scene, "deploy/rules/jobset/jobset.yaml", TRAINER);
+    if kueue.controller.pins.name == V0_17.controller.pins.name {
         renew(&scene, kueue, &kinds).await;
     }
     conclude(&scene, &format!("Kueue {}, rules of the kinds", kueue.controller.version()));
