@@ -34,7 +34,15 @@
 mod compact;
 mod envelope;
 mod fields;
+#[cfg(test)]
+mod index;
+#[cfg(test)]
+mod node;
 mod read;
+#[cfg(test)]
+mod scanner;
+#[cfg(test)]
+mod scanner_tests;
 mod spans;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,161 @@
+//! The index of a JSON text: 16 bytes for each value, in one vector, and nothing else on the heap
+//! but the text of strings that are written with escapes.
+//!
+//! Entries stand in the order of the text, so a container is followed by what is in it and `next`
+//! skips over that. In the second object of a review, a container that repeats the text of its
+//! counterpart in the first one has an entry that only refers to that one: equal text is one node,
+//! and comparing two nodes by number often settles whether they are equal.
+
+/// Marks an entry's field; positions stay below it.
+pub(super) const FLAG: u32 = 1 << 31;
+
+/// No position, or no entry.
+pub(super) const NONE: u32 = FLAG - 1;
+
+/// A JSON text with its index.
+#[derive(Debug)]
+pub(crate) struct Document<'t> {
+    pub(super) text: &'t str,
+    pub(super) entries: Vec<Entry>,
+    pub(super) escaped: Escaped,
+    /// The values of `request.object` and `request.oldObject`, each time that one is given, and
+    /// the levels of nesting of each.
+    pub(super) objects: Vec<(u32, u32)>,
+}
+
+/// A value of the text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    /// Where its name starts if it is a member, else [`NONE`]; marked if the name has an escape.
+    pub(super) key: u32,
+    /// Where its text starts; marked if it only refers to another entry.
+    pub(super) start: u32,
+    /// Where its text ends, or the entry that it refers to. Marked if it is a string with an
+    /// escape, or an object whose names do not ascend, repeat or have escapes.
+    pub(super) end: u32,
+    /// The entry behind it and all that is in it.
+    pub(super) next: u32,
+}
+
+impl Entry {
+    pub(super) fn refers(self) -> Option<u32> {
+        (self.start & FLAG != 0).then_some(self.end)
+    }
+
+    pub(super) fn end(self) -> usize {
+        (self.end & !FLAG) as usize
+    }
+
+    pub(super) fn is_irregular(self) -> bool {
+        self.end & FLAG != 0
+    }
+}
+
+/// The strings that are written with escapes, decoded.
+#[derive(Debug, Default)]
+pub(super) struct Escaped {
+    text: String,
+    strings: Vec<EscapedString>,
+    /// Where the strings and numbers start that JSON can spell but nothing can hold: lone
+    /// surrogates, numbers beyond the range of a float.
+    unreadable: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct EscapedString {
+    /// Where it starts in the JSON text.
+    at: u32,
+    start: u32,
+    end: u32,
+}
+
+impl Escaped {
+    /// Adds a string that starts at `at`; `decode` appends its text and tells whether it has one.
+    pub(super) fn add(
+        &mut self,
+        at: usize,
+        decode: impl FnOnce(&mut String) -> Option<bool>,
+    ) -> Option<()> {
+        let start = self.text.len();
+        if !decode(&mut self.text)? {
+            self.text.truncate(start);
+            self.unreadable.push(position(at));
+        } else {
+            let end = position(self.text.len());
+            self.strings.push(EscapedString { at: position(at), start: position(start), end });
+        }
+        Some(())
+    }
+
+    pub(super) fn add_unreadable(&mut self, at: usize) {
+        self.unreadable.push(position(at));
+    }
+
+    /// The text of the string that starts at `at`, if it has one.
+    pub(super) fn get(&self, at: u32) -> Option<&str> {
+        let found = self.strings.binary_search_by_key(&at, |string| string.at).ok()?;
+        let string = self.strings.get(found)?;
+        self.text.get(string.start as usize..string.end as usize)
+    }
+
+    /// The first unreadable string or number between two positions.
+    pub(super) fn unreadable_in(&self, start: usize, end: usize) -> Option<usize> {
+        let first = self.unreadable.partition_point(|at| (*at as usize) < start);
+        self.unreadable.get(first).map(|at| *at as usize).filter(|at| *at < end)
+    }
+}
+
+/// Texts are shorter than [`NONE`].
+pub(super) fn position(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(NONE)
+}
+
+/// How many bytes of a string come before its end, an escape or a control character; eight at a
+/// time.
+pub(super) fn plain(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = ONES * 0x80;
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let mut at = 0;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        // The lowest bit set tells the first such byte; those above it may be wrong.
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let found = zeros(word ^ (ONES * u64::from(b'"')))
+            | zeros(word ^ (ONES * u64::from(b'\\')))
+            | control;
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    at + rest.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn a_string_is_plain_up_to_its_end_an_escape_or_a_control_character() {
+        let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+        for filler in [b'a', b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xff] {
+            for length in [0, 7, 8, 9, 16, 23] {
+                assert_eq!(plain(&vec![filler; length]), length, "{filler} {length}");
+                for at in 0..length {
+                    for byte in 0..=u8::MAX {
+                        let mut bytes = vec![filler; length];
+                        bytes[at] = byte;
+                        let expected = bytes.iter().position(ends).unwrap_or(length);
+                        assert_eq!(plain(&bytes), expected, "{filler} {length} {at} {byte}");
+                        // Of two the first counts.
+                        bytes.push(b'"');
+                        bytes.push(byte);
+                        assert_eq!(plain(&bytes), expected, "{filler} {length} {at} {byte}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! A value in an indexed text.
+
+use serde::Deserialize;
+use serde_json::Value;
+use smallvec::SmallVec;
+
+use super::index::{Document, Entry, FLAG, NONE, plain};
+
+/// A value in an indexed text: where it is. Two nodes of one text that are equal are one value;
+/// two that are not may have equal values all the same.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Node<'t> {
+    document: &'t Document<'t>,
+    at: u32,
+}
+
+/// What kind of value a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NodeKind {
+    Null,
+    Bool,
+    Number,
+    String,
+    List,
+    Object,
+}
+
+impl PartialEq for Node<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+impl Eq for Node<'_> {}
+
+impl<'t> Document<'t> {
+    /// The value that the text is.
+    pub(crate) fn root(&self) -> Node<'_> {
+        self.node(0)
+    }
+
+    /// The value with this number.
+    pub(crate) fn node(&self, at: u32) -> Node<'_> {
+        let at = self.entries.get(at as usize).and_then(|entry| entry.refers()).unwrap_or(at);
+        Node { document: self, at }
+    }
+
+    /// The levels of an object of the review, without those that only repeat the other one.
+    pub(crate) fn levels(&self, object: Node<'_>) -> usize {
+        let is_it = |(at, _): &&(u32, u32)| self.node(*at) == object;
+        let levels = self.objects.iter().filter(is_it).map(|(_, levels)| *levels as usize);
+        levels.max().unwrap_or_default()
+    }
+
+    fn entry(&self, at: u32) -> Entry {
+        let nothing = Entry { key: NONE, start: 0, end: 0, next: u32::MAX };
+        self.entries.get(at as usize).copied().unwrap_or(nothing)
+    }
+
+    /// The name of the member with this number; none if no text can hold it.
+    fn name(&self, at: u32) -> Option<&str> {
+        let key = self.entry(at).key;
+        if key & FLAG != 0 {
+            return self.escaped.get(key & !FLAG);
+        }
+        let start = key as usize + 1;
+        let length = plain(self.text.as_bytes().get(start..)?);
+        self.text.get(start..start + length)
+    }
+
+    /// The numbers of what is directly in the container with this number.
+    fn children(&self, container: u32) -> impl Iterator<Item = u32> + use<'_, 't> {
+        let end = self.entry(container).next;
+        std::iter::successors(Some(container + 1), move |at| Some(self.entry(*at).next))
+            .take_while(move |at| *at < end)
+    }
+}
+
+impl<'t> Node<'t> {
+    /// The value with this number in the same text.
+    pub(crate) fn sibling(self, number: u32) -> Self {
+        Self { at: number, ..self }
+    }
+
+    /// What tells it from the other nodes of the text.
+    pub(crate) fn number(self) -> u32 {
+        self.at
+    }
+
+    pub(crate) fn kind(self) -> NodeKind {
+        let start = self.document.entry(self.at).start as usize;
+        match self.document.text.as_bytes().get(start) {
+            Some(b'{') => NodeKind::Object,
+            Some(b'[') => NodeKind::List,
+            Some(b'"') => NodeKind::String,
+            Some(b't' | b'f') => NodeKind::Bool,
+            Some(b'n') | None => NodeKind::Null,
+            Some(_) => NodeKind::Number,
+        }
+    }
+
+    pub(crate) fn is_object(self) -> bool {
+        self.kind() == NodeKind::Object
+    }
+
+    pub(crate) fn is_list(self) -> bool {
+        self.kind() == NodeKind::List
+    }
+
+    pub(crate) fn is_container(self) -> bool {
+        matches!(self.kind(), NodeKind::Object | NodeKind::List)
+    }
+
+    pub(crate) fn is_null(self) -> bool {
+        self.kind() == NodeKind::Null
+    }
+
+    /// As it is written.
+    pub(crate) fn text(self) -> &'t str {
+        let entry = self.document.entry(self.at);
+        self.document.text.get(entry.start as usize..entry.end()).unwrap_or_default()
+    }
+
+    /// The string that it is.
+    pub(crate) fn as_str(self) -> Option<&'t str> {
+        let text = self.text();
+        let inner = text.strip_prefix('"')?;
+        let entry = self.document.entry(self.at);
+        if entry.is_irregular() {
+            self.document.escaped.get(entry.start)
+        } else {
+            inner.strip_suffix('"')
+        }
+    }
+
+    /// The member of that name, of several the last; none if it is no object.
+    pub(crate) fn get(self, name: &str) -> Option<Self> {
+        if !self.is_object() {
+            return None;
+        }
+        let document = self.document;
+        let bytes = document.text.as_bytes();
+        let is_named = |at: &u32| {
+            let key = document.entry(*at).key;
+            if key & FLAG != 0 {
+                return document.escaped.get(key & !FLAG) == Some(name);
+            }
+            let end = key as usize + 1 + name.len();
+            bytes.get(key as usize + 1..end) == Some(name.as_bytes())
+                && bytes.get(end) == Some(&b'"')
+        };
+        let mut found = document.children(self.at).filter(is_named);
+        let found =
+            if document.entry(self.at).is_irregular() { found.last() } else { found.next() };
+        found.map(|at| document.node(at))
+    }
+
+    /// The members of an object in the order of their names, of each name the last; none of
+    /// anything else.
+    pub(crate) fn members(self) -> Members<'t> {
+        let document = self.document;
+        let entry = document.entry(self.at);
+        if !self.is_object() {
+            return Members(Order::Text { document, at: 0, end: 0 });
+        }
+        if !entry.is_irregular() {
+            return Members(Order::Text { document, at: self.at + 1, end: entry.next });
+        }
+        let members = document.children(self.at);
+        let mut members: SmallVec<[(&str, u32); 8]> =
+            members.filter_map(|at| Some((document.name(at)?, at))).collect();
+        // Of equal names the last one stays the last.
+        members.sort_by_key(|(name, _)| *name);
+        members.dedup_by(|later, earlier| {
+            let is_repeated = later.0 == earlier.0;
+            if is_repeated {
+                *earlier = *later;
+            }
+            is_repeated
+        });
+        Members(Order::Names { document, members: members.into_iter() })
+    }
+
+    /// The elements of a list; none of anything else.
+    pub(crate) fn elements(self) -> Elements<'t> {
+        let end = if self.is_list() { self.document.entry(self.at).next } else { 0 };
+        Elements { document: self.document, at: self.at + 1, end }
+    }
+
+    /// Whether it is a container with nothing in it.
+    pub(crate) fn is_empty(self) -> bool {
+        self.is_container() && self.document.entry(self.at).next == self.at + 1
+    }
+
+    /// The value, built. A number or string that nothing can hold is null; objects with such are
+    /// not judged. As much stack is used as it is deep.
+    pub(crate) fn to_value(self) -> Value {
+        if let Some(text) = self.as_str() {
+            return Value::String(text.to_owned());
+        }
+        let mut reader = serde_json::Deserializer::from_str(self.text());
+        reader.disable_recursion_limit();
+        Value::deserialize(&mut reader).unwrap_or_default()
+    }
+
+    /// The levels of nesting.
+    pub(crate) fn levels(self) -> usize {
+        let (mut ends, mut deepest) = (Vec::new(), 0);
+        let end = self.document.entry(self.at).next;
+        for at in self.at..end {
+            while ends.last().is_some_and(|end| *end <= at) {
+                ends.pop();
+            }
+            let node = self.document.node(at);
+            if node.at == at && node.is_container() {
+                ends.push(self.document.entry(at).next);
+                deepest = deepest.max(ends.len());
+            }
+        }
+        deepest
+    }
+
+    /// The first number or string in it that nothing can hold: where its text starts in this one.
+    pub(crate) fn unreadable(self) -> Option<usize> {
+        let entry = self.document.entry(self.at);
+        let start = entry.start as usize;
+        self.document.escaped.unreadable_in(start, entry.end()).map(|at| at - start)
+    }
+}
+
+/// The members of an object.
+#[derive(Debug, Clone)]
+pub(crate) struct Members<'t>(Order<'t>);
+
+#[derive(Debug, Clone)]
+enum Order<'t> {
+    /// The names ascend in the text.
+    Text {
+        document: &'t Document<'t>,
+        at: u32,
+        end: u32,
+    },
+    Names {
+        document: &'t Document<'t>,
+        members: smallvec::IntoIter<[(&'t str, u32); 8]>,
+    },
+}
+
+impl<'t> Iterator for Members<'t> {
+    type Item = (&'t str, Node<'t>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Order::Text { document, at, end } => {
+                if at >= end {
+                    return None;
+                }
+                let member = *at;
+                *at = document.entry(member).next;
+                Some((document.name(member)?, document.node(member)))
+            }
+            Order::Names { document, members } => {
+                let (name, at) = members.next()?;
+                Some((name, document.node(at)))
+            }
+        }
+    }
+}
+
+/// The elements of a list.
+#[derive(Debug, Clone)]
+pub(crate) struct Elements<'t> {
+    document: &'t Document<'t>,
+    at: u32,
+    end: u32,
+}
+
+impl<'t> Iterator for Elements<'t> {
+    type Item = Node<'t>;
+
+    fn next(&mut self) -> Option<Node<'t>> {
+        if self.at >= self.end {
+            return None;
+        }
+        let element = self.at;
+        self.at = self.document.entry(element).next;
+        Some(self.document.node(element))
+    }
+}

@@ -1,0 +1,211 @@
+use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
+
+use super::node::{Node, NodeKind};
+use super::scanner::{scan, scan_prefix};
+
+/// A value, built from the index alone; none if it holds what no text or number can.
+fn built(node: Node<'_>) -> Option<Value> {
+    Some(match node.kind() {
+        NodeKind::Object => {
+            let members = node.members().map(|(name, member)| {
+                assert_eq!(node.get(name), Some(member), "{}", node.text());
+                Some((name.to_owned(), built(member)?))
+            });
+            Value::Object(members.collect::<Option<Map<_, _>>>()?)
+        }
+        NodeKind::List => Value::Array(node.elements().map(built).collect::<Option<_>>()?),
+        NodeKind::String => Value::String(node.as_str()?.to_owned()),
+        _ => serde_json::from_str(node.text()).ok()?,
+    })
+}
+
+/// Reads a text as `serde_json` does; both refuse it, or both see the same value.
+fn agree(text: &str) {
+    let is_json = serde_json::from_str::<IgnoredAny>(text).is_ok();
+    let Some(document) = scan(text) else {
+        assert!(!is_json, "refused: {text}");
+        return;
+    };
+    assert!(is_json, "taken: {text}");
+    let value = serde_json::from_str::<Value>(text).ok();
+    let root = document.root();
+    assert_eq!(root.unreadable().is_none(), value.is_some(), "{text}");
+    if let Some(value) = value {
+        assert_eq!(root.to_value(), value, "{text}");
+        assert_eq!(built(root), Some(value), "{text}");
+    }
+}
+
+const TEXTS: [&str; 58] = [
+    "",
+    " ",
+    "1",
+    "-0.5",
+    "0",
+    "-0",
+    "1e3",
+    "1E+3",
+    "1.5e-3",
+    "1e400",
+    "-1e400",
+    "[1e400]",
+    "1e-400",
+    "01",
+    "1.",
+    ".5",
+    "+1",
+    "-",
+    "1e",
+    "1e+",
+    "0e0",
+    "00",
+    "\"\\u00e9\\n\\/\\\"\\\\\\b\\f\\r\\t\"",
+    "\"é\u{7f}\"",
+    "\"\\ud83d\\ude00\"",
+    "\"\\ud83d\"",
+    "\"\\ud83dx\"",
+    "\"\\ude00\\ud83d\"",
+    "\"\\ud83d\\n\"",
+    "\"\\ud83d\\ud83d\\ude00\"",
+    "{\"\\ud83d\":1}",
+    "\"\\u12\"",
+    "\"\\u12g4\"",
+    "\"\\u+123\"",
+    "\"\\x\"",
+    "\"\t\"",
+    "\"\\n\t\"",
+    "\"",
+    "\"\\",
+    "nul",
+    "null",
+    "nullx",
+    "true",
+    " { \"a\" :\t[ ] , \"\" : { } } ",
+    "[true,false,null,{}]",
+    "{\"a\"}",
+    "{\"a\":1,}",
+    "{a:1}",
+    "{,}",
+    "[1,]",
+    "[,1]",
+    "[1 2]",
+    "[",
+    "]",
+    "{]",
+    "1 1",
+    "\u{feff}1",
+    "{\"b\":1,\"a\":2,\"b\":{\"c\":3,\"\\u0063\":4,\"c\":5},\"\\u0061\":[6],\"a\\n\":7}",
+];
+
+/// Reviews whose second object repeats parts of the first one.
+fn reviews() -> Vec<String> {
+    let objects = [
+        r#"{"a":[1,{"b":2},[3],{"c":[{}]}],"d":{"e":"x","f":{"g":[]}}}"#,
+        r#"{"a":[1,{"b":3},[3],{"c":[{}]}],"d":{"e":"x","f":{"g":[]}}}"#,
+        r#"{"a":[{"b":2},[3],{"c":[{}]}],"d":{"e":"y","f":{"g":[]}}}"#,
+        r#"{"a":[1,[3],{"c":[{}]}],"aa":{"e":"x"},"d":{"ee":"x","f":{"g":[]}}}"#,
+        r#"{"d":{"f":{"g":[]},"e":"x"},"a":[1,{"b":2},[3],{"c":[{}]}]}"#,
+        r#"{"d":{"e":"\ud800","f":{"g":[1e400]}},"x":{"f":{"g":[1e400]}}}"#,
+        r#"{"d":{"e":"\u0041","\u0066":{"g":["\n"]}}}"#,
+        "[[1],[[1],[1]],[2]]",
+        "[[[1],[1]],[2]]",
+        "1",
+    ];
+    let mut reviews = Vec::new();
+    for one in objects {
+        for two in objects {
+            for other in ["null", one] {
+                reviews.push(format!(
+                    r#"{{"kind":"x","request":{{"uid":"u","object":{one},"oldObject":{two}}}}}"#
+                ));
+                reviews.push(format!(
+                    r#"{{"request":{{"oldObject":{one}, "object": {two},"oldObject":{other}}}}}"#
+                ));
+            }
+        }
+    }
+    reviews
+}
+
+#[test]
+fn texts_are_read_as_serde_json_reads_them() {
+    for text in TEXTS {
+        agree(text);
+        agree(&format!("[{text}]"));
+        agree(&format!("{{\"a\":{text},\"a\":{text}}}"));
+        agree(&format!(r#"{{"request":{{"object":[{text}],"oldObject":[{text}]}}}}"#));
+    }
+    for length in [299, 300, 301, 308, 309, 310, 1000] {
+        agree(&"9".repeat(length));
+        agree(&format!("0.{}", "9".repeat(length)));
+    }
+    reviews().iter().for_each(|review| agree(review));
+}
+
+#[test]
+fn damaged_texts_are_read_as_serde_json_reads_them() {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % u64::try_from(below).unwrap()).unwrap()
+    };
+    let letters: Vec<char> = "{}[]\",:\\ue019.-ntf aé\n".chars().collect();
+    for review in reviews() {
+        for _ in 0..100 {
+            let mut text: Vec<char> = review.chars().collect();
+            for _ in 0..=next(3) {
+                let at = next(text.len());
+                match next(3) {
+                    0 => drop(text.remove(at)),
+                    1 => text.insert(at, letters[next(letters.len())]),
+                    _ => {
+                        let (from, length) = (next(text.len()), next(24));
+                        let part: Vec<char> =
+                            text.iter().skip(from).take(length).copied().collect();
+                        text.splice(at..at, part);
+                    }
+                }
+            }
+            agree(&text.into_iter().collect::<String>());
+        }
+    }
+}
+
+#[test]
+fn what_the_second_object_repeats_is_one_node() {
+    let text = r#"{"request":{"object":{"a":[{"b":1},{"c":2},{"d":3}],"e":{"f":4}},
+        "oldObject":{"a":[{"b":1},{"d":3}],"aa":{},"e":{"f":4}}}}"#;
+    let document = scan(text).unwrap();
+    let request = document.root().get("request").unwrap();
+    let object = |name: &str| request.get(name).unwrap();
+    let (new, old) = (object("object"), object("oldObject"));
+    assert_eq!(new.get("e"), old.get("e"));
+    assert_ne!(new.get("a"), old.get("a"));
+    let elements = |object: Node<'_>| -> Vec<u32> {
+        object.get("a").unwrap().elements().map(Node::number).collect()
+    };
+    let (new, old) = (elements(new), elements(old));
+    assert_eq!((new[0], new[2]), (old[0], old[1]));
+    assert_eq!(document.levels(object("object")), 3);
+}
+
+#[test]
+fn deep_nesting_costs_neither_stack_nor_quadratic_time() {
+    let deep = |inner: &str| "[".repeat(100_000) + inner + &",[]]".repeat(100_000);
+    let (one, two) = ("1,".repeat(100_000) + "1", "1,".repeat(100_000) + "2");
+    let text = format!(r#"{{"request":{{"object":{},"oldObject":{}}}}}"#, deep(&one), deep(&two));
+    assert!(scan(&text).is_some());
+}
+
+#[test]
+fn a_prefix_has_the_values_that_are_complete() {
+    let text = r#"{"kind":"x","request":{"uid":"u","name":"n"#;
+    let document = scan_prefix(text).unwrap();
+    let request = document.root().get("request").unwrap();
+    assert_eq!(request.get("uid").and_then(Node::as_str), Some("u"));
+    assert_eq!(request.get("name"), None);
+    assert!(scan_prefix("").is_none());
+}
