@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause};
-use serde_json::Value;
 
 use super::activation::{ActiveEntries, ConditionFailure, Conditions, Inputs};
 use super::alignment::{Alignment, Coverage};
@@ -14,7 +13,7 @@ use super::answer::{
     RuleOutcome, Secrets, Subject, Warning, break_recreate_trigger, details, failure,
 };
 use super::condition::{AT_ONCE, BUDGET};
-use super::review::{Operation, ReadMode, Review, Unjudgeable, uid_in_prefix};
+use super::review::{Node, Operation, Review, Unjudgeable, printed, uid_in_prefix};
 use super::rule::{Effect, Reason, Rule, RuleName, RuleSet, cut, escape_control, mutable_text};
 use super::verdict;
 
@@ -23,24 +22,24 @@ pub(crate) const PREFIX: usize = 64 * 1024;
 
 /// Judges one request body.
 pub fn admit(rules: &RuleSet, body: &[u8]) -> Reply {
-    admit_within(BUDGET, rules, body, ReadMode::Fast)
+    admit_within(BUDGET, rules, body)
 }
 
-/// The same reply without the fast path: both objects are read and compared in whole. It is the
-/// reference that [`admit`] is tested against.
+/// The same reply to the review as `serde_json` reads and prints it. It is the reference that
+/// [`admit`] is tested against.
 pub fn admit_plainly(rules: &RuleSet, body: &[u8]) -> Reply {
-    admit_within(BUDGET, rules, body, ReadMode::Plain)
+    admit(rules, printed(body).as_deref().unwrap_or(body))
 }
 
 /// The same reply, unless the rules' conditions take so long that other reviews should not wait for
 /// it. The caller then judges the review again, with the whole budget.
 pub(crate) fn admit_at_once(rules: &RuleSet, body: &[u8]) -> Option<Reply> {
-    Some(admit_within(AT_ONCE, rules, body, ReadMode::Fast)).filter(|reply| !reply.ran_out)
+    Some(admit_within(AT_ONCE, rules, body)).filter(|reply| !reply.ran_out)
 }
 
 /// Judges one request body; the conditions have that budget.
-pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8], mode: ReadMode) -> Reply {
-    let review = match Review::parse(body, mode) {
+pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8]) -> Reply {
+    let review = match Review::parse(body) {
         Ok(review) => review,
         Err(error) => return Reply::sentence(400, &error.to_string()),
     };
@@ -60,9 +59,9 @@ pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8], mode: Read
 /// Every change in an update that the rules refuse, for tools that need more than a report shows.
 /// None if the update cannot be judged.
 pub(crate) fn refused_changes(rules: &RuleSet, body: &[u8]) -> Option<Vec<RefusedChange>> {
-    let review = Review::parse(body, ReadMode::Plain).ok()?;
+    let review = Review::parse(body).ok()?;
     let matching = matching(rules, &review);
-    let refused = review.with_objects(&matching, |old, new| {
+    let refused = review.with_objects(|old, new| {
         let inputs = Inputs::new(&review, old, new);
         let conditions = Conditions::of(&matching, &inputs, BUDGET);
         let mut refused = Vec::new();
@@ -124,7 +123,7 @@ fn update(budget: u64, rules: &RuleSet, review: &Review<'_>) -> Reply {
     } else {
         Secrets::declared(rules.matching_in_whole(&target))
     };
-    let judged = review.with_objects(&matching, |old, new| {
+    let judged = review.with_objects(|old, new| {
         let inputs = Inputs::new(review, old, new);
         let conditions = Conditions::of(&matching, &inputs, budget);
         let judge = || {
@@ -149,11 +148,11 @@ fn matching<'r>(rules: &'r RuleSet, review: &Review<'_>) -> Vec<&'r Rule> {
 fn judge<'a>(
     rule: &'a Rule,
     conditions: &Conditions<'_, 'a>,
-    old: &'a Value,
-    new: &'a Value,
+    old: Node<'a>,
+    new: Node<'a>,
 ) -> Result<RuleFindings<'a>, Unjudgeable> {
     let active_entries = ActiveEntries::of(rule, conditions);
-    let alignment = Alignment::new(rule, &active_entries, old, new, Coverage::Differing);
+    let alignment = Alignment::of(rule, &active_entries, old, new, Coverage::Differing);
     let findings = verdict::judge(rule, &active_entries, &alignment)?;
     Ok(RuleFindings { rule, alignment, findings, failures: active_entries.failures(rule) })
 }

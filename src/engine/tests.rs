@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::activation::{ActiveEntries, Conditions, Inputs};
 use super::alignment::{Alignment, Coverage};
 use super::condition::BUDGET;
-use super::review::{ReadMode, Review};
+use super::review::Review;
 use super::verdict::diff;
 use super::{
     Builtin, Change, Document, Reply, Rule, RuleSet, Shown, admit, admit_plainly, verdict,
@@ -939,24 +939,27 @@ fn both_extents_of_the_canonical_form_tell_the_same() {
     let new = json!({"t": [{"name": "c"}, {"name": "a", "r": 2, "k": {"x": [1, []]}}],
         "l": {"0": 1}, "s": ["a", 2, 1], "q": 1, "spec": {"d": null}});
     let body = review(ADMIN, ("example.com", "Widget"), &old, &new);
-    let review = Review::parse(&body, ReadMode::Plain).expect("a review");
-    let inputs = Inputs::new(&review, &old, &new);
-    let conditions = Conditions::of(&[rule], &inputs, BUDGET);
-    let active_entries = ActiveEntries::of(rule, &conditions);
-    let tell = |coverage: Coverage| {
-        let alignment = Alignment::new(rule, &active_entries, &old, &new, coverage);
-        let mut patched = alignment.old.clone();
-        json_patch::patch(&mut patched, &json_patch::diff(&alignment.old, &alignment.new))
-            .expect("the patch applies");
-        assert_eq!(patched, alignment.new);
-        assert!(!diff::changed(&alignment.old, &alignment.new).expect("locations").is_empty());
-        let findings = verdict::judge(rule, &active_entries, &alignment).expect("a verdict");
-        let told = findings.iter().map(|finding| {
-            (format!("{:?}", alignment.segments(finding.at)), finding.kind, finding.standing)
-        });
-        (alignment.locations.len(), told.collect::<Vec<_>>())
-    };
-    let (differing, everything) = (tell(Coverage::Differing), tell(Coverage::Everything));
+    let review = Review::parse(&body).expect("a review");
+    let told = review.with_objects(|old, new| {
+        let inputs = Inputs::new(&review, old, new);
+        let conditions = Conditions::of(&[rule], &inputs, BUDGET);
+        let active_entries = ActiveEntries::of(rule, &conditions);
+        let tell = |coverage: Coverage| {
+            let alignment = Alignment::of(rule, &active_entries, old, new, coverage);
+            let (old, new) = alignment.forms(0..alignment.len());
+            let mut patched = old.clone();
+            json_patch::patch(&mut patched, &json_patch::diff(&old, &new)).expect("it applies");
+            assert_eq!(patched, new);
+            assert!(!diff::changed(&old, &new).expect("locations").is_empty());
+            let findings = verdict::judge(rule, &active_entries, &alignment).expect("a verdict");
+            let told = findings.iter().map(|finding| {
+                (format!("{:?}", alignment.segments(finding.at)), finding.kind, finding.standing)
+            });
+            (alignment.len(), told.collect::<Vec<_>>())
+        };
+        Ok((tell(Coverage::Differing), tell(Coverage::Everything)))
+    });
+    let (differing, everything) = told.expect("objects");
     assert_eq!(differing.1, everything.1);
     // One left out is one that need not be kept in memory.
     assert_eq!((differing.0, everything.0), (16, 23));

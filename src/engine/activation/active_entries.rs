@@ -122,6 +122,11 @@ impl<'a, 'i: 'a> ActiveEntries<'a, 'i> {
         }
     }
 
+    /// Whether the entry is active wherever its path leads, without any condition.
+    pub(crate) fn is_unconditional(&self, entry: usize) -> bool {
+        matches!(self.entries.get(entry), Some(EntryActivation::Everywhere))
+    }
+
     /// Whether the entry is active at a location that its path reaches.
     pub(crate) fn at(&self, entry: usize, sent: Sent<'i>) -> bool {
         match self.activation(entry) {

@@ -8,12 +8,11 @@ use std::sync::Arc;
 
 use cel::Context;
 use cel::common::types::CelBool;
-use serde_json::Value;
 
 use super::failure::Failure;
-use super::value::convert;
+use super::value::{convert, convert_object};
 use crate::engine::condition::{BUDGET_VARIABLE, Budget, ENVIRONMENT, pattern_name};
-use crate::engine::review::Review;
+use crate::engine::review::{Node, Review};
 use crate::engine::rule::Condition;
 
 /// The stack that values of up to [`super::failure::DEEPEST`] levels may need, converted, copied,
@@ -29,13 +28,13 @@ const SET_UP: u64 = 4;
 /// What all conditions of a review see.
 pub(crate) struct Inputs<'a> {
     review: &'a Review<'a>,
-    old: &'a Value,
-    new: &'a Value,
-    request: OnceCell<Option<Value>>,
+    old: Node<'a>,
+    new: Node<'a>,
+    request: OnceCell<Option<Vec<(&'static str, Node<'a>)>>>,
 }
 
 impl<'a> Inputs<'a> {
-    pub(crate) fn new(review: &'a Review<'a>, old: &'a Value, new: &'a Value) -> Self {
+    pub(crate) fn new(review: &'a Review<'a>, old: Node<'a>, new: Node<'a>) -> Self {
         Self { review, old, new, request: OnceCell::new() }
     }
 
@@ -44,27 +43,26 @@ impl<'a> Inputs<'a> {
         (&self.review.user, &self.review.groups)
     }
 
-    fn request(&self) -> Option<&Value> {
-        self.request.get_or_init(|| self.review.request_value()).as_ref()
+    fn request(&self) -> Option<&[(&'static str, Node<'a>)]> {
+        self.request.get_or_init(|| self.review.seen_by_conditions()).as_deref()
     }
 }
 
 /// What each object has at a location, as it was sent.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sent<'a> {
-    pub(crate) old: Option<&'a Value>,
-    pub(crate) new: Option<&'a Value>,
+    pub(crate) old: Option<Node<'a>>,
+    pub(crate) new: Option<Node<'a>>,
 }
 
-/// Where two values are in memory.
-pub(crate) type Identity = (usize, usize);
+/// The numbers of two nodes.
+pub(crate) type Identity = (Option<u32>, Option<u32>);
 
 impl Sent<'_> {
-    /// Two values of one review are the same location only if they are the same memory.
+    /// What tells a location from all others. No two locations have the same node on one side
+    /// unless the nodes on the other side differ.
     pub(crate) fn identity(&self) -> Identity {
-        let address =
-            |value: Option<&Value>| value.map_or(0, |value| std::ptr::from_ref(value).addr());
-        (address(self.old), address(self.new))
+        (self.old.map(Node::number), self.new.map(Node::number))
     }
 }
 
@@ -178,7 +176,7 @@ impl<'a, 'i: 'a> Evaluation<'a, 'i> {
         }
         if let Some(reads) = program.reads.of_variable("request") {
             let request = self.inputs.request().ok_or(Failure::Request)?;
-            context.add_variable_as_val("request", convert(Some(request), reads, &self.budget)?);
+            context.add_variable_as_val("request", convert_object(request, reads, &self.budget)?);
         }
         Ok(context)
     }

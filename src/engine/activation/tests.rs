@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 
 use crate::engine::admit::admit_within;
 use crate::engine::condition::{Unread, compile};
-use crate::engine::review::ReadMode;
 use crate::engine::rule::{Condition, Read};
 use crate::engine::{Builtin, Document, Reply, RuleSet, admit, admit_at_once};
 
@@ -338,12 +337,8 @@ fn what_would_take_for_ever_is_cut_short() {
         doubled(".map(t, {'a': t, 'b': t})"),
     ];
     for when in table {
-        let reply = admit_within(
-            LITTLE,
-            &rule("spec.x", &when),
-            review(&object(1), &object(2)).as_bytes(),
-            ReadMode::Fast,
-        );
+        let reply =
+            admit_within(LITTLE, &rule("spec.x", &when), review(&object(1), &object(2)).as_bytes());
         assert_eq!(reply.allowed(), Some(false), "{when}");
         assert_eq!(reasons(&reply), [("spec.x", "too much to evaluate", 1)], "{when}");
     }
@@ -368,12 +363,7 @@ const DEAR: &str = "oldObject.spec.list.all(a, oldObject.spec.list.all(b, a + b 
 fn all_conditions_of_a_review_have_one_budget() {
     /// The violations, and the entries whose conditions were too dear.
     fn ask(lists: &[Value]) -> (String, String) {
-        let reply = admit_within(
-            LITTLE,
-            &rules(lists),
-            review(&dear(1), &dear(2)).as_bytes(),
-            ReadMode::Fast,
-        );
+        let reply = admit_within(LITTLE, &rules(lists), review(&dear(1), &dear(2)).as_bytes());
         let too_dear = reasons(&reply).into_iter().map(|failure| {
             assert_eq!((failure.1, failure.2), ("too much to evaluate", 1));
             failure.0
@@ -414,7 +404,6 @@ fn each_evaluation_costs_something() {
         2_000,
         &rule("data.*", "value != oldValue"),
         review(&object(1), &object(2)).as_bytes(),
-        ReadMode::Fast,
     );
     let [(path, reason, times)] = reasons(&reply)[..] else {
         panic!("{:?}", reply.condition_failures())
@@ -427,8 +416,7 @@ fn each_evaluation_costs_something() {
         entries(&[("data.*", "value != oldValue")]),
     ]);
     for (set, allowed) in [(rule("data.*", "value != oldValue"), true), (both, true)] {
-        let reply =
-            admit_within(15 * 900, &set, review(&object(1), &object(2)).as_bytes(), ReadMode::Fast);
+        let reply = admit_within(15 * 900, &set, review(&object(1), &object(2)).as_bytes());
         assert_eq!(reply.allowed(), Some(allowed), "{:?}", reply.condition_failures());
     }
 }
@@ -582,7 +570,7 @@ fn price(when: &str) -> u64 {
     let review = review(&object(1), &object(2));
     let rules = rule("spec.x", when);
     let is_enough = |budget: u64| {
-        let reply = admit_within(budget, &rules, review.as_bytes(), ReadMode::Fast);
+        let reply = admit_within(budget, &rules, review.as_bytes());
         assert!(
             reasons(&reply).iter().all(|reason| reason.1 == "too much to evaluate"),
             "{when}: {:?}",

@@ -7,25 +7,39 @@ use cel::common::types::{
     CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString, CelUInt,
 };
 use cel::common::value::Val;
-use serde_json::{Number, Value};
+use serde_json::Number;
 
 use super::failure::{DEEPEST, Failure};
 use crate::engine::condition::Budget;
+use crate::engine::review::{Node, NodeKind};
 use crate::engine::rule::Reads;
 
 pub(crate) type Boxed<'v> = Box<dyn Val + 'v>;
 
 /// What `reads` says is read of a value; absent reads as null.
 pub(crate) fn convert<'v>(
-    value: Option<&'v Value>,
+    value: Option<Node<'v>>,
     reads: &Reads,
     budget: &Budget,
 ) -> Result<Boxed<'v>, Failure> {
     value.map_or_else(|| Ok(Box::new(CelNull) as Boxed<'v>), |value| part(value, reads, budget, 0))
 }
 
+/// What is read of an object with these members, which are sorted by name.
+pub(crate) fn convert_object<'v>(
+    members: &[(&'static str, Node<'v>)],
+    reads: &Reads,
+    budget: &Budget,
+) -> Result<Boxed<'v>, Failure> {
+    if !budget.pay(1) {
+        return Err(Failure::Budget);
+    }
+    let get = |name: &str| members.iter().find(|(known, _)| *known == name).map(|(_, node)| *node);
+    object(members.iter().copied(), get, reads, budget, 0)
+}
+
 fn part<'v>(
-    value: &'v Value,
+    value: Node<'v>,
     reads: &Reads,
     budget: &Budget,
     depth: usize,
@@ -36,41 +50,47 @@ fn part<'v>(
     if !budget.pay(1) {
         return Err(Failure::Budget);
     }
-    Ok(match value {
-        Value::Null => Box::new(CelNull),
-        Value::Bool(bool) => Box::new(CelBool::from(*bool)),
-        Value::Number(value) => number(value),
-        Value::String(text) => Box::new(CelString::from(text.as_str())),
-        Value::Array(elements) => {
+    Ok(match value.kind() {
+        NodeKind::Null => Box::new(CelNull),
+        NodeKind::Bool => Box::new(CelBool::from(value.text() == "true")),
+        NodeKind::Number => number(value),
+        NodeKind::String => Box::new(CelString::from(value.as_str().unwrap_or_default())),
+        NodeKind::List => {
             // Of a list only the whole can be read.
-            let elements: &[Value] = if reads.is_whole() { elements } else { &[] };
+            let elements = value.elements().filter(|_| reads.is_whole());
             let elements: Result<Vec<Boxed<'v>>, Failure> =
-                elements.iter().map(|element| part(element, reads, budget, depth + 1)).collect();
+                elements.map(|element| part(element, reads, budget, depth + 1)).collect();
             Box::new(CelList::from(elements?))
         }
-        Value::Object(members) if reads.is_whole() => {
-            let mut map: HashMap<CelMapKey<'v>, Boxed<'v>> = HashMap::with_capacity(members.len());
-            for (key, member) in members {
-                map.insert(CelMapKey::from(key.as_str()), part(member, reads, budget, depth + 1)?);
-            }
-            Box::new(CelMap::from(map))
-        }
-        Value::Object(members) => {
-            let mut map: HashMap<CelMapKey<'v>, Boxed<'v>> = HashMap::new();
-            for (name, reads) in reads.members() {
-                if let Some((key, member)) = members.get_key_value(name) {
-                    map.insert(
-                        CelMapKey::from(key.as_str()),
-                        part(member, reads, budget, depth + 1)?,
-                    );
-                }
-            }
-            Box::new(CelMap::from(map))
-        }
+        NodeKind::Object => object(value.members(), |name| value.get(name), reads, budget, depth)?,
     })
 }
 
-fn number<'v>(number: &Number) -> Boxed<'v> {
+fn object<'v>(
+    members: impl Iterator<Item = (&'v str, Node<'v>)>,
+    get: impl Fn(&str) -> Option<Node<'v>>,
+    reads: &Reads,
+    budget: &Budget,
+    depth: usize,
+) -> Result<Boxed<'v>, Failure> {
+    let mut map: HashMap<CelMapKey<'v>, Boxed<'v>> = HashMap::new();
+    if reads.is_whole() {
+        for (name, member) in members {
+            map.insert(CelMapKey::from(name), part(member, reads, budget, depth + 1)?);
+        }
+    } else {
+        for (name, reads) in reads.members() {
+            if let Some(member) = get(name) {
+                let member = part(member, reads, budget, depth + 1)?;
+                map.insert(CelMapKey::from(name.to_owned()), member);
+            }
+        }
+    }
+    Ok(Box::new(CelMap::from(map)))
+}
+
+fn number<'v>(node: Node<'v>) -> Boxed<'v> {
+    let number = serde_json::from_str(node.text()).unwrap_or_else(|_| Number::from(0));
     if let Some(int) = number.as_i64() {
         Box::new(CelInt::from(int))
     } else if let Some(uint) = number.as_u64() {

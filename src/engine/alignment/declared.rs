@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{duration, quantity, value};
+use crate::engine::review::{Node, NodeKind};
 use crate::engine::rule::{Cursor, Declared, Equal, Meaning};
 
 /// As what two different values are the same: quantities, or durations; none if they are not.
@@ -27,72 +28,88 @@ impl Declared<'_> {
     pub(crate) fn normalise<'a>(
         &self,
         cursor: &Cursor<'_>,
-        value: Option<&'a Value>,
-    ) -> Option<&'a Value> {
-        let left_out = |value: &&Value| {
-            self.owned || self.absent_as.is_some_and(|absent| self.equal(cursor, value, absent))
+        value: Option<Node<'a>>,
+    ) -> Option<Node<'a>> {
+        let left_out = |value: &Node<'a>| {
+            self.owned || self.absent_as.is_some_and(|absent| self.equal(cursor, *value, absent))
         };
         value.filter(|value| !left_out(value))
     }
 
-    /// The normal form of the value, unless it counts as left out.
-    pub(crate) fn present(&self, cursor: &Cursor<'_>, value: &Value) -> Option<Value> {
-        let normal = value::normal(cursor, value);
-        let left_out = self.owned
-            || self.absent_as.is_some_and(|absent| value::normal(cursor, absent) == normal);
-        (!left_out).then_some(normal)
-    }
-
     /// What stands for the value in a canonical form: the scalar itself, or a mark that no scalar
     /// has.
-    pub(crate) fn shown(&self, value: &Value) -> Value {
-        let respelled = |name: &str, text: String| {
-            Value::Object(Map::from_iter([(name.to_owned(), Value::String(text))]))
-        };
-        let respelled = match (value, self.meaning) {
-            (Value::Object(_), _) => return Value::Object(Map::new()),
-            (Value::Array(_), _) => return Value::Array(Vec::new()),
-            (Value::String(text), Some(Meaning::Quantity)) => {
-                quantity::spell(text).map(|text| respelled("quantity", text))
-            }
-            (Value::Number(number), Some(Meaning::Quantity)) => {
-                quantity::spell(&number.to_string()).map(|text| respelled("quantity", text))
-            }
-            (Value::String(text), Some(Meaning::Duration)) => {
-                duration::nanoseconds(text).map(|count| respelled("duration", count.to_string()))
-            }
-            _ => None,
-        };
-        respelled.unwrap_or_else(|| value::scalar(value))
-    }
-
-    /// Whether two locations without children have the same mark.
-    pub(crate) fn alike(&self, old: Option<&Value>, new: Option<&Value>) -> bool {
-        match (old, new) {
-            // Most strings are equal to the letter; that needs no copy.
-            (Some(Value::String(old)), Some(Value::String(new))) if old == new => true,
-            (Some(old), Some(new)) => self.shown(old) == self.shown(new),
-            _ => false,
+    pub(crate) fn mark(&self, value: Node<'_>) -> Value {
+        match value.kind() {
+            NodeKind::Object => Value::Object(Map::new()),
+            NodeKind::List => Value::Array(Vec::new()),
+            _ => self.shown(&value.to_value()),
         }
     }
 
-    fn equal(&self, cursor: &Cursor<'_>, one: &Value, two: &Value) -> bool {
-        match (one, two) {
-            (Value::Object(one), Value::Object(two)) if two.is_empty() => {
-                one.iter().all(|(key, member)| {
-                    let below = cursor.member(key);
+    /// The same of a value that is built.
+    pub(crate) fn shown(&self, value: &Value) -> Value {
+        match value {
+            Value::Object(_) => Value::Object(Map::new()),
+            Value::Array(_) => Value::Array(Vec::new()),
+            _ => match self.respelled(value) {
+                Some((meaning, text)) => {
+                    Value::Object(Map::from_iter([(format!("{meaning:?}"), Value::String(text))]))
+                }
+                None => value::scalar(value),
+            },
+        }
+    }
+
+    /// The one spelling of a scalar that the rule gives a meaning, if it has that meaning.
+    pub(crate) fn respelled(&self, scalar: &Value) -> Option<(Meaning, String)> {
+        let meaning = self.meaning?;
+        let text = match (scalar, meaning) {
+            (Value::String(text), Meaning::Quantity) => quantity::spell(text),
+            (Value::Number(number), Meaning::Quantity) => quantity::spell(&number.to_string()),
+            (Value::String(text), Meaning::Duration) => {
+                duration::nanoseconds(text).map(|count| count.to_string())
+            }
+            _ => None,
+        };
+        text.map(|text| (meaning, text))
+    }
+
+    /// Whether two locations without children have the same mark.
+    pub(crate) fn alike(&self, old: Option<Node<'_>>, new: Option<Node<'_>>) -> bool {
+        let (Some(old), Some(new)) = (old, new) else { return false };
+        if old == new {
+            return true;
+        }
+        let kinds = (old.kind(), new.kind());
+        if old.is_container() || new.is_container() {
+            return kinds.0 == kinds.1;
+        }
+        if old.text() == new.text() {
+            return true;
+        }
+        match (old.as_str(), new.as_str()) {
+            (Some(old), Some(new)) if self.meaning.is_none() => old == new,
+            _ => self.mark(old) == self.mark(new),
+        }
+    }
+
+    fn equal(&self, cursor: &Cursor<'_>, one: Node<'_>, two: &Value) -> bool {
+        match (one.kind(), two) {
+            (NodeKind::Object, Value::Object(two)) if two.is_empty() => {
+                one.members().all(|(name, member)| {
+                    let below = cursor.member(name);
                     below.declared().normalise(&below, Some(member)).is_none()
                 })
             }
-            (Value::Object(_), Value::Object(_)) => {
-                value::normal(cursor, one) == value::normal(cursor, two)
+            (NodeKind::Object, Value::Object(_)) => {
+                value::normal(cursor, one) == value::normal_of(cursor, two)
             }
-            (Value::Array(one_list), Value::Array(two_list)) => {
-                one_list.is_empty() == two_list.is_empty()
-                    && value::normal(cursor, one) == value::normal(cursor, two)
+            (NodeKind::List, Value::Array(list)) => {
+                one.is_empty() == list.is_empty()
+                    && value::normal(cursor, one) == value::normal_of(cursor, two)
             }
             // A mark that stands for a container is no scalar's.
-            _ => self.shown(one) == self.shown(two),
+            _ => self.mark(one) == self.shown(two),
         }
     }
 }
@@ -102,6 +119,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::engine::review::scan;
 
     #[test]
     fn scalars_are_alike_by_value() {
@@ -113,9 +131,13 @@ mod tests {
             (json!(null), json!(null), true),
         ];
         for (old, new, are_alike) in table {
-            assert_eq!(Declared::default().alike(Some(&old), Some(&new)), are_alike, "{old} {new}");
+            let text = json!([old, new]).to_string();
+            let document = scan(&text).unwrap();
+            let mut elements = document.root().elements();
+            let (old, new) = (elements.next(), elements.next());
+            assert_eq!(Declared::default().alike(old, new), are_alike, "{text}");
+            assert!(!Declared::default().alike(old, None));
         }
-        assert!(!Declared::default().alike(Some(&json!(null)), None));
     }
 
     #[test]

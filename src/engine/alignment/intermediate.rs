@@ -1,9 +1,8 @@
 //! Intermediate objects: those above the fields of an active entry, which count as empty when
 //! absent.
 
-use serde_json::Value;
-
 use crate::engine::activation::{Activation, ActiveEntries, Sent};
+use crate::engine::review::Node;
 use crate::engine::rule::Cursor;
 
 /// Whether an object that one side has is intermediate to an active entry.
@@ -14,7 +13,7 @@ use crate::engine::rule::Cursor;
 pub(crate) fn is_intermediate<'a>(
     cursor: &Cursor<'_>,
     active_entries: &ActiveEntries<'_, 'a>,
-    (old, new): (Option<&'a Value>, Option<&'a Value>),
+    (old, new): (Option<Node<'a>>, Option<Node<'a>>),
     sent: Sent<'a>,
 ) -> bool {
     cursor.entries_below().any(|(entry, _)| match active_entries.activation(entry) {
@@ -47,23 +46,27 @@ struct Below<'w, 'g, 'a> {
 impl<'a> Below<'_, '_, 'a> {
     /// Whether the entry is active at a location below `value`. A path has few steps, so this
     /// recursion is as shallow as the rule.
-    fn is_there(&self, cursor: &Cursor<'_>, value: &'a Value, sent: Sent<'a>) -> bool {
-        match value {
-            Value::Object(members) => members.iter().any(|(key, member)| {
-                let other = |value: Option<&'a Value>| value.and_then(|value| value.get(key));
-                let sent = match self.side {
-                    Side::Old => Sent { old: Some(member), new: other(sent.new) },
-                    Side::New => Sent { old: other(sent.old), new: Some(member) },
-                };
-                self.is_at(&cursor.member(key), member, sent)
-            }),
-            // What is below a list that appears or vanishes opens nothing: an entry at the list or
-            // above it would have to permit the list.
-            _ => false,
-        }
+    fn is_there(&self, cursor: &Cursor<'_>, value: Node<'a>, sent: Sent<'a>) -> bool {
+        // What is below a list that appears or vanishes opens nothing: an entry at the list or
+        // above it would have to permit the list.
+        let other = match self.side {
+            Side::Old => sent.new,
+            Side::New => sent.old,
+        };
+        let mut others = other.map(Node::members).into_iter().flatten().peekable();
+        value.members().any(|(name, member)| {
+            // Both go by name.
+            while others.next_if(|(known, _)| *known < name).is_some() {}
+            let other = others.peek().filter(|(known, _)| *known == name).map(|(_, node)| *node);
+            let sent = match self.side {
+                Side::Old => Sent { old: Some(member), new: other },
+                Side::New => Sent { old: other, new: Some(member) },
+            };
+            self.is_at(&cursor.member(name), member, sent)
+        })
     }
 
-    fn is_at(&self, cursor: &Cursor<'_>, value: &'a Value, sent: Sent<'a>) -> bool {
+    fn is_at(&self, cursor: &Cursor<'_>, value: Node<'a>, sent: Sent<'a>) -> bool {
         if cursor.is_beyond_all_paths()
             || cursor.declared().normalise(cursor, Some(value)).is_none()
         {

@@ -2,10 +2,10 @@
 //! that never shifts.
 //!
 //! The two objects are walked together, in step with the rule's tree. Every location that either of
-//! them has gets a number; list elements pair by key, membership or position as the rule declares;
-//! values are normalised. The canonical form of an object is one flat JSON object that maps the
-//! number of each of its locations to what stands there: a scalar, or for a container a mark of its
-//! kind and, in a keyed list, of the order of the elements that stay.
+//! them has gets a number if it differs; list elements pair by key, membership or position as the
+//! rule declares; values are normalised. The canonical form of an object is one flat JSON object
+//! that maps the number of each of its locations to what stands there: a scalar, or for a container
+//! a mark of its kind. The forms are made for a part of the locations at a time.
 //!
 //! - An absent location has no member, so absent, `null`, `{}` and `[]` stay four different things.
 //! - Object and list have different marks (`{}`, `[]`), so a list and an object with the same
@@ -14,6 +14,8 @@
 //!   pointer, and removing an element shifts nothing.
 //! - A form is linear in its object: the diff's pointers are short however long and deep the keys
 //!   are.
+//! - A keyed list whose elements changed their order, and one that replaces a keyed list, have
+//!   another mark than the old list.
 
 mod declared;
 mod duration;
@@ -23,9 +25,11 @@ mod objects;
 mod pairing;
 mod quantity;
 mod value;
+mod walk;
 
 pub(crate) use declared::respelled;
 pub(crate) use location::{Id, Location, ROOT, Segment};
-pub(crate) use objects::{Alignment, Coverage};
+pub(crate) use objects::Alignment;
 pub(crate) use pairing::Pairing;
-pub(crate) use value::scalar;
+pub(crate) use value::{exact, scalar};
+pub(crate) use walk::Coverage;

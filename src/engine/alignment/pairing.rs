@@ -1,14 +1,12 @@
 //! How the children of a location in one object pair with those in the other.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::HashSet;
 
-use serde_json::Value;
-
+use crate::engine::review::{Node, NodeKind};
 use crate::engine::rule::Declared;
 
 /// How children pair.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pairing {
     /// Not at all: the location is compared as a whole.
     Whole,
@@ -16,51 +14,61 @@ pub(crate) enum Pairing {
     Members,
     /// Elements by index.
     Position,
-    /// Elements by that member.
-    Key(Arc<str>),
+    /// Elements by the member that the rule declares to be the key.
+    Key,
     /// Elements of a set by value.
     Membership,
     /// Not at all: the old list is keyed, the new one cannot be.
     Replaced,
 }
 
+/// The elements of a list with their keys.
+pub(crate) type Keys<'a> = Vec<(&'a str, Node<'a>)>;
+
 impl Pairing {
-    pub(crate) fn of(
+    /// How children pair, and the elements of both lists if they pair by key.
+    pub(crate) fn of<'a>(
         declared: &Declared<'_>,
-        old: Option<&Value>,
-        new: Option<&Value>,
+        old: Option<Node<'a>>,
+        new: Option<Node<'a>>,
         is_intermediate: impl Fn() -> bool,
-    ) -> Self {
-        match (old, new) {
-            (Some(Value::Object(_)), Some(Value::Object(_))) => Self::Members,
-            (Some(Value::Object(_)), None) | (None, Some(Value::Object(_)))
+    ) -> (Self, Option<(Keys<'a>, Keys<'a>)>) {
+        let kinds = (old.map(Node::kind), new.map(Node::kind));
+        let pairing = match kinds {
+            (Some(NodeKind::Object), Some(NodeKind::Object)) => Self::Members,
+            (Some(NodeKind::Object), None) | (None, Some(NodeKind::Object))
                 if is_intermediate() =>
             {
                 Self::Members
             }
-            (Some(Value::Array(_)), Some(Value::Array(_))) if declared.is_set() => Self::Membership,
-            (Some(Value::Array(old)), Some(Value::Array(new))) => match declared.key {
-                Some(key) if keys_are_unique(old, key) => {
-                    if keys_are_unique(new, key) {
-                        Self::Key(Arc::clone(key))
-                    } else {
-                        Self::Replaced
-                    }
-                }
-                _ => Self::Position,
-            },
+            (Some(NodeKind::List), Some(NodeKind::List)) if declared.is_set() => Self::Membership,
+            (Some(NodeKind::List), Some(NodeKind::List)) => {
+                let keyed = |list: Option<Node<'a>>, like| keys(list?, declared.key?, like);
+                return match keyed(old, None) {
+                    None => (Self::Position, None),
+                    Some(olds) => match keyed(new, Some(&olds)) {
+                        None => (Self::Replaced, None),
+                        Some(news) => (Self::Key, Some((olds, news))),
+                    },
+                };
+            }
             _ => Self::Whole,
-        }
+        };
+        (pairing, None)
     }
 }
 
-/// Whether every element is an object whose `key` is a string that no other element has.
-pub(crate) fn keys_are_unique(elements: &[Value], key: &str) -> bool {
-    let mut seen = BTreeSet::new();
-    elements.iter().all(|element| key_of(element, key).is_some_and(|value| seen.insert(value)))
-}
-
-/// The key of an element.
-pub(crate) fn key_of<'a>(element: &'a Value, key: &str) -> Option<&'a str> {
-    element.get(key).and_then(Value::as_str)
+/// The elements of a list with their keys; none unless every element is an object whose `key` is a
+/// string that no other element has. `like` is a list with unique keys, perhaps the same.
+pub(crate) fn keys<'a>(list: Node<'a>, key: &str, like: Option<&Keys<'a>>) -> Option<Keys<'a>> {
+    let like = like.map(Vec::as_slice).unwrap_or_default();
+    let keyed = |(index, element): (usize, Node<'a>)| match like.get(index) {
+        Some((value, other)) if *other == element => Some((*value, element)),
+        _ => Some((element.get(key)?.as_str()?, element)),
+    };
+    let keys: Keys<'a> = list.elements().enumerate().map(keyed).collect::<Option<_>>()?;
+    let is_the_same =
+        keys.len() == like.len() && keys.iter().zip(like).all(|((one, _), (two, _))| one == two);
+    let mut seen = HashSet::with_capacity(if is_the_same { 0 } else { keys.len() });
+    (is_the_same || keys.iter().all(|(value, _)| seen.insert(*value))).then_some(keys)
 }

@@ -1,10 +1,13 @@
-//! The normal form of one value by itself: two values are equal (semantics, equality) exactly when
-//! their normal forms are.
+//! The normal form of one value by itself, as text: two values are equal (semantics, equality)
+//! exactly when their normal forms are.
 
-use serde_json::{Map, Number, Value};
+use std::fmt::Write;
+
+use serde_json::{Number, Value};
 
 use super::pairing;
-use crate::engine::rule::{Cursor, Tree};
+use crate::engine::review::{Node, NodeKind, scan};
+use crate::engine::rule::{Cursor, Declared, Tree};
 
 /// A scalar with numbers spelled by value: `1.0` as `1`, `-0.0` as `0`.
 pub(crate) fn scalar(value: &Value) -> Value {
@@ -15,52 +18,84 @@ pub(crate) fn scalar(value: &Value) -> Value {
 }
 
 /// The normal form where a rule declares nothing.
-pub(crate) fn exact(value: &Value) -> Value {
-    normal(&Cursor::of(&Tree::default()), value)
-}
-
-/// The text of [`exact`], to sort by.
-pub(crate) fn exact_text(value: &Value) -> String {
-    exact(value).to_string()
+pub(crate) fn exact(node: Node<'_>) -> String {
+    normal(&Cursor::of(&Tree::default()), node)
 }
 
 /// The normal form at a location.
-pub(crate) fn normal(cursor: &Cursor<'_>, value: &Value) -> Value {
-    let declared = cursor.declared();
-    match value {
-        Value::Object(members) => Value::Object(
-            members
-                .iter()
-                .filter_map(|(key, member)| {
-                    let below = cursor.member(key);
-                    Some((key.clone(), below.declared().present(&below, member)?))
-                })
-                .collect::<Map<_, _>>(),
-        ),
-        Value::Array(elements) if declared.is_set() => {
-            let mut members: Vec<String> = elements.iter().map(exact_text).collect();
+pub(crate) fn normal(cursor: &Cursor<'_>, node: Node<'_>) -> String {
+    let mut text = String::new();
+    write_normal(&mut text, cursor, &cursor.declared(), node);
+    text
+}
+
+/// The normal form of a value that a rule has.
+pub(crate) fn normal_of(cursor: &Cursor<'_>, value: &Value) -> String {
+    let text = value.to_string();
+    scan(&text).map(|document| normal(cursor, document.root())).unwrap_or_default()
+}
+
+fn write_normal(out: &mut String, cursor: &Cursor<'_>, declared: &Declared<'_>, node: Node<'_>) {
+    match node.kind() {
+        NodeKind::Object => {
+            out.push('{');
+            for (name, member) in node.members() {
+                let below = cursor.member(name);
+                let declared = below.declared();
+                if declared.owned {
+                    continue;
+                }
+                let start = out.len();
+                write_text(out, name);
+                let value = out.len();
+                write_normal(out, &below, &declared, member);
+                let normal = out.get(value..).unwrap_or_default();
+                if declared.absent_as.is_some_and(|absent| normal_of(&below, absent) == normal) {
+                    out.truncate(start);
+                }
+            }
+            out.push('}');
+        }
+        NodeKind::List if declared.is_set() => {
+            let mut members: Vec<String> = node.elements().map(exact).collect();
             members.sort_unstable();
             members.dedup();
-            Value::Array(members.into_iter().map(Value::String).collect())
+            out.push('<');
+            members.iter().for_each(|member| write_text(out, member));
+            out.push('>');
         }
-        Value::Array(elements) => {
-            let key = declared.key.filter(|key| pairing::keys_are_unique(elements, key));
-            Value::Array(
-                elements
-                    .iter()
-                    .map(|element| {
-                        let below =
-                            match key.and_then(|key| Some((key, pairing::key_of(element, key)?))) {
-                                Some((key, value)) => cursor.keyed_element(key, value),
-                                None => cursor.element(),
-                            };
-                        normal(&below, element)
-                    })
-                    .collect(),
-            )
+        NodeKind::List => {
+            let keys = declared.key.and_then(|key| Some((key, pairing::keys(node, key, None)?)));
+            out.push('[');
+            for (index, element) in node.elements().enumerate() {
+                let key = keys.as_ref().and_then(|(key, all)| Some((key, all.get(index)?)));
+                let below = match key {
+                    Some((key, (value, _))) => cursor.keyed_element(key, value),
+                    None => cursor.element(),
+                };
+                write_normal(out, &below, &below.declared(), element);
+                out.push(',');
+            }
+            out.push(']');
         }
-        _ => declared.shown(value),
+        _ => match declared.respelled(&node.to_value()) {
+            Some((meaning, spelling)) => {
+                // Writing to a text does not fail.
+                let _ = write!(out, "{meaning:?} {spelling} ");
+            }
+            None => match node.as_str() {
+                Some(text) => write_text(out, text),
+                None => {
+                    let _ = write!(out, "{} ", scalar(&node.to_value()));
+                }
+            },
+        },
     }
+}
+
+/// Writes a text so that its end is known.
+fn write_text(out: &mut String, text: &str) {
+    let _ = write!(out, "\"{}:{text}", text.len());
 }
 
 /// A float that is an integer of 64 bits becomes that integer.
@@ -87,13 +122,16 @@ fn by_value(number: &Number) -> Number {
 
 #[cfg(test)]
 mod tests {
-    use super::exact;
-    use serde_json::{Value, json};
+    use serde_json::json;
+
+    use crate::engine::review::scan;
+
+    fn exact(text: &str) -> String {
+        super::exact(scan(text).unwrap().root())
+    }
 
     #[test]
     fn numbers_are_equal_by_value() {
-        let parse =
-            |text: &str| serde_json::from_str::<Value>(text).map(|value| exact(&value)).ok();
         let table = [
             ("1.0", "1"),
             ("-0.0", "0"),
@@ -104,7 +142,7 @@ mod tests {
             ("0.10", "0.1"),
         ];
         for (one, two) in table {
-            assert_eq!(parse(one), parse(two), "{one} {two}");
+            assert_eq!(exact(one), exact(two), "{one} {two}");
         }
         let distinct = [
             "9007199254740992",
@@ -120,7 +158,7 @@ mod tests {
         ];
         for (index, one) in distinct.iter().enumerate() {
             for two in distinct.iter().skip(index + 1) {
-                assert_ne!(parse(one), parse(two), "{one} {two}");
+                assert_ne!(exact(one), exact(two), "{one} {two}");
             }
         }
     }
@@ -139,7 +177,7 @@ mod tests {
         ];
         for (index, one) in distinct.iter().enumerate() {
             for two in distinct.iter().skip(index + 1) {
-                assert_ne!(exact(one), exact(two), "{one} {two}");
+                assert_ne!(exact(&one.to_string()), exact(&two.to_string()), "{one} {two}");
             }
         }
     }

@@ -7,6 +7,7 @@ use super::escape::break_recreate_trigger;
 use super::field;
 use super::secrets::{Secrets, Visibility};
 use crate::engine::alignment::{Alignment, Id, Location, Pairing, Segment};
+use crate::engine::review::{Node, NodeKind};
 use crate::engine::rule::{Path, Rule, Step, cut, escape_control};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
 
@@ -68,8 +69,8 @@ pub(crate) fn describe(
     let location = alignment.get(finding.at)?;
     let (field, place) = locate(secrets, alignment, finding.at);
     let (old, new) = match finding.kind {
-        ChangeKind::Reorder => order(secrets, &place, location),
-        _ => values(secrets, &place, location),
+        ChangeKind::Reorder => order(secrets, &place, &location),
+        _ => values(secrets, &place, &location),
     };
     let defaulted = finding.kind == ChangeKind::Clear
         && rule.defaulted.iter().any(|path| selects(path, alignment, finding.at));
@@ -87,11 +88,11 @@ pub(crate) fn describe(
 /// Whether a path of the rule selects a location.
 fn selects(path: &Path, alignment: &Alignment<'_>, at: Id) -> bool {
     let segments = alignment.segments(at);
-    let is_within = |(segment, step): (&&Segment<'_>, &Step)| match segment {
+    let is_within = |(segment, step): (&Segment<'_>, &Step)| match segment {
         Segment::Member(name) => Step::Name((*name).to_owned()).within(step),
         Segment::Index(_) => *step == Step::AnyElement,
         Segment::Keyed { value, key } => {
-            let own = Step::Keyed { key: key.to_string(), value: (*value).to_owned() };
+            let own = Step::Keyed { key: (*key).to_owned(), value: (*value).to_owned() };
             own.within(step)
         }
     };
@@ -104,18 +105,18 @@ pub(crate) fn field_of(secrets: &Secrets, alignment: &Alignment<'_>, at: Id) -> 
 }
 
 fn locate(secrets: &Secrets, alignment: &Alignment<'_>, at: Id) -> (String, Visibility) {
-    let mut chain: Vec<&Location<'_>> = alignment.ancestry(at).collect();
+    let mut chain: Vec<Location<'_, '_>> = alignment.ancestry(at).collect();
     chain.reverse();
     let mut place = secrets.root();
     let mut segments = Vec::with_capacity(chain.len());
     for step in chain {
-        place = go(secrets, &place, step);
-        segments.push((&step.segment, hides_key(secrets, &place, &step.segment)));
+        place = go(secrets, &place, &step);
+        segments.push((step.segment, hides_key(secrets, &place, step.segment)));
     }
     (field::render(segments.into_iter()), place)
 }
 
-fn go(secrets: &Secrets, from: &Visibility, to: &Location<'_>) -> Visibility {
+fn go(secrets: &Secrets, from: &Visibility, to: &Location<'_, '_>) -> Visibility {
     match &to.segment {
         Segment::Member(name) => secrets.member(from, name),
         Segment::Index(_) | Segment::Keyed { .. } => secrets.element(from, to.old, to.new),
@@ -123,7 +124,7 @@ fn go(secrets: &Secrets, from: &Visibility, to: &Location<'_>) -> Visibility {
 }
 
 /// Whether the key in an element's segment is secret.
-fn hides_key(secrets: &Secrets, element: &Visibility, segment: &Segment<'_>) -> bool {
+fn hides_key(secrets: &Secrets, element: &Visibility, segment: Segment<'_>) -> bool {
     match segment {
         Segment::Keyed { key, .. } => secrets.member(element, key).is_hidden(),
         _ => false,
@@ -134,18 +135,19 @@ fn hides_key(secrets: &Secrets, element: &Visibility, segment: &Segment<'_>) -> 
 fn order(
     secrets: &Secrets,
     list: &Visibility,
-    location: &Location<'_>,
+    location: &Location<'_, '_>,
 ) -> (Option<Shown>, Option<Shown>) {
-    let Pairing::Key(key) = &location.pairing else { return (None, None) };
+    let (Pairing::Key, Some(key)) = (location.pairing, location.cursor.declared().key) else {
+        return (None, None);
+    };
     // An element of one side may be absent from the other.
     let is_secret = secrets.member(&secrets.any_element(list), key).is_hidden();
-    let side = |value: Option<&Value>| {
-        let elements = value?.as_array()?;
+    let side = |value: Option<Node<'_>>| {
+        let list = value.filter(|list| list.is_list())?;
         if is_secret {
             return Some(Shown::Hidden);
         }
-        let keys =
-            elements.iter().filter_map(|element| element.get(&**key).and_then(Value::as_str));
+        let keys = list.elements().filter_map(|element| element.get(key)?.as_str());
         Some(Shown::Value(Value::Array(
             keys.take(64).map(|key| Value::String(cut(key, 64))).collect(),
         )))
@@ -156,16 +158,17 @@ fn order(
 fn values(
     secrets: &Secrets,
     place: &Visibility,
-    location: &Location<'_>,
+    location: &Location<'_, '_>,
 ) -> (Option<Shown>, Option<Shown>) {
     if place.is_hidden() {
         return (location.old.map(|_| Shown::Hidden), location.new.map(|_| Shown::Hidden));
     }
-    if let (Some(Value::String(old)), Some(Value::String(new))) = (location.old, location.new) {
+    let texts = [location.old, location.new].map(|side| side.and_then(Node::as_str));
+    if let [Some(old), Some(new)] = texts {
         let (old, new) = window(old, new, LONGEST);
         return (Some(Shown::Value(Value::String(old))), Some(Shown::Value(Value::String(new))));
     }
-    let clip = |value: Option<&Value>| {
+    let clip = |value: Option<Node<'_>>| {
         value.map(|value| Shown::Value(Clip { secrets, left: LONGEST }.value(value, place, 0)))
     };
     (clip(location.old), clip(location.new))
@@ -195,31 +198,32 @@ struct Clip<'r> {
 impl Clip<'_> {
     const DEEPEST: usize = 16;
 
-    fn value(&mut self, value: &Value, place: &Visibility, depth: usize) -> Value {
+    fn value(&mut self, value: Node<'_>, place: &Visibility, depth: usize) -> Value {
         if place.is_hidden() {
             return Value::String(HIDDEN.to_owned());
         }
-        if self.left == 0 || (depth == Self::DEEPEST && (value.is_object() || value.is_array())) {
+        if self.left == 0 || (depth == Self::DEEPEST && value.is_container()) {
             return Value::String("…".to_owned());
         }
         self.left = self.left.saturating_sub(2);
-        match value {
-            Value::String(text) => {
-                let text = cut(text, self.left.max(1));
+        match value.kind() {
+            NodeKind::String => {
+                let text = cut(value.as_str().unwrap_or_default(), self.left.max(1));
                 self.left = self.left.saturating_sub(text.chars().count());
                 Value::String(text)
             }
-            Value::Array(elements) => Value::Array(self.elements(elements, place, depth)),
-            Value::Object(members) => Value::Object(self.members(members, place, depth)),
-            scalar => scalar.clone(),
+            NodeKind::List => Value::Array(self.elements(value, place, depth)),
+            NodeKind::Object => Value::Object(self.members(value, place, depth)),
+            _ => value.to_value(),
         }
     }
 
-    fn elements(&mut self, elements: &[Value], place: &Visibility, depth: usize) -> Vec<Value> {
+    fn elements(&mut self, list: Node<'_>, place: &Visibility, depth: usize) -> Vec<Value> {
         let mut kept = Vec::new();
-        for (index, element) in elements.iter().enumerate() {
+        let mut elements = list.elements();
+        while let Some(element) = elements.next() {
             if self.left == 0 {
-                kept.push(Value::String(format!("… {} more", elements.len() - index)));
+                kept.push(Value::String(format!("… {} more", 1 + elements.count())));
                 break;
             }
             // No element of the other side belongs to it.
@@ -230,17 +234,15 @@ impl Clip<'_> {
 
     fn members(
         &mut self,
-        members: &Map<String, Value>,
+        object: Node<'_>,
         place: &Visibility,
         depth: usize,
     ) -> Map<String, Value> {
         let mut kept = Map::new();
-        for (index, (key, member)) in members.iter().enumerate() {
+        let mut members = object.members();
+        while let Some((key, member)) = members.next() {
             if self.left == 0 {
-                kept.insert(
-                    "…".to_owned(),
-                    Value::String(format!("{} more", members.len() - index)),
-                );
+                kept.insert("…".to_owned(), Value::String(format!("{} more", 1 + members.count())));
                 break;
             }
             let name = cut(key, self.left.max(1));

@@ -10,7 +10,7 @@ const LONGEST: usize = 1024;
 
 /// Writes the segments as a field path; user-supplied keys are made harmless. `hides` tells which
 /// keys of elements are secret.
-pub(crate) fn render<'s>(segments: impl Iterator<Item = (&'s Segment<'s>, bool)>) -> String {
+pub(crate) fn render<'s>(segments: impl Iterator<Item = (Segment<'s>, bool)>) -> String {
     let mut text = String::new();
     for (segment, hides) in segments {
         match segment {
@@ -63,12 +63,12 @@ mod tests {
         for over in [0, 1] {
             let (long, short) = ("a".repeat(LONGEST - 1 + over), "b".to_owned());
             let shown = render(
-                [(&Segment::Member(&long), false), (&Segment::Member(&short), false)].into_iter(),
+                [(Segment::Member(&long), false), (Segment::Member(&short), false)].into_iter(),
             );
             assert!(shown.len() == LONGEST && shown.ends_with('…'), "{over}");
         }
         let exact = "a".repeat(LONGEST);
-        assert_eq!(render([(&Segment::Member(&exact), false)].into_iter()), exact);
+        assert_eq!(render([(Segment::Member(&exact), false)].into_iter()), exact);
     }
 
     #[test]
@@ -80,7 +80,7 @@ mod tests {
                 vec![
                     member("spec"),
                     member("tasks"),
-                    Segment::Keyed { value: "mpiworker", key: "name".into() },
+                    Segment::Keyed { value: "mpiworker", key: "name" },
                     member("policies"),
                     Segment::Index(0),
                 ],
@@ -100,10 +100,10 @@ mod tests {
                 vec![member("data"), member("is immutable field")],
                 "data['is\\u0020immutable\\u0020field']",
             ),
-            (vec![member("x"), Segment::Keyed { value: "a b", key: "k".into() }], "x[k='a b']"),
+            (vec![member("x"), Segment::Keyed { value: "a b", key: "k" }], "x[k='a b']"),
         ];
         for (segments, expected) in table {
-            assert_eq!(render(segments.iter().map(|segment| (segment, false))), expected);
+            assert_eq!(render(segments.into_iter().map(|segment| (segment, false))), expected);
         }
     }
 }

@@ -9,7 +9,7 @@ use super::ownership;
 use super::rule_findings::RuleFindings;
 use super::secrets::Secrets;
 use crate::engine::alignment::Location;
-use crate::engine::review::Review;
+use crate::engine::review::{Node, Review};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
 
 /// Changes of one standing that a report lists at most; violations beyond are counted.
@@ -51,15 +51,16 @@ impl RuleFindings<'_> {
     /// Each finding with what identifies it.
     fn identified(&self) -> impl Iterator<Item = (Identity, Finding)> {
         // Parents have lower numbers, so each path's hash is there when its children need it.
-        let mut paths: Vec<u64> = Vec::with_capacity(self.alignment.locations.len());
-        for location in &self.alignment.locations {
+        let mut paths: Vec<u64> = Vec::with_capacity(self.alignment.len());
+        for id in 0..self.alignment.len() {
+            let Some(location) = self.alignment.get(id) else { continue };
             let mut hasher = DefaultHasher::new();
             (paths.get(location.parent), &location.segment).hash(&mut hasher);
             paths.push(hasher.finish());
         }
         self.findings.iter().filter_map(move |finding| {
             let location = self.alignment.get(finding.at)?;
-            Some((Identity::of(location, finding.kind, *paths.get(finding.at)?), *finding))
+            Some((Identity::of(&location, finding.kind, *paths.get(finding.at)?), *finding))
         })
     }
 }
@@ -68,17 +69,17 @@ impl RuleFindings<'_> {
 /// which the rule reached them (an element has a key in one rule and an index in another).
 #[derive(PartialEq, Eq, Hash)]
 struct Identity {
-    old: Option<*const serde_json::Value>,
-    new: Option<*const serde_json::Value>,
+    old: Option<u32>,
+    new: Option<u32>,
     path: u64,
     kind: ChangeKind,
 }
 
 impl Identity {
-    fn of(location: &Location<'_>, kind: ChangeKind, path: u64) -> Self {
+    fn of(location: &Location<'_, '_>, kind: ChangeKind, path: u64) -> Self {
         Self {
-            old: location.old.map(std::ptr::from_ref),
-            new: location.new.map(std::ptr::from_ref),
+            old: location.old.map(Node::number),
+            new: location.new.map(Node::number),
             path,
             kind,
         }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::engine::activation::ConditionFailure;
 use crate::engine::alignment::{Alignment, Segment};
+use crate::engine::review::Node;
 use crate::engine::rule::{Rule, Step};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
 
@@ -33,8 +34,8 @@ impl RuleFindings<'_> {
 
     /// The violations with their values in full.
     pub(crate) fn refused_changes(&self) -> impl Iterator<Item = RefusedChange> {
-        let step = |segment: &Segment<'_>| match segment {
-            Segment::Member(name) => Step::Name((*name).to_owned()),
+        let step = |segment: Segment<'_>| match segment {
+            Segment::Member(name) => Step::Name(name.to_owned()),
             Segment::Index(_) | Segment::Keyed { .. } => Step::AnyElement,
         };
         let violations =
@@ -44,8 +45,8 @@ impl RuleFindings<'_> {
             Some(RefusedChange {
                 path: self.alignment.segments(finding.at).into_iter().map(step).collect(),
                 kind: finding.kind,
-                old: location.old.cloned(),
-                new: location.new.cloned(),
+                old: location.old.map(Node::to_value),
+                new: location.new.map(Node::to_value),
             })
         })
     }

@@ -7,8 +7,8 @@
 //! the key by which a path selects it, a renamed element would show what it had hidden: the path
 //! then counts as selecting it whatever its key.
 
-use serde_json::Value;
-
+use crate::engine::alignment::exact;
+use crate::engine::review::Node;
 use crate::engine::rule::Rule;
 use crate::engine::rule::Step;
 use crate::engine::rule::{Reached, Tree};
@@ -89,13 +89,14 @@ impl Secrets {
     pub(crate) fn element(
         &self,
         from: &Visibility,
-        old: Option<&Value>,
-        new: Option<&Value>,
+        old: Option<Node<'_>>,
+        new: Option<Node<'_>>,
     ) -> Visibility {
         let (Some(old), Some(new)) = (old, new) else { return self.any_element(from) };
         let is_selected = |key: &str, value: &str| {
             let (old, new) = (old.get(key), new.get(key));
-            old != new || old.and_then(Value::as_str) == Some(value)
+            let is_the_same = old == new || old.map(exact) == new.map(exact);
+            !is_the_same || old.and_then(Node::as_str) == Some(value)
         };
         self.place(from, self.tree.loosely_element(&from.reached, is_selected))
     }
@@ -130,9 +131,8 @@ impl Visibility {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::Secrets;
+    use crate::engine::review::{Node, scan};
     use crate::engine::rule::Path;
 
     #[test]
@@ -141,16 +141,18 @@ mod tests {
         let path = Path::parse("users[name='root'].password").expect("a path");
         secrets.tree.mark(path.steps(), super::Hidden::KeysToo);
         let users = secrets.member(&secrets.root(), "users");
-        let (root, other, none) = (json!({"name": "root"}), json!({"name": "o"}), json!({"x": 1}));
+        let document = scan(r#"[{"name": "root"}, {"name": "o"}, {"x": 1}]"#).expect("JSON");
+        let elements: Vec<Node<'_>> = document.root().elements().collect();
+        let [root, other, none] = elements.as_slice() else { panic!("three elements") };
         for (old, new, is_hidden) in [
-            (Some(&root), Some(&root), true),
-            (Some(&other), Some(&other), false),
-            (Some(&none), Some(&none), false),
-            (Some(&root), Some(&other), true),
-            (Some(&other), Some(&root), true),
-            (Some(&other), Some(&none), true),
-            (Some(&other), None, true),
-            (None, Some(&none), true),
+            (Some(*root), Some(*root), true),
+            (Some(*other), Some(*other), false),
+            (Some(*none), Some(*none), false),
+            (Some(*root), Some(*other), true),
+            (Some(*other), Some(*root), true),
+            (Some(*other), Some(*none), true),
+            (Some(*other), None, true),
+            (None, Some(*none), true),
         ] {
             let element = secrets.element(&users, old, new);
             assert_eq!(

@@ -13,7 +13,7 @@ use super::admit;
 use super::answer::Secrets;
 use super::answer::{Decision, Reply};
 use super::case::{Case, CaseDocument, Expect};
-use super::review::{Fields, ReadMode, Review};
+use super::review::{Node, Review};
 use super::rule::{RuleSet, Target};
 use indented::{Indented, TooLarge};
 use mask::{Kind, Mask};
@@ -86,9 +86,9 @@ const LONGEST_KIND: usize = 40;
 /// Why it is not to be recorded.
 pub fn record(rules: &RuleSet, body: &[u8], most: usize) -> Result<Recording, Unrecorded> {
     let rules = &rules.whole();
-    let review = Review::parse(body, ReadMode::Plain).map_err(|_| Unrecorded::NoVerdict)?;
+    let review = Review::parse(body).map_err(|_| Unrecorded::NoVerdict)?;
     // What is too large to be written is not worth judging twice.
-    let masked = masked(rules, &review, body, most)?;
+    let masked = masked(rules, &review, most)?;
     let (before, after) = (admit(rules, body), admit(rules, masked.as_bytes()));
     let Some(allowed) = before.allowed() else { return Err(Unrecorded::NoVerdict) };
     if !agree(&before, &after) {
@@ -153,28 +153,20 @@ fn secrets(rules: &RuleSet, review: &Review<'_>) -> Secrets {
 }
 
 /// The review as it may be kept, indented as a member of a case.
-fn masked(
-    rules: &RuleSet,
-    review: &Review<'_>,
-    body: &[u8],
-    most: usize,
-) -> Result<String, Unrecorded> {
+fn masked(rules: &RuleSet, review: &Review<'_>, most: usize) -> Result<String, Unrecorded> {
     let secrets = secrets(rules, review);
     let (nothing, kind) =
         (Secrets::default(), if review.is_secret() { Kind::Secret } else { Kind::Other });
     let (mut objects, mut rest) = (Mask::new(&secrets, kind), Mask::new(&nothing, Kind::Other));
     let mut out = Indented::new(1, most);
-    let top: Fields<'_> = serde_json::from_slice(body).map_err(|_| Unrecorded::NoVerdict)?;
-    let request = top.members("request").ok_or(Unrecorded::NoVerdict)?;
-    let user = request.members("userInfo").unwrap_or_default();
-    chosen(&top, &ENVELOPE, &mut out, |name, value, out| {
+    chosen(review.root(), &ENVELOPE, &mut out, |name, value, out| {
         if name != "request" {
-            return rest.copy(value, out);
+            return rest.copy(value.text(), out);
         }
-        chosen(&request, &REQUEST, out, |name, value, out| match name {
-            "object" | "oldObject" => objects.copy(value, out),
-            "userInfo" => chosen(&user, &USER, out, |_, value, out| rest.copy(value, out)),
-            _ => rest.copy(value, out),
+        chosen(value, &REQUEST, out, |name, value, out| match name {
+            "object" | "oldObject" => objects.copy(value.text(), out),
+            "userInfo" => chosen(value, &USER, out, |_, value, out| rest.copy(value.text(), out)),
+            _ => rest.copy(value.text(), out),
         })
     })?;
     Ok(out.into_text())
@@ -182,15 +174,15 @@ fn masked(
 
 /// An object with those of its members that are named.
 fn chosen(
-    fields: &Fields<'_>,
+    object: Node<'_>,
     names: &[&str],
     out: &mut Indented,
-    mut value: impl FnMut(&str, &str, &mut Indented) -> Result<(), TooLarge>,
+    mut value: impl FnMut(&str, Node<'_>, &mut Indented) -> Result<(), TooLarge>,
 ) -> Result<(), TooLarge> {
     out.open("{")?;
-    for (name, raw) in names.iter().filter_map(|name| Some((name, fields.get(name)?))) {
+    for (name, member) in names.iter().filter_map(|name| Some((name, object.get(name)?))) {
         out.key(&format!("\"{name}\""))?;
-        value(name, raw, out)?;
+        value(name, member, out)?;
     }
     out.close("}")
 }

@@ -5,22 +5,20 @@
 //! object cannot be judged. Of a repeated key the last one counts, everywhere.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::fields::{Fields, parsed, text};
-use super::read::{Objects, ScannedReview};
+use super::fields::Fields;
+use super::index::Document;
+use super::node::Node;
+use super::scanner::{scan, scan_prefix};
 use super::unjudgeable::{API_VERSION, DEEPEST, NotAReview, Unjudgeable};
 use crate::engine::condition::SEEN_BY_CONDITIONS;
-use crate::engine::rule::{Entry, Rule, Target, cut, escape_control};
+use crate::engine::rule::{Target, cut, escape_control};
 
 /// Stack that one level of nesting may take, over parsing, walking and dropping, in an unoptimised
 /// build.
-const STACK_PER_LEVEL: usize = 12 * 1024;
+pub(super) const STACK_PER_LEVEL: usize = 12 * 1024;
 
 /// Levels that any thread's stack bears.
 const SHALLOW: usize = 64;
@@ -37,20 +35,7 @@ pub(crate) struct Review<'a> {
     kind: Option<Kind<'a>>,
     resource: Option<Resource<'a>>,
     subresource: Cow<'a, str>,
-    request: Fields<'a>,
-    object: Option<&'a str>,
-    old_object: Option<&'a str>,
-    /// The same, if nothing in the review is out of the ordinary.
-    objects: Option<Objects<'a>>,
-}
-
-/// How a review is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ReadMode {
-    /// Without what both objects have in common, where that is possible.
-    Fast,
-    /// In whole: the reference that the other is tested against.
-    Plain,
+    document: Document<'a>,
 }
 
 /// What the requester does.
@@ -78,85 +63,91 @@ struct Resource<'a> {
 }
 
 impl<'a> Review<'a> {
-    pub(crate) fn parse(body: &'a [u8], mode: ReadMode) -> Result<Self, NotAReview> {
-        let read = if mode == ReadMode::Fast { ScannedReview::of(body) } else { None };
-        let (top, request, objects) = if let Some(read) = read {
-            (read.top, read.request, Some(read.objects))
-        } else {
-            let top: Fields<'a> = serde_json::from_slice(body)
-                .map_err(|error| NotAReview::Json(json_error(&error)))?;
-            let request = top.members("request");
-            (top, request, None)
-        };
-        let version = text(&top, "apiVersion").unwrap_or_default();
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, NotAReview> {
+        let document = std::str::from_utf8(body).ok().and_then(scan);
+        let document = document
+            .filter(|document| document.root().is_object())
+            .ok_or_else(|| NotAReview::Json(not_json(body)))?;
+        let root = document.root();
+        let text = |node: Option<Node<'_>>, name: &str| document.string(node?.get(name)?);
+        let version = text(Some(root), "apiVersion").unwrap_or_default();
         if version != API_VERSION {
             return Err(NotAReview::Version(cut(&escape_control(&version), 64)));
         }
-        if let Some(kind) = text(&top, "kind").filter(|kind| kind != "AdmissionReview") {
+        if let Some(kind) = text(Some(root), "kind").filter(|kind| kind != "AdmissionReview") {
             return Err(NotAReview::Kind(cut(&escape_control(&kind), 64)));
         }
-        let request = request.ok_or(NotAReview::Request)?;
-        let uid = text(&request, "uid").filter(|uid| !uid.is_empty()).ok_or(NotAReview::Uid)?;
-        let user_info = request.members("userInfo").unwrap_or_default();
-        let operation = match text(&request, "operation").as_deref() {
+        let request = root.get("request").filter(|request| request.is_object());
+        let request = Some(request.ok_or(NotAReview::Request)?);
+        let uid = text(request, "uid").filter(|uid| !uid.is_empty()).ok_or(NotAReview::Uid)?;
+        let member = |name: &str| request?.get(name);
+        let user_info = member("userInfo");
+        let groups = || {
+            let groups = user_info?.get("groups")?;
+            let names = groups.elements().map(|group| group.as_str().map(str::to_owned));
+            names.collect::<Option<Vec<String>>>()
+        };
+        let operation = match text(request, "operation").as_deref() {
             Some("UPDATE") => Operation::Update,
             Some("CREATE" | "DELETE" | "CONNECT") => Operation::Other,
             other => Operation::Unknown(other.unwrap_or_default().to_owned()),
         };
-        let object = |name: &str| request.get(name).filter(|raw| *raw != "null");
+        let kind = || {
+            let kind = member("kind");
+            Some(Kind { group: text(kind, "group")?, kind: text(kind, "kind")? })
+        };
+        let resource = || {
+            let resource = member("resource");
+            Some(Resource {
+                group: text(resource, "group")?,
+                version: text(resource, "version")?,
+                plural: text(resource, "resource")?,
+            })
+        };
         Ok(Self {
             uid,
             operation,
-            name: text(&request, "name").unwrap_or_default(),
-            namespace: text(&request, "namespace").unwrap_or_default(),
-            user: text(&user_info, "username").unwrap_or_default(),
-            groups: parsed(&user_info, "groups").unwrap_or_default(),
-            kind: Kind::parse(&request),
-            resource: Resource::parse(&request),
-            subresource: text(&request, "subResource").unwrap_or_default(),
-            object: object("object"),
-            old_object: object("oldObject"),
-            objects,
-            request,
+            name: text(request, "name").unwrap_or_default(),
+            namespace: text(request, "namespace").unwrap_or_default(),
+            user: text(user_info, "username").unwrap_or_default(),
+            groups: groups().unwrap_or_default(),
+            kind: kind(),
+            resource: resource(),
+            subresource: text(request, "subResource").unwrap_or_default(),
+            document,
         })
     }
 
-    /// The request as conditions see it: without the two objects, and what
-    /// ValidatingAdmissionPolicy leaves out too. None if it nests deeper than any request of an API
-    /// server.
-    pub(crate) fn request_value(&self) -> Option<Value> {
-        let parts = self
-            .request
+    /// The review as it was sent.
+    pub(crate) fn root(&self) -> Node<'_> {
+        self.document.root()
+    }
+
+    fn in_request(&self, name: &str) -> Option<Node<'_>> {
+        self.root().get("request")?.get(name)
+    }
+
+    /// The members of the request that conditions see, sorted: without the two objects, and what
+    /// ValidatingAdmissionPolicy leaves out too. None if one nests deeper than any request of an
+    /// API server, or cannot be read.
+    pub(crate) fn seen_by_conditions(&self) -> Option<Vec<(&'static str, Node<'_>)>> {
+        let mut parts: Vec<(&'static str, Node<'_>)> = SEEN_BY_CONDITIONS
             .iter()
-            .filter(|(name, _)| SEEN_BY_CONDITIONS.iter().any(|(seen, _)| seen == name));
-        let parts: Option<serde_json::Map<String, Value>> = parts
-            .map(|(name, raw)| Some((name.to_owned(), serde_json::from_str(raw).ok()?)))
+            .filter_map(|(name, _)| Some((*name, self.in_request(name)?)))
             .collect();
-        parts.map(Value::Object)
+        parts.sort_unstable_by_key(|(name, _)| *name);
+        let is_readable = |part: &Node<'_>| serde_json::from_str::<Value>(part.text()).is_ok();
+        parts.iter().all(|(_, part)| is_readable(part)).then_some(parts)
     }
 
     /// The field manager of the requester, if the request names one.
-    pub(crate) fn field_manager(&self) -> Option<Cow<'a, str>> {
-        text(&self.request.members("options")?, "fieldManager").filter(|name| !name.is_empty())
+    pub(crate) fn field_manager(&self) -> Option<&str> {
+        self.in_request("options")?.get("fieldManager")?.as_str().filter(|name| !name.is_empty())
     }
 
     /// The text of `metadata.managedFields` of the old object.
-    pub(crate) fn managed_fields(&self) -> Option<&'a str> {
-        if let Some(found) = self
-            .objects
-            .as_ref()
-            .and_then(|objects| objects.old_text(&["metadata", "managedFields"]))
-        {
-            return found;
-        }
-        let object: Fields<'a> = serde_json::from_str(self.old_object?).ok()?;
-        object.members("metadata")?.get("managedFields")
-    }
-
-    /// The texts of the new and of the old object.
-    #[cfg(test)]
-    pub(crate) fn texts(&self) -> (Option<&'a str>, Option<&'a str>) {
-        (self.object, self.old_object)
+    pub(crate) fn managed_fields(&self) -> Option<&str> {
+        Some(self.in_request("oldObject")?.get("metadata")?.get("managedFields")?.text())
     }
 
     /// What the review is about, converted for the registration; never what the requester's own
@@ -185,51 +176,58 @@ impl<'a> Review<'a> {
         self.group().is_empty() && self.kind() == "Secret"
     }
 
-    /// Parses both objects, as far as the rules may ask for them, and hands them to `judge`, on a
-    /// stack that their nesting cannot exhaust.
-    pub(crate) fn with_objects<T>(
-        &self,
-        rules: &[&Rule],
-        judge: impl FnOnce(&Value, &Value) -> Result<T, Unjudgeable>,
+    /// Hands both objects to `judge`, on a stack that their nesting cannot exhaust.
+    pub(crate) fn with_objects<'s, T>(
+        &'s self,
+        judge: impl FnOnce(Node<'s>, Node<'s>) -> Result<T, Unjudgeable>,
     ) -> Result<T, Unjudgeable> {
-        let old = self.old_object.ok_or(Unjudgeable::Missing("oldObject"))?;
-        let new = self.object.ok_or(Unjudgeable::Missing("object"))?;
-        let is_for_requester = |entry: &Entry| entry.is_for(&self.user, &self.groups);
-        let compact =
-            self.objects.as_ref().and_then(|objects| objects.compact(rules, is_for_requester));
-        if let Some((old, new)) = compact {
-            return judge(&old, &new);
+        let object = |name: &'static str| {
+            let object = self.in_request(name).filter(|object| !object.is_null());
+            object.ok_or(Unjudgeable::Missing(name))
+        };
+        let (old, new) = (object("oldObject")?, object("object")?);
+        let both = [(old, "oldObject"), (new, "object")];
+        let mut deepest = 0;
+        for (object, name) in both {
+            let levels = self.document.levels(object);
+            if levels > DEEPEST {
+                return Err(Unjudgeable::Depth(name));
+            }
+            deepest = deepest.max(levels);
         }
-        let deepest = depth(old, "oldObject")?.max(depth(new, "object")?);
-        let run = || judge(&parse(old, "oldObject")?, &parse(new, "object")?);
+        for (object, name) in both {
+            if let Some(at) = object.unreadable() {
+                return Err(Unjudgeable::Content(name, unreadable(object.text(), at)));
+            }
+            if !object.is_object() {
+                return Err(Unjudgeable::NoObject(name));
+            }
+        }
+        let run = || judge(old, new);
         if deepest <= SHALLOW { run() } else { stacker::grow(deepest * STACK_PER_LEVEL, run) }
     }
 }
 
-impl<'a> Kind<'a> {
-    fn parse(request: &Fields<'a>) -> Option<Self> {
-        let fields = request.members("kind")?;
-        Some(Self { group: text(&fields, "group")?, kind: text(&fields, "kind")? })
+/// Why a body is no JSON object.
+fn not_json(body: &[u8]) -> String {
+    match serde_json::from_slice::<Fields<'_>>(body) {
+        Err(error) => json_error(&error),
+        Ok(_) => "text that is not UTF-8, or too long".to_owned(),
     }
 }
 
-impl<'a> Resource<'a> {
-    fn parse(request: &Fields<'a>) -> Option<Self> {
-        let fields = request.members("resource")?;
-        Some(Self {
-            group: text(&fields, "group")?,
-            version: text(&fields, "version")?,
-            plural: text(&fields, "resource")?,
-        })
-    }
-}
-
-fn parse(json: &str, what: &'static str) -> Result<Value, Unjudgeable> {
-    let mut reader = serde_json::Deserializer::from_str(json);
-    reader.disable_recursion_limit();
-    let value = Value::deserialize(&mut reader)
-        .map_err(|error| Unjudgeable::Content(what, json_error(&error)))?;
-    if value.is_object() { Ok(value) } else { Err(Unjudgeable::NoObject(what)) }
+/// What is wrong with the string or number that starts at `at`.
+fn unreadable(text: &str, at: usize) -> String {
+    let (before, rest) = text.split_at_checked(at).unwrap_or_default();
+    let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+    let Some(Err(error)) = values.next() else { return String::new() };
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let reason = error.to_string();
+    let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+    let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+    let column = before.len() - line_start + error.column();
+    let reason = reason.strip_suffix(&place).unwrap_or(&reason);
+    cut(&escape_control(&format!("{reason} at line {line} column {column}")), 200)
 }
 
 /// What is wrong with a text, without any of the text.
@@ -242,107 +240,27 @@ fn json_error(error: &serde_json::Error) -> String {
     }
 }
 
-/// The levels of nesting of a JSON text that is known to be well-formed.
-fn depth(json: &str, what: &'static str) -> Result<usize, Unjudgeable> {
-    let (mut now, mut deepest) = (0usize, 0usize);
-    let mut bytes = json.bytes();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'{' | b'[' => {
-                now += 1;
-                deepest = deepest.max(now);
-            }
-            b'}' | b']' => now = now.saturating_sub(1),
-            b'"' => skip_string(&mut bytes),
-            _ => {}
-        }
-    }
-    if deepest > DEEPEST { Err(Unjudgeable::Depth(what)) } else { Ok(deepest) }
-}
-
-fn skip_string(bytes: &mut impl Iterator<Item = u8>) {
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'"' => return,
-            b'\\' => {
-                bytes.next();
-            }
-            _ => {}
-        }
-    }
-}
-
 /// The uid of a review of which only the first bytes are there.
 pub(crate) fn uid_in_prefix(prefix: &[u8]) -> Option<String> {
-    let found = RefCell::new(None);
     let text = match std::str::from_utf8(prefix) {
         Ok(text) => text,
         // A cut may go through a character.
         Err(error) => std::str::from_utf8(prefix.get(..error.valid_up_to())?).ok()?,
     };
-    // The text ends in the middle, so the result is an error as a rule; what was met before is what
-    // counts.
-    let _ = Seek { at: "request", then: Some("uid"), found: &found }
-        .deserialize(&mut serde_json::Deserializer::from_str(text));
-    found.into_inner().filter(|uid: &String| !uid.is_empty())
-}
-
-/// Finds a member by name, and in it another.
-struct Seek<'f> {
-    at: &'static str,
-    then: Option<&'static str>,
-    found: &'f RefCell<Option<String>>,
-}
-
-impl<'de> DeserializeSeed<'de> for Seek<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
-        from.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Seek<'_> {
-    type Value = ();
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<String>()? {
-            match self.then {
-                _ if key != self.at => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-                Some(then) => {
-                    map.next_value_seed(Seek { at: then, then: None, found: self.found })?;
-                }
-                None => *self.found.borrow_mut() = Some(map.next_value::<String>()?),
-            }
-        }
-        Ok(())
-    }
+    let document = scan_prefix(text)?;
+    let uid = document.root().get("request")?.get("uid")?.as_str()?;
+    (!uid.is_empty()).then(|| uid.to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Operation, ReadMode, Review, depth, uid_in_prefix};
+    use super::{Operation, Review, uid_in_prefix};
 
     #[test]
     fn of_a_repeated_key_the_last_one_counts() {
         let body = br#"{"apiVersion":"x","request":1,"apiVersion":"admission.k8s.io/v1","request":{"uid":"a","operation":"CREATE","uid":"b","operation":"UPDATE"}}"#;
-        let review =
-            Review::parse(body, ReadMode::Plain).map(|review| (review.uid, review.operation));
+        let review = Review::parse(body).map(|review| (review.uid, review.operation));
         assert_eq!(review, Ok(("b".into(), Operation::Update)));
-    }
-
-    #[test]
-    fn depth_counts_containers_outside_strings() {
-        assert_eq!(depth(r#"{"a":[{"b":"[[[\"{{"}],"c":{}}"#, "object"), Ok(3));
-        let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
-        assert_eq!(depth(&nested(10_000), "object"), Ok(10_000));
-        assert!(depth(&nested(10_001), "object").is_err());
     }
 
     #[test]

@@ -13,22 +13,9 @@ use serde_json::value::RawValue;
 pub(crate) struct Fields<'a>(Vec<(Cow<'a, str>, &'a str)>);
 
 impl<'a> Fields<'a> {
-    pub(crate) fn push(&mut self, name: &'a str, text: &'a str) {
-        self.0.push((Cow::Borrowed(name), text));
-    }
-
     /// The text of a member.
     pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
         self.0.iter().rev().find(|(candidate, _)| candidate == name).map(|(_, text)| *text)
-    }
-
-    /// The members of a member, if it is an object.
-    pub(crate) fn members(&self, name: &str) -> Option<Self> {
-        parsed(self, name)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
-        self.0.iter().map(|(name, text)| (&**name, *text))
     }
 }
 

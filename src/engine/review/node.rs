@@ -1,5 +1,7 @@
 //! A value in an indexed text.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::Value;
 use smallvec::SmallVec;
@@ -43,6 +45,16 @@ impl<'t> Document<'t> {
     pub(crate) fn node(&self, at: u32) -> Node<'_> {
         let at = self.entries.get(at as usize).and_then(|entry| entry.refers()).unwrap_or(at);
         Node { document: self, at }
+    }
+
+    /// The text of a string, borrowed where it is written as it is.
+    pub(crate) fn string(&self, node: Node<'_>) -> Option<Cow<'t, str>> {
+        let entry = self.entry(node.at);
+        if entry.is_irregular() {
+            return node.as_str().map(|text| Cow::Owned(text.to_owned()));
+        }
+        let text = self.text.get(entry.start as usize..entry.end())?;
+        text.strip_prefix('"')?.strip_suffix('"').map(Cow::Borrowed)
     }
 
     /// The levels of an object of the review, without those that only repeat the other one.

@@ -31,6 +31,12 @@ impl<'t> Cursor<'t> {
         Self { tree, reached: Tree::<Mark>::root(), is_protected: false }
     }
 
+    /// The nodes of the tree that the location reaches: two locations that reach the same ones are
+    /// alike to the rule.
+    pub(crate) fn nodes(&self) -> &[u32] {
+        &self.reached
+    }
+
     fn at(&self, reached: Reached) -> Self {
         let is_protected =
             self.is_protected || self.tree.marks(&reached).any(|mark| mark.protected().is_some());

@@ -1,16 +1,10 @@
-//! Judges the changes of an alignment from the root down.
-//!
-//! A location is permitted if both sides are equal, or if its entries permit the change, or if
-//! every child is permitted. Parents come first, because an entry permits everything below it; a
-//! violation is then reported once, at the highest location that changed as a whole.
-
-use serde_json::Value;
+//! The verdict: from the root down, which of the locations that differ are permitted to.
 
 use super::diff;
 use super::finding::{ChangeKind, Finding, Standing};
 use crate::engine::activation::ActiveEntries;
 use crate::engine::alignment::{Alignment, Id, Location, Pairing, ROOT, Segment};
-use crate::engine::review::StrayOperation;
+use crate::engine::review::{Node, StrayOperation};
 use crate::engine::rule::{LocalPermissions, Permissions, Rule, Verb};
 
 /// All changes between the two objects of an alignment, ordered by path.
@@ -19,37 +13,52 @@ pub(crate) fn judge<'i>(
     active_entries: &ActiveEntries<'_, 'i>,
     alignment: &Alignment<'i>,
 ) -> Result<Vec<Finding>, StrayOperation> {
-    let changed = diff::changed(&alignment.old, &alignment.new)?;
+    let changed = changed(alignment)?;
     let mut judging = Judging {
         rule,
         active_entries,
         alignment,
         deleting: is_deleting(alignment),
-        states: vec![State::Equal; alignment.locations.len()],
+        states: vec![State::Equal; alignment.len()],
         reorders: Vec::new(),
     };
     judging.descend(&changed);
     judging.fold();
-    Ok(judging.findings(&changed))
+    let mut findings = judging.findings(&changed);
+    judging.guard_labels(&changed, &mut findings);
+    Ok(findings)
 }
 
-/// The judgement of a location.
+/// Locations whose forms are compared at a time.
+const PART: usize = 1024;
+
+/// The numbers of the locations that differ, ascending.
+fn changed(alignment: &Alignment<'_>) -> Result<Vec<Id>, StrayOperation> {
+    let mut all = Vec::new();
+    for start in (0..alignment.len()).step_by(PART) {
+        let (old, new) = alignment.forms(start..alignment.len().min(start + PART));
+        all.extend(diff::changed(&old, &new)?);
+    }
+    Ok(all)
+}
+
+/// What the walk from the root down made of a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Nothing differs here or below.
     Equal,
-    /// Something differs, and each child is judged for itself.
+    /// Something does; judged location by location.
     Open,
     /// Permitted with everything below, by a bare entry.
     Permitted,
-    /// Permitted by a narrowed entry, with everything below except the replacement of a keyed list,
-    /// which needs a bare entry.
+    /// Permitted by a narrowed entry: everything below but a keyed list that was replaced, which
+    /// takes a bare one.
     Granted,
     /// A violation as a whole.
     Violation,
     /// Part of a change reported further up.
     Covered,
-    /// An intermediate object that one side lacks, with permitted parts and violations.
+    /// An intermediate object, absent on one side, with permitted and other parts.
     Mixed,
 }
 
@@ -66,26 +75,23 @@ impl<'a> Judging<'_, '_, 'a> {
     /// Parents have lower numbers than their children, so one pass in order decides from the root
     /// down.
     fn descend(&mut self, changed: &[Id]) {
-        for id in changed {
+        for id in changed.iter().filter(|id| **id < self.alignment.protected_from) {
             self.open(*id);
         }
-        for id in 1..self.alignment.locations.len() {
+        for id in 1..self.alignment.protected_from {
             if self.state(id) == State::Equal {
                 continue;
             }
             let Some(location) = self.alignment.get(id) else { continue };
             let state = match self.state(location.parent) {
                 State::Permitted => State::Permitted,
-                State::Granted => self.granted(location),
+                State::Granted => self.granted(&location),
                 State::Violation | State::Covered => State::Covered,
-                State::Equal | State::Open | State::Mixed => self.decide(location),
+                State::Equal | State::Open | State::Mixed => self.decide(&location),
             };
-            // The order of the elements that stay is a value of the list itself, so it needs a
-            // permission even where every element is permitted.
-            let reordered =
-                matches!(location.pairing, Pairing::Key(_)) && changed.binary_search(&id).is_ok();
+            let reordered = location.pairing == Pairing::Key && changed.binary_search(&id).is_ok();
             if reordered && state == State::Open {
-                let standing = if *self.permissions(location).narrowed(Verb::Modify) {
+                let standing = if *self.permissions(&location).narrowed(Verb::Modify) {
                     Standing::Permitted
                 } else {
                     Standing::Violation
@@ -103,13 +109,15 @@ impl<'a> Judging<'_, '_, 'a> {
         let mut at = id;
         while self.state(at) == State::Equal {
             self.set(at, State::Open);
-            let Some(location) = self.alignment.get(at).filter(|_| at != ROOT) else { return };
-            at = location.parent;
+            if at == ROOT {
+                return;
+            }
+            at = self.alignment.parent(at);
         }
     }
 
-    fn decide(&self, location: &Location<'a>) -> State {
-        let holder = self.alignment.get(location.parent).map(|parent| self.permissions(parent));
+    fn decide(&self, location: &Location<'_, 'a>) -> State {
+        let holder = self.alignment.get(location.parent).map(|parent| self.permissions(&parent));
         let may = Permissions::new(
             &self.permissions(location),
             &holder.unwrap_or_else(LocalPermissions::none),
@@ -123,7 +131,7 @@ impl<'a> Judging<'_, '_, 'a> {
             (None, new) => (new, may.set, may.set_container),
             (old, None) => (old, may.clear, may.clear_container),
         };
-        if whole || (container && value.is_some_and(is_container)) {
+        if whole || (container && value.is_some_and(Node::is_container)) {
             State::Permitted
         } else if location.pairing == Pairing::Members {
             State::Open
@@ -132,9 +140,8 @@ impl<'a> Judging<'_, '_, 'a> {
         }
     }
 
-    /// Judges a location below a narrowed entry that permits the change around it. The elements of
-    /// a replaced list do not pair, so no verb describes what happened to them.
-    fn granted(&self, location: &Location<'a>) -> State {
+    /// What a location is below a narrowed entry that permits the change around it.
+    fn granted(&self, location: &Location<'_, 'a>) -> State {
         if self.permissions(location).every() {
             State::Permitted
         } else if location.pairing == Pairing::Replaced {
@@ -144,14 +151,13 @@ impl<'a> Judging<'_, '_, 'a> {
         }
     }
 
-    /// Judges intermediate objects that one side lacks, now that their parts are judged: such an
-    /// object is one change, unless it mixes permitted parts with violations.
+    /// Intermediate objects that are absent on one side: reported whole unless permitted and other
+    /// parts are mixed in them.
     fn fold(&mut self) {
-        let mut parts = vec![Parts::default(); self.alignment.locations.len()];
-        // Children have higher numbers than their parents.
-        for id in (1..parts.len()).rev() {
+        let mut parts = vec![Parts::default(); self.alignment.protected_from];
+        for id in (1..self.alignment.protected_from).rev() {
             let Some(location) = self.alignment.get(id) else { continue };
-            if self.state(id) == State::Open && is_one_sided(location) {
+            if self.state(id) == State::Open && is_one_sided(&location) {
                 let own = parts.get(id).copied().unwrap_or_default();
                 self.set(id, own.state());
             }
@@ -163,22 +169,13 @@ impl<'a> Judging<'_, '_, 'a> {
 
     fn findings(&mut self, changed: &[Id]) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for id in changed.iter().copied() {
+        for id in changed.iter().copied().filter(|id| *id < self.alignment.protected_from) {
             let Some(location) = self.alignment.get(id) else { continue };
-            let above = self.state(location.parent);
-            // A part of an object that appears or vanishes is reported with that object.
-            let inside = above != State::Mixed
-                && self.alignment.get(location.parent).is_some_and(is_one_sided);
-            let state = match above {
-                State::Violation | State::Covered => State::Covered,
-                _ if inside => above,
-                _ => self.state(id),
-            };
-            // An entry never permits a protected change, neither here nor as part of a larger one.
-            let is_refused = location.cursor.is_protected()
-                && matches!(state, State::Permitted | State::Granted);
-            self.set(id, if is_refused { State::Violation } else { state });
-            if inside && !is_refused {
+            let inside = self.alignment.get(location.parent).is_some_and(|parent| {
+                is_one_sided(&parent) && self.state(location.parent) != State::Mixed
+            });
+            if inside {
+                self.set(id, State::Covered);
                 continue;
             }
             if let Ok(index) = self.reorders.binary_search_by_key(&id, |(at, _)| *at) {
@@ -194,12 +191,40 @@ impl<'a> Judging<'_, '_, 'a> {
                 State::Violation => Standing::Violation,
                 State::Equal | State::Open | State::Covered | State::Mixed => continue,
             };
-            findings.push(Finding { at: id, kind: kind(location), standing });
+            findings.push(Finding { at: id, kind: kind(&location), standing });
         }
         findings
     }
 
-    fn permissions(&self, location: &Location<'a>) -> LocalPermissions<bool> {
+    /// A protected label that differs is a violation, whatever an entry above it permits.
+    fn guard_labels(&self, changed: &[Id], findings: &mut Vec<Finding>) {
+        for id in changed.iter().copied().filter(|id| *id >= self.alignment.protected_from) {
+            let Some(location) = self.alignment.get(id) else { continue };
+            let path = self.alignment.segments(id);
+            let above = |finding: &Finding| {
+                self.alignment
+                    .segments_within(finding.at, path.len())
+                    .is_some_and(|segments| path.starts_with(&segments))
+            };
+            if findings
+                .iter()
+                .any(|finding| finding.standing == Standing::Violation && above(finding))
+            {
+                continue;
+            }
+            findings.retain(|finding| {
+                self.alignment.segments_within(finding.at, path.len()).as_ref() != Some(&path)
+            });
+            let place =
+                findings.partition_point(|finding| self.alignment.segments(finding.at) < path);
+            findings.insert(
+                place,
+                Finding { at: id, kind: kind(&location), standing: Standing::Violation },
+            );
+        }
+    }
+
+    fn permissions(&self, location: &Location<'_, 'a>) -> LocalPermissions<bool> {
         let entries = location.cursor.entries().filter_map(|index| {
             let entry = self.rule.entries.get(index)?;
             Some((entry.verbs, self.active_entries.at(index, location.sent)))
@@ -208,12 +233,14 @@ impl<'a> Judging<'_, '_, 'a> {
     }
 
     /// While an object is being deleted, its finalizers may go one by one or all at once.
-    fn finalizers_shrink(&self, location: &Location<'_>) -> bool {
+    fn finalizers_shrink(&self, location: &Location<'_, '_>) -> bool {
         self.deleting
             && location.cursor.is_finalizers()
             && match (location.old, location.new) {
                 (Some(_), None) => true,
-                (Some(Value::Array(old)), Some(Value::Array(new))) => is_subsequence(new, old),
+                (Some(old), Some(new)) if old.is_list() && new.is_list() => {
+                    is_subsequence(new, old)
+                }
                 _ => false,
             }
     }
@@ -229,7 +256,7 @@ impl<'a> Judging<'_, '_, 'a> {
     }
 }
 
-/// The judgements of the children of an intermediate object.
+/// What the children of an intermediate object were judged.
 #[derive(Debug, Clone, Copy, Default)]
 struct Parts {
     permitted: bool,
@@ -251,8 +278,8 @@ impl Parts {
     }
 }
 
-/// Judges a location that both sides have. Where children pair, they decide.
-fn decide_pair(location: &Location<'_>, may_modify: bool) -> State {
+/// What a location that both sides have may become.
+fn decide_pair(location: &Location<'_, '_>, may_modify: bool) -> State {
     match location.pairing {
         Pairing::Whole if may_modify => State::Permitted,
         Pairing::Whole | Pairing::Replaced => State::Violation,
@@ -260,7 +287,7 @@ fn decide_pair(location: &Location<'_>, may_modify: bool) -> State {
     }
 }
 
-fn kind(location: &Location<'_>) -> ChangeKind {
+fn kind(location: &Location<'_, '_>) -> ChangeKind {
     let is_member = matches!(location.segment, Segment::Member(_));
     match (location.old, location.new) {
         (None, _) if is_member => ChangeKind::Set,
@@ -271,23 +298,23 @@ fn kind(location: &Location<'_>) -> ChangeKind {
     }
 }
 
-fn is_one_sided(location: &Location<'_>) -> bool {
+fn is_one_sided(location: &Location<'_, '_>) -> bool {
     location.old.is_none() != location.new.is_none()
 }
 
-fn is_container(value: &Value) -> bool {
-    value.is_object() || value.is_array()
-}
-
 fn is_deleting(alignment: &Alignment<'_>) -> bool {
-    let old = alignment.get(ROOT).and_then(|root| root.old);
+    let old = alignment.get(ROOT).and_then(|root| root.sent.old);
     let timestamp = old
         .and_then(|old| old.get("metadata"))
         .and_then(|metadata| metadata.get("deletionTimestamp"));
     timestamp.is_some_and(|timestamp| !timestamp.is_null())
 }
 
-fn is_subsequence(part: &[Value], whole: &[Value]) -> bool {
-    let mut rest = whole.iter();
-    part.iter().all(|item| rest.any(|candidate| candidate == item))
+fn is_subsequence(part: Node<'_>, whole: Node<'_>) -> bool {
+    let mut rest = whole.elements();
+    part.elements().all(|item| rest.any(|candidate| candidate == item || is_equal(candidate, item)))
+}
+
+fn is_equal(one: Node<'_>, two: Node<'_>) -> bool {
+    one.kind() == two.kind() && one.to_value() == two.to_value()
 }

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::engine::alignment::scalar;
-use crate::engine::review::{Fields, text};
+use crate::engine::review::{Fields, Node, text};
 
 /// A step of a path in an object.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,7 @@ pub(super) enum Step<'v> {
     /// A member of an object.
     Member(&'v str),
     /// An element of a list, with its position if that is known.
-    Element { index: Option<usize>, value: &'v Value },
+    Element { index: Option<usize>, value: Node<'v> },
 }
 
 /// The field manager that last wrote a value.
@@ -105,11 +105,11 @@ impl Owners {
 
 /// The paths that are looked up.
 struct PathTree<'v> {
-    nodes: Vec<Node<'v>>,
+    nodes: Vec<PathNode<'v>>,
 }
 
 #[derive(Default)]
-struct Node<'v> {
+struct PathNode<'v> {
     depth: usize,
     members: BTreeMap<&'v str, usize>,
     elements: Vec<(Step<'v>, usize)>,
@@ -124,7 +124,7 @@ type Owned = BTreeMap<usize, usize>;
 
 impl<'v> PathTree<'v> {
     fn of(paths: &[Vec<Step<'v>>]) -> Self {
-        let mut tree = Self { nodes: vec![Node::default()] };
+        let mut tree = Self { nodes: vec![PathNode::default()] };
         for (index, path) in paths.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
             let end = path.iter().fold(0, |at, step| {
                 if let Some(node) = tree.nodes.get_mut(at) {
@@ -147,7 +147,7 @@ impl<'v> PathTree<'v> {
             Step::Element { value, .. } => {
                 let is_it = |other: &Step<'_>| {
                     matches!(other, Step::Element { value: other, .. }
-                    if std::ptr::eq(*other, value))
+                    if *other == value)
                 };
                 let known =
                     node.elements.iter().find(|(other, _)| is_it(other)).map(|(_, node)| *node);
@@ -159,7 +159,7 @@ impl<'v> PathTree<'v> {
         };
         if known == next {
             let depth = node.depth + 1;
-            self.nodes.push(Node { depth, ..Node::default() });
+            self.nodes.push(PathNode { depth, ..PathNode::default() });
         }
         known
     }
@@ -231,12 +231,17 @@ impl Selector {
 
     fn selects(&self, step: &Step<'_>) -> bool {
         let Step::Element { index, value } = step else { return false };
-        let is = |one: &Value, other: &Value| one == other || scalar(one) == scalar(other);
+        let is = |one: Node<'_>, other: &Value| {
+            one.is_container() == (other.is_object() || other.is_array()) && {
+                let one = one.to_value();
+                one == *other || scalar(&one) == scalar(other)
+            }
+        };
         match self {
             Self::Keys(keys) => keys
                 .iter()
                 .all(|(key, wanted)| value.get(key).is_some_and(|member| is(member, wanted))),
-            Self::Value(wanted) => is(value, wanted),
+            Self::Value(wanted) => is(*value, wanted),
             Self::Index(wanted) => *index == Some(*wanted),
         }
     }
@@ -285,6 +290,13 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::{Step, last_writers};
+    use crate::engine::review::{Node, scan};
+
+    /// A node for as long as the tests run.
+    fn node(value: &Value) -> Node<'static> {
+        let text = Box::leak(value.to_string().into_boxed_str());
+        Box::leak(Box::new(scan(text).unwrap())).root()
+    }
 
     fn writer(
         entries: &Value,
@@ -349,7 +361,7 @@ mod tests {
         let path = [
             Step::Member("spec"),
             Step::Member("volumes"),
-            Step::Element { index: Some(0), value: &volume },
+            Step::Element { index: Some(0), value: node(&volume) },
             Step::Member("volumeClaimName"),
         ];
         let atomic = json!([entry("controller", "", &json!({"f:spec": {"f:volumes": {}}}))]);
@@ -388,7 +400,8 @@ mod tests {
             ("3", &item, false),
         ];
         for (key, value, is_owned) in table {
-            let path = [Step::Member("ports"), Step::Element { index: Some(3), value }];
+            let path =
+                [Step::Member("ports"), Step::Element { index: Some(3), value: node(value) }];
             let entries = json!([entry("m", "", &json!({"f:ports": {key: {".": {}}}}))]);
             assert_eq!(writer(&entries, None, &path).is_some(), is_owned, "{key}");
         }

@@ -3,15 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::managed_fields::{Step, Writer, last_writers};
-use crate::engine::alignment::{Alignment, Id, ROOT, Segment};
+use crate::engine::alignment::{Alignment, Id, Segment};
 use crate::engine::answer::change::field_of;
 use crate::engine::answer::messages::granted_text;
 use crate::engine::answer::rule_findings::RuleFindings;
 use crate::engine::answer::secrets::Secrets;
-use crate::engine::review::Review;
+use crate::engine::review::{Node, NodeKind, Review};
 use crate::engine::rule::{Condition, Entry, Rule, Verb, cut, escape_control};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
 
@@ -50,7 +48,7 @@ pub(crate) fn notes(
         .iter()
         .map(|(_, (found, finding))| old_path(&found.alignment, finding.at))
         .collect();
-    let writers = last_writers(review.managed_fields(), review.field_manager().as_deref(), &paths);
+    let writers = last_writers(review.managed_fields(), review.field_manager(), &paths);
     let mut owners: Vec<(String, usize, usize)> = Vec::new();
     for (((index, (found, finding)), writer), path) in
         violations.into_iter().zip(writers).zip(&paths)
@@ -84,13 +82,12 @@ pub(crate) fn notes(
 
 /// Whether an empty value takes the place of the old one.
 fn becomes_empty(alignment: &Alignment<'_>, finding: &Finding) -> bool {
-    let is_empty = |value: &Value| match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Bool(true) => false,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(elements) => elements.is_empty(),
-        Value::Object(members) => members.is_empty(),
+    let is_empty = |value: Node<'_>| match value.kind() {
+        NodeKind::Null => true,
+        NodeKind::Bool => value.text() == "false",
+        NodeKind::Number => value.to_value().as_f64() == Some(0.0),
+        NodeKind::String => value.as_str() == Some(""),
+        NodeKind::List | NodeKind::Object => value.is_empty(),
     };
     finding.kind == ChangeKind::Modify
         && alignment.get(finding.at).and_then(|location| location.new).is_some_and(is_empty)
@@ -103,9 +100,9 @@ fn old_path<'a>(alignment: &Alignment<'a>, at: Id) -> Vec<Step<'a>> {
         return path;
     }
     for location in alignment.ancestry(at) {
-        let step = match (&location.segment, location.old) {
+        let step = match (location.segment, location.old) {
             (Segment::Member(name), _) => Step::Member(name),
-            (Segment::Index(index), Some(value)) => Step::Element { index: Some(*index), value },
+            (Segment::Index(index), Some(value)) => Step::Element { index: Some(index), value },
             (Segment::Keyed { .. }, Some(value)) => Step::Element { index: None, value },
             (_, None) => return Vec::new(),
         };
@@ -128,8 +125,7 @@ fn wrote_text(
     } else {
         format!(" through the subresource {}", name(&writer.subresource))
     };
-    let above = (writer.depth..length)
-        .fold(at, |id, _| alignment.get(id).map_or(ROOT, |location| location.parent));
+    let above = (writer.depth..length).fold(at, |id, _| alignment.parent(id));
     let whole = if above == at {
         String::new()
     } else {

@@ -1,0 +1,310 @@
+//! Both objects walked together, in step with the rule's tree.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::iter::Peekable;
+
+use super::location::{Id, ROOT, Segment};
+use super::objects::Alignment;
+use super::pairing::{Keys, Pairing};
+use super::{intermediate, value};
+use crate::engine::activation::{ActiveEntries, Sent};
+use crate::engine::review::Node;
+use crate::engine::rule::{Cursor, Rule, Verbs};
+
+/// Permitted changes that a report lists at most.
+pub(crate) const MOST_PERMITTED: usize = 256;
+
+/// How much of the two objects an alignment holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coverage {
+    /// Only what is not alike in both. `json_patch::diff` is silent on the rest, so leaving it out
+    /// of both forms changes no operation, and a review of thousands of equal fields takes the
+    /// memory of the few that differ.
+    Differing,
+    /// Everything: the reference that the other is tested against.
+    #[cfg(test)]
+    Everything,
+}
+
+impl<'a> Alignment<'a> {
+    /// Walks both objects in step with the rule; `active_entries` tells which entries are active.
+    pub(crate) fn of(
+        rule: &'a Rule,
+        active_entries: &ActiveEntries<'_, 'a>,
+        old: Node<'a>,
+        new: Node<'a>,
+        coverage: Coverage,
+    ) -> Self {
+        let root = Cursor::root(rule);
+        let mut walk = Walk {
+            coverage,
+            rule,
+            active_entries,
+            alignment: Alignment::new((old, new), root.nowhere()),
+            permitted: 0,
+        };
+        let sent = Sent { old: Some(old), new: Some(new) };
+        let at = At { parent: ROOT, segment: Segment::Member(""), place: Place::Judged };
+        walk.visit(at, &root, (Some(old), Some(new)), sent);
+        if walk.alignment.len() == 0 {
+            // The root is there even if nothing differs.
+            let id = walk.alignment.push(ROOT, at.segment, (None, None), sent, Pairing::Whole);
+            walk.alignment.settle(id, &root);
+        }
+        walk.alignment.protected_from = walk.alignment.len();
+        for label in rule.protected_labels() {
+            walk.protect(label, old, new);
+        }
+        walk.alignment
+    }
+}
+
+/// An element of the old list and of the new one.
+type Pair<'a> = (Option<(usize, Node<'a>)>, Option<(usize, Node<'a>)>);
+
+/// What both objects have at a location, none where it counts as left out.
+type Sides<'a> = (Option<Node<'a>>, Option<Node<'a>>);
+
+struct Walk<'a, 'w, 'g> {
+    coverage: Coverage,
+    rule: &'a Rule,
+    active_entries: &'w ActiveEntries<'g, 'a>,
+    alignment: Alignment<'a>,
+    /// Locations that bare entries permit to differ.
+    permitted: usize,
+}
+
+/// How the walk comes to a location.
+#[derive(Clone, Copy)]
+struct At<'a> {
+    parent: Id,
+    segment: Segment<'a>,
+    place: Place,
+}
+
+/// What is known of the locations above one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Both sides have them.
+    Judged,
+    /// A bare entry permits everything, and both sides have what it permits.
+    Permitted,
+    /// One side lacks one of them: whether it is reported as a whole depends on all of its parts.
+    OneSided,
+}
+
+impl<'a> Walk<'a, '_, '_> {
+    /// Numbers a location and everything below it that can change on its own.
+    fn visit(&mut self, at: At<'a>, cursor: &Cursor<'a>, sides: Sides<'a>, sent: Sent<'a>) {
+        let is_brief = self.coverage == Coverage::Differing;
+        if is_brief && sides.0 == sides.1 {
+            return;
+        }
+        let place = match at.place {
+            Place::Judged if self.is_bare(cursor) => Place::Permitted,
+            place => place,
+        };
+        // More than that no report lists.
+        if place == Place::Permitted && self.permitted >= MOST_PERMITTED && is_brief {
+            return;
+        }
+        let declared = cursor.declared();
+        let (old, new) = (declared.normalise(cursor, sides.0), declared.normalise(cursor, sides.1));
+        if old.is_none() && new.is_none() {
+            return;
+        }
+        let (pairing, keys) = Pairing::of(&declared, old, new, || {
+            intermediate::is_intermediate(cursor, self.active_entries, (old, new), sent)
+        });
+        if is_brief && pairing == Pairing::Whole && declared.alike(old, new) {
+            return;
+        }
+        let id = self.alignment.push(at.parent, at.segment, (old, new), sent, pairing);
+        let place = match place {
+            Place::Judged if old.is_none() || new.is_none() => Place::OneSided,
+            place => place,
+        };
+        let mut differs = pairing == Pairing::Replaced;
+        match pairing {
+            Pairing::Whole | Pairing::Replaced => {}
+            Pairing::Members => self.members(id, place, cursor, (old, new), sent),
+            Pairing::Position => self.positions(id, place, cursor, (old, new)),
+            Pairing::Key => {
+                let (olds, news) = keys.unwrap_or_default();
+                let key = declared.key.map_or("", |key| &**key);
+                differs = self.keyed(id, place, cursor, key, (olds, news));
+            }
+            Pairing::Membership => self.membership(id, place, cursor, (old, new)),
+        }
+        if let Some(slot) = self.alignment.slot_mut(id) {
+            slot.differs = differs;
+        }
+        let is_last = self.alignment.len() == id + 1;
+        if is_brief && id != ROOT && is_last && !differs && declared.alike(old, new) {
+            self.alignment.truncate(id);
+            return;
+        }
+        self.alignment.settle(id, cursor);
+        if is_last && place == Place::Permitted {
+            self.permitted += 1;
+        }
+    }
+
+    /// Whether an entry permits every change here and below, whatever the objects are.
+    fn is_bare(&self, cursor: &Cursor<'_>) -> bool {
+        cursor.entries().any(|index| {
+            let entry = self.rule.entries.get(index);
+            entry.is_some_and(|entry| entry.verbs == Verbs::ALL)
+                && self.active_entries.is_unconditional(index)
+        })
+    }
+
+    fn members(
+        &mut self,
+        parent: Id,
+        place: Place,
+        cursor: &Cursor<'a>,
+        sides: Sides<'a>,
+        sent: Sent<'a>,
+    ) {
+        let members = |node: Option<Node<'a>>| node.map(Node::members).into_iter().flatten();
+        let (mut old, mut new) = (members(sides.0).peekable(), members(sides.1).peekable());
+        // What counts as left out was sent all the same.
+        let left_out = |side: Option<Node<'a>>, sent| if side.is_none() { sent } else { None };
+        let mut sent_old = members(left_out(sides.0, sent.old)).peekable();
+        let mut sent_new = members(left_out(sides.1, sent.new)).peekable();
+        // All of them go by name.
+        loop {
+            let order = match (old.peek(), new.peek()) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((one, _)), Some((two, _))) => one.cmp(two),
+            };
+            let one = if order.is_le() { old.next() } else { None };
+            let two = if order.is_ge() { new.next() } else { None };
+            let Some((name, _)) = one.or(two) else { break };
+            let (one, two) = (one.map(|(_, node)| node), two.map(|(_, node)| node));
+            let sent = Sent {
+                old: one.or_else(|| named(&mut sent_old, name)),
+                new: two.or_else(|| named(&mut sent_new, name)),
+            };
+            if self.coverage == Coverage::Differing && one == two {
+                continue;
+            }
+            let at = At { parent, segment: Segment::Member(name), place };
+            self.visit(at, &cursor.member(name), (one, two), sent);
+        }
+    }
+
+    fn positions(&mut self, parent: Id, place: Place, cursor: &Cursor<'a>, sides: Sides<'a>) {
+        let below = cursor.element();
+        let elements = |side: Option<Node<'a>>| side.map(Node::elements).into_iter().flatten();
+        let (mut olds, mut news) = (elements(sides.0), elements(sides.1));
+        for index in 0.. {
+            let (old, new) = (olds.next(), news.next());
+            if old.is_none() && new.is_none() {
+                break;
+            }
+            let at = At { parent, segment: Segment::Index(index), place };
+            self.visit(at, &below, (old, new), Sent { old, new });
+        }
+    }
+
+    /// Visits the elements of keyed lists, and tells whether those that stay changed their order.
+    fn keyed(
+        &mut self,
+        parent: Id,
+        place: Place,
+        cursor: &Cursor<'a>,
+        key: &'a str,
+        (olds, news): (Keys<'a>, Keys<'a>),
+    ) -> bool {
+        let by_value = |keys: Keys<'a>| {
+            let numbered = keys.into_iter().enumerate();
+            let mut all: Vec<_> =
+                numbered.map(|(index, (value, node))| (value, index, node)).collect();
+            if !all.is_sorted_by_key(|(value, ..)| *value) {
+                all.sort_unstable_by_key(|(value, ..)| *value);
+            }
+            all
+        };
+        let (olds, news) = (by_value(olds), by_value(news));
+        let (mut olds, mut news) = (olds.into_iter().peekable(), news.into_iter().peekable());
+        let mut staying: Vec<(usize, usize)> = Vec::new();
+        loop {
+            let order = match (olds.peek(), news.peek()) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((one, ..)), Some((two, ..))) => one.cmp(two),
+            };
+            let old = if order.is_le() { olds.next() } else { None };
+            let new = if order.is_ge() { news.next() } else { None };
+            let Some((value, ..)) = old.or(new) else { break };
+            if let (Some((_, old, _)), Some((_, new, _))) = (old, new) {
+                staying.push((old, new));
+            }
+            let (old, new) = (old.map(|(.., node)| node), new.map(|(.., node)| node));
+            if self.coverage == Coverage::Differing && old == new {
+                continue;
+            }
+            let at = At { parent, segment: Segment::Keyed { value, key }, place };
+            let below = cursor.keyed_element(key, value);
+            self.visit(at, &below, (old, new), Sent { old, new });
+        }
+        staying.sort_unstable();
+        !staying.is_sorted_by_key(|(_, new)| *new)
+    }
+
+    fn membership(&mut self, parent: Id, place: Place, cursor: &Cursor<'a>, sides: Sides<'a>) {
+        let mut pairs: BTreeMap<String, Pair<'a>> = BTreeMap::new();
+        let elements =
+            |side: Option<Node<'a>>| side.map(Node::elements).into_iter().flatten().enumerate();
+        for (index, element) in elements(sides.0) {
+            pairs.entry(value::exact(element)).or_default().0.get_or_insert((index, element));
+        }
+        for (index, element) in elements(sides.1) {
+            pairs.entry(value::exact(element)).or_default().1.get_or_insert((index, element));
+        }
+        // A member is named by its index in the list where it stands, the old one first.
+        let mut pairs: Vec<_> =
+            pairs.into_values().filter_map(|(old, new)| Some((old.or(new)?.0, old, new))).collect();
+        pairs.sort_by_key(|(index, old, _)| (*index, old.is_none()));
+        let below = cursor.element();
+        for (index, old, new) in pairs {
+            let (old, new) = (old.map(|(_, element)| element), new.map(|(_, element)| element));
+            let at = At { parent, segment: Segment::Index(index), place };
+            self.visit(at, &below, (old, new), Sent { old, new });
+        }
+    }
+
+    /// Numbers a protected label.
+    fn protect(&mut self, label: &'a str, old: Node<'a>, new: Node<'a>) {
+        let find = |object: Node<'a>| object.get("metadata")?.get("labels")?.get(label);
+        let sides = (find(old), find(new));
+        let mut id = ROOT;
+        for (name, sides) in [("metadata", (None, None)), ("labels", (None, None)), (label, sides)]
+        {
+            let sent = Sent { old: sides.0, new: sides.1 };
+            id = self.alignment.push(id, Segment::Member(name), sides, sent, Pairing::Whole);
+        }
+        let is_alike = match sides {
+            (Some(old), Some(new)) => old == new || value::exact(old) == value::exact(new),
+            (old, new) => old.is_none() && new.is_none(),
+        };
+        if let Some(slot) = self.alignment.slot_mut(id) {
+            slot.differs = !is_alike;
+        }
+    }
+}
+
+/// The member of that name, of members sorted by name; later names only are asked for next.
+fn named<'a>(
+    members: &mut Peekable<impl Iterator<Item = (&'a str, Node<'a>)>>,
+    name: &str,
+) -> Option<Node<'a>> {
+    while members.next_if(|(known, _)| *known < name).is_some() {}
+    members.peek().filter(|(known, _)| *known == name).map(|(_, node)| *node)
+}
