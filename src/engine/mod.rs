@@ -7,7 +7,7 @@
 //! - verdict: `json_patch::diff` on the aligned objects, judged from the root down;
 //! - alignment: both objects side by side, location by location;
 //! - activation: which entries are active in this review, by requester and by condition;
-//! - review: the wire, and a compact form of both objects;
+//! - review: the wire, and the index of both objects' text;
 //! - condition: CEL at load time ([`Condition`]);
 //! - rule: the document, its paths, the tree of a rule, and sets of rules ([`RuleSet`]).
 //!

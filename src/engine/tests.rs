@@ -44,7 +44,7 @@ fn review(user: &str, kind: (&str, &str), old: &Value, new: &Value) -> Vec<u8> {
 fn judge(rules: &RuleSet, user: &str, old: &Value, new: &Value) -> Reply {
     let body = review(user, ("example.com", "Widget"), old, new);
     let reply = admit(rules, &body);
-    assert_eq!(reply, admit_plainly(rules, &body), "the two ways to read a review");
+    assert_eq!(reply, admit_plainly(rules, &body), "as serde_json prints it");
     reply
 }
 

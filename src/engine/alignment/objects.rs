@@ -14,7 +14,7 @@ use crate::engine::rule::Cursor;
 /// The locations of the two objects that differ, numbered: parents before children, siblings in
 /// the order of reports.
 ///
-/// A location takes 64 bytes, so that the memory of a review in which everything changes stays a
+/// A location takes 56 bytes, so that the memory of a review in which everything changes stays a
 /// small multiple of its size.
 #[derive(Debug)]
 pub(crate) struct Alignment<'a> {

@@ -104,12 +104,12 @@ pub(super) fn ask_with(set: &RuleSet, body: &[u8]) -> Result<Answer, String> {
     Ok(Answer { allowed, fields, recorded })
 }
 
-/// The reply, which is the same to the letter whichever way the review is read.
+/// The reply, which is the same to the letter if `serde_json` reads and prints the review first.
 pub(crate) fn both_ways(set: &RuleSet, body: &[u8]) -> Result<Reply, String> {
     let (reply, plain) = (admit(set, body), admit_plainly(set, body));
     if reply == plain {
         Ok(reply)
     } else {
-        Err(format!("the fast path says {reply:?}\nthe plain one says {plain:?}"))
+        Err(format!("by its index: {reply:?}\nas serde_json prints it: {plain:?}"))
     }
 }

@@ -1,5 +1,4 @@
-//! A review may be spelled in many ways: the fast path takes some of them, the plain one all, and
-//! the verdict is one.
+//! A review may be spelled in many ways, and the verdict is one.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
