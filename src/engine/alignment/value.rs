@@ -78,18 +78,17 @@ fn write_normal(out: &mut String, cursor: &Cursor<'_>, declared: &Declared<'_>, 
             }
             out.push(']');
         }
-        _ => match declared.respelled(&node.to_value()) {
-            Some((meaning, spelling)) => {
-                // Writing to a text does not fail.
+        // Writing to a text does not fail.
+        _ => {
+            let value = node.to_value();
+            if let Some((meaning, spelling)) = declared.respelled(&value) {
                 let _ = write!(out, "{meaning:?} {spelling} ");
+            } else if let Some(text) = node.as_str() {
+                write_text(out, text);
+            } else {
+                let _ = write!(out, "{} ", scalar(&value));
             }
-            None => match node.as_str() {
-                Some(text) => write_text(out, text),
-                None => {
-                    let _ = write!(out, "{} ", scalar(&node.to_value()));
-                }
-            },
-        },
+        }
     }
 }
 

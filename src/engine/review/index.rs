@@ -77,12 +77,12 @@ impl Escaped {
         decode: impl FnOnce(&mut String) -> Option<bool>,
     ) -> Option<()> {
         let start = self.text.len();
-        if !decode(&mut self.text)? {
-            self.text.truncate(start);
-            self.unreadable.push(position(at));
-        } else {
+        if decode(&mut self.text)? {
             let end = position(self.text.len());
             self.strings.push(EscapedString { at: position(at), start: position(start), end });
+        } else {
+            self.text.truncate(start);
+            self.add_unreadable(at);
         }
         Some(())
     }
