@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use serde_json::{Map, Value};
+use smallvec::SmallVec;
 
 use super::location::{Id, Location, ROOT, Segment};
 use super::pairing::Pairing;
@@ -22,9 +23,6 @@ pub(crate) struct Alignment<'a> {
     cursors: Cursors<'a>,
     /// The two objects.
     root: (Node<'a>, Node<'a>),
-    /// From this number on the locations are protected labels. They are numbered once more, each
-    /// below two ancestors of its own, so that no entry above hides a change.
-    pub(crate) protected_from: Id,
 }
 
 /// What is kept of a location.
@@ -57,13 +55,14 @@ enum Step<'a> {
 #[derive(Debug)]
 struct Cursors<'a> {
     all: Vec<Cursor<'a>>,
-    known: HashMap<Vec<u32>, u32>,
+    /// By what tells them apart: the nodes, and whether something above is protected.
+    known: HashMap<(SmallVec<[u32; 6]>, bool), u32>,
 }
 
 impl<'a> Alignment<'a> {
-    pub(super) fn new(root: (Node<'a>, Node<'a>), nowhere: Cursor<'a>) -> Self {
-        let cursors = Cursors { all: vec![nowhere], known: HashMap::new() };
-        Self { slots: Vec::new(), cursors, root, protected_from: 0 }
+    pub(super) fn new(root: (Node<'a>, Node<'a>)) -> Self {
+        let cursors = Cursors { all: Vec::new(), known: HashMap::new() };
+        Self { slots: Vec::new(), cursors, root }
     }
 
     /// How many locations there are.
@@ -71,7 +70,7 @@ impl<'a> Alignment<'a> {
         self.slots.len()
     }
 
-    /// Adds a location that no path of the rule leads to, unless [`Self::settle`] says otherwise.
+    /// Adds a location; [`Self::settle`] says later what the rule says of it.
     pub(super) fn push(
         &mut self,
         parent: Id,
@@ -178,14 +177,6 @@ impl<'a> Alignment<'a> {
         segments
     }
 
-    /// The same, unless there are more than `most` of them.
-    pub(crate) fn segments_within(&self, id: Id, most: usize) -> Option<Vec<Segment<'a>>> {
-        let mut segments: Vec<_> =
-            self.ancestry(id).take(most + 1).map(|location| location.segment).collect();
-        segments.reverse();
-        (segments.len() <= most).then_some(segments)
-    }
-
     /// The location and those above it without the root, nearest first.
     pub(crate) fn ancestry(&self, id: Id) -> impl Iterator<Item = Location<'_, 'a>> {
         let step = |id: &Id| self.slots.get(*id).map(|slot| slot.parent as usize);
@@ -197,16 +188,12 @@ impl<'a> Alignment<'a> {
 
 impl<'a> Cursors<'a> {
     fn number(&mut self, cursor: &Cursor<'a>) -> u32 {
-        if cursor.is_beyond_all_paths() {
-            return 0;
-        }
-        if let Some(known) = self.known.get(cursor.nodes()) {
-            return *known;
-        }
-        let number = short(self.all.len());
-        self.known.insert(cursor.nodes().to_vec(), number);
-        self.all.push(cursor.clone());
-        number
+        let all = &mut self.all;
+        let key = (SmallVec::from_slice(cursor.nodes()), cursor.is_protected());
+        *self.known.entry(key).or_insert_with(|| {
+            all.push(cursor.clone());
+            short(all.len() - 1)
+        })
     }
 }
 

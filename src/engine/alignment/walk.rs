@@ -41,7 +41,7 @@ impl<'a> Alignment<'a> {
             coverage,
             rule,
             active_entries,
-            alignment: Alignment::new((old, new), root.nowhere()),
+            alignment: Alignment::new((old, new)),
             permitted: 0,
         };
         let sent = Sent { old: Some(old), new: Some(new) };
@@ -51,10 +51,6 @@ impl<'a> Alignment<'a> {
             // The root is there even if nothing differs.
             let id = walk.alignment.push(ROOT, at.segment, (None, None), sent, Pairing::Whole);
             walk.alignment.settle(id, &root);
-        }
-        walk.alignment.protected_from = walk.alignment.len();
-        for label in rule.protected_labels() {
-            walk.protect(label, old, new);
         }
         walk.alignment
     }
@@ -102,7 +98,7 @@ impl<'a> Walk<'a, '_, '_> {
             return;
         }
         let place = match at.place {
-            Place::Judged if self.is_bare(cursor) => Place::Permitted,
+            Place::Judged if self.is_bare(cursor) && !is_guarded(cursor) => Place::Permitted,
             place => place,
         };
         // More than that no report lists.
@@ -127,8 +123,12 @@ impl<'a> Walk<'a, '_, '_> {
         };
         let mut differs = pairing == Pairing::Replaced;
         match pairing {
+            // An entry may permit this change as a whole, but never what is protected below.
+            Pairing::Whole if cursor.leads_to_protected() => {
+                self.members(id, place, cursor, (old, new), sent, Cursor::leads_to_protected);
+            }
             Pairing::Whole | Pairing::Replaced => {}
-            Pairing::Members => self.members(id, place, cursor, (old, new), sent),
+            Pairing::Members => self.members(id, place, cursor, (old, new), sent, |_| true),
             Pairing::Position => self.positions(id, place, cursor, (old, new)),
             Pairing::Key => {
                 let (olds, news) = keys.unwrap_or_default();
@@ -160,6 +160,7 @@ impl<'a> Walk<'a, '_, '_> {
         })
     }
 
+    /// Visits those of an object's members that `is_meant` accepts.
     fn members(
         &mut self,
         parent: Id,
@@ -167,6 +168,7 @@ impl<'a> Walk<'a, '_, '_> {
         cursor: &Cursor<'a>,
         sides: Sides<'a>,
         sent: Sent<'a>,
+        is_meant: fn(&Cursor<'a>) -> bool,
     ) {
         let members = |node: Option<Node<'a>>| node.map(Node::members).into_iter().flatten();
         let (mut old, mut new) = (members(sides.0).peekable(), members(sides.1).peekable());
@@ -193,8 +195,11 @@ impl<'a> Walk<'a, '_, '_> {
             if self.coverage == Coverage::Differing && one == two {
                 continue;
             }
-            let at = At { parent, segment: Segment::Member(name), place };
-            self.visit(at, &cursor.member(name), (one, two), sent);
+            let below = cursor.member(name);
+            if is_meant(&below) {
+                let at = At { parent, segment: Segment::Member(name), place };
+                self.visit(at, &below, (one, two), sent);
+            }
         }
     }
 
@@ -279,25 +284,11 @@ impl<'a> Walk<'a, '_, '_> {
             self.visit(at, &below, (old, new), Sent { old, new });
         }
     }
+}
 
-    /// Numbers a protected label.
-    fn protect(&mut self, label: &'a str, old: Node<'a>, new: Node<'a>) {
-        let find = |object: Node<'a>| object.get("metadata")?.get("labels")?.get(label);
-        let sides = (find(old), find(new));
-        let mut id = ROOT;
-        for (name, sides) in [("metadata", (None, None)), ("labels", (None, None)), (label, sides)]
-        {
-            let sent = Sent { old: sides.0, new: sides.1 };
-            id = self.alignment.push(id, Segment::Member(name), sides, sent, Pairing::Whole);
-        }
-        let is_alike = match sides {
-            (Some(old), Some(new)) => old == new || value::exact(old) == value::exact(new),
-            (old, new) => old.is_none() && new.is_none(),
-        };
-        if let Some(slot) = self.alignment.slot_mut(id) {
-            slot.differs = !is_alike;
-        }
-    }
+/// Whether something here, above or below is protected from every entry.
+fn is_guarded(cursor: &Cursor<'_>) -> bool {
+    cursor.is_protected() || cursor.leads_to_protected()
 }
 
 /// The member of that name, of members sorted by name; later names only are asked for next.

@@ -24,9 +24,7 @@ pub(crate) fn judge<'i>(
     };
     judging.descend(&changed);
     judging.fold();
-    let mut findings = judging.findings(&changed);
-    judging.guard_labels(&changed, &mut findings);
-    Ok(findings)
+    Ok(judging.findings(&changed))
 }
 
 /// Locations whose forms are compared at a time.
@@ -75,10 +73,10 @@ impl<'a> Judging<'_, '_, 'a> {
     /// Parents have lower numbers than their children, so one pass in order decides from the root
     /// down.
     fn descend(&mut self, changed: &[Id]) {
-        for id in changed.iter().filter(|id| **id < self.alignment.protected_from) {
+        for id in changed {
             self.open(*id);
         }
-        for id in 1..self.alignment.protected_from {
+        for id in 1..self.alignment.len() {
             if self.state(id) == State::Equal {
                 continue;
             }
@@ -154,8 +152,8 @@ impl<'a> Judging<'_, '_, 'a> {
     /// Intermediate objects that are absent on one side: reported whole unless permitted and other
     /// parts are mixed in them.
     fn fold(&mut self) {
-        let mut parts = vec![Parts::default(); self.alignment.protected_from];
-        for id in (1..self.alignment.protected_from).rev() {
+        let mut parts = vec![Parts::default(); self.alignment.len()];
+        for id in (1..parts.len()).rev() {
             let Some(location) = self.alignment.get(id) else { continue };
             if self.state(id) == State::Open && is_one_sided(&location) {
                 let own = parts.get(id).copied().unwrap_or_default();
@@ -169,13 +167,21 @@ impl<'a> Judging<'_, '_, 'a> {
 
     fn findings(&mut self, changed: &[Id]) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for id in changed.iter().copied().filter(|id| *id < self.alignment.protected_from) {
+        for id in changed.iter().copied() {
             let Some(location) = self.alignment.get(id) else { continue };
-            let inside = self.alignment.get(location.parent).is_some_and(|parent| {
-                is_one_sided(&parent) && self.state(location.parent) != State::Mixed
-            });
-            if inside {
-                self.set(id, State::Covered);
+            let above = self.state(location.parent);
+            let inside = above != State::Mixed
+                && self.alignment.get(location.parent).is_some_and(|parent| is_one_sided(&parent));
+            let state = match above {
+                State::Violation | State::Covered => State::Covered,
+                _ if inside => above,
+                _ => self.state(id),
+            };
+            // Whatever entry permits the change, here or as part of what is above.
+            let is_refused = location.cursor.is_protected()
+                && matches!(state, State::Permitted | State::Granted);
+            self.set(id, if is_refused { State::Violation } else { state });
+            if inside && !is_refused {
                 continue;
             }
             if let Ok(index) = self.reorders.binary_search_by_key(&id, |(at, _)| *at) {
@@ -194,34 +200,6 @@ impl<'a> Judging<'_, '_, 'a> {
             findings.push(Finding { at: id, kind: kind(&location), standing });
         }
         findings
-    }
-
-    /// A protected label that differs is a violation, whatever an entry above it permits.
-    fn guard_labels(&self, changed: &[Id], findings: &mut Vec<Finding>) {
-        for id in changed.iter().copied().filter(|id| *id >= self.alignment.protected_from) {
-            let Some(location) = self.alignment.get(id) else { continue };
-            let path = self.alignment.segments(id);
-            let above = |finding: &Finding| {
-                self.alignment
-                    .segments_within(finding.at, path.len())
-                    .is_some_and(|segments| path.starts_with(&segments))
-            };
-            if findings
-                .iter()
-                .any(|finding| finding.standing == Standing::Violation && above(finding))
-            {
-                continue;
-            }
-            findings.retain(|finding| {
-                self.alignment.segments_within(finding.at, path.len()).as_ref() != Some(&path)
-            });
-            let place =
-                findings.partition_point(|finding| self.alignment.segments(finding.at) < path);
-            findings.insert(
-                place,
-                Finding { at: id, kind: kind(&location), standing: Standing::Violation },
-            );
-        }
     }
 
     fn permissions(&self, location: &Location<'_, 'a>) -> LocalPermissions<bool> {
