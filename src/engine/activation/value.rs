@@ -89,7 +89,7 @@ fn object<'v>(
     Ok(Box::new(CelMap::from(map)))
 }
 
-fn number<'v>(node: Node<'v>) -> Boxed<'v> {
+fn number(node: Node<'_>) -> Boxed<'_> {
     let number = serde_json::from_str(node.text()).unwrap_or_else(|_| Number::from(0));
     if let Some(int) = number.as_i64() {
         Box::new(CelInt::from(int))

@@ -61,7 +61,9 @@ fn write_normal(out: &mut String, cursor: &Cursor<'_>, declared: &Declared<'_>, 
             members.sort_unstable();
             members.dedup();
             out.push('<');
-            members.iter().for_each(|member| write_text(out, member));
+            for member in &members {
+                write_text(out, member);
+            }
             out.push('>');
         }
         NodeKind::List => {

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::Value;
-use smallvec::SmallVec;
 
 use super::index::{Document, Entry, FLAG, NONE, plain};
 
@@ -179,7 +178,7 @@ impl<'t> Node<'t> {
             return Members(Order::Text { document, at: self.at + 1, end: entry.next });
         }
         let members = document.children(self.at);
-        let mut members: SmallVec<[(&str, u32); 8]> =
+        let mut members: Vec<(&str, u32)> =
             members.filter_map(|at| Some((document.name(at)?, at))).collect();
         // Of equal names the last one stays the last.
         members.sort_by_key(|(name, _)| *name);
@@ -254,7 +253,7 @@ enum Order<'t> {
     },
     Names {
         document: &'t Document<'t>,
-        members: smallvec::IntoIter<[(&'t str, u32); 8]>,
+        members: std::vec::IntoIter<(&'t str, u32)>,
     },
 }
 
