@@ -1,4 +1,8 @@
-//! The verdict: from the root down, which of the locations that differ are permitted to.
+//! Judges the changes of an alignment from the root down.
+//!
+//! A location is permitted if both sides are equal, or if its entries permit the change, or if
+//! every child is permitted. Parents come first, because an entry permits everything below it; a
+//! violation is then reported once, at the highest location that changed as a whole.
 
 use super::diff;
 use super::finding::{ChangeKind, Finding, Standing};
@@ -40,23 +44,23 @@ fn changed(alignment: &Alignment<'_>) -> Result<Vec<Id>, StrayOperation> {
     Ok(all)
 }
 
-/// What the walk from the root down made of a location.
+/// The judgement of a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Nothing differs here or below.
     Equal,
-    /// Something does; judged location by location.
+    /// Something differs, and each child is judged for itself.
     Open,
     /// Permitted with everything below, by a bare entry.
     Permitted,
-    /// Permitted by a narrowed entry: everything below but a keyed list that was replaced, which
-    /// takes a bare one.
+    /// Permitted by a narrowed entry, with everything below except the replacement of a keyed list,
+    /// which needs a bare entry.
     Granted,
     /// A violation as a whole.
     Violation,
     /// Part of a change reported further up.
     Covered,
-    /// An intermediate object, absent on one side, with permitted and other parts.
+    /// An intermediate object that one side lacks, with permitted parts and violations.
     Mixed,
 }
 
@@ -87,6 +91,8 @@ impl<'a> Judging<'_, '_, 'a> {
                 State::Violation | State::Covered => State::Covered,
                 State::Equal | State::Open | State::Mixed => self.decide(&location),
             };
+            // The order of the elements that stay is a value of the list itself, so it needs a
+            // permission even where every element is permitted.
             let reordered = location.pairing == Pairing::Key && changed.binary_search(&id).is_ok();
             if reordered && state == State::Open {
                 let standing = if *self.permissions(&location).narrowed(Verb::Modify) {
@@ -138,7 +144,8 @@ impl<'a> Judging<'_, '_, 'a> {
         }
     }
 
-    /// What a location is below a narrowed entry that permits the change around it.
+    /// Judges a location below a narrowed entry that permits the change around it. The elements of
+    /// a replaced list do not pair, so no verb describes what happened to them.
     fn granted(&self, location: &Location<'_, 'a>) -> State {
         if self.permissions(location).every() {
             State::Permitted
@@ -149,10 +156,11 @@ impl<'a> Judging<'_, '_, 'a> {
         }
     }
 
-    /// Intermediate objects that are absent on one side: reported whole unless permitted and other
-    /// parts are mixed in them.
+    /// Judges intermediate objects that one side lacks, now that their parts are judged: such an
+    /// object is one change, unless it mixes permitted parts with violations.
     fn fold(&mut self) {
         let mut parts = vec![Parts::default(); self.alignment.len()];
+        // Children have higher numbers than their parents.
         for id in (1..parts.len()).rev() {
             let Some(location) = self.alignment.get(id) else { continue };
             if self.state(id) == State::Open && is_one_sided(&location) {
@@ -170,6 +178,7 @@ impl<'a> Judging<'_, '_, 'a> {
         for id in changed.iter().copied() {
             let Some(location) = self.alignment.get(id) else { continue };
             let above = self.state(location.parent);
+            // A part of an object that appears or vanishes is reported with that object.
             let inside = above != State::Mixed
                 && self.alignment.get(location.parent).is_some_and(|parent| is_one_sided(&parent));
             let state = match above {
@@ -177,7 +186,7 @@ impl<'a> Judging<'_, '_, 'a> {
                 _ if inside => above,
                 _ => self.state(id),
             };
-            // Whatever entry permits the change, here or as part of what is above.
+            // An entry never permits a protected change, neither here nor as part of a larger one.
             let is_refused = location.cursor.is_protected()
                 && matches!(state, State::Permitted | State::Granted);
             self.set(id, if is_refused { State::Violation } else { state });
@@ -234,7 +243,7 @@ impl<'a> Judging<'_, '_, 'a> {
     }
 }
 
-/// What the children of an intermediate object were judged.
+/// The judgements of the children of an intermediate object.
 #[derive(Debug, Clone, Copy, Default)]
 struct Parts {
     permitted: bool,
@@ -256,7 +265,7 @@ impl Parts {
     }
 }
 
-/// What a location that both sides have may become.
+/// Judges a location that both sides have. Where children pair, they decide.
 fn decide_pair(location: &Location<'_, '_>, may_modify: bool) -> State {
     match location.pairing {
         Pairing::Whole if may_modify => State::Permitted,
