@@ -31,5 +31,5 @@ pub(crate) use declared::respelled;
 pub(crate) use location::{Id, Location, ROOT, Segment};
 pub(crate) use objects::Alignment;
 pub(crate) use pairing::Pairing;
-pub(crate) use value::scalar;
+pub(crate) use value::{exact, scalar};
 pub(crate) use walk::Coverage;

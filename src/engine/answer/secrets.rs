@@ -7,6 +7,7 @@
 //! the key by which a path selects it, a renamed element would show what it had hidden: the path
 //! then counts as selecting it whatever its key.
 
+use crate::engine::alignment::exact;
 use crate::engine::review::Node;
 use crate::engine::rule::Rule;
 use crate::engine::rule::Step;
@@ -94,8 +95,8 @@ impl Secrets {
         let (Some(old), Some(new)) = (old, new) else { return self.any_element(from) };
         let is_selected = |key: &str, value: &str| {
             let (old, new) = (old.get(key), new.get(key));
-            let text = |key: Node<'_>| key.as_str().unwrap_or(key.text()).to_owned();
-            old.map(text) != new.map(text) || old.and_then(Node::as_str) == Some(value)
+            let is_the_same = old == new || old.map(exact) == new.map(exact);
+            !is_the_same || old.and_then(Node::as_str) == Some(value)
         };
         self.place(from, self.tree.loosely_element(&from.reached, is_selected))
     }
@@ -131,7 +132,7 @@ impl Visibility {
 #[cfg(test)]
 mod tests {
     use super::Secrets;
-    use crate::engine::review::scan;
+    use crate::engine::review::{Node, scan};
     use crate::engine::rule::Path;
 
     #[test]
@@ -140,27 +141,24 @@ mod tests {
         let path = Path::parse("users[name='root'].password").expect("a path");
         secrets.tree.mark(path.steps(), super::Hidden::KeysToo);
         let users = secrets.member(&secrets.root(), "users");
-        let elements = scan(r#"[{"name":"root"},{"name":"o"},{"x":1}]"#).expect("JSON");
-        let mut elements = elements.root().elements();
-        let mut element = || elements.next().expect("an element");
-        let (root, other, none) = (element(), element(), element());
+        let document = scan(r#"[{"name": "root"}, {"name": "o"}, {"x": 1}]"#).expect("JSON");
+        let elements: Vec<Node<'_>> = document.root().elements().collect();
+        let [root, other, none] = elements.as_slice() else { panic!("three elements") };
         for (old, new, is_hidden) in [
-            (Some(root), Some(root), true),
-            (Some(other), Some(other), false),
-            (Some(none), Some(none), false),
-            (Some(root), Some(other), true),
-            (Some(other), Some(root), true),
-            (Some(other), Some(none), true),
-            (Some(other), None, true),
-            (None, Some(none), true),
+            (Some(*root), Some(*root), true),
+            (Some(*other), Some(*other), false),
+            (Some(*none), Some(*none), false),
+            (Some(*root), Some(*other), true),
+            (Some(*other), Some(*root), true),
+            (Some(*other), Some(*none), true),
+            (Some(*other), None, true),
+            (None, Some(*none), true),
         ] {
             let element = secrets.element(&users, old, new);
             assert_eq!(
                 (element.is_hidden(), secrets.member(&element, "password").is_hidden()),
                 (false, is_hidden),
-                "{:?} {:?}",
-                old.map(|old| old.text()),
-                new.map(|new| new.text())
+                "{old:?} {new:?}"
             );
         }
     }
