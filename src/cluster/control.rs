@@ -7,9 +7,11 @@ mod health;
 mod lead;
 mod registrar;
 mod report;
+mod retry;
 mod schemas;
 mod settings;
 mod state;
+mod statuses;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -203,6 +205,7 @@ impl Control {
             self.metrics.clone(),
         ));
         let (sender, schemas) = watch::channel(Arc::default());
+        let (findings_sender, findings) = watch::channel(None);
         self.tasks.spawn(schemas::follow(
             self.cluster,
             made.rules.clone(),
@@ -210,12 +213,15 @@ impl Control {
             lacking,
             sender,
         ));
+        let sources =
+            statuses::Sources { objects: self.followed.rules.clone(), schemas, findings };
+        self.tasks.spawn(statuses::write(self.client.clone(), sources, self.metrics.clone()));
         let channels = lead::Channels {
             followed: self.followed,
             secret: self.secret,
             made,
-            schemas,
             state: self.state,
+            findings: findings_sender,
         };
         let lead = lead::Lead::new(
             self.client.clone(),

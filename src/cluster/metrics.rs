@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use prometheus::{Gauge, GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::api_error::ErrorClass;
-use super::update_rule::UpdateRuleStatus;
+use super::update_rule::{NO_ROOM, REJECTED, UpdateRuleStatus};
 
 /// The states that a condition of an UpdateRule can have: type, status and reason. A test compares
 /// them with what the status says.
@@ -18,10 +18,10 @@ pub(super) const STATES: [(&str, &str, &str); 14] = [
     ("Conflicting", "False", "NoConflict"),
     ("Registered", "True", "Registered"),
     ("Registered", "False", "Failed"),
-    ("Registered", "False", "NoRoom"),
+    ("Registered", "False", NO_ROOM),
     ("Registered", "False", "NotInForce"),
     ("Registered", "False", "Pending"),
-    ("Registered", "False", "Rejected"),
+    ("Registered", "False", REJECTED),
     ("SchemaWarning", "True", "NotInSchema"),
     ("SchemaWarning", "False", "Fits"),
 ];
@@ -31,7 +31,7 @@ pub(super) const STATES: [(&str, &str, &str); 14] = [
 pub(crate) struct ClusterMetrics {
     present: Flag,
     in_sync: Flag,
-    rejected: IntGauge,
+    unregistered: IntGaugeVec,
     gate_open: IntGauge,
     lease_holder: IntGauge,
     conditions: IntGaugeVec,
@@ -81,9 +81,13 @@ impl ClusterMetrics {
                 "Whether all that can be registered is registered: 1 on the replica that holds the \
                  lease, or 0.",
             )?,
-            rejected: IntGauge::new(
-                "fieldward_registration_rejected_rules",
-                "Rules that the API server rejects, on the replica that holds the lease.",
+            unregistered: IntGaugeVec::new(
+                Opts::new(
+                    "fieldward_unregistered_rules",
+                    "Rules that cannot be registered, on the replica that holds the lease: the API \
+                     server rejects them, or no configuration has room for them.",
+                ),
+                &["reason"],
             )?,
             gate_open: IntGauge::new(
                 "fieldward_gate_open",
@@ -122,9 +126,10 @@ impl ClusterMetrics {
             registry.register(Box::new(flag.since.clone()))?;
             flag.set(value, SystemTime::now());
         }
-        for gauge in [&metrics.rejected, &metrics.gate_open, &metrics.lease_holder] {
+        for gauge in [&metrics.gate_open, &metrics.lease_holder] {
             registry.register(Box::new(gauge.clone()))?;
         }
+        registry.register(Box::new(metrics.unregistered.clone()))?;
         registry.register(Box::new(metrics.conditions.clone()))?;
         registry.register(Box::new(metrics.errors.clone()))?;
         registry.register(Box::new(metrics.last_error.clone()))?;
@@ -133,6 +138,7 @@ impl ClusterMetrics {
             metrics.errors.with_label_values(&[class.as_str()]).inc_by(0);
             metrics.last_error.with_label_values(&[class.as_str()]).set(0.0);
         }
+        metrics.set_unregistered(0, 0);
         metrics.count_conditions(std::iter::empty());
         Ok(metrics)
     }
@@ -142,9 +148,16 @@ impl ClusterMetrics {
         self.present.set(is_present, SystemTime::now());
     }
 
-    pub(super) fn set_in_sync(&self, is_in_sync: bool, rejected: usize) {
+    pub(super) fn set_in_sync(&self, is_in_sync: bool) {
         self.in_sync.set(Some(is_in_sync), SystemTime::now());
-        self.rejected.set(i64::try_from(rejected).unwrap_or(i64::MAX));
+    }
+
+    /// Counts the rules that the API server rejects, and those that no configuration has room for.
+    pub(super) fn set_unregistered(&self, rejected: usize, unplaced: usize) {
+        for (reason, rules) in [(REJECTED, rejected), (NO_ROOM, unplaced)] {
+            let rules = i64::try_from(rules).unwrap_or(i64::MAX);
+            self.unregistered.with_label_values(&[reason]).set(rules);
+        }
     }
 
     pub(super) fn set_gate_open(&self, is_open: bool) {

@@ -7,12 +7,12 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 use super::objects::{Acceptance, Outcome, RuleObject};
-use super::update_rule::{LastGood, REGISTERED, REJECTED, UpdateRuleStatus};
+use super::update_rule::{LastGood, NO_ROOM, REGISTERED, REJECTED, UpdateRuleStatus};
 use crate::engine::Rule;
 
 /// What to do about a rule that no configuration has room for.
-pub(super) const NO_ROOM: &str =
-    "the configurations have no room for one more webhook; remove rules";
+pub(super) const REMOVE_RULES: &str =
+    "the configurations have no room for the webhook of the rule; remove rules or make them smaller";
 
 /// The condition that says whether the served schema lacks what the rule names.
 const SCHEMA_WARNING: &str = "SchemaWarning";
@@ -136,7 +136,7 @@ fn asked(verdict: &Acceptance, registered: &Registered) -> State {
             state(true, "Registered", format!("by ValidatingWebhookConfiguration {name}"))
         }
         (_, Registered::NotYet) => state(false, "Pending", String::new()),
-        (_, Registered::NoRoom) => state(false, "NoRoom", NO_ROOM.to_owned()),
+        (_, Registered::NoRoom) => state(false, NO_ROOM, REMOVE_RULES.to_owned()),
         (_, Registered::Failed(sentence)) => state(false, "Failed", sentence.clone()),
     }
 }

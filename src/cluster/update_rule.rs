@@ -95,6 +95,9 @@ pub(super) const REGISTERED: &str = "Registered";
 /// Its reason where the API server rejects the webhook of the rule.
 pub(super) const REJECTED: &str = "Rejected";
 
+/// Its reason where no configuration has room for the webhook of the rule.
+pub(super) const NO_ROOM: &str = "NoRoom";
+
 /// What became of a rule.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -51,9 +51,13 @@ pub(super) async fn observe(
         metrics.set_present(is_present(registrations.as_deref(), watch_error.as_ref()));
         metrics.set_lease_holder(current.leads);
         // While the watch is broken somebody may have changed the registration unseen.
-        let (is_in_sync, rejected) =
-            (current.in_sync_since.is_some() && watch_error.is_none(), current.rejected.len());
-        metrics.set_in_sync(current.leads && is_in_sync, if current.leads { rejected } else { 0 });
+        let is_in_sync = current.in_sync_since.is_some() && watch_error.is_none();
+        metrics.set_in_sync(current.leads && is_in_sync);
+        let counted = |rules: usize| if current.leads { rules } else { 0 };
+        metrics.set_unregistered(
+            counted(current.rejected.len()),
+            counted(current.unplaced.len()),
+        );
         metrics
             .count_conditions(rules.iter().flat_map(|rules| rules.iter()).map(|rule| &rule.status));
         let failure = current.failure().filter(|_| current.leads);

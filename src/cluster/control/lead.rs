@@ -1,25 +1,23 @@
-//! What the replica that holds the lease writes: the Secret of the certificates, the registrations,
-//! the status of each rule.
+//! What the replica that holds the lease writes: the Secret of the certificates and the
+//! registrations. It says what it found to whoever writes the status of each rule.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use futures_util::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
-use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams, PostParams};
-use serde_json::json;
+use kube::api::{Api, PostParams};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::registrar::Registrar;
 use super::report::{Report, Webhooks};
-use super::schemas::Schemas;
-use super::settings::{AGAIN, AT_ONCE, Certificates, Followed, Made, Settings};
+use super::retry::{RETRY, RETRY_AT_MOST, Retry};
+use super::settings::{AGAIN, Certificates, Followed, GATHERING, Made, Settings};
 use super::state::RegistrationState;
-use crate::cluster::api_error::{ApiError, ErrorClass, Once};
+use super::statuses::Findings;
+use crate::cluster::api_error::{ApiError, Once};
 use crate::cluster::ca_bundle::CaBundle;
 use crate::cluster::client::FIELD_MANAGER;
 use crate::cluster::events;
@@ -29,19 +27,7 @@ use crate::cluster::placement::{Registrations, all_trust};
 use crate::cluster::registration::{self, LABEL, SideEffects, Trust};
 use crate::cluster::status;
 use crate::cluster::tls_rotation::{self, Due, Lifetimes, Renewal, TlsBundle};
-use crate::cluster::update_rule::UpdateRule;
 use crate::engine::RuleSet;
-
-/// What comes in quick succession is answered once; meanwhile the other replicas hear of it too.
-const GATHERING: Duration = Duration::from_millis(500);
-
-/// How long to wait after something failed, at first and at most.
-const RETRY: Duration = Duration::from_secs(1);
-const RETRY_AT_MOST: Duration = Duration::from_secs(30);
-
-/// The same for what is forbidden, which costs nobody much: who restores the permissions expects
-/// the registration to follow at once.
-const RETRY_FORBIDDEN: Duration = Duration::from_secs(2);
 
 /// The replica's part while it holds the lease.
 pub(super) struct Lead {
@@ -50,11 +36,11 @@ pub(super) struct Lead {
     followed: Followed,
     secret: watch::Receiver<Option<Arc<Option<Secret>>>>,
     made: Made,
-    schemas: watch::Receiver<Arc<Schemas>>,
     /// The bundle that all webhooks have, and since when.
     trusted: Option<(String, SystemTime)>,
     registrar: Registrar,
     state: watch::Sender<RegistrationState>,
+    findings: watch::Sender<Option<Arc<Findings>>>,
     complaint: Once,
     metrics: ClusterMetrics,
     /// Whether the objects that were there at the start have been in force.
@@ -68,8 +54,8 @@ pub(super) struct Channels {
     pub(super) followed: Followed,
     pub(super) secret: watch::Receiver<Option<Arc<Option<Secret>>>>,
     pub(super) made: Made,
-    pub(super) schemas: watch::Receiver<Arc<Schemas>>,
     pub(super) state: watch::Sender<RegistrationState>,
+    pub(super) findings: watch::Sender<Option<Arc<Findings>>>,
 }
 
 impl Lead {
@@ -79,7 +65,7 @@ impl Lead {
         channels: Channels,
         metrics: ClusterMetrics,
     ) -> Self {
-        let Channels { followed, secret, made, schemas, state } = channels;
+        let Channels { followed, secret, made, state, findings } = channels;
         Self {
             registrar: Registrar::new(client.clone(), &settings.name),
             client,
@@ -87,9 +73,9 @@ impl Lead {
             followed,
             secret,
             made,
-            schemas,
             trusted: None,
             state,
+            findings,
             complaint: Once::default(),
             metrics,
             has_taken_objects: false,
@@ -99,7 +85,7 @@ impl Lead {
 
     /// Writes whenever something changes, until the lease's task ends.
     pub(super) async fn while_held(&mut self, holds: &mut watch::Receiver<bool>) {
-        let mut retry = RETRY;
+        let mut retry = Retry::default();
         let mut wake = Instant::now();
         loop {
             let leads = *holds.borrow_and_update();
@@ -107,6 +93,8 @@ impl Lead {
                 changed = holds.changed() => {
                     let leads = changed.is_ok() && *holds.borrow();
                     self.state.send_modify(|state| state.hold(leads));
+                    // What an earlier term found is not written any more.
+                    self.findings.send_replace(None);
                     if changed.is_err() {
                         return;
                     }
@@ -136,7 +124,7 @@ impl Lead {
                     if self.complaint.recovered() {
                         tracing::info!("registration recovered");
                     }
-                    retry = RETRY;
+                    retry = Retry::default();
                     wake = Instant::now() + next.min(AGAIN);
                 }
                 Err(error) => {
@@ -144,29 +132,21 @@ impl Lead {
                         tracing::error!(%error, "cannot keep the registration; retrying");
                     }
                     self.metrics.count_error(error.class);
-                    let most = if error.class == ErrorClass::Forbidden {
-                        RETRY_FORBIDDEN
-                    } else {
-                        RETRY_AT_MOST
-                    };
-                    retry = retry.min(most);
-                    wake = Instant::now() + retry;
-                    retry *= 2;
+                    wake = Instant::now() + retry.pause_after(error.class);
                 }
             }
         }
     }
 
-    /// Waits for anything that a turn looks at.
+    /// Waits for anything that changes what a turn does. Changes of UpdateRules come as rules in
+    /// force and what is resolved of the objects, changes of their status do not matter.
     async fn hear(&mut self) -> Result<(), watch::error::RecvError> {
         tokio::select! {
-            changed = self.followed.rules.changed() => changed,
             changed = self.followed.registrations.changed() => changed,
             changed = self.followed.registrations_error.changed() => changed,
             changed = self.made.rules.changed() => changed,
             changed = self.made.resolved.changed() => changed,
             changed = self.made.shown.changed() => changed,
-            Ok(()) = self.schemas.changed() => Ok(()),
             // Without a Secret to follow there is nobody who could send.
             Ok(()) = self.secret.changed() => Ok(()),
         }
@@ -177,7 +157,7 @@ impl Lead {
         let Some(registrations) = self.followed.registrations.borrow_and_update().clone() else {
             return Ok(RETRY);
         };
-        let Some(objects) = self.followed.rules.borrow_and_update().clone() else {
+        let Some(objects) = self.followed.rules.borrow().clone() else {
             return Ok(RETRY);
         };
         let (trust, next) = match self.settings.certificates.clone() {
@@ -218,10 +198,17 @@ impl Lead {
             return Ok(RETRY);
         }
         let (report, is_pending) = self.register(&rules, &resolved, &trust, &registrations).await;
-        self.state.send_modify(|state| *state = report.state(state, SystemTime::now()));
+        self.state.send_modify(|state| {
+            let after = report.state(state, SystemTime::now());
+            for rule in after.unplaced.difference(&state.unplaced) {
+                tracing::error!(rule, error = status::REMOVE_RULES, "a rule is not registered");
+            }
+            *state = after;
+        });
+        let error = report.error.clone();
+        self.findings.send_replace(Some(Arc::new(Findings { rules, resolved, report })));
         let next = if self.report_misunderstood().await { next } else { next.min(RETRY_AT_MOST) };
-        self.tell(&rules, &resolved, &report).await?;
-        report.error.map_or(Ok(if is_pending { next.min(RETRY) } else { next }), Err)
+        error.map_or(Ok(if is_pending { next.min(RETRY) } else { next }), Err)
     }
 
     /// Whether clients that trust the bundle accept the certificate that this replica presents.
@@ -393,63 +380,6 @@ impl Lead {
             }
         }
         Ok(())
-    }
-
-    /// Writes the status of each rule that has another one.
-    async fn tell(
-        &mut self,
-        in_force: &RuleSet,
-        resolved: &Resolved,
-        report: &Report,
-    ) -> Result<(), ApiError> {
-        let objects = self.followed.rules.borrow().clone().unwrap_or_default();
-        let api: Api<DynamicObject> =
-            Api::all_with(self.client.clone(), &ApiResource::erase::<UpdateRule>(&()));
-        let params = PatchParams::apply(FIELD_MANAGER).force();
-        let schemas = self.schemas.borrow_and_update().clone();
-        let mut due = Vec::new();
-        for object in objects.iter() {
-            // What is not resolved yet is told in the turn after it is.
-            let Some(verdict) = resolved
-                .verdicts
-                .get(&object.name)
-                .filter(|verdict| verdict.generation == object.generation)
-            else {
-                continue;
-            };
-            let Some(registered) =
-                report.registered(&object.name, &verdict.outcome, resolved, in_force)
-            else {
-                continue;
-            };
-            let (good, schema) = (resolved.good(&object.name), schemas.fit(&object.name, in_force));
-            let Some(status) =
-                status::of(object, verdict, good, &registered, &schema, SystemTime::now())
-            else {
-                continue;
-            };
-            let patch = json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule",
-                "metadata": {"name": object.name}, "status": status});
-            due.push((object.name.clone(), patch));
-        }
-        let writing = due.into_iter().map(|(name, patch)| {
-            let (api, params) = (&api, &params);
-            async move {
-                match api.patch_status(&name, params, &Patch::Apply(&patch)).await {
-                    Ok(_) => Ok(()),
-                    // Deleted meanwhile.
-                    Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-                    Err(error) => Err(ApiError::from(error)),
-                }
-            }
-        });
-        // One status that cannot be written does not keep the others from being written.
-        let failed: Vec<ApiError> = stream::iter(writing)
-            .buffer_unordered(AT_ONCE)
-            .filter_map(|result| ready(result.err()))
-            .collect()
-            .await;
-        failed.into_iter().next().map_or(Ok(()), Err)
     }
 }
 

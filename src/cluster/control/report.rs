@@ -111,11 +111,11 @@ impl Report {
             .candidates
             .iter()
             .filter_map(|(rule, verdict)| Some((rule.clone(), reason(verdict)?.to_owned())));
-        let unplaced = self.unplaced.iter().map(|rule| (rule.clone(), status::NO_ROOM.to_owned()));
         RegistrationState {
             leads: before.leads,
             registered: self.registered.clone(),
-            rejected: self.rejected.clone().into_iter().chain(refused).chain(unplaced).collect(),
+            rejected: self.rejected.clone().into_iter().chain(refused).collect(),
+            unplaced: self.unplaced.clone(),
             in_sync_since: if self.error.is_none() {
                 before.in_sync_since.or(Some(now))
             } else {

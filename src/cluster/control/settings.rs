@@ -17,6 +17,9 @@ use crate::engine::RuleSet;
 /// Requests under way at once.
 pub(super) const AT_ONCE: usize = 8;
 
+/// What comes in quick succession is answered once; meanwhile the other replicas hear of it too.
+pub(super) const GATHERING: Duration = Duration::from_millis(500);
+
 /// Everything is looked at again after this time, whatever is heard.
 pub(super) const AGAIN: Duration = Duration::from_secs(10 * 60);
 

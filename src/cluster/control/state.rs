@@ -1,6 +1,6 @@
 //! What is known of the registration, as one value that others follow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use crate::cluster::api_error::ApiError;
@@ -11,9 +11,10 @@ use crate::cluster::api_error::ApiError;
 pub(crate) struct RegistrationState {
     /// The configuration that registers each rule as it is in force, by the name of the rule.
     pub(crate) registered: BTreeMap<String, String>,
-    /// Why a rule cannot be registered, by its name, in one sentence: the API server rejects it, or
-    /// there is no room for it.
+    /// Why the API server rejects a rule, by its name, in one sentence.
     pub(crate) rejected: BTreeMap<String, String>,
+    /// The rules that no configuration has room for.
+    pub(crate) unplaced: BTreeSet<String>,
     /// Whether this replica holds the lease.
     pub(crate) leads: bool,
     /// Since when everything that can be registered is registered; none while it is not.

@@ -38,6 +38,16 @@ pub(crate) struct Exemptions {
 }
 
 impl Exemptions {
+    /// What is exempt, by what it is.
+    pub(crate) fn lists(&self) -> [(&'static str, &[String]); 4] {
+        [
+            ("namespace", &self.namespaces),
+            ("user", &self.requesters.users),
+            ("group", &self.requesters.groups),
+            ("service account", &self.requesters.service_accounts),
+        ]
+    }
+
     /// Whether an update of an object in `namespace` by this requester is exempt.
     pub(crate) fn contains(&self, namespace: &str, user: &str, groups: &[String]) -> bool {
         self.namespaces.iter().any(|exempt| exempt == namespace)

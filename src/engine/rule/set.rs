@@ -87,14 +87,16 @@ impl RuleSet {
         if !errors.is_empty() {
             return Err(RuleErrors(errors));
         }
-        let (digest, rules) = (digest(&rules), Arc::new(Rules::from(rules)));
-        Ok(Self { digest, whole: Arc::clone(&rules), rules, exemptions: Arc::default() })
+        let exemptions = Arc::default();
+        let (digest, rules) = (digest(&rules, &exemptions), Arc::new(Rules::from(rules)));
+        Ok(Self { digest, whole: Arc::clone(&rules), rules, exemptions })
     }
 
-    /// The same rules with exemptions that hold for all of them.
+    /// The same rules with exemptions that hold for all of them, which the digest then covers.
     #[must_use]
     pub(crate) fn exempting(self, exemptions: Arc<Exemptions>) -> Self {
-        Self { exemptions, ..self }
+        let digest = digest(&self.whole.by_name, &exemptions);
+        Self { digest, exemptions, ..self }
     }
 
     /// The exemptions that hold for all rules.
@@ -169,7 +171,8 @@ impl RuleSet {
         self.rules.by_name.is_empty()
     }
 
-    /// SHA-256 over the rules in force (names and texts), in hexadecimal digits.
+    /// SHA-256 over the texts of the rules in force and the exemptions from all of them, in
+    /// hexadecimal digits.
     pub(crate) fn digest(&self) -> &str {
         &self.digest
     }
@@ -212,12 +215,21 @@ fn parse_all(
     rules
 }
 
-fn digest(rules: &BTreeMap<RuleName, Arc<Rule>>) -> Arc<str> {
+fn digest(rules: &BTreeMap<RuleName, Arc<Rule>>, exemptions: &Exemptions) -> Arc<str> {
     let mut hash = Sha256::new();
+    // Lengths keep one text's end from being read as the next one's start.
+    let mut add = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    };
     for rule in rules.values() {
-        // Lengths keep one text's end from being read as the next one's start.
-        hash.update((rule.text.len() as u64).to_le_bytes());
-        hash.update(rule.text.as_bytes());
+        add(&rule.text);
+    }
+    for (what, names) in exemptions.lists() {
+        for name in names.iter().collect::<BTreeSet<_>>() {
+            add(what);
+            add(name);
+        }
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
 }

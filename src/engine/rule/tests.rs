@@ -1,8 +1,11 @@
 //! A rule says what its document says.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::{
-    Actions, Builtin, Document, Effect, FailurePolicy, LabelSelector, MatchCondition, Reason,
-    Requesters, ResourceRule, Rule, RuleSet, SelectorExpression, Verb, Verbs,
+    Actions, Builtin, Document, Effect, Exemptions, FailurePolicy, LabelSelector, MatchCondition,
+    Reason, Requesters, ResourceRule, Rule, RuleSet, SelectorExpression, Verb, Verbs,
 };
 
 use crate::engine::{Declaration, Path};
@@ -241,4 +244,28 @@ fn conditions_are_equal_by_their_text_and_shown_by_it() {
     assert_eq!(when(&one), when(&loaded(WHOLE)));
     assert_ne!(when(&one), when(&two));
     assert_eq!(format!("{:?}", when(&one)), "Some(Condition(\"object.spec.a == 1\"))");
+}
+
+#[test]
+fn the_digest_covers_the_exemptions_from_all_rules() {
+    let rules = loaded(WHOLE);
+    let digest = |exemptions: Exemptions| {
+        rules.clone().exempting(Arc::new(exemptions)).digest().to_owned()
+    };
+    let by = |requesters: Requesters| Exemptions { requesters, ..Exemptions::default() };
+    let none = Requesters::default;
+    let differing = [
+        digest(Exemptions { namespaces: texts(["a"]), ..Exemptions::default() }),
+        digest(by(Requesters { users: texts(["a"]), ..none() })),
+        digest(by(Requesters { users: texts(["a", "b"]), ..none() })),
+        digest(by(Requesters { groups: texts(["a"]), ..none() })),
+        digest(by(Requesters { service_accounts: texts(["a"]), ..none() })),
+        rules.digest().to_owned(),
+    ];
+    assert_eq!(differing.iter().collect::<BTreeSet<_>>().len(), differing.len(), "{differing:?}");
+    assert_eq!(digest(Exemptions::default()), rules.digest());
+    assert_eq!(
+        digest(by(Requesters { users: texts(["b", "a", "b"]), ..none() })),
+        digest(by(Requesters { users: texts(["a", "b"]), ..none() }))
+    );
 }

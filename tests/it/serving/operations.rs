@@ -76,6 +76,9 @@ async fn metrics() {
         "fieldward_review_duration_seconds_count 2\n",
         concat!("fieldward_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1\n"),
         "fieldward_rules ",
+        "fieldward_rules_digest ",
+        // No review has been judged, and its first error is to be seen as an increase.
+        "fieldward_condition_errors_total{rule=\"volcano-job\"} 0\n",
         "fieldward_rules_last_reload_success_timestamp_seconds ",
         "fieldward_tls_certificate_expiry_timestamp_seconds ",
         "process_resident_memory_bytes ",
@@ -99,6 +102,7 @@ async fn metrics() {
         "fieldward_condition_errors_total",
         "fieldward_recordings_total",
         "fieldward_rules",
+        "fieldward_rules_digest",
         "fieldward_rules_last_reload_success_timestamp_seconds",
         "fieldward_rules_last_reload_successful",
         "fieldward_tls_certificate_expiry_timestamp_seconds",

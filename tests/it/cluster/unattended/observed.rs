@@ -182,7 +182,7 @@ pub(super) async fn rules_and_lease(assets: Assets) {
     );
     site.apply(&rejected).ok();
     eventually("the API server has rejected it", async || {
-        metric(&first, "fieldward_registration_rejected_rules").await == Some(1.0)
+        metric(&first, "fieldward_unregistered_rules{reason=\"Rejected\"}").await == Some(1.0)
     })
     .await;
     for (series, value) in [

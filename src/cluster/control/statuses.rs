@@ -1,0 +1,126 @@
+//! Writes the status of each rule, apart from the registration: no number of statuses delays it.
+
+use std::future::ready;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures_util::{StreamExt, stream};
+use kube::Client;
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::report::Report;
+use super::retry::Retry;
+use super::schemas::Schemas;
+use super::settings::{AT_ONCE, GATHERING};
+use crate::cluster::api_error::{ApiError, Once};
+use crate::cluster::client::FIELD_MANAGER;
+use crate::cluster::metrics::ClusterMetrics;
+use crate::cluster::objects::{Resolved, RuleObject};
+use crate::cluster::status;
+use crate::cluster::update_rule::UpdateRule;
+use crate::engine::RuleSet;
+
+/// What a turn of the leader found.
+pub(super) struct Findings {
+    pub(super) rules: RuleSet,
+    pub(super) resolved: Arc<Resolved>,
+    pub(super) report: Report,
+}
+
+/// What the statuses are made of.
+pub(super) struct Sources {
+    pub(super) objects: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
+    pub(super) schemas: watch::Receiver<Arc<Schemas>>,
+    /// None while this replica does not hold the lease.
+    pub(super) findings: watch::Receiver<Option<Arc<Findings>>>,
+}
+
+/// Writes statuses while this replica holds the lease, until its sources end.
+pub(super) async fn write(client: Client, mut sources: Sources, metrics: ClusterMetrics) {
+    let api: Api<DynamicObject> = Api::all_with(client, &ApiResource::erase::<UpdateRule>(&()));
+    let (mut complaint, mut retry) = (Once::default(), Retry::default());
+    loop {
+        let pause = match sources.write_due(&api).await {
+            Ok(()) => {
+                if complaint.recovered() {
+                    tracing::info!("the status of each rule can be written again");
+                }
+                retry = Retry::default();
+                Duration::MAX
+            }
+            Err(error) => {
+                metrics.count_error(error.class);
+                if complaint.is_new(&error) {
+                    tracing::warn!(%error, "cannot write the status of a rule; retrying");
+                }
+                retry.pause_after(error.class)
+            }
+        };
+        let changed = tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(()),
+            changed = sources.objects.changed() => changed,
+            changed = sources.findings.changed() => changed,
+            Ok(()) = sources.schemas.changed() => Ok(()),
+        };
+        if changed.is_err() {
+            return;
+        }
+        tokio::time::sleep(GATHERING).await;
+    }
+}
+
+impl Sources {
+    /// Writes the statuses that are not as they should be, until there are newer findings.
+    async fn write_due(&mut self, api: &Api<DynamicObject>) -> Result<(), ApiError> {
+        let due = self.due();
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let findings = &self.findings;
+        let writing = due.into_iter().map(|(name, patch)| {
+            let (api, params) = (&api, &params);
+            async move {
+                // The newer findings may say something else.
+                if findings.has_changed().unwrap_or(true) {
+                    return Ok(());
+                }
+                match api.patch_status(&name, params, &Patch::Apply(&patch)).await {
+                    Ok(_) => Ok(()),
+                    // Deleted meanwhile.
+                    Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+                    Err(error) => Err(ApiError::from(error)),
+                }
+            }
+        });
+        // One status that cannot be written does not keep the others from being written.
+        let failed: Vec<ApiError> = stream::iter(writing)
+            .buffer_unordered(AT_ONCE)
+            .filter_map(|result| ready(result.err()))
+            .collect()
+            .await;
+        failed.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// The rules whose status has to be written, by name.
+    fn due(&mut self) -> Vec<(String, Value)> {
+        let objects = self.objects.borrow_and_update().clone().unwrap_or_default();
+        let schemas = self.schemas.borrow_and_update().clone();
+        let Some(findings) = self.findings.borrow_and_update().clone() else { return Vec::new() };
+        let Findings { rules, resolved, report } = &*findings;
+        let of_object = |object: &Arc<RuleObject>| {
+            // What is not resolved yet is told after the turn that resolves it.
+            let verdict = resolved
+                .verdicts
+                .get(&object.name)
+                .filter(|verdict| verdict.generation == object.generation)?;
+            let registered = report.registered(&object.name, &verdict.outcome, resolved, rules)?;
+            let (good, schema) = (resolved.good(&object.name), schemas.fit(&object.name, rules));
+            let status =
+                status::of(object, verdict, good, &registered, &schema, SystemTime::now())?;
+            let patch = json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule",
+                "metadata": {"name": object.name}, "status": status});
+            Some((object.name.clone(), patch))
+        };
+        objects.iter().filter_map(of_object).collect()
+    }
+}
