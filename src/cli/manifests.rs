@@ -67,6 +67,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let webhook = |rule| registration::webhook(rule, &endpoint, &trust, SideEffects::None);
     let placement = place(
         rules.rules().map(webhook).collect::<Result<_, _>>()?,
+        &registration::built_in(&rules),
         &args.managed.registration,
         &trust,
         &Registrations::default(),

@@ -9,9 +9,7 @@ use super::{moved, output};
 use crate::analysis::resources::resource_names;
 use crate::cluster::inventory::{self, Inventory, RegisteredRule};
 use crate::cluster::objects::RuleObject;
-use crate::engine::{
-    Actions, Builtin, Document, Effect, Entry, ResourceRule, Rule, RuleSet, escape_control,
-};
+use crate::engine::{Actions, Builtin, Document, Effect, Entry, Rule, RuleSet, escape_control};
 
 const AFTER_HELP: &str = "\
 Exit code: 0; 2 if no rule has that name.
@@ -72,11 +70,9 @@ fn print_rule(rule: &Rule, format: Format) -> anyhow::Result<()> {
 
 /// What a cluster tells, by name.
 fn live(inventory: &Inventory) -> Vec<Row> {
-    let compiled_in = RuleSet::load(Builtin::Included, &[]).unwrap_or_default();
     let objects = inventory.objects.iter().map(|object| Row::of_object(object));
-    let mut rows: Vec<Row> = objects
-        .chain(inventory.others.iter().map(|rule| Row::of_registered(rule, &compiled_in)))
-        .collect();
+    let mut rows: Vec<Row> =
+        objects.chain(inventory.others.iter().map(Row::of_registered)).collect();
     rows.sort_by(|one, two| one.name.cmp(&two.name));
     rows
 }
@@ -134,14 +130,12 @@ impl Row {
     }
 
     /// Of a rule that is registered and no object the API server knows the resources alone.
-    fn of_registered(rule: &RegisteredRule, compiled_in: &RuleSet) -> Self {
-        let is_same = |own: &ResourceRule| {
-            let asked = ResourceRule { kinds: Vec::new(), ..own.clone() };
-            rule.resources.contains(&asked)
+    fn of_registered(rule: &RegisteredRule) -> Self {
+        let origin = match rule.is_built_in {
+            Some(true) => Builtin::ORIGIN,
+            Some(false) => FILE,
+            None => UNKNOWN,
         };
-        let is_builtin =
-            compiled_in.get(&rule.name).is_some_and(|own| own.resources().iter().all(is_same));
-        let origin = if is_builtin { Builtin::ORIGIN } else { FILE };
         let kinds = rule.resources.iter().flat_map(resource_names).collect();
         Self { ready: Some("True".to_owned()), ..Self::bare(&rule.name, kinds, origin) }
     }

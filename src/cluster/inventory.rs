@@ -11,7 +11,7 @@ use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use super::api_error::ApiError;
 use super::client::{Access, Cluster, ClusterError};
 use super::objects::RuleObject;
-use super::registration::{DOMAIN, LABEL};
+use super::registration::{BUILT_IN_RULES, DOMAIN, LABEL};
 use super::update_rule::UpdateRule;
 use crate::engine::ResourceRule;
 
@@ -31,6 +31,8 @@ pub(crate) struct RegisteredRule {
     pub(crate) name: String,
     /// The resources that the API server asks about.
     pub(crate) resources: Vec<ResourceRule>,
+    /// Whether it is compiled in; none if its configuration does not say.
+    pub(crate) is_built_in: Option<bool>,
 }
 
 /// Asks a cluster.
@@ -56,24 +58,24 @@ pub(crate) async fn read(access: &Access) -> Result<Inventory, ClusterError> {
     let configurations: Api<ValidatingWebhookConfiguration> = Api::all(client);
     let configurations =
         configurations.list(&own).await.map_err(asked("the ValidatingWebhookConfigurations"))?;
-    let webhooks = configurations
-        .items
-        .iter()
-        .flat_map(|configuration| configuration.webhooks.iter().flatten());
     Ok(Inventory::new(
         rules.items.iter().map(|rule| Arc::new(RuleObject::of(rule))).collect(),
-        webhooks,
+        &configurations.items,
     ))
 }
 
 impl Inventory {
-    fn new<'a>(
+    /// A rule that is compiled in is there beside an object of its name that is not in force.
+    fn new(
         mut objects: Vec<Arc<RuleObject>>,
-        webhooks: impl Iterator<Item = &'a ValidatingWebhook>,
+        configurations: &[ValidatingWebhookConfiguration],
     ) -> Self {
         objects.sort_by(|one, two| one.name.cmp(&two.name));
-        let mut others: Vec<RegisteredRule> = webhooks.filter_map(RegisteredRule::of).collect();
-        others.retain(|rule| objects.iter().all(|object| object.name != rule.name));
+        let mut others: Vec<RegisteredRule> =
+            configurations.iter().flat_map(RegisteredRule::of).collect();
+        others.retain(|rule| {
+            rule.is_built_in == Some(true) || objects.iter().all(|object| object.name != rule.name)
+        });
         others.sort_by(|one, two| one.name.cmp(&two.name));
         others.dedup();
         Self { objects, others }
@@ -81,7 +83,20 @@ impl Inventory {
 }
 
 impl RegisteredRule {
-    fn of(webhook: &ValidatingWebhook) -> Option<Self> {
+    /// The rules that a configuration registers.
+    fn of(configuration: &ValidatingWebhookConfiguration) -> impl Iterator<Item = Self> {
+        let annotations = configuration.metadata.annotations.as_ref();
+        let built_in = annotations.and_then(|annotations| annotations.get(BUILT_IN_RULES));
+        let is_built_in =
+            move |name: &str| Some(built_in?.split(',').any(|built_in| built_in == name));
+        let webhooks = configuration.webhooks.iter().flatten();
+        webhooks.filter_map(move |webhook| Self::of_webhook(webhook, is_built_in))
+    }
+
+    fn of_webhook(
+        webhook: &ValidatingWebhook,
+        is_built_in: impl Fn(&str) -> Option<bool>,
+    ) -> Option<Self> {
         let name = webhook.name.strip_suffix(DOMAIN)?.strip_suffix('.')?.to_owned();
         let rules = webhook.rules.iter().flatten();
         let resources = rules.map(|rule| ResourceRule {
@@ -90,6 +105,58 @@ impl RegisteredRule {
             resources: rule.resources.clone().unwrap_or_default(),
             kinds: Vec::new(),
         });
-        Some(Self { resources: resources.collect(), name })
+        Some(Self { is_built_in: is_built_in(&name), resources: resources.collect(), name })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::cluster::update_rule::UpdateRuleStatus;
+
+    fn configuration(annotations: serde_json::Value) -> ValidatingWebhookConfiguration {
+        let webhooks = ["a", "b"].map(|name| {
+            json!({"name": format!("{name}.fieldward.io"), "admissionReviewVersions": ["v1"],
+                "sideEffects": "None", "clientConfig": {}})
+        });
+        serde_json::from_value(json!({"metadata": {"annotations": annotations},
+            "webhooks": webhooks}))
+        .expect("a configuration")
+    }
+
+    fn object(name: &str) -> Arc<RuleObject> {
+        let text = String::new;
+        Arc::new(RuleObject {
+            name: name.to_owned(),
+            uid: text(),
+            generation: 1,
+            created: text(),
+            text: text(),
+            status: UpdateRuleStatus::default(),
+        })
+    }
+
+    #[test]
+    fn the_configuration_tells_what_is_compiled_in() {
+        for (annotations, objects, expected) in [
+            (json!({BUILT_IN_RULES: "a"}), vec![], vec![("a", Some(true)), ("b", Some(false))]),
+            (json!({BUILT_IN_RULES: ""}), vec![], vec![("a", Some(false)), ("b", Some(false))]),
+            (json!({}), vec![], vec![("a", None), ("b", None)]),
+            // The object named `b` is in force, the one named `a` is not.
+            (json!({BUILT_IN_RULES: "a"}), vec!["a", "b"], vec![("a", Some(true))]),
+        ] {
+            let inventory = Inventory::new(
+                objects.into_iter().map(object).collect(),
+                &[configuration(annotations.clone())],
+            );
+            let found: Vec<(&str, Option<bool>)> = inventory
+                .others
+                .iter()
+                .map(|rule| (rule.name.as_str(), rule.is_built_in))
+                .collect();
+            assert_eq!(found, expected, "{annotations}");
+        }
     }
 }

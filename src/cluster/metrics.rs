@@ -5,12 +5,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use prometheus::{Gauge, GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::api_error::ErrorClass;
-use super::update_rule::{NO_ROOM, REJECTED, UpdateRuleStatus};
+use super::update_rule::{NO_ROOM, NOT_KEPT, REJECTED, UpdateRuleStatus};
 
 /// The states that a condition of an UpdateRule can have: type, status and reason. A test compares
 /// them with what the status says.
-pub(super) const STATES: [(&str, &str, &str); 14] = [
+pub(super) const STATES: [(&str, &str, &str); 15] = [
     ("Accepted", "True", "Valid"),
+    ("Accepted", "True", NOT_KEPT),
     ("Accepted", "False", "Invalid"),
     ("Accepted", "False", "NeverAccepted"),
     ("Accepted", "False", "NoLongerAccepted"),

@@ -12,13 +12,18 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::update_rule::{LastGood, REGISTERED, REJECTED, UpdateRuleStatus};
-use crate::engine::{Builtin, Document, Rule, RuleErrors, RuleSet, SelectionKey};
+use crate::engine::{Builtin, Document, Rule, RuleErrors, RuleSet, SelectionKey, cut_bytes};
 
 /// What the annotations begin with that say something of a rule.
 const OWN_ANNOTATIONS: &str = "fieldward.io/";
 
 /// What the origin of an object's rule begins with.
 const OBJECT: &str = "updaterules/";
+
+/// Whether a rule of this origin is an object of the cluster.
+pub(crate) fn is_of_object(origin: &str) -> bool {
+    origin.starts_with(OBJECT)
+}
 
 /// A rule as the API server has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -381,15 +386,17 @@ impl<'r> Holding<'r> {
 fn who(rule: &Rule) -> String {
     match rule.origin() {
         Builtin::ORIGIN => format!("the built-in rule {}", rule.name()),
-        origin if origin.starts_with(OBJECT) => format!("the older UpdateRule {}", rule.name()),
+        origin if is_of_object(origin) => format!("the older UpdateRule {}", rule.name()),
         file => format!("the rule {} of {file}", rule.name()),
     }
 }
 
 /// The first errors, each with the line that it stands in: nobody has the object's text with these
-/// numbers.
+/// numbers. Lines and messages may hold whole expressions.
 fn in_object(errors: &RuleErrors, text: &str) -> String {
     const SHOWN: usize = 4;
+    const LINE: usize = 80;
+    const MESSAGE: usize = 240;
     let shown = errors.iter().take(SHOWN).map(|error| {
         let (line, _) = error.place();
         let found = usize::try_from(line)
@@ -399,8 +406,8 @@ fn in_object(errors: &RuleErrors, text: &str) -> String {
             .trim();
         format!(
             "line {line} of the rule as JSON, {}: {}",
-            found.trim_end_matches(','),
-            error.message()
+            cut_bytes(found.trim_end_matches(','), LINE),
+            cut_bytes(error.message(), MESSAGE)
         )
     });
     let mut lines: Vec<String> = shown.collect();

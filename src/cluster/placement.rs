@@ -3,12 +3,12 @@
 //! A webhook stays in the configuration that has it already as long as it fits there, so that one
 //! rule more changes one configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::admissionregistration::v1 as api;
 
 use super::ca_bundle::CaBundle;
-use super::registration::{Trust, metadata};
+use super::registration::{Trust, metadata, webhook_name};
 
 /// Bytes of webhooks that one configuration may hold: etcd takes objects of 1.5 MB, and
 /// managedFields take as much again.
@@ -35,9 +35,10 @@ pub(crate) fn numbered(name: &str, number: usize) -> String {
 }
 
 /// Spreads webhooks over configurations, each small enough for etcd. Webhooks that are registered
-/// already come first.
+/// already come first. `built_in` are the rules that are compiled in, which a configuration names.
 pub fn place(
     webhooks: Vec<api::ValidatingWebhook>,
+    built_in: &BTreeSet<String>,
     name: &str,
     trust: &Trust,
     there: &Registrations,
@@ -67,7 +68,7 @@ pub fn place(
     let filled = parts.into_iter().filter(|part| !part.webhooks.is_empty());
     let configurations = filled
         .map(|part| api::ValidatingWebhookConfiguration {
-            metadata: metadata(&part.name, trust),
+            metadata: metadata(&part.name, trust, &part.names_among(built_in)),
             webhooks: Some(part.webhooks),
         })
         .collect();
@@ -104,6 +105,13 @@ impl PlannedConfiguration {
         self.webhooks.is_empty() || self.bytes + size(webhook) <= LARGEST
     }
 
+    /// The rules among these whose webhooks it has.
+    fn names_among<'r>(&self, rules: &'r BTreeSet<String>) -> Vec<&'r str> {
+        let is_here =
+            |rule: &str| self.webhooks.iter().any(|webhook| webhook.name == webhook_name(rule));
+        rules.iter().map(String::as_str).filter(|rule| is_here(rule)).collect()
+    }
+
     fn add(&mut self, webhook: api::ValidatingWebhook) {
         self.bytes += size(&webhook);
         self.webhooks.push(webhook);
@@ -120,6 +128,7 @@ mod tests {
     use k8s_openapi::ByteString;
 
     use super::*;
+    use crate::cluster::registration::BUILT_IN_RULES;
 
     /// Webhooks of which about 25 fit into a configuration.
     fn webhooks(
@@ -152,7 +161,8 @@ mod tests {
     }
 
     fn placed(webhooks: Vec<api::ValidatingWebhook>, there: &Registrations) -> Placement {
-        place(webhooks, "fieldward", &Trust::Elsewhere, there)
+        let built_in = ["rule-001", "rule-059"].map(str::to_owned).into();
+        place(webhooks, &built_in, "fieldward", &Trust::Elsewhere, there)
     }
 
     const LARGE: usize = 15_000;
@@ -225,6 +235,17 @@ mod tests {
                 [("f".to_owned(), with(Some(&pem))), ("f-2".to_owned(), with(other))].into();
             assert_eq!(all_trust(&there, &bundle), expected, "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_configuration_names_the_rules_in_it_that_are_compiled_in() {
+        let placement = placed(webhooks(0..60, LARGE), &Registrations::default());
+        let named: Vec<String> = placement
+            .configurations
+            .iter()
+            .map(|one| one.metadata.annotations.as_ref().unwrap()[BUILT_IN_RULES].clone())
+            .collect();
+        assert_eq!(named, ["rule-001", "", "rule-059"]);
     }
 
     #[test]

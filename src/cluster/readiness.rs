@@ -1,9 +1,10 @@
 //! When a replica in a cluster is ready, and what `/readyz` says of it.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::api_error::{ApiError, ErrorClass};
 use super::control::{Followed, RegistrationState};
@@ -18,16 +19,22 @@ pub(super) const NO_ANSWER: &str = "the API server has not answered yet";
 /// What a check says: why it holds, or why not.
 type Check = Result<String, String>;
 
-/// Ready once the objects that were there at the start are in force, or once the API server says
-/// that this replica cannot list them: the other rules are in force then, and nobody else may be
-/// there to answer for them.
+/// How long a replica that starts waits for an error that mostly passes by itself, while it cannot
+/// list UpdateRules.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Ready once the objects that were there at the start are in force, or once it is clear that this
+/// replica cannot list them: the other rules are in force then, and nobody else may be there to
+/// answer for them.
 pub(super) async fn rules(
     mut followed: Followed,
     mut resolved: watch::Receiver<Arc<Resolved>>,
     mut rules: watch::Receiver<RuleSet>,
     state: watch::Sender<Check>,
 ) {
+    let mut unlisted_since = None;
     loop {
+        let mut patience = Duration::MAX;
         let listed = followed.rules.borrow_and_update().clone();
         let error = followed.rules_error.borrow_and_update().clone();
         let verdicts = resolved.borrow_and_update().clone();
@@ -48,9 +55,14 @@ pub(super) async fn rules(
                 publish(&state, verdict);
             }
         } else if let Some(error) = error {
-            publish(&state, unlisted(&error));
+            let waited = unlisted_since.get_or_insert_with(Instant::now).elapsed();
+            publish(&state, unlisted(&error, waited));
+            if waited < PATIENCE {
+                patience = PATIENCE - waited;
+            }
         }
         let changed = tokio::select! {
+            () = tokio::time::sleep(patience) => Ok(()),
             changed = followed.rules.changed() => changed,
             changed = followed.rules_error.changed() => changed,
             changed = resolved.changed() => changed,
@@ -73,15 +85,13 @@ fn followed_rules(listed: usize, waiting: usize, was_ready: bool) -> Option<Chec
     }
 }
 
-/// What to say while the UpdateRules cannot be listed. An error that passes by itself is waited
-/// for.
-fn unlisted(error: &ApiError) -> Check {
+/// What to say while the UpdateRules cannot be listed, and could not be for this time. An error
+/// that may pass by itself is waited for, but readiness never empties the Service for it: a
+/// registration may say Fail.
+fn unlisted(error: &ApiError, waited: Duration) -> Check {
     let text = format!("cannot list UpdateRules: {error}");
-    if matches!(error.class, ErrorClass::Forbidden | ErrorClass::NotFound) {
-        Ok(text)
-    } else {
-        Err(text)
-    }
+    let is_lasting = matches!(error.class, ErrorClass::Forbidden | ErrorClass::NotFound);
+    if is_lasting || waited >= PATIENCE { Ok(text) } else { Err(text) }
 }
 
 /// Ready while a registration trusts the certificate that is shown or may do so, or while there is
@@ -354,8 +364,8 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_that_may_not_list_update_rules_is_ready_and_says_so() {
-        for (class, is_ready) in [
+    fn a_replica_that_cannot_list_update_rules_is_ready_soon_and_says_so() {
+        for (class, is_ready_at_once) in [
             (ErrorClass::Forbidden, true),
             (ErrorClass::NotFound, true),
             (ErrorClass::Unreachable, false),
@@ -364,9 +374,42 @@ mod tests {
         ] {
             let mut error = ApiError::other(&"why");
             error.class = class;
-            let found = unlisted(&error);
-            assert_eq!(found.is_ok(), is_ready, "{class:?}");
-            assert_eq!(found.unwrap_or_else(|text| text), "cannot list UpdateRules: why");
+            for (waited, is_ready) in [
+                (Duration::ZERO, is_ready_at_once),
+                (PATIENCE - Duration::from_millis(1), is_ready_at_once),
+                (PATIENCE, true),
+            ] {
+                let found = unlisted(&error, waited);
+                assert_eq!(found.is_ok(), is_ready, "{class:?} {waited:?}");
+                assert_eq!(found.unwrap_or_else(|text| text), "cannot list UpdateRules: why");
+            }
         }
+    }
+
+    #[tokio::test]
+    async fn a_replica_does_not_wait_for_ever_until_it_can_list_update_rules() {
+        let (_objects, objects) = watch::channel(None);
+        let (_certificates, certificates) = watch::channel(None);
+        let (_registrations, registrations) = watch::channel(None);
+        let (_rules_error, rules_error) = watch::channel(Some(ApiError::other(&"away")));
+        let (_registrations_error, registrations_error) = watch::channel(None);
+        let (_secret_error, secret_error) = watch::channel(None);
+        let followed = Followed {
+            rules: objects,
+            certificates,
+            registrations,
+            rules_error,
+            registrations_error,
+            secret_error,
+        };
+        let (_resolved, resolved) = watch::channel(Arc::default());
+        let (_in_force, in_force) = watch::channel(RuleSet::default());
+        let (sender, mut state) = watch::channel(Err(NO_ANSWER.to_owned()));
+        let started = Instant::now();
+        let task = tokio::spawn(rules(followed, resolved, in_force, sender));
+        let is_ready = state.wait_for(Result::is_ok).await.map(|state| state.clone());
+        assert_eq!(is_ready.unwrap(), Ok("cannot list UpdateRules: away".to_owned()));
+        assert!(started.elapsed() >= PATIENCE, "{:?}", started.elapsed());
+        task.abort();
     }
 }

@@ -1,16 +1,22 @@
 //! The registration of the rules: one webhook per rule, spread over configurations that fit into
 //! etcd. Pure values.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1 as api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
 use super::ca_bundle::CaBundle;
 use super::endpoint::Endpoint;
-use crate::engine::{FailurePolicy, LONGEST_NAME, ResourceRule, Rule};
+use crate::engine::{Builtin, FailurePolicy, LONGEST_NAME, ResourceRule, Rule, RuleSet};
 
 /// The label by which it is known whose something is.
 pub(super) const LABEL: (&str, &str) = ("app.kubernetes.io/name", "fieldward");
+
+/// The annotation of a configuration that names the rules in it that are compiled in, separated by
+/// commas: nothing else in a cluster tells them from rules of files.
+pub(super) const BUILT_IN_RULES: &str = "fieldward.io/built-in-rules";
 
 /// What rule names become webhook names with: a webhook's name has at least three labels.
 pub(super) const DOMAIN: &str = "fieldward.io";
@@ -71,21 +77,26 @@ impl Trust {
 )]
 pub struct NameTooLong(String);
 
-/// The metadata of a configuration.
-pub(super) fn metadata(name: &str, trust: &Trust) -> meta::ObjectMeta {
-    let annotations = match trust {
-        Trust::CertManager { certificate, .. } => Some(
-            [("cert-manager.io/inject-ca-from".to_owned(), certificate.clone())]
-                .into_iter()
-                .collect(),
-        ),
+/// The names of the rules that are compiled in.
+pub fn built_in(rules: &RuleSet) -> BTreeSet<String> {
+    let built_in = rules.rules().filter(|rule| rule.origin() == Builtin::ORIGIN);
+    built_in.map(|rule| rule.name().to_string()).collect()
+}
+
+/// The metadata of a configuration; `built_in` are the rules in it that are compiled in.
+pub(super) fn metadata(name: &str, trust: &Trust, built_in: &[&str]) -> meta::ObjectMeta {
+    let injected = match trust {
+        Trust::CertManager { certificate, .. } => {
+            Some(("cert-manager.io/inject-ca-from".to_owned(), certificate.clone()))
+        }
         Trust::Elsewhere | Trust::Bundle(_) => None,
     };
+    let built_in = (BUILT_IN_RULES.to_owned(), built_in.join(","));
     let labels = [(LABEL.0.to_owned(), LABEL.1.to_owned())];
     meta::ObjectMeta {
         name: Some(name.to_owned()),
         labels: Some(labels.into_iter().collect()),
-        annotations,
+        annotations: Some(injected.into_iter().chain([built_in]).collect()),
         ..meta::ObjectMeta::default()
     }
 }

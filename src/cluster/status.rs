@@ -7,18 +7,20 @@ use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 use super::objects::{Acceptance, Outcome, RuleObject};
-use super::update_rule::{LastGood, NO_ROOM, REGISTERED, REJECTED, UpdateRuleStatus};
-use crate::engine::Rule;
+use super::update_rule::{LastGood, NO_ROOM, NOT_KEPT, REGISTERED, REJECTED, UpdateRuleStatus};
+use crate::engine::{Rule, cut_bytes};
 
 /// What to do about a rule that no configuration has room for.
-pub(super) const REMOVE_RULES: &str =
-    "the configurations have no room for the webhook of the rule; remove rules or make them smaller";
+pub(super) const REMOVE_RULES: &str = "the configurations have no room for the webhook of the rule; remove rules or make them smaller";
 
 /// The condition that says whether the served schema lacks what the rule names.
 const SCHEMA_WARNING: &str = "SchemaWarning";
 
 /// Bytes of a rule that is kept in the status at most.
 const KEPT: usize = 64 * 1024;
+
+/// Bytes of a condition's message at most.
+const MESSAGE: usize = 1536;
 
 /// Whether the API server asks about a rule's objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,9 +91,12 @@ pub(crate) fn of(
 }
 
 fn accepted(verdict: &Acceptance, good: Option<(i64, &Rule)>, before: &UpdateRuleStatus) -> State {
+    let is_kept = good.is_none_or(|(_, rule)| kept(rule).is_some());
     match &verdict.outcome {
         Outcome::Refused { reason, stays: Some(generation) } => {
-            state(false, "Invalid", format!("generation {generation} stays in force: {reason}"))
+            let until = if is_kept { "" } else { " until all replicas restart" };
+            let message = format!("generation {generation} stays in force{until}: {reason}");
+            state(false, "Invalid", message)
         }
         Outcome::Refused { reason, stays: None } => match &before.last_good {
             Some(last) => {
@@ -103,15 +108,14 @@ fn accepted(verdict: &Acceptance, good: Option<(i64, &Rule)>, before: &UpdateRul
             }
             None => state(false, "NeverAccepted", reason.clone()),
         },
-        _ if good.is_some_and(|(_, rule)| kept(rule).is_none()) => state(
-            true,
-            "Valid",
-            format!(
+        _ if !is_kept => {
+            let message = format!(
                 "the rule is larger than {} KiB, so it does not survive a restart of all replicas \
-                 once a newer one is invalid",
+                 once a newer generation is invalid",
                 KEPT / 1024
-            ),
-        ),
+            );
+            state(true, NOT_KEPT, message)
+        }
         _ => state(true, "Valid", String::new()),
     }
 }
@@ -125,9 +129,8 @@ fn conflicting(verdict: &Acceptance) -> State {
 
 fn asked(verdict: &Acceptance, registered: &Registered) -> State {
     match (&verdict.outcome, registered) {
-        (Outcome::Contended { .. } | Outcome::Refused { stays: None, .. }, _) => {
-            state(false, "NotInForce", String::new())
-        }
+        (Outcome::Contended { .. }, _) => not_in_force("Conflicting"),
+        (Outcome::Refused { stays: None, .. }, _) => not_in_force("Accepted"),
         (Outcome::Rejected { stays: Some(generation) }, Registered::Rejected(sentence)) => {
             state(false, REJECTED, format!("generation {generation} stays in force: {sentence}"))
         }
@@ -135,10 +138,18 @@ fn asked(verdict: &Acceptance, registered: &Registered) -> State {
         (_, Registered::Under(name)) => {
             state(true, "Registered", format!("by ValidatingWebhookConfiguration {name}"))
         }
-        (_, Registered::NotYet) => state(false, "Pending", String::new()),
+        (_, Registered::NotYet) => {
+            state(false, "Pending", "the webhook of the rule is not registered yet".to_owned())
+        }
         (_, Registered::NoRoom) => state(false, NO_ROOM, REMOVE_RULES.to_owned()),
         (_, Registered::Failed(sentence)) => state(false, "Failed", sentence.clone()),
     }
+}
+
+/// Nothing is registered, for the reason that another condition has.
+fn not_in_force(why: &str) -> State {
+    let message = format!("the rule is not in force; the condition {why} says why");
+    state(false, "NotInForce", message)
 }
 
 /// What was said of the schema stays until it is asked again.
@@ -235,7 +246,7 @@ impl State {
             type_: name.to_owned(),
             status: status.to_owned(),
             reason: self.reason.to_owned(),
-            message: self.message,
+            message: cut_bytes(&self.message, MESSAGE),
             observed_generation: Some(generation),
             last_transition_time: last
                 .map_or(Time(now), |condition| condition.last_transition_time.clone()),
@@ -391,6 +402,11 @@ mod tests {
                 .map(|one| (one.type_.as_str(), one.status.as_str()))
                 .collect();
             assert_counted(&status);
+            let silent = |one: &Condition| {
+                one.message.is_empty()
+                    && !["Valid", "NoConflict", "Registered"].contains(&one.reason.as_str())
+            };
+            assert!(!status.conditions.iter().any(silent), "{:?}", status.conditions);
             let [accepted, conflicting, asked] = conditions;
             assert_eq!(
                 found,
@@ -445,12 +461,37 @@ mod tests {
             UNIX_EPOCH,
         );
         let status = status.expect("another one");
+        assert_counted(&status);
         assert_eq!((status.last_good, status.ready.as_str()), (None, "True"));
-        assert!(
-            status.conditions[0].message.starts_with("the rule is larger than 64 KiB"),
-            "{:?}",
-            status.conditions[0]
+        let accepted = &status.conditions[0];
+        assert_eq!((accepted.status.as_str(), accepted.reason.as_str()), ("True", NOT_KEPT));
+        assert!(accepted.message.starts_with("the rule is larger than 64 KiB"), "{accepted:?}");
+        let status = of(
+            &object(UpdateRuleStatus::default()),
+            &verdict(refused(Some(1))),
+            Some(1).zip(rules.rules().next()),
+            &under(),
+            &SchemaFit::Unknown,
+            UNIX_EPOCH,
         );
+        assert_eq!(
+            status.expect("another one").conditions[0].message,
+            "generation 1 stays in force until all replicas restart: why"
+        );
+    }
+
+    #[test]
+    fn the_message_of_a_condition_is_bounded() {
+        let reason = || "é".repeat(MESSAGE);
+        for outcome in [
+            Outcome::Refused { reason: reason(), stays: None },
+            Outcome::Refused { reason: reason(), stays: Some(1) },
+            Outcome::Contended { reason: reason() },
+        ] {
+            let status = told(outcome.clone(), &Registered::Failed(reason()));
+            let longest = status.conditions.iter().map(|one| one.message.len()).max();
+            assert!(longest.is_some_and(|longest| longest <= MESSAGE), "{outcome:?} {longest:?}");
+        }
     }
 
     #[test]

@@ -92,7 +92,10 @@ impl JsonSchema for UpdateRuleSpec {
 /// The condition that says whether the API server asks about a rule's objects.
 pub(super) const REGISTERED: &str = "Registered";
 
-/// Its reason where the API server rejects the webhook of the rule.
+/// The reason of the condition Accepted where the rule is too large to be kept in its status.
+pub(super) const NOT_KEPT: &str = "NotKept";
+
+/// The reason of the condition Registered where the API server rejects the webhook of the rule.
 pub(super) const REJECTED: &str = "Rejected";
 
 /// Its reason where no configuration has room for the webhook of the rule.
@@ -128,6 +131,13 @@ pub(crate) struct UpdateRuleStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub(crate) conditions: Vec<Condition>,
+}
+
+impl UpdateRuleStatus {
+    /// Whether the rule is not too large to be kept here.
+    pub(super) fn is_kept(&self) -> bool {
+        self.conditions.iter().all(|condition| condition.reason != NOT_KEPT)
+    }
 }
 
 /// A generation of a rule.

@@ -243,12 +243,13 @@ fn conditions(rule: &Rule) -> Vec<api::MatchCondition> {
             [one] => format!("request.kind.kind in {}", texts(&one.kinds)),
             several => several.iter().map(speaks_of).collect::<Vec<_>>().join("\n|| "),
         };
-        conditions.push(api::MatchCondition { name: "fieldward.io/kinds".to_owned(), expression });
+        conditions
+            .push(api::MatchCondition { name: unused(rule, "fieldward.io/kinds"), expression });
     }
     if *rule.exempt() != Requesters::default() {
         let expression = format!("!({})", entries::by_requester(rule.exempt()));
-        conditions
-            .push(api::MatchCondition { name: "fieldward.io/not-exempt".to_owned(), expression });
+        let name = unused(rule, "fieldward.io/not-exempt");
+        conditions.push(api::MatchCondition { name, expression });
     }
     let own = rule.conditions().iter();
     conditions.extend(own.map(|own| api::MatchCondition {
@@ -256,6 +257,15 @@ fn conditions(rule: &Rule) -> Vec<api::MatchCondition> {
         expression: own.expression.clone(),
     }));
     conditions
+}
+
+/// A name for a condition that the rule has no other condition of.
+fn unused(rule: &Rule, name: &str) -> String {
+    let mut name = name.to_owned();
+    while rule.conditions().iter().any(|own| own.name == name) {
+        name += "-2";
+    }
+    name
 }
 
 /// Whether one element of the resource rules speaks of the request.

@@ -151,6 +151,18 @@ fn narrowed_entries_permit_by_verb_and_bare_ones_everything() {
 }
 
 #[test]
+fn a_condition_of_the_rule_keeps_its_name() {
+    let rules = rules(
+        "  matchConditions: [{name: fieldward.io/kinds, expression: 'true'}, \
+         {name: fieldward.io/kinds-2, expression: 'true'}]\n  mutable: [metadata.labels]\n",
+    );
+    let export = export(rules.get("r").unwrap()).unwrap();
+    let conditions = export.policy.spec.unwrap().match_conditions.unwrap();
+    let names: Vec<&str> = conditions.iter().map(|condition| condition.name.as_str()).collect();
+    assert_eq!(names, ["fieldward.io/kinds-2-2", "fieldward.io/kinds", "fieldward.io/kinds-2"]);
+}
+
+#[test]
 fn the_objects_are_those_of_the_registration() {
     let rules = rules(
         "    objectSelector: {matchLabels: {team: red}}\n  matchConditions: [{name: own, \

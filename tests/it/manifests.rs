@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use fieldward::cluster::ca_bundle::CaBundle;
 use fieldward::cluster::endpoint::{BaseUrl, Endpoint};
 use fieldward::cluster::placement::{Registrations, place};
-use fieldward::cluster::registration::{SideEffects, Trust, webhook};
+use fieldward::cluster::registration::{SideEffects, Trust, built_in, webhook};
 use fieldward::engine::{Builtin, Document, RuleSet};
 use k8s_openapi::Resource;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
@@ -179,7 +179,8 @@ fn the_registration_comes_back_equal() {
             .rules()
             .map(|rule| webhook(rule, &endpoint, &trust, SideEffects::None).unwrap())
             .collect();
-        let expected = place(webhooks, "guard", &trust, &Registrations::default())
+        let built_in = built_in(&awkward());
+        let expected = place(webhooks, &built_in, "guard", &trust, &Registrations::default())
             .configurations
             .pop()
             .unwrap();

@@ -51,6 +51,7 @@ mod unchecked_condition;
 mod undeclared_list_key;
 mod undeclared_set;
 mod unknown_fields;
+mod unknown_function;
 mod unmatched_schema;
 mod unreachable_path;
 mod unserved_resource;

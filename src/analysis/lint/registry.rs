@@ -46,6 +46,7 @@ pub(crate) const LINTS: &[&Lint] = &[
     &super::undeclared_list_key::LINT,
     &super::undeclared_set::LINT,
     &super::unknown_fields::LINT,
+    &super::unknown_function::LINT,
     &super::unmatched_schema::LINT,
     &super::unreachable_path::LINT,
     &super::unserved_resource::LINT,

@@ -54,10 +54,7 @@ pub(super) async fn observe(
         let is_in_sync = current.in_sync_since.is_some() && watch_error.is_none();
         metrics.set_in_sync(current.leads && is_in_sync);
         let counted = |rules: usize| if current.leads { rules } else { 0 };
-        metrics.set_unregistered(
-            counted(current.rejected.len()),
-            counted(current.unplaced.len()),
-        );
+        metrics.set_unregistered(counted(current.rejected.len()), counted(current.unplaced.len()));
         metrics
             .count_conditions(rules.iter().flat_map(|rules| rules.iter()).map(|rule| &rule.status));
         let failure = current.failure().filter(|_| current.leads);

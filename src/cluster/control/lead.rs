@@ -231,6 +231,7 @@ impl Lead {
             if self.settings.writes_events { SideEffects::Events } else { SideEffects::None };
         let (mut wanted, mut candidates, mut unfit) =
             (Webhooks::new(), Webhooks::new(), BTreeMap::new());
+        let built_in = registration::built_in(rules);
         let rules = rules
             .rules()
             .map(|rule| (true, rule))
@@ -245,7 +246,10 @@ impl Lead {
             }
         }
         let all = |webhooks: &Webhooks| webhooks.values().cloned().collect::<Vec<_>>();
-        let outcome = self.registrar.register(&all(&wanted), &all(&candidates), trust, there).await;
+        let outcome = self
+            .registrar
+            .register(&all(&wanted), &all(&candidates), &built_in, trust, there)
+            .await;
         self.note_trust(trust, &outcome.there);
         (Report::of(&wanted, &candidates, unfit, &outcome, &self.registrar), outcome.is_pending)
     }

@@ -99,22 +99,24 @@ impl Registrar {
 
     /// Registers what is wanted and deletes configurations that are left over. `candidates` are
     /// webhooks that were rejected and are not wanted therefore; they are only tried again.
+    /// `built_in` are the rules that are compiled in.
     pub(super) async fn register(
         &mut self,
         wanted: &[ValidatingWebhook],
         candidates: &[ValidatingWebhook],
+        built_in: &BTreeSet<String>,
         trust: &Trust,
         there: &Registrations,
     ) -> Registered {
         let names: BTreeSet<&str> =
             wanted.iter().chain(candidates).map(|webhook| webhook.name.as_str()).collect();
         self.tried.retain(|name, _| names.contains(name.as_str()));
-        let mut outcome = self.apply_until_taken(wanted, trust, there).await;
+        let mut outcome = self.apply_until_taken(wanted, built_in, trust, there).await;
         // What is good is registered first; nothing of this is needed for it.
         if outcome.error.is_none() {
             let (has_accepted, is_pending) = self.try_again(wanted, candidates).await;
             if has_accepted {
-                outcome = self.apply_until_taken(wanted, trust, &outcome.there).await;
+                outcome = self.apply_until_taken(wanted, built_in, trust, &outcome.there).await;
             }
             outcome.is_pending = is_pending;
         }
@@ -150,6 +152,7 @@ impl Registrar {
     async fn apply_until_taken(
         &mut self,
         wanted: &[ValidatingWebhook],
+        built_in: &BTreeSet<String>,
         trust: &Trust,
         there: &Registrations,
     ) -> Registered {
@@ -158,7 +161,7 @@ impl Registrar {
         let is_due = self.applied.is_none_or(|applied| applied.elapsed() >= AGAIN);
         loop {
             let Placement { configurations, unplaced } =
-                place(self.registrable(wanted, &there), &self.name, trust, &there);
+                place(self.registrable(wanted, &there), built_in, &self.name, trust, &there);
             let failures = self.apply(&configurations, is_due, &mut there).await;
             if failures.is_empty() {
                 self.applied = if is_due { Some(Instant::now()) } else { self.applied };

@@ -24,8 +24,7 @@ impl Default for Retry {
 impl Retry {
     /// The pause after an error of this class.
     pub(super) fn pause_after(&mut self, class: ErrorClass) -> Duration {
-        let most =
-            if class == ErrorClass::Forbidden { RETRY_FORBIDDEN } else { RETRY_AT_MOST };
+        let most = if class == ErrorClass::Forbidden { RETRY_FORBIDDEN } else { RETRY_AT_MOST };
         let pause = self.0.min(most);
         self.0 = pause * 2;
         pause

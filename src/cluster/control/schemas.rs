@@ -13,8 +13,9 @@ use tokio::sync::watch;
 use super::state::RegistrationState;
 use crate::cluster::api_error::{ApiError, Once};
 use crate::cluster::client::{Cluster, ClusterError, Group};
+use crate::cluster::objects::is_of_object;
 use crate::cluster::status::SchemaFit;
-use crate::engine::{Rule, RuleSet};
+use crate::engine::{Builtin, Rule, RuleSet};
 
 /// How often the API server is asked whether its schemas have changed: one small request.
 const EVERY: Duration = Duration::from_secs(60);
@@ -50,6 +51,23 @@ impl Schemas {
     }
 }
 
+impl Schemas {
+    /// What the schemas lack of rules that have no status to say it in. The kind of a rule that is
+    /// compiled in need not be installed.
+    fn lacking_of_files(&self) -> BTreeMap<String, String> {
+        let is_of_file = |name: &str| {
+            self.rules.get(name).is_some_and(|rule| {
+                rule.origin() != Builtin::ORIGIN && !is_of_object(rule.origin())
+            })
+        };
+        self.lacking
+            .iter()
+            .filter(|(name, _)| is_of_file(name))
+            .map(|(name, what)| (name.clone(), what.clone()))
+            .collect()
+    }
+}
+
 /// What the schemas were when the rules were checked against them.
 type Seen = (String, BTreeMap<String, String>);
 
@@ -62,6 +80,7 @@ pub(super) async fn follow(
     schemas: watch::Sender<Arc<Schemas>>,
 ) {
     let (mut seen, mut complaint): (Option<Seen>, _) = (None, Once::default());
+    let mut told = BTreeMap::new();
     loop {
         let leads = state.borrow_and_update().leads;
         if leads {
@@ -79,7 +98,21 @@ pub(super) async fn follow(
                             Arc::new(Schemas { rules: in_force, lacking })
                         });
                         match held.await {
-                            Ok(held) => drop(schemas.send_replace(held)),
+                            Ok(held) => {
+                                let lacking = held.lacking_of_files();
+                                for (rule, what) in &lacking {
+                                    if told.get(rule) != Some(what) {
+                                        tracing::warn!(
+                                            rule,
+                                            what,
+                                            "the API server does not serve \
+                                            what a rule names"
+                                        );
+                                    }
+                                }
+                                told = lacking;
+                                schemas.send_replace(held);
+                            }
                             Err(error) => {
                                 tracing::error!(%error, "cannot hold the rules against their \
                                                          schemas");
@@ -146,17 +179,33 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::engine::{Builtin, Document};
+    use crate::engine::Document;
 
     fn rules(group: &str) -> RuleSet {
+        rules_of(group, "r")
+    }
+
+    fn rules_of(group: &str, origin: &str) -> RuleSet {
         let resources =
             json!([{"apiGroups": [group], "apiVersions": ["v1"], "resources": ["widgets"]}]);
         let text = json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule",
             "metadata": {"name": "r"},
                           "spec": {"matchConstraints": {"resourceRules": resources},
                               "mutable": ["spec.a"]}});
-        RuleSet::load(Builtin::Left, &[Document { origin: "r".to_owned(), text: text.to_string() }])
-            .unwrap()
+        let document = Document { origin: origin.to_owned(), text: text.to_string() };
+        RuleSet::load(Builtin::Left, &[document]).unwrap()
+    }
+
+    #[test]
+    fn what_a_schema_lacks_is_logged_for_rules_of_files_alone() {
+        for (origin, is_logged) in [("rules/r.yaml", true), ("updaterules/r", false)] {
+            let lacking = BTreeMap::from([("r".to_owned(), "no".to_owned())]);
+            let schemas = Schemas { rules: rules_of("example.com", origin), lacking };
+            assert_eq!(schemas.lacking_of_files().contains_key("r"), is_logged, "{origin}");
+        }
+        let rules = RuleSet::load(Builtin::Included, &[]).unwrap();
+        let lacking = BTreeMap::from([("mxjob".to_owned(), "no".to_owned())]);
+        assert!(Schemas { rules, lacking }.lacking_of_files().is_empty());
     }
 
     #[test]

@@ -117,6 +117,13 @@ impl Sources {
             let (good, schema) = (resolved.good(&object.name), schemas.fit(&object.name, rules));
             let status =
                 status::of(object, verdict, good, &registered, &schema, SystemTime::now())?;
+            if object.status.is_kept() && !status.is_kept() {
+                tracing::warn!(
+                    rule = object.name,
+                    "the rule is too large to be kept in its status, so it does not survive a \
+                     restart of all replicas once a newer generation is invalid"
+                );
+            }
             let patch = json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule",
                 "metadata": {"name": object.name}, "status": status});
             Some((object.name.clone(), patch))

@@ -2,9 +2,10 @@
 //!
 //! Without a type checker not everything can be told, and the parser of the `cel` crate does not
 //! know all that Kubernetes' parser knows. So a condition passes unless it is certainly wrong: an
-//! error of the grammar, which both parsers share; a name, a function or a member of the request
-//! that Kubernetes does not declare; a result that is no bool. Nothing that an API server accepts
-//! is refused.
+//! error of the grammar, which both parsers share; a name or a member of the request that Kubernetes
+//! does not declare; a result that is no bool. A function that no known version declares may be one
+//! of a newer version, and what it is given may be variables of a macro: the API server decides.
+//! Nothing that an API server accepts is refused.
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,6 +41,12 @@ impl Condition {
     pub(crate) fn reads_namespace(expression: &str) -> bool {
         reads_namespace(expression)
     }
+
+    /// What an expression calls that no version of Kubernetes up to 1.37 declares, in the order of
+    /// the text.
+    pub(crate) fn unknown_functions(expression: &str) -> Vec<String> {
+        unknown_functions(expression)
+    }
 }
 
 /// Finds what is certainly wrong with the expression of a match condition.
@@ -70,8 +77,7 @@ pub(crate) fn check(text: &str) -> Result<(), Fault> {
             Err(_) => return Ok(()),
         };
         let expression = program.expression();
-        let mut check = Check { bound: Vec::new(), misnomers: Vec::new() };
-        check.visit(expression);
+        let check = Check::of(expression);
         if let Some(first) = check.misnomers.into_iter().min_by_key(|misnomer| misnomer.node) {
             let offset =
                 program.source_info().offset_for(first.node).map_or(0, |(start, _)| start as usize);
@@ -109,6 +115,21 @@ fn reads_namespace(text: &str) -> bool {
     })
 }
 
+/// The calls of functions that are not known.
+fn unknown_functions(text: &str) -> Vec<String> {
+    if text.len() > LONGEST {
+        return Vec::new();
+    }
+    stacker::grow(STACK, || {
+        let Ok(Ok(program)) = catch_unwind(AssertUnwindSafe(|| ENVIRONMENT.compile(text))) else {
+            return Vec::new();
+        };
+        let mut unknown = Check::of(program.expression()).unknown;
+        unknown.sort_by_key(|misnomer| misnomer.node);
+        unknown.into_iter().map(|misnomer| misnomer.message).collect()
+    })
+}
+
 /// The API server trims what it compiles. Every character keeps its line and column.
 fn without_space_around(text: &str) -> String {
     let trimmed = text.trim_start();
@@ -121,9 +142,17 @@ struct Check<'e> {
     /// The variables of the loops around.
     bound: Vec<&'e str>,
     misnomers: Vec<Misnomer>,
+    /// The calls of functions that are not known.
+    unknown: Vec<Misnomer>,
 }
 
 impl<'e> Check<'e> {
+    fn of(expression: &'e IdedExpr) -> Self {
+        let mut check = Self { bound: Vec::new(), misnomers: Vec::new(), unknown: Vec::new() };
+        check.visit(expression);
+        check
+    }
+
     fn visit(&mut self, at: &'e IdedExpr) {
         let root = root(at).map(bare);
         let is_bound = root.is_some_and(|root| self.bound.contains(&root));
@@ -182,31 +211,17 @@ impl<'e> Check<'e> {
     fn call(&mut self, at: &'e IdedExpr, call: &'e CallExpr) {
         let name = bare(&call.func_name);
         let target = call.target.as_deref();
-        let count = call.args.len();
         let depth = self.bound.len();
         if !is_operator(name) && !name.starts_with(['@', '_']) {
-            let in_namespace = target.and_then(|target| self.in_namespace(target, name));
-            match in_namespace
-                .or_else(|| declared(if target.is_some() { MEMBER } else { GLOBAL }, name))
-            {
-                None => self.refuse(at, unknown(name, target.is_some())),
-                Some((_, counts, _)) if !counts.contains(&count) => {
-                    let plural = if counts == [1] { "" } else { "s" };
-                    let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
-                    self.refuse(
-                        at,
-                        format!(
-                            "expected {} argument{plural} of `{name}`, found {count}",
-                            counts.join(" or ")
-                        ),
-                    );
+            match known(call, &self.bound) {
+                None => {
+                    let message = unknown(name, call);
+                    return self.unknown.push(Misnomer { node: at.id, message });
                 }
-                Some(_) => {}
+                Some(Known::InNamespace(_)) => {}
+                Some(Known::Plain(_)) => target.into_iter().for_each(|target| self.visit(target)),
             }
-            if let Some(target) = target.filter(|_| in_namespace.is_none()) {
-                self.visit(target);
-            }
-            let variables = target.map_or(0, |_| loop_variables(name, count));
+            let variables = target.map_or(0, |_| loop_variables(name, call.args.len()));
             self.bound.extend(call.args.iter().take(variables).filter_map(|argument| {
                 match &argument.expr {
                     Expr::Ident(name) => Some(name.as_str()),
@@ -220,31 +235,59 @@ impl<'e> Check<'e> {
         self.bound.truncate(depth);
     }
 
-    /// The function that a call with a target names in a namespace, as in `optional.of(1)`.
-    fn in_namespace(&self, target: &IdedExpr, name: &str) -> Option<Function> {
-        let Expr::Ident(namespace) = &target.expr else { return None };
-        let namespace =
-            Some(bare(namespace)).filter(|namespace| !self.bound.contains(namespace))?;
-        declared(GLOBAL, &format!("{namespace}.{name}"))
-    }
-
     fn refuse(&mut self, at: &IdedExpr, message: String) {
         self.misnomers.push(Misnomer { node: at.id, message });
     }
 }
 
-fn declared(table: &[Function], name: &str) -> Option<Function> {
-    table.iter().find(|(known, ..)| *known == name).copied()
+/// A function that is declared with the number of arguments that a call has.
+enum Known {
+    /// In a namespace, as in `optional.of(1)`.
+    InNamespace(Function),
+    /// On a value or on nothing.
+    Plain(Function),
 }
 
-fn unknown(name: &str, is_member: bool) -> String {
-    if is_member && declared(GLOBAL, name).is_some() {
-        return format!("unknown function `{name}` on a value; expected it as `{name}(x)`");
+fn known(call: &CallExpr, bound: &[&str]) -> Option<Known> {
+    let name = bare(&call.func_name);
+    let declared = |table: &[Function], name: &str| {
+        let takes =
+            |(known, counts, _): &&Function| *known == name && counts.contains(&call.args.len());
+        table.iter().find(takes).copied()
+    };
+    let Some(target) = call.target.as_deref() else {
+        return declared(GLOBAL, name).map(Known::Plain);
+    };
+    let namespace = match &target.expr {
+        Expr::Ident(namespace) => Some(bare(namespace)).filter(|name| !bound.contains(name)),
+        _ => None,
+    };
+    let in_namespace =
+        namespace.and_then(|namespace| declared(GLOBAL, &format!("{namespace}.{name}")));
+    in_namespace.map(Known::InNamespace).or_else(|| declared(MEMBER, name).map(Known::Plain))
+}
+
+fn unknown(name: &str, call: &CallExpr) -> String {
+    let is_member = call.target.is_some();
+    let has = |table: &[Function]| table.iter().find(|(known, ..)| *known == name).copied();
+    let (own, other) = if is_member { (MEMBER, GLOBAL) } else { (GLOBAL, MEMBER) };
+    match (has(own), has(other)) {
+        (Some((_, counts, _)), _) => {
+            let plural = if counts == [1] { "" } else { "s" };
+            let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
+            let found = call.args.len();
+            format!("expected {} argument{plural} of `{name}`, found {found}", counts.join(" or "))
+        }
+        (None, Some(_)) if is_member => {
+            format!("unknown function `{name}` on a value; expected it as `{name}(x)`")
+        }
+        (None, Some(_)) => {
+            format!("unknown function `{name}`; expected it on a value, as `x.{name}()`")
+        }
+        (None, None) => {
+            format!("unknown function `{name}`; Kubernetes 1.37 declares none of this name")
+        }
     }
-    if !is_member && declared(MEMBER, name).is_some() {
-        return format!("unknown function `{name}`; expected it on a value, as `x.{name}()`");
-    }
-    format!("unknown function `{name}`; Kubernetes 1.37 declares none of this name")
 }
 
 /// A leading dot only says that a name is resolved from the root.
@@ -272,6 +315,13 @@ fn root(at: &IdedExpr) -> Option<&str> {
 /// What an expression is whose result certainly is no bool. Outside of loops, so that every root is
 /// a declared name.
 fn result_of(expression: &IdedExpr) -> Option<Cow<'static, str>> {
+    if let Expr::Call(call) = &expression.expr
+        && !is_operator(&call.func_name)
+    {
+        let (Known::InNamespace((name, _, yields)) | Known::Plain((name, _, yields))) =
+            known(call, &[])?;
+        return (yields == Yields::Other).then(|| format!("the result of `{name}`").into());
+    }
     if let Some(found) = never_a_bool(expression) {
         return Some(found.into());
     }
@@ -282,18 +332,6 @@ fn result_of(expression: &IdedExpr) -> Option<Cow<'static, str>> {
         Expr::Call(call) if call.func_name == operators::CONDITIONAL => {
             let [_, one, other] = call.args.as_slice() else { return None };
             result_of(one).or_else(|| result_of(other))
-        }
-        Expr::Call(call) => {
-            let name = bare(&call.func_name);
-            let namespace = call.target.as_deref().and_then(|target| match &target.expr {
-                Expr::Ident(namespace) => declared(GLOBAL, &format!("{}.{name}", bare(namespace))),
-                _ => None,
-            });
-            let function = namespace
-                .or_else(|| declared(if call.target.is_some() { MEMBER } else { GLOBAL }, name));
-            function
-                .filter(|(.., yields)| *yields == Yields::Other)
-                .map(|(name, ..)| format!("the result of `{name}`").into())
         }
         Expr::Comprehension(each)
             if each.accu_var == ACCUMULATOR && matches!(each.accu_init.expr, Expr::List(_)) =>
@@ -326,7 +364,7 @@ fn member(chain: &IdedExpr) -> Option<Cow<'static, str>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{check, reads_namespace};
+    use super::{check, reads_namespace, unknown_functions};
 
     /// Each is accepted by an API server, or cannot be told without a type checker.
     #[test]
@@ -363,6 +401,15 @@ mod tests {
             ".object.a == 1",
             "object.a == 1 // why",
             "[1, 2].max() == 2",
+            // A newer version of Kubernetes may declare these.
+            "frob(object.a)",
+            "object.a.frob(x, x > 1)",
+            "math.greatest(1, 2) == 2",
+            "optional.frob()",
+            "contains('a', 'b')",
+            "object.a.isURL()",
+            "object.a.contains('a', true)",
+            "object.a.indexOf('x', 1, 2)",
             &deep,
             &long,
         ];
@@ -401,26 +448,6 @@ mod tests {
                 "1:20 undeclared name `w`; expected object, oldObject, request, authorizer, \
                  namespaceObject",
             ),
-            ("frob(1)", "1:5 unknown function `frob`; Kubernetes 1.37 declares none of this name"),
-            (
-                "object.a.frob()",
-                "1:14 unknown function `frob`; Kubernetes 1.37 declares none of this name",
-            ),
-            (
-                "optional.frob() == 1",
-                "1:1 undeclared name `optional`; expected object, oldObject, request, authorizer, \
-                 namespaceObject",
-            ),
-            (
-                "contains('a', 'b')",
-                "1:9 unknown function `contains`; expected it on a value, as `x.contains()`",
-            ),
-            (
-                "object.a.isURL()",
-                "1:15 unknown function `isURL` on a value; expected it as `isURL(x)`",
-            ),
-            ("object.a.contains()", "1:18 expected 1 argument of `contains`, found 0"),
-            ("object.a.split() == []", "1:15 expected 1 or 2 arguments of `split`, found 0"),
             (
                 "Widget{a: 1} == 1",
                 "1:7 undeclared type `Widget`; expected a map as `{'key': value}`",
@@ -473,6 +500,30 @@ mod tests {
             let found = check(expression)
                 .map_err(|fault| format!("{}:{} {}", fault.line, fault.column, fault.message));
             assert_eq!(found, Err(expected.to_owned()), "{expression}");
+        }
+    }
+
+    #[test]
+    fn calls_of_functions_that_are_not_known_are_told() {
+        for (expression, expected) in [
+            ("frob(1)", "unknown function `frob`; Kubernetes 1.37 declares none of this name"),
+            (
+                "object.a.frob() && true",
+                "unknown function `frob`; Kubernetes 1.37 declares none of this name",
+            ),
+            (
+                "contains('a', 'b')",
+                "unknown function `contains`; expected it on a value, as `x.contains()`",
+            ),
+            ("object.a.isURL()", "unknown function `isURL` on a value; expected it as `isURL(x)`"),
+            ("object.a.contains()", "expected 1 argument of `contains`, found 0"),
+            ("object.a.split() == []", "expected 1 or 2 arguments of `split`, found 0"),
+        ] {
+            assert_eq!(unknown_functions(expression), [expected], "{expression}");
+        }
+        assert_eq!(unknown_functions("frob(1) || object.a.contains(brof(1))").len(), 2);
+        for known in ["sets.contains([1], [1])", "object.l.all(x, x.size() > 1)", "object.a ("] {
+            assert_eq!(unknown_functions(known), [""; 0], "{known}");
         }
     }
 

@@ -26,6 +26,9 @@ const LABEL_VALUE: &str = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$";
 /// Characters that a path may have in an object, for the same reason.
 const LONGEST_PATH: usize = 512;
 
+/// The same for a resource with its subresource. Each of the two is a DNS label of at most 63.
+const LONGEST_RESOURCE: usize = 512;
+
 /// What a message says instead of the pattern of a path.
 const PATH_EXPECTED: &str = "expected a path such as spec.tasks[*].replicas, metadata.labels or \
                              metadata.annotations['example.com/*']";
@@ -113,7 +116,15 @@ pub(crate) fn meaning(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(crate) fn labels(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "object", "additionalProperties": label_value()})
+    json_schema!({
+        "type": "object",
+        "additionalProperties": label_value(),
+        "maxProperties": MOST,
+        "x-kubernetes-validations": [{
+            "rule": format!("self.all(key, key.matches({}))", cel_text(QUALIFIED_NAME)),
+            "message": "expected label keys such as app or example.com/app"
+        }]
+    })
 }
 
 pub(crate) fn label_key(_: &mut SchemaGenerator) -> Schema {
@@ -170,8 +181,19 @@ pub(crate) fn api_versions(generator: &mut SchemaGenerator) -> Schema {
     with_wildcard_alone("*", &given_text(generator))
 }
 
-pub(crate) fn resources(generator: &mut SchemaGenerator) -> Schema {
-    with_wildcard_alone("*/*", &given_text(generator))
+pub(crate) fn resources(_: &mut SchemaGenerator) -> Schema {
+    let resource = json_schema!({"type": "string", "minLength": 1, "maxLength": LONGEST_RESOURCE});
+    let mut list = with_wildcard_alone("*/*", &resource);
+    // The API server compares only the last resource without a subresource with the wildcard.
+    let plain = "self.filter(resource, !resource.contains('/'))";
+    let rule = json!({
+        "rule": format!("!('*' in self) || {plain}[size({plain}) - 1] == '*'"),
+        "message": "expected no other resource without a subresource beside *, found one"
+    });
+    if let Some(rules) = list.get_mut("x-kubernetes-validations").and_then(Value::as_array_mut) {
+        rules.push(rule);
+    }
+    list
 }
 
 fn with_wildcard_alone(wildcard: &str, items: &Schema) -> Schema {

@@ -249,9 +249,8 @@ fn conditions_are_equal_by_their_text_and_shown_by_it() {
 #[test]
 fn the_digest_covers_the_exemptions_from_all_rules() {
     let rules = loaded(WHOLE);
-    let digest = |exemptions: Exemptions| {
-        rules.clone().exempting(Arc::new(exemptions)).digest().to_owned()
-    };
+    let digest =
+        |exemptions: Exemptions| rules.clone().exempting(Arc::new(exemptions)).digest().to_owned();
     let by = |requesters: Requesters| Exemptions { requesters, ..Exemptions::default() };
     let none = Requesters::default;
     let differing = [

@@ -13,9 +13,6 @@ use super::raw::{RawCondition, RawResource, RawSelector, Texts};
 use super::resources::ANY;
 use super::{LabelSelector, MatchCondition, ResourceRule, SelectorExpression};
 
-/// How the names of the conditions begin that fieldward itself writes into a policy.
-const OWN_CONDITIONS: &str = "fieldward.io/";
-
 /// Match conditions that a webhook can have.
 const MOST_CONDITIONS: usize = 64;
 
@@ -192,13 +189,6 @@ impl Parser<'_> {
             let name = &condition.name;
             if name.value.is_empty() {
                 self.refuse(name.referenced, "expected a name, found an empty text");
-            } else if name.value.starts_with(OWN_CONDITIONS) {
-                let message = format!(
-                    "expected a name of the rule's own, found `{}`: `{OWN_CONDITIONS}` is \
-                     fieldward's",
-                    escape_control(&name.value)
-                );
-                self.refuse(name.referenced, message);
             } else if !is_qualified(&name.value) {
                 let message = format!(
                     "expected a name such as `example.com/only-new` or `only-new`, found `{}`",

@@ -1,6 +1,7 @@
 //! `fieldward serve --cluster`: it follows the rules of the cluster and keeps registration and
 //! certificates, with the permissions of its own service account and no others.
 
+mod alerts;
 mod certificates;
 mod invalid;
 mod observed;
@@ -12,8 +13,21 @@ mod rules;
 
 use libtest_mimic::Trial;
 
-use super::alone;
+use super::assets::Assets;
 use super::network::isolated;
+use super::{alone, on_cluster, within_time};
+use crate::chart::programs::Tool;
+
+/// A trial that also evaluates alerts.
+fn with_promtool<F>(name: &str, case: fn(Assets, Tool) -> F) -> Trial
+where
+    F: Future<Output = ()> + 'static,
+{
+    on_cluster(name, move |assets| {
+        within_time(case(assets, Tool::promtool()?));
+        Ok(())
+    })
+}
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -68,8 +82,18 @@ pub(crate) fn trials() -> Vec<Trial> {
         alone("unattended::what_others_do_to_the_registration_is_undone", registration::drift),
         alone("unattended::system_namespaces_are_spared", registration::spared_namespaces),
         alone("unattended::denials_are_told_by_events", registration::events),
-        alone("unattended::an_open_gate_is_shown_and_closes_in_seconds", observed::gate),
-        alone("unattended::metrics_tell_the_state_of_rules_and_lease", observed::rules_and_lease),
+        with_promtool("unattended::an_open_gate_is_shown_and_closes_in_seconds", observed::gate),
+        with_promtool(
+            "unattended::metrics_tell_the_state_of_rules_and_lease",
+            observed::rules_and_lease,
+        ),
+        with_promtool(
+            "unattended::an_alert_fires_without_registration",
+            alerts::without_registration,
+        ),
+        with_promtool("unattended::an_alert_fires_without_lease", alerts::without_lease),
+        with_promtool("unattended::an_alert_fires_without_status", alerts::without_status),
+        with_promtool("unattended::an_alert_fires_without_room", alerts::without_room),
         alone("unattended::exemptions_hold_for_all_rules", observed::exemptions),
         alone(
             "unattended::an_annotation_that_means_nothing_is_reported_once",

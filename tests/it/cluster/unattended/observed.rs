@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::alerts::assert_firing;
 use super::replica::{NAMESPACE, Site, WIDGETS, address, grant};
+use crate::chart::programs::Tool;
 use crate::cluster::api::{Api, MERGE_PATCH};
 use crate::cluster::assets::Assets;
 use crate::cluster::eventually;
@@ -50,7 +52,7 @@ async fn is_denied(api: &Api) -> bool {
 
 /// Drift that cannot be corrected and a gate that somebody opens are in metrics, log and probe;
 /// restored permissions close it in seconds.
-pub(super) async fn gate(assets: Assets) {
+pub(super) async fn gate(assets: Assets, promtool: Tool) {
     let site = Site::new(&assets).await;
     let replica = site.replica("a", address(), &["--no-builtin-rules"]).await;
     let api = site.plane.api();
@@ -90,6 +92,7 @@ pub(super) async fn gate(assets: Assets) {
         "{line}"
     );
     assert!(is_denied(&api).await);
+    assert_firing(&promtool, &replica, &["FieldwardOutOfSync"]).await;
 
     // And now the gate is open.
     api.delete(CONFIGURATION, &Value::Null).await.object();
@@ -112,6 +115,7 @@ pub(super) async fn gate(assets: Assets) {
     })
     .await;
     assert!(!is_denied(&api).await);
+    assert_firing(&promtool, &replica, &["FieldwardGateOpened"]).await;
     let other = site.replica("b", address(), &["--no-builtin-rules"]).await;
     eventually(
         "a replica that starts now is ready, since a registration may exist, and says what \
@@ -152,7 +156,7 @@ pub(super) async fn gate(assets: Assets) {
 }
 
 /// Rules by condition and the lease, as the status and the Lease have them.
-pub(super) async fn rules_and_lease(assets: Assets) {
+pub(super) async fn rules_and_lease(assets: Assets, promtool: Tool) {
     let site = Site::new(&assets).await;
     let first = site.replica("a", address(), &["--no-builtin-rules"]).await;
     let api = site.plane.api();
@@ -198,6 +202,14 @@ pub(super) async fn rules_and_lease(assets: Assets) {
                 .await;
         }
     }
+    let alerts = [
+        "FieldwardRuleNotAccepted",
+        "FieldwardRuleNeverAccepted",
+        "FieldwardRuleRejected",
+        "FieldwardRuleConflicting",
+        "FieldwardSchemaWarning",
+    ];
+    assert_firing(&promtool, &first, &alerts).await;
     metric_is(&second, "fieldward_lease_holder", 0.0).await;
     metric_is(&second, "fieldward_registration_in_sync", 0.0).await;
     metric_is(&second, "fieldward_registration_present", 1.0).await;
@@ -364,7 +376,12 @@ pub(super) async fn listed(assets: Assets) {
             .replace("name: widget\n", &format!("name: {name}\n"))
     };
     std::fs::write(&file, named("of-a-file", "[gadgets]")).unwrap();
-    let _replica = site.replica("a", address(), &["--rules", file.to_str().unwrap()]).await;
+    // A file replaces a rule that is compiled in, for the same resources.
+    let replaced =
+        std::fs::read_to_string(crate::corpus::root().join("deploy/rules/mxjob.yaml")).unwrap();
+    std::fs::write(folder.path().join("mxjob.yaml"), replaced + "# Ours.\n").unwrap();
+    let rules = folder.path().to_str().unwrap();
+    let _replica = site.replica("a", address(), &["--rules", rules]).await;
     site.apply(&named("widget", "[widgets]")).ok();
     site.ready("widget").await;
     site.apply(&named("wrong", "[things]").replace("[metadata.labels]", BROKEN)).ok();
@@ -392,7 +409,7 @@ pub(super) async fn listed(assets: Assets) {
     assert_eq!(
         found,
         [
-            ["mxjob", "built-in", "True", ""],
+            ["mxjob", "file", "True", ""],
             ["of-a-file", "file", "True", ""],
             ["volcano-job", "built-in", "True", ""],
             ["widget", "UpdateRule", "True", ""],
@@ -404,6 +421,6 @@ pub(super) async fn listed(assets: Assets) {
     let lines: Vec<Vec<&str>> =
         text.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0], ["NAME", "RESOURCES", "MUTABLE", "ACTIONS", "ORIGIN", "READY", "REASON"]);
-    assert_eq!(lines[1], ["mxjob", "mxjobs.v1.kubeflow.org", "-", "-", "built-in", "True"]);
+    assert_eq!(lines[1], ["mxjob", "mxjobs.v1.kubeflow.org", "-", "-", "file", "True"]);
     assert_eq!(lines[4], ["widget", "widgets.v1.example.com", "1", "Deny", "UpdateRule", "True"]);
 }

@@ -237,7 +237,10 @@ pub(super) async fn refused_in_the_status(assets: Assets) {
     // A rule that never was good holds nothing up.
     site.apply(&named("other", "[3]").replace("resources: [widgets]", "resources: [gadgets]")).ok();
     site.condition("other", "Accepted", "False").await;
-    assert_eq!(site.said("other", "Registered").await, "NotInForce ");
+    assert_eq!(
+        site.said("other", "Registered").await,
+        "NotInForce the rule is not in force; the condition Conflicting says why"
+    );
     site.apply(&good.replace("metadata.labels", "spec.color")).ok();
     eventually("the next good generation is in force", async || may_be(&api, "blue").await).await;
     site.ready("widget").await;

@@ -117,6 +117,7 @@ fn name(dice: &mut Dice<'_>) -> String {
                 "A.b-c_d",
                 "example.com/a",
                 "a.b/C",
+                "fieldward.io/kinds",
                 "1",
                 "0x1",
                 "-a",
@@ -334,7 +335,7 @@ fn faulty_expressions(dice: &mut Dice<'_>, candidate: &mut Candidate) {
 
 /// A function with any number of arguments, on a value or on nothing.
 fn functions(dice: &mut Dice<'_>, candidate: &mut Candidate) {
-    const FUNCTIONS: [&str; 60] = [
+    const FUNCTIONS: [&str; 61] = [
         "size",
         "contains",
         "matches",
@@ -395,6 +396,7 @@ fn functions(dice: &mut Dice<'_>, candidate: &mut Candidate) {
         "reverse",
         "includes",
         "frob",
+        "math.frob",
     ];
     let count = dice.between(0, 3);
     let arguments: Vec<&str> =
