@@ -177,8 +177,10 @@ pub(super) async fn without_room(assets: Assets, promtool: Tool) {
                 json!({"name": format!("c{condition}"), "expression": expression})
             })
             .collect();
-        let text = named(&format!("large-{number}"), &format!("things{number}"));
+        let text = named(&format!("large-{number}"), "widgets");
         let mut rule: Value = serde_saphyr::from_str(&text).unwrap();
+        rule["spec"]["matchConstraints"]["objectSelector"] =
+            json!({"matchLabels": {"team": format!("team-{number}")}});
         rule["spec"]["matchConditions"] = json!(conditions);
         api.create(RULES, &rule).await.object();
     }

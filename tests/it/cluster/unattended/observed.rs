@@ -196,6 +196,8 @@ pub(super) async fn rules_and_lease(assets: Assets, promtool: Tool) {
         ("condition=\"Accepted\",reason=\"Invalid\",status=\"False\"", 1.0),
         ("condition=\"Conflicting\",reason=\"HeldByAnother\",status=\"True\"", 1.0),
         ("condition=\"Registered\",reason=\"Registered\",status=\"True\"", 2.0),
+        // Of the rules in force one is for a kind that does not exist.
+        ("condition=\"SchemaWarning\",reason=\"NotInSchema\",status=\"True\"", 1.0),
     ] {
         for replica in [&first, &second] {
             metric_is(replica, &format!("fieldward_updaterule_conditions{{{series}}}"), value)
