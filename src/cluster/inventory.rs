@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::cluster::update_rule::UpdateRuleStatus;
 
-    fn configuration(annotations: serde_json::Value) -> ValidatingWebhookConfiguration {
+    fn configuration(annotations: &serde_json::Value) -> ValidatingWebhookConfiguration {
         let webhooks = ["a", "b"].map(|name| {
             json!({"name": format!("{name}.fieldward.io"), "admissionReviewVersions": ["v1"],
                 "sideEffects": "None", "clientConfig": {}})
@@ -149,7 +149,7 @@ mod tests {
         ] {
             let inventory = Inventory::new(
                 objects.into_iter().map(object).collect(),
-                &[configuration(annotations.clone())],
+                &[configuration(&annotations)],
             );
             let found: Vec<(&str, Option<bool>)> = inventory
                 .others

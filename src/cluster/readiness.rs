@@ -57,9 +57,7 @@ pub(super) async fn rules(
         } else if let Some(error) = error {
             let waited = unlisted_since.get_or_insert_with(Instant::now).elapsed();
             publish(&state, unlisted(&error, waited));
-            if waited < PATIENCE {
-                patience = PATIENCE - waited;
-            }
+            patience = PATIENCE.checked_sub(waited).unwrap_or(patience);
         }
         let changed = tokio::select! {
             () = tokio::time::sleep(patience) => Ok(()),
@@ -376,7 +374,7 @@ mod tests {
             error.class = class;
             for (waited, is_ready) in [
                 (Duration::ZERO, is_ready_at_once),
-                (PATIENCE - Duration::from_millis(1), is_ready_at_once),
+                (PATIENCE / 2, is_ready_at_once),
                 (PATIENCE, true),
             ] {
                 let found = unlisted(&error, waited);

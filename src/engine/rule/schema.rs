@@ -187,9 +187,9 @@ pub(crate) fn resources(_: &mut SchemaGenerator) -> Schema {
     // The API server compares only the last resource without a subresource with the wildcard. To
     // find that one among others with a subresource costs more than a schema may, so the parser
     // does.
-    let last = "self[size(self) - 1]";
+    let end = "self[size(self) - 1]";
     let rule = json!({
-        "rule": format!("!('*' in self) || {last} == '*' || {last}.contains('/')"),
+        "rule": format!("!('*' in self) || {end} == '*' || {end}.contains('/')"),
         "message": "expected no other resource without a subresource beside *, found one"
     });
     if let Some(rules) = list.get_mut("x-kubernetes-validations").and_then(Value::as_array_mut) {
