@@ -262,7 +262,7 @@ async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result
         let (rules_of, exempt) = (args.rules.clone(), args.exempt.clone());
         let config =
             cluster::configured(config(args, certificate, files), &mode, &rules_of, &exempt);
-        let bound = config.bind(rules).await.map_err(|error| with_option(&error))?;
+        let bound = config.bind(rules).map_err(|error| with_option(&error))?;
         announce(&bound, &names, None, &to_try);
         // Ended with the runtime.
         tokio::spawn(cluster::run(mode, &bound));
@@ -270,7 +270,7 @@ async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result
     }
     let (certificate, ca) = certificate(&args)?;
     let bound =
-        config(args, certificate, files).bind(rules).await.map_err(|error| with_option(&error))?;
+        config(args, certificate, files).bind(rules).map_err(|error| with_option(&error))?;
     announce(&bound, &names, ca.as_ref(), &to_try);
     Ok(bound.serve(signals).await)
 }

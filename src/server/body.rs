@@ -87,7 +87,7 @@ impl Reader {
         if expected > cap {
             return oversized(Vec::new(), body, until.min(started + self.limits.timeout)).await;
         }
-        let mut share = self.memory.share(held.clone(), expected);
+        let mut share = Share::new(held.clone(), expected);
         let mut bytes = Vec::with_capacity(expected);
         let mut arriving: Option<Arriving> = None;
         loop {

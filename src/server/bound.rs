@@ -71,11 +71,12 @@ pub(crate) struct Bound {
 }
 
 impl Config {
-    /// Reads the certificate, takes both addresses and opens the folder of recordings.
+    /// Reads the certificate, takes both addresses and opens the folder of recordings. Runs inside a
+    /// tokio runtime.
     ///
     /// # Errors
     /// One that says which file, folder or address cannot be used.
-    pub(crate) async fn bind(mut self, rules: RuleSet) -> Result<Bound, BindError> {
+    pub(crate) fn bind(mut self, rules: RuleSet) -> Result<Bound, BindError> {
         let now = SystemTime::now();
         let tls = Tls::load(self.certificate.clone(), self.clients.clone(), now)?;
         let address = self.listen;

@@ -23,7 +23,7 @@ pub(super) struct Began(pub(super) Instant);
 pub(super) fn answer_by(request: &Request, margin: Duration) -> Instant {
     let began = request.extensions().get::<Began>().map_or_else(Instant::now, |began| began.0);
     let timeout = timeout(request.uri().query());
-    began + timeout - margin.min(timeout / 2)
+    began + timeout.saturating_sub(margin.min(timeout / 2))
 }
 
 fn timeout(query: Option<&str>) -> Duration {

@@ -32,12 +32,11 @@ impl Slots {
     /// Takes a slot, and waits if every connection has a request. None never comes: the semaphore is
     /// never closed.
     pub(super) async fn take(self: &Arc<Self>, activity: Arc<Activity>) -> Option<Slot> {
-        let permit = match Arc::clone(&self.free).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => {
-                self.close_idlest();
-                Arc::clone(&self.free).acquire_owned().await.ok()?
-            }
+        let permit = if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
+            permit
+        } else {
+            self.close_idlest();
+            Arc::clone(&self.free).acquire_owned().await.ok()?
         };
         let (close, closed) = oneshot::channel();
         let mut taken = self.taken();

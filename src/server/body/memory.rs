@@ -77,18 +77,6 @@ impl Memory {
         }
     }
 
-    /// The share of a body that declares this length, or none, with 0.
-    pub(super) fn share(&self, held: HeldByConnection, declared: usize) -> Share {
-        Share {
-            held,
-            of_connection: None,
-            of_pool: None,
-            overdraft: None,
-            size: 0,
-            is_large: declared > ORDINARY,
-        }
-    }
-
     /// Waits until the share may be so much larger. False if that can never be.
     pub(super) async fn grow(
         &self,
@@ -190,6 +178,18 @@ impl Memory {
 }
 
 impl Share {
+    /// Nothing yet, for a body that declares this length, or none, with 0.
+    pub(super) fn new(held: HeldByConnection, declared: usize) -> Self {
+        Self {
+            held,
+            of_connection: None,
+            of_pool: None,
+            overdraft: None,
+            size: 0,
+            is_large: declared > ORDINARY,
+        }
+    }
+
     fn add(&mut self, of_connection: OwnedSemaphorePermit, of_pool: OwnedSemaphorePermit) {
         for (held, more) in [(&mut self.of_connection, of_connection), (&mut self.of_pool, of_pool)]
         {
@@ -270,7 +270,7 @@ mod tests {
     use super::*;
 
     async fn grown(memory: &Memory, sizes: &[usize]) -> (Share, bool) {
-        let mut share = memory.share(HeldByConnection::default(), 0);
+        let mut share = Share::new(HeldByConnection::default(), 0);
         for size in sizes {
             let grow = memory.grow(&mut share, *size, None);
             if tokio::time::timeout(Duration::from_millis(50), grow).await != Ok(true) {
@@ -298,11 +298,11 @@ mod tests {
     async fn a_stalled_body_is_given_up_where_memory_is_short() {
         let memory = Arc::new(Memory::new(8 * ORDINARY));
         let mut held = Vec::new();
-        for _ in 0..1 + OVERDRAFTS {
+        for _ in 0..=OVERDRAFTS {
             let (share, _) = grown(&memory, &[ORDINARY]).await;
             held.push((share, memory.arriving(ORDINARY)));
         }
-        let mut share = memory.share(HeldByConnection::default(), 0);
+        let mut share = Share::new(HeldByConnection::default(), 0);
         let waiting = memory.arriving(0);
         let ended = tokio::select! {
             _ = memory.grow(&mut share, ORDINARY, Some(&waiting)) => false,
