@@ -1,6 +1,5 @@
 //! The server, over real sockets: what it speaks, what it bears, how it starts and leaves.
 
-mod attacks;
 mod bodies;
 mod clients;
 mod decisions;
@@ -30,7 +29,6 @@ pub(crate) fn trials() -> Vec<Trial> {
         recording::trials(),
         reloading::trials(),
         spending::trials(),
-        attacks::trials(),
     ]
     .into_iter()
     .flatten()

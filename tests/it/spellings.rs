@@ -89,15 +89,6 @@ const REWRITINGS: &[Rewriting] = &[
         never: &["/spec/mxReplicaSpecs/Worker"],
         rule: None,
     },
-    Rewriting {
-        name: "kubeflow-mxjob",
-        spellings: "training-operator/mxjob-spellings.json",
-        rule: Some("deploy/rules/kubeflow/mxjob.yaml"),
-        resource: ["kubeflow.org", "v1", "mxjobs", "MXJob"],
-        change: |job| directed(job, "/spec/mxReplicaSpecs/Worker/template/spec"),
-        never: &["/spec/mxReplicaSpecs/Worker"],
-        ..TFJOB
-    },
     TFJOB,
     Rewriting { name: "cci-tfjob", rule: Some("deploy/rules/cci/tfjob.yaml"), ..TFJOB },
     PYTORCHJOB,

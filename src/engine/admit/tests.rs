@@ -370,8 +370,7 @@ fn a_review_without_time_to_judge_it_is_answered_as_its_rule_answers_a_violation
             assert_eq!(response["status"]["reason"], "Timeout");
             assert_eq!(
                 response["status"]["message"],
-                "the update cannot be judged: there was no answer within the time that the API \
-                 server waits; try again"
+                "the update cannot be judged: the review did not come in time; try again"
             );
         }
     }

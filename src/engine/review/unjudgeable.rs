@@ -44,7 +44,7 @@ pub(crate) enum Unjudgeable {
          the cap)"
     )]
     Oversized(usize),
-    #[error("there was no answer within the time that the API server waits; try again")]
+    #[error("the review did not come in time; try again")]
     TimedOut,
     #[error("{0}")]
     Difference(#[from] StrayOperation),

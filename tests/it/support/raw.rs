@@ -23,13 +23,17 @@ impl Raw {
         ca: &str,
         versions: &[&'static SupportedProtocolVersion],
     ) -> std::io::Result<Self> {
-        let stream = tls(address, ca, versions, &[]).await?;
-        Ok(Self(stream))
-    }
-
-    /// Connects and speaks HTTP/2.
-    pub(crate) async fn connect_http2(address: SocketAddr, ca: &str) -> TlsStream<TcpStream> {
-        tls(address, ca, rustls::DEFAULT_VERSIONS, &[b"h2"]).await.unwrap()
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = ServerName::IpAddress(IpAddr::from(address.ip()));
+        let stream = TcpStream::connect(address).await?;
+        Ok(Self(TlsConnector::from(Arc::new(config)).connect(name, stream).await?))
     }
 
     /// Connects with the default versions.
@@ -100,26 +104,6 @@ impl Raw {
             }
         }
     }
-}
-
-async fn tls(
-    address: SocketAddr,
-    ca: &str,
-    versions: &[&'static SupportedProtocolVersion],
-    protocols: &[&[u8]],
-) -> std::io::Result<TlsStream<TcpStream>> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(versions)
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-    let name = ServerName::IpAddress(IpAddr::from(address.ip()));
-    let stream = TcpStream::connect(address).await?;
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
 /// The head of a review of that many bytes.
