@@ -213,7 +213,7 @@ impl Control {
             lacking,
             sender,
         ));
-        let sources = statuses::Sources { objects: self.followed.rules.clone(), schemas, findings };
+        let sources = statuses::Sources::new(self.followed.rules.clone(), schemas, findings);
         self.tasks.spawn(statuses::write(self.client.clone(), sources, self.metrics.clone()));
         let channels = lead::Channels {
             followed: self.followed,

@@ -1,5 +1,6 @@
 //! Writes the status of each rule, apart from the registration: no number of statuses delays it.
 
+use std::collections::BTreeSet;
 use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -7,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::{StreamExt, stream};
 use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::watch;
 
 use super::report::Report;
@@ -19,7 +20,7 @@ use crate::cluster::client::FIELD_MANAGER;
 use crate::cluster::metrics::ClusterMetrics;
 use crate::cluster::objects::{Resolved, RuleObject};
 use crate::cluster::status;
-use crate::cluster::update_rule::UpdateRule;
+use crate::cluster::update_rule::{UpdateRule, UpdateRuleStatus};
 use crate::engine::RuleSet;
 
 /// What a turn of the leader found.
@@ -29,12 +30,14 @@ pub(super) struct Findings {
     pub(super) report: Report,
 }
 
-/// What the statuses are made of.
+/// What the statuses are made of, and what was said of them.
 pub(super) struct Sources {
-    pub(super) objects: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
-    pub(super) schemas: watch::Receiver<Arc<Schemas>>,
+    objects: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
+    schemas: watch::Receiver<Arc<Schemas>>,
     /// None while this replica does not hold the lease.
-    pub(super) findings: watch::Receiver<Option<Arc<Findings>>>,
+    findings: watch::Receiver<Option<Arc<Findings>>>,
+    /// The rules that are too large to be kept in their status, as the log has it.
+    not_kept: BTreeSet<String>,
 }
 
 /// Writes statuses while this replica holds the lease, until its sources end.
@@ -72,12 +75,24 @@ pub(super) async fn write(client: Client, mut sources: Sources, metrics: Cluster
 }
 
 impl Sources {
+    /// The findings are none while this replica does not hold the lease.
+    pub(super) fn new(
+        objects: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
+        schemas: watch::Receiver<Arc<Schemas>>,
+        findings: watch::Receiver<Option<Arc<Findings>>>,
+    ) -> Self {
+        Self { objects, schemas, findings, not_kept: BTreeSet::new() }
+    }
+
     /// Writes the statuses that are not as they should be, until there are newer findings.
     async fn write_due(&mut self, api: &Api<DynamicObject>) -> Result<(), ApiError> {
         let due = self.due();
+        self.warn_of_not_kept(&due);
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let findings = &self.findings;
-        let writing = due.into_iter().map(|(name, patch)| {
+        let writing = due.into_iter().map(|(name, status)| {
+            let patch = json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule",
+                "metadata": {"name": name}, "status": status});
             let (api, params) = (&api, &params);
             async move {
                 // The newer findings may say something else.
@@ -101,8 +116,23 @@ impl Sources {
         failed.into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// The rules whose status has to be written, by name.
-    fn due(&mut self) -> Vec<(String, Value)> {
+    /// Says once in the log of each rule that is too large to be kept in its status.
+    fn warn_of_not_kept(&mut self, due: &[(String, UpdateRuleStatus)]) {
+        for (rule, status) in due {
+            if status.is_kept() {
+                self.not_kept.remove(rule);
+            } else if self.not_kept.insert(rule.clone()) {
+                tracing::warn!(
+                    rule,
+                    "the rule is too large to be kept in its status, so it does not survive a \
+                     restart of all replicas once a newer generation is invalid"
+                );
+            }
+        }
+    }
+
+    /// The statuses that have to be written, by the names of their rules.
+    fn due(&mut self) -> Vec<(String, UpdateRuleStatus)> {
         let objects = self.objects.borrow_and_update().clone().unwrap_or_default();
         let schemas = self.schemas.borrow_and_update().clone();
         let Some(findings) = self.findings.borrow_and_update().clone() else { return Vec::new() };
@@ -117,16 +147,7 @@ impl Sources {
             let (good, schema) = (resolved.good(&object.name), schemas.fit(&object.name, rules));
             let status =
                 status::of(object, verdict, good, &registered, &schema, SystemTime::now())?;
-            if object.status.is_kept() && !status.is_kept() {
-                tracing::warn!(
-                    rule = object.name,
-                    "the rule is too large to be kept in its status, so it does not survive a \
-                     restart of all replicas once a newer generation is invalid"
-                );
-            }
-            let patch = json!({"apiVersion": "fieldward.io/v1alpha1", "kind": "UpdateRule",
-                "metadata": {"name": object.name}, "status": status});
-            Some((object.name.clone(), patch))
+            Some((object.name.clone(), status))
         };
         objects.iter().filter_map(of_object).collect()
     }

@@ -108,7 +108,7 @@ pub(super) async fn spared_namespaces(assets: Assets) {
 
 /// Within this time after the last of a thousand rules was written all of them are registered, also
 /// without optimisation and beside other trials.
-const SECONDS: Duration = Duration::from_secs(15);
+const SECONDS: Duration = Duration::from_secs(30);
 
 /// A thousand rules have a webhook each, with and without a selector, and one rule more changes one
 /// configuration. The registration does not wait until the status of each rule is written.

@@ -239,7 +239,7 @@ pub(super) async fn refused_in_the_status(assets: Assets) {
     site.condition("other", "Accepted", "False").await;
     assert_eq!(
         site.said("other", "Registered").await,
-        "NotInForce the rule is not in force; the condition Conflicting says why"
+        "NotInForce the rule is not in force; the condition Accepted says why"
     );
     site.apply(&good.replace("metadata.labels", "spec.color")).ok();
     eventually("the next good generation is in force", async || may_be(&api, "blue").await).await;
