@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::cases::read;
 use super::scene::{Account, Scene};
 use crate::corpus::{files, root};
-use crate::oracle::holds;
+use crate::oracle::condition::holds;
 
 /// The built-in rules and those of further files.
 pub(crate) struct Rules {

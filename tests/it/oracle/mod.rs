@@ -5,7 +5,7 @@
 //! to the list of entries, whose paths are compared step by step with the location at hand. Slow
 //! and plain on purpose: it is to be read beside the specification.
 
-mod condition;
+pub(crate) mod condition;
 pub(crate) mod duration;
 pub(crate) mod equality;
 pub(crate) mod notation;
@@ -15,7 +15,6 @@ pub(crate) mod render;
 pub(crate) mod rule;
 pub(crate) mod sentences;
 
-pub(crate) use condition::holds;
 use condition::{Asked, Sides};
 use rule::{At, Entry, Location, Path, Rule, Step, User, VERBS, Verb, Who};
 use serde_json::{Map, Value};
