@@ -12,3 +12,4 @@ pub mod learn;
 pub(crate) mod lint;
 pub(crate) mod resources;
 pub(crate) mod symbolic;
+mod yaml;

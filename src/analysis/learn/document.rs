@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::lines::{Lines, What};
 use super::reviews::{Component, Reviews, Target, Update, components};
 use crate::analysis::lint::entries::counted;
-use crate::engine::{Step, Verb, Verbs, escape_control, escape_json, written};
+use crate::analysis::yaml;
+use crate::engine::{Step, Verb, Verbs, escape_control, written};
 
 /// A rule that permits what recorded updates changed.
 #[derive(Debug, Serialize)]
@@ -39,12 +40,12 @@ impl Learned {
              annotations:\n    # Write the address of the page that documents what may change.\n    \
              fieldward.io/source: {}\nspec:\n  matchConstraints:\n    resourceRules:\n      \
              - {{apiGroups: [{}], apiVersions: [{}], resources: [{}], kinds: [{}]}}\n",
-            quoted(&target.rule_name()),
-            quoted(&format!("learned from {count} by `fieldward learn`")),
-            quoted(&target.group),
-            quoted(&target.version),
-            quoted(&target.resource),
-            quoted(&target.kind),
+            yaml::scalar(&target.rule_name()),
+            yaml::scalar(&format!("learned from {count} by `fieldward learn`")),
+            yaml::scalar(&target.group),
+            yaml::scalar(&target.version),
+            yaml::scalar(&target.resource),
+            yaml::scalar(&target.kind),
         );
         let mut permitted: BTreeMap<_, (Verbs, Reviews)> = BTreeMap::new();
         let mut equal = BTreeMap::new();
@@ -83,7 +84,7 @@ impl Learned {
             let (count, example) = (counted(reviews.len(), "review"), example(updates, reviews));
             document += &format!(
                 "    # {why}: {count}, as {example}\n    - {{path: {}, {declaration}}}\n",
-                quoted(&written(path))
+                yaml::scalar(&written(path))
             );
         }
         Self { name: target.rule_name(), reviews: updates.len(), entries, document }
@@ -106,11 +107,11 @@ impl LearnedEntry {
             text += "    # the recording masks the values, so another spelling looks like a change \
                      here\n";
         }
-        let (path, allow) = (quoted(&self.path), self.allow.join(", "));
+        let (path, allow) = (yaml::scalar(&self.path), self.allow.join(", "));
         text += &format!("    - path: {path}\n      allow: [{allow}]\n");
         let mut lists: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (list, name) in by {
-            lists.entry(list).or_default().push(quoted(name));
+            lists.entry(list).or_default().push(yaml::scalar(name));
         }
         let list = |(list, names): (&str, Vec<String>)| format!("{list}: [{}]", names.join(", "));
         if !by.is_empty() {
@@ -131,17 +132,4 @@ pub(crate) fn listed(names: &[String]) -> String {
     let (listed, rest) = names.split_at(names.len().min(3));
     let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
     listed.join(", ") + &more
-}
-
-/// Plain where YAML reads it as the same text everywhere, else as JSON has it.
-fn quoted(text: &str) -> String {
-    let is_word = text.starts_with(|letter: char| letter.is_ascii_alphabetic())
-        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "./-_".contains(letter));
-    let is_reserved = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"]
-        .contains(&text.to_lowercase().as_str());
-    if is_word && !is_reserved {
-        text.to_owned()
-    } else {
-        escape_json(&serde_json::Value::from(text).to_string())
-    }
 }

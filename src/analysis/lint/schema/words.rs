@@ -1,6 +1,7 @@
 //! Paths and schema locations in words.
 
 use crate::analysis::kinds::{Scalar, Shape};
+use crate::analysis::yaml;
 use crate::engine::{self, Step, escape_control};
 
 /// Steps as a rule writes them.
@@ -10,16 +11,7 @@ pub(crate) fn written(steps: &[Step]) -> String {
 
 /// The line that an author pastes into `equality`.
 pub(crate) fn equality_line(steps: &[Step], declared: &str) -> String {
-    format!("add `- {{path: {}, {declared}}}` to `equality`", in_yaml(steps))
-}
-
-/// A path within `{}`, quoted where YAML needs it.
-fn in_yaml(steps: &[Step]) -> String {
-    let text = written(steps);
-    let plain = text
-        .chars()
-        .all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-'));
-    if plain { text } else { format!("\"{text}\"") }
+    format!("add `- {{path: {}, {declared}}}` to `equality`", yaml::scalar(&engine::written(steps)))
 }
 
 pub(crate) fn what(shape: &Shape) -> &'static str {
@@ -45,7 +37,7 @@ pub(crate) fn what_scalar(scalar: Scalar) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{in_yaml, written};
+    use super::written;
     use crate::engine::Path;
 
     #[test]
@@ -53,14 +45,5 @@ mod tests {
         for text in ["a.*.b['x y']", "m['a**']", "t[name='x**'].r"] {
             assert_eq!(written(Path::parse(text).unwrap().steps()), text);
         }
-    }
-
-    #[test]
-    fn yaml_needs_quotes_for_brackets() {
-        let yaml = |text: &str| in_yaml(Path::parse(text).unwrap().steps());
-        assert_eq!(
-            (yaml("spec.a-b").as_str(), yaml("spec.a[*].*").as_str()),
-            ("spec.a-b", "\"spec.a[*].*\"")
-        );
     }
 }

@@ -106,10 +106,6 @@ pub(super) async fn spared_namespaces(assets: Assets) {
     assert_eq!((painted("default").await, painted("kube-system").await), (500, 200));
 }
 
-/// Within this time after the last of a thousand rules was written all of them are registered, also
-/// without optimisation and beside other trials.
-const SECONDS: Duration = Duration::from_secs(30);
-
 /// A thousand rules have a webhook each, with and without a selector, and one rule more changes one
 /// configuration. The registration does not wait until the status of each rule is written.
 pub(super) async fn a_thousand_rules(assets: Assets) {
@@ -221,9 +217,7 @@ async fn all_registered(
         webhooks.filter(|webhook| is_as_wanted(webhook)).count() == count
     })
     .await;
-    let registered = started.elapsed();
-    assert!(registered < SECONDS, "{registered:?}");
-    registered
+    started.elapsed()
 }
 
 async fn all_ready(api: &Api, count: usize) {
