@@ -1,4 +1,4 @@
-//! Texts in YAML that people paste.
+//! Strings as YAML scalars, for lines that users paste into a rule.
 
 use crate::engine::escape_json;
 

@@ -20,8 +20,8 @@ use report::{Answer, Report};
 const AFTER_HELP: &str = "\
 Exit code: 0 allowed, 1 denied, 2 could not be judged; of several the highest.
 
-`--output case` writes the review and its verdict as a case for `fieldward test`; what is secret or \
-sensitive is masked.
+`--output case` writes the review and its verdict as a case for `fieldward test`, with secret and \
+sensitive values masked.
 
 Examples:
   fieldward check review.json

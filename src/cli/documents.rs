@@ -59,7 +59,7 @@ fn yaml(name: &str, bytes: &[u8]) -> anyhow::Result<Vec<Value>> {
 pub(crate) fn json_error(error: &serde_json::Error, text: &str) -> String {
     let message = error.to_string();
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
-    // What is wrong with the syntax is said without quoting what was read.
+    // A syntax error never quotes the text; an error about its data may.
     let message = if error.is_data() { shown(message, text) } else { escape_control(message) };
     format!("{}:{}: {message}", error.line(), error.column())
 }

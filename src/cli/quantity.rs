@@ -8,7 +8,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Time(pub(crate) Duration);
 
-/// A [`Time`] that is not zero: nothing can be done in no time.
+/// A [`Time`] that is not zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PositiveTime(pub(crate) Duration);
 
@@ -45,7 +45,7 @@ impl FromStr for PositiveTime {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.parse::<Time>()? {
-            Time(Duration::ZERO) => Err("expected more than no time at all".to_owned()),
+            Time(Duration::ZERO) => Err("expected a time longer than zero".to_owned()),
             Time(time) => Ok(Self(time)),
         }
     }

@@ -102,7 +102,7 @@ mod tests {
         );
         let error = format!("{:#}", read(&[folder.path().join("none.yaml")]).unwrap_err());
         assert!(error.contains("none.yaml`: No such file"), "{error}");
-        // As a container runtime makes it for a mounted file that does not exist.
+        // A container runtime creates a folder if a mounted file does not exist.
         let (folder, inner) = (tempfile::tempdir().unwrap(), "rule.yaml");
         fs::create_dir(folder.path().join(inner)).unwrap();
         let error = format!("{:#}", read(&[folder.path().to_owned()]).unwrap_err());

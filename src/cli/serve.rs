@@ -113,7 +113,7 @@ struct CertificateArgs {
         requires = "tls_client_ca"
     )]
     tls_client_names: Vec<String>,
-    /// How often the TLS files are looked at for a change
+    /// How often to check the TLS files for changes
     #[arg(long, value_name = "TIME", env = "FIELDWARD_TLS_RELOAD_INTERVAL", default_value = "5s")]
     tls_reload_interval: PositiveTime,
     /// Where to write the CA that is made at start; by default a temporary folder

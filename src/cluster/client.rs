@@ -68,8 +68,8 @@ pub(crate) struct Cluster {
     address: String,
 }
 
-/// Why a configuration cannot be used. What the parser says of a kubeconfig quotes its lines, which
-/// may hold credentials.
+/// Why a configuration cannot be used. The parser's message is left out: it quotes lines of the
+/// kubeconfig, which may hold credentials.
 fn config_error(error: &(dyn Error + 'static)) -> String {
     let Some(KubeconfigError::Parse(cause)) = find(error) else { return chain(error) };
     let place = cause

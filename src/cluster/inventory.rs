@@ -31,7 +31,7 @@ pub(crate) struct RegisteredRule {
     pub(crate) name: String,
     /// The resources that the API server asks about.
     pub(crate) resources: Vec<ResourceRule>,
-    /// Whether it is compiled in; none if its configuration does not say.
+    /// Whether it is compiled in; `None` if its configuration does not say so.
     pub(crate) is_built_in: Option<bool>,
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn read(access: &Access) -> Result<Inventory, ClusterError> {
 }
 
 impl Inventory {
-    /// A rule that is compiled in is there beside an object of its name that is not in force.
+    /// A built-in rule is listed even if an object has its name, unless that object is in force.
     fn new(
         mut objects: Vec<Arc<RuleObject>>,
         configurations: &[ValidatingWebhookConfiguration],

@@ -391,8 +391,8 @@ fn who(rule: &Rule) -> String {
     }
 }
 
-/// The first errors, each with the line that it stands in: nobody has the object's text with these
-/// numbers. Lines and messages may hold whole expressions.
+/// The first errors, each with the text of its line: users do not have the text to which line
+/// numbers refer. Lines and messages may hold whole expressions.
 fn in_object(errors: &RuleErrors, text: &str) -> String {
     const SHOWN: usize = 4;
     const LINE: usize = 80;

@@ -19,8 +19,8 @@ pub(super) const NO_ANSWER: &str = "the API server has not answered yet";
 /// What a check says: why it holds, or why not.
 type Check = Result<String, String>;
 
-/// How long a replica that starts waits for an error that mostly passes by itself, while it cannot
-/// list UpdateRules.
+/// How long a starting replica that cannot list UpdateRules waits for an error to pass that
+/// usually passes by itself.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Ready once the objects that were there at the start are in force, or once it is clear that this
@@ -83,9 +83,9 @@ fn followed_rules(listed: usize, waiting: usize, was_ready: bool) -> Option<Chec
     }
 }
 
-/// What to say while the UpdateRules cannot be listed, and could not be for this time. An error
-/// that may pass by itself is waited for, but readiness never empties the Service for it: a
-/// registration may say Fail.
+/// The state of a replica that has been unable to list UpdateRules for this time. It waits for an
+/// error that may pass by itself, but not for ever: with no ready replica, every update under
+/// failurePolicy Fail is refused.
 fn unlisted(error: &ApiError, waited: Duration) -> Check {
     let text = format!("cannot list UpdateRules: {error}");
     let is_lasting = matches!(error.class, ErrorClass::Forbidden | ErrorClass::NotFound);

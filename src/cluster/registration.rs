@@ -14,8 +14,8 @@ use crate::engine::{Builtin, FailurePolicy, LONGEST_NAME, ResourceRule, Rule, Ru
 /// The label by which it is known whose something is.
 pub(super) const LABEL: (&str, &str) = ("app.kubernetes.io/name", "fieldward");
 
-/// The annotation of a configuration that names the rules in it that are compiled in, separated by
-/// commas: nothing else in a cluster tells them from rules of files.
+/// The annotation of a configuration that lists its built-in rules, separated by commas. Nothing
+/// else in a cluster distinguishes them from rules of files.
 pub(super) const BUILT_IN_RULES: &str = "fieldward.io/built-in-rules";
 
 /// What rule names become webhook names with: a webhook's name has at least three labels.

@@ -110,8 +110,8 @@ fn accepted(verdict: &Acceptance, good: Option<(i64, &Rule)>, before: &UpdateRul
         },
         _ if !is_kept => {
             let message = format!(
-                "the rule is larger than {} KiB, so it does not survive a restart of all replicas \
-                 once a newer generation is invalid",
+                "the rule is larger than {} KiB, so once a newer generation is invalid, this one \
+                 stays in force only until all replicas restart",
                 KEPT / 1024
             );
             state(true, NOT_KEPT, message)

@@ -71,7 +71,7 @@ impl JsonSchema for UpdateRuleSpec {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut schema = RawSpec::json_schema(generator);
-        // A field that is left out stays left out, except for those that the columns show.
+        // The API server adds no defaults, except for the fields that columns of kubectl show.
         RecursiveTransform(|schema: &mut Schema| drop(schema.remove("default")))
             .transform(&mut schema);
         for (field, default) in [

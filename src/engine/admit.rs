@@ -72,8 +72,8 @@ pub(crate) fn refused_changes(rules: &RuleSet, body: &[u8]) -> Option<Vec<Refuse
     refused.ok()
 }
 
-/// Answers a review that is not judged, because of its size or for want of time, from its first
-/// [`PREFIX`] bytes. A violation is assumed unless they show that there can be none.
+/// Answers a review that is too large or arrives too late, from its first [`PREFIX`] bytes. A
+/// violation is assumed unless these bytes rule it out.
 pub(crate) fn answer_unread(rules: &RuleSet, beginning: &[u8], why: &Unjudgeable) -> Reply {
     let beginning = beginning.get(..PREFIX.min(beginning.len())).unwrap_or_default();
     let Some(review) = Review::parse_beginning(beginning) else {
@@ -81,9 +81,10 @@ pub(crate) fn answer_unread(rules: &RuleSet, beginning: &[u8], why: &Unjudgeable
     };
     let mut reply = match &review.operation {
         Operation::Other => allowed(&review),
-        Operation::Update | Operation::Unknown(_) => {
-            unjudged(rules, &review, &matching(rules, &review), why)
-        }
+        Operation::Update => unjudged(rules, &review, &matching(rules, &review), why),
+        // The API server writes the subresource before the operation: without the operation, the
+        // rule is not certain.
+        Operation::Unknown(_) => unjudged(rules, &review, &[], why),
     };
     reply.code = Some(why.status().0);
     reply.about(Subject::of(&review))

@@ -47,7 +47,7 @@ const LARGEST: usize = 150_000;
 const DEEPEST: usize = 120;
 
 /// Where what is lost stands in a policy.
-pub(crate) const LIMITATIONS: &str = "fieldward.io/lost";
+pub(crate) const LIMITATIONS: &str = "fieldward.io/limitations";
 
 /// How many of the refused fields a message names.
 const NAMED: usize = 16;

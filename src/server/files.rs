@@ -1,4 +1,4 @@
-//! Reads files that others write: of the expected type, of a limited size, in a limited time.
+//! Reads files that other programs write, with limits on their type, their size and the time.
 //!
 //! A FIFO that nobody writes to, a device, or a network file system that does not answer stops its
 //! reader for good. A server therefore opens regular files only, and reads them on a thread that it
@@ -40,10 +40,10 @@ pub(crate) enum Accepted {
 /// Why a file is not read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The operating system says so.
+    /// An error of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is something else than a file.
+    /// The path leads to something of another type.
     #[error("expected {expected}, found {found}")]
     WrongType {
         /// What may be read.
@@ -51,10 +51,10 @@ pub enum ReadError {
         /// What there is.
         found: &'static str,
     },
-    /// It has more bytes than it may have.
+    /// The file is too large.
     #[error("expected at most {} MiB, found more", most >> 20)]
     TooLarge {
-        /// How many bytes it may have.
+        /// The largest size that is accepted, in bytes.
         most: u64,
     },
     /// Two options name standard input.
@@ -76,11 +76,11 @@ pub(crate) fn name_of(path: &Path) -> String {
     }
 }
 
-/// Reads files one after the other, and says which one it is at.
+/// Reads files one after the other, and keeps track of the current one.
 #[derive(Debug)]
 pub(crate) struct FileReader {
     accepted: Accepted,
-    /// The path, and since when.
+    /// The current path, and when reading it began.
     at: Mutex<(PathBuf, Instant)>,
 }
 
@@ -92,7 +92,7 @@ impl FileReader {
     /// The bytes of a file, at most `most` of them.
     ///
     /// # Errors
-    /// What cannot or may not be read. The caller names the file.
+    /// The file cannot be read, or may not be because of its type or size. The caller names it.
     pub(crate) fn read(&self, path: &Path, most: u64) -> Result<Vec<u8>, ReadError> {
         self.start(path);
         if is_stdin(path) {
@@ -234,7 +234,7 @@ impl TimeLimit {
         Self { time, left_behind: Mutex::default() }
     }
 
-    /// What `read` returns.
+    /// Runs `read` and returns its result.
     ///
     /// # Errors
     /// A file takes too long, or one that took too long before is still being read.
@@ -252,12 +252,12 @@ impl TimeLimit {
         let (sender, receiver) = mpsc::sync_channel(1);
         let reading = Arc::clone(&reader);
         thread::Builder::new().name("files".to_owned()).spawn(move || {
-            // Fails when nobody waits any more. The reader lives until then.
+            // Fails if the caller has stopped waiting. `reading` keeps the reader alive until here.
             let _ = sender.send(read(&reading));
         })?;
         let outcome = loop {
             match receiver.recv_timeout(self.time.saturating_sub(reader.elapsed())) {
-                // It is at another file by now.
+                // The reader has started another file meanwhile.
                 Err(RecvTimeoutError::Timeout) if reader.elapsed() < self.time => {}
                 other => break other,
             }

@@ -13,15 +13,15 @@ use crate::engine::{self, Reply, RuleSet};
 /// longer, unless its conditions are slow.
 const INLINE: usize = 64 * 1024;
 
-/// From this size on a review is judged while no other large one is: its parsed form may take a
-/// hundred times the memory of its text.
+/// Reviews of this size or more are judged one at a time: judging may take up to 18 times the
+/// memory of the text.
 const ALONE: usize = 1024 * 1024;
 
 /// Where reviews are judged.
 #[derive(Debug, Clone)]
 pub(super) struct JudgePool {
-    /// Limits how many reviews are judged off the async threads at once: each may take many times
-    /// its size of memory, and its conditions a core.
+    /// Limits how many reviews are judged off the async threads at once: each may need memory of
+    /// many times its size, and its conditions may occupy a core.
     permits: Arc<Semaphore>,
     all: u32,
 }

@@ -138,7 +138,7 @@ impl App {
                 return self.fail(StatusCode::BAD_REQUEST, "the body ended before it was whole");
             }
         };
-        match reply {
+        let response = match reply {
             Some(reply) => {
                 self.metrics.observe(&reply, started.elapsed());
                 log::reply(&reply);
@@ -150,20 +150,23 @@ impl App {
                 {
                     recorder.offer(&rules, bytes);
                 }
-                let response = respond(reply);
-                if closes { closing(response, version) } else { response }
+                respond(reply)
             }
             None => self.fail(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "judging this review failed; the server's log says where",
             ),
-        }
+        };
+        if closes { closing(response, version) } else { response }
     }
 
-    /// Answers a review that is not judged from its first bytes.
+    /// Answers a review that is not judged from its first bytes; by all rules, if the one that is
+    /// asked is not in force.
     fn unread(&self, asked: Asked<'_>, beginning: &[u8], why: &Unjudgeable) -> Option<Reply> {
-        let rules = self.rules.current().asked(asked).into_iter().next().unwrap_or_default();
-        guarded(|| engine::answer_unread(&rules, beginning, why))
+        let in_force = self.rules.current();
+        let asked = in_force.asked(asked);
+        let rules = asked.first().unwrap_or(in_force.all());
+        guarded(|| engine::answer_unread(rules, beginning, why))
     }
 
     /// The reply, and the rules that gave it; none if there are no such rules. What is registered

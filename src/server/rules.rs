@@ -94,8 +94,8 @@ impl Rules {
         self.followed.subscribe()
     }
 
-    /// How long a review that no rule covers may wait for a rule that comes late: no time, if none
-    /// lingers either.
+    /// How long a review that no rule covers may wait for a rule to be loaded; zero if removed
+    /// rules do not linger either.
     pub(super) fn patience(&self) -> Duration {
         PATIENCE.min(self.lingering)
     }

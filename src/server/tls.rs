@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
@@ -54,8 +54,8 @@ pub enum Source {
 pub struct Clients {
     /// PEM file of the CAs that a client's certificate must come from.
     pub ca: PathBuf,
-    /// The identities of which a certificate must have one; none: every certificate of the CAs is
-    /// accepted.
+    /// A certificate must have one of these names. If there are none, every certificate of the
+    /// CAs is accepted.
     pub names: Vec<String>,
 }
 
@@ -136,8 +136,6 @@ impl Tls {
         let pair = material.pair(now)?;
         let config = material.config(&self.resolver)?;
         self.resolver.0.store(Arc::new(pair));
-        // A new configuration has a new session cache too: nobody resumes what another client CA
-        // had let in.
         self.config.store(Arc::new(config));
         *loaded = fingerprint;
         self.shown.send_replace(material.chain.bytes);
@@ -264,6 +262,11 @@ impl Material {
         let mut config =
             builder.with_cert_resolver(Arc::clone(resolver) as Arc<dyn ResolvesServerCert>);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        if self.clients.is_some() {
+            // The certificate of a resumed session would not be verified again.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+            config.send_tls13_tickets = 0;
+        }
         Ok(config)
     }
 }

@@ -1,5 +1,5 @@
-//! Files that commands are given: pipes and standard input, what is none of their documents, and
-//! names that act on a terminal.
+//! Files as arguments: pipes and standard input, files that are no documents of this program, and
+//! names with control characters.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -8,6 +8,7 @@ use std::process::{Output, Stdio};
 use libtest_mimic::Trial;
 
 use crate::corpus::root;
+use crate::support::certificates::{Authority, ecdsa};
 use crate::support::server::{FREE_PORTS, fieldward};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -29,7 +30,7 @@ const RULE: &str = "tests/golden/files/clean.yaml";
 const REVIEW: &str = "tests/cases/volcano-job/vj-mixed.json";
 const CASE: &str = "tests/golden/files/masked.yaml";
 
-/// Command lines in which FILE is read, with what is to be there.
+/// Command lines that read FILE, each with the file that takes its place.
 const READING: [(&str, &str); 12] = [
     ("check FILE", REVIEW),
     ("check tests/cases/volcano-job/vj-mixed.json --rules FILE", RULE),
@@ -84,7 +85,7 @@ fn standard_input_is_read_once() {
     assert_eq!((stderr.as_str(), code), (expected, Some(2)));
 }
 
-/// What may stand in place of a document by mistake; each holds the word that nobody may read.
+/// Files that somebody may pass by mistake. Each holds a word that no output may show.
 const FOREIGN: [(&str, &str); 9] = [
     ("shadow", "root:$6$HUNTER2salt$HUNTER2:19000:0:99999:7:::\ndaemon:*HUNTER2:19000:::\n"),
     ("key.pem", "-----BEGIN PRIVATE KEY-----\nHUNTER2\nHUNTER2==\n-----END PRIVATE KEY-----\n"),
@@ -131,8 +132,11 @@ fn command(line: &str, file: &Path) -> Output {
 
 fn no_error_quotes_a_foreign_file() {
     let folder = tempfile::tempdir().unwrap();
+    let good = folder.path().join("good-chain.pem");
+    fs::write(&good, Authority::new().server(&ecdsa())).unwrap();
+    let key = format!("serve --tls-cert {} --tls-key FILE", good.display());
     // A kubeconfig holds credentials, too.
-    for line in COMMANDS.into_iter().chain(["lint --live --kubeconfig FILE"]) {
+    for line in COMMANDS.into_iter().chain(["lint --live --kubeconfig FILE", &key]) {
         for (name, text) in FOREIGN {
             let file = folder.path().join(name);
             fs::write(&file, text).unwrap();
@@ -142,6 +146,11 @@ fn no_error_quotes_a_foreign_file() {
             // The PEM parser quotes a line as a list of its bytes.
             let quotes = said.contains("HUNTER2") || said.contains("72, 85, 78, 84, 69, 82");
             assert!(!quotes, "{line} {name}: {said}");
+            // It was this file that the command refused. `check` names one of several only, and the
+            // client library does not name a kubeconfig.
+            let is_named = said.contains(name)
+                || ["check FILE", "lint --live --kubeconfig FILE"].contains(&line);
+            assert!(is_named, "{line} {name}: {said}");
             // A certificate chain may follow other text; a file without one is refused.
             assert_ne!(output.status.code(), Some(0), "{line} {name}: {said}");
         }

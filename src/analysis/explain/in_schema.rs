@@ -1,4 +1,4 @@
-//! What the schemas of a kind say of a location.
+//! The type of a location according to the schemas of its kind.
 
 use serde::Serialize;
 
@@ -12,9 +12,9 @@ use crate::engine::Step;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum InSchema {
-    /// A value of this type; of one of them, if versions of the kind differ.
+    /// The type of the value; several joined by `or` if versions of the kind differ.
     Type(String),
-    /// Nothing: no object has it. Why, and what was perhaps meant.
+    /// No object has the field: why not, and similar fields.
     Missing(String),
 }
 

@@ -11,7 +11,7 @@ use crate::engine::{ResourceRule, Rule, RuleSet, escape_control};
 pub(crate) struct Meant<'r, 'c> {
     pub(crate) rules: Vec<&'r Rule>,
     pub(crate) resources: Vec<String>,
-    /// Their schemas, as far as they are known.
+    /// The known schemas of the resources.
     pub(crate) targets: Vec<Target<'c>>,
 }
 
@@ -25,7 +25,7 @@ pub(crate) enum NotMeant {
 
 /// All rules that speak of the kind: `job`, `jobs`, `Job`, `jobs.batch`, `job.v1.batch`,
 /// `jobs/scale`, or a short name if the catalogue has the kind; if there is no such kind, the rule
-/// of that name alone. Of several kinds so called it is the one of the rule of that name.
+/// of that name alone. If several kinds have the name, a rule of that name decides.
 pub(crate) fn find<'r, 'c>(
     rules: &'r RuleSet,
     catalogue: &'c Catalogue,

@@ -35,7 +35,7 @@ impl Learned {
     pub(super) fn of(target: &Target, updates: &[Update], lines: &Lines) -> Self {
         let count = counted(updates.len(), "review");
         let mut document = format!(
-            "# Learned from {count}. A field that no line below names may not change.\n\
+            "# Learned from {count}. Fields that are not named below may not change.\n\
              apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata:\n  name: {}\n  \
              annotations:\n    # Write the address of the page that documents what may change.\n    \
              fieldward.io/source: {}\nspec:\n  matchConstraints:\n    resourceRules:\n      \

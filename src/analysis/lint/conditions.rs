@@ -35,7 +35,7 @@ pub(crate) fn conditions<'a>(context: &Context<'a>) -> Vec<RuleCondition<'a>> {
     of_entries.chain(of_registration).collect()
 }
 
-/// What `check` finds of each thing that a condition reads.
+/// The findings of `check` for each path that a condition reads.
 pub(crate) fn of_each_read(
     context: &Context<'_>,
     check: fn(&Context<'_>, &RuleCondition<'_>, &Read) -> Option<Finding>,

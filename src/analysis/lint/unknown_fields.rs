@@ -37,7 +37,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
         finding(
             "/spec/matchConstraints/resourceRules",
             message,
-            "if the CRD was created only now, run lint again",
+            "if the CRD has just been created, run lint again",
         )
     });
     found.collect()

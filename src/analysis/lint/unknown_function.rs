@@ -3,7 +3,7 @@
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use crate::engine::{Condition, cut_bytes, escape_control};
 
-/// Bytes of a call's fault in a finding at most: the name of a function has no bound.
+/// The longest description of a call in a finding, in bytes: a function's name may be longer.
 const FAULT: usize = 200;
 
 pub(super) const LINT: Lint = Lint {
@@ -20,7 +20,8 @@ spec:
   - name: example
     expression: object.spec.image.beginsWith('example.com/')
 ",
-    fix: "Correct the name or the arguments, or see that your API servers declare the function.",
+    fix: "Correct the name or the arguments, or make sure that all your API servers declare the \
+          function.",
     fixed: "\
 spec:
   matchConditions:
@@ -41,7 +42,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
                     escape_control(&condition.name),
                     escape_control(&cut_bytes(&fault, FAULT))
                 ),
-                "correct the call, or see that your API servers declare the function",
+                "correct the call, or make sure that all your API servers declare the function",
             ));
         }
     }

@@ -53,7 +53,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     );
     vec![finding(
         "/spec/matchConstraints/resourceRules",
-        "none of the given schemas is of its kinds, so its paths were not checked",
+        "no given schema describes a kind of this rule, so its paths were not checked",
         fix,
     )]
 }

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// `F` is the formats that the command has, `text` among them.
+/// `F` is the enum of the command's formats; one of them must be `text`.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(in crate::cli) struct OutputArgs<F: ValueEnum + Send + Sync + 'static = Format> {
     /// How the report is printed

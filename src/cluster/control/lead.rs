@@ -93,7 +93,7 @@ impl Lead {
                 changed = holds.changed() => {
                     let leads = changed.is_ok() && *holds.borrow();
                     self.state.send_modify(|state| state.hold(leads));
-                    // What an earlier term found is not written any more.
+                    // Findings of an earlier term must not be written any more.
                     self.findings.send_replace(None);
                     if changed.is_err() {
                         return;
@@ -138,8 +138,8 @@ impl Lead {
         }
     }
 
-    /// Waits for anything that changes what a turn does. Changes of UpdateRules come as rules in
-    /// force and what is resolved of the objects, changes of their status do not matter.
+    /// Waits for any change that a turn depends on. UpdateRules count only through the rules in
+    /// force and the resolved objects, so changes of their status do not matter.
     async fn hear(&mut self) -> Result<(), watch::error::RecvError> {
         tokio::select! {
             changed = self.followed.registrations.changed() => changed,

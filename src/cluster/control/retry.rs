@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use crate::cluster::api_error::ErrorClass;
 
-/// The pause at first, and at most.
+/// The first pause, and the longest.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 pub(super) const RETRY_AT_MOST: Duration = Duration::from_secs(30);
 
-/// The longest pause after what is forbidden, which costs nobody much: who restores the permissions
-/// expects the registration to follow at once.
+/// The longest pause after a forbidden request. Such requests are cheap, and whoever restores the
+/// permissions expects the registration to follow at once.
 const RETRY_FORBIDDEN: Duration = Duration::from_secs(2);
 
 /// Pauses that double while requests fail.

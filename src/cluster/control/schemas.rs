@@ -52,8 +52,8 @@ impl Schemas {
 }
 
 impl Schemas {
-    /// What the schemas lack of rules that have no status to say it in. The kind of a rule that is
-    /// compiled in need not be installed.
+    /// What the schemas lack for rules of files, which have no status to report it. Built-in
+    /// rules are left out: their kinds need not be installed.
     fn lacking_of_files(&self) -> BTreeMap<String, String> {
         let is_of_file = |name: &str| {
             self.rules.get(name).is_some_and(|rule| {
@@ -106,7 +106,7 @@ pub(super) async fn follow(
                                             rule,
                                             what,
                                             "the API server does not serve \
-                                            what a rule names"
+                                            a kind or field that a rule names"
                                         );
                                     }
                                 }

@@ -17,7 +17,7 @@ use crate::engine::RuleSet;
 /// Requests under way at once.
 pub(super) const AT_ONCE: usize = 8;
 
-/// What comes in quick succession is answered once; meanwhile the other replicas hear of it too.
+/// How long to wait for further changes, so that a burst is handled once and all replicas see it.
 pub(super) const GATHERING: Duration = Duration::from_millis(500);
 
 /// Everything is looked at again after this time, whatever is heard.

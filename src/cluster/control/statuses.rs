@@ -1,7 +1,6 @@
 //! Writes the status of each rule, apart from the registration: no number of statuses delays it.
 
 use std::collections::BTreeSet;
-use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -30,13 +29,13 @@ pub(super) struct Findings {
     pub(super) report: Report,
 }
 
-/// What the statuses are made of, and what was said of them.
+/// The inputs of the statuses, and the warnings that were already logged.
 pub(super) struct Sources {
     objects: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
     schemas: watch::Receiver<Arc<Schemas>>,
     /// None while this replica does not hold the lease.
     findings: watch::Receiver<Option<Arc<Findings>>>,
-    /// The rules that are too large to be kept in their status, as the log has it.
+    /// The rules that the log has already named as too large to be kept in their status.
     not_kept: BTreeSet<String>,
 }
 
@@ -46,13 +45,14 @@ pub(super) async fn write(client: Client, mut sources: Sources, metrics: Cluster
     let (mut complaint, mut retry) = (Once::default(), Retry::default());
     loop {
         let pause = match sources.write_due(&api).await {
-            Ok(()) => {
+            Ok(Written::All) => {
                 if complaint.recovered() {
                     tracing::info!("the status of each rule can be written again");
                 }
                 retry = Retry::default();
                 Duration::MAX
             }
+            Ok(Written::Nothing) => Duration::MAX,
             Err(error) => {
                 metrics.count_error(error.class);
                 if complaint.is_new(&error) {
@@ -74,8 +74,16 @@ pub(super) async fn write(client: Client, mut sources: Sources, metrics: Cluster
     }
 }
 
+/// What was written of the statuses that were due.
+enum Written {
+    /// Each of them.
+    All,
+    /// None was due, or newer findings came.
+    Nothing,
+}
+
 impl Sources {
-    /// The findings are none while this replica does not hold the lease.
+    /// `findings` is `None` while this replica does not hold the lease.
     pub(super) fn new(
         objects: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
         schemas: watch::Receiver<Arc<Schemas>>,
@@ -85,7 +93,7 @@ impl Sources {
     }
 
     /// Writes the statuses that are not as they should be, until there are newer findings.
-    async fn write_due(&mut self, api: &Api<DynamicObject>) -> Result<(), ApiError> {
+    async fn write_due(&mut self, api: &Api<DynamicObject>) -> Result<Written, ApiError> {
         let due = self.due();
         self.warn_of_not_kept(&due);
         let params = PatchParams::apply(FIELD_MANAGER).force();
@@ -97,35 +105,39 @@ impl Sources {
             async move {
                 // The newer findings may say something else.
                 if findings.has_changed().unwrap_or(true) {
-                    return Ok(());
+                    return Ok(false);
                 }
                 match api.patch_status(&name, params, &Patch::Apply(&patch)).await {
-                    Ok(_) => Ok(()),
+                    Ok(_) => Ok(true),
                     // Deleted meanwhile.
-                    Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+                    Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
                     Err(error) => Err(ApiError::from(error)),
                 }
             }
         });
         // One status that cannot be written does not keep the others from being written.
-        let failed: Vec<ApiError> = stream::iter(writing)
-            .buffer_unordered(AT_ONCE)
-            .filter_map(|result| ready(result.err()))
-            .collect()
-            .await;
-        failed.into_iter().next().map_or(Ok(()), Err)
+        let results: Vec<Result<bool, ApiError>> =
+            stream::iter(writing).buffer_unordered(AT_ONCE).collect().await;
+        let written = results.into_iter().collect::<Result<Vec<bool>, _>>()?;
+        let is_all = !written.is_empty() && written.into_iter().all(|written| written);
+        Ok(if is_all { Written::All } else { Written::Nothing })
     }
 
-    /// Says once in the log of each rule that is too large to be kept in its status.
+    /// Logs each rule that is too large to be kept in its status, once.
     fn warn_of_not_kept(&mut self, due: &[(String, UpdateRuleStatus)]) {
+        let objects = self.objects.borrow().clone().unwrap_or_default();
+        let names: BTreeSet<&str> = objects.iter().map(|object| object.name.as_str()).collect();
+        self.not_kept.retain(|rule| names.contains(rule.as_str()));
         for (rule, status) in due {
-            if status.is_kept() {
+            if status.last_good.is_some() {
                 self.not_kept.remove(rule);
+            } else if status.is_kept() {
+                // No generation is good, or an invalid one follows one that is not kept.
             } else if self.not_kept.insert(rule.clone()) {
                 tracing::warn!(
                     rule,
-                    "the rule is too large to be kept in its status, so it does not survive a \
-                     restart of all replicas once a newer generation is invalid"
+                    "the rule is too large to be kept in its status, so once a newer \
+                     generation is invalid, this one stays only until all replicas restart"
                 );
             }
         }

@@ -59,8 +59,8 @@ pub(crate) struct Sent<'a> {
 pub(crate) type Identity = (Option<u32>, Option<u32>);
 
 impl Sent<'_> {
-    /// What tells a location from all others. No two locations have the same node on one side
-    /// unless the nodes on the other side differ.
+    /// Identifies a location: two locations may share the node of one side, but never the nodes
+    /// of both.
     pub(crate) fn identity(&self) -> Identity {
         (self.old.map(Node::number), self.new.map(Node::number))
     }

@@ -56,11 +56,14 @@ fn part<'v>(
         NodeKind::Number => number(value),
         NodeKind::String => Box::new(CelString::from(value.as_str().unwrap_or_default())),
         NodeKind::List => {
-            // Of a list only the whole can be read.
-            let elements = value.elements().filter(|_| reads.is_whole());
-            let elements: Result<Vec<Boxed<'v>>, Failure> =
-                elements.map(|element| part(element, reads, budget, depth + 1)).collect();
-            Box::new(CelList::from(elements?))
+            let element = |element| part(element, reads, budget, depth + 1);
+            // A list is read as a whole or not at all.
+            let elements: Vec<Boxed<'v>> = if reads.is_whole() {
+                value.elements().map(element).collect::<Result<_, Failure>>()?
+            } else {
+                Vec::new()
+            };
+            Box::new(CelList::from(elements))
         }
         NodeKind::Object => object(value.members(), |name| value.get(name), reads, budget, depth)?,
     })

@@ -55,7 +55,7 @@ enum Step<'a> {
 #[derive(Debug)]
 struct Cursors<'a> {
     all: Vec<Cursor<'a>>,
-    /// By what tells them apart: the nodes, and whether something above is protected.
+    /// The key is the nodes of the cursor, and whether something above it is protected.
     known: HashMap<(SmallVec<[u32; 6]>, bool), u32>,
 }
 

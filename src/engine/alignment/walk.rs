@@ -12,7 +12,7 @@ use crate::engine::activation::{ActiveEntries, Sent};
 use crate::engine::review::Node;
 use crate::engine::rule::{Cursor, Rule, Verbs};
 
-/// Permitted changes that a report lists at most.
+/// The most permitted changes that a report lists.
 pub(crate) const MOST_PERMITTED: usize = 256;
 
 /// How much of the two objects an alignment holds.
@@ -59,7 +59,7 @@ impl<'a> Alignment<'a> {
 /// An element of the old list and of the new one.
 type Pair<'a> = (Option<(usize, Node<'a>)>, Option<(usize, Node<'a>)>);
 
-/// What both objects have at a location, none where it counts as left out.
+/// The values of both objects at a location; `None` where the value counts as absent.
 type Sides<'a> = (Option<Node<'a>>, Option<Node<'a>>);
 
 struct Walk<'a, 'w, 'g> {
@@ -101,7 +101,7 @@ impl<'a> Walk<'a, '_, '_> {
             Place::Judged if self.is_bare(cursor) && !is_guarded(cursor) => Place::Permitted,
             place => place,
         };
-        // More than that no report lists.
+        // No report lists more than that.
         if place == Place::Permitted && self.permitted >= MOST_PERMITTED && is_brief {
             return;
         }
@@ -160,7 +160,7 @@ impl<'a> Walk<'a, '_, '_> {
         })
     }
 
-    /// Visits those of an object's members that `is_meant` accepts.
+    /// Visits the members of an object that `is_meant` accepts.
     fn members(
         &mut self,
         parent: Id,
@@ -172,11 +172,11 @@ impl<'a> Walk<'a, '_, '_> {
     ) {
         let members = |node: Option<Node<'a>>| node.map(Node::members).into_iter().flatten();
         let (mut old, mut new) = (members(sides.0).peekable(), members(sides.1).peekable());
-        // What counts as left out was sent all the same.
+        // A value that counts as absent is still among the values that were sent.
         let left_out = |side: Option<Node<'a>>, sent| if side.is_none() { sent } else { None };
         let mut sent_old = members(left_out(sides.0, sent.old)).peekable();
         let mut sent_new = members(left_out(sides.1, sent.new)).peekable();
-        // All of them go by name.
+        // All four are sorted by name.
         loop {
             let order = match (old.peek(), new.peek()) {
                 (None, None) => break,
@@ -192,7 +192,7 @@ impl<'a> Walk<'a, '_, '_> {
                 old: one.or_else(|| named(&mut sent_old, name)),
                 new: two.or_else(|| named(&mut sent_new, name)),
             };
-            if self.coverage == Coverage::Differing && one == two {
+            if self.is_passed_over(one, two) {
                 continue;
             }
             let below = cursor.member(name);
@@ -212,9 +212,23 @@ impl<'a> Walk<'a, '_, '_> {
             if old.is_none() && new.is_none() {
                 break;
             }
+            if self.is_passed_over(old, new) {
+                continue;
+            }
             let at = At { parent, segment: Segment::Index(index), place };
             self.visit(at, &below, (old, new), Sent { old, new });
         }
+    }
+
+    /// Whether both sides have the same text or none, so that nothing there can differ.
+    fn is_passed_over(&self, old: Option<Node<'a>>, new: Option<Node<'a>>) -> bool {
+        let is_same_scalar = || match (old, new) {
+            (Some(old), Some(new)) => {
+                !old.is_container() && !new.is_container() && old.text() == new.text()
+            }
+            _ => false,
+        };
+        self.coverage == Coverage::Differing && (old == new || is_same_scalar())
     }
 
     /// Visits the elements of keyed lists, and tells whether those that stay changed their order.
@@ -226,6 +240,16 @@ impl<'a> Walk<'a, '_, '_> {
         key: &'a str,
         (olds, news): (Keys<'a>, Keys<'a>),
     ) -> bool {
+        // Lists with the same keys in the same places keep their order, so only the elements that
+        // differ are sorted.
+        let is_same_order = self.coverage == Coverage::Differing
+            && olds.len() == news.len()
+            && olds.iter().zip(&news).all(|((one, _), (two, _))| one == two);
+        let (olds, news): (Keys<'a>, Keys<'a>) = if is_same_order {
+            olds.into_iter().zip(news).filter(|((_, old), (_, new))| old != new).unzip()
+        } else {
+            (olds, news)
+        };
         let by_value = |keys: Keys<'a>| {
             let numbered = keys.into_iter().enumerate();
             let mut all: Vec<_> =
@@ -252,7 +276,7 @@ impl<'a> Walk<'a, '_, '_> {
                 staying.push((old, new));
             }
             let (old, new) = (old.map(|(.., node)| node), new.map(|(.., node)| node));
-            if self.coverage == Coverage::Differing && old == new {
+            if self.is_passed_over(old, new) {
                 continue;
             }
             let at = At { parent, segment: Segment::Keyed { value, key }, place };

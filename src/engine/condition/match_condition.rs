@@ -3,8 +3,8 @@
 //! Without a type checker not everything can be told, and the parser of the `cel` crate does not
 //! know all that Kubernetes' parser knows. So a condition passes unless it is certainly wrong: an
 //! error of the grammar, which both parsers share; a name or a member of the request that Kubernetes
-//! does not declare; a result that is no bool. A function that no known version declares may be one
-//! of a newer version, and what it is given may be variables of a macro: the API server decides.
+//! does not declare; a result that is no bool. Functions that no known version declares are left to
+//! the API server: a newer version may declare them, and arguments may be variables of a macro.
 //! Nothing that an API server accepts is refused.
 
 use std::borrow::Cow;

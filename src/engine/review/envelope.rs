@@ -23,6 +23,9 @@ pub(super) const STACK_PER_LEVEL: usize = 12 * 1024;
 /// Levels that any thread's stack bears.
 const SHALLOW: usize = 64;
 
+/// Levels that no part of an API server's request has besides the objects.
+const DEEPEST_REQUEST: usize = 128;
+
 /// A review whose envelope could be read.
 #[derive(Debug)]
 pub(crate) struct Review<'a> {
@@ -153,7 +156,8 @@ impl<'a> Review<'a> {
             .filter_map(|(name, _)| Some((*name, self.in_request(name)?)))
             .collect();
         parts.sort_unstable_by_key(|(name, _)| *name);
-        let is_readable = |part: &Node<'_>| serde_json::from_str::<Value>(part.text()).is_ok();
+        let is_readable =
+            |part: &Node<'_>| part.unreadable().is_none() && part.levels() < DEEPEST_REQUEST;
         parts.iter().all(|(_, part)| is_readable(part)).then_some(parts)
     }
 
@@ -204,13 +208,10 @@ impl<'a> Review<'a> {
         };
         let (old, new) = (object("oldObject")?, object("object")?);
         let both = [(old, "oldObject"), (new, "object")];
-        let mut deepest = 0;
         for (object, name) in both {
-            let levels = self.document.levels(object);
-            if levels > DEEPEST {
+            if self.document.levels(object) > DEEPEST {
                 return Err(Unjudgeable::Depth(name));
             }
-            deepest = deepest.max(levels);
         }
         for (object, name) in both {
             if let Some(at) = object.unreadable() {
@@ -221,6 +222,7 @@ impl<'a> Review<'a> {
             }
         }
         let run = || judge(old, new);
+        let deepest = self.document.deepest();
         if deepest <= SHALLOW { run() } else { stacker::grow(deepest * STACK_PER_LEVEL, run) }
     }
 }

@@ -70,7 +70,7 @@ struct EscapedString {
 }
 
 impl Escaped {
-    /// Adds a string that starts at `at`; `decode` appends its text and tells whether it has one.
+    /// Adds a string that starts at `at`. `decode` appends its text; false if it is unreadable.
     pub(super) fn add(
         &mut self,
         at: usize,

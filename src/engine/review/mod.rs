@@ -1,8 +1,8 @@
 //! The wire: the envelope of a review, and the index of its text that everything else reads.
 //!
 //! A body is scanned once. Both objects stay text with an index of 16 bytes per value; a [`Node`]
-//! is a value in it. Values are built of what is reported, of what a condition reads, and of the
-//! locations that `json_patch::diff` compares, never of an object as a whole.
+//! is a value in it. Values are built only of what is reported, of what a condition reads, and of
+//! the locations that `json_patch::diff` compares.
 
 mod envelope;
 mod fields;

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::index::{Document, Entry, FLAG, NONE, plain};
+use super::unjudgeable::DEEPEST;
 
-/// A value in an indexed text: where it is. Two nodes of one text that are equal are one value;
-/// two that are not may have equal values all the same.
+/// A value in an indexed text, by its position. Equal nodes of one text have equal values; nodes
+/// that differ may have equal values too.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Node<'t> {
     document: &'t Document<'t>,
@@ -61,6 +62,13 @@ impl<'t> Document<'t> {
         let is_it = |(at, _): &&(u32, u32)| self.node(*at) == object;
         let levels = self.objects.iter().filter(is_it).map(|(_, levels)| *levels as usize);
         levels.max().unwrap_or_default()
+    }
+
+    /// The levels of the deepest object that is judged or repeated. What an object repeats may
+    /// stand in one that a later key overwrites, or outside `request`.
+    pub(crate) fn deepest(&self) -> usize {
+        let levels = self.objects.iter().map(|(_, levels)| *levels as usize);
+        levels.filter(|levels| *levels <= DEEPEST).max().unwrap_or_default()
     }
 
     fn entry(&self, at: u32) -> Entry {
@@ -151,13 +159,16 @@ impl<'t> Node<'t> {
         }
         let document = self.document;
         let bytes = document.text.as_bytes();
+        // In a text, a name that needs escapes could match beyond its end.
+        let is_plain = plain(name.as_bytes()) == name.len();
         let is_named = |at: &u32| {
             let key = document.entry(*at).key;
             if key & FLAG != 0 {
                 return document.escaped.get(key & !FLAG) == Some(name);
             }
             let end = key as usize + 1 + name.len();
-            bytes.get(key as usize + 1..end) == Some(name.as_bytes())
+            is_plain
+                && bytes.get(key as usize + 1..end) == Some(name.as_bytes())
                 && bytes.get(end) == Some(&b'"')
         };
         let mut found = document.children(self.at).filter(is_named);
@@ -180,7 +191,7 @@ impl<'t> Node<'t> {
         let members = document.children(self.at);
         let mut members: Vec<(&str, u32)> =
             members.filter_map(|at| Some((document.name(at)?, at))).collect();
-        // Of equal names the last one stays the last.
+        // The sort is stable, so of equal names the last in the text comes last.
         members.sort_by_key(|(name, _)| *name);
         members.dedup_by(|later, earlier| {
             let is_repeated = later.0 == earlier.0;
@@ -203,8 +214,8 @@ impl<'t> Node<'t> {
         self.is_container() && self.document.entry(self.at).next == self.at + 1
     }
 
-    /// The value, built. A number or string that nothing can hold is null; objects with such are
-    /// not judged. As much stack is used as it is deep.
+    /// Builds the value. An unreadable number or string makes it null, but objects with one are
+    /// never judged. The recursion is as deep as the value.
     pub(crate) fn to_value(self) -> Value {
         if let Some(text) = self.as_str() {
             return Value::String(text.to_owned());

@@ -9,7 +9,7 @@
 use super::index::{Document, Entry, Escaped, FLAG, NONE, plain, position};
 use super::unjudgeable::DEEPEST;
 
-/// Digits of a number that no float's range is too small for.
+/// A number with at most this many bytes and no exponent is in the range of a float.
 const LONGEST_NUMBER: usize = 300;
 
 /// The index of a text; none if it is not JSON, or 2 GiB or more.
@@ -52,7 +52,7 @@ struct Scanner<'t> {
     reviewed: u32,
     /// The first object of the review.
     first: u32,
-    /// The entry that the value that comes may repeat, and the one that the value behind it may.
+    /// The entry that the next value may repeat, and the one that the value after it may repeat.
     model: u32,
     candidate: u32,
     agreement: Agreement,
@@ -83,8 +83,9 @@ impl<'t> Scanner<'t> {
             text,
             bytes,
             at: 0,
+            // A value in thirteen bytes is usual, and the second object mostly repeats the first.
             // Memory that is reserved but never written costs nothing.
-            entries: Vec::with_capacity(values_at_most(bytes)),
+            entries: Vec::with_capacity(bytes.len() / 8),
             escaped: Escaped::default(),
             objects: Vec::new(),
             open: NONE,
@@ -282,8 +283,8 @@ impl<'t> Scanner<'t> {
         })
     }
 
-    /// Whether the name of a member is that of an object to be judged, if it is one of `request`.
-    /// In other members nothing depends on it.
+    /// Whether the name of a member is that of an object to be judged. The member may be one outside
+    /// `request`, or one that a later key overwrites; see [`Document::deepest`].
     fn is_object_of_review(&self, name: &[u8], is_escaped: bool) -> bool {
         let decoded = if is_escaped { self.escaped.get(self.key & !FLAG) } else { None };
         matches!(decoded.map_or(name, str::as_bytes), b"object" | b"oldObject")
@@ -347,8 +348,8 @@ impl<'t> Scanner<'t> {
         Some(())
     }
 
-    /// Whether the text that comes is that of a container. Of each stretch of text no part is
-    /// compared twice with the same model, so that nesting does not make it quadratic.
+    /// Whether the text from here on repeats that of a container. What was compared with a model
+    /// is not compared with it again, so nesting does not make the scan quadratic.
     fn is_repeated(&mut self, model: u32) -> Option<bool> {
         let entry = *self.entries.get(model as usize)?;
         let (start, end) = (entry.start as usize, entry.end());
@@ -452,16 +453,6 @@ fn common(one: &[u8], two: &[u8]) -> usize {
     let start = alike.count() * 32;
     let rest = one.iter().zip(two).skip(start);
     start + rest.take_while(|(one, two)| one == two).count()
-}
-
-/// How many values a text has at most: each is the first, or comes behind a comma or an opening
-/// bracket.
-fn values_at_most(text: &[u8]) -> usize {
-    let before = |byte: &u8| u8::from(matches!(byte, b',' | b'[' | b'{'));
-    1 + text
-        .chunks(128)
-        .map(|chunk| usize::from(chunk.iter().map(before).sum::<u8>()))
-        .sum::<usize>()
 }
 
 /// Decodes a string whose content starts at `start`; `at` is its first escape, and comes to be

@@ -184,13 +184,12 @@ pub(crate) fn api_versions(generator: &mut SchemaGenerator) -> Schema {
 pub(crate) fn resources(_: &mut SchemaGenerator) -> Schema {
     let resource = json_schema!({"type": "string", "minLength": 1, "maxLength": LONGEST_RESOURCE});
     let mut list = with_wildcard_alone("*/*", &resource);
-    // The API server compares only the last resource without a subresource with the wildcard. To
-    // find that one among others with a subresource costs more than a schema may, so the parser
-    // does.
+    // If there is a wildcard, the API server checks only the last resource without a subresource.
+    // A schema may not spend enough to find it before others with a subresource; the parser does.
     let end = "self[size(self) - 1]";
     let rule = json!({
         "rule": format!("!('*' in self) || {end} == '*' || {end}.contains('/')"),
-        "message": "expected no other resource without a subresource beside *, found one"
+        "message": "expected * to be the only resource without a subresource, found another"
     });
     if let Some(rules) = list.get_mut("x-kubernetes-validations").and_then(Value::as_array_mut) {
         rules.push(rule);

@@ -7,7 +7,7 @@
 use super::diff;
 use super::finding::{ChangeKind, Finding, Standing};
 use crate::engine::activation::ActiveEntries;
-use crate::engine::alignment::{Alignment, Id, Location, Pairing, ROOT, Segment};
+use crate::engine::alignment::{Alignment, Id, Location, Pairing, ROOT, Segment, exact};
 use crate::engine::review::{Node, StrayOperation};
 use crate::engine::rule::{LocalPermissions, Permissions, Rule, Verb};
 
@@ -31,7 +31,7 @@ pub(crate) fn judge<'i>(
     Ok(judging.findings(&changed))
 }
 
-/// Locations whose forms are compared at a time.
+/// How many locations are compared at a time.
 const PART: usize = 1024;
 
 /// The numbers of the locations that differ, ascending.
@@ -299,9 +299,8 @@ fn is_deleting(alignment: &Alignment<'_>) -> bool {
 
 fn is_subsequence(part: Node<'_>, whole: Node<'_>) -> bool {
     let mut rest = whole.elements();
-    part.elements().all(|item| rest.any(|candidate| candidate == item || is_equal(candidate, item)))
-}
-
-fn is_equal(one: Node<'_>, two: Node<'_>) -> bool {
-    one.kind() == two.kind() && one.to_value() == two.to_value()
+    part.elements().all(|item| {
+        let wanted = exact(item);
+        rest.any(|candidate| candidate == item || exact(candidate) == wanted)
+    })
 }

@@ -1,8 +1,8 @@
 //! Which client certificates are accepted.
 //!
-//! A certificate must lead to one of the CAs, every certificate on the way must be valid at the
-//! time, the CA's included, and the client's own must be meant for clients. Where names are
-//! listed, it must have one of them.
+//! A certificate must chain to one of the CAs, and every certificate of the chain, the CA's
+//! included, must be valid at that time. The client's own must have the extended key usage
+//! clientAuth and, if names are listed, one of these names.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use super::error::TlsError;
 use super::pair::Blob;
 use crate::engine::escape_control;
 
-/// Accepts the client certificates of some CAs, or only those with one of some names.
+/// Accepts client certificates that some CAs issued; if names are given, only those with one.
 #[derive(Debug)]
 pub(super) struct ClientVerifier {
     authorities: Vec<Authority>,
@@ -65,8 +65,8 @@ impl ClientVerifier {
         Ok(Self { authorities, names, provider, all })
     }
 
-    /// The certificates of a CA that has expired are no longer accepted. [`WebPkiClientVerifier`]
-    /// does not look at the validity of CAs.
+    /// The verifier for the CAs that are valid now. [`WebPkiClientVerifier`] does not check the
+    /// validity of CAs.
     fn of_valid_authorities(&self, now: UnixTime) -> Result<Arc<dyn ClientCertVerifier>, Error> {
         let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let is_valid = |authority: &&Authority| authority.valid.contains(&now);
@@ -114,7 +114,7 @@ impl ClientCertVerifier for ClientVerifier {
             return Ok(verified);
         }
         let names = escape_control(&names.join(", "));
-        tracing::debug!(names, "client certificate has none of the names that may ask");
+        tracing::debug!(names, "client certificate has none of the names of --tls-client-name");
         Err(CertificateError::ApplicationVerificationFailure.into())
     }
 

@@ -51,7 +51,7 @@ pub(crate) struct Suite {
     pub(crate) resource: &'static str,
 }
 
-/// Fails if the rules that the API server asks deny a recorded review of anybody but the user; how
+/// Fails if rules that apply to a recorded review deny it, unless it is the user's. Returns how
 /// many reviews were recorded.
 ///
 /// A recording has the verdict of all rules, whatever their `matchConditions` say.

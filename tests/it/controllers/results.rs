@@ -59,7 +59,7 @@ pub(crate) fn conclude(scene: &Scene, trial: &str) {
             denied += counts.denied;
         }
     }
-    judged_alike(scene);
+    assert!(judged_alike(scene) > 0, "nothing was recorded");
     let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed).to_string();
     let counts = &scene.counts;
     let row = [

@@ -37,7 +37,17 @@ impl Rules {
             let resources = rule["spec"]["matchConstraints"]["resourceRules"].as_array().unwrap();
             resources
                 .iter()
-                .map(|resource| (text(&resource["apiGroups"][0]), text(&resource["resources"][0])))
+                .flat_map(|resource| {
+                    let all = |name: &str| resource[name].as_array().unwrap().clone();
+                    let (groups, plurals) = (all("apiGroups"), all("resources"));
+                    groups.into_iter().flat_map(move |group| {
+                        let group = text(&group);
+                        plurals
+                            .clone()
+                            .into_iter()
+                            .map(move |plural| (group.clone(), text(&plural)))
+                    })
+                })
                 .filter(|(_, resource)| !resource.contains('/'))
                 .collect::<Vec<_>>()
         };
@@ -53,8 +63,9 @@ impl Rules {
                 holds(expression, &request["oldObject"], &request["object"])
             })
         };
+        let both = self.documents.iter().zip(&self.parsed);
         let asked: Vec<Document> =
-            self.documents.iter().filter(|rule| hold(&parse(rule))).cloned().collect();
+            both.filter(|(_, rule)| hold(rule)).map(|(document, _)| document.clone()).collect();
         RuleSet::load(Builtin::Included, &asked).unwrap()
     }
 }
@@ -62,9 +73,9 @@ impl Rules {
 /// Fails unless each entry of a rule that is granted to a controller permitted one of the
 /// controller's recorded writes.
 ///
-/// An entry did so if the rule denies the write without it and without the entries that hold for
-/// everybody under a condition: whether such a condition holds can depend on which of two
-/// controllers is faster.
+/// An entry did so if the rule allows the write with it and denies it without it. The entries that
+/// hold for everybody under a condition are left out of both: whether such a condition holds can
+/// depend on which of two controllers is faster.
 pub(crate) fn every_grant_is_used(scene: &Scene, rule: &str, controller: Account) {
     let rule = parse(&document(rule));
     let resource = &rule["spec"]["matchConstraints"]["resourceRules"][0]["resources"][0];
@@ -85,14 +96,21 @@ pub(crate) fn every_grant_is_used(scene: &Scene, rule: &str, controller: Account
         let accounts = entry["by"]["serviceAccounts"].as_array().into_iter().flatten();
         accounts.into_iter().any(|known| *known == account)
     };
-    let is_used = |granted: &Value| {
+    let without = |granted: Option<&Value>| {
         let mut less = rule.clone();
         less["spec"]["mutable"].as_array_mut().unwrap().retain(|entry| {
-            entry != granted && (entry["when"].is_null() || !entry["by"].is_null())
+            Some(entry) != granted && (entry["when"].is_null() || !entry["by"].is_null())
         });
         let document = Document { origin: "less".to_owned(), text: less.to_string() };
-        let rules = RuleSet::load(Builtin::Included, &[document]).unwrap();
-        writes.iter().any(|write| admit(&rules, write).allowed() == Some(false))
+        RuleSet::load(Builtin::Included, &[document]).unwrap()
+    };
+    let with_all = without(None);
+    let is_used = |granted: &Value| {
+        let less = without(Some(granted));
+        writes.iter().any(|write| {
+            admit(&with_all, write).allowed() == Some(true)
+                && admit(&less, write).allowed() == Some(false)
+        })
     };
     let all: Vec<&Value> = entries.iter().filter(granted).collect();
     assert!(!all.is_empty(), "{account} is granted nothing");

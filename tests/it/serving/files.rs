@@ -101,7 +101,7 @@ async fn rules() {
         put(found, &path);
         let expected = format!("rule.yaml`: expected a regular file, found {found}");
         until(found, async || state().await.contains(&expected)).await;
-        assert!(server.log().contains(&expected), "{}", server.log());
+        until("the log", async || server.log().contains(&expected)).await;
         let metrics = server.ops("/metrics").await.unwrap().1;
         assert!(metrics.contains("fieldward_rules_last_reload_successful 0"), "{metrics}");
         assert_eq!(digest(&state().await), before, "the last good rules stay");

@@ -107,30 +107,59 @@ async fn slow_body() {
     }
 }
 
-/// A review whose body stays behind is denied once its time is over, as soon as its uid is known.
+/// A review whose body does not arrive in time is denied, if the part that arrived has its uid.
 async fn slow_review() {
-    let server = Server::start(&["--body-timeout", "500ms", "--log-format", "json"]);
-    let mut raw = Raw::connect(server.address, &ca(&server)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let warns = folder.path().join("warns.yaml");
+    std::fs::write(&warns, WARNS).unwrap();
+    let server = Server::start(&[
+        "--body-timeout",
+        "500ms",
+        "--log-format",
+        "json",
+        "--rules",
+        warns.to_str().unwrap(),
+    ]);
     let beginning = r#"{"apiVersion":"admission.k8s.io/v1","request":{"uid":"u-1","kind":{"group":"batch.volcano.sh","version":"v1alpha1","kind":"Job"},"resource":{"group":"batch.volcano.sh","version":"v1alpha1","resource":"jobs"},"operation":"UPDATE","userInfo":{"username":"alice"},"object":{"#;
-    raw.send(&(head(10_000) + beginning)).await;
-    let answer = raw.rest().await;
-    assert!(answer.contains("connection: close\r\n"), "{answer}");
-    let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
-    let response = &body["response"];
-    assert_eq!((&response["uid"], &response["allowed"]), (&"u-1".into(), &false.into()));
-    assert_eq!(
-        (&response["status"]["code"], &response["status"]["reason"]),
-        (&504.into(), &"Timeout".into())
-    );
-    assert_eq!(response["auditAnnotations"]["rule"], "volcano-job");
+    for (path, rules, allowed) in [
+        ("/validate/warns", "warns", true),
+        ("/validate/volcano-job", "volcano-job", false),
+        ("/validate", "volcano-job, warns", false),
+    ] {
+        let mut raw = Raw::connect(server.address, &ca(&server)).await;
+        raw.send(&(head(10_000).replace("/validate", path) + beginning)).await;
+        let answer = raw.rest().await;
+        assert!(answer.contains("connection: close\r\n"), "{answer}");
+        let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+        let response = &body["response"];
+        assert_eq!((&response["uid"], &response["allowed"]), (&"u-1".into(), &allowed.into()));
+        assert_eq!(response["auditAnnotations"]["rule"], rules, "{path}");
+        if !allowed {
+            assert_eq!(
+                (&response["status"]["code"], &response["status"]["reason"]),
+                (&504.into(), &"Timeout".into())
+            );
+        }
+    }
     let (_, metrics) = server.ops("/metrics").await.unwrap();
-    assert!(metrics.contains(r#"fieldward_review_errors_total{code="504"} 1"#), "{metrics}");
+    assert!(metrics.contains(r#"fieldward_review_errors_total{code="504"} 3"#), "{metrics}");
     until("the line", async || server.log().contains("update denied")).await;
     let log = server.log();
     let line = log.lines().find(|line| line.contains("update denied")).unwrap();
     let line: Value = serde_json::from_str(line).unwrap();
     assert_eq!((&line["code"], &line["user"]), (&504.into(), &"alice".into()));
 }
+
+const WARNS: &str = "\
+apiVersion: fieldward.io/v1alpha1
+kind: UpdateRule
+metadata: {name: warns}
+spec:
+  matchConstraints:
+    resourceRules: [{apiGroups: [batch.volcano.sh], apiVersions: [v1alpha1], resources: [jobs]}]
+  validationActions: [Warn]
+  mutable: [spec.queue]
+";
 
 async fn garbage() {
     let server = Server::start(&[]);

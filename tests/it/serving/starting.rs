@@ -57,19 +57,21 @@ async fn on_a_terminal() {
     let mut script = Command::new("script");
     script.args(["--quiet", "--return", "--command", &format!("exec {command}"), "/dev/null"]);
     let mut script = script.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(script.stdout.take().unwrap())
+    let mut lines = BufReader::new(script.stdout.take().unwrap())
         .lines()
         .map(|line| line.unwrap().trim_end().to_owned());
     let mut printed = Vec::new();
-    for line in lines {
+    for line in lines.by_ref() {
         let is_last = line.starts_with("  curl ");
         printed.push(line);
         if is_last {
             break;
         }
     }
-    // Without its terminal, the server ends too.
-    script.kill().unwrap();
+    // A hangup would not end the server where SIGHUP is ignored. An interrupt skips the delay.
+    let children = format!("/proc/{0}/task/{0}/children", script.id());
+    let server = std::fs::read_to_string(children).unwrap();
+    assert!(Command::new("kill").args(["-INT", server.trim()]).status().unwrap().success());
     script.wait().unwrap();
     let [first, reviews, operations, ca_line, empty, what, command] = printed.as_slice() else {
         panic!("{printed:?}")

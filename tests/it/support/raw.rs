@@ -31,9 +31,18 @@ impl Raw {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
+        Self::try_with(address, &Arc::new(config)).await
+    }
+
+    async fn try_with(address: SocketAddr, config: &Arc<ClientConfig>) -> std::io::Result<Self> {
         let name = ServerName::IpAddress(IpAddr::from(address.ip()));
         let stream = TcpStream::connect(address).await?;
-        Ok(Self(TlsConnector::from(Arc::new(config)).connect(name, stream).await?))
+        Ok(Self(TlsConnector::from(Arc::clone(config)).connect(name, stream).await?))
+    }
+
+    /// Connects with a configuration, whose sessions may be resumed.
+    pub(crate) async fn with(address: SocketAddr, config: &Arc<ClientConfig>) -> Self {
+        Self::try_with(address, config).await.unwrap()
     }
 
     /// Connects with the default versions.

@@ -10,8 +10,8 @@ use crate::analysis::lint::definition::{Context, Finding, finding};
 use crate::analysis::lint::entries::{counted, covers, is_bare};
 use crate::engine::{Entry, Meaning, Rule, Step};
 
-/// A finding for each path of such values of one type, as few as reach them all; only paths that
-/// `counts` selects count. `values` and `consequence` are the message's words.
+/// Findings for values of this type that are compared exactly, with as few paths as reach them
+/// all. `counts` selects the fields; `values` and `consequence` are parts of the message.
 pub(crate) fn exact(
     context: &Context<'_>,
     scalar: Scalar,

@@ -55,7 +55,7 @@ pub(crate) fn fix(schema: &Schema, steps: &[Step], misfit: &Misfit, listed: &[&P
 /// What to name instead, if anything.
 pub(crate) fn instead(schema: &Schema, steps: &[Step], misfit: &Misfit) -> Option<String> {
     match meant(schema, steps, misfit).as_slice() {
-        [] => known(schema, steps, misfit).map(|known| format!("there is: {known}")),
+        [] => known(schema, steps, misfit).map(|known| format!("it has: {known}")),
         all => Some(did_you_mean(all)),
     }
 }

@@ -231,10 +231,14 @@ impl Selector {
 
     fn selects(&self, step: &Step<'_>) -> bool {
         let Step::Element { index, value } = step else { return false };
-        let is = |one: Node<'_>, other: &Value| {
-            one.is_container() == (other.is_object() || other.is_array()) && {
-                let one = one.to_value();
-                one == *other || scalar(&one) == scalar(other)
+        let is = |one: Node<'_>, other: &Value| match other {
+            // A set of fields names elements by scalars.
+            Value::Object(_) | Value::Array(_) => false,
+            Value::String(other) => one.as_str() == Some(other),
+            _ => {
+                !one.is_container()
+                    && one.as_str().is_none()
+                    && scalar(&one.to_value()) == scalar(other)
             }
         };
         match self {

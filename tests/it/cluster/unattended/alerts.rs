@@ -61,8 +61,8 @@ pub(super) async fn assert_firing(promtool: &Tool, replica: &Server, expected: &
     eprintln!("cluster: on live metrics {} fire", expected.join(", "));
 }
 
-/// The samples of a replica by their series, as Prometheus stores them. It has no value for what is
-/// not a number.
+/// The samples of a replica by their series, as Prometheus stores them, without those that are not
+/// a finite number.
 async fn samples(replica: &Server) -> BTreeMap<String, f64> {
     let (_, text) = replica.ops("/metrics").await.unwrap();
     let sample = |line: &str| {
@@ -95,8 +95,8 @@ fn named(name: &str, resource: &str) -> String {
         .replace("name: widget\n", &format!("name: {name}\n"))
 }
 
-/// The API server rejects the only rule, which is one of a file: nothing is registered. What the
-/// schema lacks of it is in the log.
+/// The API server rejects the only rule, which comes from a file, so nothing is registered. The
+/// log says which of its kinds or fields the API server does not serve.
 pub(super) async fn without_registration(assets: Assets, promtool: Tool) {
     let site = Site::new(&assets).await;
     let folder = tempfile::tempdir().unwrap();

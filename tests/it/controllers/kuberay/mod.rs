@@ -148,7 +148,7 @@ impl KubeRay {
         eventually(&format!("{path} is {status}"), async || {
             self.end_pods(scene, path, ending).await;
             let job = scene.user.get(path).await;
-            // A job may be over so soon that its time to live is, too.
+            // A job may end so soon that its time to live is over before the next look.
             job.code == 404 || job.body["status"]["jobDeploymentStatus"] == status
         })
         .await;

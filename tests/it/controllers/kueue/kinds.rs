@@ -23,15 +23,15 @@ pub(super) struct Admitted {
     end: End,
     /// Where the writes of Kueue become cases.
     pub(super) suite: Option<Suite>,
-    /// Whether a user may not direct the pods of a job when Kueue admits it.
+    /// Whether the rules deny a user the changes that Kueue makes when it admits a job.
     pub(super) admission_is_denied: bool,
-    /// Whether a user may not take that back when Kueue preempts it.
+    /// Whether the rules deny a user the changes that Kueue makes when it preempts the job.
     pub(super) preemption_is_denied: bool,
 }
 
 /// How a job succeeds.
 enum End {
-    /// Its pods do, which have its name in this label; it then has this condition.
+    /// Its pods succeed. This label of a pod names the job, which then has this condition.
     Pods { label: &'static str, condition: &'static str },
     /// KubeRay learns it from the cluster's dashboard.
     Dashboard,

@@ -66,7 +66,7 @@ const V0_14: Operator = Operator {
     api_version: "config.kueue.x-k8s.io/v1beta1",
     configuration: "integrations: {frameworks: [batch/job, pod, jobset.x-k8s.io/jobset, \
                     kubeflow.org/pytorchjob, kubeflow.org/tfjob]}\n",
-    // Without, it reads a certificate for its metrics in a folder of the system.
+    // Without one, Kueue reads a certificate for its metrics from a system folder.
     certificate: Certificate::NamedWithOwnCa,
     // Its own API would need a Service.
     options: &["--feature-gates=VisibilityOnDemand=false"],
