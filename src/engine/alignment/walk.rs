@@ -12,8 +12,8 @@ use crate::engine::activation::{ActiveEntries, Sent};
 use crate::engine::review::Node;
 use crate::engine::rule::{Cursor, Rule, Verbs};
 
-/// The most permitted changes that a report lists.
-pub(crate) const MOST_PERMITTED: usize = 256;
+/// How many violations, and how many permitted changes, a report lists at most.
+pub(crate) const MOST: usize = 256;
 
 /// How much of the two objects an alignment holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ struct At<'a> {
 enum Place {
     /// Both sides have them.
     Judged,
-    /// A bare entry permits everything, and both sides have what it permits.
+    /// A bare entry permits everything here and below. A report lists few of such changes.
     Permitted,
     /// One side lacks one of them: whether it is reported as a whole depends on all of its parts.
     OneSided,
@@ -102,7 +102,7 @@ impl<'a> Walk<'a, '_, '_> {
             place => place,
         };
         // No report lists more than that.
-        if place == Place::Permitted && self.permitted >= MOST_PERMITTED && is_brief {
+        if place == Place::Permitted && self.permitted >= MOST && is_brief {
             return;
         }
         let declared = cursor.declared();

@@ -8,12 +8,9 @@ use super::change::{Change, describe};
 use super::ownership;
 use super::rule_findings::RuleFindings;
 use super::secrets::Secrets;
-use crate::engine::alignment::Location;
+use crate::engine::alignment::{Location, MOST};
 use crate::engine::review::{Node, Review};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
-
-/// Changes of one standing that a report lists at most; violations beyond are counted.
-pub(crate) const MOST: usize = 256;
 
 /// Changes as they are reported.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -1,6 +1,7 @@
 //! The reference that the index is tested against: a review read by `serde_json`.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::envelope::STACK_PER_LEVEL;
@@ -14,7 +15,10 @@ const AROUND: usize = 2;
 /// its own spelling of strings and numbers. None if it cannot read or print the review.
 pub(crate) fn printed(body: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(body).ok()?;
-    let levels = scan(text)?.root().levels();
+    // This reads any depth without a stack.
+    serde_json::from_str::<IgnoredAny>(text).ok()?;
+    // A text that the index wrongly refuses is read all the same, so that the two differ.
+    let levels = scan(text).map_or(DEEPEST + AROUND, |document| document.root().levels());
     if levels > DEEPEST + AROUND {
         return None;
     }
