@@ -11,7 +11,8 @@ use super::update_rule::{LastGood, NO_ROOM, NOT_KEPT, REGISTERED, REJECTED, Upda
 use crate::engine::{Rule, cut_bytes};
 
 /// What to do about a rule that no configuration has room for.
-pub(super) const REMOVE_RULES: &str = "the configurations have no room for the webhook of the rule; remove rules or make them smaller";
+pub(super) const REMOVE_RULES: &str = "the configurations have no room for the webhook of the \
+    rule; remove rules or make them smaller";
 
 /// The condition that says whether the served schema lacks what the rule names.
 const SCHEMA_WARNING: &str = "SchemaWarning";

@@ -283,7 +283,7 @@ impl<'t> Scanner<'t> {
         })
     }
 
-    /// Whether the name of a member is that of an object to be judged. The member may be one outside
+    /// Whether the name of a member is that of an object to be judged. The member may be outside
     /// `request`, or one that a later key overwrites; see [`Document::deepest`].
     fn is_object_of_review(&self, name: &[u8], is_escaped: bool) -> bool {
         let decoded = if is_escaped { self.escaped.get(self.key & !FLAG) } else { None };

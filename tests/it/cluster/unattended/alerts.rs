@@ -110,7 +110,8 @@ pub(super) async fn without_registration(assets: Assets, promtool: Tool) {
     metric_is(&replica, "fieldward_registration_present", |it| it < 1.0).await;
     eventually("the log has what the schema lacks", async || {
         let log = replica.log();
-        log.contains("the API server does not serve what a rule names") && log.contains("colour")
+        log.contains("the API server does not serve a kind or field that a rule names")
+            && log.contains("colour")
     })
     .await;
     assert_firing(&promtool, &replica, &["FieldwardNotRegistered", "FieldwardRuleRejected"]).await;
