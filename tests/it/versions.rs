@@ -4,13 +4,14 @@
 //! kube-apiserver and kube-controller-manager are those of the version; etcd and kubectl are those
 //! of tests/control-plane.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use libtest_mimic::Trial;
 
-use crate::cluster::assets::{PINS, linker_flags};
+use crate::cluster::assets::{ASSETS, PINS, assets, linker_flags};
 use crate::corpus::{files, root};
 use crate::support::go::{self, Lacking, Pins, Program, completion};
 use crate::tier::VARIABLE;
@@ -23,8 +24,10 @@ const OLDER: [Pins; 4] = [
     older("control-plane/versions/1.36", "kubernetes-1.36"),
 ];
 
+const API_SERVER: &str = "kube-apiserver";
+
 const PROGRAMS: [Program; 2] = [
-    ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
+    (API_SERVER, "k8s.io/kubernetes/cmd/kube-apiserver"),
     ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
 ];
 
@@ -39,12 +42,17 @@ pub(crate) fn trials() -> Vec<Trial> {
     let older = OLDER.into_iter().map(|pins| {
         let name = format!("versions::{}", pins.name.trim_start_matches("kubernetes-"));
         Trial::ignorable_test(name, move || {
-            completion(built(&pins).map(|programs| run_cluster_trials(Some(&programs))))
+            completion(built(&pins).map(|programs| {
+                is_of_version(&programs.join(API_SERVER), &pins);
+                run_cluster_trials(Some(&programs));
+            }))
         })
     });
-    let current = Trial::test(format!("versions::{}", minor(&PINS)), || {
-        run_cluster_trials(None);
-        Ok(())
+    let current = Trial::ignorable_test(format!("versions::{}", minor(&PINS)), || {
+        completion(assets().map(|programs| {
+            is_of_version(&programs.program(API_SERVER), &PINS);
+            run_cluster_trials(None);
+        }))
     });
     older.chain([current]).collect()
 }
@@ -83,17 +91,36 @@ fn built(pins: &Pins) -> Result<PathBuf, Lacking> {
     Ok(pins.built())
 }
 
+/// Fails unless an API server says of itself that it is the pinned version.
+fn is_of_version(program: &Path, pins: &Pins) {
+    let output = Command::new(program).arg("--version").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(said.trim_end(), format!("Kubernetes {}", pins.version_of(KUBERNETES)));
+}
+
 /// Runs the cluster trials in a process of their own, with programs from that folder instead of
-/// those of tests/control-plane.
+/// those of tests/control-plane. Fails unless trials ran, and all of them passed.
 fn run_cluster_trials(programs: Option<&Path>) {
     // Each run takes all processors.
     static RUNNING: Mutex<()> = Mutex::new(());
     let _running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.arg("cluster::").env_remove(VARIABLE).env_remove("KUBEBUILDER_ASSETS");
-    command.envs(programs.map(|folder| ("KUBEBUILDER_ASSETS", folder)));
-    let status = command.status().unwrap();
-    assert!(status.success(), "some trials failed; their output is above");
+    // Under CI=true a trial that lacks something fails instead of being ignored.
+    command.arg("cluster::").env("CI", "true").env_remove(VARIABLE).env_remove(ASSETS);
+    command.envs(programs.map(|folder| (ASSETS, folder))).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut result = String::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap) {
+        println!("{line}");
+        if line.starts_with("test result: ") {
+            result = line;
+        }
+    }
+    assert!(child.wait().unwrap().success(), "some trials failed; their output is above");
+    assert!(
+        result.contains("; 0 ignored;") && !result.contains(" 0 passed;"),
+        "expected that trials ran and none was ignored, found `{result}`"
+    );
 }
 
 /// `1.36` of `v1.36.3`.

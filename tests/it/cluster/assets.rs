@@ -7,6 +7,9 @@ use std::sync::{LazyLock, Mutex};
 pub(crate) use crate::support::go::Lacking;
 use crate::support::go::{self, Pins, Program};
 
+/// The variable that names a folder with the programs.
+pub(crate) const ASSETS: &str = "KUBEBUILDER_ASSETS";
+
 /// The version that is built by default.
 pub(crate) const PINS: Pins =
     Pins { folder: "control-plane", name: "control-plane", takes: "10 to 20 minutes" };
@@ -56,7 +59,7 @@ pub(crate) fn assets() -> Result<Assets, Lacking> {
 
 fn find_or_build() -> Result<Assets, Lacking> {
     // The programs run in folders of their own.
-    let given = std::env::var_os("KUBEBUILDER_ASSETS")
+    let given = std::env::var_os(ASSETS)
         .filter(|value| !value.is_empty())
         .map(|folder| std::path::absolute(folder).unwrap());
     let assets = Assets { given, built: PINS.built() };

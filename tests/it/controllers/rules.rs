@@ -13,21 +13,23 @@ use crate::oracle::condition::holds;
 
 /// The built-in rules and those of further files.
 pub(crate) struct Rules {
-    /// The further ones.
-    documents: Vec<Document>,
-    parsed: Vec<Value>,
+    builtin: Vec<Value>,
+    /// The further ones, and what is parsed of each.
+    further: Vec<(Document, Value)>,
 }
 
 impl Rules {
     /// Reads rule files, whose paths are relative to the repository.
     pub(crate) fn read(paths: &[&str]) -> Self {
-        let documents: Vec<Document> = paths.iter().map(|path| document(path)).collect();
         let builtin = files(&root().join("deploy/rules"), &["yaml"])
             .into_iter()
             .filter(|file| file.parent() == Some(&root().join("deploy/rules")))
-            .map(|file| document(file.to_str().unwrap()));
-        let parsed = builtin.chain(documents.iter().cloned()).map(|rule| parse(&rule)).collect();
-        Self { documents, parsed }
+            .map(|file| parse(&document(file.to_str().unwrap())));
+        let further = paths.iter().map(|path| document(path)).map(|rule| {
+            let parsed = parse(&rule);
+            (rule, parsed)
+        });
+        Self { builtin: builtin.collect(), further: further.collect() }
     }
 
     /// The groups and resources that the rules guard, without subresources.
@@ -51,7 +53,11 @@ impl Rules {
                 .filter(|(_, resource)| !resource.contains('/'))
                 .collect::<Vec<_>>()
         };
-        self.parsed.iter().flat_map(named).collect()
+        self.builtin
+            .iter()
+            .chain(self.further.iter().map(|(_, rule)| rule))
+            .flat_map(named)
+            .collect()
     }
 
     /// The rules whose `matchConditions` hold for a request.
@@ -63,9 +69,12 @@ impl Rules {
                 holds(expression, &request["oldObject"], &request["object"])
             })
         };
-        let both = self.documents.iter().zip(&self.parsed);
-        let asked: Vec<Document> =
-            both.filter(|(_, rule)| hold(rule)).map(|(document, _)| document.clone()).collect();
+        let asked: Vec<Document> = self
+            .further
+            .iter()
+            .filter(|(_, rule)| hold(rule))
+            .map(|(document, _)| document.clone())
+            .collect();
         RuleSet::load(Builtin::Included, &asked).unwrap()
     }
 }
