@@ -13,7 +13,7 @@ use super::PATIENCE;
 
 /// A running `fieldward serve`.
 pub(crate) struct Server {
-    child: Child,
+    child: Ended,
     pub(crate) address: SocketAddr,
     pub(crate) ops: SocketAddr,
     /// Where the CA was written, if the server made one.
@@ -21,6 +21,16 @@ pub(crate) struct Server {
     /// The command that it logged, if any.
     pub(crate) to_try: Option<String>,
     log: Arc<Mutex<String>>,
+}
+
+/// A process that ends with the handle, also where a test panics before the server is announced.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// What a server logs when it starts, in either format.
@@ -119,15 +129,11 @@ impl Server {
     }
 
     fn spawn(mut command: Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = collect(child.stderr.take().unwrap());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = Ended(command.spawn().unwrap());
+        let log = collect(child.0.stderr.take().unwrap());
         let announced = Announced::read(&mut || {
-            let has_ended = child.try_wait().unwrap().is_some();
+            let has_ended = child.0.try_wait().unwrap().is_some();
             let text = log.lock().unwrap().clone();
             assert!(!has_ended || text.contains("serving"), "it did not start: {text}");
             std::thread::sleep(Duration::from_millis(5));
@@ -170,13 +176,13 @@ impl Server {
 
     /// Sends a signal.
     pub(crate) fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.child.id());
+        let kill = format!("kill -{name} {}", self.child.0.id());
         assert!(Command::new("sh").arg("-c").arg(kill).status().unwrap().success());
     }
 
     /// How it has ended, if it has.
     pub(crate) fn status(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().unwrap()
+        self.child.0.try_wait().unwrap()
     }
 
     /// Waits for its end.
@@ -198,18 +204,16 @@ impl Server {
 
     /// Its process.
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+        self.child.0.id()
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
         if let Some(folder) =
             self.ca.as_ref().and_then(|ca| ca.parent()).filter(|_| self.to_try.is_some())
         {
-            let own = format!("fieldward-{}", self.child.id());
+            let own = format!("fieldward-{}", self.child.0.id());
             if folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&own)) {
                 let _ = std::fs::remove_dir_all(folder);
             }

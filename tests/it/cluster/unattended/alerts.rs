@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -31,13 +31,17 @@ pub(super) async fn assert_firing(promtool: &Tool, replica: &Server, expected: &
     let before = samples(replica).await;
     tokio::time::sleep(INTERVAL).await;
     let after = samples(replica).await;
+    // The evaluation begins at the time 0, with a sample a minute.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+    let in_a_minute = 60.0 / INTERVAL.as_secs_f64();
     let series: Vec<Value> = after
         .iter()
         .map(|(name, value)| {
             let is_counter = name.contains("_total") || name.contains("_duration_seconds");
             let earlier = before.get(name).filter(|_| is_counter).unwrap_or(value);
-            let step = value - earlier;
-            json!({"series": name, "values": format!("{value}+{step}x{MINUTES}")})
+            let step = (value - earlier) * in_a_minute;
+            let first = if name.contains("_timestamp_seconds") { value - now } else { *value };
+            json!({"series": name, "values": format!("{first}+{step}x{MINUTES}")})
         })
         .collect();
     assert!(series.len() > 20, "{series:?}");
@@ -186,7 +190,10 @@ pub(super) async fn without_room(assets: Assets, promtool: Tool) {
         api.create(RULES, &rule).await.object();
     }
     metric_is(&replica, "fieldward_unregistered_rules{reason=\"NoRoom\"}", |it| it > 0.0).await;
-    assert_firing(&promtool, &replica, &["FieldwardNoRoom"]).await;
+    let kept = "fieldward_updaterule_conditions{condition=\"Accepted\",reason=\"NotKept\",\
+                status=\"True\"}";
+    metric_is(&replica, kept, |it| it > 8.0).await;
+    assert_firing(&promtool, &replica, &["FieldwardNoRoom", "FieldwardRuleNotKept"]).await;
     assert_eq!(registrations(&api).await.len(), 8);
     let list = async || api.get(RULES).await.object()["items"].as_array().unwrap().clone();
     eventually("each status is written", async || {

@@ -12,7 +12,7 @@ use crate::cluster::api::Api;
 use crate::cluster::assets::Assets;
 use crate::cluster::eventually;
 use crate::cluster::objects::widget_rule;
-use crate::cluster::validation::candidates::{Candidate, Candidates};
+use crate::cluster::validation::candidates::{CLASSES, Candidate, Candidates};
 use crate::cluster::validation::{RULES, refused_by_the_api_server, refused_here};
 
 const INVALID: usize = 200;
@@ -100,6 +100,8 @@ pub(super) async fn among_good_rules(assets: Assets) {
          {absence:.2?}",
         stored.len()
     );
+    let classes: BTreeSet<&str> = CLASSES.iter().map(|(class, _)| *class).collect();
+    assert_eq!(tallies.keys().copied().collect::<BTreeSet<_>>(), classes, "each class is refused");
     let most = *usual.iter().max().unwrap() + DELAY;
     assert!(delayed.iter().all(|after| *after < most), "{delayed:?} {usual:?}");
     assert!(absence < DELAY, "{absence:?}");

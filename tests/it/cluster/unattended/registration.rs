@@ -141,6 +141,7 @@ pub(super) async fn a_thousand_rules(assets: Assets) {
     }
     let (made, waited) = (created.elapsed(), Instant::now());
     let registered = all_registered(&api, RULES, |_| true).await;
+    assert!(ready(&api).await < RULES, "it has waited until each status is written");
     all_ready(&api, RULES).await;
     let waited = waited.elapsed();
     eprintln!(
@@ -221,15 +222,17 @@ async fn all_registered(
 }
 
 async fn all_ready(api: &Api, count: usize) {
-    eventually("all rules are ready", async || {
-        let all = api.get("/apis/fieldward.io/v1alpha1/updaterules").await.object();
-        let is_ready = |rule: &Value| {
-            rule["status"]["ready"] == "True"
-                && rule["status"]["observedGeneration"] == rule["metadata"]["generation"]
-        };
-        all["items"].as_array().unwrap().iter().filter(|rule| is_ready(rule)).count() == count
-    })
-    .await;
+    eventually("all rules are ready", async || ready(api).await == count).await;
+}
+
+/// How many rules have a status that says they are enforced as they are.
+async fn ready(api: &Api) -> usize {
+    let all = api.get("/apis/fieldward.io/v1alpha1/updaterules").await.object();
+    let is_ready = |rule: &Value| {
+        rule["status"]["ready"] == "True"
+            && rule["status"]["observedGeneration"] == rule["metadata"]["generation"]
+    };
+    all["items"].as_array().unwrap().iter().filter(|rule| is_ready(rule)).count()
 }
 
 /// What a process has resident, in KiB.

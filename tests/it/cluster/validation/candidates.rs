@@ -55,7 +55,22 @@ impl Candidates {
 }
 
 /// Varies what its class is about.
-type Vary = fn(&mut Dice<'_>, &mut Candidate);
+pub(crate) type Vary = fn(&mut Dice<'_>, &mut Candidate);
+
+/// What is varied, by the name of the class.
+pub(crate) const CLASSES: [(&str, Vary); 11] = [
+    ("labels", labels),
+    ("selector expressions", selector_expressions),
+    ("API groups", api_groups),
+    ("API versions", api_versions),
+    ("resources", resources),
+    ("names of conditions", condition_names),
+    ("expressions", expressions),
+    ("expressions with a fault", faulty_expressions),
+    ("expressions with a function", functions),
+    ("results that are no bool", results),
+    ("expressions with a fault of types", types),
+];
 
 impl Iterator for Candidates {
     type Item = Candidate;
@@ -69,20 +84,7 @@ impl Iterator for Candidates {
                 "resources": ["gadgets"]}),
             conditions: json!([]),
         };
-        let classes: [(&'static str, Vary); 11] = [
-            ("labels", labels),
-            ("selector expressions", selector_expressions),
-            ("API groups", api_groups),
-            ("API versions", api_versions),
-            ("resources", resources),
-            ("names of conditions", condition_names),
-            ("expressions", expressions),
-            ("expressions with a fault", faulty_expressions),
-            ("expressions with a function", functions),
-            ("results that are no bool", results),
-            ("expressions with a fault of types", types),
-        ];
-        let (class, vary) = classes[dice.below(classes.len())];
+        let (class, vary) = CLASSES[dice.below(CLASSES.len())];
         candidate.class = class;
         vary(&mut dice, &mut candidate);
         Some(candidate)
