@@ -5,10 +5,11 @@
 //! object cannot be judged. Of a repeated key the last one counts, everywhere.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::fields::Fields;
 use super::index::Document;
 use super::node::Node;
 use super::scanner::{scan, scan_prefix};
@@ -166,9 +167,9 @@ impl<'a> Review<'a> {
         self.in_request("options")?.get("fieldManager")?.as_str().filter(|name| !name.is_empty())
     }
 
-    /// The text of `metadata.managedFields` of the old object.
-    pub(crate) fn managed_fields(&self) -> Option<&str> {
-        Some(self.in_request("oldObject")?.get("metadata")?.get("managedFields")?.text())
+    /// `metadata.managedFields` of the old object.
+    pub(crate) fn managed_fields(&self) -> Option<Node<'_>> {
+        self.in_request("oldObject")?.get("metadata")?.get("managedFields")
     }
 
     /// What the review is about, converted for the registration; never what the requester's own
@@ -229,7 +230,7 @@ impl<'a> Review<'a> {
 
 /// Why a body is no JSON object.
 fn not_json(body: &[u8]) -> String {
-    match serde_json::from_slice::<Fields<'_>>(body) {
+    match serde_json::from_slice::<BTreeMap<Cow<'_, str>, IgnoredAny>>(body) {
         Err(error) => json_error(&error),
         Ok(_) => "text that is not UTF-8, or too long".to_owned(),
     }

@@ -5,7 +5,6 @@
 //! the locations that `json_patch::diff` compares.
 
 mod envelope;
-mod fields;
 mod index;
 mod node;
 mod plain;
@@ -17,7 +16,6 @@ mod tests;
 mod unjudgeable;
 
 pub(crate) use envelope::{Operation, Review};
-pub(crate) use fields::{Fields, text};
 pub(crate) use node::{Node, NodeKind};
 pub(crate) use plain::printed;
 pub(crate) use scanner::scan;

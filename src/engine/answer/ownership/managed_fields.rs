@@ -1,19 +1,16 @@
 //! Who last wrote a value, according to `metadata.managedFields` of the old object.
 //!
 //! Anybody who may write an object may also write this list, so it decides nothing and only serves
-//! messages. What is malformed in it is skipped. Each set of fields is read once and without
-//! recursion except along the paths that are looked up, so the work is linear in its size (times
-//! the few paths that are looked up), and nesting cannot exhaust the stack.
+//! messages. What is malformed in it is skipped. Each set of fields is read only along the paths
+//! that are looked up, so the work is linear in its size (times the few paths that are looked up),
+//! and nesting cannot exhaust the stack.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::engine::alignment::scalar;
-use crate::engine::review::{Fields, Node, text};
+use crate::engine::review::Node;
 
 /// A step of a path in an object.
 #[derive(Debug, Clone, Copy)]
@@ -40,20 +37,18 @@ pub(crate) struct Writer {
 /// For each path the other manager that last wrote what is there. A path that the requester's own
 /// manager owns has none.
 pub(crate) fn last_writers(
-    entries: Option<&str>,
+    entries: Option<Node<'_>>,
     own: Option<&str>,
     paths: &[Vec<Step<'_>>],
 ) -> Vec<Option<Writer>> {
     let tree = PathTree::of(paths);
     let mut owners: Vec<Owners> = paths.iter().map(|_| Owners::default()).collect();
-    let entries: Vec<&RawValue> =
-        entries.and_then(|entries| serde_json::from_str(entries).ok()).unwrap_or_default();
-    for entry in entries {
-        let Ok(entry) = serde_json::from_str::<Fields<'_>>(entry.get()) else { continue };
+    for entry in entries.into_iter().flat_map(Node::elements) {
         let Some(owned) = entry.get("fieldsV1").and_then(|fields| tree.owned(fields)) else {
             continue;
         };
-        let member = |name: &str| text(&entry, name).unwrap_or_default().into_owned();
+        let member =
+            |name: &str| entry.get(name).and_then(Node::as_str).unwrap_or_default().to_owned();
         let (manager, subresource, time) =
             (member("manager"), member("subresource"), member("time"));
         for (path, depth) in owned {
@@ -165,9 +160,18 @@ impl<'v> PathTree<'v> {
     }
 
     /// The paths that a set of fields (`fieldsV1`) holds; none if the set is malformed.
-    fn owned(&self, fields: &str) -> Option<Owned> {
-        let mut reader = serde_json::Deserializer::from_str(fields);
-        FieldSet { tree: self, at: vec![0] }.deserialize(&mut reader).ok()
+    fn owned(&self, fields: Node<'_>) -> Option<Owned> {
+        let mut owned = Owned::new();
+        let mut pending = vec![(fields, vec![0])];
+        while let Some((set, from)) = pending.pop() {
+            if !set.is_object() {
+                return None;
+            }
+            let below = set.members().map(|(key, below)| (below, self.go(&from, key)));
+            pending.extend(below.filter(|(_, at)| !at.is_empty()));
+            deepest(&mut owned, self.ends(&from, set.is_empty()));
+        }
+        Some(owned)
     }
 
     /// Where a key of a set leads: `f:NAME`, `k:{"KEY":VALUE}`, `v:VALUE` or `i:INDEX`.
@@ -251,44 +255,6 @@ impl Selector {
     }
 }
 
-/// Reads a set of fields along the paths that are looked up.
-struct FieldSet<'t, 'v> {
-    tree: &'t PathTree<'v>,
-    at: Vec<usize>,
-}
-
-impl<'de> DeserializeSeed<'de> for FieldSet<'_, '_> {
-    type Value = Owned;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
-        from.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for FieldSet<'_, '_> {
-    type Value = Owned;
-
-    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("a set of fields")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut is_empty = true;
-        let mut owned = Owned::new();
-        while let Some(key) = map.next_key::<String>()? {
-            is_empty = false;
-            let at = self.tree.go(&self.at, &key);
-            if at.is_empty() {
-                map.next_value::<IgnoredAny>()?;
-            } else {
-                deepest(&mut owned, map.next_value_seed(FieldSet { tree: self.tree, at })?);
-            }
-        }
-        deepest(&mut owned, self.tree.ends(&self.at, is_empty));
-        Ok(owned)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -298,7 +264,11 @@ mod tests {
 
     /// A node for as long as the tests run.
     fn node(value: &Value) -> Node<'static> {
-        let text = Box::leak(value.to_string().into_boxed_str());
+        of_text(&value.to_string())
+    }
+
+    fn of_text(text: &str) -> Node<'static> {
+        let text = Box::leak(text.to_owned().into_boxed_str());
         Box::leak(Box::new(scan(text).unwrap())).root()
     }
 
@@ -307,7 +277,7 @@ mod tests {
         own: Option<&str>,
         path: &[Step<'_>],
     ) -> Option<(String, String, usize)> {
-        let writers = last_writers(Some(&entries.to_string()), own, &[path.to_vec()]);
+        let writers = last_writers(Some(node(entries)), own, &[path.to_vec()]);
         writers
             .into_iter()
             .next()
@@ -433,12 +403,10 @@ mod tests {
             "}".repeat(9_000)
         );
         let deep: Vec<Step<'_>> = vec![Step::Member("x"); 9_000];
-        for text in ["", "1", "{}", "[", "null", &nested] {
-            assert_eq!(
-                last_writers(Some(text), None, &[QUEUE.to_vec(), deep.clone()]),
-                [None, None],
-                "{text:.20}"
-            );
+        for text in ["1", "{}", "null", &nested] {
+            let writers = last_writers(Some(of_text(text)), None, &[QUEUE.to_vec(), deep.clone()]);
+            assert_eq!(writers[0], None, "{text:.20}");
+            assert_eq!(writers[1].is_some(), text == nested, "{text:.20}");
         }
         assert_eq!(last_writers(None, None, &[Vec::new()]), [None]);
     }
@@ -447,7 +415,7 @@ mod tests {
     fn of_a_repeated_member_the_last_one_counts() {
         let text = r#"[{"manager":"a","manager":"m","subresource":"scale","fieldsV1":{"f:spec":{"f:other":{}}}}]"#;
         let other = vec![Step::Member("spec"), Step::Member("other")];
-        let writers = last_writers(Some(text), None, &[QUEUE.to_vec(), other]);
+        let writers = last_writers(Some(of_text(text)), None, &[QUEUE.to_vec(), other]);
         let names: Vec<Option<(&str, &str)>> = writers
             .iter()
             .map(|writer| {
@@ -467,7 +435,7 @@ mod tests {
         let paths: Vec<Vec<Step<'_>>> = names.iter().map(|name| deep(name)).collect();
         let entry = r#"{"manager":"m","fieldsV1":{"f:spec":{},"f:spec":{},"f:spec":{}}}"#;
         let text = format!("[{}]", vec![entry; 30_000].join(","));
-        let writers = last_writers(Some(&text), None, &paths);
+        let writers = last_writers(Some(of_text(&text)), None, &paths);
         assert!(
             writers.iter().all(|writer| writer.as_ref().is_some_and(|writer| writer.depth == 1))
         );
