@@ -90,6 +90,12 @@ pub(crate) fn answer_unread(rules: &RuleSet, beginning: &[u8], why: &Unjudgeable
     reply.about(Subject::of(&review))
 }
 
+/// The name of the user who sends a review, as far as its first [`PREFIX`] bytes tell.
+pub(crate) fn requester(body: &[u8]) -> Option<String> {
+    let beginning = body.get(..PREFIX.min(body.len()))?;
+    Some(Review::parse_beginning(beginning)?.user.into_owned())
+}
+
 fn allowed(review: &Review<'_>) -> Reply {
     Response { uid: &review.uid, allowed: true, ..Response::default() }.into_reply()
 }

@@ -1,5 +1,6 @@
 //! The server, over real sockets: what it speaks, what it bears, how it starts and leaves.
 
+mod attacks;
 mod bodies;
 mod clients;
 mod decisions;
@@ -29,6 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         recording::trials(),
         reloading::trials(),
         spending::trials(),
+        attacks::trials(),
     ]
     .into_iter()
     .flatten()

@@ -23,26 +23,22 @@ impl Raw {
         ca: &str,
         versions: &[&'static SupportedProtocolVersion],
     ) -> std::io::Result<Self> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Self::try_with(address, &Arc::new(config)).await
+        Self::try_with(address, &Arc::new(config(ca, versions, &[]))).await
     }
 
     async fn try_with(address: SocketAddr, config: &Arc<ClientConfig>) -> std::io::Result<Self> {
-        let name = ServerName::IpAddress(IpAddr::from(address.ip()));
-        let stream = TcpStream::connect(address).await?;
-        Ok(Self(TlsConnector::from(Arc::clone(config)).connect(name, stream).await?))
+        tls(address, config).await.map(Self)
     }
 
     /// Connects with a configuration, whose sessions may be resumed.
     pub(crate) async fn with(address: SocketAddr, config: &Arc<ClientConfig>) -> Self {
         Self::try_with(address, config).await.unwrap()
+    }
+
+    /// Connects and speaks HTTP/2.
+    pub(crate) async fn connect_http2(address: SocketAddr, ca: &str) -> TlsStream<TcpStream> {
+        let config = config(ca, rustls::DEFAULT_VERSIONS, &[b"h2"]);
+        tls(address, &Arc::new(config)).await.unwrap()
     }
 
     /// Connects with the default versions.
@@ -113,6 +109,32 @@ impl Raw {
             }
         }
     }
+}
+
+fn config(
+    ca: &str,
+    versions: &[&'static SupportedProtocolVersion],
+    protocols: &[&[u8]],
+) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    config
+}
+
+async fn tls(
+    address: SocketAddr,
+    config: &Arc<ClientConfig>,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let name = ServerName::IpAddress(IpAddr::from(address.ip()));
+    let stream = TcpStream::connect(address).await?;
+    TlsConnector::from(Arc::clone(config)).connect(name, stream).await
 }
 
 /// The head of a review of that many bytes.
