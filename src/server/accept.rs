@@ -10,6 +10,7 @@ use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::body::Uploads;
 use super::connection::{self, Settings};
 pub use super::connection::{Limits, Transport};
 use super::handshakes::Handshakes;
@@ -29,8 +30,9 @@ pub async fn serve(
     mut phase: watch::Receiver<Phase>,
 ) {
     let handshakes = Handshakes::new(limits.handshakes);
-    let slots = Slots::new(limits.connections);
-    let settings = Arc::new(Settings { transport, limits, router, slots });
+    let uploads = Arc::new(Uploads::default());
+    let slots = Slots::new(limits.connections, Arc::clone(&uploads));
+    let settings = Arc::new(Settings { transport, limits, router, slots, uploads });
     let most = limits.handshakes.saturating_add(limits.connections).saturating_add(CLOSING);
     let sockets = Arc::new(Semaphore::new(most as usize));
     let mut backoff = Backoff::default();

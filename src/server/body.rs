@@ -1,10 +1,10 @@
 //! Request bodies: read as a stream, up to a cap, a deadline and a share of memory.
 //!
-//! Bodies of ordinary reviews and larger ones take memory from pools of their own, so large ones
-//! never keep ordinary ones waiting. A body that comes too slowly is given up; where memory is short,
-//! the slowest of those that have stalled is given up at once.
+//! A body that comes too slowly is given up. Where memory is short, the slowest of those that have
+//! stalled is given up at once.
 
 mod memory;
+mod uploads;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +16,10 @@ use hyper::body::Body as _;
 use tokio::time::{Instant, timeout_at};
 
 use crate::engine;
-use memory::{Arriving, Memory};
-pub(super) use memory::{HeldByConnection, ORDINARY, Share};
+use memory::Memory;
+pub(super) use memory::{ConnectionBodies, ORDINARY, Share};
+use uploads::Upload;
+pub(super) use uploads::Uploads;
 
 /// What request bodies may take.
 #[derive(Debug, Clone, Copy)]
@@ -30,15 +32,10 @@ pub(crate) struct Limits {
     pub(crate) memory: usize,
 }
 
-/// How much of a body that is refused is still read, so that the client gets to read the answer
-/// instead of a reset. The API server cannot send more: two objects of 3 MiB, in which each byte
-/// may be written as six.
-const DRAINED: usize = 64 * 1024 * 1024;
-
 /// How long a body may take before [`LEAST_RATE`] applies.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// Bytes per second that a body must come at.
+/// How many bytes per second must come after that.
 const LEAST_RATE: u64 = 64 * 1024;
 
 /// What came of a body.
@@ -74,7 +71,7 @@ impl Reader {
     pub(super) async fn read(
         &self,
         mut body: Body,
-        held: &HeldByConnection,
+        connection: &ConnectionBodies,
         until: Instant,
     ) -> Received {
         let cap = self.limits.cap;
@@ -84,17 +81,17 @@ impl Reader {
         if expected > cap {
             return oversized(Vec::new(), body, until.min(started + self.limits.timeout)).await;
         }
-        let mut share = Share::new(held.clone(), expected);
+        let mut share = Share::new(connection, expected);
         let mut bytes = Vec::with_capacity(expected);
-        let mut arriving: Option<Arriving> = None;
+        let mut upload: Option<Upload> = None;
         loop {
             let kept = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             let deadline = until
                 .min(started + waited + self.limits.timeout)
                 .min(started + waited + GRACE + Duration::from_secs(kept / LEAST_RATE));
             let given_up = async {
-                match &arriving {
-                    Some(arriving) => arriving.given_up().await,
+                match &upload {
+                    Some(upload) => upload.given_up().await,
                     None => std::future::pending().await,
                 }
             };
@@ -115,20 +112,27 @@ impl Reader {
                 return oversized(bytes, body, deadline).await;
             }
             let asked = Instant::now();
-            let grown = self.memory.grow(&mut share, data.len(), arriving.as_ref());
+            let grown = self.memory.grow(&mut share, data.len(), upload.as_ref());
             match timeout_at(until, grown).await {
                 Ok(true) => {}
                 Ok(false) => return Received::Broken,
                 Err(_) => return Received::TimedOut(bytes),
             }
             waited += asked.elapsed();
+            let is_beginning = bytes.len() < engine::PREFIX;
             bytes.extend_from_slice(&data);
             if bytes.len() == expected {
                 continue;
             }
-            match &mut arriving {
-                Some(arriving) => arriving.received(bytes.len()),
-                None => arriving = Some(self.memory.arriving(bytes.len())),
+            if let Some(user) = (is_beginning && share.lacks_requester())
+                .then(|| engine::requester(&bytes))
+                .flatten()
+            {
+                self.memory.attribute(&mut share, user);
+            }
+            match &mut upload {
+                Some(upload) => upload.received(bytes.len()),
+                None => upload = Some(connection.uploads().start(bytes.len())),
             }
         }
     }
@@ -153,11 +157,7 @@ async fn oversized(mut beginning: Vec<u8>, mut body: Body, deadline: Instant) ->
 }
 
 async fn drain(mut body: Body, deadline: Instant) {
-    let mut seen = 0;
-    while seen < DRAINED {
-        let Frame::Data(data) = frame(&mut body, deadline).await else { break };
-        seen += data.len();
-    }
+    while let Frame::Data(_) = frame(&mut body, deadline).await {}
 }
 
 enum Frame {

@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower_service::Service;
 
-use super::body::HeldByConnection;
+use super::body::{ConnectionBodies, Uploads};
 use super::deadline::Began;
 use super::handshakes::Handshake;
 use super::head::{Activity, Counted, HeadTimer};
@@ -70,6 +70,7 @@ pub(super) struct Settings {
     pub(super) limits: Limits,
     pub(super) router: Router,
     pub(super) slots: Arc<Slots>,
+    pub(super) uploads: Arc<Uploads>,
 }
 
 #[derive(Clone, Copy)]
@@ -159,11 +160,11 @@ async fn speak<S>(
         let router = settings.router.clone();
         let activity = Arc::clone(&activity);
         let phase = phase.clone();
-        let held = HeldByConnection::default();
+        let bodies = ConnectionBodies::new(Arc::clone(&settings.uploads));
         service_fn(move |mut request: Request<Incoming>| {
             let began = activity.request_began(matches!(protocol, Protocol::Http1));
             request.extensions_mut().insert(Began(began));
-            request.extensions_mut().insert(held.clone());
+            request.extensions_mut().insert(bodies.clone());
             let in_flight = activity.request();
             let mut router = router.clone();
             let phase = phase.clone();

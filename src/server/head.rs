@@ -26,7 +26,7 @@ pub(super) struct Activity {
     requests: AtomicU32,
     /// When the last request was answered, in milliseconds after `opened`.
     last_request: AtomicU64,
-    /// When the first byte after that was read, likewise; [`NONE`] before that.
+    /// When the first byte of the next request was read, likewise; [`NONE`] before that.
     next_began: AtomicU64,
 }
 
@@ -92,7 +92,6 @@ pub(super) struct InFlight(Arc<Activity>);
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.last_request.store(self.0.milliseconds(), Ordering::Relaxed);
-        self.0.next_began.store(NONE, Ordering::Relaxed);
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -163,6 +162,8 @@ pub(super) struct HeadTimer(pub(super) Arc<Activity>);
 
 impl Timer for HeadTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        // What was read before belonged to the last request.
+        self.0.next_began.store(NONE, Ordering::Relaxed);
         Box::pin(HeadSleep {
             read_when_armed: self.0.bytes_read.load(Ordering::Relaxed),
             activity: Arc::clone(&self.0),

@@ -123,8 +123,8 @@ impl App {
         }
         let version = request.version();
         let until = answer_by(&request, self.margin).into();
-        let held = request.extensions().get().cloned().unwrap_or_default();
-        let received = self.reader.read(request.into_body(), &held, until).await;
+        let connection = request.extensions().get().cloned().unwrap_or_default();
+        let received = self.reader.read(request.into_body(), &connection, until).await;
         let started = Instant::now();
         let (mut to_record, mut to_tell, mut closes) = (None, None, false);
         let reply = match received {

@@ -1,12 +1,16 @@
-//! The memory of request bodies, in two pools: one that only ordinary reviews take from, and one for
-//! larger ones.
+//! The memory of request bodies, shared out so that nobody's bodies keep the others waiting.
+//!
+//! Ordinary reviews have memory that larger ones cannot take. The bodies of one connection, and the
+//! large bodies of one requester, get a part of the memory and wait for more.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::uploads::{Upload, Uploads};
 
 /// Up to this size a review is ordinary.
 pub(in crate::server) const ORDINARY: usize = 64 * 1024;
@@ -14,25 +18,27 @@ pub(in crate::server) const ORDINARY: usize = 64 * 1024;
 /// Which part of all memory only ordinary reviews take: one in so many bytes.
 const RESERVED: usize = 8;
 
-/// How many bytes the bodies of one connection may hold. The API server sends all its reviews over
-/// one HTTP/2 connection, so this is many times the largest review.
+/// How many bytes the bodies of one connection may hold. The API server may send all its reviews
+/// over one HTTP/2 connection, so this is many times the largest review.
 const PER_CONNECTION: usize = 64 * 1024 * 1024;
 
 /// How many bodies of a pool may go on while its memory is used up. Without any, bodies that each
 /// have come in part could wait for each other.
 const OVERDRAFTS: usize = 4;
 
-/// A body has stalled if nothing of it came for so long.
-const STALLED: Duration = Duration::from_secs(1);
+/// How often a stalled body is given up while others wait for memory.
+const GIVING_UP: Duration = Duration::from_millis(25);
 
 #[derive(Debug)]
 pub(super) struct Memory {
     ordinary: Pool,
     large: Pool,
-    arriving: Mutex<BTreeMap<u64, Arc<Progress>>>,
+    /// What each requester may hold of the memory for large bodies.
+    per_requester: usize,
+    requesters: Mutex<BTreeMap<String, Weak<Semaphore>>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Pool {
     bytes: Arc<Semaphore>,
     overdrafts: Arc<Semaphore>,
@@ -40,33 +46,74 @@ struct Pool {
 
 impl Pool {
     fn new(bytes: usize) -> Self {
-        Self {
-            bytes: Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))),
-            overdrafts: Arc::new(Semaphore::new(OVERDRAFTS)),
-        }
+        Self { bytes: semaphore(bytes), overdrafts: semaphore(OVERDRAFTS) }
     }
 }
 
-/// What the bodies of one connection may hold together.
+fn semaphore(permits: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)))
+}
+
+/// What the bodies of one connection may hold together, and those of all connections that are being
+/// received.
 #[derive(Debug, Clone)]
-pub(in crate::server) struct HeldByConnection(Arc<Semaphore>);
+pub(in crate::server) struct ConnectionBodies {
+    bytes: Arc<Semaphore>,
+    uploads: Arc<Uploads>,
+}
 
-impl Default for HeldByConnection {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(PER_CONNECTION)))
+impl ConnectionBodies {
+    pub(in crate::server) fn new(uploads: Arc<Uploads>) -> Self {
+        Self { bytes: semaphore(PER_CONNECTION), uploads }
+    }
+
+    pub(super) fn uploads(&self) -> &Arc<Uploads> {
+        &self.uploads
     }
 }
 
-/// The memory that a body takes, given back when dropped.
+impl Default for ConnectionBodies {
+    fn default() -> Self {
+        Self::new(Arc::default())
+    }
+}
+
+/// The memory that one body takes, given back when dropped.
 #[derive(Debug)]
 pub(in crate::server) struct Share {
-    held: HeldByConnection,
-    of_connection: Option<OwnedSemaphorePermit>,
-    of_pool: Option<OwnedSemaphorePermit>,
-    overdraft: Option<OwnedSemaphorePermit>,
     size: usize,
     is_large: bool,
+    connection: ConnectionBodies,
+    requester: Option<Arc<Semaphore>>,
+    of_connection: Option<OwnedSemaphorePermit>,
+    of_requester: Option<OwnedSemaphorePermit>,
+    of_pool: Option<OwnedSemaphorePermit>,
+    overdraft: Option<OwnedSemaphorePermit>,
 }
+
+impl Share {
+    /// Nothing yet, for a body that declares this length, or none, with 0.
+    pub(super) fn new(connection: &ConnectionBodies, declared: usize) -> Self {
+        Self {
+            size: 0,
+            is_large: declared > ORDINARY,
+            connection: connection.clone(),
+            requester: None,
+            of_connection: None,
+            of_requester: None,
+            of_pool: None,
+            overdraft: None,
+        }
+    }
+
+    /// Whether it is large, and nobody knows yet whose it is.
+    pub(super) fn lacks_requester(&self) -> bool {
+        self.is_large && self.requester.is_none()
+    }
+}
+
+/// A semaphore with more permits than that cannot be acquired at once.
+struct TooMuch;
 
 impl Memory {
     pub(super) fn new(bytes: usize) -> Self {
@@ -74,245 +121,175 @@ impl Memory {
         Self {
             ordinary: Pool::new(reserved),
             large: Pool::new(bytes - reserved),
-            arriving: Mutex::default(),
+            per_requester: (bytes - reserved) / 2,
+            requesters: Mutex::default(),
         }
+    }
+
+    /// Counts a large body as one of this requester.
+    pub(super) fn attribute(&self, share: &mut Share, user: String) {
+        let mut requesters = self.requesters.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = requesters.get(&user).and_then(Weak::upgrade);
+        share.requester = Some(known.unwrap_or_else(|| {
+            let new = semaphore(self.per_requester);
+            requesters.retain(|_, known| known.strong_count() > 0);
+            requesters.insert(user, Arc::downgrade(&new));
+            new
+        }));
     }
 
     /// Waits until the share may be so much larger. False if that can never be.
-    pub(super) async fn grow(
-        &self,
-        share: &mut Share,
-        by: usize,
-        arriving: Option<&Arriving>,
-    ) -> bool {
-        if !share.is_large && share.size + by > ORDINARY {
+    pub(super) async fn grow(&self, share: &mut Share, by: usize, upload: Option<&Upload>) -> bool {
+        share.size += by;
+        // What it has taken as an ordinary one is given back once it has its place among the others.
+        let before = if !share.is_large && share.size > ORDINARY {
             share.is_large = true;
-            // What it has taken as an ordinary one is given back once the others make room for it.
-            let before = (share.of_pool.take(), share.overdraft.take());
-            let size = share.size;
-            share.size = 0;
-            let grown = self.take(share, size + by, by, arriving).await;
-            drop(before);
-            return grown;
-        }
-        self.take(share, by, by, arriving).await
+            (share.of_pool.take(), share.overdraft.take())
+        } else {
+            (None, None)
+        };
+        let grown = share.overdraft.is_some() || self.take(share, upload).await.is_ok();
+        drop(before);
+        grown
     }
 
-    async fn take(
-        &self,
-        share: &mut Share,
-        of_pool: usize,
-        of_connection: usize,
-        arriving: Option<&Arriving>,
-    ) -> bool {
-        share.size += of_pool;
-        if share.overdraft.is_some() {
-            return true;
-        }
-        let (Ok(bytes), Ok(held)) = (u32::try_from(of_pool), u32::try_from(of_connection)) else {
-            return false;
-        };
+    /// Waits until the share has permits for all of its size.
+    async fn take(&self, share: &mut Share, upload: Option<&Upload>) -> Result<(), TooMuch> {
+        let (size, uploads) = (share.size, Arc::clone(&share.connection.uploads));
         let pool = if share.is_large { &self.large } else { &self.ordinary };
-        let connection = Arc::clone(&share.held.0);
-        if let (Ok(one), Ok(two)) = (
-            Arc::clone(&connection).try_acquire_many_owned(held),
-            Arc::clone(&pool.bytes).try_acquire_many_owned(bytes),
-        ) {
-            share.add(one, two);
-            return true;
-        }
-        let _waiting = arriving.map(Arriving::waits);
-        let both = async {
-            let one = connection.acquire_many_owned(held).await.ok()?;
-            Some((one, Arc::clone(&pool.bytes).acquire_many_owned(bytes).await.ok()?))
+        let overdraft = {
+            let parts = async {
+                let Share { connection, requester, of_connection, of_requester, of_pool, .. } =
+                    &mut *share;
+                fill(of_connection, &connection.bytes, size).await?;
+                if let Some(requester) = requester {
+                    fill(of_requester, requester, size).await?;
+                }
+                fill(of_pool, &pool.bytes, size).await
+            };
+            let parts = std::pin::pin!(parts);
+            let _waits = upload.map(Upload::waits);
+            tokio::select! {
+                biased;
+                parts = parts => return parts,
+                overdraft = Arc::clone(&pool.overdrafts).acquire_owned() => overdraft,
+                never = give_up_the_slowest(&uploads) => match never {},
+            }
         };
-        tokio::select! {
-            biased;
-            both = both => match both {
-                Some((one, two)) => share.add(one, two),
-                None => return false,
-            },
-            overdraft = Arc::clone(&pool.overdrafts).acquire_owned() => match overdraft {
-                Ok(overdraft) => share.overdraft = Some(overdraft),
-                Err(_) => return false,
-            },
-            () = self.give_up_the_stalled() => {}
-        }
-        true
-    }
-
-    /// Gives up the slowest body that has stalled, again and again.
-    async fn give_up_the_stalled(&self) {
-        loop {
-            let slowest = self
-                .progress()
-                .values()
-                .filter(|progress| progress.has_stalled())
-                .min_by_key(|progress| progress.rate())
-                .cloned();
-            if let Some(slowest) = slowest {
-                slowest.given_up.notify_one();
-            }
-            tokio::time::sleep(STALLED / 20).await;
-        }
-    }
-
-    /// A body of which more is to come.
-    pub(super) fn arriving(self: &Arc<Self>, received: usize) -> Arriving {
-        let progress = Arc::new(Progress {
-            started: Instant::now(),
-            received: AtomicUsize::new(received),
-            last: Mutex::new(Instant::now()),
-            waits: AtomicBool::new(false),
-            given_up: Notify::new(),
-        });
-        let mut all = self.progress();
-        let number = all.last_key_value().map_or(0, |(last, _)| last + 1);
-        all.insert(number, Arc::clone(&progress));
-        drop(all);
-        Arriving { number, progress, memory: Arc::clone(self) }
-    }
-
-    fn progress(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Progress>>> {
-        self.arriving.lock().unwrap_or_else(PoisonError::into_inner)
+        share.overdraft = overdraft.ok();
+        Ok(())
     }
 }
 
-impl Share {
-    /// Nothing yet, for a body that declares this length, or none, with 0.
-    pub(super) fn new(held: HeldByConnection, declared: usize) -> Self {
-        Self {
-            held,
-            of_connection: None,
-            of_pool: None,
-            overdraft: None,
-            size: 0,
-            is_large: declared > ORDINARY,
-        }
-    }
-
-    fn add(&mut self, of_connection: OwnedSemaphorePermit, of_pool: OwnedSemaphorePermit) {
-        for (held, more) in [(&mut self.of_connection, of_connection), (&mut self.of_pool, of_pool)]
-        {
-            match held {
-                Some(held) => held.merge(more),
-                None => *held = Some(more),
-            }
-        }
+async fn give_up_the_slowest(uploads: &Uploads) -> Infallible {
+    loop {
+        uploads.give_up_slowest();
+        tokio::time::sleep(GIVING_UP).await;
     }
 }
 
-#[derive(Debug)]
-struct Progress {
-    started: Instant,
-    received: AtomicUsize,
-    last: Mutex<Instant>,
-    /// Whether the server, not the client, keeps it waiting.
-    waits: AtomicBool,
-    given_up: Notify,
-}
-
-impl Progress {
-    fn has_stalled(&self) -> bool {
-        !self.waits.load(Ordering::Relaxed)
-            && self.last.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= STALLED
+/// Adds permits to those that are held until they are so many.
+async fn fill(
+    held: &mut Option<OwnedSemaphorePermit>,
+    semaphore: &Arc<Semaphore>,
+    size: usize,
+) -> Result<(), TooMuch> {
+    let missing = size - held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+    let missing = u32::try_from(missing).map_err(|_| TooMuch)?;
+    let more = Arc::clone(semaphore).acquire_many_owned(missing).await.map_err(|_| TooMuch)?;
+    match held {
+        Some(held) => held.merge(more),
+        None => *held = Some(more),
     }
-
-    /// Bytes per second.
-    fn rate(&self) -> u128 {
-        let received = self.received.load(Ordering::Relaxed) as u128;
-        received * 1000 / self.started.elapsed().as_millis().max(1)
-    }
-}
-
-/// A body that is known to others while more of it is to come.
-#[derive(Debug)]
-pub(super) struct Arriving {
-    number: u64,
-    progress: Arc<Progress>,
-    memory: Arc<Memory>,
-}
-
-impl Arriving {
-    pub(super) fn received(&self, bytes: usize) {
-        self.progress.received.store(bytes, Ordering::Relaxed);
-        *self.progress.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-    }
-
-    /// Resolves when the body is given up for the memory that it holds.
-    pub(super) async fn given_up(&self) {
-        self.progress.given_up.notified().await;
-    }
-
-    fn waits(&self) -> Waits<'_> {
-        self.progress.waits.store(true, Ordering::Relaxed);
-        Waits(self)
-    }
-}
-
-impl Drop for Arriving {
-    fn drop(&mut self) {
-        self.memory.progress().remove(&self.number);
-    }
-}
-
-/// A body that waits for memory until this is dropped.
-struct Waits<'a>(&'a Arriving);
-
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        self.0.received(self.0.progress.received.load(Ordering::Relaxed));
-        self.0.progress.waits.store(false, Ordering::Relaxed);
-    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    async fn grown(memory: &Memory, sizes: &[usize]) -> (Share, bool) {
-        let mut share = Share::new(HeldByConnection::default(), 0);
+    /// A share grown by these sizes, and whether it did not have to wait.
+    async fn grown(memory: &Memory, user: Option<&str>, sizes: &[usize]) -> (Share, bool) {
+        let mut share = Share::new(&ConnectionBodies::default(), sizes.iter().sum());
+        if let Some(user) = user {
+            memory.attribute(&mut share, user.to_owned());
+        }
         for size in sizes {
             let grow = memory.grow(&mut share, *size, None);
             if tokio::time::timeout(Duration::from_millis(50), grow).await != Ok(true) {
                 return (share, false);
             }
         }
-        (share, true)
+        let at_once = share.overdraft.is_none();
+        (share, at_once)
     }
 
     #[tokio::test]
-    async fn large_bodies_leave_ordinary_ones_their_memory() {
-        let memory = Memory::new(8 * ORDINARY);
+    async fn large_bodies_leave_the_memory_of_ordinary_ones_alone() {
+        let memory = Memory::new(16 * ORDINARY);
         let mut held = Vec::new();
-        while let (share, true) = grown(&memory, &[ORDINARY, ORDINARY]).await {
-            held.push(share);
+        for _ in 0..7 + OVERDRAFTS {
+            held.push(grown(&memory, None, &[2 * ORDINARY]).await);
         }
-        // Seven eighths, and the overdrafts.
-        assert_eq!(held.len(), 3 + OVERDRAFTS);
-        assert!(grown(&memory, &[ORDINARY]).await.1);
-        drop(held);
-        assert!(grown(&memory, &[ORDINARY, ORDINARY]).await.1);
+        assert_eq!(held.iter().filter(|(_, at_once)| *at_once).count(), 7);
+        assert!(!grown(&memory, None, &[2 * ORDINARY]).await.1);
+        assert!(grown(&memory, None, &[ORDINARY]).await.1);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_turns_out_to_be_large_changes_its_pool() {
+        let memory = Memory::new(16 * ORDINARY);
+        let mut share = Share::new(&ConnectionBodies::default(), 0);
+        assert!(memory.grow(&mut share, ORDINARY, None).await);
+        assert_eq!(memory.ordinary.bytes.available_permits(), ORDINARY);
+        assert!(memory.grow(&mut share, 1, None).await);
+        assert_eq!(memory.ordinary.bytes.available_permits(), 2 * ORDINARY);
+        assert_eq!(memory.large.bytes.available_permits(), 13 * ORDINARY - 1);
+        drop(share);
+        assert_eq!(memory.large.bytes.available_permits(), 14 * ORDINARY);
+    }
+
+    #[tokio::test]
+    async fn one_requester_gets_half_of_the_memory_for_large_bodies() {
+        let memory = Memory::new(16 * ORDINARY);
+        let (flood, at_once) = grown(&memory, Some("flood"), &[3 * ORDINARY, 4 * ORDINARY]).await;
+        assert!(at_once);
+        assert!(!grown(&memory, Some("flood"), &[2 * ORDINARY]).await.1);
+        assert!(grown(&memory, Some("other"), &[2 * ORDINARY]).await.1);
+        drop(flood);
+        assert!(grown(&memory, Some("flood"), &[2 * ORDINARY]).await.1);
+    }
+
+    #[tokio::test]
+    async fn a_connection_gets_a_part_of_the_memory() {
+        let memory = Memory::new(16 * PER_CONNECTION);
+        let connection = ConnectionBodies::default();
+        let mut shares = [0, 0].map(|declared| Share::new(&connection, declared));
+        assert!(memory.grow(&mut shares[0], PER_CONNECTION, None).await);
+        assert!(memory.grow(&mut shares[1], ORDINARY + 1, None).await);
+        assert!(shares[1].overdraft.is_some());
+        let other = ConnectionBodies::default();
+        let mut share = Share::new(&other, 0);
+        assert!(memory.grow(&mut share, ORDINARY + 1, None).await);
+        assert!(share.overdraft.is_none());
     }
 
     #[tokio::test]
     async fn a_stalled_body_is_given_up_where_memory_is_short() {
-        let memory = Arc::new(Memory::new(8 * ORDINARY));
+        let connection = ConnectionBodies::default();
+        let uploads = connection.uploads();
+        let memory = Memory::new(8 * ORDINARY);
         let mut held = Vec::new();
         for _ in 0..=OVERDRAFTS {
-            let (share, _) = grown(&memory, &[ORDINARY]).await;
-            held.push((share, memory.arriving(ORDINARY)));
+            held.push((grown(&memory, None, &[ORDINARY]).await, uploads.start(ORDINARY)));
         }
-        let mut share = Share::new(HeldByConnection::default(), 0);
-        let waiting = memory.arriving(0);
-        let ended = tokio::select! {
+        let stalled = uploads.start(1);
+        let mut share = Share::new(&connection, 0);
+        let waiting = uploads.start(0);
+        let given_up = tokio::select! {
             _ = memory.grow(&mut share, ORDINARY, Some(&waiting)) => false,
-            () = held[0].1.given_up() => true,
-            () = held[1].1.given_up() => true,
-            () = held[2].1.given_up() => true,
-            () = held[3].1.given_up() => true,
-            () = held[4].1.given_up() => true,
+            () = stalled.given_up() => true,
         };
-        assert!(ended);
+        assert!(given_up);
     }
 }
