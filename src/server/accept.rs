@@ -44,7 +44,10 @@ pub async fn serve(
         match accepted {
             Ok((stream, peer, socket)) => {
                 backoff.over();
-                let handshake = handshakes.start(peer.ip());
+                let handshake = tokio::select! {
+                    () = stopping(&mut phase) => break,
+                    handshake = handshakes.start(peer.ip()) => handshake,
+                };
                 let connection =
                     connection::run(stream, handshake, Arc::clone(&settings), phase.clone());
                 tokio::spawn(async move {

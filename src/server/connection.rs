@@ -93,14 +93,19 @@ pub(super) async fn run(
     match &settings.transport {
         Transport::Plain => {
             let waiting = settings.slots.take(Arc::clone(&activity));
-            let Some(slot) = before_serving(waiting, handshake, &mut phase).await.flatten() else {
+            let Some(slot) = before_serving(waiting, &handshake, &mut phase).await.flatten() else {
                 return;
             };
+            drop(handshake);
             speak(stream, Protocol::Http1, slot, activity, &settings, phase).await;
         }
         Transport::Tls(tls) => {
             let shaken = async {
-                let accepting = tls.acceptor().accept(stream);
+                let accepting = async {
+                    stream.readable().await?;
+                    handshake.has_spoken();
+                    tls.acceptor().accept(stream).await
+                };
                 match tokio::time::timeout(settings.limits.handshake, accepting).await {
                     Ok(Ok(stream)) => {
                         Some((stream, settings.slots.take(Arc::clone(&activity)).await?))
@@ -116,10 +121,11 @@ pub(super) async fn run(
                 }
             };
             let Some((stream, slot)) =
-                before_serving(shaken, handshake, &mut phase).await.flatten()
+                before_serving(shaken, &handshake, &mut phase).await.flatten()
             else {
                 return;
             };
+            drop(handshake);
             // Without ALPN a client speaks HTTP/1.1 (RFC 9113 section 3.2 demands ALPN for HTTP/2).
             let protocol = match stream.get_ref().1.alpn_protocol() {
                 Some(b"h2") => Protocol::Http2,
@@ -134,7 +140,7 @@ pub(super) async fn run(
 /// one or the server stops.
 async fn before_serving<T>(
     ready: impl Future<Output = T>,
-    mut handshake: Handshake,
+    handshake: &Handshake,
     phase: &mut watch::Receiver<Phase>,
 ) -> Option<T> {
     tokio::select! {

@@ -1,8 +1,8 @@
 //! The server, over real sockets: what it speaks, what it bears, how it starts and leaves.
 
-mod attacks;
 mod bodies;
 mod clients;
+mod deadlines;
 mod decisions;
 mod files;
 mod hostile;
@@ -30,7 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         recording::trials(),
         reloading::trials(),
         spending::trials(),
-        attacks::trials(),
+        deadlines::trials(),
     ]
     .into_iter()
     .flatten()

@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, IpAddr, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -57,8 +58,12 @@ impl Raw {
     }
 
     pub(crate) async fn send(&mut self, text: &str) {
-        self.0.write_all(text.as_bytes()).await.unwrap();
-        self.0.flush().await.unwrap();
+        self.try_send(text).await.unwrap();
+    }
+
+    pub(crate) async fn try_send(&mut self, text: &str) -> std::io::Result<()> {
+        self.0.write_all(text.as_bytes()).await?;
+        self.0.flush().await
     }
 
     /// A whole request with a body that is no review, and the response to it.
@@ -69,7 +74,25 @@ impl Raw {
 
     /// One response whose length is declared.
     pub(crate) async fn response(&mut self) -> String {
-        tokio::time::timeout(PATIENCE, self.read_response()).await.expect("no response came")
+        tokio::time::timeout(PATIENCE, read_response(&mut self.0)).await.expect("no response came")
+    }
+
+    /// The response that comes while this text is sent again and again, and how often it was.
+    pub(crate) async fn response_while_sending(&mut self, text: &str) -> (String, usize) {
+        let (mut reader, mut writer) = tokio::io::split(&mut self.0);
+        let mut times = 0;
+        let sending = async {
+            while writer.write_all(text.as_bytes()).await.is_ok() {
+                times += 1;
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        let response = tokio::select! {
+            response = tokio::time::timeout(PATIENCE, read_response(&mut reader)) => response,
+            () = sending => return (String::new(), 0),
+        };
+        (response.expect("no response came"), times)
     }
 
     /// Begins a request whose body is `{}`, of which one byte is missing, and returns when the
@@ -92,21 +115,21 @@ impl Raw {
             .expect("it was not closed");
         String::from_utf8(rest).unwrap()
     }
+}
 
-    async fn read_response(&mut self) -> String {
-        let mut text = String::new();
-        loop {
-            let mut byte = [0];
-            assert_eq!(self.0.read(&mut byte).await.unwrap(), 1, "closed after {text:?}");
-            text.push(byte[0].into());
-            if let Some(head) = text.strip_suffix("\r\n\r\n") {
-                let length = head.lines().find_map(|line| {
-                    line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok()
-                });
-                let mut body = vec![0; length.unwrap()];
-                self.0.read_exact(&mut body).await.unwrap();
-                return text + &String::from_utf8(body).unwrap();
-            }
+async fn read_response(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut text = String::new();
+    loop {
+        let mut byte = [0];
+        assert_eq!(stream.read(&mut byte).await.unwrap(), 1, "closed after {text:?}");
+        text.push(byte[0].into());
+        if let Some(head) = text.strip_suffix("\r\n\r\n") {
+            let length = head.lines().find_map(|line| {
+                line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok()
+            });
+            let mut body = vec![0; length.unwrap()];
+            stream.read_exact(&mut body).await.unwrap();
+            return text + &String::from_utf8(body).unwrap();
         }
     }
 }
