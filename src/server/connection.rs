@@ -102,7 +102,8 @@ pub(super) async fn run(
         Transport::Tls(tls) => {
             let shaken = async {
                 let accepting = async {
-                    stream.readable().await?;
+                    // Readiness alone may be a false alarm.
+                    stream.peek(&mut [0]).await?;
                     handshake.has_spoken();
                     tls.acceptor().accept(stream).await
                 };

@@ -14,6 +14,7 @@ use crate::cluster::objects::{WIDGETS, define_untyped, widget_probe};
 use crate::cluster::ward::Ward;
 use crate::cluster::within_time;
 use crate::support::go::completion;
+use crate::support::server::{Server, released};
 
 /// How many hostile updates are sent at once.
 const HOSTILE: usize = 32;
@@ -45,7 +46,9 @@ pub(super) fn trial() -> Trial {
 
 async fn never_stored(plane: Arc<ControlPlane>) {
     define_untyped(&plane, "example.com", "Widget").await;
-    let ward = Ward::with_rules(&plane, "attacked", &[RULE.to_owned()], &[]).await;
+    let start = |args: &[&str]| Server::start_program(released(), None, args);
+    let ward = Ward::unregistered(&plane, "attacked", &[RULE.to_owned()], start).await;
+    ward.register(&format!("https://{}", ward.server.address), ward.server.ca.as_ref().unwrap());
     ward.in_force(&widget_probe(&ward)).await;
     let collection = ward.collection(WIDGETS);
     let zeros = |count: usize| vec![0; count];

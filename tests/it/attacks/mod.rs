@@ -1,8 +1,8 @@
 //! Attacks on the server, each next to ordinary reviews on connections of their own.
 //!
-//! `FIELDWARD_TIER=attacks cargo test --release --locked --test it` runs them one after the other and
-//! prints for each how long the ordinary reviews waited, and what became of the attack. Every run of
-//! the other trials has each attack in a small form, without limits on the time.
+//! `FIELDWARD_TIER=attacks cargo test --locked --test it` runs them one after the other on the
+//! released program, and prints for each how long the ordinary reviews waited, and what became of the
+//! attack. The default tier has each attack in a small form, without limits on the time.
 
 mod api_server;
 mod connections;
@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 
 use crate::support::PATIENCE;
-use crate::support::server::Server;
+use crate::support::server::{Server, released};
 use victims::Victims;
 
 /// The longest that an ordinary review may wait.
@@ -122,9 +123,10 @@ pub(crate) fn small_trials() -> Vec<Trial> {
 
 impl Attack {
     fn run(&self, scale: Scale) {
-        let server = match self.files {
-            Some(limit) => Server::start_with_files(limit, &[]),
-            None => Server::start(&[]),
+        let fieldward = Path::new(env!("CARGO_BIN_EXE_fieldward"));
+        let server = match scale {
+            Scale::Full => Server::start_program(released(), self.files, &[]),
+            Scale::Small => Server::start_program(fieldward, self.files, &[]),
         };
         let ca = std::fs::read_to_string(server.ca.as_ref().unwrap()).unwrap();
         let target = Target { address: server.address, ca };
