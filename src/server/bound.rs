@@ -71,8 +71,8 @@ pub(crate) struct Bound {
 }
 
 impl Config {
-    /// Reads the certificate, takes both addresses and opens the folder of recordings. Runs inside a
-    /// tokio runtime.
+    /// Reads the certificate, takes both addresses and opens the folder of recordings. Runs inside
+    /// a tokio runtime.
     ///
     /// # Errors
     /// One that says which file, folder or address cannot be used.

@@ -1,7 +1,7 @@
 //! Runs the engine off the async threads when a review is large, and contains panics.
 //!
-//! An ordinary review is judged at once. Larger ones, and those with slow conditions, run on threads
-//! of lower priority, as many at once as memory allows. The next is the smallest one of the
+//! An ordinary review is judged at once. Larger ones, and those with slow conditions, run on
+//! threads of lower priority, as many at once as memory allows. The next is the smallest one of the
 //! requester whose reviews take the least memory. No requester takes more than half of the memory
 //! or of the threads, unless one review alone needs more.
 

@@ -141,7 +141,7 @@ impl Memory {
     /// Waits until the share may be so much larger. False if that can never be.
     pub(super) async fn grow(&self, share: &mut Share, by: usize, upload: Option<&Upload>) -> bool {
         share.size += by;
-        // What it has taken as an ordinary one is given back once it has its place among the others.
+        // What it holds as an ordinary one is given back once it has its place among the others.
         let before = if !share.is_large && share.size > ORDINARY {
             share.is_large = true;
             (share.of_pool.take(), share.overdraft.take())

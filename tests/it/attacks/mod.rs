@@ -1,8 +1,8 @@
 //! Attacks on the server, each next to ordinary reviews on connections of their own.
 //!
 //! `FIELDWARD_TIER=attacks cargo test --locked --test it` runs them one after the other on the
-//! released program, and prints for each how long the ordinary reviews waited, and what became of the
-//! attack. The default tier has each attack in a small form, without limits on the time.
+//! released program, and prints for each how long the ordinary reviews waited, and what became of
+//! the attack. The default tier has each attack in a small form, without limits on the time.
 
 mod api_server;
 mod connections;

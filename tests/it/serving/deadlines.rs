@@ -1,5 +1,5 @@
-//! When a review must be answered: the API server says how long it waits, and its clock starts before
-//! it connects.
+//! When a review must be answered: the API server says how long it waits, and its clock starts
+//! before it connects.
 
 use std::time::{Duration, Instant};
 
