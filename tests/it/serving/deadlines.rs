@@ -81,7 +81,7 @@ async fn first_request() {
     send_part(&mut raw, "3s").await;
     assert_eq!(response(&raw.response().await)["status"]["code"], 504);
     let took = connected.elapsed();
-    assert!(took < Duration::from_millis(3000), "it counts from the first byte: {took:?}");
+    assert!(took < Duration::from_secs(3), "it counts from the first byte: {took:?}");
 }
 
 async fn later_request() {
@@ -100,5 +100,5 @@ async fn later_request() {
     send_part(&mut raw, "4s").await;
     assert_eq!(response(&raw.response().await)["status"]["code"], 504);
     let took = started.elapsed();
-    assert!(took > Duration::from_millis(1000), "it counts from the last request: {took:?}");
+    assert!(took > Duration::from_secs(1), "it counts from the last request: {took:?}");
 }
