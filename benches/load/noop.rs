@@ -38,6 +38,7 @@ pub(crate) fn serve() -> anyhow::Result<()> {
             head: seconds(10),
             idle: seconds(150),
             connections: 4096,
+            handshakes: 1024,
         };
         let (_serving, phase) = watch::channel(Phase::Serving);
         accept::serve(listener, Transport::Tls(tls.into()), limits, router, phase).await;

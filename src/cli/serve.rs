@@ -21,7 +21,7 @@ use crate::engine::{RuleSet, admit, escape_control};
 use crate::server::files::name_of;
 use crate::server::reload::{self, Fingerprint};
 use crate::server::shutdown::{Leaving, Outcome};
-use crate::server::{BindError, Bound, Config, accept, body, log, record, shutdown, tls};
+use crate::server::{Answers, BindError, Bound, Config, accept, body, log, record, shutdown, tls};
 
 /// For a clean start that did not end cleanly: requests in flight were cut.
 const CUT: u8 = 1;
@@ -134,6 +134,10 @@ struct LimitArgs {
     /// How long a request's body may take
     #[arg(long, value_name = "TIME", env = "FIELDWARD_BODY_TIMEOUT", default_value = "10s")]
     body_timeout: PositiveTime,
+    /// How long before the API server gives up a review is answered at the latest; never more than
+    /// half of the time that the API server waits
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_ANSWER_MARGIN", default_value = "1s")]
+    answer_margin: Time,
     /// How long a connection may be without a request; the API server reuses one for about 90 s
     #[arg(long, value_name = "TIME", env = "FIELDWARD_IDLE_TIMEOUT", default_value = "150s")]
     idle_timeout: PositiveTime,
@@ -143,7 +147,10 @@ struct LimitArgs {
     /// How much memory all bodies may take at once; more wait
     #[arg(long, value_name = "SIZE", env = "FIELDWARD_BODY_MEMORY", default_value = "256MiB")]
     body_memory: Size,
-    /// How many connections there may be; more wait
+    /// How much memory judging reviews of more than 64 KiB may take at once, about; more wait
+    #[arg(long, value_name = "SIZE", env = "FIELDWARD_JUDGING_MEMORY", default_value = "512MiB")]
+    judging_memory: Size,
+    /// How many connections are served at once; an idle one is closed for a new one
     #[arg(
         long,
         value_name = "NUMBER",
@@ -152,6 +159,15 @@ struct LimitArgs {
         value_parser = clap::value_parser!(u32).range(1..=1_000_000),
     )]
     max_connections: u32,
+    /// How many more may be in their TLS handshake; the oldest is closed for a new one
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "FIELDWARD_MAX_HANDSHAKES",
+        default_value_t = 1024,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000)
+    )]
+    max_handshakes: u32,
 }
 
 #[derive(Debug, clap::Args)]
@@ -246,7 +262,7 @@ async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result
         let (rules_of, exempt) = (args.rules.clone(), args.exempt.clone());
         let config =
             cluster::configured(config(args, certificate, files), &mode, &rules_of, &exempt);
-        let bound = config.bind(rules).await.map_err(|error| with_option(&error))?;
+        let bound = config.bind(rules).map_err(|error| with_option(&error))?;
         announce(&bound, &names, None, &to_try);
         // Ended with the runtime.
         tokio::spawn(cluster::run(mode, &bound));
@@ -254,7 +270,7 @@ async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result
     }
     let (certificate, ca) = certificate(&args)?;
     let bound =
-        config(args, certificate, files).bind(rules).await.map_err(|error| with_option(&error))?;
+        config(args, certificate, files).bind(rules).map_err(|error| with_option(&error))?;
     announce(&bound, &names, ca.as_ref(), &to_try);
     Ok(bound.serve(signals).await)
 }
@@ -330,11 +346,16 @@ fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
             head: args.limits.header_timeout.0,
             idle: args.limits.idle_timeout.0,
             connections: args.limits.max_connections,
+            handshakes: args.limits.max_handshakes,
         },
-        bodies: body::Limits {
-            cap: args.limits.max_body.0,
-            timeout: args.limits.body_timeout.0,
-            memory: args.limits.body_memory.0,
+        answers: Answers {
+            bodies: body::Limits {
+                cap: args.limits.max_body.0,
+                timeout: args.limits.body_timeout.0,
+                memory: args.limits.body_memory.0,
+            },
+            judging_memory: args.limits.judging_memory.0,
+            margin: args.limits.answer_margin.0,
         },
         recording: args.recording.record.map(|folder| record::Recording {
             folder,

@@ -37,8 +37,28 @@ pub(crate) fn admit_at_once(rules: &RuleSet, body: &[u8]) -> Option<Reply> {
     Some(admit_within(AT_ONCE, rules, body)).filter(|reply| !reply.ran_out)
 }
 
+/// The same reply, unless `is_late` becomes true while a large review is judged: then the reply of
+/// a review that timed out.
+pub(crate) fn admit_unless_late(rules: &RuleSet, body: &[u8], is_late: &dyn Fn() -> bool) -> Reply {
+    admit_in(Allowance { budget: BUDGET, is_late }, rules, body)
+}
+
 /// Judges one request body; the conditions have that budget.
 pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8]) -> Reply {
+    admit_in(Allowance { budget, is_late: &|| false }, rules, body)
+}
+
+/// What judging one review may take.
+#[derive(Clone, Copy)]
+struct Allowance<'a> {
+    /// What its conditions may spend.
+    budget: u64,
+    /// Whether an answer would come too late. Asked for each rule, and each time that many
+    /// locations have been compared; what happens in between is linear in the size of the review.
+    is_late: &'a dyn Fn() -> bool,
+}
+
+fn admit_in(allowance: Allowance<'_>, rules: &RuleSet, body: &[u8]) -> Reply {
     let review = match Review::parse(body) {
         Ok(review) => review,
         Err(error) => return Reply::sentence(400, &error.to_string()),
@@ -49,7 +69,7 @@ pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8]) -> Reply {
             let error = Unjudgeable::Operation(cut(&escape_control(operation), 64));
             unjudged(rules, &review, &matching(rules, &review), &error)
         }
-        Operation::Update => update(budget, rules, &review),
+        Operation::Update => update(allowance, rules, &review),
     };
     reply.about(Subject::of(&review))
 }
@@ -64,7 +84,8 @@ pub(crate) fn refused_changes(rules: &RuleSet, body: &[u8]) -> Option<Vec<Refuse
         let conditions = Conditions::of(&matching, &inputs, BUDGET);
         let mut refused = Vec::new();
         for rule in &matching {
-            let found = conditions.on_a_stack(|| judge(rule, &conditions, old, new))?;
+            let found =
+                conditions.on_a_stack(|| judge(rule, &conditions, (old, new), &|| false))?;
             refused.extend(found.refused_changes());
         }
         Ok(refused)
@@ -90,11 +111,17 @@ pub(crate) fn answer_unread(rules: &RuleSet, beginning: &[u8], why: &Unjudgeable
     reply.about(Subject::of(&review))
 }
 
+/// The name of the user who sends a review, as far as its first [`PREFIX`] bytes tell.
+pub(crate) fn requester(body: &[u8]) -> Option<String> {
+    let beginning = body.get(..PREFIX.min(body.len()))?;
+    Some(Review::parse_beginning(beginning)?.user.into_owned()).filter(|user| !user.is_empty())
+}
+
 fn allowed(review: &Review<'_>) -> Reply {
     Response { uid: &review.uid, allowed: true, ..Response::default() }.into_reply()
 }
 
-fn update(budget: u64, rules: &RuleSet, review: &Review<'_>) -> Reply {
+fn update(allowance: Allowance<'_>, rules: &RuleSet, review: &Review<'_>) -> Reply {
     let Some(target) = review.target() else {
         return unjudged(rules, review, &[], &Unjudgeable::Target);
     };
@@ -124,11 +151,11 @@ fn update(budget: u64, rules: &RuleSet, review: &Review<'_>) -> Reply {
     };
     let judged = review.with_objects(|old, new| {
         let inputs = Inputs::new(review, old, new);
-        let conditions = Conditions::of(&matching, &inputs, budget);
+        let conditions = Conditions::of(&matching, &inputs, allowance.budget);
         let judge = || {
             matching
                 .iter()
-                .map(|rule| judge(rule, &conditions, old, new))
+                .map(|rule| judge(rule, &conditions, (old, new), allowance.is_late))
                 .collect::<Result<Vec<_>, _>>()
         };
         let found = conditions.on_a_stack(judge)?;
@@ -147,12 +174,15 @@ fn matching<'r>(rules: &'r RuleSet, review: &Review<'_>) -> Vec<&'r Rule> {
 fn judge<'a>(
     rule: &'a Rule,
     conditions: &Conditions<'_, 'a>,
-    old: Node<'a>,
-    new: Node<'a>,
+    (old, new): (Node<'a>, Node<'a>),
+    is_late: &dyn Fn() -> bool,
 ) -> Result<RuleFindings<'a>, Unjudgeable> {
+    if is_late() {
+        return Err(Unjudgeable::TimedOut);
+    }
     let active_entries = ActiveEntries::of(rule, conditions);
     let alignment = Alignment::of(rule, &active_entries, old, new, Coverage::Differing);
-    let findings = verdict::judge(rule, &active_entries, &alignment)?;
+    let findings = verdict::judge(rule, &active_entries, &alignment, is_late)?;
     Ok(RuleFindings { rule, alignment, findings, failures: active_entries.failures(rule) })
 }
 

@@ -28,7 +28,9 @@ mod tests;
 mod verdict;
 
 pub(crate) use activation::ConditionFailure;
-pub(crate) use admit::{PREFIX, admit_at_once, answer_unread, refused_changes};
+pub(crate) use admit::{
+    PREFIX, admit_at_once, admit_unless_late, answer_unread, refused_changes, requester,
+};
 pub use admit::{admit, admit_plainly};
 pub(crate) use alignment::respelled;
 pub(crate) use answer::{Change, Judgement, Piece, RefusedChange, Shown};

@@ -2,6 +2,7 @@
 //! for another.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +10,15 @@ use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
+use super::body::Uploads;
 use super::connection::{self, Settings};
 pub use super::connection::{Limits, Transport};
+use super::handshakes::Handshakes;
 use super::shutdown::{Phase, stopping};
+use super::slots::Slots;
+
+/// How many connections may be closing while newer ones have taken their places.
+pub(super) const CLOSING: u32 = 4;
 
 /// Serves what `listener` accepts until the phase is [`Phase::Stopping`], then returns when the
 /// last connection has ended.
@@ -22,18 +29,31 @@ pub async fn serve(
     router: Router,
     mut phase: watch::Receiver<Phase>,
 ) {
-    let slots = Arc::new(Semaphore::new(limits.connections as usize));
-    let settings = Arc::new(Settings { transport, limits, router });
+    let handshakes = Handshakes::new(limits.handshakes);
+    let uploads = Arc::new(Uploads::default());
+    let slots = Slots::new(limits.connections, Arc::clone(&uploads));
+    let settings = Arc::new(Settings { transport, limits, router, slots, uploads });
+    let most = limits.handshakes.saturating_add(limits.connections).saturating_add(CLOSING);
+    let sockets = Arc::new(Semaphore::new(most as usize));
     let mut backoff = Backoff::default();
     loop {
         let accepted = tokio::select! {
             () = stopping(&mut phase) => break,
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = accept(&listener, &sockets) => accepted,
         };
         match accepted {
-            Ok((stream, slot)) => {
+            Ok((stream, peer, socket)) => {
                 backoff.over();
-                tokio::spawn(connection::run(stream, slot, Arc::clone(&settings), phase.clone()));
+                let handshake = tokio::select! {
+                    () = stopping(&mut phase) => break,
+                    handshake = handshakes.start(peer.ip()) => handshake,
+                };
+                let connection =
+                    connection::run(stream, handshake, Arc::clone(&settings), phase.clone());
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(socket);
+                });
             }
             Err(error) => {
                 if let Some(pause) = backoff.after(&error) {
@@ -46,18 +66,17 @@ pub async fn serve(
         }
     }
     drop(listener);
-    // Every connection holds a slot; all slots are free when the last has ended. The semaphore is
-    // never closed.
-    let _ = slots.acquire_many(limits.connections).await;
+    // The semaphore is never closed.
+    let _ = sockets.acquire_many(most).await;
 }
 
 async fn accept(
     listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, slot))
+    sockets: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let socket = Arc::clone(sockets).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, socket))
 }
 
 /// The pause after an error that accepting again at once would only repeat (no file descriptors, no

@@ -1,4 +1,10 @@
 //! Request bodies: read as a stream, up to a cap, a deadline and a share of memory.
+//!
+//! A body that comes too slowly is given up. Where memory is short, the slowest of those that have
+//! stalled is given up at once.
+
+mod memory;
+mod uploads;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +13,13 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use crate::engine;
+use memory::Memory;
+pub(super) use memory::{ConnectionBodies, ORDINARY, Share};
+use uploads::Upload;
+pub(super) use uploads::Uploads;
 
 /// What request bodies may take.
 #[derive(Debug, Clone, Copy)]
@@ -23,20 +32,17 @@ pub(crate) struct Limits {
     pub(crate) memory: usize,
 }
 
-/// How much of a body that is refused is still read, so that the client gets to read the answer
-/// instead of a reset. The API server cannot send more: two objects of 3 MiB, in which each byte
-/// may be written as six.
-const DRAINED: usize = 64 * 1024 * 1024;
+/// How long a body may take before [`LEAST_RATE`] applies.
+const GRACE: Duration = Duration::from_secs(3);
 
-/// How many bodies may go on while memory is used up. Without any, bodies that each have come in
-/// part could wait for each other.
-const OVERDRAFTS: usize = 4;
+/// How many bytes per second must come after that.
+const LEAST_RATE: u64 = 64 * 1024;
 
 /// What came of a body.
 pub(super) enum Received {
     /// All of it.
     Whole(Vec<u8>, Share),
-    /// More than the cap: its first bytes, the rest is read and gone.
+    /// More than the cap: its first bytes.
     Oversized(Vec<u8>),
     /// Not all of it in time: what there is.
     TimedOut(Vec<u8>),
@@ -48,36 +54,53 @@ pub(super) enum Received {
 #[derive(Debug, Clone)]
 pub(super) struct Reader {
     limits: Limits,
-    memory: Arc<Semaphore>,
-    overdrafts: Arc<Semaphore>,
+    memory: Arc<Memory>,
 }
 
 impl Reader {
     pub(super) fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            memory: Arc::new(Semaphore::new(limits.memory.min(Semaphore::MAX_PERMITS))),
-            overdrafts: Arc::new(Semaphore::new(OVERDRAFTS)),
-        }
+        Self { limits, memory: Arc::new(Memory::new(limits.memory)) }
     }
 
     pub(super) fn cap(&self) -> usize {
         self.limits.cap
     }
 
-    /// Reads a body. Time spent waiting for memory is not held against the client.
-    pub(super) async fn read(&self, mut body: Body) -> Received {
+    /// Reads a body until that time at the latest. Time spent waiting for memory does not count
+    /// towards the body's own timeout.
+    pub(super) async fn read(
+        &self,
+        mut body: Body,
+        connection: &ConnectionBodies,
+        until: Instant,
+    ) -> Received {
         let cap = self.limits.cap;
-        let mut deadline = Instant::now() + self.limits.timeout;
-        let declared = body.size_hint().exact();
-        if declared.is_some_and(|length| length > cap as u64) {
-            return self.keep_prefix(Vec::new(), body, deadline).await;
+        let started = Instant::now();
+        let mut waited = Duration::ZERO;
+        let expected = usize::try_from(body.size_hint().exact().unwrap_or(0)).unwrap_or(usize::MAX);
+        if expected > cap {
+            return oversized(Vec::new(), body, until.min(started + self.limits.timeout)).await;
         }
-        let mut share = Share::default();
-        let expected = declared.and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        let mut share = Share::new(connection, expected);
         let mut bytes = Vec::with_capacity(expected);
+        let mut upload: Option<Upload> = None;
         loop {
-            let data = match frame(&mut body, deadline).await {
+            let kept = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            let deadline = until
+                .min(started + waited + self.limits.timeout)
+                .min(started + waited + GRACE + Duration::from_secs(kept / LEAST_RATE));
+            let given_up = async {
+                match &upload {
+                    Some(upload) => upload.given_up().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let frame = tokio::select! {
+                biased;
+                frame = frame(&mut body, deadline) => frame,
+                () = given_up => Frame::TimedOut,
+            };
+            let data = match frame {
                 Frame::Data(data) => data,
                 Frame::End => return Received::Whole(bytes, share),
                 Frame::TimedOut => return Received::TimedOut(bytes),
@@ -86,73 +109,55 @@ impl Reader {
             if bytes.len() + data.len() > cap {
                 drop(share);
                 bytes.extend_from_slice(&data);
-                return self.keep_prefix(bytes, body, deadline).await;
+                return oversized(bytes, body, deadline).await;
             }
             let asked = Instant::now();
-            if !self.grow(&mut share, data.len()).await {
-                return Received::Broken;
+            let grown = self.memory.grow(&mut share, data.len(), upload.as_ref());
+            match timeout_at(until, grown).await {
+                Ok(true) => {}
+                Ok(false) => return Received::Broken,
+                Err(_) => return Received::TimedOut(bytes),
             }
-            deadline += asked.elapsed();
+            waited += asked.elapsed();
+            let is_beginning = bytes.len() < engine::PREFIX;
             bytes.extend_from_slice(&data);
+            if bytes.len() == expected {
+                continue;
+            }
+            if let Some(user) = (is_beginning && share.lacks_requester())
+                .then(|| engine::requester(&bytes))
+                .flatten()
+            {
+                self.memory.attribute(&mut share, user);
+            }
+            match &mut upload {
+                Some(upload) => upload.received(bytes.len()),
+                None => upload = Some(connection.uploads().start(bytes.len())),
+            }
         }
     }
 
-    /// Reads a body that nobody wants, so that the client gets to read the answer.
-    pub(super) async fn discard(&self, body: Body) {
-        let deadline = Instant::now() + self.limits.timeout;
-        let _ = self.keep_prefix(Vec::new(), body, deadline).await;
-    }
-
-    async fn keep_prefix(
-        &self,
-        mut prefix: Vec<u8>,
-        mut body: Body,
-        deadline: Instant,
-    ) -> Received {
-        let mut seen = prefix.len();
-        prefix.truncate(engine::PREFIX);
-        prefix.shrink_to_fit();
-        while seen < DRAINED {
-            let Frame::Data(data) = frame(&mut body, deadline).await else {
-                break;
-            };
-            seen += data.len();
-            let wanted = engine::PREFIX.saturating_sub(prefix.len()).min(data.len());
-            prefix.extend_from_slice(data.get(..wanted).unwrap_or_default());
-        }
-        Received::Oversized(prefix)
-    }
-
-    /// False if there is no such share, which cannot be: the semaphores are never closed.
-    async fn grow(&self, share: &mut Share, by: usize) -> bool {
-        if share.overdraft.is_some() {
-            return true;
-        }
-        let Ok(by) = u32::try_from(by) else {
-            return false;
-        };
-        tokio::select! {
-            biased;
-            memory = Arc::clone(&self.memory).acquire_many_owned(by) => match (memory,
-                &mut share.memory) {
-                (Ok(more), Some(held)) => held.merge(more),
-                (Ok(more), held) => *held = Some(more),
-                (Err(_), _) => return false,
-            },
-            overdraft = Arc::clone(&self.overdrafts).acquire_owned() => match overdraft {
-                Ok(overdraft) => share.overdraft = Some(overdraft),
-                Err(_) => return false,
-            },
-        }
-        true
+    /// Reads a body that nobody wants while the answer is sent, so that the client gets to read it
+    /// instead of a reset.
+    pub(super) fn discard(&self, body: Body) {
+        tokio::spawn(drain(body, Instant::now() + self.limits.timeout));
     }
 }
 
-/// The part of memory that a body takes, given back when dropped.
-#[derive(Debug, Default)]
-pub(super) struct Share {
-    memory: Option<OwnedSemaphorePermit>,
-    overdraft: Option<OwnedSemaphorePermit>,
+/// Keeps the first bytes of a body; the rest is read while the answer is sent.
+async fn oversized(mut beginning: Vec<u8>, mut body: Body, deadline: Instant) -> Received {
+    while beginning.len() < engine::PREFIX {
+        let Frame::Data(data) = frame(&mut body, deadline).await else { break };
+        beginning.extend_from_slice(&data);
+    }
+    beginning.truncate(engine::PREFIX);
+    beginning.shrink_to_fit();
+    tokio::spawn(drain(body, deadline));
+    Received::Oversized(beginning)
+}
+
+async fn drain(mut body: Body, deadline: Instant) {
+    while let Frame::Data(_) = frame(&mut body, deadline).await {}
 }
 
 enum Frame {
@@ -169,34 +174,5 @@ async fn frame(body: &mut Body, deadline: Instant) -> Frame {
         Ok(Some(Err(_))) => Frame::Broken,
         // Trailers are of no interest; no data is as good as none.
         Ok(Some(Ok(frame))) => Frame::Data(frame.into_data().unwrap_or_default()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn bodies_beyond_all_memory_wait_for_each_other_and_all_come() {
-        let reader =
-            Reader::new(Limits { cap: 1000, timeout: Duration::from_secs(60), memory: 1500 });
-        let tasks: Vec<_> = (0..500)
-            .map(|_| {
-                let reader = reader.clone();
-                tokio::spawn(async move {
-                    match reader.read(Body::from(vec![b'x'; 1000])).await {
-                        Received::Whole(bytes, share) => {
-                            tokio::task::yield_now().await;
-                            drop(share);
-                            bytes.len()
-                        }
-                        _ => 0,
-                    }
-                })
-            })
-            .collect();
-        for task in tasks {
-            assert_eq!(task.await.ok(), Some(1000));
-        }
     }
 }

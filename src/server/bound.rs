@@ -5,12 +5,14 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::net::TcpListener;
+use axum::Router;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::accept::{self, Limits, Transport};
 use super::config::Config;
+use super::descriptors::Descriptors;
 use super::metrics::Metrics;
 use super::ops::{self, Ops};
 use super::record::{RecordError, Recorder};
@@ -21,8 +23,8 @@ use super::shutdown::{self, Outcome, Phase, Signal};
 use super::tls::{self, Tls, TlsError};
 use crate::engine::RuleSet;
 
-/// Probes must get through when reviews take every connection they may have.
-const OPS_CONNECTIONS: u32 = 64;
+/// As many as the operating system keeps: it lowers this to its own limit (net.core.somaxconn).
+const BACKLOG: u32 = i32::MAX as u32;
 
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -69,19 +71,19 @@ pub(crate) struct Bound {
 }
 
 impl Config {
-    /// Reads the certificate, takes both addresses and opens the folder of recordings.
+    /// Reads the certificate, takes both addresses and opens the folder of recordings. Runs inside
+    /// a tokio runtime.
     ///
     /// # Errors
     /// One that says which file, folder or address cannot be used.
-    pub(crate) async fn bind(mut self, rules: RuleSet) -> Result<Bound, BindError> {
+    pub(crate) fn bind(mut self, rules: RuleSet) -> Result<Bound, BindError> {
         let now = SystemTime::now();
         let tls = Tls::load(self.certificate.clone(), self.clients.clone(), now)?;
         let address = self.listen;
         let (listener, address) =
-            listen(address).await.map_err(|source| BindError::Listen { address, source })?;
+            listen(address).map_err(|source| BindError::Listen { address, source })?;
         let ops_address = self.ops_listen;
         let (ops_listener, ops_address) = listen(ops_address)
-            .await
             .map_err(|source| BindError::OpsListen { address: ops_address, source })?;
         let metrics = Arc::new(Metrics::new(self.metrics.clone())?);
         let (recording, lingering) = (self.recording.take(), self.lingering);
@@ -126,7 +128,7 @@ impl Bound {
 
     /// Serves until the first signal has been obeyed, or a second one has come.
     pub(crate) async fn serve(self, mut signals: mpsc::Receiver<Signal>) -> Outcome {
-        let Config { limits, bodies, leaving, rules, reload_every, readiness, .. } = self.config;
+        let Config { limits, answers, leaving, rules, reload_every, readiness, .. } = self.config;
         let (phase, watching) = watch::channel(Phase::Serving);
         let mut background = JoinSet::new();
         background.spawn(tls::watch(Arc::clone(&self.tls), reload_every));
@@ -142,21 +144,21 @@ impl Bound {
         });
         // The operations port has a phase of its own: it answers until the very end.
         let (_ops_phase, ops_watching) = watch::channel(Phase::Serving);
-        let ops_limits = Limits { connections: OPS_CONNECTIONS, ..limits };
-        background.spawn(accept::serve(
-            self.ops_listener,
-            Transport::Plain,
-            ops_limits,
-            ops,
-            ops_watching,
-        ));
+        let descriptors = Descriptors::raise();
+        let ops_limits = Limits {
+            connections: descriptors.operations / 2,
+            handshakes: descriptors.operations / 2,
+            ..limits
+        };
+        on_its_own_thread(self.ops_listener, ops_limits, ops, ops_watching);
         let reviews = routes::router(
             self.rules,
             self.metrics,
-            bodies,
+            answers,
             self.recorder.clone(),
             self.config.denials.clone(),
         );
+        let limits = descriptors.bound(limits);
         let serving =
             accept::serve(self.listener, Transport::Tls(self.tls), limits, reviews, watching);
         let mut serving = JoinSet::from_iter([serving]);
@@ -193,18 +195,51 @@ impl Bound {
     }
 }
 
-async fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
-    let listener = match TcpListener::bind(address).await {
+/// Serves probes and metrics on a thread that no review runs on.
+fn on_its_own_thread(
+    listener: TcpListener,
+    limits: Limits,
+    router: Router,
+    phase: watch::Receiver<Phase>,
+) {
+    let serve = move || -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let listener = TcpListener::from_std(listener.into_std()?)?;
+            accept::serve(listener, Transport::Plain, limits, router, phase).await;
+            Ok(())
+        })
+    };
+    let serve = move || {
+        if let Err(error) = serve() {
+            tracing::error!(%error, "probes and metrics cannot be served");
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("operations".to_owned()).spawn(serve) {
+        tracing::error!(%error, "probes and metrics cannot be served");
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = match listen_on(address) {
         Ok(listener) => listener,
         // Every address of a machine without IPv6 is every IPv4 address.
         Err(error)
             if address.ip() == Ipv6Addr::UNSPECIFIED
                 && error.kind() != io::ErrorKind::AddrInUse =>
         {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await.map_err(|_| error)?
+            listen_on((Ipv4Addr::UNSPECIFIED, address.port()).into()).map_err(|_| error)?
         }
         Err(error) => return Err(error),
     };
     let bound = listener.local_addr()?;
     Ok((listener, bound))
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As `TcpListener::bind` does: a restart may take the address again at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{accept, body, denials, record, reload, shutdown, tls};
+use super::{accept, denials, record, reload, routes, shutdown, tls};
 
 /// The configuration of a server.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ pub(crate) struct Config {
     pub(crate) reload_every: Duration,
     /// What one connection may take.
     pub(crate) limits: accept::Limits,
-    /// What request bodies may take.
-    pub(crate) bodies: body::Limits,
+    /// What answering may take.
+    pub(crate) answers: routes::Answers,
     /// Where reviews are recorded, if they are.
     pub(crate) recording: Option<record::Recording>,
     /// Receives denials, which the requesters see too.

@@ -14,21 +14,29 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tower_service::Service;
 
+use super::body::{ConnectionBodies, Uploads};
+use super::deadline::Began;
+use super::handshakes::Handshake;
 use super::head::{Activity, Counted, HeadTimer};
 use super::shutdown::{Phase, stopping};
+use super::slots::{Slot, Slots};
 use super::tls::Tls;
 
 const HEAD_BYTES: usize = 64 * 1024;
 const HTTP2_HEADER_LIST_BYTES: u32 = 32 * 1024;
 const HTTP2_STREAMS: u32 = 128;
 /// Large enough that a review of megabytes is not slowed by round trips.
-const HTTP2_STREAM_WINDOW: u32 = 1024 * 1024;
-const HTTP2_CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+const HTTP2_STREAM_WINDOW: u32 = 128 * 1024;
+/// As much as all streams may send unread: no stream keeps another one waiting.
+const HTTP2_CONNECTION_WINDOW: u32 = HTTP2_STREAMS * HTTP2_STREAM_WINDOW;
 const HTTP2_PING_EVERY: Duration = Duration::from_secs(30);
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a connection that gives way to a newer one may take to end.
+const GIVING_WAY: Duration = Duration::from_millis(250);
 
 /// What lies between a connection and HTTP.
 #[derive(Debug, Clone)]
@@ -49,8 +57,11 @@ pub struct Limits {
     /// How long a connection may be without a request; at least 120 s suits the API server, which
     /// reuses one for about 90 s.
     pub idle: Duration,
-    /// How many connections there may be; more wait in the operating system's queue.
+    /// How many connections may be served at once; an idle one is closed for a new one.
     pub connections: u32,
+    /// How many more may be in their TLS handshake or wait to be served; the oldest is closed for a
+    /// new one.
+    pub handshakes: u32,
 }
 
 /// What all connections of a listener have in common.
@@ -58,6 +69,8 @@ pub(super) struct Settings {
     pub(super) transport: Transport,
     pub(super) limits: Limits,
     pub(super) router: Router,
+    pub(super) slots: Arc<Slots>,
+    pub(super) uploads: Arc<Uploads>,
 }
 
 #[derive(Clone, Copy)]
@@ -66,59 +79,99 @@ enum Protocol {
     Http2,
 }
 
-/// Serves one connection until it ends; the slot is free again afterwards.
+/// Serves one connection until it ends.
 pub(super) async fn run(
     stream: TcpStream,
-    slot: OwnedSemaphorePermit,
+    handshake: Handshake,
     settings: Arc<Settings>,
     mut phase: watch::Receiver<Phase>,
 ) {
     // A verdict is one small write; Nagle's algorithm could only delay it. Fails only on a socket
     // that is gone already.
     let _ = stream.set_nodelay(true);
+    let activity = Arc::new(Activity::new());
     match &settings.transport {
-        Transport::Plain => speak(stream, Protocol::Http1, &settings, phase).await,
-        Transport::Tls(tls) => {
-            let handshake =
-                tokio::time::timeout(settings.limits.handshake, tls.acceptor().accept(stream));
-            let shaken = tokio::select! {
-                () = stopping(&mut phase) => return,
-                shaken = handshake => shaken,
+        Transport::Plain => {
+            let waiting = settings.slots.take(Arc::clone(&activity));
+            let Some(slot) = before_serving(waiting, &handshake, &mut phase).await.flatten() else {
+                return;
             };
-            match shaken {
-                Ok(Ok(stream)) => {
-                    // Without ALPN a client speaks HTTP/1.1 (RFC 9113 section 3.2 demands ALPN for
-                    // HTTP/2).
-                    let protocol = match stream.get_ref().1.alpn_protocol() {
-                        Some(b"h2") => Protocol::Http2,
-                        _ => Protocol::Http1,
-                    };
-                    speak(stream, protocol, &settings, phase).await;
+            drop(handshake);
+            speak(stream, Protocol::Http1, slot, activity, &settings, phase).await;
+        }
+        Transport::Tls(tls) => {
+            let shaken = async {
+                let accepting = async {
+                    // Readiness alone may be a false alarm.
+                    stream.peek(&mut [0]).await?;
+                    handshake.has_spoken();
+                    tls.acceptor().accept(stream).await
+                };
+                match tokio::time::timeout(settings.limits.handshake, accepting).await {
+                    Ok(Ok(stream)) => {
+                        Some((stream, settings.slots.take(Arc::clone(&activity)).await?))
+                    }
+                    Ok(Err(error)) => {
+                        tracing::debug!(%error, "TLS handshake failed");
+                        None
+                    }
+                    Err(_) => {
+                        tracing::debug!("TLS handshake took too long");
+                        None
+                    }
                 }
-                Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
-                Err(_) => tracing::debug!("TLS handshake took too long"),
-            }
+            };
+            let Some((stream, slot)) =
+                before_serving(shaken, &handshake, &mut phase).await.flatten()
+            else {
+                return;
+            };
+            drop(handshake);
+            // Without ALPN a client speaks HTTP/1.1 (RFC 9113 section 3.2 demands ALPN for HTTP/2).
+            let protocol = match stream.get_ref().1.alpn_protocol() {
+                Some(b"h2") => Protocol::Http2,
+                _ => Protocol::Http1,
+            };
+            speak(stream, protocol, slot, activity, &settings, phase).await;
         }
     }
-    drop(slot);
+}
+
+/// Runs what comes before a connection is served, unless the connection must give way to a newer
+/// one or the server stops.
+async fn before_serving<T>(
+    ready: impl Future<Output = T>,
+    handshake: &Handshake,
+    phase: &mut watch::Receiver<Phase>,
+) -> Option<T> {
+    tokio::select! {
+        () = stopping(phase) => None,
+        () = handshake.closed() => None,
+        ready = ready => Some(ready),
+    }
 }
 
 async fn speak<S>(
     stream: S,
     protocol: Protocol,
+    mut slot: Slot,
+    activity: Arc<Activity>,
     settings: &Settings,
     mut phase: watch::Receiver<Phase>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let activity = Arc::new(Activity::new());
     let limits = settings.limits;
     let builder = builder(protocol, limits, &activity);
     let service = {
         let router = settings.router.clone();
         let activity = Arc::clone(&activity);
         let phase = phase.clone();
-        service_fn(move |request: Request<Incoming>| {
+        let bodies = ConnectionBodies::new(Arc::clone(&settings.uploads));
+        service_fn(move |mut request: Request<Incoming>| {
+            let began = activity.request_began(matches!(protocol, Protocol::Http1));
+            request.extensions_mut().insert(Began(began));
+            request.extensions_mut().insert(bodies.clone());
             let in_flight = activity.request();
             let mut router = router.clone();
             let phase = phase.clone();
@@ -135,6 +188,7 @@ async fn speak<S>(
     let io = TokioIo::new(Counted::new(stream, Arc::clone(&activity)));
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut stopped = false;
+    let mut gives_way = false;
     let mut cut_at = None;
     loop {
         let wake = cut_at.unwrap_or_else(|| activity.idle_at(limits.idle));
@@ -149,11 +203,19 @@ async fn speak<S>(
                 stopped = true;
                 connection.as_mut().graceful_shutdown();
             }
+            () = slot.closed(), if !gives_way => {
+                gives_way = true;
+                connection.as_mut().graceful_shutdown();
+                cut_at = Some(Instant::now() + GIVING_WAY);
+            }
             () = tokio::time::sleep_until(wake.into()) => {
                 if cut_at.is_some() {
-                    return;
-                }
-                if activity.idle_at(limits.idle) <= Instant::now() {
+                    if activity.idle().is_some() {
+                        return;
+                    }
+                    // A request came just before the end; it is still answered.
+                    cut_at = Some(Instant::now() + GIVING_WAY);
+                } else if activity.idle_at(limits.idle) <= Instant::now() {
                     // A well-behaved client sees the end; one that reads nothing is cut a little
                     // later.
                     connection.as_mut().graceful_shutdown();

@@ -23,9 +23,14 @@ pub(super) struct Activity {
     opened: Instant,
     bytes_read: AtomicU64,
     in_flight: AtomicU32,
-    /// Milliseconds after `opened`.
+    requests: AtomicU32,
+    /// When the last request was answered, in milliseconds after `opened`.
     last_request: AtomicU64,
+    /// When the first byte of the next request was read, likewise; [`NONE`] before that.
+    next_began: AtomicU64,
 }
+
+const NONE: u64 = u64::MAX;
 
 impl Activity {
     pub(super) fn new() -> Self {
@@ -33,13 +38,42 @@ impl Activity {
             opened: Instant::now(),
             bytes_read: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
+            requests: AtomicU32::new(0),
             last_request: AtomicU64::new(0),
+            next_began: AtomicU64::new(NONE),
         }
+    }
+
+    /// When the request that is about to be answered began: the first one with its connection, a
+    /// later one with its first byte, if no other can be in between.
+    pub(super) fn request_began(&self, in_order: bool) -> Instant {
+        if self.requests.load(Ordering::Relaxed) == 0 {
+            return self.opened;
+        }
+        match self.next_began.load(Ordering::Relaxed) {
+            began if in_order && began != NONE => self.opened + Duration::from_millis(began),
+            _ => Instant::now(),
+        }
+    }
+
+    /// Whether there has been a request, and how long there has been none; nothing while there is
+    /// one.
+    pub(super) fn idle(&self) -> Option<(bool, Duration)> {
+        if self.in_flight.load(Ordering::Relaxed) > 0 {
+            return None;
+        }
+        let since = self.opened + Duration::from_millis(self.last_request.load(Ordering::Relaxed));
+        Some((self.requests.load(Ordering::Relaxed) > 0, since.elapsed()))
+    }
+
+    fn milliseconds(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(NONE)
     }
 
     /// A request is being answered until what is returned is dropped.
     pub(super) fn request(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
         InFlight(Arc::clone(self))
     }
 
@@ -57,8 +91,7 @@ pub(super) struct InFlight(Arc<Activity>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let elapsed = u64::try_from(self.0.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.0.last_request.store(elapsed, Ordering::Relaxed);
+        self.0.last_request.store(self.0.milliseconds(), Ordering::Relaxed);
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
@@ -86,6 +119,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
         let polled = Pin::new(&mut this.stream).poll_read(context, into);
         let read = into.filled().len().saturating_sub(before);
         this.activity.bytes_read.fetch_add(read as u64, Ordering::Relaxed);
+        if read > 0 && this.activity.next_began.load(Ordering::Relaxed) == NONE {
+            this.activity.next_began.store(this.activity.milliseconds(), Ordering::Relaxed);
+        }
         polled
     }
 }
@@ -126,6 +162,8 @@ pub(super) struct HeadTimer(pub(super) Arc<Activity>);
 
 impl Timer for HeadTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
+        // What was read before belonged to the last request.
+        self.0.next_began.store(NONE, Ordering::Relaxed);
         Box::pin(HeadSleep {
             read_when_armed: self.0.bytes_read.load(Ordering::Relaxed),
             activity: Arc::clone(&self.0),

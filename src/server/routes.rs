@@ -1,7 +1,7 @@
 //! `POST /validate` and `POST /validate/NAME`.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use super::body::{self, Reader, Received, Share};
+use super::deadline::answer_by;
 use super::denials::Denials;
 use super::judge::{JudgePool, guarded};
 use super::log;
@@ -33,19 +34,31 @@ const WAITING: usize = 64;
 /// The code of the engine's reply where no rule covers the resource.
 const NO_RULE: u16 = 404;
 
+/// What answering may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answers {
+    /// What request bodies may take.
+    pub(crate) bodies: body::Limits,
+    /// About how many bytes judging large reviews may take.
+    pub(crate) judging_memory: usize,
+    /// How long before the API server gives up a review is answered at the latest.
+    pub(crate) margin: Duration,
+}
+
 /// The routes of the webhook.
 pub(super) fn router(
     rules: Arc<Rules>,
     metrics: Arc<Metrics>,
-    bodies: body::Limits,
+    answers: Answers,
     recorder: Option<Arc<Recorder>>,
     denials: Option<Denials>,
 ) -> Router {
     let app = Arc::new(App {
         rules,
         metrics,
-        reader: Reader::new(bodies),
-        pool: JudgePool::new(),
+        reader: Reader::new(answers.bodies),
+        pool: JudgePool::new(answers.judging_memory),
+        margin: answers.margin,
         recorder,
         denials,
         waiting: Semaphore::new(WAITING),
@@ -62,6 +75,7 @@ struct App {
     metrics: Arc<Metrics>,
     reader: Reader,
     pool: JudgePool,
+    margin: Duration,
     recorder: Option<Arc<Recorder>>,
     denials: Option<Denials>,
     /// Places for reviews that wait for a rule to come.
@@ -87,41 +101,49 @@ fn text(segment: Result<Path<String>, PathRejection>) -> String {
 
 async fn not_post(State(app): State<Arc<App>>, request: Request) -> Response {
     let sentence = "expected POST with an AdmissionReview";
-    let mut response = app.refuse(request, StatusCode::METHOD_NOT_ALLOWED, sentence).await;
+    let mut response = app.refuse(request, StatusCode::METHOD_NOT_ALLOWED, sentence);
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
     response
 }
 
 async fn no_path(State(app): State<Arc<App>>, request: Request) -> Response {
     let sentence = "nothing is served at this path; POST to /validate or /validate/NAME";
-    app.refuse(request, StatusCode::NOT_FOUND, sentence).await
+    app.refuse(request, StatusCode::NOT_FOUND, sentence)
 }
 
 impl App {
     async fn review(&self, asked: Asked<'_>, request: Request) -> Response {
         let in_force = self.rules.current();
         if in_force.asked(asked).is_empty() && self.rules.patience().is_zero() {
-            return self.refuse(request, StatusCode::NOT_FOUND, no_rule(&in_force)).await;
+            return self.refuse(request, StatusCode::NOT_FOUND, no_rule(&in_force));
         }
         if !is_json(request.headers()) {
             let sentence = "expected Content-Type application/json";
-            return self.refuse(request, StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence).await;
+            return self.refuse(request, StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence);
         }
         let version = request.version();
-        let received = self.reader.read(request.into_body()).await;
+        let until = answer_by(&request, self.margin).into();
+        let connection = request.extensions().get().cloned().unwrap_or_default();
+        let received = self.reader.read(request.into_body(), &connection, until).await;
         let started = Instant::now();
         let (mut to_record, mut to_tell, mut closes) = (None, None, false);
         let reply = match received {
             Received::Whole(bytes, share) => {
                 let bytes = Bytes::from(bytes);
-                let Some((judged_by, reply)) = self.judged(asked, &bytes, share).await else {
-                    return self.fail(StatusCode::NOT_FOUND, no_rule(&self.rules.current()));
-                };
-                to_tell = self.denials.as_ref().map(|denials| (denials, bytes.clone()));
-                to_record = self.recorder.as_ref().map(|recorder| (recorder, judged_by, bytes));
-                reply
+                let judged = timeout_at(until, self.judged(asked, &bytes, share)).await;
+                if let Ok(judged) = judged {
+                    let Some((judged_by, reply)) = judged else {
+                        return self.fail(StatusCode::NOT_FOUND, no_rule(&self.rules.current()));
+                    };
+                    to_tell = self.denials.as_ref().map(|denials| (denials, bytes.clone()));
+                    to_record = self.recorder.as_ref().map(|recorder| (recorder, judged_by, bytes));
+                    reply
+                } else {
+                    self.unread(asked, &bytes, &Unjudgeable::TimedOut)
+                }
             }
             Received::Oversized(beginning) => {
+                closes = true;
                 self.unread(asked, &beginning, &Unjudgeable::Oversized(self.reader.cap()))
             }
             Received::TimedOut(beginning) => {
@@ -178,13 +200,12 @@ impl App {
         bytes: &Bytes,
         share: Share,
     ) -> Option<(RuleSet, Option<Reply>)> {
-        let (mut share, mut found, mut waiting) = (share, None, None);
+        let (mut share, mut found, mut waiting) = (Some(share), None, None);
         let mut newer = self.rules.follow();
         let until = tokio::time::Instant::now() + self.rules.patience();
         loop {
             for rules in self.rules.current().asked(asked) {
-                let reply =
-                    self.pool.judge(rules.clone(), bytes.clone(), std::mem::take(&mut share)).await;
+                let reply = self.pool.judge(rules.clone(), bytes.clone(), share.take()).await;
                 let speaks = reply.as_ref().and_then(Reply::error_code) != Some(NO_RULE);
                 found = Some((rules, reply));
                 if speaks {
@@ -199,13 +220,8 @@ impl App {
         }
     }
 
-    async fn refuse(
-        &self,
-        request: Request,
-        status: StatusCode,
-        sentence: impl AsRef<str>,
-    ) -> Response {
-        self.reader.discard(request.into_body()).await;
+    fn refuse(&self, request: Request, status: StatusCode, sentence: impl AsRef<str>) -> Response {
+        self.reader.discard(request.into_body());
         self.fail(status, sentence)
     }
 

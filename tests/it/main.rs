@@ -8,6 +8,7 @@
 )]
 
 mod architecture;
+mod attacks;
 mod certificates;
 mod chart;
 mod cluster;
@@ -39,17 +40,18 @@ use tier::Tier;
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    // Most cases wait for a server, not for a processor.
-    arguments.test_threads = arguments.test_threads.or(Some(8));
-    let trials = match Tier::from_environment() {
-        Ok(Tier::Default) => default_trials(),
-        Ok(Tier::Controllers) => controllers::trials(),
-        Ok(Tier::Versions) => versions::trials(),
+    // Most cases wait for a server, not for a processor; those that measure run alone.
+    let (trials, threads) = match Tier::from_environment() {
+        Ok(Tier::Default) => (default_trials(), 8),
+        Ok(Tier::Attacks) => (attacks::trials(), 1),
+        Ok(Tier::Controllers) => (controllers::trials(), 8),
+        Ok(Tier::Versions) => (versions::trials(), 8),
         Err(error) => {
             eprintln!("error: {error}");
             std::process::exit(2);
         }
     };
+    arguments.test_threads = arguments.test_threads.or(Some(threads));
     let conclusion = libtest_mimic::run(&arguments, trials);
     cluster::finish();
     conclusion.exit();
@@ -58,6 +60,7 @@ fn main() {
 fn default_trials() -> Vec<Trial> {
     [
         architecture::trials(),
+        attacks::small_trials(),
         certificates::trials(),
         chart::trials(),
         commands::trials(),

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod clients;
+mod deadlines;
 mod decisions;
 mod files;
 mod hostile;
@@ -29,6 +30,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         recording::trials(),
         reloading::trials(),
         spending::trials(),
+        deadlines::trials(),
     ]
     .into_iter()
     .flatten()

@@ -14,13 +14,16 @@ pub(crate) enum Tier {
     Controllers,
     /// The cluster trials on each supported version of Kubernetes.
     Versions,
+    /// Attacks on the server, with limits on how long others wait.
+    Attacks,
 }
 
 /// The variable that names a tier.
 pub(crate) const VARIABLE: &str = "FIELDWARD_TIER";
 
 /// The tiers by the names that `FIELDWARD_TIER` takes.
-const NAMED: [(&str, Tier); 2] = [("controllers", Tier::Controllers), ("versions", Tier::Versions)];
+const NAMED: [(&str, Tier); 3] =
+    [("attacks", Tier::Attacks), ("controllers", Tier::Controllers), ("versions", Tier::Versions)];
 
 impl Tier {
     /// The tier that the environment names.

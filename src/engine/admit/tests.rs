@@ -370,7 +370,8 @@ fn a_review_without_time_to_judge_it_is_answered_as_its_rule_answers_a_violation
             assert_eq!(response["status"]["reason"], "Timeout");
             assert_eq!(
                 response["status"]["message"],
-                "the update cannot be judged: the review did not arrive in time; try again"
+                "the update cannot be judged: the review could not be received and judged in time; \
+                 try again"
             );
         }
     }

@@ -44,7 +44,7 @@ pub(crate) enum Unjudgeable {
          the cap)"
     )]
     Oversized(usize),
-    #[error("the review did not arrive in time; try again")]
+    #[error("the review could not be received and judged in time; try again")]
     TimedOut,
     #[error("{0}")]
     Difference(#[from] StrayOperation),

@@ -194,7 +194,8 @@ fn leaving_out_equal_locations_changes_no_operation() {
             json_patch::patch(&mut patched, &json_patch::diff(&old, &new)).expect("it applies");
             assert_eq!(patched, new);
             assert!(!diff::changed(&old, &new).expect("locations").is_empty());
-            let findings = verdict::judge(rule, &active_entries, &alignment).expect("a verdict");
+            let findings =
+                verdict::judge(rule, &active_entries, &alignment, &|| false).expect("a verdict");
             let told = findings.iter().map(|finding| {
                 (format!("{:?}", alignment.segments(finding.at)), finding.kind, finding.standing)
             });

@@ -8,16 +8,18 @@ use super::diff;
 use super::finding::{ChangeKind, Finding, Standing};
 use crate::engine::activation::ActiveEntries;
 use crate::engine::alignment::{Alignment, Id, Location, Pairing, ROOT, Segment, exact};
-use crate::engine::review::{Node, StrayOperation};
+use crate::engine::review::{Node, Unjudgeable};
 use crate::engine::rule::{LocalPermissions, Permissions, Rule, Verb};
 
-/// All changes between the two objects of an alignment, ordered by path.
+/// All changes between the two objects of an alignment, ordered by path. An error once `is_late`
+/// is true.
 pub(crate) fn judge<'i>(
     rule: &Rule,
     active_entries: &ActiveEntries<'_, 'i>,
     alignment: &Alignment<'i>,
-) -> Result<Vec<Finding>, StrayOperation> {
-    let changed = changed(alignment)?;
+    is_late: &dyn Fn() -> bool,
+) -> Result<Vec<Finding>, Unjudgeable> {
+    let changed = changed(alignment, is_late)?;
     let mut judging = Judging {
         rule,
         active_entries,
@@ -35,9 +37,12 @@ pub(crate) fn judge<'i>(
 const PART: usize = 1024;
 
 /// The numbers of the locations that differ, ascending.
-fn changed(alignment: &Alignment<'_>) -> Result<Vec<Id>, StrayOperation> {
+fn changed(alignment: &Alignment<'_>, is_late: &dyn Fn() -> bool) -> Result<Vec<Id>, Unjudgeable> {
     let mut all = Vec::new();
     for start in (0..alignment.len()).step_by(PART) {
+        if is_late() {
+            return Err(Unjudgeable::TimedOut);
+        }
         let (old, new) = alignment.forms(start..alignment.len().min(start + PART));
         all.extend(diff::changed(&old, &new)?);
     }

@@ -9,6 +9,7 @@ use hyper::body::Frame;
 use libtest_mimic::Trial;
 use reqwest::{Body, Method};
 
+use crate::support::raw::{Raw, head};
 use crate::support::server::{Server, post};
 use crate::support::trial;
 
@@ -16,6 +17,7 @@ pub(super) fn trials() -> Vec<Trial> {
     vec![
         trial("serving::methods_paths_and_content_types", table),
         trial("serving::body_over_the_cap_is_answered", oversized),
+        trial("serving::a_client_that_keeps_sending_gets_its_answer", keeps_sending),
         trial("serving::body_of_the_cap_is_judged", whole_cap),
         trial("serving::large_bodies_at_once_are_all_judged", many_large),
         trial("serving::the_printed_command_gets_a_verdict", printed_command),
@@ -95,6 +97,31 @@ async fn oversized() {
         // Nor is it lost where the body is of no interest.
         assert_eq!(post(&client, &server.url("/none"), vec![b' '; SIZE]).await.0, 404);
     }
+}
+
+/// The answer comes long before the end of the body. It is not lost either for a client that reads
+/// nothing before it has sent everything.
+async fn keeps_sending() {
+    const SIZE: usize = 100 * 1024 * 1024;
+    let server = Server::start(&[]);
+    let ca = std::fs::read_to_string(server.ca.as_ref().unwrap()).unwrap();
+    let part = " ".repeat(64 * 1024);
+    let with_uid =
+        r#"{"apiVersion":"admission.k8s.io/v1","request":{"uid":"u","operation":"UPDATE"}"#;
+    for (beginning, status) in [("", "413 "), (with_uid, "200 ")] {
+        let mut raw = Raw::connect(server.address, &ca).await;
+        raw.send(&(head(SIZE) + beginning)).await;
+        let (response, times) = raw.response_while_sending(&part).await;
+        assert!(times < SIZE / part.len() / 2, "it came after {times} parts");
+        assert!(response.starts_with(&format!("HTTP/1.1 {status}")), "{response}");
+        assert_eq!(response.contains(r#""code":413"#), status == "200 ", "{response}");
+    }
+    let mut raw = Raw::connect(server.address, &ca).await;
+    raw.send(&head(SIZE)).await;
+    for _ in 0..SIZE / part.len() {
+        raw.send(&part).await;
+    }
+    assert!(raw.response().await.starts_with("HTTP/1.1 413 "));
 }
 
 async fn whole_cap() {

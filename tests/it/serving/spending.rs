@@ -17,6 +17,9 @@ pub(super) fn trials() -> Vec<Trial> {
 /// does less than half while six small ones are answered.
 const IN_LINE: usize = 32;
 
+/// Nothing times out before the small reviews are answered.
+const PATH: &str = "/validate?timeout=30s";
+
 async fn spenders() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("widget.yaml");
@@ -25,15 +28,14 @@ async fn spenders() {
     let cores = std::thread::available_parallelism().unwrap().get();
     let spending: Vec<_> = (0..cores * IN_LINE)
         .map(|_| {
-            let (client, url) = (server.client(), server.url("/validate"));
+            let (client, url) = (server.client(), server.url(PATH));
             tokio::spawn(async move { post(&client, &url, review("widgets", 1_500)).await })
         })
         .collect();
     // They are at it, whatever this takes; that they are in flight at the end too is what counts.
     tokio::time::sleep(Duration::from_millis(500)).await;
     for resource in ["widgets", "gadgets", "widgets", "gadgets", "widgets", "gadgets"] {
-        let (status, body) =
-            post(&server.client(), &server.url("/validate"), review(resource, 2)).await;
+        let (status, body) = post(&server.client(), &server.url(PATH), review(resource, 2)).await;
         let reply: Value = serde_json::from_str(&body).unwrap();
         assert_eq!((status, &reply["response"]["allowed"]), (200, &json!(true)), "{body}");
     }

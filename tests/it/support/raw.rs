@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, IpAddr, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, SupportedProtocolVersion};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -23,26 +24,22 @@ impl Raw {
         ca: &str,
         versions: &[&'static SupportedProtocolVersion],
     ) -> std::io::Result<Self> {
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Self::try_with(address, &Arc::new(config)).await
+        Self::try_with(address, &Arc::new(config(ca, versions, &[]))).await
     }
 
     async fn try_with(address: SocketAddr, config: &Arc<ClientConfig>) -> std::io::Result<Self> {
-        let name = ServerName::IpAddress(IpAddr::from(address.ip()));
-        let stream = TcpStream::connect(address).await?;
-        Ok(Self(TlsConnector::from(Arc::clone(config)).connect(name, stream).await?))
+        tls(address, config).await.map(Self)
     }
 
     /// Connects with a configuration, whose sessions may be resumed.
     pub(crate) async fn with(address: SocketAddr, config: &Arc<ClientConfig>) -> Self {
         Self::try_with(address, config).await.unwrap()
+    }
+
+    /// Connects and speaks HTTP/2.
+    pub(crate) async fn connect_http2(address: SocketAddr, ca: &str) -> TlsStream<TcpStream> {
+        let config = config(ca, rustls::DEFAULT_VERSIONS, &[b"h2"]);
+        tls(address, &Arc::new(config)).await.unwrap()
     }
 
     /// Connects with the default versions.
@@ -61,8 +58,12 @@ impl Raw {
     }
 
     pub(crate) async fn send(&mut self, text: &str) {
-        self.0.write_all(text.as_bytes()).await.unwrap();
-        self.0.flush().await.unwrap();
+        self.try_send(text).await.unwrap();
+    }
+
+    pub(crate) async fn try_send(&mut self, text: &str) -> std::io::Result<()> {
+        self.0.write_all(text.as_bytes()).await?;
+        self.0.flush().await
     }
 
     /// A whole request with a body that is no review, and the response to it.
@@ -73,7 +74,25 @@ impl Raw {
 
     /// One response whose length is declared.
     pub(crate) async fn response(&mut self) -> String {
-        tokio::time::timeout(PATIENCE, self.read_response()).await.expect("no response came")
+        tokio::time::timeout(PATIENCE, read_response(&mut self.0)).await.expect("no response came")
+    }
+
+    /// The response that comes while this text is sent again and again, and how often it was.
+    pub(crate) async fn response_while_sending(&mut self, text: &str) -> (String, usize) {
+        let (mut reader, mut writer) = tokio::io::split(&mut self.0);
+        let mut times = 0;
+        let sending = async {
+            while writer.write_all(text.as_bytes()).await.is_ok() {
+                times += 1;
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        let response = tokio::select! {
+            response = tokio::time::timeout(PATIENCE, read_response(&mut reader)) => response,
+            () = sending => return (String::new(), 0),
+        };
+        (response.expect("no response came"), times)
     }
 
     /// Begins a request whose body is `{}`, of which one byte is missing, and returns when the
@@ -96,23 +115,49 @@ impl Raw {
             .expect("it was not closed");
         String::from_utf8(rest).unwrap()
     }
+}
 
-    async fn read_response(&mut self) -> String {
-        let mut text = String::new();
-        loop {
-            let mut byte = [0];
-            assert_eq!(self.0.read(&mut byte).await.unwrap(), 1, "closed after {text:?}");
-            text.push(byte[0].into());
-            if let Some(head) = text.strip_suffix("\r\n\r\n") {
-                let length = head.lines().find_map(|line| {
-                    line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok()
-                });
-                let mut body = vec![0; length.unwrap()];
-                self.0.read_exact(&mut body).await.unwrap();
-                return text + &String::from_utf8(body).unwrap();
-            }
+async fn read_response(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut text = String::new();
+    loop {
+        let mut byte = [0];
+        assert_eq!(stream.read(&mut byte).await.unwrap(), 1, "closed after {text:?}");
+        text.push(byte[0].into());
+        if let Some(head) = text.strip_suffix("\r\n\r\n") {
+            let length = head.lines().find_map(|line| {
+                line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok()
+            });
+            let mut body = vec![0; length.unwrap()];
+            stream.read_exact(&mut body).await.unwrap();
+            return text + &String::from_utf8(body).unwrap();
         }
     }
+}
+
+fn config(
+    ca: &str,
+    versions: &[&'static SupportedProtocolVersion],
+    protocols: &[&[u8]],
+) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    config
+}
+
+async fn tls(
+    address: SocketAddr,
+    config: &Arc<ClientConfig>,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let name = ServerName::IpAddress(IpAddr::from(address.ip()));
+    let stream = TcpStream::connect(address).await?;
+    TlsConnector::from(Arc::clone(config)).connect(name, stream).await
 }
 
 /// The head of a review of that many bytes.

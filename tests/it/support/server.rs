@@ -2,14 +2,15 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 use reqwest::{Certificate, Client, ClientBuilder};
 
 use super::PATIENCE;
+use crate::corpus::root;
 
 /// A running `fieldward serve`.
 pub(crate) struct Server {
@@ -92,6 +93,18 @@ pub(crate) fn fieldward() -> Command {
     without_options(Command::new(env!("CARGO_BIN_EXE_fieldward")))
 }
 
+/// `fieldward` as it is released, built if it is not there yet.
+pub(crate) fn released() -> &'static Path {
+    static RELEASED: LazyLock<PathBuf> = LazyLock::new(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--release", "--locked"]).current_dir(root());
+        assert!(cargo.status().unwrap().success(), "{cargo:?}");
+        let profile = Path::new(env!("CARGO_BIN_EXE_fieldward")).parent().unwrap();
+        profile.with_file_name("release").join("fieldward")
+    });
+    &RELEASED
+}
+
 /// The arguments of a server on free ports.
 pub(crate) const FREE_PORTS: [&str; 5] =
     ["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
@@ -115,9 +128,15 @@ impl Server {
 
     /// Starts a server that may have only so many files open.
     pub(crate) fn start_with_files(limit: u32, args: &[&str]) -> Self {
+        Self::start_program(Path::new(env!("CARGO_BIN_EXE_fieldward")), Some(limit), args)
+    }
+
+    /// Starts this program as a server, which may have only so many files open.
+    pub(crate) fn start_program(program: &Path, files: Option<u32>, args: &[&str]) -> Self {
         let mut command = without_options(Command::new("sh"));
-        command.arg("-c").arg(format!("ulimit -n {limit}; exec \"$0\" \"$@\""));
-        command.arg(env!("CARGO_BIN_EXE_fieldward")).args(FREE_PORTS).args(args);
+        let limit = files.map(|files| format!("ulimit -n {files}; ")).unwrap_or_default();
+        command.arg("-c").arg(format!("{limit}exec \"$0\" \"$@\""));
+        command.arg(program).args(FREE_PORTS).args(args);
         Self::spawn(command)
     }
 

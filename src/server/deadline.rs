@@ -1,0 +1,81 @@
+//! Until when a review must be answered.
+//!
+//! The API server sends how long it waits (`?timeout=5s`). Its clock starts before it connects, so
+//! time counts from the moment that a connection was accepted for its first request, and from the
+//! first byte of a later one. After that time the API server applies the failurePolicy of the
+//! registration, which may let a forbidden update through.
+
+use std::time::{Duration, Instant};
+
+use axum::extract::Request;
+
+/// How long the API server waits if it does not say so.
+const DEFAULT: Duration = Duration::from_secs(10);
+
+/// What the API server allows for `timeoutSeconds` is at most 30 s; a longer wish is not its own.
+const LONGEST_SECONDS: u64 = 60;
+
+/// When a request began, as far as the API server's clock is concerned.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Began(pub(super) Instant);
+
+/// When a review must be answered: its timeout less a margin, which is never more than half of it.
+pub(super) fn answer_by(request: &Request, margin: Duration) -> Instant {
+    let began = request.extensions().get::<Began>().map_or_else(Instant::now, |began| began.0);
+    let timeout = timeout(request.uri().query());
+    began + timeout.saturating_sub(margin.min(timeout / 2))
+}
+
+fn timeout(query: Option<&str>) -> Duration {
+    query
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .find_map(|parameter| parameter.strip_prefix("timeout="))
+        .and_then(|value| value.strip_suffix('s')?.parse().ok())
+        .filter(|seconds| (1..=LONGEST_SECONDS).contains(seconds))
+        .map_or(DEFAULT, Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    #[test]
+    fn the_timeout_is_the_one_that_the_api_server_sends() {
+        for (query, seconds) in [
+            (Some("timeout=5s"), 5),
+            (Some("a=b&timeout=30s"), 30),
+            (Some("timeout=1s&timeout=7s"), 1),
+            (Some("timeout=0s"), 10),
+            (Some("timeout=-1s"), 10),
+            (Some("timeout=5"), 10),
+            (Some("timeout=5m"), 10),
+            (Some("timeout=61s"), 10),
+            (Some("timeout=99999999999999999999s"), 10),
+            (Some("timeouts=5s"), 10),
+            (Some(""), 10),
+            (None, 10),
+        ] {
+            assert_eq!(timeout(query), Duration::from_secs(seconds), "{query:?}");
+        }
+    }
+
+    #[test]
+    fn the_margin_is_at_most_half_of_the_timeout() {
+        let began = Instant::now();
+        for (path, margin, expected) in [
+            ("/validate?timeout=5s", 1000, 4000),
+            ("/validate?timeout=1s", 1000, 500),
+            ("/validate", 1000, 9000),
+            ("/validate", 20_000, 5000),
+        ] {
+            let mut request = Request::new(Body::empty());
+            *request.uri_mut() = path.parse().unwrap_or_default();
+            request.extensions_mut().insert(Began(began));
+            let by = answer_by(&request, Duration::from_millis(margin));
+            assert_eq!(by - began, Duration::from_millis(expected), "{path}");
+        }
+    }
+}
