@@ -7,8 +7,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::de::IgnoredAny;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::index::Document;
 use super::node::Node;
@@ -230,7 +230,7 @@ impl<'a> Review<'a> {
 
 /// Why a body is no JSON object.
 fn not_json(body: &[u8]) -> String {
-    match serde_json::from_slice::<BTreeMap<Cow<'_, str>, IgnoredAny>>(body) {
+    match serde_json::from_slice::<BTreeMap<Cow<'_, str>, &RawValue>>(body) {
         Err(error) => json_error(&error),
         Ok(_) => "text that is not UTF-8, or too long".to_owned(),
     }
