@@ -16,8 +16,9 @@ use tokio::sync::Notify;
 /// How many handshakes an address may always have.
 pub(super) const LEAST_SHARE: usize = 64;
 
-/// How long a client may take to say something where places are short.
-const SILENT: Duration = Duration::from_millis(25);
+/// How long a client may take to say something where places are short: more than a busy client or
+/// a far one needs for its first bytes.
+const SILENT: Duration = Duration::from_millis(100);
 
 /// How long its handshake may take then.
 const SLOW: Duration = Duration::from_secs(1);

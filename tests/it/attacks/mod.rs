@@ -16,6 +16,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use libtest_mimic::Trial;
@@ -114,6 +115,9 @@ pub(crate) fn trials() -> Vec<Trial> {
 pub(crate) fn small_trials() -> Vec<Trial> {
     let small = |attack: &'static Attack| {
         Trial::test(format!("serving::attacks::{}", attack.name), || {
+            // Side by side they would be one large attack.
+            static RUNNING: Mutex<()> = Mutex::new(());
+            let _running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
             attack.run(Scale::Small);
             Ok(())
         })
