@@ -21,7 +21,9 @@ use crate::engine::{RuleSet, admit, escape_control};
 use crate::server::files::name_of;
 use crate::server::reload::{self, Fingerprint};
 use crate::server::shutdown::{Leaving, Outcome};
-use crate::server::{Answers, BindError, Bound, Config, accept, body, log, record, shutdown, tls};
+use crate::server::{
+    AnswerLimits, BindError, Bound, Config, accept, body, log, record, shutdown, tls,
+};
 
 /// For a clean start that did not end cleanly: requests in flight were cut.
 const CUT: u8 = 1;
@@ -134,8 +136,8 @@ struct LimitArgs {
     /// How long a request's body may take
     #[arg(long, value_name = "TIME", env = "FIELDWARD_BODY_TIMEOUT", default_value = "10s")]
     body_timeout: PositiveTime,
-    /// How long before the API server gives up a review is answered at the latest; never more than
-    /// half of the time that the API server waits
+    /// How long before the timeout of the API server a review is answered at the latest; at most
+    /// half of that timeout
     #[arg(long, value_name = "TIME", env = "FIELDWARD_ANSWER_MARGIN", default_value = "1s")]
     answer_margin: Time,
     /// How long a connection may be without a request; the API server reuses one for about 90 s
@@ -147,10 +149,10 @@ struct LimitArgs {
     /// How much memory all bodies may take at once; more wait
     #[arg(long, value_name = "SIZE", env = "FIELDWARD_BODY_MEMORY", default_value = "256MiB")]
     body_memory: Size,
-    /// How much memory judging reviews of more than 64 KiB may take at once, about; more wait
+    /// About how much memory judging reviews of more than 64 KiB may take at once; more wait
     #[arg(long, value_name = "SIZE", env = "FIELDWARD_JUDGING_MEMORY", default_value = "512MiB")]
     judging_memory: Size,
-    /// How many connections are served at once; an idle one is closed for a new one
+    /// How many connections are served at once; at the limit, an idle one is closed for a new one
     #[arg(
         long,
         value_name = "NUMBER",
@@ -159,7 +161,8 @@ struct LimitArgs {
         value_parser = clap::value_parser!(u32).range(1..=1_000_000),
     )]
     max_connections: u32,
-    /// How many more may be in their TLS handshake; the oldest is closed for a new one
+    /// How many more may be in their TLS handshake; at the limit, the oldest one without progress
+    /// is closed for a new one
     #[arg(
         long,
         value_name = "NUMBER",
@@ -348,7 +351,7 @@ fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
             connections: args.limits.max_connections,
             handshakes: args.limits.max_handshakes,
         },
-        answers: Answers {
+        answers: AnswerLimits {
             bodies: body::Limits {
                 cap: args.limits.max_body.0,
                 timeout: args.limits.body_timeout.0,

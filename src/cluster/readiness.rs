@@ -19,8 +19,8 @@ pub(super) const NO_ANSWER: &str = "the API server has not answered yet";
 /// What a check says: why it holds, or why not.
 type Check = Result<String, String>;
 
-/// How long a starting replica that cannot list UpdateRules waits for an error to pass that
-/// usually passes by itself.
+/// How long a starting replica retries to list UpdateRules before it becomes ready without them,
+/// if the error may be temporary.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Ready once the objects that were there at the start are in force, or once it is clear that this
@@ -83,8 +83,8 @@ fn followed_rules(listed: usize, waiting: usize, was_ready: bool) -> Option<Chec
     }
 }
 
-/// The state of a replica that has been unable to list UpdateRules for this time. It waits for an
-/// error that may pass by itself, but not for ever: with no ready replica, every update under
+/// The readiness of a replica that has been unable to list UpdateRules for this time. It waits for
+/// a temporary error to pass, but not for ever: with no ready replica, every update under
 /// failurePolicy Fail is refused.
 fn unlisted(error: &ApiError, waited: Duration) -> Check {
     let text = format!("cannot list UpdateRules: {error}");

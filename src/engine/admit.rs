@@ -37,28 +37,27 @@ pub(crate) fn admit_at_once(rules: &RuleSet, body: &[u8]) -> Option<Reply> {
     Some(admit_within(AT_ONCE, rules, body)).filter(|reply| !reply.ran_out)
 }
 
-/// The same reply, unless `is_late` becomes true while a large review is judged: then the reply of
-/// a review that timed out.
+/// Like [`admit`], but stops once `is_late` returns true, and replies that the review timed out.
 pub(crate) fn admit_unless_late(rules: &RuleSet, body: &[u8], is_late: &dyn Fn() -> bool) -> Reply {
-    admit_in(Allowance { budget: BUDGET, is_late }, rules, body)
+    admit_with(JudgingLimits { budget: BUDGET, is_late }, rules, body)
 }
 
 /// Judges one request body; the conditions have that budget.
 pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8]) -> Reply {
-    admit_in(Allowance { budget, is_late: &|| false }, rules, body)
+    admit_with(JudgingLimits { budget, is_late: &|| false }, rules, body)
 }
 
-/// What judging one review may take.
+/// Limits on judging one review.
 #[derive(Clone, Copy)]
-struct Allowance<'a> {
-    /// What its conditions may spend.
+struct JudgingLimits<'a> {
+    /// The budget that all conditions of the review share.
     budget: u64,
-    /// Whether an answer would come too late. Asked for each rule, and each time that many
-    /// locations have been compared; what happens in between is linear in the size of the review.
+    /// Whether an answer would come too late. It is called before each rule and before each batch
+    /// of locations is compared; the work between two calls is linear in the size of the review.
     is_late: &'a dyn Fn() -> bool,
 }
 
-fn admit_in(allowance: Allowance<'_>, rules: &RuleSet, body: &[u8]) -> Reply {
+fn admit_with(allowance: JudgingLimits<'_>, rules: &RuleSet, body: &[u8]) -> Reply {
     let review = match Review::parse(body) {
         Ok(review) => review,
         Err(error) => return Reply::sentence(400, &error.to_string()),
@@ -103,15 +102,15 @@ pub(crate) fn answer_unread(rules: &RuleSet, beginning: &[u8], why: &Unjudgeable
     let mut reply = match &review.operation {
         Operation::Other => allowed(&review),
         Operation::Update => unjudged(rules, &review, &matching(rules, &review), why),
-        // The API server writes the subresource before the operation: without the operation, the
-        // rule is not certain.
+        // The API server writes the subresource before the operation. If the operation is missing,
+        // the subresource may be missing too, and the rule is not certain.
         Operation::Unknown(_) => unjudged(rules, &review, &[], why),
     };
     reply.code = Some(why.status().0);
     reply.about(Subject::of(&review))
 }
 
-/// The name of the user who sends a review, as far as its first [`PREFIX`] bytes tell.
+/// The user name of the requester, if the first [`PREFIX`] bytes of the review contain it.
 pub(crate) fn requester(body: &[u8]) -> Option<String> {
     let beginning = body.get(..PREFIX.min(body.len()))?;
     Some(Review::parse_beginning(beginning)?.user.into_owned()).filter(|user| !user.is_empty())
@@ -121,7 +120,7 @@ fn allowed(review: &Review<'_>) -> Reply {
     Response { uid: &review.uid, allowed: true, ..Response::default() }.into_reply()
 }
 
-fn update(allowance: Allowance<'_>, rules: &RuleSet, review: &Review<'_>) -> Reply {
+fn update(allowance: JudgingLimits<'_>, rules: &RuleSet, review: &Review<'_>) -> Reply {
     let Some(target) = review.target() else {
         return unjudged(rules, review, &[], &Unjudgeable::Target);
     };

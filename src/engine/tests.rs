@@ -63,6 +63,13 @@ fn expect(spec: &str, old: Value, new: Value, fields: &[&str]) {
     expect_for(ADMIN, spec, &old, &new, fields);
 }
 
+/// At most one field is refused, with that verb.
+#[track_caller]
+fn expect_one(spec: &str, old: Value, new: Value, field: Option<&str>, verb: &str) {
+    let refused = field.map(|field| format!("{field} {verb}"));
+    expect(spec, old, new, refused.as_deref().as_slice());
+}
+
 #[track_caller]
 fn expect_for(user: &str, spec: &str, old: &Value, new: &Value, fields: &[&str]) {
     let reply = judge(&rules(spec), user, old, new);

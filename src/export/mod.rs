@@ -46,7 +46,7 @@ const LARGEST: usize = 150_000;
 /// The brackets in brackets that the parser takes, of whose 250 levels each may need two.
 const DEEPEST: usize = 120;
 
-/// Where what is lost stands in a policy.
+/// The annotation of a policy that lists the parts of its rule that the policy cannot express.
 pub(crate) const LIMITATIONS: &str = "fieldward.io/limitations";
 
 /// How many of the refused fields a message names.

@@ -1,5 +1,6 @@
 //! The accept loop: one task per connection, its TLS handshake included, so that no client waits
-//! for another.
+//! for the handshake of another. Where the limit of handshakes is reached, the loop waits until a
+//! connection without progress can be closed.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,10 +15,11 @@ use super::body::Uploads;
 use super::connection::{self, Settings};
 pub use super::connection::{Limits, Transport};
 use super::handshakes::Handshakes;
+use super::head::Activity;
 use super::shutdown::{Phase, stopping};
 use super::slots::Slots;
 
-/// How many connections may be closing while newer ones have taken their places.
+/// How many closing connections there may be beside the newer ones that replace them.
 pub(super) const CLOSING: u32 = 4;
 
 /// Serves what `listener` accepts until the phase is [`Phase::Stopping`], then returns when the
@@ -44,12 +46,14 @@ pub async fn serve(
         match accepted {
             Ok((stream, peer, socket)) => {
                 backoff.over();
+                let activity = Arc::new(Activity::new());
                 let handshake = tokio::select! {
                     () = stopping(&mut phase) => break,
                     handshake = handshakes.start(peer.ip()) => handshake,
                 };
+                let settings = Arc::clone(&settings);
                 let connection =
-                    connection::run(stream, handshake, Arc::clone(&settings), phase.clone());
+                    connection::run(stream, activity, handshake, settings, phase.clone());
                 tokio::spawn(async move {
                     connection.await;
                     drop(socket);
@@ -66,7 +70,7 @@ pub async fn serve(
         }
     }
     drop(listener);
-    // The semaphore is never closed.
+    // Every permit is free once the last connection has ended. The semaphore is never closed.
     let _ = sockets.acquire_many(most).await;
 }
 

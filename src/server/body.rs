@@ -1,7 +1,7 @@
-//! Request bodies: read as a stream, up to a cap, a deadline and a share of memory.
+//! Reads request bodies as streams, within limits on their size, time and memory.
 //!
-//! A body that comes too slowly is given up. Where memory is short, the slowest of those that have
-//! stalled is given up at once.
+//! A body that arrives too slowly is given up. If memory runs out, the slowest stalled body is
+//! given up at once.
 
 mod memory;
 mod uploads;
@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::engine;
 use memory::Memory;
-pub(super) use memory::{ConnectionBodies, ORDINARY, Share};
+pub(super) use memory::{ConnectionMemory, ORDINARY, Share};
 use uploads::Upload;
 pub(super) use uploads::Uploads;
 
@@ -35,14 +35,14 @@ pub(crate) struct Limits {
 /// How long a body may take before [`LEAST_RATE`] applies.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// How many bytes per second must come after that.
+/// The lowest rate after that, in bytes per second.
 const LEAST_RATE: u64 = 64 * 1024;
 
 /// What came of a body.
 pub(super) enum Received {
     /// All of it.
     Whole(Vec<u8>, Share),
-    /// More than the cap: its first bytes.
+    /// The first bytes of a body that exceeds the cap.
     Oversized(Vec<u8>),
     /// Not all of it in time: what there is.
     TimedOut(Vec<u8>),
@@ -66,47 +66,63 @@ impl Reader {
         self.limits.cap
     }
 
-    /// Reads a body until that time at the latest. Time spent waiting for memory does not count
-    /// towards the body's own timeout.
+    /// Reads a body, at most until the time `until`. Time spent waiting for memory does not count
+    /// towards [`Limits::timeout`].
     pub(super) async fn read(
         &self,
         mut body: Body,
-        connection: &ConnectionBodies,
+        connection: &ConnectionMemory,
         until: Instant,
     ) -> Received {
         let cap = self.limits.cap;
         let started = Instant::now();
         let mut waited = Duration::ZERO;
-        let expected = usize::try_from(body.size_hint().exact().unwrap_or(0)).unwrap_or(usize::MAX);
-        if expected > cap {
-            return oversized(Vec::new(), body, until.min(started + self.limits.timeout)).await;
-        }
+        let declared = usize::try_from(body.size_hint().exact().unwrap_or(0)).unwrap_or(usize::MAX);
+        // Of a body that cannot be judged, only the beginning is of use.
+        let is_oversized = declared > cap;
+        let (limit, expected) = if is_oversized { (engine::PREFIX, 0) } else { (cap, declared) };
         let mut share = Share::new(connection, expected);
         let mut bytes = Vec::with_capacity(expected);
+        // After how many bytes the requester is looked for. It doubles, so that many small frames
+        // do not make the search quadratic.
+        let mut next_search = 1;
         let mut upload: Option<Upload> = None;
         loop {
             let kept = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             let deadline = until
                 .min(started + waited + self.limits.timeout)
                 .min(started + waited + GRACE + Duration::from_secs(kept / LEAST_RATE));
-            let given_up = async {
+            let aborted = async {
                 match &upload {
-                    Some(upload) => upload.given_up().await,
+                    Some(upload) => upload.aborted().await,
                     None => std::future::pending().await,
                 }
             };
             let frame = tokio::select! {
                 biased;
                 frame = frame(&mut body, deadline) => frame,
-                () = given_up => Frame::TimedOut,
+                () = aborted => Frame::TimedOut,
+                // The client keeps the server waiting.
+                () = std::future::ready(()), if upload.is_none() => {
+                    upload = Some(connection.uploads().start(bytes.len()));
+                    continue;
+                }
             };
             let data = match frame {
                 Frame::Data(data) => data,
+                Frame::End if is_oversized => return Received::Oversized(bytes),
                 Frame::End => return Received::Whole(bytes, share),
-                Frame::TimedOut => return Received::TimedOut(bytes),
+                Frame::TimedOut => {
+                    self.discard(body);
+                    return if is_oversized {
+                        Received::Oversized(bytes)
+                    } else {
+                        Received::TimedOut(bytes)
+                    };
+                }
                 Frame::Broken => return Received::Broken,
             };
-            if bytes.len() + data.len() > cap {
+            if bytes.len() + data.len() > limit {
                 drop(share);
                 bytes.extend_from_slice(&data);
                 return oversized(bytes, body, deadline).await;
@@ -116,35 +132,41 @@ impl Reader {
             match timeout_at(until, grown).await {
                 Ok(true) => {}
                 Ok(false) => return Received::Broken,
-                Err(_) => return Received::TimedOut(bytes),
+                Err(_) => {
+                    self.discard(body);
+                    return Received::TimedOut(bytes);
+                }
             }
             waited += asked.elapsed();
-            let is_beginning = bytes.len() < engine::PREFIX;
+            let searched = bytes.len();
             bytes.extend_from_slice(&data);
             if bytes.len() == expected {
-                continue;
+                // With HTTP/2 the end of the stream may come later, or never.
+                if !body.is_end_stream() {
+                    self.discard(body);
+                }
+                return Received::Whole(bytes, share);
             }
-            if let Some(user) = (is_beginning && share.lacks_requester())
-                .then(|| engine::requester(&bytes))
-                .flatten()
-            {
-                self.memory.attribute(&mut share, user);
+            if share.lacks_requester() && searched < engine::PREFIX && bytes.len() >= next_search {
+                next_search = bytes.len() * 2;
+                if let Some(user) = engine::requester(&bytes) {
+                    self.memory.attribute(&mut share, user);
+                }
             }
-            match &mut upload {
-                Some(upload) => upload.received(bytes.len()),
-                None => upload = Some(connection.uploads().start(bytes.len())),
+            if let Some(upload) = &upload {
+                upload.received(bytes.len());
             }
         }
     }
 
-    /// Reads a body that nobody wants while the answer is sent, so that the client gets to read it
-    /// instead of a reset.
+    /// Reads and discards a body while the answer is sent. An unread body would reset the
+    /// connection before the client has read the answer.
     pub(super) fn discard(&self, body: Body) {
         tokio::spawn(drain(body, Instant::now() + self.limits.timeout));
     }
 }
 
-/// Keeps the first bytes of a body; the rest is read while the answer is sent.
+/// Keeps the first bytes of a body, and discards the rest while the answer is sent.
 async fn oversized(mut beginning: Vec<u8>, mut body: Body, deadline: Instant) -> Received {
     while beginning.len() < engine::PREFIX {
         let Frame::Data(data) = frame(&mut body, deadline).await else { break };

@@ -23,7 +23,7 @@ use super::shutdown::{self, Outcome, Phase, Signal};
 use super::tls::{self, Tls, TlsError};
 use crate::engine::RuleSet;
 
-/// As many as the operating system keeps: it lowers this to its own limit (net.core.somaxconn).
+/// The length of the listen queue. The kernel lowers it to net.core.somaxconn.
 const BACKLOG: u32 = i32::MAX as u32;
 
 /// Why a server does not start.
@@ -71,8 +71,8 @@ pub(crate) struct Bound {
 }
 
 impl Config {
-    /// Reads the certificate, takes both addresses and opens the folder of recordings. Runs inside
-    /// a tokio runtime.
+    /// Reads the certificate, binds both addresses and opens the folder of recordings. Must be
+    /// called inside a tokio runtime.
     ///
     /// # Errors
     /// One that says which file, folder or address cannot be used.
@@ -195,7 +195,7 @@ impl Bound {
     }
 }
 
-/// Serves probes and metrics on a thread that no review runs on.
+/// Serves probes and metrics on a thread of their own, so that reviews do not delay them.
 fn on_its_own_thread(
     listener: TcpListener,
     limits: Limits,
@@ -238,7 +238,7 @@ fn listen(address: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 
 fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // As `TcpListener::bind` does: a restart may take the address again at once.
+    // `TcpListener::bind` does the same, so that a restarted server can bind the address at once.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)

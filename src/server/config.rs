@@ -26,8 +26,8 @@ pub(crate) struct Config {
     pub(crate) reload_every: Duration,
     /// What one connection may take.
     pub(crate) limits: accept::Limits,
-    /// What answering may take.
-    pub(crate) answers: routes::Answers,
+    /// Limits on answering reviews.
+    pub(crate) answers: routes::AnswerLimits,
     /// Where reviews are recorded, if they are.
     pub(crate) recording: Option<record::Recording>,
     /// Receives denials, which the requesters see too.

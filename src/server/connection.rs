@@ -17,8 +17,8 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower_service::Service;
 
-use super::body::{ConnectionBodies, Uploads};
-use super::deadline::Began;
+use super::body::{ConnectionMemory, Uploads};
+use super::deadline::RequestStart;
 use super::handshakes::Handshake;
 use super::head::{Activity, Counted, HeadTimer};
 use super::shutdown::{Phase, stopping};
@@ -29,14 +29,14 @@ const HEAD_BYTES: usize = 64 * 1024;
 const HTTP2_HEADER_LIST_BYTES: u32 = 32 * 1024;
 const HTTP2_STREAMS: u32 = 128;
 /// Large enough that a review of megabytes is not slowed by round trips.
-const HTTP2_STREAM_WINDOW: u32 = 128 * 1024;
-/// As much as all streams may send unread: no stream keeps another one waiting.
+const HTTP2_STREAM_WINDOW: u32 = 64 * 1024;
+/// The sum of all stream windows, so that no stream blocks another one.
 const HTTP2_CONNECTION_WINDOW: u32 = HTTP2_STREAMS * HTTP2_STREAM_WINDOW;
 const HTTP2_PING_EVERY: Duration = Duration::from_secs(30);
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How long a connection that gives way to a newer one may take to end.
-const GIVING_WAY: Duration = Duration::from_millis(250);
+/// How long a connection that is closed for a newer one may take to end.
+const CLOSE_GRACE: Duration = Duration::from_millis(250);
 
 /// What lies between a connection and HTTP.
 #[derive(Debug, Clone)]
@@ -57,10 +57,11 @@ pub struct Limits {
     /// How long a connection may be without a request; at least 120 s suits the API server, which
     /// reuses one for about 90 s.
     pub idle: Duration,
-    /// How many connections may be served at once; an idle one is closed for a new one.
+    /// How many connections may be served at once. At the limit, an idle one is closed for a new
+    /// one.
     pub connections: u32,
-    /// How many more may be in their TLS handshake or wait to be served; the oldest is closed for a
-    /// new one.
+    /// How many more may be in their TLS handshake or wait to be served. At the limit, the oldest
+    /// one without progress is closed for a new one.
     pub handshakes: u32,
 }
 
@@ -82,6 +83,7 @@ enum Protocol {
 /// Serves one connection until it ends.
 pub(super) async fn run(
     stream: TcpStream,
+    activity: Arc<Activity>,
     handshake: Handshake,
     settings: Arc<Settings>,
     mut phase: watch::Receiver<Phase>,
@@ -89,7 +91,6 @@ pub(super) async fn run(
     // A verdict is one small write; Nagle's algorithm could only delay it. Fails only on a socket
     // that is gone already.
     let _ = stream.set_nodelay(true);
-    let activity = Arc::new(Activity::new());
     match &settings.transport {
         Transport::Plain => {
             let waiting = settings.slots.take(Arc::clone(&activity));
@@ -100,11 +101,11 @@ pub(super) async fn run(
             speak(stream, Protocol::Http1, slot, activity, &settings, phase).await;
         }
         Transport::Tls(tls) => {
-            let shaken = async {
+            let accepted = async {
                 let accepting = async {
-                    // Readiness alone may be a false alarm.
+                    // A socket can be reported as readable without a byte to read.
                     stream.peek(&mut [0]).await?;
-                    handshake.has_spoken();
+                    handshake.has_sent();
                     tls.acceptor().accept(stream).await
                 };
                 match tokio::time::timeout(settings.limits.handshake, accepting).await {
@@ -122,7 +123,7 @@ pub(super) async fn run(
                 }
             };
             let Some((stream, slot)) =
-                before_serving(shaken, &handshake, &mut phase).await.flatten()
+                before_serving(accepted, &handshake, &mut phase).await.flatten()
             else {
                 return;
             };
@@ -137,8 +138,8 @@ pub(super) async fn run(
     }
 }
 
-/// Runs what comes before a connection is served, unless the connection must give way to a newer
-/// one or the server stops.
+/// Waits for `ready`. Returns `None` if the connection must close for a newer one, or the server
+/// stops.
 async fn before_serving<T>(
     ready: impl Future<Output = T>,
     handshake: &Handshake,
@@ -161,16 +162,17 @@ async fn speak<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    activity.serves();
     let limits = settings.limits;
     let builder = builder(protocol, limits, &activity);
     let service = {
         let router = settings.router.clone();
         let activity = Arc::clone(&activity);
         let phase = phase.clone();
-        let bodies = ConnectionBodies::new(Arc::clone(&settings.uploads));
+        let bodies = ConnectionMemory::new(Arc::clone(&settings.uploads));
         service_fn(move |mut request: Request<Incoming>| {
-            let began = activity.request_began(matches!(protocol, Protocol::Http1));
-            request.extensions_mut().insert(Began(began));
+            let began = activity.request_start(matches!(protocol, Protocol::Http1));
+            request.extensions_mut().insert(RequestStart(began));
             request.extensions_mut().insert(bodies.clone());
             let in_flight = activity.request();
             let mut router = router.clone();
@@ -188,11 +190,13 @@ async fn speak<S>(
     let io = TokioIo::new(Counted::new(stream, Arc::clone(&activity)));
     let mut connection = pin!(builder.serve_connection(io, service));
     let mut stopped = false;
-    let mut gives_way = false;
+    let mut is_closing = false;
     let mut cut_at = None;
     loop {
         let wake = cut_at.unwrap_or_else(|| activity.idle_at(limits.idle));
         tokio::select! {
+            // A request that has come is answered, whatever else ends the connection.
+            biased;
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
                     tracing::debug!(error, "connection ended with an error");
@@ -203,18 +207,18 @@ async fn speak<S>(
                 stopped = true;
                 connection.as_mut().graceful_shutdown();
             }
-            () = slot.closed(), if !gives_way => {
-                gives_way = true;
+            () = slot.closed(), if !is_closing => {
+                is_closing = true;
                 connection.as_mut().graceful_shutdown();
-                cut_at = Some(Instant::now() + GIVING_WAY);
+                cut_at = Some(Instant::now() + CLOSE_GRACE);
             }
             () = tokio::time::sleep_until(wake.into()) => {
                 if cut_at.is_some() {
                     if activity.idle().is_some() {
                         return;
                     }
-                    // A request came just before the end; it is still answered.
-                    cut_at = Some(Instant::now() + GIVING_WAY);
+                    // A request has arrived meanwhile; it is still answered.
+                    cut_at = Some(Instant::now() + CLOSE_GRACE);
                 } else if activity.idle_at(limits.idle) <= Instant::now() {
                     // A well-behaved client sees the end; one that reads nothing is cut a little
                     // later.

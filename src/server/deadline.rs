@@ -1,27 +1,29 @@
-//! Until when a review must be answered.
+//! The time by which a review must be answered.
 //!
-//! The API server sends how long it waits (`?timeout=5s`). Its clock starts before it connects, so
-//! time counts from the moment that a connection was accepted for its first request, and from the
-//! first byte of a later one. After that time the API server applies the failurePolicy of the
-//! registration, which may let a forbidden update through.
+//! The API server sends its timeout (`?timeout=5s`). Its clock starts before it connects. So the
+//! timeout of a request that comes right after the handshake counts from when its connection was
+//! accepted. The timeout of any other request counts from its first byte (HTTP/1.1) or its complete
+//! head (HTTP/2). After the timeout the API server applies the failurePolicy of the registration,
+//! which may let a forbidden update through.
 
 use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 
-/// How long the API server waits if it does not say so.
+/// The timeout of a request that does not state one.
 const DEFAULT: Duration = Duration::from_secs(10);
 
-/// What the API server allows for `timeoutSeconds` is at most 30 s; a longer wish is not its own.
-const LONGEST_SECONDS: u64 = 60;
+/// A longer timeout is ignored: the API server allows at most 30 s for `timeoutSeconds`.
+const MAX_SECONDS: u64 = 30;
 
-/// When a request began, as far as the API server's clock is concerned.
+/// When the timeout of a request began to count.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Began(pub(super) Instant);
+pub(super) struct RequestStart(pub(super) Instant);
 
-/// When a review must be answered: its timeout less a margin, which is never more than half of it.
+/// When a review must be answered: after its timeout less `margin`, but not before half of it.
 pub(super) fn answer_by(request: &Request, margin: Duration) -> Instant {
-    let began = request.extensions().get::<Began>().map_or_else(Instant::now, |began| began.0);
+    let began =
+        request.extensions().get::<RequestStart>().map_or_else(Instant::now, |began| began.0);
     let timeout = timeout(request.uri().query());
     began + timeout.saturating_sub(margin.min(timeout / 2))
 }
@@ -32,7 +34,7 @@ fn timeout(query: Option<&str>) -> Duration {
         .flat_map(|query| query.split('&'))
         .find_map(|parameter| parameter.strip_prefix("timeout="))
         .and_then(|value| value.strip_suffix('s')?.parse().ok())
-        .filter(|seconds| (1..=LONGEST_SECONDS).contains(seconds))
+        .filter(|seconds| (1..=MAX_SECONDS).contains(seconds))
         .map_or(DEFAULT, Duration::from_secs)
 }
 
@@ -52,7 +54,7 @@ mod tests {
             (Some("timeout=-1s"), 10),
             (Some("timeout=5"), 10),
             (Some("timeout=5m"), 10),
-            (Some("timeout=61s"), 10),
+            (Some("timeout=31s"), 10),
             (Some("timeout=99999999999999999999s"), 10),
             (Some("timeouts=5s"), 10),
             (Some(""), 10),
@@ -73,7 +75,7 @@ mod tests {
         ] {
             let mut request = Request::new(Body::empty());
             *request.uri_mut() = path.parse().unwrap_or_default();
-            request.extensions_mut().insert(Began(began));
+            request.extensions_mut().insert(RequestStart(began));
             let by = answer_by(&request, Duration::from_millis(margin));
             assert_eq!(by - began, Duration::from_millis(expected), "{path}");
         }

@@ -1,17 +1,18 @@
-//! File descriptors: the process takes as many as it may have, and clients cannot use up those that
-//! it needs itself.
+//! Raises the limit of open files, and reserves the file descriptors that the process itself needs,
+//! so that clients cannot use them up.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::accept::{CLOSING, Limits};
 
-/// For its own files: listeners, the log, rules, certificates, the connection to the API server.
+/// Reserved for the process itself: listeners, the log, rules, certificates, the connection to
+/// the API server.
 const OWN: u64 = 32;
 
-/// For connections to probes and metrics.
+/// At most this many are reserved for connections to probes and metrics.
 const OPERATIONS: u64 = 64;
 
-/// How many connections the descriptors suffice for.
+/// How many connections the limit of open files allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Descriptors {
     pub(super) operations: u32,
@@ -25,7 +26,7 @@ impl Descriptors {
         if limit.current < limit.maximum || limit.maximum.is_none() {
             let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
             if let Err(error) = setrlimit(Resource::Nofile, raised) {
-                tracing::debug!(%error, "the limit of open files stays as it is");
+                tracing::debug!(%error, "cannot raise the limit of open files");
             }
         }
         Self::of(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
@@ -38,7 +39,7 @@ impl Descriptors {
         Self { operations: count(operations), reviews: count(reviews) }
     }
 
-    /// The limits, as far as the descriptors suffice for them.
+    /// Lowers the limits to what the descriptors allow.
     pub(super) fn bound(self, limits: Limits) -> Limits {
         let handshakes = limits.handshakes.min(self.reviews / 2);
         Limits {

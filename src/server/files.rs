@@ -92,7 +92,7 @@ impl FileReader {
     /// The bytes of a file, at most `most` of them.
     ///
     /// # Errors
-    /// The file cannot be read, or may not be because of its type or size. The caller names it.
+    /// The file cannot be read, or its type or size is not accepted. The caller names the file.
     pub(crate) fn read(&self, path: &Path, most: u64) -> Result<Vec<u8>, ReadError> {
         self.start(path);
         if is_stdin(path) {

@@ -1,10 +1,11 @@
-//! Connections that are accepted and not served yet: how many there may be, in all and for one peer
-//! address. Where there are so many, a new one takes the place of one that makes no progress.
+//! Limits the connections that are accepted and not served yet, in all and for each peer address.
+//! At the limit, a new connection replaces one that makes no progress.
 //!
 //! A client sends the first bytes of its handshake at once, and needs milliseconds for the rest. So
-//! the place is that of the oldest connection that has said nothing for [`SILENT`], or has not
-//! finished its handshake within [`SLOW`]. If there is none, the new one waits. All API servers of
-//! a cluster may sit behind one address, so an address may always have [`LEAST_SHARE`] places.
+//! the oldest connection that has sent nothing for [`FIRST_BYTE_TIMEOUT`] is closed, or else the
+//! oldest that is not served after [`SERVE_TIMEOUT`]. If there is none, the new one waits. All API
+//! servers of a cluster may share one address, so the limit of an address is at least
+//! [`MIN_PER_PEER`].
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,40 +14,40 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// How many handshakes an address may always have.
-pub(super) const LEAST_SHARE: usize = 64;
+/// The lowest limit that an address may have.
+pub(super) const MIN_PER_PEER: usize = 64;
 
-/// How long a client may take to say something where places are short: more than a busy client or
-/// a far one needs for its first bytes.
-const SILENT: Duration = Duration::from_millis(100);
+/// How long a client may send nothing once the limit is reached. Even a busy or distant client
+/// needs less for its first bytes.
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How long its handshake may take then.
-const SLOW: Duration = Duration::from_secs(1);
+/// How long a connection may take to be served once the limit is reached.
+const SERVE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often a new connection looks for a place.
-const LOOKING: Duration = Duration::from_millis(2);
+/// How often a waiting connection tries again.
+const RETRY_EVERY: Duration = Duration::from_millis(2);
 
 #[derive(Debug)]
 pub(super) struct Handshakes {
     most: usize,
-    running: Mutex<Running>,
+    counts: Mutex<Counts>,
 }
 
 #[derive(Debug, Default)]
-struct Running {
-    /// Numbers grow, so the first of an address is its oldest.
+struct Counts {
+    /// The number of the next connection. The lowest number of an address is its oldest one.
     next: u64,
-    by_peer: BTreeMap<IpAddr, BTreeMap<u64, Place>>,
+    by_peer: BTreeMap<IpAddr, BTreeMap<u64, Pending>>,
 }
 
 #[derive(Debug)]
-struct Place {
+struct Pending {
     since: Instant,
-    has_spoken: bool,
+    has_sent: bool,
     close: Arc<Notify>,
 }
 
-impl Running {
+impl Counts {
     fn count(&self) -> usize {
         self.by_peer.values().map(BTreeMap::len).sum()
     }
@@ -54,16 +55,18 @@ impl Running {
     /// Closes a connection of the peer that makes no progress. False if there is none.
     fn make_room(&mut self, peer: IpAddr) -> bool {
         let Some(of_peer) = self.by_peer.get_mut(&peer) else { return false };
-        let oldest = |has_spoken: bool, limit: Duration| {
-            let (number, place) =
-                of_peer.iter().find(|(_, place)| place.has_spoken == has_spoken)?;
-            (place.since.elapsed() >= limit).then_some(*number)
+        let oldest = |has_sent: bool, limit: Duration| {
+            let (number, pending) =
+                of_peer.iter().find(|(_, pending)| pending.has_sent == has_sent)?;
+            (pending.since.elapsed() >= limit).then_some(*number)
         };
-        let Some(number) = oldest(false, SILENT).or_else(|| oldest(true, SLOW)) else {
+        let Some(number) =
+            oldest(false, FIRST_BYTE_TIMEOUT).or_else(|| oldest(true, SERVE_TIMEOUT))
+        else {
             return false;
         };
-        if let Some(place) = of_peer.remove(&number) {
-            place.close.notify_one();
+        if let Some(pending) = of_peer.remove(&number) {
+            pending.close.notify_one();
         }
         true
     }
@@ -71,45 +74,45 @@ impl Running {
 
 impl Handshakes {
     pub(super) fn new(most: u32) -> Arc<Self> {
-        Arc::new(Self { most: most as usize, running: Mutex::default() })
+        Arc::new(Self { most: most as usize, counts: Mutex::default() })
     }
 
-    /// Takes a place for a connection that was just accepted.
+    /// Counts a connection that was just accepted, and waits while the limit is reached.
     pub(super) async fn start(self: &Arc<Self>, peer: IpAddr) -> Handshake {
         loop {
             if let Some(handshake) = self.try_start(peer) {
                 return handshake;
             }
-            tokio::time::sleep(LOOKING).await;
+            tokio::time::sleep(RETRY_EVERY).await;
         }
     }
 
     fn try_start(self: &Arc<Self>, peer: IpAddr) -> Option<Handshake> {
         let peer = peer.to_canonical();
-        let mut running = self.running();
-        let peers = running.by_peer.len().max(1);
-        let share = (self.most / peers).max(LEAST_SHARE).min(self.most);
-        if running.by_peer.get(&peer).is_some_and(|of_peer| of_peer.len() >= share) {
-            running.make_room(peer).then_some(())?;
-        } else if running.count() >= self.most {
-            let busiest = running.by_peer.iter().max_by_key(|(_, of_peer)| of_peer.len());
+        let mut counts = self.counts();
+        let peers = counts.by_peer.len().max(1);
+        let share = (self.most / peers).max(MIN_PER_PEER).min(self.most);
+        if counts.by_peer.get(&peer).is_some_and(|of_peer| of_peer.len() >= share) {
+            counts.make_room(peer).then_some(())?;
+        } else if counts.count() >= self.most {
+            let busiest = counts.by_peer.iter().max_by_key(|(_, of_peer)| of_peer.len());
             let busiest = busiest.map(|(peer, _)| *peer)?;
-            running.make_room(busiest).then_some(())?;
+            counts.make_room(busiest).then_some(())?;
         }
         let close = Arc::new(Notify::new());
-        let number = running.next;
-        running.next += 1;
-        let place = Place { since: Instant::now(), has_spoken: false, close: Arc::clone(&close) };
-        running.by_peer.entry(peer).or_default().insert(number, place);
+        let number = counts.next;
+        counts.next += 1;
+        let pending = Pending { since: Instant::now(), has_sent: false, close: Arc::clone(&close) };
+        counts.by_peer.entry(peer).or_default().insert(number, pending);
         Some(Handshake { number, peer, close, all: Arc::clone(self) })
     }
 
-    fn running(&self) -> MutexGuard<'_, Running> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The place of one connection, free again when dropped.
+/// One connection that is not served yet; no longer counted when dropped.
 #[derive(Debug)]
 pub(super) struct Handshake {
     number: u64,
@@ -119,16 +122,16 @@ pub(super) struct Handshake {
 }
 
 impl Handshake {
-    /// The client has said something.
-    pub(super) fn has_spoken(&self) {
-        let mut running = self.all.running();
-        let of_peer = running.by_peer.get_mut(&self.peer);
-        if let Some(place) = of_peer.and_then(|of_peer| of_peer.get_mut(&self.number)) {
-            place.has_spoken = true;
+    /// Records that the client has sent a byte.
+    pub(super) fn has_sent(&self) {
+        let mut counts = self.all.counts();
+        let of_peer = counts.by_peer.get_mut(&self.peer);
+        if let Some(pending) = of_peer.and_then(|of_peer| of_peer.get_mut(&self.number)) {
+            pending.has_sent = true;
         }
     }
 
-    /// Resolves when the connection must give way to a newer one.
+    /// Resolves when the connection must close for a newer one.
     pub(super) async fn closed(&self) {
         self.close.notified().await;
     }
@@ -136,11 +139,11 @@ impl Handshake {
 
 impl Drop for Handshake {
     fn drop(&mut self) {
-        let mut running = self.all.running();
-        if let Some(of_peer) = running.by_peer.get_mut(&self.peer) {
+        let mut counts = self.all.counts();
+        if let Some(of_peer) = counts.by_peer.get_mut(&self.peer) {
             of_peer.remove(&self.number);
             if of_peer.is_empty() {
-                running.by_peer.remove(&self.peer);
+                counts.by_peer.remove(&self.peer);
             }
         }
     }
@@ -161,48 +164,48 @@ mod tests {
         IpAddr::from([10, 0, 0, last])
     }
 
-    /// So many places, each taken at once.
+    /// Starts this many handshakes; none of them has to wait.
     fn start(handshakes: &Arc<Handshakes>, peer: IpAddr, count: usize) -> Vec<Handshake> {
         let started: Vec<_> = (0..count).filter_map(|_| handshakes.try_start(peer)).collect();
         assert_eq!(started.len(), count);
         started
     }
 
-    fn closed(running: &[Handshake]) -> Vec<usize> {
-        let closed = running.iter().map(is_closed).enumerate();
+    fn closed(counts: &[Handshake]) -> Vec<usize> {
+        let closed = counts.iter().map(is_closed).enumerate();
         closed.filter(|(_, closed)| *closed).map(|(number, _)| number).collect()
     }
 
     #[test]
-    fn the_oldest_silent_one_gives_way() {
+    fn the_oldest_silent_connection_is_closed() {
         let handshakes = Handshakes::new(100);
-        let running = start(&handshakes, peer(1), 100);
-        running[0].has_spoken();
+        let counts = start(&handshakes, peer(1), 100);
+        counts[0].has_sent();
         assert!(handshakes.try_start(peer(1)).is_none(), "all are new");
-        std::thread::sleep(SILENT);
+        std::thread::sleep(FIRST_BYTE_TIMEOUT);
         let _another = start(&handshakes, peer(1), 1);
-        assert_eq!(closed(&running), [1]);
-        drop(running);
-        assert_eq!(handshakes.running().count(), 1);
+        assert_eq!(closed(&counts), [1]);
+        drop(counts);
+        assert_eq!(handshakes.counts().count(), 1);
     }
 
     #[test]
-    fn a_slow_one_gives_way_later() {
+    fn a_slow_connection_is_closed_later() {
         let handshakes = Handshakes::new(1);
-        let running = start(&handshakes, peer(1), 1);
-        running[0].has_spoken();
-        std::thread::sleep(SILENT);
+        let counts = start(&handshakes, peer(1), 1);
+        counts[0].has_sent();
+        std::thread::sleep(FIRST_BYTE_TIMEOUT);
         assert!(handshakes.try_start(peer(1)).is_none());
-        std::thread::sleep(SLOW);
+        std::thread::sleep(SERVE_TIMEOUT);
         let _another = start(&handshakes, peer(1), 1);
-        assert_eq!(closed(&running), [0]);
+        assert_eq!(closed(&counts), [0]);
     }
 
     #[test]
-    fn another_peer_takes_the_place_of_the_busiest() {
+    fn a_connection_of_another_peer_replaces_one_of_the_busiest() {
         let handshakes = Handshakes::new(200);
         let flood = start(&handshakes, peer(1), 200);
-        std::thread::sleep(SILENT);
+        std::thread::sleep(FIRST_BYTE_TIMEOUT);
         let others: Vec<_> = (2..102).flat_map(|last| start(&handshakes, peer(last), 1)).collect();
         assert_eq!(closed(&others), [0; 0]);
         assert_eq!(closed(&flood).len(), 100);
@@ -212,8 +215,8 @@ mod tests {
     fn a_share_is_never_below_the_least() {
         let handshakes = Handshakes::new(1000);
         let _others: Vec<_> = (2..102).flat_map(|last| start(&handshakes, peer(last), 1)).collect();
-        let mine = start(&handshakes, peer(1), LEAST_SHARE);
-        std::thread::sleep(SILENT);
+        let mine = start(&handshakes, peer(1), MIN_PER_PEER);
+        std::thread::sleep(FIRST_BYTE_TIMEOUT);
         let _one_more = start(&handshakes, peer(1), 1);
         assert_eq!(closed(&mine), [0]);
     }

@@ -21,43 +21,56 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[derive(Debug)]
 pub(super) struct Activity {
     opened: Instant,
+    /// When its handshake was over, in milliseconds after `opened`.
+    served: AtomicU64,
     bytes_read: AtomicU64,
     in_flight: AtomicU32,
     requests: AtomicU32,
     /// When the last request was answered, in milliseconds after `opened`.
     last_request: AtomicU64,
-    /// When the first byte of the next request was read, likewise; [`NONE`] before that.
-    next_began: AtomicU64,
+    /// When the first byte of the next request was read, in the same unit; [`NONE`] until then.
+    next_start: AtomicU64,
 }
 
 const NONE: u64 = u64::MAX;
+
+/// How many milliseconds after its handshake a client sends the request for which it connected.
+const AT_ONCE: u64 = 500;
 
 impl Activity {
     pub(super) fn new() -> Self {
         Self {
             opened: Instant::now(),
+            served: AtomicU64::new(0),
             bytes_read: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
             requests: AtomicU32::new(0),
             last_request: AtomicU64::new(0),
-            next_began: AtomicU64::new(NONE),
+            next_start: AtomicU64::new(NONE),
         }
     }
 
-    /// When the request that is about to be answered began: the first one with its connection, a
-    /// later one with its first byte, if no other can be in between.
-    pub(super) fn request_began(&self, in_order: bool) -> Instant {
-        if self.requests.load(Ordering::Relaxed) == 0 {
+    /// Records that the handshake is over and requests may come.
+    pub(super) fn serves(&self) {
+        self.served.store(self.milliseconds(), Ordering::Relaxed);
+    }
+
+    /// When the request that is about to be answered began: with its first byte (HTTP/1.1) or its
+    /// complete head (HTTP/2). The first request began with its connection if it came right after
+    /// the handshake. Clients keep connections that they turned out not to need, so a first request
+    /// may also come much later.
+    pub(super) fn request_start(&self, is_http1: bool) -> Instant {
+        let first_byte = self.next_start.load(Ordering::Relaxed);
+        let start = if is_http1 && first_byte != NONE { first_byte } else { self.milliseconds() };
+        let is_first = self.requests.load(Ordering::Relaxed) == 0;
+        if is_first && start.saturating_sub(self.served.load(Ordering::Relaxed)) <= AT_ONCE {
             return self.opened;
         }
-        match self.next_began.load(Ordering::Relaxed) {
-            began if in_order && began != NONE => self.opened + Duration::from_millis(began),
-            _ => Instant::now(),
-        }
+        self.opened + Duration::from_millis(start)
     }
 
-    /// Whether there has been a request, and how long there has been none; nothing while there is
-    /// one.
+    /// Whether the connection ever had a request, and how long it has had none; `None` while a
+    /// request is in flight.
     pub(super) fn idle(&self) -> Option<(bool, Duration)> {
         if self.in_flight.load(Ordering::Relaxed) > 0 {
             return None;
@@ -119,8 +132,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
         let polled = Pin::new(&mut this.stream).poll_read(context, into);
         let read = into.filled().len().saturating_sub(before);
         this.activity.bytes_read.fetch_add(read as u64, Ordering::Relaxed);
-        if read > 0 && this.activity.next_began.load(Ordering::Relaxed) == NONE {
-            this.activity.next_began.store(this.activity.milliseconds(), Ordering::Relaxed);
+        if read > 0 && this.activity.next_start.load(Ordering::Relaxed) == NONE {
+            this.activity.next_start.store(this.activity.milliseconds(), Ordering::Relaxed);
         }
         polled
     }
@@ -162,8 +175,8 @@ pub(super) struct HeadTimer(pub(super) Arc<Activity>);
 
 impl Timer for HeadTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
-        // What was read before belonged to the last request.
-        self.0.next_began.store(NONE, Ordering::Relaxed);
+        // The bytes that were read until now belong to the previous request.
+        self.0.next_start.store(NONE, Ordering::Relaxed);
         Box::pin(HeadSleep {
             read_when_armed: self.0.bytes_read.load(Ordering::Relaxed),
             activity: Arc::clone(&self.0),

@@ -1,9 +1,10 @@
 //! Runs the engine off the async threads when a review is large, and contains panics.
 //!
 //! An ordinary review is judged at once. Larger ones, and those with slow conditions, run on
-//! threads of lower priority, as many at once as memory allows. The next is the smallest one of the
-//! requester whose reviews take the least memory. No requester takes more than half of the memory
-//! or of the threads, unless one review alone needs more.
+//! threads of lower priority, as many at once as the memory and the number of threads allow. The
+//! next review comes from the requester with the least memory in use, its smallest one first. No
+//! requester takes more than half of the memory or of the threads, unless a single review needs
+//! more.
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
@@ -16,10 +17,11 @@ use tokio::sync::oneshot;
 use super::body::{ORDINARY, Share};
 use crate::engine::{self, Reply, RuleSet};
 
-/// How many threads may judge for each core, so that a small review does not wait for large ones.
+/// How many threads may judge for each core. More than one, so that small reviews do not wait for
+/// large ones.
 const THREADS_PER_CORE: usize = 4;
 
-/// The niceness of these threads. The async threads get nearly all of a core that both want.
+/// The niceness of these threads. The async threads get most of the time of a core that both need.
 const NICE: i32 = 10;
 
 /// Where reviews are judged.
@@ -36,7 +38,7 @@ struct Queue {
     waiting: Vec<Waiting>,
 }
 
-/// What one requester's reviews take.
+/// The resources in use by the reviews of one requester.
 #[derive(Debug, Default)]
 struct Running {
     reviews: usize,
@@ -51,7 +53,7 @@ struct Waiting {
 }
 
 impl JudgePool {
-    /// A pool in which judging takes about so many bytes at most.
+    /// A pool that uses at most about `memory` bytes for judging.
     pub(super) fn new(memory: usize) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         Self::with_threads(memory, THREADS_PER_CORE * cores)
@@ -68,13 +70,13 @@ impl JudgePool {
         })))
     }
 
-    /// The reply, or none if the engine panicked. The share of memory is released with the
-    /// reply.
+    /// The reply, or `None` if the engine panicked. The share of memory is released once the
+    /// review is judged.
     pub(super) async fn judge(
         &self,
         rules: RuleSet,
         bytes: Bytes,
-        share: Option<Share>,
+        share: Arc<Share>,
     ) -> Option<Reply> {
         if bytes.len() <= ORDINARY {
             // A review with slow conditions is handed over like a large one: it would keep this
@@ -88,7 +90,7 @@ impl JudgePool {
         let permit = self.permit(user, cost(&bytes)).await?;
         let (sender, reply) = oneshot::channel();
         tokio::task::spawn_blocking(move || {
-            // Linux sets this for the calling thread alone. Everything works without it.
+            // Linux changes only the calling thread. A failure does no harm.
             let _ = rustix::process::setpriority_process(None, NICE);
             // The receiver is dropped at the deadline, and when the client has gone.
             let is_late = || sender.is_closed();
@@ -99,7 +101,8 @@ impl JudgePool {
         reply.await.ok()?
     }
 
-    /// Waits until a review of that cost may be judged. Never none: the queue drops no sender.
+    /// Waits until a review of that cost may be judged. Never returns `None`:
+    /// the queue drops no sender.
     async fn permit(&self, user: String, cost: usize) -> Option<Permit> {
         let (ready, permit) = oneshot::channel();
         {
@@ -114,20 +117,25 @@ impl JudgePool {
     /// Starts every review that there is room for.
     fn start(&self) {
         while let Some((waiting, permit)) = self.next() {
-            // If its review has been given up meanwhile, the permit is dropped and so given back.
+            // If the review has been given up meanwhile, the permit is dropped, which returns it.
             let _ = waiting.ready.send(permit);
         }
     }
 
     fn next(&self) -> Option<(Waiting, Permit)> {
         let mut queue = self.queue();
+        if queue.free_threads == 0 {
+            return None;
+        }
         queue.waiting.retain(|waiting| !waiting.ready.is_closed());
         let next = queue
             .waiting
             .iter()
             .enumerate()
             .filter(|(_, waiting)| queue.has_room(waiting))
-            .min_by_key(|(position, waiting)| (queue.taken(&waiting.user), waiting.cost, *position))
+            .min_by_key(|(position, waiting)| {
+                (queue.memory_in_use(&waiting.user), waiting.cost, *position)
+            })
             .map(|(position, _)| position)?;
         let waiting = queue.waiting.remove(next);
         queue.free -= waiting.cost;
@@ -145,8 +153,8 @@ impl JudgePool {
 }
 
 impl Queue {
-    /// How much memory the requester's reviews take.
-    fn taken(&self, user: &str) -> usize {
+    /// How much memory the reviews of the requester use.
+    fn memory_in_use(&self, user: &str) -> usize {
         self.running.get(user).map_or(0, |running| running.memory)
     }
 
@@ -154,11 +162,11 @@ impl Queue {
         let has_share = self.running.get(&waiting.user).is_none_or(|running| {
             running.memory + waiting.cost <= self.memory / 2 && running.reviews < self.threads / 2
         });
-        has_share && waiting.cost <= self.free && self.free_threads > 0
+        has_share && waiting.cost <= self.free
     }
 }
 
-/// Permission to judge one review, given back when dropped.
+/// Permission to judge one review, returned when dropped.
 #[derive(Debug)]
 struct Permit {
     user: String,
@@ -184,9 +192,9 @@ impl Drop for Permit {
     }
 }
 
-/// About how many bytes judging a review takes at most.
+/// A high estimate of the bytes that judging a review takes.
 fn cost(review: &[u8]) -> usize {
-    /// Measured with reviews that are made to take as much as possible.
+    /// Measured with reviews that take as much as possible.
     const PER_BYTE: usize = 18;
     review.len() * PER_BYTE
 }
@@ -208,7 +216,7 @@ mod tests {
         assert_eq!(guarded(|| -> i32 { panic!("on purpose") }), None);
     }
 
-    /// The order in which permits are given, each one given back before the next.
+    /// The order in which permits are granted, each one returned before the next.
     async fn order(pool: &JudgePool, waiting: &[(&str, usize)]) -> Vec<(String, usize)> {
         let all = pool.permit(String::new(), usize::MAX).await;
         let (sender, mut given) = tokio::sync::mpsc::unbounded_channel();

@@ -30,4 +30,4 @@ pub mod tls;
 
 pub(crate) use bound::{BindError, Bound};
 pub(crate) use config::{Config, ReadyCheck};
-pub(crate) use routes::Answers;
+pub(crate) use routes::AnswerLimits;

@@ -34,14 +34,14 @@ const WAITING: usize = 64;
 /// The code of the engine's reply where no rule covers the resource.
 const NO_RULE: u16 = 404;
 
-/// What answering may take.
+/// Limits on answering reviews.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Answers {
-    /// What request bodies may take.
+pub(crate) struct AnswerLimits {
+    /// Limits on request bodies.
     pub(crate) bodies: body::Limits,
     /// About how many bytes judging large reviews may take.
     pub(crate) judging_memory: usize,
-    /// How long before the API server gives up a review is answered at the latest.
+    /// How long before the timeout of the API server a review is answered at the latest.
     pub(crate) margin: Duration,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Answers {
 pub(super) fn router(
     rules: Arc<Rules>,
     metrics: Arc<Metrics>,
-    answers: Answers,
+    answers: AnswerLimits,
     recorder: Option<Arc<Recorder>>,
     denials: Option<Denials>,
 ) -> Router {
@@ -182,8 +182,8 @@ impl App {
         if closes { closing(response, version) } else { response }
     }
 
-    /// Answers a review that is not judged from its first bytes; by all rules, if the one that is
-    /// asked is not in force.
+    /// Answers a review that is not judged, based on its first bytes. If the rule that the path
+    /// names is not in force, all rules apply.
     fn unread(&self, asked: Asked<'_>, beginning: &[u8], why: &Unjudgeable) -> Option<Reply> {
         let in_force = self.rules.current();
         let asked = in_force.asked(asked);
@@ -200,12 +200,12 @@ impl App {
         bytes: &Bytes,
         share: Share,
     ) -> Option<(RuleSet, Option<Reply>)> {
-        let (mut share, mut found, mut waiting) = (Some(share), None, None);
+        let (share, mut found, mut waiting) = (Arc::new(share), None, None);
         let mut newer = self.rules.follow();
         let until = tokio::time::Instant::now() + self.rules.patience();
         loop {
             for rules in self.rules.current().asked(asked) {
-                let reply = self.pool.judge(rules.clone(), bytes.clone(), share.take()).await;
+                let reply = self.pool.judge(rules.clone(), bytes.clone(), Arc::clone(&share)).await;
                 let speaks = reply.as_ref().and_then(Reply::error_code) != Some(NO_RULE);
                 found = Some((rules, reply));
                 if speaks {

@@ -1,9 +1,9 @@
-//! The connections that are served. Where all slots are taken, a new connection takes that of one
-//! without a request: first of one that never had a request, then of the one that has been idle
-//! longest.
+//! Limits the connections that are served at once. If all slots are taken, a new connection gets
+//! the slot of an idle one: of the oldest that never had a request, or else of the one that has
+//! been idle longest.
 //!
-//! So a client that keeps connections open costs the others nothing. If all have a request, the
-//! slowest body that has stalled is given up, and its connection with it.
+//! So clients that keep connections open do not lock others out. If every connection has a request,
+//! the slowest stalled body is given up; over HTTP/1.1 its connection is closed, too.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -16,33 +16,33 @@ use tokio::time::MissedTickBehavior;
 use super::body::Uploads;
 use super::head::Activity;
 
-/// How often a connection that waits looks for another one that can give way.
-const LOOKING: Duration = Duration::from_millis(25);
+/// How often a waiting connection looks for another one to close.
+const RETRY_EVERY: Duration = Duration::from_millis(25);
 
 #[derive(Debug)]
 pub(super) struct Slots {
     free: Arc<Semaphore>,
-    taken: Mutex<Taken>,
+    served: Mutex<Served>,
     uploads: Arc<Uploads>,
 }
 
 #[derive(Debug, Default)]
-struct Taken {
+struct Served {
     next: u64,
     connections: BTreeMap<u64, (Arc<Activity>, oneshot::Sender<()>)>,
     /// How many connections wait for a slot.
     waiting: usize,
-    /// How many connections give way and have not ended yet.
+    /// How many connections were told to close and have not ended yet.
     closing: usize,
 }
 
 impl Slots {
     pub(super) fn new(most: u32, uploads: Arc<Uploads>) -> Arc<Self> {
         let free = Arc::new(Semaphore::new(most as usize));
-        Arc::new(Self { free, taken: Mutex::default(), uploads })
+        Arc::new(Self { free, served: Mutex::default(), uploads })
     }
 
-    /// Takes a slot, and waits if every connection has a request. Never none: the semaphore is not
+    /// Takes a slot, and waits until one is free. Never returns `None`: the semaphore is never
     /// closed.
     pub(super) async fn take(self: &Arc<Self>, activity: Arc<Activity>) -> Option<Slot> {
         let permit = match Arc::clone(&self.free).try_acquire_owned() {
@@ -50,59 +50,60 @@ impl Slots {
             Err(_) => self.wait().await?,
         };
         let (close, closed) = oneshot::channel();
-        let mut taken = self.taken();
-        let number = taken.next;
-        taken.next += 1;
-        taken.connections.insert(number, (activity, close));
+        let mut served = self.served();
+        let number = served.next;
+        served.next += 1;
+        served.connections.insert(number, (activity, close));
         Some(Slot { number, closed, all: Arc::clone(self), _permit: permit })
     }
 
     async fn wait(&self) -> Option<OwnedSemaphorePermit> {
-        self.taken().waiting += 1;
-        let _waiting = Waiting(self);
+        self.served().waiting += 1;
+        let _waiting = WaitGuard(self);
         let mut permit = std::pin::pin!(Arc::clone(&self.free).acquire_owned());
-        let mut looking = tokio::time::interval(LOOKING);
-        looking.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut retry = tokio::time::interval(RETRY_EVERY);
+        retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
                 permit = &mut permit => return permit.ok(),
-                _ = looking.tick() => self.make_room(),
+                _ = retry.tick() => self.make_room(),
             }
         }
     }
 
-    /// Has a connection end, unless as many as wait are about to.
+    /// Closes an idle connection, unless as many connections are closing as wait.
     fn make_room(&self) {
-        let mut taken = self.taken();
-        if taken.closing >= taken.waiting {
+        let mut served = self.served();
+        if served.closing >= served.waiting {
             return;
         }
-        let idlest = taken
+        let longest_idle = served
             .connections
             .iter()
             .filter_map(|(number, (activity, _))| Some((*number, activity.idle()?)))
             .max_by_key(|(number, (had_request, idle))| (!had_request, *idle, Reverse(*number)));
-        let Some((_, close)) = idlest.and_then(|(number, _)| taken.connections.remove(&number))
+        let Some((_, close)) =
+            longest_idle.and_then(|(number, _)| served.connections.remove(&number))
         else {
-            return self.uploads.give_up_slowest();
+            return self.uploads.abort_slowest();
         };
-        taken.closing += 1;
-        // Its task may have ended just now.
+        served.closing += 1;
+        // This fails if the connection has just ended.
         let _ = close.send(());
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn served(&self) -> MutexGuard<'_, Served> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A connection that waits until this is dropped.
-struct Waiting<'a>(&'a Slots);
+/// Counts a connection as waiting until dropped.
+struct WaitGuard<'a>(&'a Slots);
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitGuard<'_> {
     fn drop(&mut self) {
-        self.0.taken().waiting -= 1;
+        self.0.served().waiting -= 1;
     }
 }
 
@@ -116,7 +117,7 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Resolves when the connection must give way to a newer one.
+    /// Resolves when the connection must close for a newer one.
     pub(super) async fn closed(&mut self) {
         if (&mut self.closed).await.is_err() {
             std::future::pending::<()>().await;
@@ -126,9 +127,9 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut taken = self.all.taken();
-        if taken.connections.remove(&self.number).is_none() {
-            taken.closing -= 1;
+        let mut served = self.all.served();
+        if served.connections.remove(&self.number).is_none() {
+            served.closing -= 1;
         }
     }
 }
@@ -138,12 +139,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_idlest_connection_gives_way_and_one_with_a_request_does_not() {
+    async fn an_idle_connection_is_closed_and_one_with_a_request_is_not() {
         let slots = Slots::new(3, Arc::default());
         let activities: Vec<_> = (0..3).map(|_| Arc::new(Activity::new())).collect();
-        let mut taken = Vec::new();
+        let mut served = Vec::new();
         for activity in &activities {
-            taken.push(slots.take(Arc::clone(activity)).await);
+            served.push(slots.take(Arc::clone(activity)).await);
         }
         let _in_flight = activities[0].request();
         drop(activities[1].request());
@@ -151,7 +152,7 @@ mod tests {
             let slots = Arc::clone(&slots);
             async move { slots.take(Arc::new(Activity::new())).await }
         });
-        let mut silent = taken.pop().flatten();
+        let mut silent = served.pop().flatten();
         if let Some(silent) = &mut silent {
             silent.closed().await;
         }

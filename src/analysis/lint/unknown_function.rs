@@ -3,7 +3,7 @@
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use crate::engine::{Condition, cut_bytes, escape_control};
 
-/// The longest description of a call in a finding, in bytes: a function's name may be longer.
+/// The longest description of a call in a finding, in bytes. Function names have no length limit.
 const FAULT: usize = 200;
 
 pub(super) const LINT: Lint = Lint {

@@ -52,7 +52,7 @@ pub(super) async fn write(client: Client, mut sources: Sources, metrics: Cluster
                 retry = Retry::default();
                 Duration::MAX
             }
-            Ok(Written::Nothing) => Duration::MAX,
+            Ok(Written::NotAll) => Duration::MAX,
             Err(error) => {
                 metrics.count_error(error.class);
                 if complaint.is_new(&error) {
@@ -74,12 +74,12 @@ pub(super) async fn write(client: Client, mut sources: Sources, metrics: Cluster
     }
 }
 
-/// What was written of the statuses that were due.
+/// Whether all statuses that were due were written.
 enum Written {
-    /// Each of them.
+    /// At least one was due, and all of them were written.
     All,
-    /// None was due, or newer findings came.
-    Nothing,
+    /// None was due, or newer findings arrived before all were written.
+    NotAll,
 }
 
 impl Sources {
@@ -120,7 +120,7 @@ impl Sources {
             stream::iter(writing).buffer_unordered(AT_ONCE).collect().await;
         let written = results.into_iter().collect::<Result<Vec<bool>, _>>()?;
         let is_all = !written.is_empty() && written.into_iter().all(|written| written);
-        Ok(if is_all { Written::All } else { Written::Nothing })
+        Ok(if is_all { Written::All } else { Written::NotAll })
     }
 
     /// Logs each rule that is too large to be kept in its status, once.
@@ -132,7 +132,7 @@ impl Sources {
             if status.last_good.is_some() {
                 self.not_kept.remove(rule);
             } else if status.is_kept() {
-                // No generation is good, or an invalid one follows one that is not kept.
+                // No generation is valid, or the last valid one was too large and has been logged.
             } else if self.not_kept.insert(rule.clone()) {
                 tracing::warn!(
                     rule,

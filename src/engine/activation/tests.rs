@@ -1,4 +1,4 @@
-//! Conditions: what they may say, and what they cost.
+//! Conditions: their language and their cost.
 
 mod budget;
 mod language;

@@ -32,4 +32,4 @@ pub(crate) use location::{Id, Location, ROOT, Segment};
 pub(crate) use objects::Alignment;
 pub(crate) use pairing::Pairing;
 pub(crate) use value::{exact, scalar};
-pub(crate) use walk::{Coverage, MOST};
+pub(crate) use walk::{Coverage, MAX_REPORTED};

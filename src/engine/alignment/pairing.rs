@@ -59,7 +59,8 @@ impl Pairing {
 }
 
 /// The elements of a list with their keys; `None` unless every element is an object whose `key` is
-/// a string that no other element has. `like` is another list with unique keys, which may be equal.
+/// a string that no other element has. `like` is a list with unique keys; equal
+/// elements reuse them.
 pub(crate) fn keys<'a>(list: Node<'a>, key: &str, like: Option<&Keys<'a>>) -> Option<Keys<'a>> {
     let like = like.map(Vec::as_slice).unwrap_or_default();
     let keyed = |(index, element): (usize, Node<'a>)| match like.get(index) {

@@ -13,7 +13,7 @@ use crate::engine::review::Node;
 use crate::engine::rule::{Cursor, Rule, Verbs};
 
 /// How many violations, and how many permitted changes, a report lists at most.
-pub(crate) const MOST: usize = 256;
+pub(crate) const MAX_REPORTED: usize = 256;
 
 /// How much of the two objects an alignment holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ struct At<'a> {
 enum Place {
     /// Both sides have them.
     Judged,
-    /// A bare entry permits everything here and below. A report lists few of such changes.
+    /// A bare entry permits everything here and below. A report lists only some of these changes.
     Permitted,
     /// One side lacks one of them: whether it is reported as a whole depends on all of its parts.
     OneSided,
@@ -102,7 +102,7 @@ impl<'a> Walk<'a, '_, '_> {
             place => place,
         };
         // No report lists more than that.
-        if place == Place::Permitted && self.permitted >= MOST && is_brief {
+        if place == Place::Permitted && self.permitted >= MAX_REPORTED && is_brief {
             return;
         }
         let declared = cursor.declared();
@@ -192,7 +192,7 @@ impl<'a> Walk<'a, '_, '_> {
                 old: one.or_else(|| named(&mut sent_old, name)),
                 new: two.or_else(|| named(&mut sent_new, name)),
             };
-            if self.is_passed_over(one, two) {
+            if self.is_skipped(one, two) {
                 continue;
             }
             let below = cursor.member(name);
@@ -212,7 +212,7 @@ impl<'a> Walk<'a, '_, '_> {
             if old.is_none() && new.is_none() {
                 break;
             }
-            if self.is_passed_over(old, new) {
+            if self.is_skipped(old, new) {
                 continue;
             }
             let at = At { parent, segment: Segment::Index(index), place };
@@ -220,8 +220,8 @@ impl<'a> Walk<'a, '_, '_> {
         }
     }
 
-    /// Whether both sides have the same text or none, so that nothing there can differ.
-    fn is_passed_over(&self, old: Option<Node<'a>>, new: Option<Node<'a>>) -> bool {
+    /// Whether the walk skips a location, because both sides have the same text or none.
+    fn is_skipped(&self, old: Option<Node<'a>>, new: Option<Node<'a>>) -> bool {
         let is_same_scalar = || match (old, new) {
             (Some(old), Some(new)) => {
                 !old.is_container() && !new.is_container() && old.text() == new.text()
@@ -240,8 +240,8 @@ impl<'a> Walk<'a, '_, '_> {
         key: &'a str,
         (olds, news): (Keys<'a>, Keys<'a>),
     ) -> bool {
-        // Lists with the same keys in the same places keep their order, so only the elements that
-        // differ are sorted.
+        // If both lists have the same keys in the same order, only the elements that differ need
+        // to be sorted.
         let is_same_order = self.coverage == Coverage::Differing
             && olds.len() == news.len()
             && olds.iter().zip(&news).all(|((one, _), (two, _))| one == two);
@@ -276,7 +276,7 @@ impl<'a> Walk<'a, '_, '_> {
                 staying.push((old, new));
             }
             let (old, new) = (old.map(|(.., node)| node), new.map(|(.., node)| node));
-            if self.is_passed_over(old, new) {
+            if self.is_skipped(old, new) {
                 continue;
             }
             let at = At { parent, segment: Segment::Keyed { value, key }, place };

@@ -8,14 +8,14 @@ use super::change::{Change, describe};
 use super::ownership;
 use super::rule_findings::RuleFindings;
 use super::secrets::Secrets;
-use crate::engine::alignment::{Location, MOST};
+use crate::engine::alignment::{Location, MAX_REPORTED};
 use crate::engine::review::{Node, Review};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
 
 /// Changes as they are reported.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Report {
-    /// At most [`MOST`] violations and as many others.
+    /// At most [`MAX_REPORTED`] violations and as many others.
     pub(crate) changes: Vec<Change>,
     /// Violations in all.
     pub(crate) total: usize,
@@ -122,7 +122,7 @@ fn together<'f, 'a>(several: &[&'f RuleFindings<'a>]) -> (Vec<Listed<'f, 'a>>, u
     (first(listed.into_iter()), total)
 }
 
-/// The first [`MOST`] of each standing.
+/// The first [`MAX_REPORTED`] of each standing.
 fn first<'f, 'a>(all: impl Iterator<Item = Listed<'f, 'a>>) -> Vec<Listed<'f, 'a>> {
     let (mut violations, mut permitted) = (0, 0);
     all.filter(|(_, finding)| {
@@ -131,7 +131,7 @@ fn first<'f, 'a>(all: impl Iterator<Item = Listed<'f, 'a>>) -> Vec<Listed<'f, 'a
             Standing::Permitted => &mut permitted,
         };
         *count += 1;
-        *count <= MOST
+        *count <= MAX_REPORTED
     })
     .collect()
 }

@@ -3,9 +3,9 @@
 //!
 //! A path is followed loosely here: a step into list elements goes into map values too and the
 //! other way round, and an element counts as keyed by whatever selects it. So a value that has
-//! another shape than its rule expects stays hidden. If an element
-//! appears, disappears or changes the key by which a path selects it, the path selects it whatever
-//! its key is: otherwise renaming an element would show its hidden value.
+//! another shape than its rule expects stays hidden. If an element appears, disappears or changes
+//! the key by which a path selects it, the path selects it with any key. Otherwise renaming an
+//! element would show its hidden value.
 
 use crate::engine::alignment::exact;
 use crate::engine::review::Node;

@@ -24,7 +24,7 @@ pub(super) const STACK_PER_LEVEL: usize = 12 * 1024;
 /// Levels that any thread's stack bears.
 const SHALLOW: usize = 64;
 
-/// Levels that no part of an API server's request has besides the objects.
+/// More levels than any part of an API server's request has, apart from the objects.
 const DEEPEST_REQUEST: usize = 128;
 
 /// A review whose envelope could be read.

@@ -70,7 +70,8 @@ struct EscapedString {
 }
 
 impl Escaped {
-    /// Adds a string that starts at `at`. `decode` appends its text; false if it is unreadable.
+    /// Adds a string that starts at `at`. `decode` appends its text, and
+    /// returns false if it is unreadable.
     pub(super) fn add(
         &mut self,
         at: usize,

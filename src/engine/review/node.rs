@@ -64,8 +64,8 @@ impl<'t> Document<'t> {
         levels.max().unwrap_or_default()
     }
 
-    /// The levels of the deepest object that is judged or repeated. What an object repeats may
-    /// stand in one that a later key overwrites, or outside `request`.
+    /// The levels of the deepest object that is judged, or that a judged object repeats. Such an
+    /// object may be outside `request`, or in a member that a later key overwrites.
     pub(crate) fn deepest(&self) -> usize {
         let levels = self.objects.iter().map(|(_, levels)| *levels as usize);
         levels.filter(|levels| *levels <= DEEPEST).max().unwrap_or_default()
@@ -159,7 +159,7 @@ impl<'t> Node<'t> {
         }
         let document = self.document;
         let bytes = document.text.as_bytes();
-        // In a text, a name that needs escapes could match beyond its end.
+        // A name with a quote or a backslash could match bytes beyond the end of a key.
         let is_plain = plain(name.as_bytes()) == name.len();
         let is_named = |at: &u32| {
             let key = document.entry(*at).key;
@@ -214,8 +214,8 @@ impl<'t> Node<'t> {
         self.is_container() && self.document.entry(self.at).next == self.at + 1
     }
 
-    /// Builds the value. An unreadable number or string makes it null, but objects with one are
-    /// never judged. The recursion is as deep as the value.
+    /// Builds the value. An unreadable number or string becomes null; an object that contains one
+    /// is never judged. The recursion is as deep as the value.
     pub(crate) fn to_value(self) -> Value {
         if let Some(text) = self.as_str() {
             return Value::String(text.to_owned());

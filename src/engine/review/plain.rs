@@ -15,9 +15,9 @@ const AROUND: usize = 2;
 /// its own spelling of strings and numbers. None if it cannot read or print the review.
 pub(crate) fn printed(body: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(body).ok()?;
-    // This reads any depth without a stack.
+    // `IgnoredAny` reads any depth without recursion.
     serde_json::from_str::<IgnoredAny>(text).ok()?;
-    // A text that the index wrongly refuses is read all the same, so that the two differ.
+    // If the index refuses a valid text by mistake, this still reads it, and the test fails.
     let levels = scan(text).map_or(DEEPEST + AROUND, |document| document.root().levels());
     if levels > DEEPEST + AROUND {
         return None;

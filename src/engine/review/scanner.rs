@@ -83,7 +83,7 @@ impl<'t> Scanner<'t> {
             text,
             bytes,
             at: 0,
-            // A value in thirteen bytes is usual, and the second object mostly repeats the first.
+            // A value usually takes thirteen bytes, and the second object mostly repeats the first.
             // Memory that is reserved but never written costs nothing.
             entries: Vec::with_capacity(bytes.len() / 8),
             escaped: Escaped::default(),
@@ -348,8 +348,8 @@ impl<'t> Scanner<'t> {
         Some(())
     }
 
-    /// Whether the text from here on repeats that of a container. What was compared with a model
-    /// is not compared with it again, so nesting does not make the scan quadratic.
+    /// Whether the text from here on repeats that of a container. No text is compared twice with
+    /// the same model, so nesting does not make the scan quadratic.
     fn is_repeated(&mut self, model: u32) -> Option<bool> {
         let entry = *self.entries.get(model as usize)?;
         let (start, end) = (entry.start as usize, entry.end());

@@ -185,7 +185,8 @@ pub(crate) fn resources(_: &mut SchemaGenerator) -> Schema {
     let resource = json_schema!({"type": "string", "minLength": 1, "maxLength": LONGEST_RESOURCE});
     let mut list = with_wildcard_alone("*/*", &resource);
     // If there is a wildcard, the API server checks only the last resource without a subresource.
-    // A schema may not spend enough to find it before others with a subresource; the parser does.
+    // The cost limit of a schema is too low to search for it, so this checks only the last resource
+    // of the list. The parser checks the others.
     let end = "self[size(self) - 1]";
     let rule = json!({
         "rule": format!("!('*' in self) || {end} == '*' || {end}.contains('/')"),

@@ -1,4 +1,4 @@
-//! The size of a report and of what is judged.
+//! Limits on the size of reports and of reviews.
 
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
-//! What entries permit.
+//! The changes that entries permit.
 
 use serde_json::{Value, json};
 
-use super::{ADMIN, expect, expect_for, judge, rules};
+use super::{ADMIN, expect, expect_for, expect_one, judge, rules};
 
 #[test]
 fn a_field_that_no_entry_names_may_not_change() {
@@ -191,16 +191,7 @@ fn a_condition_on_the_value_opens_intermediate_objects_where_it_holds_below() {
         (json!({"b": {"c": {"y": 0}}}), None),
         (json!({"b": {"c": {"y": 0, "x": 0}}}), None),
     ] {
-        expect(
-            rule,
-            json!({}),
-            new.clone(),
-            &field
-                .map(|field| format!("{field} Set"))
-                .iter()
-                .map(String::as_str)
-                .collect::<Vec<_>>(),
-        );
+        expect_one(rule, json!({}), new, field, "Set");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What no message shows.
+//! Values that no message shows.
 
 use serde_json::{Value, json};
 

@@ -11,8 +11,8 @@ use crate::engine::alignment::{Alignment, Id, Location, Pairing, ROOT, Segment, 
 use crate::engine::review::{Node, Unjudgeable};
 use crate::engine::rule::{LocalPermissions, Permissions, Rule, Verb};
 
-/// All changes between the two objects of an alignment, ordered by path. An error once `is_late`
-/// is true.
+/// All changes between the two objects of an alignment, ordered by path. Returns
+/// [`Unjudgeable::TimedOut`] once `is_late` returns true.
 pub(crate) fn judge<'i>(
     rule: &Rule,
     active_entries: &ActiveEntries<'_, 'i>,

@@ -1,7 +1,7 @@
-//! The memory of request bodies, shared out so that nobody's bodies keep the others waiting.
+//! Divides the memory for request bodies, so that no client can use all of it.
 //!
-//! Ordinary reviews have memory that larger ones cannot take. The bodies of one connection, and the
-//! large bodies of one requester, get a part of the memory and wait for more.
+//! Ordinary reviews have a pool of their own, and larger ones share the rest. The bodies of one
+//! connection, and the large bodies of one requester, may use only a part; further ones wait.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -12,28 +12,28 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::uploads::{Upload, Uploads};
 
-/// Up to this size a review is ordinary.
+/// The largest size of an ordinary review, in bytes.
 pub(in crate::server) const ORDINARY: usize = 64 * 1024;
 
-/// Which part of all memory only ordinary reviews take: one in so many bytes.
+/// Of all memory, one byte in this many is for ordinary reviews.
 const RESERVED: usize = 8;
 
 /// How many bytes the bodies of one connection may hold. The API server may send all its reviews
-/// over one HTTP/2 connection, so this is many times the largest review.
+/// over one HTTP/2 connection, so this is several times the largest review.
 const PER_CONNECTION: usize = 64 * 1024 * 1024;
 
-/// How many bodies of a pool may go on while its memory is used up. Without any, bodies that each
-/// have come in part could wait for each other.
-const OVERDRAFTS: usize = 4;
+/// How many bodies of a pool may exceed its memory. Without them, bodies that have each arrived in
+/// part could wait for each other.
+const EXTRA_BODIES: usize = 4;
 
 /// How often a stalled body is given up while others wait for memory.
-const GIVING_UP: Duration = Duration::from_millis(25);
+const ABORT_EVERY: Duration = Duration::from_millis(25);
 
 #[derive(Debug)]
 pub(super) struct Memory {
     ordinary: Pool,
     large: Pool,
-    /// What each requester may hold of the memory for large bodies.
+    /// How many bytes the large bodies of one requester may hold.
     per_requester: usize,
     requesters: Mutex<BTreeMap<String, Weak<Semaphore>>>,
 }
@@ -41,12 +41,12 @@ pub(super) struct Memory {
 #[derive(Debug)]
 struct Pool {
     bytes: Arc<Semaphore>,
-    overdrafts: Arc<Semaphore>,
+    extra_bodies: Arc<Semaphore>,
 }
 
 impl Pool {
     fn new(bytes: usize) -> Self {
-        Self { bytes: semaphore(bytes), overdrafts: semaphore(OVERDRAFTS) }
+        Self { bytes: semaphore(bytes), extra_bodies: semaphore(EXTRA_BODIES) }
     }
 }
 
@@ -54,15 +54,14 @@ fn semaphore(permits: usize) -> Arc<Semaphore> {
     Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)))
 }
 
-/// What the bodies of one connection may hold together, and those of all connections that are being
-/// received.
+/// The memory that the bodies of one connection may hold, and the uploads of all connections.
 #[derive(Debug, Clone)]
-pub(in crate::server) struct ConnectionBodies {
+pub(in crate::server) struct ConnectionMemory {
     bytes: Arc<Semaphore>,
     uploads: Arc<Uploads>,
 }
 
-impl ConnectionBodies {
+impl ConnectionMemory {
     pub(in crate::server) fn new(uploads: Arc<Uploads>) -> Self {
         Self { bytes: semaphore(PER_CONNECTION), uploads }
     }
@@ -72,28 +71,28 @@ impl ConnectionBodies {
     }
 }
 
-impl Default for ConnectionBodies {
+impl Default for ConnectionMemory {
     fn default() -> Self {
         Self::new(Arc::default())
     }
 }
 
-/// The memory that one body takes, given back when dropped.
+/// The memory of one body, released when dropped.
 #[derive(Debug)]
 pub(in crate::server) struct Share {
     size: usize,
     is_large: bool,
-    connection: ConnectionBodies,
+    connection: ConnectionMemory,
     requester: Option<Arc<Semaphore>>,
     of_connection: Option<OwnedSemaphorePermit>,
     of_requester: Option<OwnedSemaphorePermit>,
     of_pool: Option<OwnedSemaphorePermit>,
-    overdraft: Option<OwnedSemaphorePermit>,
+    extra: Option<OwnedSemaphorePermit>,
 }
 
 impl Share {
-    /// Nothing yet, for a body that declares this length, or none, with 0.
-    pub(super) fn new(connection: &ConnectionBodies, declared: usize) -> Self {
+    /// An empty share, for a body that declares this length; 0 if it declares none.
+    pub(super) fn new(connection: &ConnectionMemory, declared: usize) -> Self {
         Self {
             size: 0,
             is_large: declared > ORDINARY,
@@ -102,17 +101,17 @@ impl Share {
             of_connection: None,
             of_requester: None,
             of_pool: None,
-            overdraft: None,
+            extra: None,
         }
     }
 
-    /// Whether it is large, and nobody knows yet whose it is.
+    /// Whether the body is large and its requester is not known yet.
     pub(super) fn lacks_requester(&self) -> bool {
         self.is_large && self.requester.is_none()
     }
 }
 
-/// A semaphore with more permits than that cannot be acquired at once.
+/// More permits than one call can acquire.
 struct TooMuch;
 
 impl Memory {
@@ -126,7 +125,7 @@ impl Memory {
         }
     }
 
-    /// Counts a large body as one of this requester.
+    /// Counts a large body towards the limit of its requester.
     pub(super) fn attribute(&self, share: &mut Share, user: String) {
         let mut requesters = self.requesters.lock().unwrap_or_else(PoisonError::into_inner);
         let known = requesters.get(&user).and_then(Weak::upgrade);
@@ -138,26 +137,27 @@ impl Memory {
         }));
     }
 
-    /// Waits until the share may be so much larger. False if that can never be.
+    /// Waits until the share may grow by that many bytes. Returns false if it never may.
     pub(super) async fn grow(&self, share: &mut Share, by: usize, upload: Option<&Upload>) -> bool {
         share.size += by;
-        // What it holds as an ordinary one is given back once it has its place among the others.
+        // The memory of the ordinary pool is released once the large pool has granted it.
         let before = if !share.is_large && share.size > ORDINARY {
             share.is_large = true;
-            (share.of_pool.take(), share.overdraft.take())
+            (share.of_pool.take(), share.extra.take())
         } else {
             (None, None)
         };
-        let grown = share.overdraft.is_some() || self.take(share, upload).await.is_ok();
+        let grown = share.extra.is_some() || self.take(share, upload).await.is_ok();
         drop(before);
         grown
     }
 
-    /// Waits until the share has permits for all of its size.
+    /// Waits until the share has permits for its whole size, or may exceed the memory as one of
+    /// [`EXTRA_BODIES`].
     async fn take(&self, share: &mut Share, upload: Option<&Upload>) -> Result<(), TooMuch> {
         let (size, uploads) = (share.size, Arc::clone(&share.connection.uploads));
         let pool = if share.is_large { &self.large } else { &self.ordinary };
-        let overdraft = {
+        let extra = {
             let parts = async {
                 let Share { connection, requester, of_connection, of_requester, of_pool, .. } =
                     &mut *share;
@@ -172,23 +172,23 @@ impl Memory {
             tokio::select! {
                 biased;
                 parts = parts => return parts,
-                overdraft = Arc::clone(&pool.overdrafts).acquire_owned() => overdraft,
-                never = give_up_the_slowest(&uploads) => match never {},
+                extra = Arc::clone(&pool.extra_bodies).acquire_owned() => extra,
+                never = abort_the_slowest(&uploads) => match never {},
             }
         };
-        share.overdraft = overdraft.ok();
+        share.extra = extra.ok();
         Ok(())
     }
 }
 
-async fn give_up_the_slowest(uploads: &Uploads) -> Infallible {
+async fn abort_the_slowest(uploads: &Uploads) -> Infallible {
     loop {
-        uploads.give_up_slowest();
-        tokio::time::sleep(GIVING_UP).await;
+        uploads.abort_slowest();
+        tokio::time::sleep(ABORT_EVERY).await;
     }
 }
 
-/// Adds permits to those that are held until they are so many.
+/// Acquires permits until `held` has `size` of them.
 async fn fill(
     held: &mut Option<OwnedSemaphorePermit>,
     semaphore: &Arc<Semaphore>,
@@ -208,9 +208,9 @@ async fn fill(
 mod tests {
     use super::*;
 
-    /// A share grown by these sizes, and whether it did not have to wait.
+    /// A share that grew by these sizes, and whether it neither waited nor exceeded the memory.
     async fn grown(memory: &Memory, user: Option<&str>, sizes: &[usize]) -> (Share, bool) {
-        let mut share = Share::new(&ConnectionBodies::default(), sizes.iter().sum());
+        let mut share = Share::new(&ConnectionMemory::default(), sizes.iter().sum());
         if let Some(user) = user {
             memory.attribute(&mut share, user.to_owned());
         }
@@ -220,7 +220,7 @@ mod tests {
                 return (share, false);
             }
         }
-        let at_once = share.overdraft.is_none();
+        let at_once = share.extra.is_none();
         (share, at_once)
     }
 
@@ -228,7 +228,7 @@ mod tests {
     async fn large_bodies_leave_the_memory_of_ordinary_ones_alone() {
         let memory = Memory::new(16 * ORDINARY);
         let mut held = Vec::new();
-        for _ in 0..7 + OVERDRAFTS {
+        for _ in 0..7 + EXTRA_BODIES {
             held.push(grown(&memory, None, &[2 * ORDINARY]).await);
         }
         assert_eq!(held.iter().filter(|(_, at_once)| *at_once).count(), 7);
@@ -239,7 +239,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_turns_out_to_be_large_changes_its_pool() {
         let memory = Memory::new(16 * ORDINARY);
-        let mut share = Share::new(&ConnectionBodies::default(), 0);
+        let mut share = Share::new(&ConnectionMemory::default(), 0);
         assert!(memory.grow(&mut share, ORDINARY, None).await);
         assert_eq!(memory.ordinary.bytes.available_permits(), ORDINARY);
         assert!(memory.grow(&mut share, 1, None).await);
@@ -263,33 +263,33 @@ mod tests {
     #[tokio::test]
     async fn a_connection_gets_a_part_of_the_memory() {
         let memory = Memory::new(16 * PER_CONNECTION);
-        let connection = ConnectionBodies::default();
+        let connection = ConnectionMemory::default();
         let mut shares = [0, 0].map(|declared| Share::new(&connection, declared));
         assert!(memory.grow(&mut shares[0], PER_CONNECTION, None).await);
         assert!(memory.grow(&mut shares[1], ORDINARY + 1, None).await);
-        assert!(shares[1].overdraft.is_some());
-        let other = ConnectionBodies::default();
+        assert!(shares[1].extra.is_some());
+        let other = ConnectionMemory::default();
         let mut share = Share::new(&other, 0);
         assert!(memory.grow(&mut share, ORDINARY + 1, None).await);
-        assert!(share.overdraft.is_none());
+        assert!(share.extra.is_none());
     }
 
     #[tokio::test]
-    async fn a_stalled_body_is_given_up_where_memory_is_short() {
-        let connection = ConnectionBodies::default();
+    async fn a_stalled_body_is_given_up_if_memory_runs_out() {
+        let connection = ConnectionMemory::default();
         let uploads = connection.uploads();
         let memory = Memory::new(8 * ORDINARY);
         let mut held = Vec::new();
-        for _ in 0..=OVERDRAFTS {
+        for _ in 0..=EXTRA_BODIES {
             held.push((grown(&memory, None, &[ORDINARY]).await, uploads.start(ORDINARY)));
         }
         let stalled = uploads.start(1);
         let mut share = Share::new(&connection, 0);
         let waiting = uploads.start(0);
-        let given_up = tokio::select! {
+        let aborted = tokio::select! {
             _ = memory.grow(&mut share, ORDINARY, Some(&waiting)) => false,
-            () = stalled.given_up() => true,
+            () = stalled.aborted() => true,
         };
-        assert!(given_up);
+        assert!(aborted);
     }
 }

@@ -22,7 +22,7 @@ use super::error::TlsError;
 use super::pair::Blob;
 use crate::engine::escape_control;
 
-/// Accepts client certificates that some CAs issued; if names are given, only those with one.
+/// Accepts client certificates of the given CAs; if names are given, a certificate must have one.
 #[derive(Debug)]
 pub(super) struct ClientVerifier {
     authorities: Vec<Authority>,

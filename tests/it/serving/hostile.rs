@@ -4,13 +4,13 @@
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
-use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::deadlines::{assert_counted_and_logged, assert_timed_out, ca, response};
 use crate::support::raw::{Raw, head};
 use crate::support::server::Server;
-use crate::support::{trial, until};
+use crate::support::trial;
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
@@ -130,24 +130,14 @@ async fn slow_review() {
         raw.send(&(head(10_000).replace("/validate", path) + beginning)).await;
         let answer = raw.rest().await;
         assert!(answer.contains("connection: close\r\n"), "{answer}");
-        let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
-        let response = &body["response"];
+        let response = response(&answer);
         assert_eq!((&response["uid"], &response["allowed"]), (&"u-1".into(), &allowed.into()));
         assert_eq!(response["auditAnnotations"]["rule"], rules, "{path}");
         if !allowed {
-            assert_eq!(
-                (&response["status"]["code"], &response["status"]["reason"]),
-                (&504.into(), &"Timeout".into())
-            );
+            assert_timed_out(&response);
         }
     }
-    let (_, metrics) = server.ops("/metrics").await.unwrap();
-    assert!(metrics.contains(r#"fieldward_review_errors_total{code="504"} 3"#), "{metrics}");
-    until("the line", async || server.log().contains("update denied")).await;
-    let log = server.log();
-    let line = log.lines().find(|line| line.contains("update denied")).unwrap();
-    let line: Value = serde_json::from_str(line).unwrap();
-    assert_eq!((&line["code"], &line["user"]), (&504.into(), &"alice".into()));
+    assert_counted_and_logged(&server, 3).await;
 }
 
 const WARNS: &str = "\
@@ -230,10 +220,6 @@ async fn connection_bound() {
     for mut raw in busy {
         assert!(raw.rest().await.starts_with("HTTP/1.1 408 "));
     }
-}
-
-fn ca(server: &Server) -> String {
-    std::fs::read_to_string(server.ca.as_ref().unwrap()).unwrap()
 }
 
 /// User and system time, in hundredths of a second (proc(5), fields 14 and 15).

@@ -42,6 +42,14 @@ impl Raw {
         tls(address, &Arc::new(config)).await.unwrap()
     }
 
+    /// Connects, and begins the handshake after a pause.
+    pub(crate) async fn connect_slowly(address: SocketAddr, ca: &str, pause: Duration) -> Self {
+        let config = config(ca, rustls::DEFAULT_VERSIONS, &[]);
+        let stream = TcpStream::connect(address).await.unwrap();
+        tokio::time::sleep(pause).await;
+        Self(handshake(stream, address, &Arc::new(config)).await.unwrap())
+    }
+
     /// Connects with the default versions.
     pub(crate) async fn connect(address: SocketAddr, ca: &str) -> Self {
         Self::try_connect(address, ca, rustls::DEFAULT_VERSIONS).await.unwrap()
@@ -155,8 +163,15 @@ async fn tls(
     address: SocketAddr,
     config: &Arc<ClientConfig>,
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    handshake(TcpStream::connect(address).await?, address, config).await
+}
+
+async fn handshake(
+    stream: TcpStream,
+    address: SocketAddr,
+    config: &Arc<ClientConfig>,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let name = ServerName::IpAddress(IpAddr::from(address.ip()));
-    let stream = TcpStream::connect(address).await?;
     TlsConnector::from(Arc::clone(config)).connect(name, stream).await
 }
 

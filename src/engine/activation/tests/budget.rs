@@ -1,4 +1,4 @@
-//! What an evaluation costs, and what a condition grants that exceeds its budget.
+//! The cost of evaluations, and conditions that exceed their budget.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What Kubernetes' policies write, and what is refused at load.
+//! Expressions from Kubernetes' policies, and conditions that are refused at load.
 
 use serde_json::{Value, json};
 

@@ -2,8 +2,8 @@
 //!
 //! Anybody who may write an object may also write this list, so it decides nothing and only serves
 //! messages. What is malformed in it is skipped. Each set of fields is read only along the paths
-//! that are looked up, so the work is linear in its size (times the few paths that are looked up),
-//! and nesting cannot exhaust the stack.
+//! that are looked up, and without recursion. So the work is linear in the size of the set times
+//! the few paths, and nesting cannot exhaust the stack.
 
 use std::collections::BTreeMap;
 
