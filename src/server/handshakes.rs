@@ -19,7 +19,11 @@ pub(super) const MIN_PER_PEER: usize = 64;
 
 /// How long a client may send nothing once the limit is reached. Even a busy or distant client
 /// needs less for its first bytes.
-const FIRST_BYTE_TIMEOUT: Duration = Duration::from_millis(100);
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_millis(75);
+
+/// The same once as many silent connections were closed as there may be in all. In such a flood a
+/// connection waits to be accepted, and the first bytes of a client arrive while it waits.
+const FLOOD_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// How long a connection may take to be served once the limit is reached.
 const SERVE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -38,6 +42,8 @@ struct Counts {
     /// The number of the next connection. The lowest number of an address is its oldest one.
     next: u64,
     by_peer: BTreeMap<IpAddr, BTreeMap<u64, Pending>>,
+    /// How many silent connections were closed since there was room without that.
+    silent_closed: usize,
 }
 
 #[derive(Debug)]
@@ -53,19 +59,19 @@ impl Counts {
     }
 
     /// Closes a connection of the peer that makes no progress. False if there is none.
-    fn make_room(&mut self, peer: IpAddr) -> bool {
+    fn make_room(&mut self, peer: IpAddr, most: usize) -> bool {
+        let silent = if self.silent_closed < most { FIRST_BYTE_TIMEOUT } else { FLOOD_TIMEOUT };
         let Some(of_peer) = self.by_peer.get_mut(&peer) else { return false };
         let oldest = |has_sent: bool, limit: Duration| {
             let (number, pending) =
                 of_peer.iter().find(|(_, pending)| pending.has_sent == has_sent)?;
             (pending.since.elapsed() >= limit).then_some(*number)
         };
-        let Some(number) =
-            oldest(false, FIRST_BYTE_TIMEOUT).or_else(|| oldest(true, SERVE_TIMEOUT))
-        else {
+        let Some(number) = oldest(false, silent).or_else(|| oldest(true, SERVE_TIMEOUT)) else {
             return false;
         };
         if let Some(pending) = of_peer.remove(&number) {
+            self.silent_closed += usize::from(!pending.has_sent);
             pending.close.notify_one();
         }
         true
@@ -93,11 +99,13 @@ impl Handshakes {
         let peers = counts.by_peer.len().max(1);
         let share = (self.most / peers).max(MIN_PER_PEER).min(self.most);
         if counts.by_peer.get(&peer).is_some_and(|of_peer| of_peer.len() >= share) {
-            counts.make_room(peer).then_some(())?;
+            counts.make_room(peer, self.most).then_some(())?;
         } else if counts.count() >= self.most {
             let busiest = counts.by_peer.iter().max_by_key(|(_, of_peer)| of_peer.len());
             let busiest = busiest.map(|(peer, _)| *peer)?;
-            counts.make_room(busiest).then_some(())?;
+            counts.make_room(busiest, self.most).then_some(())?;
+        } else {
+            counts.silent_closed = 0;
         }
         let close = Arc::new(Notify::new());
         let number = counts.next;
@@ -187,6 +195,24 @@ mod tests {
         assert_eq!(closed(&counts), [1]);
         drop(counts);
         assert_eq!(handshakes.counts().count(), 1);
+    }
+
+    #[test]
+    fn in_a_flood_silent_connections_are_closed_sooner() {
+        let handshakes = Handshakes::new(2);
+        let first = start(&handshakes, peer(1), 2);
+        std::thread::sleep(FIRST_BYTE_TIMEOUT);
+        let second = start(&handshakes, peer(1), 2);
+        std::thread::sleep(FLOOD_TIMEOUT);
+        let third = start(&handshakes, peer(1), 1);
+        assert_eq!(
+            (closed(&first), closed(&second), closed(&third)),
+            (vec![0, 1], vec![0], vec![])
+        );
+        drop((first, second, third));
+        let _calm = start(&handshakes, peer(1), 2);
+        std::thread::sleep(FLOOD_TIMEOUT);
+        assert!(handshakes.try_start(peer(1)).is_none(), "the flood is over");
     }
 
     #[test]
