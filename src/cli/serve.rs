@@ -127,8 +127,8 @@ struct CertificateArgs {
 #[command(next_help_heading = "Limits")]
 #[group(skip)]
 struct LimitArgs {
-    /// How long a TLS handshake may take
-    #[arg(long, value_name = "TIME", env = "FIELDWARD_HANDSHAKE_TIMEOUT", default_value = "10s")]
+    /// How long a connection may take to be served, its TLS handshake included
+    #[arg(long, value_name = "TIME", env = "FIELDWARD_HANDSHAKE_TIMEOUT", default_value = "3s")]
     handshake_timeout: PositiveTime,
     /// How long a request's headers may take, from their first byte
     #[arg(long, value_name = "TIME", env = "FIELDWARD_HEADER_TIMEOUT", default_value = "10s")]

@@ -1,6 +1,5 @@
 //! The accept loop: one task per connection, its TLS handshake included, so that no client waits
-//! for the handshake of another. Where the limit of handshakes is reached, the loop waits until a
-//! connection without progress can be closed.
+//! for the handshake of another. The loop waits for no client.
 
 use std::io;
 use std::net::SocketAddr;
@@ -47,10 +46,8 @@ pub async fn serve(
             Ok((stream, peer, socket)) => {
                 backoff.over();
                 let activity = Arc::new(Activity::new());
-                let handshake = tokio::select! {
-                    () = stopping(&mut phase) => break,
-                    handshake = handshakes.start(peer.ip()) => handshake,
-                };
+                let stream = Arc::new(stream);
+                let handshake = handshakes.start(peer.ip(), &stream);
                 let settings = Arc::clone(&settings);
                 let connection =
                     connection::run(stream, activity, handshake, settings, phase.clone());

@@ -1,12 +1,11 @@
 //! Reads request bodies as streams, within limits on their size, time and memory.
 //!
-//! A body that arrives too slowly is given up. If memory runs out, the slowest stalled body is
-//! given up at once.
+//! A body that arrives too slowly is given up. If memory runs out, the slowest bodies are given up
+//! sooner.
 
 mod memory;
 mod uploads;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -15,9 +14,12 @@ use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use tokio::time::{Instant, timeout_at};
 
+use super::class::{Class, ORDINARY};
+use super::deadline::AnswerTime;
+use super::pool::Permit;
 use crate::engine;
+pub(super) use memory::Connection;
 use memory::Memory;
-pub(super) use memory::{ConnectionMemory, ORDINARY, Share};
 use uploads::Upload;
 pub(super) use uploads::Uploads;
 
@@ -32,6 +34,11 @@ pub(crate) struct Limits {
     pub(crate) memory: usize,
 }
 
+/// How many bytes of a body are read before there is memory for it. The API server sends the uid
+/// and the requester in them, so a review that gets no memory in time can be answered. They are
+/// less than what a connection may buffer anyway.
+const BEGINNING: usize = 4 * 1024;
+
 /// How long a body may take before [`LEAST_RATE`] applies.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -41,7 +48,7 @@ const LEAST_RATE: u64 = 64 * 1024;
 /// What came of a body.
 pub(super) enum Received {
     /// All of it.
-    Whole(Vec<u8>, Share),
+    Whole(Vec<u8>, Permit),
     /// The first bytes of a body that exceeds the cap.
     Oversized(Vec<u8>),
     /// Not all of it in time: what there is.
@@ -51,111 +58,80 @@ pub(super) enum Received {
 }
 
 /// Reads bodies within limits that hold for all of them together.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Reader {
     limits: Limits,
-    memory: Arc<Memory>,
+    memory: Memory,
 }
 
 impl Reader {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, memory: Arc::new(Memory::new(limits.memory)) }
+        Self { limits, memory: Memory::new(limits.memory) }
     }
 
     pub(super) fn cap(&self) -> usize {
         self.limits.cap
     }
 
-    /// Reads a body, at most until the time `until`. Time spent waiting for memory does not count
-    /// towards [`Limits::timeout`].
+    /// Reads a body. Time spent waiting for memory does not count towards [`Limits::timeout`].
     pub(super) async fn read(
         &self,
-        mut body: Body,
-        connection: &ConnectionMemory,
-        until: Instant,
+        body: Body,
+        connection: &Connection,
+        time: AnswerTime,
     ) -> Received {
+        let (by, latest) = (time.by.into(), time.latest.into());
         let cap = self.limits.cap;
-        let started = Instant::now();
-        let mut waited = Duration::ZERO;
-        let declared = usize::try_from(body.size_hint().exact().unwrap_or(0)).unwrap_or(usize::MAX);
-        // Of a body that cannot be judged, only the beginning is of use.
-        let is_oversized = declared > cap;
-        let (limit, expected) = if is_oversized { (engine::PREFIX, 0) } else { (cap, declared) };
-        let mut share = Share::new(connection, expected);
-        let mut bytes = Vec::with_capacity(expected);
-        // After how many bytes the requester is looked for. It doubles, so that many small frames
-        // do not make the search quadratic.
-        let mut next_search = 1;
-        let mut upload: Option<Upload> = None;
-        loop {
-            let kept = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-            let deadline = until
-                .min(started + waited + self.limits.timeout)
-                .min(started + waited + GRACE + Duration::from_secs(kept / LEAST_RATE));
-            let aborted = async {
-                match &upload {
-                    Some(upload) => upload.aborted().await,
-                    None => std::future::pending().await,
-                }
-            };
-            let frame = tokio::select! {
-                biased;
-                frame = frame(&mut body, deadline) => frame,
-                () = aborted => Frame::TimedOut,
-                // The client keeps the server waiting.
-                () = std::future::ready(()), if upload.is_none() => {
-                    upload = Some(connection.uploads().start(bytes.len()));
-                    continue;
-                }
-            };
-            let data = match frame {
-                Frame::Data(data) => data,
-                Frame::End if is_oversized => return Received::Oversized(bytes),
-                Frame::End => return Received::Whole(bytes, share),
-                Frame::TimedOut => {
-                    self.discard(body);
-                    return if is_oversized {
-                        Received::Oversized(bytes)
-                    } else {
-                        Received::TimedOut(bytes)
-                    };
-                }
-                Frame::Broken => return Received::Broken,
-            };
-            if bytes.len() + data.len() > limit {
-                drop(share);
-                bytes.extend_from_slice(&data);
-                return oversized(bytes, body, deadline).await;
+        let declared =
+            body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+        let is_oversized = declared.is_some_and(|length| length > cap);
+        let sizes = match declared {
+            // Of a body that cannot be judged, only the beginning is of use.
+            Some(_) if is_oversized => vec![engine::PREFIX],
+            Some(length) => vec![length],
+            None if cap > ORDINARY => vec![ORDINARY, cap],
+            None => vec![cap],
+        };
+        // Whether a body of unknown length has ended shows with the next byte.
+        let beyond = usize::from(declared.is_none());
+        let mut arriving = Arriving::new(body, connection, self.limits.timeout);
+        let beginning = declared.map_or(BEGINNING, |length| length.min(BEGINNING));
+        let mut filled = arriving.fill(beginning, None, latest).await;
+        let mut share = None;
+        for size in sizes {
+            if matches!(filled, Filled::TimedOut | Filled::Broken) {
+                break;
             }
             let asked = Instant::now();
-            let grown = self.memory.grow(&mut share, data.len(), upload.as_ref());
-            match timeout_at(until, grown).await {
-                Ok(true) => {}
-                Ok(false) => return Received::Broken,
-                Err(_) => {
-                    self.discard(body);
-                    return Received::TimedOut(bytes);
-                }
+            let reserve = self.memory.reserve(size, &arriving.bytes, connection);
+            match timeout_at(by, reserve).await {
+                // Memory of the other pool is returned after that.
+                Ok(reserved) => share = Some(reserved),
+                Err(_) => filled = Filled::TimedOut,
             }
-            waited += asked.elapsed();
-            let searched = bytes.len();
-            bytes.extend_from_slice(&data);
-            if bytes.len() == expected {
-                // With HTTP/2 the end of the stream may come later, or never.
-                if !body.is_end_stream() {
-                    self.discard(body);
-                }
-                return Received::Whole(bytes, share);
+            arriving.waited += asked.elapsed();
+            if !matches!(filled, Filled::Enough) {
+                break;
             }
-            if share.lacks_requester() && searched < engine::PREFIX && bytes.len() >= next_search {
-                next_search = bytes.len() * 2;
-                if let Some(user) = engine::requester(&bytes) {
-                    self.memory.attribute(&mut share, user);
-                }
+            filled = arriving.fill(size + beyond, Some(Class::of(size)), by).await;
+        }
+        let Arriving { body, mut bytes, .. } = arriving;
+        let is_oversized = is_oversized || bytes.len() > cap;
+        if !matches!(filled, Filled::Broken | Filled::End) && !body.is_end_stream() {
+            self.discard(body);
+        }
+        match (filled, share) {
+            (Filled::Broken, _) => Received::Broken,
+            _ if is_oversized => {
+                bytes.truncate(engine::PREFIX);
+                bytes.shrink_to_fit();
+                Received::Oversized(bytes)
             }
-            if let Some(upload) = &upload {
-                upload.received(bytes.len());
+            (Filled::End | Filled::Enough, Some(mut share)) => {
+                share.shrink(bytes.len());
+                Received::Whole(bytes, share)
             }
+            _ => Received::TimedOut(bytes),
         }
     }
 
@@ -166,20 +142,73 @@ impl Reader {
     }
 }
 
-/// Keeps the first bytes of a body, and discards the rest while the answer is sent.
-async fn oversized(mut beginning: Vec<u8>, mut body: Body, deadline: Instant) -> Received {
-    while beginning.len() < engine::PREFIX {
-        let Frame::Data(data) = frame(&mut body, deadline).await else { break };
-        beginning.extend_from_slice(&data);
-    }
-    beginning.truncate(engine::PREFIX);
-    beginning.shrink_to_fit();
-    tokio::spawn(drain(body, deadline));
-    Received::Oversized(beginning)
-}
-
 async fn drain(mut body: Body, deadline: Instant) {
     while let Frame::Data(_) = frame(&mut body, deadline).await {}
+}
+
+/// A body, and what has arrived of it.
+struct Arriving<'a> {
+    body: Body,
+    bytes: Vec<u8>,
+    connection: &'a Connection,
+    timeout: Duration,
+    started: Instant,
+    /// How long it has waited for memory.
+    waited: Duration,
+}
+
+enum Filled {
+    /// As many bytes have arrived as were asked for.
+    Enough,
+    /// All bytes have arrived.
+    End,
+    TimedOut,
+    Broken,
+}
+
+impl<'a> Arriving<'a> {
+    fn new(body: Body, connection: &'a Connection, timeout: Duration) -> Self {
+        let (bytes, started) = (Vec::new(), Instant::now());
+        Self { body, bytes, connection, timeout, started, waited: Duration::ZERO }
+    }
+
+    /// Reads until this many bytes have arrived. The body may be given up for the memory that it
+    /// holds.
+    async fn fill(&mut self, size: usize, memory: Option<Class>, until: Instant) -> Filled {
+        let mut upload: Option<Upload> = None;
+        self.bytes.reserve_exact(size.saturating_sub(self.bytes.len()));
+        while self.bytes.len() < size {
+            let kept = u64::try_from(self.bytes.len()).unwrap_or(u64::MAX);
+            let least_rate = GRACE + Duration::from_secs(kept / LEAST_RATE);
+            let deadline = until.min(self.started + self.waited + self.timeout.min(least_rate));
+            let aborted = async {
+                match &upload {
+                    Some(upload) => upload.aborted().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let frame = tokio::select! {
+                biased;
+                frame = frame(&mut self.body, deadline) => frame,
+                () = aborted => Frame::TimedOut,
+                // The client keeps the server waiting.
+                () = std::future::ready(()), if upload.is_none() => {
+                    upload = Some(self.connection.uploads().start(self.bytes.len(), memory));
+                    continue;
+                }
+            };
+            match frame {
+                Frame::Data(data) => self.bytes.extend_from_slice(&data),
+                Frame::End => return Filled::End,
+                Frame::TimedOut => return Filled::TimedOut,
+                Frame::Broken => return Filled::Broken,
+            }
+            if let Some(upload) = &upload {
+                upload.received(self.bytes.len());
+            }
+        }
+        Filled::Enough
+    }
 }
 
 enum Frame {

@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::accept::{self, Limits, Transport};
 use super::config::Config;
 use super::descriptors::Descriptors;
+use super::judge::Engine;
 use super::metrics::Metrics;
 use super::ops::{self, Ops};
 use super::record::{RecordError, Recorder};
@@ -157,6 +158,7 @@ impl Bound {
             answers,
             self.recorder.clone(),
             self.config.denials.clone(),
+            Engine::default(),
         );
         let limits = descriptors.bound(limits);
         let serving =

@@ -1,5 +1,6 @@
 //! One connection: its handshake, its HTTP, its end.
 
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tower_service::Service;
 
-use super::body::{ConnectionMemory, Uploads};
+use super::body::{Connection, Uploads};
 use super::deadline::RequestStart;
 use super::handshakes::Handshake;
 use super::head::{Activity, Counted, HeadTimer};
@@ -50,7 +51,8 @@ pub enum Transport {
 /// What one connection may take, and how many there may be.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// How long a TLS handshake may take.
+    /// How long a connection may take to be served: to send its first byte, to make its TLS
+    /// handshake, and to get a slot.
     pub handshake: Duration,
     /// How long a request head may take from its first byte to its last.
     pub head: Duration,
@@ -60,8 +62,8 @@ pub struct Limits {
     /// How many connections may be served at once. At the limit, an idle one is closed for a new
     /// one.
     pub connections: u32,
-    /// How many more may be in their TLS handshake or wait to be served. At the limit, the oldest
-    /// one without progress is closed for a new one.
+    /// How many more may be in their TLS handshake or wait to be served. At the limit, one without
+    /// progress is closed for a new one.
     pub handshakes: u32,
 }
 
@@ -82,7 +84,7 @@ enum Protocol {
 
 /// Serves one connection until it ends.
 pub(super) async fn run(
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     activity: Arc<Activity>,
     handshake: Handshake,
     settings: Arc<Settings>,
@@ -93,40 +95,23 @@ pub(super) async fn run(
     let _ = stream.set_nodelay(true);
     match &settings.transport {
         Transport::Plain => {
-            let waiting = settings.slots.take(Arc::clone(&activity));
-            let Some(slot) = before_serving(waiting, &handshake, &mut phase).await.flatten() else {
-                return;
+            let ready = async {
+                let stream = handshake.first_byte(stream).await?;
+                Ok((stream, settings.slots.take(Arc::clone(&activity)).await))
             };
+            let ready = before_serving(ready, &handshake, settings.limits, &mut phase).await;
+            let Some((stream, slot)) = ready else { return };
             drop(handshake);
             speak(stream, Protocol::Http1, slot, activity, &settings, phase).await;
         }
         Transport::Tls(tls) => {
-            let accepted = async {
-                let accepting = async {
-                    // A socket can be reported as readable without a byte to read.
-                    stream.peek(&mut [0]).await?;
-                    handshake.has_sent();
-                    tls.acceptor().accept(stream).await
-                };
-                match tokio::time::timeout(settings.limits.handshake, accepting).await {
-                    Ok(Ok(stream)) => {
-                        Some((stream, settings.slots.take(Arc::clone(&activity)).await?))
-                    }
-                    Ok(Err(error)) => {
-                        tracing::debug!(%error, "TLS handshake failed");
-                        None
-                    }
-                    Err(_) => {
-                        tracing::debug!("TLS handshake took too long");
-                        None
-                    }
-                }
+            let ready = async {
+                let stream = handshake.first_byte(stream).await?;
+                let stream = tls.acceptor().accept(stream).await?;
+                Ok((stream, settings.slots.take(Arc::clone(&activity)).await))
             };
-            let Some((stream, slot)) =
-                before_serving(accepted, &handshake, &mut phase).await.flatten()
-            else {
-                return;
-            };
+            let ready = before_serving(ready, &handshake, settings.limits, &mut phase).await;
+            let Some((stream, slot)) = ready else { return };
             drop(handshake);
             // Without ALPN a client speaks HTTP/1.1 (RFC 9113 section 3.2 demands ALPN for HTTP/2).
             let protocol = match stream.get_ref().1.alpn_protocol() {
@@ -138,17 +123,24 @@ pub(super) async fn run(
     }
 }
 
-/// Waits for `ready`. Returns `None` if the connection must close for a newer one, or the server
-/// stops.
+/// Waits for `ready`. Returns `None` if that fails or takes too long, if the connection must close
+/// for a newer one, or if the server stops.
 async fn before_serving<T>(
-    ready: impl Future<Output = T>,
+    ready: impl Future<Output = io::Result<T>>,
     handshake: &Handshake,
+    limits: Limits,
     phase: &mut watch::Receiver<Phase>,
 ) -> Option<T> {
     tokio::select! {
         () = stopping(phase) => None,
         () = handshake.closed() => None,
-        ready = ready => Some(ready),
+        ready = tokio::time::timeout(limits.handshake, ready) => {
+            ready
+                .inspect_err(|_| tracing::debug!("a connection was not served in time"))
+                .ok()?
+                .inspect_err(|error| tracing::debug!(%error, "TLS handshake failed"))
+                .ok()
+        }
     }
 }
 
@@ -162,14 +154,13 @@ async fn speak<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    activity.serves();
     let limits = settings.limits;
     let builder = builder(protocol, limits, &activity);
     let service = {
         let router = settings.router.clone();
         let activity = Arc::clone(&activity);
         let phase = phase.clone();
-        let bodies = ConnectionMemory::new(Arc::clone(&settings.uploads));
+        let bodies = Connection::new(Arc::clone(&settings.uploads));
         service_fn(move |mut request: Request<Incoming>| {
             let began = activity.request_start(matches!(protocol, Protocol::Http1));
             request.extensions_mut().insert(RequestStart(began));
@@ -214,7 +205,7 @@ async fn speak<S>(
             }
             () = tokio::time::sleep_until(wake.into()) => {
                 if cut_at.is_some() {
-                    if activity.idle().is_some() {
+                    if !activity.has_request() {
                         return;
                     }
                     // A request has arrived meanwhile; it is still answered.

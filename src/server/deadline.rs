@@ -20,12 +20,24 @@ const MAX_SECONDS: u64 = 30;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestStart(pub(super) Instant);
 
-/// When a review must be answered: after its timeout less `margin`, but not before half of it.
-pub(super) fn answer_by(request: &Request, margin: Duration) -> Instant {
-    let began =
-        request.extensions().get::<RequestStart>().map_or_else(Instant::now, |began| began.0);
-    let timeout = timeout(request.uri().query());
-    began + timeout.saturating_sub(margin.min(timeout / 2))
+/// When a review must be answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AnswerTime {
+    /// After its timeout less the margin, but not before half of it.
+    pub(super) by: Instant,
+    /// After half of the margin. Without its uid a review cannot be answered, so the beginning of
+    /// a review that comes late is read until then.
+    pub(super) latest: Instant,
+}
+
+impl AnswerTime {
+    pub(super) fn of(request: &Request, margin: Duration) -> Self {
+        let began =
+            request.extensions().get::<RequestStart>().map_or_else(Instant::now, |began| began.0);
+        let timeout = timeout(request.uri().query());
+        let margin = margin.min(timeout / 2);
+        Self { by: began + timeout - margin, latest: began + timeout - margin / 2 }
+    }
 }
 
 fn timeout(query: Option<&str>) -> Duration {
@@ -68,16 +80,18 @@ mod tests {
     fn the_margin_is_at_most_half_of_the_timeout() {
         let began = Instant::now();
         for (path, margin, expected) in [
-            ("/validate?timeout=5s", 1000, 4000),
-            ("/validate?timeout=1s", 1000, 500),
-            ("/validate", 1000, 9000),
-            ("/validate", 20_000, 5000),
+            ("/validate?timeout=5s", 1000, (4000, 4500)),
+            ("/validate?timeout=1s", 1000, (500, 750)),
+            ("/validate", 1000, (9000, 9500)),
+            ("/validate", 20_000, (5000, 7500)),
+            ("/validate", 0, (10_000, 10_000)),
         ] {
             let mut request = Request::new(Body::empty());
             *request.uri_mut() = path.parse().unwrap_or_default();
             request.extensions_mut().insert(RequestStart(began));
-            let by = answer_by(&request, Duration::from_millis(margin));
-            assert_eq!(by - began, Duration::from_millis(expected), "{path}");
+            let time = AnswerTime::of(&request, Duration::from_millis(margin));
+            let after = [time.by, time.latest].map(|at| (at - began).as_millis());
+            assert_eq!(after, <[u128; 2]>::from(expected), "{path}");
         }
     }
 }

@@ -34,10 +34,10 @@ pub(super) struct Activity {
 
 const NONE: u64 = u64::MAX;
 
-/// How many milliseconds after its handshake a client sends the request for which it connected.
-const AT_ONCE: u64 = 500;
-
 impl Activity {
+    /// How long after its handshake a client sends the request for which it connected.
+    pub(super) const FRESH: Duration = Duration::from_millis(500);
+
     pub(super) fn new() -> Self {
         Self {
             opened: Instant::now(),
@@ -63,20 +63,27 @@ impl Activity {
         let first_byte = self.next_start.load(Ordering::Relaxed);
         let start = if is_http1 && first_byte != NONE { first_byte } else { self.milliseconds() };
         let is_first = self.requests.load(Ordering::Relaxed) == 0;
-        if is_first && start.saturating_sub(self.served.load(Ordering::Relaxed)) <= AT_ONCE {
+        let served = self.served.load(Ordering::Relaxed);
+        if is_first && Duration::from_millis(start.saturating_sub(served)) <= Self::FRESH {
             return self.opened;
         }
         self.opened + Duration::from_millis(start)
     }
 
-    /// Whether the connection ever had a request, and how long it has had none; `None` while a
-    /// request is in flight.
+    /// Whether the connection never had a request, and how long it has had none. `None` while a
+    /// request is in flight, and while the first one is about to come.
     pub(super) fn idle(&self) -> Option<(bool, Duration)> {
-        if self.in_flight.load(Ordering::Relaxed) > 0 {
-            return None;
-        }
-        let since = self.opened + Duration::from_millis(self.last_request.load(Ordering::Relaxed));
-        Some((self.requests.load(Ordering::Relaxed) > 0, since.elapsed()))
+        let is_unused = self.requests.load(Ordering::Relaxed) == 0;
+        let since = if is_unused { &self.served } else { &self.last_request };
+        let since = self.opened + Duration::from_millis(since.load(Ordering::Relaxed));
+        let idle = (is_unused, since.elapsed());
+        let is_fresh = is_unused && since.elapsed() < Self::FRESH;
+        (!self.has_request() && !is_fresh).then_some(idle)
+    }
+
+    /// Whether a request is in flight.
+    pub(super) fn has_request(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0
     }
 
     fn milliseconds(&self) -> u64 {
@@ -92,7 +99,7 @@ impl Activity {
 
     /// When the connection has been without a request for so long; in the past if it has already.
     pub(super) fn idle_at(&self, limit: Duration) -> Instant {
-        if self.in_flight.load(Ordering::Relaxed) > 0 {
+        if self.has_request() {
             return Instant::now() + limit;
         }
         self.opened + Duration::from_millis(self.last_request.load(Ordering::Relaxed)) + limit

@@ -6,6 +6,7 @@
 pub mod accept;
 pub(crate) mod body;
 mod bound;
+mod class;
 mod config;
 mod connection;
 mod deadline;
@@ -18,6 +19,7 @@ mod judge;
 pub(crate) mod log;
 pub(crate) mod metrics;
 mod ops;
+mod pool;
 #[cfg(target_os = "linux")]
 mod process;
 pub(crate) mod record;

@@ -15,12 +15,13 @@ use hyper::{StatusCode, Version};
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
-use super::body::{self, Reader, Received, Share};
-use super::deadline::answer_by;
+use super::body::{self, Reader, Received};
+use super::deadline::AnswerTime;
 use super::denials::Denials;
-use super::judge::{JudgePool, guarded};
+use super::judge::{Engine, JudgePool, Panicked, guarded};
 use super::log;
 use super::metrics::Metrics;
+use super::pool::Permit;
 use super::record::Recorder;
 use super::rules::{Asked, InForce, Rules};
 use crate::engine::{self, Reply, RuleSet, Unjudgeable};
@@ -52,12 +53,13 @@ pub(super) fn router(
     answers: AnswerLimits,
     recorder: Option<Arc<Recorder>>,
     denials: Option<Denials>,
+    engine: Engine,
 ) -> Router {
     let app = Arc::new(App {
         rules,
         metrics,
         reader: Reader::new(answers.bodies),
-        pool: JudgePool::new(answers.judging_memory),
+        pool: JudgePool::new(answers.judging_memory, engine),
         margin: answers.margin,
         recorder,
         denials,
@@ -122,24 +124,29 @@ impl App {
             return self.refuse(request, StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence);
         }
         let version = request.version();
-        let until = answer_by(&request, self.margin).into();
+        let time = AnswerTime::of(&request, self.margin);
         let connection = request.extensions().get().cloned().unwrap_or_default();
-        let received = self.reader.read(request.into_body(), &connection, until).await;
+        let received = self.reader.read(request.into_body(), &connection, time).await;
         let started = Instant::now();
         let (mut to_record, mut to_tell, mut closes) = (None, None, false);
         let reply = match received {
             Received::Whole(bytes, share) => {
                 let bytes = Bytes::from(bytes);
-                let judged = timeout_at(until, self.judged(asked, &bytes, share)).await;
-                if let Ok(judged) = judged {
-                    let Some((judged_by, reply)) = judged else {
+                let judged = self.judged(asked, &bytes, share);
+                match timeout_at(time.by.into(), judged).await {
+                    Ok(Some((judged_by, Ok(reply)))) => {
+                        to_tell = self.denials.as_ref().map(|denials| (denials, bytes.clone()));
+                        to_record =
+                            self.recorder.as_ref().map(|recorder| (recorder, judged_by, bytes));
+                        Some(reply)
+                    }
+                    Ok(Some((_, Err(Panicked)))) => {
+                        self.unread(asked, &bytes, &Unjudgeable::Internal)
+                    }
+                    Ok(None) => {
                         return self.fail(StatusCode::NOT_FOUND, no_rule(&self.rules.current()));
-                    };
-                    to_tell = self.denials.as_ref().map(|denials| (denials, bytes.clone()));
-                    to_record = self.recorder.as_ref().map(|recorder| (recorder, judged_by, bytes));
-                    reply
-                } else {
-                    self.unread(asked, &bytes, &Unjudgeable::TimedOut)
+                    }
+                    Err(_) => self.unread(asked, &bytes, &Unjudgeable::TimedOut),
                 }
             }
             Received::Oversized(beginning) => {
@@ -198,15 +205,15 @@ impl App {
         &self,
         asked: Asked<'_>,
         bytes: &Bytes,
-        share: Share,
-    ) -> Option<(RuleSet, Option<Reply>)> {
+        share: Permit,
+    ) -> Option<(RuleSet, Result<Reply, Panicked>)> {
         let (share, mut found, mut waiting) = (Arc::new(share), None, None);
         let mut newer = self.rules.follow();
         let until = tokio::time::Instant::now() + self.rules.patience();
         loop {
             for rules in self.rules.current().asked(asked) {
                 let reply = self.pool.judge(rules.clone(), bytes.clone(), Arc::clone(&share)).await;
-                let speaks = reply.as_ref().and_then(Reply::error_code) != Some(NO_RULE);
+                let speaks = reply.as_ref().ok().and_then(Reply::error_code) != Some(NO_RULE);
                 found = Some((rules, reply));
                 if speaks {
                     return found;
@@ -270,7 +277,10 @@ fn no_rule(in_force: &InForce) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tower_service::Service;
+
     use super::*;
+    use crate::engine::Builtin;
 
     #[test]
     fn json_is_told_by_its_essence() {
@@ -286,5 +296,50 @@ mod tests {
             assert_eq!(is_json(&headers), expected, "{value}");
         }
         assert!(!is_json(&HeaderMap::new()));
+    }
+
+    const REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u-1","kind":{"group":"batch.volcano.sh","version":"v1alpha1","kind":"Job"},"resource":{"group":"batch.volcano.sh","version":"v1alpha1","resource":"jobs"},"name":"j","operation":"UPDATE","userInfo":{"username":"alice"},"object":{},"oldObject":{}}}"#;
+
+    /// An engine with a bug that only some reviews meet.
+    const BROKEN: Engine = Engine {
+        at_once: |rules, body| {
+            assert!(!body.ends_with(b" "), "on purpose");
+            engine::admit_at_once(rules, body)
+        },
+        unless_late: |_, _, _| panic!("on purpose"),
+    };
+
+    #[tokio::test]
+    async fn a_panic_is_answered_as_a_review_that_cannot_be_judged() {
+        let rules = RuleSet::load(Builtin::Included, &[]).unwrap();
+        let rules = Rules::new(rules, std::time::SystemTime::now(), Duration::ZERO);
+        let metrics = Arc::new(Metrics::new(prometheus::Registry::new()).unwrap());
+        let answers = AnswerLimits {
+            bodies: body::Limits {
+                cap: 1 << 20,
+                timeout: Duration::from_secs(10),
+                memory: 16 << 20,
+            },
+            judging_memory: 16 << 20,
+            margin: Duration::from_secs(1),
+        };
+        let mut router = router(Arc::new(rules), Arc::clone(&metrics), answers, None, None, BROKEN);
+        let large = " ".repeat(100_000);
+        for (after, code) in [(" ", Some(500)), (large.as_str(), Some(500)), ("", None)] {
+            let request = Request::post("/validate?timeout=30s")
+                .header(CONTENT_TYPE, "application/json")
+                .body(Body::from(REVIEW.to_owned() + after))
+                .unwrap();
+            let response = router.call(request).await.unwrap();
+            assert_eq!(response.status(), 200);
+            let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            let review: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            let response = &review["response"];
+            assert_eq!(response["uid"], "u-1");
+            assert_eq!(response["allowed"], code.is_none(), "{response}");
+            assert_eq!(response["status"]["code"].as_u64(), code);
+        }
+        let text = String::from_utf8(metrics.text()).unwrap();
+        assert!(text.contains("fieldward_review_errors_total{code=\"500\"} 2\n"), "{text}");
     }
 }

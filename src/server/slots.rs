@@ -1,14 +1,13 @@
 //! Limits the connections that are served at once. If all slots are taken, a new connection gets
 //! the slot of an idle one: of the oldest that never had a request, or else of the one that has
-//! been idle longest.
+//! been idle longest. A connection whose first request is about to come is not idle.
 //!
-//! So clients that keep connections open do not lock others out. If every connection has a request,
-//! the slowest stalled body is given up; over HTTP/1.1 its connection is closed, too.
+//! So clients that keep connections open do not lock others out. If too few connections are idle,
+//! the slowest bodies are given up; over HTTP/1.1 their connections are closed, too.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::MissedTickBehavior;
@@ -16,7 +15,7 @@ use tokio::time::MissedTickBehavior;
 use super::body::Uploads;
 use super::head::Activity;
 
-/// How often a waiting connection looks for another one to close.
+/// How often connections to close are looked for while others wait.
 const RETRY_EVERY: Duration = Duration::from_millis(25);
 
 #[derive(Debug)]
@@ -34,6 +33,8 @@ struct Served {
     waiting: usize,
     /// How many connections were told to close and have not ended yet.
     closing: usize,
+    /// When the last search for idle connections found too few.
+    exhausted: Option<Instant>,
 }
 
 impl Slots {
@@ -42,22 +43,22 @@ impl Slots {
         Arc::new(Self { free, served: Mutex::default(), uploads })
     }
 
-    /// Takes a slot, and waits until one is free. Never returns `None`: the semaphore is never
-    /// closed.
-    pub(super) async fn take(self: &Arc<Self>, activity: Arc<Activity>) -> Option<Slot> {
+    /// Takes a slot, and waits until one is free.
+    pub(super) async fn take(self: &Arc<Self>, activity: Arc<Activity>) -> Slot {
         let permit = match Arc::clone(&self.free).try_acquire_owned() {
             Ok(permit) => permit,
-            Err(_) => self.wait().await?,
+            Err(_) => self.wait().await,
         };
+        activity.serves();
         let (close, closed) = oneshot::channel();
         let mut served = self.served();
         let number = served.next;
         served.next += 1;
         served.connections.insert(number, (activity, close));
-        Some(Slot { number, closed, all: Arc::clone(self), _permit: permit })
+        Slot { number, closed, all: Arc::clone(self), _permit: permit }
     }
 
-    async fn wait(&self) -> Option<OwnedSemaphorePermit> {
+    async fn wait(&self) -> OwnedSemaphorePermit {
         self.served().waiting += 1;
         let _waiting = WaitGuard(self);
         let mut permit = std::pin::pin!(Arc::clone(&self.free).acquire_owned());
@@ -66,31 +67,39 @@ impl Slots {
         loop {
             tokio::select! {
                 biased;
-                permit = &mut permit => return permit.ok(),
+                // The semaphore is never closed.
+                Ok(permit) = &mut permit => return permit,
                 _ = retry.tick() => self.make_room(),
             }
         }
     }
 
-    /// Closes an idle connection, unless as many connections are closing as wait.
+    /// Closes as many connections as wait and have none closing for them. One search serves all
+    /// that wait.
     fn make_room(&self) {
         let mut served = self.served();
-        if served.closing >= served.waiting {
+        let wanted = served.waiting.saturating_sub(served.closing);
+        let searched = served.exhausted.is_some_and(|at| at.elapsed() < RETRY_EVERY);
+        if wanted == 0 || searched {
             return;
         }
-        let longest_idle = served
-            .connections
-            .iter()
-            .filter_map(|(number, (activity, _))| Some((*number, activity.idle()?)))
-            .max_by_key(|(number, (had_request, idle))| (!had_request, *idle, Reverse(*number)));
-        let Some((_, close)) =
-            longest_idle.and_then(|(number, _)| served.connections.remove(&number))
-        else {
-            return self.uploads.abort_slowest();
+        let idle = |(number, (activity, _)): (&u64, &(Arc<Activity>, _))| {
+            Some((activity.idle()?, *number))
         };
-        served.closing += 1;
-        // This fails if the connection has just ended.
-        let _ = close.send(());
+        let mut idle: Vec<_> = served.connections.iter().filter_map(idle).collect();
+        idle.sort_unstable_by(|(a, _), (b, _)| b.cmp(a));
+        idle.truncate(wanted);
+        let missing = wanted - idle.len();
+        served.exhausted = (missing > 0).then(Instant::now);
+        for (_, number) in idle {
+            if let Some((_, close)) = served.connections.remove(&number) {
+                served.closing += 1;
+                // This fails if the connection has just ended.
+                let _ = close.send(());
+            }
+        }
+        drop(served);
+        self.uploads.abort_slowest(missing, None);
     }
 
     fn served(&self) -> MutexGuard<'_, Served> {
@@ -138,25 +147,77 @@ impl Drop for Slot {
 mod tests {
     use super::*;
 
+    async fn slots<const N: usize>(slots: &Arc<Slots>) -> [(Arc<Activity>, Slot); N] {
+        let mut taken = Vec::new();
+        for _ in 0..N {
+            let activity = Arc::new(Activity::new());
+            taken.push((Arc::clone(&activity), slots.take(activity).await));
+        }
+        taken.try_into().unwrap_or_else(|_| panic!())
+    }
+
+    /// Which of these connections is closed first.
+    async fn closed_first<const N: usize>(of: &mut [(Arc<Activity>, Slot); N]) -> Option<usize> {
+        let started = Instant::now();
+        while started.elapsed() < 2 * Activity::FRESH {
+            for (number, (_, slot)) in of.iter_mut().enumerate() {
+                let closed = tokio::time::timeout(Duration::from_millis(1), slot.closed()).await;
+                if closed.is_ok() {
+                    return Some(number);
+                }
+            }
+        }
+        None
+    }
+
     #[tokio::test]
-    async fn an_idle_connection_is_closed_and_one_with_a_request_is_not() {
-        let slots = Slots::new(3, Arc::default());
-        let activities: Vec<_> = (0..3).map(|_| Arc::new(Activity::new())).collect();
-        let mut served = Vec::new();
-        for activity in &activities {
-            served.push(slots.take(Arc::clone(activity)).await);
-        }
-        let _in_flight = activities[0].request();
-        drop(activities[1].request());
+    async fn an_idle_connection_is_closed_and_a_fresh_one_or_one_with_a_request_is_not() {
+        let all = Slots::new(3, Arc::default());
+        let mut served = slots::<3>(&all).await;
+        let _in_flight = served[0].0.request();
+        drop(served[1].0.request());
         let waiting = tokio::spawn({
-            let slots = Arc::clone(&slots);
-            async move { slots.take(Arc::new(Activity::new())).await }
+            let all = Arc::clone(&all);
+            async move { all.take(Arc::new(Activity::new())).await }
         });
-        let mut silent = served.pop().flatten();
-        if let Some(silent) = &mut silent {
-            silent.closed().await;
+        assert_eq!(closed_first(&mut served).await, Some(1));
+        drop(served);
+        assert!(waiting.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_never_used_is_closed_before_one_that_is_idle() {
+        let all = Slots::new(3, Arc::default());
+        let mut served = slots::<3>(&all).await;
+        drop(served[0].0.request());
+        tokio::time::sleep(Activity::FRESH).await;
+        drop(served[2].0.request());
+        let waiting = tokio::spawn({
+            let all = Arc::clone(&all);
+            async move { all.take(Arc::new(Activity::new())).await }
+        });
+        assert_eq!(closed_first(&mut served).await, Some(1));
+        drop(served);
+        assert!(waiting.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn as_many_are_closed_as_wait() {
+        let all = Slots::new(4, Arc::default());
+        let mut served = slots::<4>(&all).await;
+        for (activity, _) in &served {
+            drop(activity.request());
         }
-        drop(silent);
-        assert!(waiting.await.is_ok_and(|slot| slot.is_some()));
+        for _ in 0..2 {
+            let all = Arc::clone(&all);
+            tokio::spawn(async move { all.take(Arc::new(Activity::new())).await });
+        }
+        tokio::time::sleep(4 * RETRY_EVERY).await;
+        let mut closed = 0;
+        for (_, slot) in &mut served {
+            let is_closed = tokio::time::timeout(Duration::ZERO, slot.closed()).await.is_ok();
+            closed += usize::from(is_closed);
+        }
+        assert_eq!(closed, 2);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{PREFIX, Unjudgeable, admit, answer_unread};
+use super::{PREFIX, Unjudgeable, admit, admit_unless_late, answer_unread};
 use crate::engine::answer::Subject;
 use crate::engine::{Builtin, Decision, Document, Exemptions, Reply, Requesters, RuleSet};
 
@@ -396,6 +396,38 @@ fn a_review_without_time_to_judge_it_is_answered_as_its_rule_answers_a_violation
     let beginning = format!(r#"{uid}"namespace":"n","#);
     let reply = answer_unread(&exempt, beginning.as_bytes(), &Unjudgeable::TimedOut);
     assert_eq!((reply.allowed(), reply.error_code()), (Some(true), Some(504)));
+}
+
+#[test]
+fn judging_stops_once_it_is_late() {
+    let long = |value: u32| json!({"spec": {"b": vec![value; 3000]}});
+    let mut review = with("object", long(1));
+    review["request"]["oldObject"] = long(2);
+    let body_of = review.to_string();
+    let asked = std::cell::Cell::new(0);
+    let late_after = |times: u32| {
+        asked.set(0);
+        move |asked: &std::cell::Cell<u32>| {
+            asked.set(asked.get() + 1);
+            asked.get() > times
+        }
+    };
+    let judged = |specs: &[&str], times: u32| {
+        let late = late_after(times);
+        admit_unless_late(&rules(specs), body_of.as_bytes(), &|| late(&asked))
+    };
+    let never = judged(&["", ""], u32::MAX);
+    assert_eq!(body(&never), body(&admit(&rules(&["", ""]), body_of.as_bytes())));
+    // Each rule, and each thousand of its locations.
+    let calls = asked.get();
+    assert!(calls >= 8, "{calls}");
+    for times in 0..calls {
+        let reply = judged(&["", ""], times);
+        assert_eq!((reply.allowed(), reply.error_code()), (Some(false), Some(504)), "{times}");
+        assert_eq!(asked.get(), times + 1, "it goes on");
+        let reply = judged(&["  validationActions: [Warn]"; 2], times);
+        assert_eq!((reply.allowed(), reply.error_code()), (Some(true), Some(504)), "{times}");
+    }
 }
 
 #[test]

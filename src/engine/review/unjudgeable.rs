@@ -46,6 +46,8 @@ pub(crate) enum Unjudgeable {
     Oversized(usize),
     #[error("the review could not be received and judged in time; try again")]
     TimedOut,
+    #[error("fieldward failed with an internal error; its log says where")]
+    Internal,
     #[error("{0}")]
     Difference(#[from] StrayOperation),
 }
@@ -56,6 +58,7 @@ impl Unjudgeable {
         match self {
             Self::Oversized(_) => (413, "RequestEntityTooLarge"),
             Self::TimedOut => (504, "Timeout"),
+            Self::Internal => (500, "InternalError"),
             _ => (400, "BadRequest"),
         }
     }

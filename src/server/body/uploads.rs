@@ -1,17 +1,23 @@
-//! Tracks the bodies that are being received. If memory or connections run out, the slowest stalled
-//! one is given up.
+//! Tracks the bodies that keep the server waiting. If memory or connections run out, the slowest
+//! ones are given up.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// A body has stalled if none of its bytes has arrived for this long.
-const STALLED: Duration = Duration::from_millis(500);
+use crate::server::class::Class;
 
-/// All bodies that are being received.
+/// How long a body may keep the server waiting before it may be given up.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// A body that arrives at this rate is never given up, in bytes per second: the largest one takes
+/// some seconds then.
+const FAST: u128 = 1024 * 1024;
+
+/// All bodies that keep the server waiting.
 #[derive(Debug, Default)]
 pub(in crate::server) struct Uploads(Mutex<All>);
 
@@ -22,13 +28,14 @@ struct All {
 }
 
 impl Uploads {
-    /// Registers a body that has arrived in part.
-    pub(super) fn start(self: &Arc<Self>, received: usize) -> Upload {
+    /// Registers a body of which this much has arrived, and the memory that it holds, if any.
+    pub(super) fn start(self: &Arc<Self>, received: usize, memory: Option<Class>) -> Upload {
+        let now = Instant::now();
         let progress = Arc::new(Progress {
-            started: Instant::now(),
+            memory,
+            started: now,
             received: AtomicUsize::new(received),
-            last: Mutex::new(Instant::now()),
-            waits: AtomicBool::new(false),
+            last: Mutex::new(now),
             aborted: Notify::new(),
         });
         let mut all = self.all();
@@ -40,15 +47,22 @@ impl Uploads {
         Upload { number, progress, uploads: Arc::clone(self) }
     }
 
-    /// Gives up the slowest body that has stalled, if there is one.
-    pub(in crate::server) fn abort_slowest(&self) {
+    /// Gives up so many bodies, the slowest first; only those that hold this memory, if any.
+    pub(in crate::server) fn abort_slowest(&self, count: usize, memory: Option<Class>) {
+        if count == 0 {
+            return;
+        }
         let mut all = self.all();
-        let stalled = all.receiving.iter().filter(|(_, progress)| progress.has_stalled());
-        let slowest =
-            stalled.min_by_key(|(_, progress)| progress.rate()).map(|(number, _)| *number);
-        // Removed, so that the next call gives up another one.
-        if let Some(slowest) = slowest.and_then(|number| all.receiving.remove(&number)) {
-            slowest.aborted.notify_one();
+        let slow = all.receiving.iter().filter(|(_, progress)| {
+            progress.is_slow() && (memory.is_none() || progress.memory == memory)
+        });
+        let mut slow: Vec<_> = slow.map(|(number, progress)| (progress.rate(), *number)).collect();
+        slow.sort_unstable();
+        for (_, number) in slow.into_iter().take(count) {
+            // Removed, so that the next call gives up other ones.
+            if let Some(progress) = all.receiving.remove(&number) {
+                progress.aborted.notify_one();
+            }
         }
     }
 
@@ -59,18 +73,18 @@ impl Uploads {
 
 #[derive(Debug)]
 struct Progress {
+    memory: Option<Class>,
     started: Instant,
     received: AtomicUsize,
     last: Mutex<Instant>,
-    /// Whether it waits for the server and not for the client.
-    waits: AtomicBool,
     aborted: Notify,
 }
 
 impl Progress {
-    fn has_stalled(&self) -> bool {
-        !self.waits.load(Ordering::Relaxed)
-            && self.last.lock().unwrap_or_else(PoisonError::into_inner).elapsed() >= STALLED
+    /// Whether it has stalled, or has been slow on the whole.
+    fn is_slow(&self) -> bool {
+        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.elapsed() >= GRACE || (self.started.elapsed() >= GRACE && self.rate() < FAST)
     }
 
     /// Bytes per second.
@@ -80,7 +94,7 @@ impl Progress {
     }
 }
 
-/// One body that is being received, until dropped.
+/// One body that keeps the server waiting, until dropped.
 #[derive(Debug)]
 pub(super) struct Upload {
     number: u64,
@@ -99,26 +113,11 @@ impl Upload {
     pub(super) async fn aborted(&self) {
         self.progress.aborted.notified().await;
     }
-
-    /// Marks the body as waiting for the server until the guard is dropped.
-    pub(super) fn waits(&self) -> PauseGuard<'_> {
-        self.progress.waits.store(true, Ordering::Relaxed);
-        PauseGuard(self)
-    }
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
         self.uploads.all().receiving.remove(&self.number);
-    }
-}
-
-pub(super) struct PauseGuard<'a>(&'a Upload);
-
-impl Drop for PauseGuard<'_> {
-    fn drop(&mut self) {
-        self.0.received(self.0.progress.received.load(Ordering::Relaxed));
-        self.0.progress.waits.store(false, Ordering::Relaxed);
     }
 }
 
@@ -133,32 +132,37 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_stalled_body_is_given_up() {
+    fn the_slowest_body_is_given_up_even_if_it_never_stalls() {
         let uploads = Arc::new(Uploads::default());
-        let [fast, slow, waiting] = [2_000_000, 1_000, 1].map(|received| uploads.start(received));
-        let waits = waiting.waits();
-        uploads.abort_slowest();
-        assert!(![&fast, &slow, &waiting].into_iter().any(is_given_up), "none has stalled");
-        std::thread::sleep(STALLED);
-        uploads.abort_slowest();
-        assert_eq!([&fast, &slow, &waiting].map(is_given_up), [false, true, false]);
-        uploads.abort_slowest();
-        assert_eq!([&fast, &waiting].map(is_given_up), [true, false]);
-        drop(waits);
-        uploads.abort_slowest();
-        assert!(!is_given_up(&waiting), "its time to stall starts anew");
+        let [stalled, fast, slow, drips] =
+            [100_000, 1, 2, 0].map(|received| uploads.start(received, None));
+        uploads.abort_slowest(4, None);
+        assert!(![&stalled, &fast, &slow, &drips].into_iter().any(is_given_up), "all are new");
+        std::thread::sleep(GRACE);
+        fast.received(10_000_000);
+        slow.received(10_000);
+        drips.received(1);
+        for expected in [[false, false, false, true], [false, false, true, false]] {
+            uploads.abort_slowest(1, None);
+            assert_eq!([&stalled, &fast, &slow, &drips].map(is_given_up), expected);
+        }
+        uploads.abort_slowest(2, None);
+        assert_eq!([&stalled, &fast].map(is_given_up), [true, false]);
+        std::thread::sleep(GRACE);
+        uploads.abort_slowest(1, None);
+        assert!(is_given_up(&fast), "it has stalled");
     }
 
     #[test]
     fn a_body_that_was_given_up_does_not_end_the_one_after_it() {
         let uploads = Arc::new(Uploads::default());
-        let aborted = uploads.start(0);
-        std::thread::sleep(STALLED);
-        uploads.abort_slowest();
-        let next = uploads.start(0);
+        let aborted = uploads.start(0, None);
+        std::thread::sleep(GRACE);
+        uploads.abort_slowest(1, None);
+        let next = uploads.start(0, None);
         drop(aborted);
-        std::thread::sleep(STALLED);
-        uploads.abort_slowest();
+        std::thread::sleep(GRACE);
+        uploads.abort_slowest(1, None);
         assert!(is_given_up(&next));
     }
 }
