@@ -16,7 +16,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::class::{Class, ORDINARY};
 use super::deadline::AnswerTime;
-use super::pool::Permit;
+use super::judge::requester;
+use super::pool::{Holder, Permit};
 use crate::engine;
 pub(super) use memory::Connection;
 use memory::Memory;
@@ -96,7 +97,11 @@ impl Reader {
         let beyond = usize::from(declared.is_none());
         let mut arriving = Arriving::new(body, connection, self.limits.timeout);
         let beginning = declared.map_or(BEGINNING, |length| length.min(BEGINNING));
-        let mut filled = arriving.fill(beginning, None, latest).await;
+        let mut filled = arriving.fill(beginning, None, by).await;
+        let is_known = || requester(&arriving.bytes) != Holder::Requester(String::new());
+        if matches!(filled, Filled::TimedOut) && Instant::now() >= by && !is_known() {
+            filled = arriving.fill(beginning, None, latest).await;
+        }
         let mut share = None;
         for size in sizes {
             if matches!(filled, Filled::TimedOut | Filled::Broken) {

@@ -1,8 +1,12 @@
 //! Which cluster a command asks.
 
+use std::env;
 use std::path::PathBuf;
 
+use anyhow::bail;
+
 use crate::cluster::client::Access;
+use crate::server::files::{LARGEST, ReadError, TimeLimit, name_of};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(in crate::cli) struct AccessArgs {
@@ -18,6 +22,26 @@ pub(in crate::cli) struct AccessArgs {
 impl AccessArgs {
     pub(in crate::cli) fn access(&self) -> Access {
         Access { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
+    }
+
+    /// Checks that the kubeconfig is a regular file of a usual size and can be read in time, since
+    /// the library that parses it reads it without limits. It also reports other errors.
+    ///
+    /// # Errors
+    /// One that names the file.
+    pub(in crate::cli) fn check_file(&self) -> anyhow::Result<()> {
+        let paths: Vec<PathBuf> = match &self.kubeconfig {
+            Some(path) => vec![path.clone()],
+            None => env::split_paths(&env::var_os("KUBECONFIG").unwrap_or_default()).collect(),
+        };
+        for path in paths.into_iter().filter(|path| !path.as_os_str().is_empty()) {
+            let name = name_of(&path);
+            let read = TimeLimit::default().run(move |reader| reader.read(&path, LARGEST))?;
+            if let Err(error @ (ReadError::WrongType { .. } | ReadError::TooLarge { .. })) = read {
+                bail!("cannot read `{name}`: {error}");
+            }
+        }
+        Ok(())
     }
 }
 

@@ -145,6 +145,7 @@ pub(super) async fn start(
     files: &RuleArgs,
     has_certificate: bool,
 ) -> anyhow::Result<ClusterMode> {
+    args.access.check_file()?;
     let settings = args.settings(has_certificate)?;
     let read = files.reread();
     let read = move || read().map_err(|error| escape_control(&format!("{error:#}")));

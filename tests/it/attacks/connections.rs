@@ -1,7 +1,7 @@
 //! Clients that keep connections and say little.
 
 use std::io::ErrorKind;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 
@@ -11,28 +11,50 @@ use crate::support::raw::{Raw, head};
 /// As many connections as the server serves at once unless told otherwise.
 const CONNECTIONS: usize = 4096;
 
-/// Bodies that stop in the middle.
+/// Bodies that stop in the middle, more than there is memory for: ordinary ones, and large ones of
+/// many requesters.
 pub(super) async fn stalled_bodies(target: Target, scale: Scale) -> Outcome {
-    let mut stalled = Vec::new();
-    for number in 0..scale.of(256, 8) {
-        stalled.push(stalled_body(&target, [60_000, 1_000_000][number % 2]).await);
+    answers(started(&target, scale).await).await
+}
+
+/// The same, and a byte of each comes now and then.
+pub(super) async fn dripping_bodies(target: Target, scale: Scale) -> Outcome {
+    let mut dripping = started(&target, scale).await;
+    let started = Instant::now();
+    while started.elapsed() < scale.lasting() {
+        for raw in &mut dripping {
+            // Those that were given up have their answers.
+            let _ = raw.try_send(" ").await;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    answers(stalled).await
+    answers(dripping).await
+}
+
+async fn started(target: &Target, scale: Scale) -> Vec<Raw> {
+    let mut stalled = Vec::new();
+    for number in 0..scale.of(1000, 24) {
+        let declared = [65_000, 7_000_000][usize::from(number % 10 == 0)];
+        let user = format!("mallory-{number}");
+        stalled.push(stalled_body(target, &user, declared).await);
+    }
+    stalled
 }
 
 /// Bodies that stop early, on as many connections as there may be.
 pub(super) async fn stalled_on_all(target: Target, scale: Scale) -> Outcome {
     let mut stalled = Vec::new();
     for _ in 0..scale.of(CONNECTIONS, 16) {
-        stalled.push(stalled_body(&target, 2_000).await);
+        stalled.push(stalled_body(&target, "mallory", 65_000).await);
     }
     answers(stalled).await
 }
 
-async fn stalled_body(target: &Target, size: usize) -> Raw {
+/// Sends what the API server sends before the objects, of a body that declares this size.
+async fn stalled_body(target: &Target, user: &str, declared: usize) -> Raw {
     let mut raw = Raw::connect(target.address, &target.ca).await;
-    let body = beginning("mallory") + &" ".repeat(size - 1000);
-    raw.send(&(head(size).replace("/validate", VALIDATE) + &body)).await;
+    let body = beginning(user) + &" ".repeat(4_000);
+    raw.send(&(head(declared).replace("/validate", VALIDATE) + &body)).await;
     raw
 }
 

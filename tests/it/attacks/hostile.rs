@@ -11,8 +11,8 @@ use crate::support::server::{post, trusting};
 /// After that the API server gives up.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Sends so many at once.
-pub(super) async fn reviews(target: Target, scale: Scale, count: usize) -> Outcome {
+/// Sends so many at once, of so many requesters.
+pub(super) async fn reviews(target: Target, scale: Scale, count: usize, users: usize) -> Outcome {
     let sizes = match scale {
         Scale::Full => [3_400_000, 2_200_000, 1_400_000],
         Scale::Small => [100_000, 70_000, 40_000],
@@ -20,7 +20,9 @@ pub(super) async fn reviews(target: Target, scale: Scale, count: usize) -> Outco
     let bodies: Vec<String> = (0..count)
         .map(|number| {
             let size = sizes[number % sizes.len()];
-            review("mallory", [&values(number, size), &values(number + 1, size)], 0)
+            // Each of many requesters has a share.
+            let user = format!("mallory-{}", number % users);
+            review(&user, [&values(number, size), &values(number + 1, size)], 0)
         })
         .collect();
     let mut attack = JoinSet::new();

@@ -23,12 +23,12 @@ fn request() -> hyper::Request<()> {
         .unwrap()
 }
 
-/// As many bodies as there may be on each of four connections, which stop in the middle.
+/// As many bodies as there may be on each of some connections, which stop in the middle.
 pub(super) async fn stalled_streams(target: Target, scale: Scale) -> Outcome {
     let mut stalled = Vec::new();
-    for _ in 0..scale.of(4, 2) {
+    for _ in 0..scale.of(6, 2) {
         let mut requests = connect(&target).await;
-        for _ in 0..scale.of(128, 8) {
+        for _ in 0..scale.of(128, 16) {
             requests = requests.ready().await.unwrap();
             let (response, mut body) = requests.send_request(request(), false).unwrap();
             body.send_data(Bytes::from(beginning("mallory") + &" ".repeat(60_000)), false).unwrap();

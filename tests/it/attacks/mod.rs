@@ -46,7 +46,12 @@ impl Scale {
 
     /// How long an attack goes on that has no end of its own.
     fn lasting(self) -> Duration {
-        Duration::from_millis(if self == Self::Full { 3_000 } else { 300 })
+        Duration::from_millis(if self == Self::Full { 2_000 } else { 300 })
+    }
+
+    /// A small attack exhausts little memory.
+    fn memory(self) -> &'static [&'static str] {
+        if self == Self::Full { &[] } else { &["--body-memory", "8MiB"] }
     }
 }
 
@@ -67,15 +72,18 @@ struct Attack {
     run: fn(Target, Scale) -> Running,
 }
 
-const ATTACKS: [Attack; 14] = [
+const ATTACKS: [Attack; 15] = [
     attack("none", |_, scale| Box::pin(no_attack(scale))),
     attack("8_hostile_reviews", |target, scale| {
-        Box::pin(hostile::reviews(target, scale, scale.of(8, 2)))
+        Box::pin(hostile::reviews(target, scale, scale.of(8, 2), 1))
     }),
     attack("32_hostile_reviews", |target, scale| {
-        Box::pin(hostile::reviews(target, scale, scale.of(32, 4)))
+        Box::pin(hostile::reviews(target, scale, scale.of(32, 4), 8))
     }),
     attack("stalled_bodies", |target, scale| Box::pin(connections::stalled_bodies(target, scale))),
+    attack("dripping_bodies", |target, scale| {
+        Box::pin(connections::dripping_bodies(target, scale))
+    }),
     attack("stalled_streams", |target, scale| Box::pin(http2::stalled_streams(target, scale))),
     attack("slow_heads", |target, scale| Box::pin(connections::slow_heads(target, scale))),
     attack("silent_connections", |target, scale| {
@@ -128,10 +136,9 @@ pub(crate) fn small_trials() -> Vec<Trial> {
 impl Attack {
     fn run(&self, scale: Scale) {
         let fieldward = Path::new(env!("CARGO_BIN_EXE_fieldward"));
-        let server = match scale {
-            Scale::Full => Server::start_program(released(), self.files, &[]),
-            Scale::Small => Server::start_program(fieldward, self.files, &[]),
-        };
+        let limit = self.files.map(|files| format!("-n {files}"));
+        let program = if scale == Scale::Full { released() } else { fieldward };
+        let server = Server::start_program(program, limit.as_deref(), scale.memory());
         let ca = std::fs::read_to_string(server.ca.as_ref().unwrap()).unwrap();
         let target = Target { address: server.address, ca };
         let victims = Victims::start(&server);

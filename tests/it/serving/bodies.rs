@@ -3,21 +3,24 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::Frame;
 use libtest_mimic::Trial;
 use reqwest::{Body, Method};
 
+use super::deadlines::ca;
 use crate::support::raw::{Raw, head};
 use crate::support::server::{Server, post};
-use crate::support::trial;
+use crate::support::{trial, until};
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
         trial("serving::methods_paths_and_content_types", table),
         trial("serving::body_over_the_cap_is_answered", oversized),
         trial("serving::a_client_that_keeps_sending_gets_its_answer", keeps_sending),
+        trial("serving::a_stream_that_keeps_sending_gets_its_answer", keeps_sending_http2),
         trial("serving::body_of_the_cap_is_judged", whole_cap),
         trial("serving::large_bodies_at_once_are_all_judged", many_large),
         trial("serving::the_printed_command_gets_a_verdict", printed_command),
@@ -99,29 +102,79 @@ async fn oversized() {
     }
 }
 
+/// The size of a body that is far over the cap, and of the parts in which it is sent.
+const SIZE: usize = 100 * 1024 * 1024;
+const PART: usize = 64 * 1024;
+
+/// The pause after each part.
+const PAUSE: Duration = Duration::from_millis(15);
+
+/// The answer needs one part. This many are less than the cap, and leave a busy machine a second.
+const AT_ONCE: usize = 70;
+
+/// The beginning of a review that has a uid.
+const WITH_UID: &str =
+    r#"{"apiVersion":"admission.k8s.io/v1","request":{"uid":"u","operation":"UPDATE"}"#;
+
 /// The answer comes long before the end of the body. It is not lost either for a client that reads
 /// nothing before it has sent everything.
 async fn keeps_sending() {
-    const SIZE: usize = 100 * 1024 * 1024;
     let server = Server::start(&[]);
-    let ca = std::fs::read_to_string(server.ca.as_ref().unwrap()).unwrap();
-    let part = " ".repeat(64 * 1024);
-    let with_uid =
-        r#"{"apiVersion":"admission.k8s.io/v1","request":{"uid":"u","operation":"UPDATE"}"#;
-    for (beginning, status) in [("", "413 "), (with_uid, "200 ")] {
+    let ca = ca(&server);
+    let part = " ".repeat(PART);
+    for (beginning, status) in [("", "413 "), (WITH_UID, "200 ")] {
         let mut raw = Raw::connect(server.address, &ca).await;
         raw.send(&(head(SIZE) + beginning)).await;
-        let (response, times) = raw.response_while_sending(&part).await;
-        assert!(times < SIZE / part.len() / 2, "it came after {times} parts");
+        let (response, times) = raw.response_while_sending(&part, PAUSE).await;
+        assert!(times < AT_ONCE, "it came after {times} parts");
         assert!(response.starts_with(&format!("HTTP/1.1 {status}")), "{response}");
         assert_eq!(response.contains(r#""code":413"#), status == "200 ", "{response}");
     }
+    let (_, metrics) = server.ops("/metrics").await.unwrap();
+    assert!(metrics.contains("fieldward_review_errors_total{code=\"413\"} 2\n"), "{metrics}");
+    until("the line", async || {
+        server.log().lines().any(|line| line.contains("not judged") && line.contains("413"))
+    })
+    .await;
     let mut raw = Raw::connect(server.address, &ca).await;
     raw.send(&head(SIZE)).await;
     for _ in 0..SIZE / part.len() {
         raw.send(&part).await;
     }
     assert!(raw.response().await.starts_with("HTTP/1.1 413 "));
+}
+
+/// The same over HTTP/2, where the other streams go on.
+async fn keeps_sending_http2() {
+    let server = Server::start(&[]);
+    let stream = Raw::connect_http2(server.address, &ca(&server)).await;
+    let (requests, connection) = h2::client::handshake(stream).await.unwrap();
+    tokio::spawn(connection);
+    let mut requests = requests.ready().await.unwrap();
+    let request = hyper::Request::post("https://webhook/validate")
+        .header("content-type", "application/json")
+        .header("content-length", SIZE)
+        .body(())
+        .unwrap();
+    let (response, mut body) = requests.send_request(request, false).unwrap();
+    body.send_data(Bytes::from(WITH_UID), false).unwrap();
+    let mut times = 0;
+    let sending = async {
+        loop {
+            body.send_data(Bytes::from(vec![b' '; PART]), false).unwrap();
+            times += 1;
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    let response = tokio::select! {
+        response = response => response.unwrap(),
+        () = sending => unreachable!(),
+    };
+    assert!(times < AT_ONCE, "it came after {times} parts");
+    assert_eq!(response.status(), 200);
+    let mut body = response.into_body();
+    let answer = body.data().await.unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&answer).contains(r#""code":413"#), "{answer:?}");
 }
 
 async fn whole_cap() {
@@ -147,7 +200,7 @@ async fn many_large() {
     let client = server.client_builder().http1_only().build().unwrap();
     let requests: Vec<_> = (0..24)
         .map(|_| {
-            let (client, url) = (client.clone(), server.url("/validate"));
+            let (client, url) = (client.clone(), server.url("/validate?timeout=30s"));
             tokio::spawn(async move { post(&client, &url, vec![b' '; 1024 * 1024]).await.0 })
         })
         .collect();
@@ -171,7 +224,7 @@ async fn denial_log() {
     let command = server.to_try.clone().unwrap();
     let review = command.split("-d '").nth(1).unwrap().split("' https").next().unwrap().to_owned();
     post(&server.client(), &server.url("/validate"), review).await;
-    crate::support::until("the line", async || server.log().contains("update denied")).await;
+    until("the line", async || server.log().contains("update denied")).await;
     let log = server.log();
     let line: serde_json::Value =
         serde_json::from_str(log.lines().find(|line| line.contains("update denied")).unwrap())

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use serde_json::Value;
+use tokio::task::JoinSet;
 
+use super::spending;
 use crate::support::raw::{Raw, head};
-use crate::support::server::Server;
+use crate::support::server::{Server, post};
 use crate::support::{trial, until};
 
 pub(super) fn trials() -> Vec<Trial> {
@@ -17,6 +19,13 @@ pub(super) fn trials() -> Vec<Trial> {
         trial("serving::the_time_of_a_first_request_counts_from_the_connection", first_request),
         trial("serving::an_unused_connection_has_the_whole_time", unused_connection),
         trial("serving::the_time_of_a_later_request_counts_from_its_first_byte", later_request),
+        trial("serving::a_review_that_comes_late_is_still_answered", late_review),
+        trial("serving::a_review_without_memory_is_answered_by_its_rule", without_memory),
+        trial(
+            "serving::a_review_that_cannot_be_judged_in_time_is_answered_by_its_rule",
+            without_permit,
+        ),
+        trial("serving::a_slower_body_than_the_least_rate_is_ended", least_rate),
     ]
 }
 
@@ -132,8 +141,138 @@ async fn later_request() {
     assert_eq!(response(&raw.response().await)["status"]["code"], 403);
     tokio::time::sleep(Duration::from_millis(2500)).await;
     let started = Instant::now();
-    send_part(&mut raw, "4s").await;
+    // The time counts from the first byte of the head, not from its last one.
+    let (part, _) = review();
+    let request = head(part.len() + 1).replace("/validate", "/validate?timeout=4s") + &part;
+    let (first, rest) = request.split_at(10);
+    raw.send(first).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    raw.send(rest).await;
+    let sent = Instant::now();
     assert_eq!(response(&raw.response().await)["status"]["code"], 504);
     let took = started.elapsed();
-    assert!(took > Duration::from_secs(1), "it counts from the last request: {took:?}");
+    assert!(took > Duration::from_secs(2), "it counts from the last request: {took:?}");
+    assert!(sent.elapsed() < Duration::from_millis(2500), "it counts from the end of the head");
+}
+
+/// The time for an answer is over before the server has read a byte of the review, and the API
+/// server still waits.
+async fn late_review() {
+    let server = Server::start(&[]);
+    let pause = Duration::from_millis(1100);
+    let mut raw = Raw::connect_slowly(server.address, &ca(&server), pause).await;
+    let (part, _) = review();
+    raw.send(&head(part.len() + 1).replace("/validate", "/validate?timeout=2s")).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    raw.send(&part).await;
+    assert_timed_out(&response(&raw.response().await));
+}
+
+/// A server with a rule of each action, and the outcome of a review that each does not judge.
+fn with_actions(args: &[&str]) -> (Server, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, actions) in [("warns", "[Warn]"), ("audits", "[Audit]")] {
+        let rule = format!(
+            "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: {name}}}\n\
+             spec:\n  matchConstraints:\n    resourceRules: [{{apiGroups: [batch.volcano.sh], \
+             apiVersions: [v1alpha1], resources: [jobs]}}]\n  validationActions: {actions}\n  \
+             mutable: [spec.queue]\n"
+        );
+        std::fs::write(folder.path().join(format!("{name}.yaml")), rule).unwrap();
+    }
+    std::fs::write(folder.path().join("spending.yaml"), spending::rule()).unwrap();
+    let rules = folder.path().to_str().unwrap().to_owned();
+    let args = [&["--log-format", "json", "--rules", &rules][..], args].concat();
+    (Server::start(&args), folder)
+}
+
+const ACTIONS: [(&str, bool); 3] = [("volcano-job", false), ("warns", true), ("audits", true)];
+
+/// Sends a review of this size to each rule at once, and asserts that none is judged.
+async fn assert_answered_by_rule(server: &Server, review: &str) {
+    let mut sent = Vec::new();
+    for (rule, allowed) in ACTIONS {
+        let mut raw = Raw::connect(server.address, &ca(server)).await;
+        let path = format!("/validate/{rule}?timeout=2s");
+        // The server may not read the whole body.
+        let head = head(review.len()).replace("/validate", &path);
+        let text = head + review;
+        let _ = tokio::time::timeout(Duration::from_millis(500), raw.send(&text)).await;
+        sent.push((raw, rule, allowed));
+    }
+    for (mut raw, rule, allowed) in sent {
+        let response = response(&raw.response().await);
+        assert_eq!((&response["uid"], &response["allowed"]), (&"u-1".into(), &allowed.into()));
+        assert_eq!(response["auditAnnotations"]["rule"], rule);
+        if !allowed {
+            assert_timed_out(&response);
+        }
+    }
+    assert_counted_and_logged(server, ACTIONS.len()).await;
+    // The log names each review that is allowed without being judged.
+    until("the lines", async || {
+        let log = server.log();
+        ["warns", "audits"].into_iter().all(|rule| {
+            log.lines().any(|line| {
+                line.contains("review not judged")
+                    && line.contains(&format!(r#""rule":"{rule}""#))
+                    && line.contains(r#""code":504"#)
+            })
+        })
+    })
+    .await;
+}
+
+/// Reviews that keep the only place for judging taken for several seconds. The last one has a body
+/// of this many bytes more.
+async fn keep_judging(server: &Server, padding: usize) -> JoinSet<()> {
+    let mut sent = JoinSet::new();
+    for number in 0..5 {
+        let user = format!("user-{number}");
+        let mut body = spending::review("widgets", 1_500).replace("alice", &user);
+        if number == 4 {
+            body += &" ".repeat(padding);
+        }
+        let (client, url) = (server.client(), server.url("/validate/widgets?timeout=30s"));
+        sent.spawn(async move {
+            post(&client, &url, body).await;
+        });
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // The last body has arrived by then.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    sent
+}
+
+/// A review of about this size.
+fn padded(size: usize) -> String {
+    let (part, last) = review();
+    part + &" ".repeat(size) + &last
+}
+
+/// Another body holds the memory while its review waits to be judged.
+async fn without_memory() {
+    let (server, _folder) =
+        with_actions(&["--judging-memory", "1MiB", "--body-memory", "1MiB", "--max-body", "1MiB"]);
+    let _judging = keep_judging(&server, 600_000).await;
+    assert_answered_by_rule(&server, &padded(500_000)).await;
+}
+
+async fn without_permit() {
+    let (server, _folder) = with_actions(&["--judging-memory", "1MiB"]);
+    let _judging = keep_judging(&server, 0).await;
+    assert_answered_by_rule(&server, &padded(100_000)).await;
+}
+
+/// A body that comes at less than 64 KiB/s ends after three seconds, long before the deadline.
+async fn least_rate() {
+    let server = Server::start(&["--body-timeout", "30s"]);
+    let mut raw = Raw::connect(server.address, &ca(&server)).await;
+    let (part, _) = review();
+    raw.send(&(head(100_000).replace("/validate", "/validate?timeout=30s") + &part)).await;
+    let started = Instant::now();
+    let (response, _) = raw.response_while_sending(" ", Duration::from_millis(100)).await;
+    let took = started.elapsed();
+    assert_timed_out(&self::response(&response));
+    assert!((Duration::from_millis(2500)..Duration::from_secs(8)).contains(&took), "{took:?}");
 }

@@ -56,6 +56,8 @@ async fn at_the_start() {
         wrong(&["--tls-cert", file, "--tls-key", &good_key], end);
         wrong(&["--tls-cert", &good, "--tls-key", file], end);
         wrong(&["--tls-client-ca", file], end);
+        let given = ["--tls-cert", &good, "--tls-key", &good_key, "--ca-bundle", &good];
+        wrong(&[&["--cluster", "--kubeconfig", file][..], &given].concat(), "");
         wrong(&["--rules", folder.path().to_str().unwrap()], "");
         if found != "a folder" {
             wrong(&["--rules", file], "");
@@ -65,7 +67,9 @@ async fn at_the_start() {
     let large = folder.path().join("large.yaml");
     fs::File::create(&large).unwrap().set_len(4 * 1024 * 1024 + 1).unwrap();
     let large = large.to_str().unwrap();
-    for args in [&["--rules", large][..], &["--tls-client-ca", large]] {
+    let kubeconfig =
+        ["--cluster", "--kubeconfig", large, "--tls-cert", &good, "--tls-key", &good_key];
+    for args in [&["--rules", large][..], &["--tls-client-ca", large], &kubeconfig] {
         let (code, line) = refused(args);
         let expected = format!("`{large}`: expected at most 4 MiB, found more");
         assert!(code == 2 && line.contains(&expected), "{line}");
@@ -115,33 +119,40 @@ async fn rules() {
     }
 }
 
+/// The certificate, its key and the CA of clients, each replaced by something else than a file and
+/// then by a new file.
 async fn certificates() {
     let folder = tempfile::tempdir().unwrap();
     let (authority, key) = (Authority::new(), ecdsa());
     let certificate = write(folder.path(), "tls.crt", &authority.server(&key));
     let key_file = write(folder.path(), "tls.key", &key.serialize_pem());
+    let ca_file = write(folder.path(), "ca.crt", &authority.pem);
     let server = Server::start(&[
         "--tls-cert",
         &certificate,
         "--tls-key",
         &key_file,
+        "--tls-client-ca",
+        &ca_file,
         "--tls-reload-interval",
         "20ms",
     ]);
-    let path = Path::new(&certificate);
+    let shown = async || Raw::connect(server.address, &authority.pem).await.shown();
     for found in TYPES {
-        let before = Raw::connect(server.address, &authority.pem).await.shown();
-        fs::remove_file(path).unwrap();
-        put(found, path);
-        let expected =
-            format!("cannot read `{certificate}`: expected a regular file, found {found}");
-        until(found, async || server.log().contains(&expected)).await;
-        assert_eq!(Raw::connect(server.address, &authority.pem).await.shown(), before);
-        remove(path);
-        fs::write(path, authority.server(&key)).unwrap();
-        until("the certificate after it", async || {
-            Raw::connect(server.address, &authority.pem).await.shown() != before
-        })
-        .await;
+        for file in [&certificate, &key_file, &ca_file] {
+            let (before, path) = (shown().await, Path::new(file));
+            fs::remove_file(path).unwrap();
+            put(found, path);
+            let expected = format!("cannot read `{file}`: expected a regular file, found {found}");
+            until(found, async || server.log().contains(&expected)).await;
+            assert_eq!(shown().await, before);
+            remove(path);
+            // A new certificate shows that all files are read again.
+            let key = ecdsa();
+            fs::write(&ca_file, &Authority::new().pem).unwrap();
+            fs::write(&key_file, key.serialize_pem()).unwrap();
+            fs::write(&certificate, authority.server(&key)).unwrap();
+            until("the certificate after it", async || shown().await != before).await;
+        }
     }
 }

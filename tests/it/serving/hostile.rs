@@ -24,6 +24,8 @@ pub(super) fn trials() -> Vec<Trial> {
         trial("serving::tls_garbage_harms_nobody", garbage),
         trial("serving::connections_dropped_mid_body_harm_nobody", dropped),
         trial("serving::few_file_descriptors_are_enough", few_files),
+        trial("serving::the_limit_of_open_files_is_raised", raised_limit),
+        trial("serving::connections_wait_in_a_long_queue", listen_queue),
         trial("serving::an_idle_connection_gives_way_to_a_new_one", connection_bound),
     ]
 }
@@ -178,7 +180,7 @@ async fn dropped() {
 
 /// Clients cannot use up the descriptors that the process needs: probes and reviews are answered.
 async fn few_files() {
-    let server = Server::start_with_files(64, &["--handshake-timeout", "60s"]);
+    let server = Server::start_limited("-n 64", &["--handshake-timeout", "60s"]);
     let ca = ca(&server);
     let mut silent = Vec::new();
     for _ in 0..200 {
@@ -195,6 +197,31 @@ async fn few_files() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(cpu_ticks(server.id()) - before < 25, "it spins");
     assert!(!server.log().contains("cannot accept connections"), "{}", server.log());
+}
+
+async fn raised_limit() {
+    let server = Server::start_limited("-Sn 100", &[]);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(fields[3], fields[4], "{line}");
+}
+
+/// The queue is as long as the system permits: clients connect although nobody accepts them.
+async fn listen_queue() {
+    let server = Server::start(&[]);
+    let permitted = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+    // More than a listener of the standard library or tokio has by default.
+    let count = permitted.trim().parse::<usize>().unwrap().min(1500);
+    server.signal("STOP");
+    let mut waiting = Vec::new();
+    for number in 0..count {
+        let connect = TcpStream::connect(server.address);
+        let connected = tokio::time::timeout(Duration::from_secs(5), connect).await;
+        waiting.push(connected.unwrap_or_else(|_| panic!("{number} fit")).unwrap());
+    }
+    server.signal("CONT");
+    server.assert_serving().await;
 }
 
 /// Idle connections give way to new ones at once, requests only if their bodies have stalled.
@@ -216,7 +243,7 @@ async fn connection_bound() {
         assert_eq!(raw.rest().await, "");
     }
     server.assert_serving().await;
-    assert!(started.elapsed() > Duration::from_millis(400), "it did not wait");
+    assert!(started.elapsed() > Duration::from_millis(200), "it did not wait");
     for mut raw in busy {
         assert!(raw.rest().await.starts_with("HTTP/1.1 408 "));
     }

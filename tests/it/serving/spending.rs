@@ -47,7 +47,7 @@ async fn spenders() {
 }
 
 /// Widgets with conditions that grow with the square of a list, gadgets without any.
-fn rule() -> String {
+pub(super) fn rule() -> String {
     let when =
         |least: i32| format!("oldObject.spec.a.all(x, oldObject.spec.a.all(y, x + y >= {least}))");
     let rule = |name: &str, mutable: Value| {
@@ -66,7 +66,7 @@ fn rule() -> String {
     )
 }
 
-fn review(resource: &str, length: u32) -> String {
+pub(super) fn review(resource: &str, length: u32) -> String {
     let list: Vec<u32> = (0..length).collect();
     let object = |t: u32| json!({"spec": {"a": list, "t0": t, "t1": t, "t2": t}});
     let request = json!({

@@ -85,14 +85,19 @@ impl Raw {
         tokio::time::timeout(PATIENCE, read_response(&mut self.0)).await.expect("no response came")
     }
 
-    /// The response that comes while this text is sent again and again, and how often it was.
-    pub(crate) async fn response_while_sending(&mut self, text: &str) -> (String, usize) {
+    /// The response that comes while this text is sent again and again with a pause in between, and
+    /// how often it was.
+    pub(crate) async fn response_while_sending(
+        &mut self,
+        text: &str,
+        pause: Duration,
+    ) -> (String, usize) {
         let (mut reader, mut writer) = tokio::io::split(&mut self.0);
         let mut times = 0;
         let sending = async {
-            while writer.write_all(text.as_bytes()).await.is_ok() {
+            while writer.write_all(text.as_bytes()).await.is_ok() && writer.flush().await.is_ok() {
                 times += 1;
-                tokio::time::sleep(Duration::from_millis(1)).await;
+                tokio::time::sleep(pause).await;
             }
             std::future::pending::<()>().await;
         };

@@ -126,15 +126,15 @@ impl Server {
         Self::spawn(command)
     }
 
-    /// Starts a server that may have only so many files open.
-    pub(crate) fn start_with_files(limit: u32, args: &[&str]) -> Self {
+    /// Starts a server under a limit, as the shell's `ulimit` takes it.
+    pub(crate) fn start_limited(limit: &str, args: &[&str]) -> Self {
         Self::start_program(Path::new(env!("CARGO_BIN_EXE_fieldward")), Some(limit), args)
     }
 
-    /// Starts this program as a server, which may have only so many files open.
-    pub(crate) fn start_program(program: &Path, files: Option<u32>, args: &[&str]) -> Self {
+    /// Starts this program as a server, under a limit if there is one.
+    pub(crate) fn start_program(program: &Path, limit: Option<&str>, args: &[&str]) -> Self {
         let mut command = without_options(Command::new("sh"));
-        let limit = files.map(|files| format!("ulimit -n {files}; ")).unwrap_or_default();
+        let limit = limit.map(|limit| format!("ulimit {limit}; ")).unwrap_or_default();
         command.arg("-c").arg(format!("{limit}exec \"$0\" \"$@\""));
         command.arg(program).args(FREE_PORTS).args(args);
         Self::spawn(command)
