@@ -36,7 +36,8 @@ impl AnswerTime {
             request.extensions().get::<RequestStart>().map_or_else(Instant::now, |began| began.0);
         let timeout = timeout(request.uri().query());
         let margin = margin.min(timeout / 2);
-        Self { by: began + timeout - margin, latest: began + timeout - margin / 2 }
+        let by = began + timeout.saturating_sub(margin);
+        Self { by, latest: by + margin / 2 }
     }
 }
 
