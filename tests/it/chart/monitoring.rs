@@ -155,8 +155,18 @@ fn each_alert_is_tested_and_explained() {
     let rules =
         documents(&read(ALERTS)).remove(0)["groups"][0]["rules"].as_array().unwrap().clone();
     assert!(rules.len() >= 19);
-    for rule in rules {
+    // The table of failures: the failure, the alert, its severity, and how long the failure lasts
+    // until it fires.
+    let (_, table) = readme.split_once("| failure | alert | severity | after |\n").unwrap();
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
+    let listed: Vec<Vec<&str>> =
+        rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect();
+    assert_eq!(listed.len(), rules.len(), "{listed:?}");
+    for (rule, row) in rules.iter().zip(listed) {
         let name = rule["alert"].as_str().unwrap();
+        let after = rule["for"].as_str().unwrap_or("at once");
+        assert_eq!(row[1..3], [name, rule["labels"]["severity"].as_str().unwrap()], "{row:?}");
+        assert_eq!(row[3].split(' ').next(), after.split(' ').next(), "{row:?}");
         assert!(
             series.contains(&format!("alertname=\"{name}\"")),
             "{SERIES} never has {name} fire"

@@ -1,5 +1,6 @@
 //! What metrics, probes, logs and `rules --live` say of a replica in a cluster.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -145,6 +146,14 @@ pub(super) async fn gate(assets: Assets, promtool: Tool) {
     drop(replica);
     metric_is(&other, "fieldward_lease_holder", 1.0).await;
     assert_firing(&promtool, &other, &["FieldwardOutOfSync"]).await;
+
+    // Each watch has failed many times. The log has one line for each, and none of the client's.
+    let log = other.log();
+    let failed: Vec<&str> =
+        log.lines().filter_map(|line| Some(line.split_once("watch failed")?.1)).collect();
+    let different: BTreeSet<&&str> = failed.iter().collect();
+    assert!(!failed.is_empty() && failed.len() == different.len(), "{log}");
+    assert!(!log.contains("kube_client") && !log.contains("kube_runtime"), "{log}");
 
     grant(&site.plane);
     let restored = Instant::now();

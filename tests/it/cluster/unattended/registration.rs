@@ -110,6 +110,8 @@ pub(super) async fn spared_namespaces(assets: Assets) {
 /// configuration. The registration does not wait until the status of each rule is written.
 pub(super) async fn a_thousand_rules(assets: Assets) {
     const RULES: usize = 1_000;
+    // Seconds in a release build. To write the status of each rule first takes more than this.
+    const REGISTERED_WITHIN: Duration = Duration::from_secs(45);
     let site = Site::new(&assets).await;
     let replica = site.replica("a", address(), &["--no-builtin-rules"]).await;
     let api = site.plane.api();
@@ -141,6 +143,7 @@ pub(super) async fn a_thousand_rules(assets: Assets) {
     }
     let (made, waited) = (created.elapsed(), Instant::now());
     let registered = all_registered(&api, RULES, |_| true).await;
+    assert!(registered < REGISTERED_WITHIN, "{registered:?}");
     assert!(ready(&api).await < RULES, "it has waited until each status is written");
     all_ready(&api, RULES).await;
     let waited = waited.elapsed();
@@ -169,6 +172,7 @@ pub(super) async fn a_thousand_rules(assets: Assets) {
             || webhook["objectSelector"]["matchLabels"]["team"].is_string()
     };
     let registered = all_registered(&api, RULES, is_changed).await;
+    assert!(registered < REGISTERED_WITHIN, "{registered:?}");
     all_ready(&api, RULES).await;
     let waited = waited.elapsed();
     eprintln!(
