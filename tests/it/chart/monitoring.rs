@@ -104,9 +104,10 @@ fn the_alerts_fire_when_they_should() -> Result<(), Lacking> {
             "< 86400)",
         ),
         (
-            "< 7 * 86400)\n          unless (max by (namespace, job) (fieldward_lease_holder) == 0)",
-            "< 7 * 86400)",
+            ">= 86400)\n          unless (max by (namespace, job) (fieldward_lease_holder) == 0)",
+            ">= 86400)",
         ),
+        (">= 86400)", ">= 0)"),
         ("reason=\"NotKept\"}) > 0", "reason=\"NotKept\"}) > 1"),
         ("status=\"True\", reason=\"NotKept\"}) > 0", "status=\"True\"}) > 0"),
         ("fieldward_rules_digest) !=", "fieldward_rules) !="),
