@@ -110,8 +110,6 @@ pub(super) async fn spared_namespaces(assets: Assets) {
 /// configuration. The registration does not wait until the status of each rule is written.
 pub(super) async fn a_thousand_rules(assets: Assets) {
     const RULES: usize = 1_000;
-    // Seconds in a release build. To write the status of each rule first takes more than this.
-    const REGISTERED_WITHIN: Duration = Duration::from_secs(45);
     let site = Site::new(&assets).await;
     let replica = site.replica("a", address(), &["--no-builtin-rules"]).await;
     let api = site.plane.api();
@@ -143,10 +141,10 @@ pub(super) async fn a_thousand_rules(assets: Assets) {
     }
     let (made, waited) = (created.elapsed(), Instant::now());
     let registered = all_registered(&api, RULES, |_| true).await;
-    assert!(registered < REGISTERED_WITHIN, "{registered:?}");
     assert!(ready(&api).await < RULES, "it has waited until each status is written");
     all_ready(&api, RULES).await;
     let waited = waited.elapsed();
+    assert!(2 * registered < waited, "{registered:?} of {waited:?}");
     eprintln!(
         "cluster: {RULES} rules were created in {made:.1?}, registered {registered:.1?} and ready \
          {waited:.1?} later in {}; resident {idle} KiB without and {} KiB with them",
@@ -172,9 +170,9 @@ pub(super) async fn a_thousand_rules(assets: Assets) {
             || webhook["objectSelector"]["matchLabels"]["team"].is_string()
     };
     let registered = all_registered(&api, RULES, is_changed).await;
-    assert!(registered < REGISTERED_WITHIN, "{registered:?}");
     all_ready(&api, RULES).await;
     let waited = waited.elapsed();
+    assert!(2 * registered < waited, "{registered:?} of {waited:?}");
     eprintln!(
         "cluster: with a selector each, patched in {patched:.1?}, they are registered \
          {registered:.1?} and ready {waited:.1?} later in {}",
