@@ -20,6 +20,7 @@ mod parser;
 mod path;
 mod permissions;
 mod raw;
+mod raw_resource;
 mod requesters;
 mod resources;
 mod schema;

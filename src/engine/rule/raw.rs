@@ -9,6 +9,7 @@ use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::raw_resource::RawResource;
 use super::schema;
 
 pub(crate) type Texts = Vec<Spanned<String>>;
@@ -129,24 +130,6 @@ pub(crate) struct RawMatch {
     /// Only objects with these labels, which the rule then protects from change.
     #[serde(default, deserialize_with = "given")]
     pub(crate) object_selector: Option<RawSelector>,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(crate) struct RawResource {
-    /// API groups; "" is the core group, "*" is all.
-    #[schemars(schema_with = "schema::api_groups")]
-    pub(crate) api_groups: Spanned<Texts>,
-    /// API versions; "*" is all.
-    #[schemars(schema_with = "schema::api_versions")]
-    pub(crate) api_versions: Spanned<Texts>,
-    /// Resources as "jobs", "jobs/scale", "*" or "*/*".
-    #[schemars(schema_with = "schema::resources")]
-    pub(crate) resources: Spanned<Texts>,
-    /// Kinds, where the resource has several.
-    #[serde(default, deserialize_with = "given")]
-    #[schemars(schema_with = "schema::kinds")]
-    pub(crate) kinds: Option<Spanned<Texts>>,
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -5,11 +5,12 @@
 //! each fault is found here first. Nothing is refused here that an API server accepts; where that
 //! cannot be told, the API server decides.
 
-use serde_saphyr::Spanned;
+use serde_saphyr::{Location, Spanned};
 
 use super::escape::escape_control;
 use super::parser::{Parser, is_dns_subdomain, plain};
-use super::raw::{RawCondition, RawResource, RawSelector, Texts};
+use super::raw::{RawCondition, RawSelector, Texts};
+use super::raw_resource::{FIELDS, RawResource, RawTexts};
 use super::resources::ANY;
 use super::{LabelSelector, MatchCondition, ResourceRule, SelectorExpression};
 
@@ -30,27 +31,62 @@ impl Parser<'_> {
         if raw.value.is_empty() {
             self.refuse(raw.referenced, "expected at least one resource rule, found none");
         }
-        raw.value.into_iter().map(|rule| self.resource(rule.value)).collect()
+        raw.value.into_iter().map(|rule| self.resource(rule)).collect()
     }
 
-    fn resource(&mut self, raw: RawResource) -> ResourceRule {
-        self.at_least_one(&raw.api_groups, "apiGroups");
-        self.alone(&raw.api_groups.value, ANY);
-        self.at_least_one(&raw.api_versions, "apiVersions");
-        self.alone(&raw.api_versions.value, ANY);
-        self.no_empty_text(&raw.api_versions.value, "a version");
-        self.at_least_one(&raw.resources, "resources");
-        self.patterns(&raw.resources.value);
-        if let Some(kinds) = &raw.kinds {
-            self.at_least_one(kinds, "kinds");
-            self.no_empty_text(&kinds.value, "a kind");
+    fn resource(&mut self, raw: Spanned<RawResource>) -> ResourceRule {
+        let (at, raw) = (raw.referenced, raw.value);
+        for field in &raw.unknown {
+            let message = format!(
+                "unknown field `{}`, expected one of {}",
+                escape_control(&field.value),
+                FIELDS.join(", ")
+            );
+            self.refuse(field.referenced, message);
         }
+        let api_groups = self.required(at, "apiGroups", raw.api_groups);
+        self.alone(&api_groups, ANY);
+        let api_versions = self.required(at, "apiVersions", raw.api_versions);
+        self.alone(&api_versions, ANY);
+        self.no_empty_text(&api_versions, "a version");
+        let resources = self.required(at, "resources", raw.resources);
+        self.patterns(&resources);
+        let kinds = raw.kinds.map(|kinds| self.texts("kinds", kinds)).unwrap_or_default();
+        self.no_empty_text(&kinds, "a kind");
         ResourceRule {
-            api_groups: plain(raw.api_groups.value),
-            api_versions: plain(raw.api_versions.value),
-            resources: plain(raw.resources.value),
-            kinds: raw.kinds.map(|kinds| plain(kinds.value)).unwrap_or_default(),
+            api_groups: plain(api_groups),
+            api_versions: plain(api_versions),
+            resources: plain(resources),
+            kinds: plain(kinds),
         }
+    }
+
+    fn required(&mut self, at: Location, field: &str, raw: Option<Spanned<RawTexts>>) -> Texts {
+        if let Some(raw) = raw {
+            return self.texts(field, raw);
+        }
+        self.refuse(at, format!("missing field `{field}`"));
+        Texts::new()
+    }
+
+    /// The texts of a list that must have some; what is no text is refused and left out.
+    fn texts(&mut self, field: &str, raw: Spanned<RawTexts>) -> Texts {
+        let at = raw.referenced;
+        let RawTexts::List(list) = raw.value else {
+            self.refuse(at, "expected a list, found something else");
+            return Texts::new();
+        };
+        if list.is_empty() {
+            self.refuse(at, format!("expected at least one of `{field}`, found none"));
+        }
+        let mut texts = Texts::new();
+        for Spanned { value, referenced, defined } in list {
+            match value {
+                Some(value) => texts.push(Spanned { value, referenced, defined }),
+                None => self.refuse(referenced, "expected text, found nothing"),
+            }
+        }
+        texts
     }
 
     /// Wildcards beside what they cover, in the order in which the API server reads them: it
@@ -77,23 +113,21 @@ impl Parser<'_> {
                 self.refuse(pattern.referenced, message);
             }
         }
-        let last = patterns
+        let without_subresource: Vec<_> = patterns
             .iter()
-            .rfind(|pattern| !pattern.value.is_empty() && !pattern.value.contains('/'));
-        if let Some(last) = last
-            .filter(|last| last.value != ANY && patterns.iter().any(|pattern| pattern.value == ANY))
+            .filter(|pattern| !pattern.value.is_empty() && !pattern.value.contains('/'))
+            .collect();
+        // The API server only looks at the last of them.
+        let is_refused = without_subresource.iter().any(|pattern| pattern.value == ANY)
+            && without_subresource.last().is_some_and(|last| last.value != ANY);
+        for other in
+            without_subresource.into_iter().filter(|pattern| is_refused && pattern.value != ANY)
         {
             let message = format!(
                 "expected no other resource without a subresource beside `*`, found `{}`",
-                escape_control(&last.value)
+                escape_control(&other.value)
             );
-            self.refuse(last.referenced, message);
-        }
-    }
-
-    fn at_least_one(&mut self, texts: &Spanned<Texts>, what: &str) {
-        if texts.value.is_empty() {
-            self.refuse(texts.referenced, format!("expected at least one of `{what}`, found none"));
+            self.refuse(other.referenced, message);
         }
     }
 
