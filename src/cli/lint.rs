@@ -85,7 +85,7 @@ fn explain(name: &str, format: Format) -> anyhow::Result<ExitCode> {
         (Some(lint), Format::Text) => output::print(&lint.documentation())?,
         (Some(lint), Format::Json) => output::print_json(lint)?,
         (None, _) if !name.is_empty() => {
-            let advice = meant(LINTS, name).map_or_else(
+            let advice = meant(LINTS.iter().map(|lint| lint.name), name).map_or_else(
                 || "`lint --explain` lists the lints".to_owned(),
                 |meant| format!("did you mean `{meant}`?"),
             );

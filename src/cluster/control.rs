@@ -5,6 +5,7 @@
 mod follow;
 mod health;
 mod lead;
+mod misunderstood;
 mod registrar;
 mod report;
 mod retry;

@@ -18,6 +18,7 @@ use super::api_error::{ApiError, Once};
 use super::client::FIELD_MANAGER;
 use super::denial::Denial;
 use super::metrics::ClusterMetrics;
+use super::objects::RuleObject;
 use crate::engine::cut_bytes;
 
 /// Who reports.
@@ -101,26 +102,39 @@ impl Limits {
     }
 }
 
-/// Writes an Event on a Secret of the own namespace, unless the same one is there already.
-pub(super) async fn warn_of_secret(
-    client: &Client,
-    secret: &Secret,
-    replica: &str,
-    reason: &str,
-    note: &str,
-) -> kube::Result<()> {
+pub(super) fn reference_to_secret(secret: &Secret) -> core::ObjectReference {
     let metadata = &secret.metadata;
-    let (name, uid) =
-        (metadata.name.clone().unwrap_or_default(), metadata.uid.clone().unwrap_or_default());
-    let regarding = core::ObjectReference {
+    core::ObjectReference {
         api_version: Some("v1".to_owned()),
         kind: Some("Secret".to_owned()),
         namespace: metadata.namespace.clone(),
-        name: Some(name.clone()),
-        uid: Some(uid.clone()),
+        name: metadata.name.clone(),
+        uid: metadata.uid.clone(),
         ..core::ObjectReference::default()
-    };
+    }
+}
+
+pub(super) fn reference_to_rule(rule: &RuleObject) -> core::ObjectReference {
+    core::ObjectReference {
+        api_version: Some("fieldward.io/v1alpha1".to_owned()),
+        kind: Some("UpdateRule".to_owned()),
+        name: Some(rule.name.clone()),
+        uid: Some(rule.uid.clone()),
+        ..core::ObjectReference::default()
+    }
+}
+
+/// Writes an Event on an object that has an annotation without effect, unless the same one is
+/// there already.
+pub(super) async fn warn_once(
+    client: &Client,
+    regarding: core::ObjectReference,
+    replica: &str,
+    note: &str,
+) -> kube::Result<()> {
+    let namespace = regarding.namespace.clone().unwrap_or_else(|| OF_THE_CLUSTER.to_owned());
     // The name is made of what the Event says, so that another leader does not say it again.
+    let uid = regarding.uid.as_deref().unwrap_or_default();
     let digest: String = Sha256::digest(format!("{uid} {note}"))
         .iter()
         .take(8)
@@ -128,14 +142,13 @@ pub(super) async fn warn_of_secret(
         .collect();
     let event = Event {
         metadata: ObjectMeta {
-            namespace: metadata.namespace.clone(),
-            name: Some(format!("{name}.{digest}")),
+            namespace: Some(namespace.clone()),
+            name: Some(format!("fieldward-{digest}")),
             ..ObjectMeta::default()
         },
-        ..warning(regarding, replica, reason, "Renew", note, Timestamp::now())
+        ..warning(regarding, replica, "UnknownAnnotation", "Read", note, Timestamp::now())
     };
-    let api: Api<Event> =
-        Api::namespaced(client.clone(), metadata.namespace.as_deref().unwrap_or_default());
+    let api: Api<Event> = Api::namespaced(client.clone(), &namespace);
     match api
         .create(
             &PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() },

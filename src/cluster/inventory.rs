@@ -134,6 +134,7 @@ mod tests {
             generation: 1,
             created: text(),
             text: text(),
+            unknown_annotations: Vec::new(),
             status: UpdateRuleStatus::default(),
         })
     }

@@ -12,10 +12,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::update_rule::{LastGood, REGISTERED, REJECTED, UpdateRuleStatus};
-use crate::engine::{Builtin, Document, Rule, RuleErrors, RuleSet, SelectionKey, cut_bytes};
-
-/// What the annotations begin with that say something of a rule.
-const OWN_ANNOTATIONS: &str = "fieldward.io/";
+use crate::engine::{
+    Builtin, Document, Rule, RuleErrors, RuleSet, SelectionKey, annotations, cut_bytes,
+};
 
 /// What the origin of an object's rule begins with.
 const OBJECT: &str = "updaterules/";
@@ -38,6 +37,8 @@ pub(crate) struct RuleObject {
     pub(crate) created: String,
     /// What the rule says, as a file would: pretty JSON.
     pub(crate) text: String,
+    /// Annotations with the prefix of fieldward that it does not read.
+    pub(crate) unknown_annotations: Vec<String>,
     /// Its status, as it is.
     pub(crate) status: UpdateRuleStatus,
 }
@@ -47,20 +48,25 @@ impl RuleObject {
     pub(crate) fn of(object: &DynamicObject) -> Self {
         let metadata = &object.metadata;
         let name = metadata.name.clone().unwrap_or_default();
-        let annotations: BTreeMap<&str, &str> = metadata
+        let own: BTreeMap<&str, &str> = metadata
             .annotations
             .iter()
             .flatten()
-            .filter(|(key, _)| key.starts_with(OWN_ANNOTATIONS))
+            .filter(|(key, _)| key.starts_with(annotations::PREFIX))
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect();
         let document = json!({
             "apiVersion": "fieldward.io/v1alpha1",
             "kind": "UpdateRule",
-            "metadata": {"name": name, "annotations": annotations},
+            "metadata": {"name": name, "annotations": own},
             "spec": object.data.get("spec").cloned().unwrap_or_default(),
         });
         Self {
+            unknown_annotations: own
+                .keys()
+                .filter(|key| annotations::is_unknown(key))
+                .map(|key| (*key).to_owned())
+                .collect(),
             uid: metadata.uid.clone().unwrap_or_default(),
             generation: metadata.generation.unwrap_or_default(),
             created: metadata

@@ -130,6 +130,7 @@ mod tests {
                     generation: 1,
                     created,
                     text,
+                    unknown_annotations: Vec::new(),
                     status: UpdateRuleStatus::default(),
                 })
             };

@@ -273,6 +273,7 @@ mod tests {
             generation: 2,
             created: text(),
             text: text(),
+            unknown_annotations: Vec::new(),
             status,
         }
     }

@@ -40,6 +40,7 @@ pub(crate) use condition::Unread;
 pub use record::record;
 pub(crate) use record::{Recording, Unrecorded};
 pub(crate) use review::Unjudgeable;
+pub(crate) use rule::annotations;
 pub(crate) use rule::{
     Algebra, Condition, Cursor, Declaration, Declared, Effect, Entry, Equal, Equality, Exemptions,
     FailurePolicy, LONGEST_NAME, LabelSelector, LocalPermissions, Mark, Meaning, PathError,

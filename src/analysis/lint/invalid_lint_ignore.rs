@@ -45,7 +45,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
             let message = format!(
                 "`{name}` in `fieldward.io/lint-ignore` suppresses nothing: no lint has that name"
             );
-            let fix = meant(context.lints, ignore.lint).map_or_else(
+            let fix = meant(context.lints.iter().map(|lint| lint.name), ignore.lint).map_or_else(
                 || "name a lint that `lint --explain` lists".to_owned(),
                 |meant| format!("did you mean `{meant}`?"),
             );

@@ -1,10 +1,11 @@
-//! The lint that a misspelt name means.
+//! The name that a misspelt one means.
 
-use super::definition::Lint;
-
-/// The lint whose name is spelled most nearly so, if one is.
-pub(crate) fn meant(lints: &[&'static Lint], name: &str) -> Option<&'static str> {
-    let distance = |lint: &&&Lint| strsim::damerau_levenshtein(lint.name, name);
-    let most = name.chars().count() / 3;
-    lints.iter().min_by_key(distance).filter(|lint| distance(lint) <= most).map(|lint| lint.name)
+/// The name that is spelled most nearly so, if one is.
+pub(crate) fn meant<'n>(
+    names: impl IntoIterator<Item = &'n str>,
+    misspelt: &str,
+) -> Option<&'n str> {
+    let distance = |name: &&str| strsim::damerau_levenshtein(name, misspelt);
+    let most = misspelt.chars().count() / 3;
+    names.into_iter().min_by_key(distance).filter(|name| distance(name) <= most)
 }

@@ -50,6 +50,7 @@ mod tests;
 mod unchecked_condition;
 mod undeclared_list_key;
 mod undeclared_set;
+mod unknown_annotation;
 mod unknown_fields;
 mod unknown_function;
 mod unmatched_schema;

@@ -45,6 +45,7 @@ pub(crate) const LINTS: &[&Lint] = &[
     &super::unchecked_condition::LINT,
     &super::undeclared_list_key::LINT,
     &super::undeclared_set::LINT,
+    &super::unknown_annotation::LINT,
     &super::unknown_fields::LINT,
     &super::unknown_function::LINT,
     &super::unmatched_schema::LINT,

@@ -11,6 +11,7 @@ use kube::api::{Api, PostParams};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::misunderstood::{self, Misunderstood};
 use super::registrar::Registrar;
 use super::report::{Report, Webhooks};
 use super::retry::{RETRY, RETRY_AT_MOST, Retry};
@@ -20,9 +21,8 @@ use super::statuses::Findings;
 use crate::cluster::api_error::{ApiError, Once};
 use crate::cluster::ca_bundle::CaBundle;
 use crate::cluster::client::FIELD_MANAGER;
-use crate::cluster::events;
 use crate::cluster::metrics::ClusterMetrics;
-use crate::cluster::objects::Resolved;
+use crate::cluster::objects::{Resolved, RuleObject};
 use crate::cluster::placement::{Registrations, all_trust};
 use crate::cluster::registration::{self, LABEL, SideEffects, Trust};
 use crate::cluster::status;
@@ -45,8 +45,7 @@ pub(super) struct Lead {
     metrics: ClusterMetrics,
     /// Whether the objects that were there at the start have been in force.
     has_taken_objects: bool,
-    /// Annotations of the Secret that mean nothing, and whether the Event of each is written.
-    misunderstood: BTreeMap<String, bool>,
+    misunderstood: Misunderstood,
 }
 
 /// What it reads, and where it says what came of it.
@@ -79,7 +78,7 @@ impl Lead {
             complaint: Once::default(),
             metrics,
             has_taken_objects: false,
-            misunderstood: BTreeMap::new(),
+            misunderstood: Misunderstood::default(),
         }
     }
 
@@ -207,7 +206,8 @@ impl Lead {
         });
         let error = report.error.clone();
         self.findings.send_replace(Some(Arc::new(Findings { rules, resolved, report })));
-        let next = if self.report_misunderstood().await { next } else { next.min(RETRY_AT_MOST) };
+        let all_told = self.report_misunderstood(&objects).await;
+        let next = if all_told { next } else { next.min(RETRY_AT_MOST) };
         error.map_or(Ok(if is_pending { next.min(RETRY) } else { next }), Err)
     }
 
@@ -264,38 +264,13 @@ impl Lead {
         }
     }
 
-    /// Says once in the log and in an Event which annotations of the Secret mean nothing; returns
-    /// whether all Events are written.
-    async fn report_misunderstood(&mut self) -> bool {
-        let known = self.secret.borrow().clone();
-        let before = std::mem::take(&mut self.misunderstood);
-        let Some(secret) = known.as_deref().and_then(Option::as_ref) else { return true };
-        for note in tls_rotation::misunderstood(secret) {
-            let is_new = !before.contains_key(&note);
-            if is_new {
-                tracing::warn!(secret = secret.metadata.name, note, "an annotation has no effect");
-            }
-            let mut is_told = before.get(&note).copied().unwrap_or_default();
-            if !is_told {
-                let told = events::warn_of_secret(
-                    &self.client,
-                    secret,
-                    &self.settings.identity,
-                    "UnknownAnnotation",
-                    &note,
-                )
-                .await;
-                is_told = told.is_ok();
-                if let Err(error) = told.map_err(ApiError::from) {
-                    self.metrics.count_error(error.class);
-                    if is_new {
-                        tracing::warn!(%error, "cannot write the Event of an annotation; retrying");
-                    }
-                }
-            }
-            self.misunderstood.insert(note, is_told);
-        }
-        self.misunderstood.values().all(|is_told| *is_told)
+    /// Reports the annotations of the Secret and of the rules that have no effect; returns whether
+    /// all Events are written.
+    async fn report_misunderstood(&mut self, objects: &[Arc<RuleObject>]) -> bool {
+        let secret = self.secret.borrow().clone();
+        let secret = secret.as_deref().and_then(Option::as_ref);
+        let notes = misunderstood::notes(secret, objects, self.settings.writes_events);
+        self.misunderstood.report(notes, &self.client, &self.settings.identity, &self.metrics).await
     }
 
     /// Keeps the Secret; what to trust, and when there is something to do again.

@@ -49,6 +49,7 @@ pub struct Rule {
     pub(crate) text: String,
     pub(crate) source: Option<String>,
     pub(crate) lint_ignore: Option<String>,
+    pub(crate) unknown_annotations: Vec<String>,
     pub(crate) resources: Vec<ResourceRule>,
     pub(crate) namespace_selector: LabelSelector,
     pub(crate) object_selector: LabelSelector,
@@ -91,6 +92,11 @@ impl Rule {
     /// The lints that it suppresses, each with a reason (annotation `fieldward.io/lint-ignore`).
     pub(crate) fn lint_ignore(&self) -> Option<&str> {
         self.lint_ignore.as_deref()
+    }
+
+    /// Annotations with the prefix of fieldward that it does not read.
+    pub(crate) fn unknown_annotations(&self) -> &[String] {
+        &self.unknown_annotations
     }
 
     /// The resources it covers.

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::annotations::PREFIX;
 use super::condition::Compiler;
 use super::definition::Rule;
 use super::error::RuleError;
@@ -117,7 +118,7 @@ fn document(list: &Value, index: usize) -> String {
         |path: &str| list.pointer(&format!("/items/{index}/{path}")).cloned().unwrap_or_default();
     let annotations: serde_json::Map<String, Value> = match part("metadata/annotations") {
         Value::Object(annotations) => {
-            annotations.into_iter().filter(|(key, _)| key.starts_with("fieldward.io/")).collect()
+            annotations.into_iter().filter(|(key, _)| key.starts_with(PREFIX)).collect()
         }
         _ => serde_json::Map::new(),
     };

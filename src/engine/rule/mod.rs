@@ -2,6 +2,7 @@
 //! document holds.
 
 mod actions;
+pub(crate) mod annotations;
 mod builtin;
 mod checks;
 mod condition;

@@ -4,6 +4,7 @@
 use serde_saphyr::Spanned;
 
 use super::actions::{Actions, Effect, FailurePolicy, Reason};
+use super::annotations::{ABSENT, DEFAULTED, LINT_IGNORE, SOURCE, is_unknown};
 use super::condition::Compiler;
 use super::definition::{Entry, EntryOrigin, LONGEST_NAME, Rule, RuleName};
 use super::equality::Meaning;
@@ -15,9 +16,6 @@ use super::raw::{RawEntry, RawEquality, RawRequesters, RawRule, Texts};
 use super::requesters::Requesters;
 use super::verbs::{Verb, Verbs};
 use super::{checks, marks};
-
-/// The annotation that lists documented paths which the kind lacks.
-const ABSENT: &str = "fieldward.io/absent";
 
 /// Parses one document; `text` has the lines of the whole file, so that places are the file's.
 pub(crate) fn rule(origin: &str, text: &str, compiler: Compiler) -> Result<Rule, Vec<RuleError>> {
@@ -43,12 +41,12 @@ impl Parser<'_> {
         let name = self.name(&raw.metadata.name);
         let annotation =
             |key: &str| raw.metadata.annotations.get(key).map(|text| text.value.clone());
-        let source = annotation("fieldward.io/source");
-        let lint_ignore = annotation("fieldward.io/lint-ignore");
+        let source = annotation(SOURCE);
+        let lint_ignore = annotation(LINT_IGNORE);
         let defaulted = raw
             .metadata
             .annotations
-            .get("fieldward.io/defaulted")
+            .get(DEFAULTED)
             .map(|text| self.path_list(text))
             .unwrap_or_default();
         let absent = raw
@@ -57,6 +55,8 @@ impl Parser<'_> {
             .get(ABSENT)
             .map(|text| self.path_list(text))
             .unwrap_or_default();
+        let unknown_annotations =
+            raw.metadata.annotations.keys().filter(|name| is_unknown(name)).cloned().collect();
         let spec = raw.spec;
 
         let resources = self.resources(spec.match_constraints.resource_rules);
@@ -111,6 +111,7 @@ impl Parser<'_> {
             text: self.text.trim_start_matches('\n').to_owned(),
             source,
             lint_ignore,
+            unknown_annotations,
             resources,
             namespace_selector,
             object_selector,

@@ -318,10 +318,11 @@ pub(super) async fn exemptions(assets: Assets) {
     assert_eq!(audited, allowed as usize, "the audit log has each use");
 }
 
-/// A misspelt annotation on the Secret is in the log and in an Event, once, and does nothing.
+/// A misspelt annotation on the Secret or on a rule is in the log and in an Event, once, and does
+/// nothing.
 pub(super) async fn annotation(assets: Assets) {
     let site = Site::new(&assets).await;
-    let replica = site.replica("a", address(), &["--no-builtin-rules"]).await;
+    let replica = site.replica("a", address(), &["--no-builtin-rules", "--events"]).await;
     let api = site.plane.api();
     site.apply(&widget_rule("[widgets]", "[metadata.labels]")).ok();
     site.ready("widget").await;
@@ -331,9 +332,12 @@ pub(super) async fn annotation(assets: Assets) {
     let wrong = annotated(json!({"fieldward.io/renew": "certificates", "fieldward.io/renw": "ca",
             "example.com/renew": "x"}));
     api.patch(&path, MERGE_PATCH, &wrong).await.object();
-    let told = async || {
+    let rule = "/apis/fieldward.io/v1alpha1/updaterules/widget";
+    let misspelt = annotated(json!({"fieldward.io/lint-ignores": "fails-open: so be it"}));
+    api.patch(rule, MERGE_PATCH, &misspelt).await.object();
+    let told_in = async |namespace: &str| {
         let events = api
-            .get(&format!("/apis/events.k8s.io/v1/namespaces/{NAMESPACE}/events"))
+            .get(&format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events"))
             .await
             .object();
         let own = events["items"]
@@ -344,7 +348,10 @@ pub(super) async fn annotation(assets: Assets) {
             .cloned();
         own.collect::<Vec<Value>>()
     };
+    let told = async || told_in(NAMESPACE).await;
     eventually("both are told", async || told().await.len() == 2).await;
+    // Events on objects without a namespace are in this one.
+    eventually("that of the rule is told", async || told_in("default").await.len() == 1).await;
     // Another change of the Secret wakes the leader again, and so does a rule.
     let more = annotated(json!({"fieldward.io/renew": "certificates", "fieldward.io/renw": "ca",
             "example.com/renew": "y"}));
@@ -354,6 +361,16 @@ pub(super) async fn annotation(assets: Assets) {
     )
     .ok();
     site.ready("gadget").await;
+    let of_rule = told_in("default").await;
+    let regarding = &of_rule[0]["regarding"];
+    assert_eq!((of_rule.len(), &regarding["kind"]), (1, &json!("UpdateRule")), "{of_rule:?}");
+    assert_eq!(regarding["name"], "widget");
+    assert_eq!(
+        of_rule[0]["note"],
+        "expected one of the annotations `fieldward.io/absent`, `fieldward.io/defaulted`, \
+         `fieldward.io/lint-ignore`, `fieldward.io/source`, found `fieldward.io/lint-ignores`; it \
+         has no effect"
+    );
     let events = told().await;
     assert_eq!(events.len(), 2);
     let notes: Vec<&str> = events.iter().map(|event| event["note"].as_str().unwrap()).collect();
@@ -371,7 +388,7 @@ pub(super) async fn annotation(assets: Assets) {
     );
     assert_eq!(
         replica.log().matches("an annotation has no effect").count(),
-        2,
+        3,
         "{}",
         replica.log()
     );
