@@ -6,10 +6,13 @@ use crate::cluster::eventually;
 use crate::controllers::cases::Suite;
 use crate::controllers::expect::{denied, gone, is};
 use crate::controllers::jobset;
-use crate::controllers::kubelet::Ending;
+use crate::controllers::kubelet::{Ending, items};
 use crate::controllers::kuberay::{self, KubeRay};
 use crate::controllers::scene::Scene;
 use crate::controllers::tally::Guarded;
+
+/// The namespace whose queue has room for one job.
+pub(super) const QUEUE: &str = "queue";
 
 /// A kind that Kueue admits.
 pub(super) struct Admitted {
@@ -126,93 +129,149 @@ pub(super) const RAYJOB: Admitted = Admitted {
     preemption_is_denied: true,
 };
 
+/// A job that a trial has created.
+pub(super) struct Job {
+    namespace: &'static str,
+    name: &'static str,
+    pub(super) path: String,
+}
+
 impl Admitted {
     /// A job is admitted, preempted by one that is more urgent, admitted again, and succeeds, as
     /// the other one did before.
     pub(super) async fn is_admitted(&self, scene: &Scene, kuberay: Option<&KubeRay>) {
-        let low = self.create(scene, "low", &json!({}), (self.job)()).await;
+        let low = self.create(scene, QUEUE, "low", &json!({}), (self.job)()).await;
         self.runs(scene, &low).await;
         if self.guarded.group != "batch" {
             let finalizer = json!({"metadata": {"finalizers": ["example.com/by-a-user"]}});
-            denied(scene, &low, &finalizer).await;
+            denied(scene, &low.path, &finalizer).await;
         }
         if self.admission_is_denied {
-            denied(scene, &low, &self.directed_elsewhere()).await;
+            denied(scene, &low.path, &self.directed_elsewhere()).await;
         }
         let urgent = json!({"kueue.x-k8s.io/priority-class": "high"});
-        let high = self.create(scene, "high", &urgent, (self.job)()).await;
-        eventually(&format!("{low} is preempted"), async || {
-            let job = scene.user.get(&low).await.body;
-            job.pointer(self.suspend) == Some(&Value::Bool(true)) && self.pool(&job).is_none()
-        })
-        .await;
+        let high = self.create(scene, QUEUE, "high", &urgent, (self.job)()).await;
+        self.is_stopped(scene, &low).await;
         self.runs(scene, &high).await;
-        scene.counts.lifecycle(self.succeeds(scene, kuberay, &high, "high")).await;
+        scene.counts.lifecycle(self.succeeds(scene, kuberay, &high)).await;
         self.runs(scene, &low).await;
-        scene.counts.lifecycle(self.succeeds(scene, kuberay, &low, "low")).await;
+        scene.counts.lifecycle(self.succeeds(scene, kuberay, &low)).await;
     }
 
-    /// A RayJob that Kueue writes before KubeRay does; its path.
-    pub(super) async fn is_admitted_early(&self, scene: &Scene) -> String {
+    /// A RayJob that Kueue writes before KubeRay does.
+    pub(super) async fn is_admitted_early(&self, scene: &Scene) -> Job {
         let mut job = ray("HTTPMode");
         let workers = &mut job["spec"]["rayClusterSpec"]["workerGroupSpecs"][0];
         // Kueue's client leaves it out, and the schema's default takes its place.
         workers["numOfHosts"] = 0.into();
-        let path = self.create(scene, "early", &json!({}), job).await;
-        self.runs(scene, &path).await;
-        path
+        let early = self.create(scene, QUEUE, "early", &json!({}), job).await;
+        self.runs(scene, &early).await;
+        early
     }
 
-    async fn create(&self, scene: &Scene, name: &str, more: &Value, mut job: Value) -> String {
+    /// Creates a job of the kind in a namespace that has a queue.
+    pub(super) async fn submit(
+        &self,
+        scene: &Scene,
+        namespace: &'static str,
+        name: &'static str,
+    ) -> Job {
+        let job = self.create(scene, namespace, name, &json!({}), (self.job)()).await;
+        self.runs(scene, &job).await;
+        job
+    }
+
+    async fn create(
+        &self,
+        scene: &Scene,
+        namespace: &'static str,
+        name: &'static str,
+        more: &Value,
+        mut job: Value,
+    ) -> Job {
         job["apiVersion"] = self.api.trim_start_matches("/apis/").into();
         job["metadata"] = json!({"name": name, "labels": {"kueue.x-k8s.io/queue-name": "team"}});
         job["metadata"]["labels"]
             .as_object_mut()
             .unwrap()
             .extend(more.as_object().unwrap().clone());
-        let collection = format!("{}/namespaces/queue/{}", self.api, self.guarded.resource);
+        let collection = format!("{}/namespaces/{namespace}/{}", self.api, self.guarded.resource);
         eventually(&format!("{collection}/{name} can be created"), async || {
             scene.user.create(&format!("{collection}?dryRun=All"), &job).await.is_ok()
         })
         .await;
         scene.user.create(&collection, &job).await.object();
-        format!("{collection}/{name}")
+        Job { namespace, name, path: format!("{collection}/{name}") }
     }
 
-    async fn runs(&self, scene: &Scene, path: &str) {
-        eventually(&format!("{path} is admitted"), async || {
-            let job = scene.user.get(path).await.body;
+    pub(super) async fn runs(&self, scene: &Scene, job: &Job) {
+        eventually(&format!("{} is admitted", job.path), async || {
+            let job = scene.user.get(&job.path).await.body;
             // KubeRay's types leave out false.
             job.pointer(self.suspend) != Some(&Value::Bool(true)) && self.pool(&job) == Some("gpu")
         })
         .await;
     }
 
+    /// Waits until Kueue has suspended a job and no longer directs its pods.
+    pub(super) async fn is_stopped(&self, scene: &Scene, job: &Job) {
+        eventually(&format!("{} is stopped", job.path), async || {
+            let job = scene.user.get(&job.path).await.body;
+            job.pointer(self.suspend) == Some(&Value::Bool(true)) && self.pool(&job).is_none()
+        })
+        .await;
+    }
+
     /// Ends a job, and waits until it is deleted.
-    pub(super) async fn succeeds(
+    pub(super) async fn succeeds(&self, scene: &Scene, kuberay: Option<&KubeRay>, job: &Job) {
+        self.ends(scene, kuberay, job, Ending::Succeeded).await;
+        self.is_deleted(scene, job).await;
+    }
+
+    /// Deletes a job that has ended; KubeRay itself deletes a job that has no time to live.
+    pub(super) async fn is_deleted(&self, scene: &Scene, job: &Job) {
+        if let End::Pods { .. } = self.end {
+            let foreground = json!({"propagationPolicy": "Foreground"});
+            scene.user.delete(&job.path, &foreground).await.object();
+        }
+        gone(scene, &job.path).await;
+    }
+
+    /// Ends the pods of a job until it has ended, or is gone because its time to live is over.
+    pub(super) async fn ends(
         &self,
         scene: &Scene,
         kuberay: Option<&KubeRay>,
-        path: &str,
-        name: &str,
+        job: &Job,
+        ending: Ending,
     ) {
         match self.end {
             End::Pods { label, condition } => {
-                eventually(&format!("{path} succeeds"), async || {
-                    let of_job = |pod: &Value| pod["metadata"]["labels"][label] == name;
-                    scene.kubelet.end("queue", of_job, Ending::Succeeded).await;
-                    is(&scene.user.get(path).await.body, condition)
+                let condition = if ending == Ending::Succeeded { condition } else { "Failed" };
+                eventually(&format!("{} is {condition}", job.path), async || {
+                    let of_job = |pod: &Value| pod["metadata"]["labels"][label] == job.name;
+                    scene.kubelet.end(job.namespace, of_job, ending).await;
+                    let answer = scene.user.get(&job.path).await;
+                    answer.code == 404 || is(&answer.body, condition)
                 })
                 .await;
-                let foreground = json!({"propagationPolicy": "Foreground"});
-                scene.user.delete(path, &foreground).await.object();
             }
-            // KubeRay itself deletes a job that has no time to live.
             End::Dashboard => {
-                kuberay.unwrap().ends(scene, path, Ending::Succeeded, "Complete").await;
+                let status = if ending == Ending::Succeeded { "Complete" } else { "Failed" };
+                kuberay.unwrap().ends(scene, &job.path, ending, status).await;
             }
         }
-        gone(scene, path).await;
+    }
+
+    /// Waits until no pod of a job is left; KubeRay deletes its cluster as a whole.
+    pub(super) async fn has_no_pods(&self, scene: &Scene, job: &Job) {
+        let End::Pods { label, .. } = self.end else { return };
+        let pods = format!("/api/v1/namespaces/{}/pods", job.namespace);
+        eventually(&format!("the pods of {} go", job.path), async || {
+            let all = items(&scene.user, &pods).await;
+            all.iter().all(|pod| pod["metadata"]["labels"][label] != job.name)
+        })
+        .await;
     }
 
     fn pool<'a>(&self, job: &'a Value) -> Option<&'a str> {
@@ -220,10 +279,24 @@ impl Admitted {
     }
 
     /// A change of the node selector that Kueue writes.
-    fn directed_elsewhere(&self) -> Value {
-        let members = self.node_selector.trim_start_matches('/').rsplit('/');
-        members.fold(json!({"pool": "elsewhere"}), |change, member| json!({member: change}))
+    pub(super) fn directed_elsewhere(&self) -> Value {
+        changed(self.node_selector, json!({"pool": "elsewhere"}))
     }
+
+    pub(super) fn suspended(&self) -> Value {
+        changed(self.suspend, true.into())
+    }
+
+    /// The time to live stands beside the suspension.
+    pub(super) fn living_for(&self, seconds: u64) -> Value {
+        changed(&self.suspend.replace("suspend", "ttlSecondsAfterFinished"), seconds.into())
+    }
+}
+
+/// A merge patch that sets what a JSON pointer names.
+fn changed(pointer: &str, value: Value) -> Value {
+    let members = pointer.trim_start_matches('/').rsplit('/');
+    members.fold(value, |change, member| json!({member: change}))
 }
 
 /// A RayJob whose cluster has a head and a worker.

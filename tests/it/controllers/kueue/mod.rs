@@ -1,16 +1,17 @@
-//! Kueue 0.14 and 0.17 admit, preempt and finish Jobs, JobSets, the jobs of training-operator and
-//! KubeRay, and plain pods.
+//! Kueue 0.14 and 0.17 admit, preempt, stop, resume and finish Jobs, JobSets, the jobs of
+//! training-operator and KubeRay, plain pods and groups of them.
 
 mod kinds;
+mod lives;
+mod pods;
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use self::kinds::{Admitted, JOB, JOBSETS, PYTORCHJOB, RAYJOB, TFJOB, template};
+use self::kinds::{Admitted, JOB, JOBSETS, PYTORCHJOB, QUEUE, RAYJOB, TFJOB};
+use self::lives::{LIVES, Suspension, go_with_their_namespace};
 use super::cases::{self, Kept, Which};
-use super::expect::denied_by;
 use super::jobset::JOBSET;
-use super::kubelet::{Ending, items};
 use super::kuberay::{self, KUBERAY, KubeRay};
 use super::operator::{Certificate, Operator};
 use super::results::conclude;
@@ -83,8 +84,6 @@ const V0_17: Operator = Operator {
     ..V0_14
 };
 
-const PODS: &str = "/api/v1/namespaces/queue/pods";
-
 async fn under_the_documented_rules(assets: Assets, kueue: Operator) {
     let rules = [
         "deploy/rules/cci/tfjob.yaml",
@@ -102,11 +101,24 @@ async fn under_the_documented_rules(assets: Assets, kueue: Operator) {
     let _training_operator = training_operator::install(&scene).await;
     let _kueue = kueue.start(&scene).await;
     queue(&scene, &json!({})).await;
-    for kind in [&JOB, &JOBSETS, &PYTORCHJOB, &TFJOB] {
-        kind.is_admitted(&scene, None).await;
+    let kinds = [&JOB, &JOBSETS, &PYTORCHJOB, &TFJOB];
+    for kind in kinds {
+        Box::pin(kind.is_admitted(&scene, None)).await;
         writes(&scene, kueue, kind.guarded, 3);
     }
-    scene.counts.lifecycle(pods_are_admitted(&scene, Some("cci-pod.fieldward.io"))).await;
+    // The pages of PyTorchJob and TFJob do not list the suspension.
+    let [alone, everybody] = [Suspension::KueueAlone, Suspension::Everybody];
+    tokio::join!(
+        Box::pin(JOB.lives(&scene, None, everybody)),
+        Box::pin(JOBSETS.lives(&scene, None, everybody)),
+        Box::pin(PYTORCHJOB.lives(&scene, None, alone)),
+        Box::pin(TFJOB.lives(&scene, None, alone)),
+    );
+    let counts = &scene.counts;
+    let gate_keeper = Some("cci-pod.fieldward.io");
+    counts.lifecycle(Box::pin(pods::are_admitted(&scene, gate_keeper))).await;
+    counts.lifecycle(Box::pin(pods::groups_are_admitted(&scene, gate_keeper))).await;
+    counts.lifecycle(Box::pin(go_with_their_namespace(&scene, &kinds))).await;
     writes(&scene, kueue, Guarded { group: "", resource: "pods" }, 1);
     conclude(&scene, &format!("Kueue {}, documented rules", kueue.controller.version()));
 }
@@ -135,13 +147,19 @@ async fn under_the_rules_of_the_kinds(assets: Assets, kueue: Operator) {
     queue(&scene, &json!({"topologyName": "nodes"})).await;
     let early = RAYJOB.is_admitted_early(&scene).await;
     let kuberay = KubeRay::start(&scene).await;
-    scene.counts.lifecycle(RAYJOB.succeeds(&scene, Some(&kuberay), &early, "early")).await;
+    scene.counts.lifecycle(RAYJOB.succeeds(&scene, Some(&kuberay), &early)).await;
     let kinds = [&JOB, &JOBSETS, &PYTORCHJOB, &TFJOB, &RAYJOB];
     for kind in kinds {
-        kind.is_admitted(&scene, Some(&kuberay)).await;
+        Box::pin(kind.is_admitted(&scene, Some(&kuberay))).await;
         writes(&scene, kueue, kind.guarded, 3);
     }
-    scene.counts.lifecycle(pods_are_admitted(&scene, None)).await;
+    let [job, jobset, pytorchjob, tfjob, rayjob] =
+        kinds.map(|kind| Box::pin(kind.lives(&scene, Some(&kuberay), Suspension::Everybody)));
+    tokio::join!(job, jobset, pytorchjob, tfjob, rayjob);
+    let counts = &scene.counts;
+    counts.lifecycle(Box::pin(pods::are_admitted(&scene, None))).await;
+    counts.lifecycle(Box::pin(pods::groups_are_admitted(&scene, None))).await;
+    counts.lifecycle(Box::pin(go_with_their_namespace(&scene, &kinds))).await;
     writes(&scene, kueue, Guarded { group: "", resource: "pods" }, 1);
     for suite in kinds.iter().filter_map(|kind| kind.suite) {
         every_grant_is_used(&scene, suite.rule.unwrap(), kueue.account);
@@ -173,9 +191,11 @@ fn writes(scene: &Scene, kueue: Operator, guarded: Guarded<'_>, least: usize) {
     assert!(writes.updates.get(&user).is_some_and(|own| own.seen >= least), "{writes:?}");
 }
 
-/// A queue in which one job has room, on nodes that its flavor names.
+/// A queue in which one job has room and one in which all have, on nodes that their flavor names.
 async fn queue(scene: &Scene, placement: &Value) {
-    scene.namespace("queue").await;
+    for namespace in [QUEUE, LIVES] {
+        scene.namespace(namespace).await;
+    }
     // The API server taints each new node as not ready, and nobody here takes that back.
     let ready = json!({"metadata": {"labels": {"pool": "gpu"}}, "spec": {"taints": null}});
     scene.plane.api().patch("/api/v1/nodes/node", MERGE_PATCH, &ready).await.object();
@@ -192,14 +212,20 @@ async fn queue(scene: &Scene, placement: &Value) {
         "tolerations": [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
     });
     flavor.as_object_mut().unwrap().extend(placement.as_object().unwrap().clone());
-    let quota = json!([{"name": "gpu", "resources": [{"name": "cpu", "nominalQuota": 1}]}]);
-    let cluster_queue = json!({
-        "namespaceSelector": {},
-        "preemption": {"withinClusterQueue": "LowerPriority"},
-        "resourceGroups": [{"coveredResources": ["cpu"], "flavors": quota}],
-    });
-    let mut local = named("LocalQueue", "team", json!({"clusterQueue": "team"}));
-    local["metadata"]["namespace"] = "queue".into();
+    let cluster_queue = |name: &str, cpu: u32| {
+        let quota = json!([{"name": "gpu", "resources": [{"name": "cpu", "nominalQuota": cpu}]}]);
+        let spec = json!({
+            "namespaceSelector": {},
+            "preemption": {"withinClusterQueue": "LowerPriority"},
+            "resourceGroups": [{"coveredResources": ["cpu"], "flavors": quota}],
+        });
+        named("ClusterQueue", name, spec)
+    };
+    let local_queue = |namespace: &str| {
+        let mut local = named("LocalQueue", "team", json!({"clusterQueue": namespace}));
+        local["metadata"]["namespace"] = namespace.into();
+        local
+    };
     let (flavors, flavor) = (
         format!("/apis/{version}/resourceflavors?dryRun=All"),
         named("ResourceFlavor", "gpu", flavor),
@@ -214,41 +240,12 @@ async fn queue(scene: &Scene, placement: &Value) {
         .apply(&[
             named("Topology", "nodes", levels),
             flavor,
-            named("ClusterQueue", "team", cluster_queue),
-            local,
+            cluster_queue(QUEUE, 1),
+            cluster_queue(LIVES, 1000),
+            local_queue(QUEUE),
+            local_queue(LIVES),
             json!({"apiVersion": version, "kind": "WorkloadPriorityClass",
                 "metadata": {"name": "high"}, "value": 1000}),
         ])
         .await;
-}
-
-/// Pods wait at a gate, which Kueue takes away, and a user does not.
-async fn pods_are_admitted(scene: &Scene, gate_keeper: Option<&str>) {
-    let create = async |name: &str| {
-        let mut pod = template("main", "Never");
-        pod["metadata"] = json!({"name": name, "labels": {"kueue.x-k8s.io/queue-name": "team"}});
-        scene.user.create(PODS, &pod).await.object();
-        format!("{PODS}/{name}")
-    };
-    let first = create("first").await;
-    eventually("the first pod runs", async || {
-        scene.user.get(&first).await.body["status"]["phase"] == "Running"
-    })
-    .await;
-    assert_eq!(scene.user.get(&first).await.body["spec"]["nodeSelector"]["pool"], "gpu");
-    let second = create("second").await;
-    if let Some(webhook) = gate_keeper {
-        denied_by(scene, webhook, &second, &json!({"spec": {"schedulingGates": null}})).await;
-    }
-    let ends = async |name: &str| {
-        scene.kubelet.end("queue", |pod| pod["metadata"]["name"] == *name, Ending::Succeeded).await;
-        scene.user.delete(&format!("{PODS}/{name}"), &Value::Null).await
-    };
-    ends("first").await.object();
-    eventually("the second pod runs", async || {
-        scene.user.get(&second).await.body["status"]["phase"] == "Running"
-    })
-    .await;
-    ends("second").await.object();
-    eventually("the pods go", async || items(&scene.user, PODS).await.is_empty()).await;
 }
