@@ -55,7 +55,7 @@ type walker struct {
 func Print(kind Kind) {
 	w := walker{Kind: kind}
 	must(json.Unmarshal(kind.Base, &w.base))
-	w.schema = schemaOf(kind.Definition, kind.Version)
+	w.schema = SchemaOf(kind.Definition, kind.Version)
 	if written := w.write(w.base); !reflect.DeepEqual(written, w.base) {
 		panic(fmt.Sprintf("a typed client does not write the base as it is:\n%s\n%s", encode(w.base), encode(written)))
 	}
@@ -260,7 +260,8 @@ func with(object any, at string, value *any) any {
 	return copied
 }
 
-func schemaOf(file, version string) map[string]any {
+// SchemaOf reads the schema of a version from the file of a CustomResourceDefinition.
+func SchemaOf(file, version string) map[string]any {
 	text, err := os.ReadFile(file)
 	must(err)
 	var definition struct {
