@@ -6,6 +6,7 @@
 //! answers.
 
 pub mod diff;
+pub(crate) mod expanded;
 pub mod explain;
 pub(crate) mod kinds;
 pub mod learn;

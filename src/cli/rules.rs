@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::args::{Format, LiveArgs, OutputArgs, RuleArgs, block_on, find};
 use super::{moved, output};
+use crate::analysis::expanded::{ExpandedType, expanded};
 use crate::analysis::resources::resource_names;
 use crate::cluster::inventory::{self, Inventory, RegisteredRule};
 use crate::cluster::objects::RuleObject;
@@ -25,6 +27,9 @@ Examples:
 pub(crate) struct Args {
     /// Print this rule as its author wrote it, instead of the list
     name: Option<String>,
+    /// Add what the types that the rule declares say of each field
+    #[arg(long, requires = "name")]
+    expanded: bool,
     #[command(flatten)]
     rules: RuleArgs,
     #[command(flatten)]
@@ -37,10 +42,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(name) = &args.name {
         let rules = args.rules.load()?;
-        print_rule(
-            find(&rules, name).map_err(|error| moved::or_hint(name, error))?,
-            args.output.format,
-        )?;
+        let rule = find(&rules, name).map_err(|error| moved::or_hint(name, error))?;
+        let types = args.expanded.then(|| expanded(rule));
+        print_rule(rule, types.as_deref(), args.output.format)?;
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<Row> = if args.cluster.live {
@@ -55,13 +59,29 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_rule(rule: &Rule, format: Format) -> anyhow::Result<()> {
+fn print_rule(rule: &Rule, types: Option<&[ExpandedType]>, format: Format) -> anyhow::Result<()> {
     match format {
-        Format::Text => output::print(rule.text()),
+        Format::Text => {
+            let comments = types.unwrap_or_default().iter().map(comment).collect::<String>();
+            output::print(&format!("{}{comments}", rule.text()))
+        }
         Format::Json => {
-            output::print_json(&serde_saphyr::from_str::<serde_json::Value>(rule.text())?)
+            let rule = serde_saphyr::from_str::<serde_json::Value>(rule.text())?;
+            match types {
+                None => output::print_json(&rule),
+                Some(types) => output::print_json(&json!({"rule": rule, "types": types})),
+            }
         }
     }
+}
+
+/// A type as a comment of YAML, so that the output still is the rule.
+fn comment(declared: &ExpandedType) -> String {
+    let fields = declared
+        .fields
+        .iter()
+        .map(|field| format!("#   {}: {}\n", field.path, field.compared.join(", ")));
+    format!("\n# {}: as {}\n{}", declared.path, declared.type_name, fields.collect::<String>())
 }
 
 /// What a cluster tells, by name.

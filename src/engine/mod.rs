@@ -32,7 +32,7 @@ pub(crate) use admit::{
     PREFIX, admit_at_once, admit_unless_late, answer_unread, refused_changes, requester,
 };
 pub use admit::{admit, admit_plainly};
-pub(crate) use alignment::respelled;
+pub(crate) use alignment::{ZERO_TIME, respelled};
 pub(crate) use answer::{Change, Judgement, Piece, RefusedChange, Shown};
 pub use answer::{Decision, Reply};
 pub(crate) use case::{Case, CaseDocument, Expect};
@@ -43,10 +43,12 @@ pub(crate) use review::Unjudgeable;
 pub(crate) use rule::annotations;
 pub(crate) use rule::{
     Algebra, Condition, Cursor, Declaration, Declared, Effect, Entry, Equal, Equality, Exemptions,
-    FailurePolicy, LONGEST_NAME, LabelSelector, LocalPermissions, Mark, Meaning, PathError,
-    Permissions, Position, RawSpec, Read, Reason, ResourceRule, RuleError, SelectionKey, SourceMap,
-    Verb, Verbs, before_quote, builtin_documents, cut_bytes, escape_control, escape_json,
-    is_dns_subdomain, is_own_document, is_owned, steps_pair, written,
+    FailurePolicy, GoScalar, GoShape, LONGEST_NAME, LabelSelector, LocalPermissions, Mark, Meaning,
+    PathError, Permissions, Position, RawSpec, Read, Reason, ResourceRule, RuleError, SelectionKey,
+    SourceMap, TypedLocation, Verb, Verbs, before_quote, builtin_documents, cut_bytes,
+    escape_control, escape_json, is_dns_subdomain, is_own_document, is_owned, steps_pair, written,
 };
-pub use rule::{Builtin, Document, OWNED, Path, Requesters, Rule, RuleErrors, RuleSet, Step};
+pub use rule::{
+    Builtin, Document, OWNED, Path, Requesters, Rule, RuleErrors, RuleSet, Step, TypeName,
+};
 pub(crate) use verdict::ChangeKind;

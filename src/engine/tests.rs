@@ -5,6 +5,7 @@ mod equality;
 mod owned;
 mod permissions;
 mod secrecy;
+mod types;
 
 use serde_json::{Value, json};
 

@@ -17,8 +17,12 @@ impl Judge<'_> {
             _ if declared.meaning == Some(Meaning::Set) => {
                 self.membership(&cursor.element(), items, (x, y))
             }
-            None => self.positions(&cursor.element(), items, (x, y)),
-            Some(key) => self.keyed(cursor, items, key, (x, y)),
+            // Where nothing but equality permits a change, the order that a type's key keeps makes
+            // pairing by position the same.
+            Some(key) if key.default.is_none() || !self.permits_nothing(cursor) => {
+                self.keyed(cursor, items, key.name, (x, y))
+            }
+            _ => self.positions(&cursor.element(), items, (x, y)),
         }
     }
 
@@ -165,7 +169,7 @@ impl Judge<'_> {
         let here = self.deeper();
         let (s, t) = (here.name('s'), here.name('t'));
         match cursor.declared().meaning {
-            None | Some(Meaning::Set) => Expr::False,
+            None | Some(Meaning::Set | Meaning::Time) => Expr::False,
             Some(Meaning::Quantity) => {
                 let spells = |value: &str| {
                     Expr::or(["string", "int", "double"].map(|kind| is_kind(value, kind)))

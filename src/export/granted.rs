@@ -5,6 +5,7 @@ use super::entries::{SentExprs, text};
 use super::equality::unique;
 use super::expression::Expr;
 use super::judge::{Judge, has_keyed_list, is_kind, names_have, other_member};
+use super::types;
 use crate::engine::{Cursor, Meaning};
 
 impl Judge<'_> {
@@ -28,7 +29,7 @@ impl Judge<'_> {
 
     fn granted_members(self, cursor: &Cursor<'_>, (x, y): (&str, &str)) -> Expr {
         let (k, v) = (self.name('k'), self.name('v'));
-        let named = cursor.names().into_iter().map(|name| {
+        let named = types::names(cursor).into_iter().map(|name| {
             let (old, new) = (format!("{x}[{}]", text(&name)), format!("{y}[{}]", text(&name)));
             let lacks = |side: &str| Expr::text(format!("!({} in {side})", text(&name)));
             Expr::or([lacks(x), lacks(y), self.granted_pair(&cursor.member(&name), (&old, &new))])
@@ -60,7 +61,7 @@ impl Judge<'_> {
         } else {
             Expr::True
         };
-        let Some(key) = cursor.declared().key else { return by_position };
+        let Some(key) = cursor.declared().key.map(|key| key.name) else { return by_position };
         let name = text(key);
         let paired = cursor.selected(key).into_iter().fold(
             self.granted_pair(&cursor.element(), (&e, &f)),

@@ -7,6 +7,7 @@
 use super::entries::{CelEntries, SentExprs, text};
 use super::expression::Expr;
 use super::literal::cel;
+use super::types::{self, LeftOutAs};
 use super::walk::below;
 use crate::engine::{Cursor, LocalPermissions, Mark, Permissions, Step};
 
@@ -48,7 +49,7 @@ impl Judge<'_> {
         }
         let (old, new) = (format!("{x}[?{key}]"), format!("{y}[?{key}]"));
         let sent = SentExprs::new(format!("{old}.orValue(null)"), format!("{new}.orValue(null)"));
-        let Some(absent) = cursor.declared().absent_as else {
+        let Some(absent) = types::left_out_as(cursor) else {
             return self.optional(cursor, holder, (&old, &new), &sent);
         };
         let here = self.deeper();
@@ -56,7 +57,7 @@ impl Judge<'_> {
             // Nothing but equality permits a change here, and what is absent equals the literal, so
             // it may stand in for it.
             let (x, y) = (here.name('x'), here.name('y'));
-            let value = |side: &str| format!("{side}.orValue({})", cel(absent));
+            let value = |side: &str| format!("{side}.orValue({})", cel(absent.value()));
             let (old, new) = (value(&old), value(&new));
             let judged = here.pair(cursor, holder, (&x, &y));
             return if judged == Expr::text(format!("{x} == {y}")) {
@@ -67,7 +68,11 @@ impl Judge<'_> {
         }
         let (a, b) = (here.name('a'), here.name('b'));
         let normal = |side: &str| {
-            let left_out = here.equals(cursor, &format!("{side}.value()"), absent).print();
+            let value = format!("{side}.value()");
+            let left_out = match &absent {
+                LeftOutAs::Declared(literal) => here.equals(cursor, &value, literal).print(),
+                LeftOutAs::Zero(literal) => format!("{value} == {}", cel(literal)),
+            };
             format!("{side}.hasValue() && ({left_out}) ? optional.none() : {side}")
         };
         let judged = here.optional(cursor, holder, (&a, &b), &sent);
@@ -151,12 +156,14 @@ impl Judge<'_> {
             |kind: &str, judged: Expr| Expr::and([is_kind(x, kind), is_kind(y, kind), judged]);
         let steps = cursor.steps();
         let mut parts = Vec::new();
-        if own.permit_items() || steps.iter().any(Step::is_member) {
+        if own.permit_items() || steps.iter().any(Step::is_member) || types::reaches_members(cursor)
+        {
             parts.push(of_kind("map", self.members(cursor, own, (x, y))));
         }
         if own.permit_items()
             || steps.iter().any(|step| !step.is_member())
             || cursor.declared().is_set()
+            || types::reaches_elements(cursor)
         {
             parts.push(of_kind("list", self.elements(cursor, own, (x, y))));
         }
@@ -167,8 +174,7 @@ impl Judge<'_> {
     fn members(self, cursor: &Cursor<'_>, holder: &Local, (x, y): (&str, &str)) -> Expr {
         let here = self.deeper();
         let k = here.name('k');
-        let named = cursor
-            .names()
+        let named = types::names(cursor)
             .into_iter()
             .map(|name| here.member(&cursor.member(&name), holder, &text(&name), (x, y)));
         let named = Expr::and(named.collect::<Vec<_>>());
@@ -242,7 +248,7 @@ impl Judge<'_> {
     }
 
     /// Whether nothing but equality permits a change here or below.
-    fn permits_nothing(self, cursor: &Cursor<'_>) -> bool {
+    pub(super) fn permits_nothing(self, cursor: &Cursor<'_>) -> bool {
         let permits = |mark: &Mark| matches!(mark, Mark::Entry(_) | Mark::Finalizers);
         self.entries.is_none() || !cursor.has_here_or_below(permits)
     }
@@ -290,7 +296,7 @@ pub(super) fn keys(k: &str, (x, y): (&str, &str)) -> String {
 
 /// Whether paths name the member `k`.
 pub(super) fn names_have(cursor: &Cursor<'_>, k: &str) -> Expr {
-    let names: Vec<String> = cursor.names().into_iter().collect();
+    let names: Vec<String> = types::names(cursor).into_iter().collect();
     match names.as_slice() {
         [] => Expr::False,
         [one] => Expr::text(format!("{k} == {}", text(one))),

@@ -39,14 +39,23 @@ pub(super) fn limitations(rule: &Rule) -> Vec<String> {
                 .to_owned(),
         );
     }
-    if equality.iter().any(|equality| equality.meaning == Some(Meaning::Quantity)) {
+    let has_type = equality.iter().any(|equality| equality.type_name.is_some());
+    if has_type {
+        limitations.push(
+            "of the types of Kubernetes that the rule names, the policy knows quantities, \
+             durations and objects that may be left out; it compares exactly the other zeros that \
+             a Go client leaves out, points in time, and null in lists and maps"
+                .to_owned(),
+        );
+    }
+    if has_type || equality.iter().any(|equality| equality.meaning == Some(Meaning::Quantity)) {
         limitations.push(
             "quantities compare as CEL's quantity() reads them, which takes no \
                           exponent beyond 32 bits"
                 .to_owned(),
         );
     }
-    if equality.iter().any(|equality| equality.meaning == Some(Meaning::Duration)) {
+    if has_type || equality.iter().any(|equality| equality.meaning == Some(Meaning::Duration)) {
         limitations.push("durations beyond 292 years cannot be evaluated".to_owned());
     }
     if rule.entries().any(|entry| entry.when.is_some()) {

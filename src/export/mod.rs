@@ -21,6 +21,7 @@ mod literal;
 mod named_ancestors;
 #[cfg(test)]
 mod tests;
+mod types;
 mod walk;
 
 use k8s_openapi::api::admissionregistration::v1 as api;

@@ -6,6 +6,7 @@ use k8s_openapi::api::admissionregistration::v1::Variable;
 use super::entries::text;
 use super::expression::{Expr, concatenated};
 use super::judge::{Judge, Local, keys, names_have};
+use super::types;
 use crate::engine::Cursor;
 
 /// What of a member's name is shown: nothing that could end a line or be read as a sentence.
@@ -56,7 +57,7 @@ impl NamedAncestors {
         let k = here.name('k');
         let mut inside = Vec::new();
         let mut parts = Vec::new();
-        for name in cursor.names() {
+        for name in types::names(cursor) {
             let (below, key) = (cursor.member(&name), text(&name));
             let permitted = if below.is_named_ancestor() {
                 let (a, b) = (format!("{x}[?{key}]"), format!("{y}[?{key}]"));

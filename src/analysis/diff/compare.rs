@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::difference::{Container, Difference, Direction, Permission};
 use crate::analysis::symbolic::{Above, ChangeClass, Entries, Formula, Own, Permits};
-use crate::engine::{Cursor, Declared, Equal, Path, Rule, Step};
+use crate::engine::{Cursor, Declared, Equal, Path, Rule, Step, TypeName};
 
 /// More classes than any rule written by hand has.
 const MOST_CLASSES: usize = 100_000;
@@ -92,7 +92,8 @@ impl<'r> Walk<'r> {
                 (*permits, *above) = Permits::at(inherited, own);
             }
         }
-        let declared = cursors.each_ref().map(Cursor::declared);
+        let declared = cursors.each_ref().map(Cursor::declared_by_lines);
+        let types = cursors.each_ref().map(Cursor::declared_type);
         let mut differences: Vec<Difference> = Vec::new();
         // Below what may become anything it does not matter how values compare, but for what is
         // left out, and so vanishes from above.
@@ -100,8 +101,9 @@ impl<'r> Walk<'r> {
         let protected = cursors.each_ref().map(Cursor::is_protected);
         let is_free =
             parent.above.iter().all(is_free) && protected == [false; 2] && !self.may_be_left_out();
-        if declared[0] != declared[1] && !is_free {
-            let [before, after] = declared.each_ref().map(comparison);
+        if (declared[0] != declared[1] || types[0] != types[1]) && !is_free {
+            let [before, after] = [(&types[0], &declared[0]), (&types[1], &declared[1])]
+                .map(|(type_name, declared)| comparison(*type_name, declared));
             differences.push(Difference::Compared {
                 path: self.path.clone(),
                 others: false,
@@ -372,11 +374,11 @@ fn is_wide(step: &Step) -> bool {
     matches!(step, Step::AnyMember | Step::AnyElement)
 }
 
-fn comparison(declared: &Declared<'_>) -> String {
-    let key = declared.key.map(|key| Equal::Key(key.to_string()));
+fn comparison(type_name: Option<TypeName>, declared: &Declared<'_>) -> String {
+    let key = declared.key.map(|key| Equal::Key(key.name.to_owned()));
     let absent = declared.absent_as.map(|value| Equal::AbsentAs(value.clone()));
-    let parts: Vec<String> =
-        [key, declared.meaning.map(Equal::from), absent].iter().flatten().map(words).collect();
+    let all = [type_name.map(Equal::Type), key, declared.meaning.map(Equal::from), absent];
+    let parts: Vec<String> = all.iter().flatten().map(words).collect();
     if parts.is_empty() { "exactly".to_owned() } else { parts.join(", ") }
 }
 
@@ -385,6 +387,8 @@ pub(crate) fn words(equal: &Equal) -> String {
         Equal::Quantity => "as Quantity".to_owned(),
         Equal::Duration => "as Duration".to_owned(),
         Equal::Set => "as Set".to_owned(),
+        Equal::Time => "as a time".to_owned(),
+        Equal::Type(name) => format!("as {name}"),
         Equal::AbsentAs(value) => crate::engine::escape_control(&format!("left out = {value}")),
         Equal::Key(key) => crate::engine::escape_control(&format!("elements paired by `{key}`")),
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{duration, quantity, value};
+use super::{duration, quantity, time, value};
 use crate::engine::review::{Node, NodeKind};
 use crate::engine::rule::{Cursor, Declared, Equal, Meaning};
 
@@ -23,6 +23,19 @@ pub(crate) fn respelled(one: &Value, two: &Value) -> Option<Equal> {
     }
 }
 
+/// The one spelling of all values that mean the same.
+pub(super) struct Spelling {
+    pub(super) meaning: Meaning,
+    pub(super) text: String,
+}
+
+impl Spelling {
+    fn mark(self) -> Value {
+        let meaning = format!("{:?}", self.meaning);
+        Value::Object(Map::from_iter([(meaning, Value::String(self.text))]))
+    }
+}
+
 impl Declared<'_> {
     /// The value, unless it counts as left out.
     pub(crate) fn normalise<'a>(
@@ -31,7 +44,9 @@ impl Declared<'_> {
         value: Option<Node<'a>>,
     ) -> Option<Node<'a>> {
         let left_out = |value: &Node<'a>| {
-            self.owned || self.absent_as.is_some_and(|absent| self.equal(cursor, *value, absent))
+            self.owned
+                || self.absent_as.is_some_and(|absent| self.equal(cursor, *value, absent))
+                || self.is_zero_field(cursor, *value)
         };
         value.filter(|value| !left_out(value))
     }
@@ -39,10 +54,14 @@ impl Declared<'_> {
     /// What stands for the value in a canonical form: the scalar itself, or a mark that no scalar
     /// has.
     pub(crate) fn mark(&self, value: Node<'_>) -> Value {
-        match value.kind() {
+        match self.kind(value) {
             NodeKind::Object => Value::Object(Map::new()),
             NodeKind::List => Value::Array(Vec::new()),
-            _ => self.shown(&value.to_value()),
+            NodeKind::Null => self.shown(&Value::Null),
+            kind => match self.respelled(kind, value.scalar_text()) {
+                Some(spelling) => spelling.mark(),
+                None => value::scalar(&value.to_value()),
+            },
         }
     }
 
@@ -51,27 +70,33 @@ impl Declared<'_> {
         match value {
             Value::Object(_) => Value::Object(Map::new()),
             Value::Array(_) => Value::Array(Vec::new()),
-            _ => match self.respelled(value) {
-                Some((meaning, text)) => {
-                    Value::Object(Map::from_iter([(format!("{meaning:?}"), Value::String(text))]))
-                }
-                None => value::scalar(value),
+            Value::Null => match self.zero_for_null() {
+                Some(zero) => self.shown(&zero),
+                None => Value::Null,
             },
+            _ => {
+                let spelling = match value {
+                    Value::String(text) => self.respelled(NodeKind::String, text),
+                    Value::Number(number) => self.respelled(NodeKind::Number, &number.to_string()),
+                    _ => None,
+                };
+                spelling.map_or_else(|| value::scalar(value), Spelling::mark)
+            }
         }
     }
 
     /// The one spelling of a scalar that the rule gives a meaning, if it has that meaning.
-    pub(crate) fn respelled(&self, scalar: &Value) -> Option<(Meaning, String)> {
+    pub(super) fn respelled(&self, kind: NodeKind, text: &str) -> Option<Spelling> {
         let meaning = self.meaning?;
-        let text = match (scalar, meaning) {
-            (Value::String(text), Meaning::Quantity) => quantity::spell(text),
-            (Value::Number(number), Meaning::Quantity) => quantity::spell(&number.to_string()),
-            (Value::String(text), Meaning::Duration) => {
+        let text = match (kind, meaning) {
+            (NodeKind::String | NodeKind::Number, Meaning::Quantity) => quantity::spell(text),
+            (NodeKind::String, Meaning::Duration) => {
                 duration::nanoseconds(text).map(|count| count.to_string())
             }
+            (NodeKind::String, Meaning::Time) => time::instant(text).map(|count| count.to_string()),
             _ => None,
         };
-        text.map(|text| (meaning, text))
+        text.map(|text| Spelling { meaning, text })
     }
 
     /// Whether two locations without children have the same mark.
@@ -80,8 +105,9 @@ impl Declared<'_> {
         if old == new {
             return true;
         }
-        let kinds = (old.kind(), new.kind());
-        if old.is_container() || new.is_container() {
+        let kinds = (self.kind(old), self.kind(new));
+        let is_container = |kind| matches!(kind, NodeKind::Object | NodeKind::List);
+        if is_container(kinds.0) || is_container(kinds.1) {
             return kinds.0 == kinds.1;
         }
         if old.text() == new.text() {
@@ -137,6 +163,21 @@ mod tests {
             let (old, new) = (elements.next(), elements.next());
             assert_eq!(Declared::default().alike(old, new), are_alike, "{text}");
             assert!(!Declared::default().alike(old, None));
+        }
+    }
+
+    #[test]
+    fn a_quantity_has_all_digits_of_its_text() {
+        let table = [
+            (r#"[12345678901234567890.0, "12345678901234567890"]"#, true),
+            ("[9007199254740992.0, 9007199254740993.0]", false),
+        ];
+        for (text, are_alike) in table {
+            let document = scan(text).unwrap();
+            let mut elements = document.root().elements();
+            let (old, new) = (elements.next(), elements.next());
+            let quantity = Declared { meaning: Some(Meaning::Quantity), ..Declared::default() };
+            assert_eq!(quantity.alike(old, new), are_alike, "{text}");
         }
     }
 

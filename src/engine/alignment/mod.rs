@@ -24,6 +24,8 @@ mod location;
 mod objects;
 mod pairing;
 mod quantity;
+mod time;
+mod typed;
 mod value;
 mod walk;
 
@@ -31,5 +33,6 @@ pub(crate) use declared::respelled;
 pub(crate) use location::{Id, Location, ROOT, Segment};
 pub(crate) use objects::Alignment;
 pub(crate) use pairing::Pairing;
+pub(crate) use time::ZERO as ZERO_TIME;
 pub(crate) use value::{exact, scalar};
 pub(crate) use walk::{Coverage, MAX_REPORTED};

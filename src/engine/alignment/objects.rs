@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use serde_json::{Map, Value};
-use smallvec::SmallVec;
 
 use super::location::{Id, Location, ROOT, Segment};
 use super::pairing::Pairing;
 use crate::engine::activation::Sent;
 use crate::engine::review::Node;
-use crate::engine::rule::Cursor;
+use crate::engine::rule::{Cursor, Identity};
 
 /// The locations of the two objects that differ, numbered: parents before children, siblings in
 /// the order of reports.
@@ -55,8 +54,7 @@ enum Step<'a> {
 #[derive(Debug)]
 struct Cursors<'a> {
     all: Vec<Cursor<'a>>,
-    /// The key is the nodes of the cursor, and whether something above it is protected.
-    known: HashMap<(SmallVec<[u32; 6]>, bool), u32>,
+    known: HashMap<Identity, u32>,
 }
 
 impl<'a> Alignment<'a> {
@@ -127,7 +125,7 @@ impl<'a> Alignment<'a> {
             Step::Index(index) => Segment::Index(index as usize),
             Step::Keyed(value) => {
                 let list = self.slots.get(parent).and_then(|list| cursor(list.cursor));
-                let key = list.and_then(|list| list.declared().key).map_or("", |key| &**key);
+                let key = list.and_then(|list| list.declared().key).map_or("", |key| key.name);
                 Segment::Keyed { value, key }
             }
         };
@@ -189,8 +187,7 @@ impl<'a> Alignment<'a> {
 impl<'a> Cursors<'a> {
     fn number(&mut self, cursor: &Cursor<'a>) -> u32 {
         let all = &mut self.all;
-        let key = (SmallVec::from_slice(cursor.nodes()), cursor.is_protected());
-        *self.known.entry(key).or_insert_with(|| {
+        *self.known.entry(cursor.identity()).or_insert_with(|| {
             all.push(cursor.clone());
             short(all.len() - 1)
         })

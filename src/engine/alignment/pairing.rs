@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::engine::review::{Node, NodeKind};
-use crate::engine::rule::Declared;
+use crate::engine::rule::{Declared, ListKey};
 
 /// How children pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,8 @@ impl Pairing {
         new: Option<Node<'a>>,
         is_intermediate: impl Fn() -> bool,
     ) -> (Self, Option<(Keys<'a>, Keys<'a>)>) {
-        let kinds = (old.map(Node::kind), new.map(Node::kind));
+        let kind = |node: Option<Node<'a>>| node.map(|node| declared.kind(node));
+        let kinds = (kind(old), kind(new));
         let pairing = match kinds {
             (Some(NodeKind::Object), Some(NodeKind::Object)) => Self::Members,
             (Some(NodeKind::Object), None) | (None, Some(NodeKind::Object))
@@ -58,14 +59,22 @@ impl Pairing {
     }
 }
 
-/// The elements of a list with their keys; `None` unless every element is an object whose `key` is
-/// a string that no other element has. `like` is a list with unique keys; equal
-/// elements reuse them.
-pub(crate) fn keys<'a>(list: Node<'a>, key: &str, like: Option<&Keys<'a>>) -> Option<Keys<'a>> {
+/// The elements of a list with their keys; `None` unless every element is an object whose key is a
+/// string that no other element has. `like` is a list with unique keys; equal elements reuse them.
+pub(crate) fn keys<'a>(
+    list: Node<'a>,
+    key: ListKey<'_>,
+    like: Option<&Keys<'a>>,
+) -> Option<Keys<'a>> {
     let like = like.map(Vec::as_slice).unwrap_or_default();
     let keyed = |(index, element): (usize, Node<'a>)| match like.get(index) {
         Some((value, other)) if *other == element => Some((*value, element)),
-        _ => Some((element.get(key)?.as_str()?, element)),
+        _ => {
+            match element.get(key.name).filter(|value| !value.is_null() || key.default.is_none()) {
+                Some(value) => Some((value.as_str()?, element)),
+                None => Some((key.default?, element)),
+            }
+        }
     };
     let keys: Keys<'a> = list.elements().enumerate().map(keyed).collect::<Option<_>>()?;
     let is_the_same =

@@ -35,14 +35,22 @@ pub(crate) fn normal_of(cursor: &Cursor<'_>, value: &Value) -> String {
     scan(&text).map(|document| normal(cursor, document.root())).unwrap_or_default()
 }
 
+/// The normal form of an element of a set, which compares exactly. Null is the zero of its type.
+pub(super) fn member_of_set(cursor: &Cursor<'_>, element: Node<'_>) -> String {
+    match cursor.declared().zero_for_null().filter(|_| element.is_null()) {
+        Some(zero) => normal_of(&Cursor::of(&Tree::default()), &zero),
+        None => exact(element),
+    }
+}
+
 fn write_normal(out: &mut String, cursor: &Cursor<'_>, declared: &Declared<'_>, node: Node<'_>) {
-    match node.kind() {
+    match declared.kind(node) {
         NodeKind::Object => {
             out.push('{');
             for (name, member) in node.members() {
                 let below = cursor.member(name);
                 let declared = below.declared();
-                if declared.owned {
+                if declared.owned || declared.is_zero_field(&below, member) {
                     continue;
                 }
                 let start = out.len();
@@ -57,7 +65,9 @@ fn write_normal(out: &mut String, cursor: &Cursor<'_>, declared: &Declared<'_>, 
             out.push('}');
         }
         NodeKind::List if declared.is_set() => {
-            let mut members: Vec<String> = node.elements().map(exact).collect();
+            let below = cursor.element();
+            let mut members: Vec<String> =
+                node.elements().map(|element| member_of_set(&below, element)).collect();
             members.sort_unstable();
             members.dedup();
             out.push('<');
@@ -72,7 +82,7 @@ fn write_normal(out: &mut String, cursor: &Cursor<'_>, declared: &Declared<'_>, 
             for (index, element) in node.elements().enumerate() {
                 let key = keys.as_ref().and_then(|(key, all)| Some((key, all.get(index)?)));
                 let below = match key {
-                    Some((key, (value, _))) => cursor.keyed_element(key, value),
+                    Some((key, (value, _))) => cursor.keyed_element(key.name, value),
                     None => cursor.element(),
                 };
                 write_normal(out, &below, &below.declared(), element);
@@ -80,15 +90,18 @@ fn write_normal(out: &mut String, cursor: &Cursor<'_>, declared: &Declared<'_>, 
             }
             out.push(']');
         }
+        NodeKind::Null => match declared.zero_for_null() {
+            Some(zero) => out.push_str(&normal_of(cursor, &zero)),
+            None => out.push_str("null "),
+        },
         // Writing to a text does not fail.
-        _ => {
-            let value = node.to_value();
-            if let Some((meaning, spelling)) = declared.respelled(&value) {
-                let _ = write!(out, "{meaning:?} {spelling} ");
+        kind => {
+            if let Some(spelling) = declared.respelled(kind, node.scalar_text()) {
+                let _ = write!(out, "{:?} {} ", spelling.meaning, spelling.text);
             } else if let Some(text) = node.as_str() {
                 write_text(out, text);
             } else {
-                let _ = write!(out, "{} ", scalar(&value));
+                let _ = write!(out, "{} ", scalar(&node.to_value()));
             }
         }
     }

@@ -132,7 +132,7 @@ impl<'a> Walk<'a, '_, '_> {
             Pairing::Position => self.positions(id, place, cursor, (old, new)),
             Pairing::Key => {
                 let (olds, news) = keys.unwrap_or_default();
-                let key = declared.key.map_or("", |key| &**key);
+                let key = declared.key.map_or("", |key| key.name);
                 differs = self.keyed(id, place, cursor, key, (olds, news));
             }
             Pairing::Membership => self.membership(id, place, cursor, (old, new)),
@@ -288,20 +288,22 @@ impl<'a> Walk<'a, '_, '_> {
     }
 
     fn membership(&mut self, parent: Id, place: Place, cursor: &Cursor<'a>, sides: Sides<'a>) {
+        let below = cursor.element();
         let mut pairs: BTreeMap<String, Pair<'a>> = BTreeMap::new();
         let elements =
             |side: Option<Node<'a>>| side.map(Node::elements).into_iter().flatten().enumerate();
         for (index, element) in elements(sides.0) {
-            pairs.entry(value::exact(element)).or_default().0.get_or_insert((index, element));
+            let pair = pairs.entry(value::member_of_set(&below, element)).or_default();
+            pair.0.get_or_insert((index, element));
         }
         for (index, element) in elements(sides.1) {
-            pairs.entry(value::exact(element)).or_default().1.get_or_insert((index, element));
+            let pair = pairs.entry(value::member_of_set(&below, element)).or_default();
+            pair.1.get_or_insert((index, element));
         }
         // A member is named by its index in the list where it stands, the old one first.
         let mut pairs: Vec<_> =
             pairs.into_values().filter_map(|(old, new)| Some((old.or(new)?.0, old, new))).collect();
         pairs.sort_by_key(|(index, old, _)| (*index, old.is_none()));
-        let below = cursor.element();
         for (index, old, new) in pairs {
             let (old, new) = (old.map(|(_, element)| element), new.map(|(_, element)| element));
             let at = At { parent, segment: Segment::Index(index), place };

@@ -141,13 +141,13 @@ fn order(
         return (None, None);
     };
     // An element of one side may be absent from the other.
-    let is_secret = secrets.member(&secrets.any_element(list), key).is_hidden();
+    let is_secret = secrets.member(&secrets.any_element(list), key.name).is_hidden();
     let side = |value: Option<Node<'_>>| {
         let list = value.filter(|list| list.is_list())?;
         if is_secret {
             return Some(Shown::Hidden);
         }
-        let keys = list.elements().filter_map(|element| element.get(key)?.as_str());
+        let keys = list.elements().filter_map(|element| element.get(key.name)?.as_str());
         Some(Shown::Value(Value::Array(
             keys.take(64).map(|key| Value::String(cut(key, 64))).collect(),
         )))

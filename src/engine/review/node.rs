@@ -140,6 +140,11 @@ impl<'t> Node<'t> {
         self.document.text.get(entry.start as usize..entry.end()).unwrap_or_default()
     }
 
+    /// The string that a scalar is, or its text. A number may have more digits than a float holds.
+    pub(crate) fn scalar_text(self) -> &'t str {
+        self.as_str().unwrap_or_else(|| self.text())
+    }
+
     /// The string that it is.
     pub(crate) fn as_str(self) -> Option<&'t str> {
         let text = self.text();

@@ -1,11 +1,15 @@
 //! What the parts of a rule must be to each other, and the entries that every rule has.
 
+use super::cursor::Cursor;
 use super::definition::{Entry, EntryOrigin};
 use super::equality::Meaning;
+use super::mark::Mark;
+use super::marks;
 use super::parser::Parser;
 use super::parser::{Placed, PlacedEquality};
 use super::path::{Path, Step, steps_pair};
 use super::requesters::Requesters;
+use super::tree::Tree;
 use super::verbs::Verbs;
 
 /// Refuses paths and equalities that contradict each other.
@@ -26,8 +30,9 @@ pub(crate) fn together<'a>(
     for list in equality.iter().filter(|entry| entry.key.is_some()) {
         keys_compare_exactly(parser, list, equality);
     }
+    let declared = marks::tree(&[], equality, &[]);
     for placed in &all {
-        elements_are_selected_by_the_key(parser, placed, equality);
+        elements_are_selected_by_the_key(parser, placed, equality, &declared);
     }
 }
 
@@ -162,18 +167,22 @@ fn elements_are_selected_by_the_key(
     parser: &mut Parser<'_>,
     placed: &Placed,
     equality: &[PlacedEquality],
+    declared: &Tree<Mark>,
 ) {
     let steps = placed.path.steps();
+    let mut cursor = Cursor::of(declared);
     for (index, step) in steps.iter().enumerate() {
+        let list = cursor.clone();
+        cursor = cursor.covering(step);
         let Step::Keyed { key, .. } = step else { continue };
-        let list = steps.get(..index).unwrap_or_default();
-        let declared = equality.iter().find(|entry| {
-            entry.key.is_some() && steps_pair(list, entry.placed.path.steps(), Step::within)
+        let above = steps.get(..index).unwrap_or_default();
+        let by_line = equality.iter().find_map(|entry| {
+            let covers = steps_pair(above, entry.placed.path.steps(), Step::within);
+            entry.key.as_deref().filter(|_| covers)
         });
-        if declared.and_then(|entry| entry.key.as_ref()) != Some(key) {
-            let found = declared
-                .and_then(|entry| entry.key.as_ref())
-                .map_or("no key".to_owned(), |other| format!("the key `{other}`"));
+        let found = by_line.or(list.typed().and_then(|typed| typed.key()));
+        if found != Some(key) {
+            let found = found.map_or("no key".to_owned(), |other| format!("the key `{other}`"));
             parser.refuse(
                 placed.at,
                 format!(

@@ -11,12 +11,22 @@ use super::definition::Rule;
 use super::mark::{Declared, Mark};
 use super::path::Step;
 use super::tree::{Reached, Tree};
+use super::types::{Identity as TypeIdentity, TypeName, TypedLocation};
+
+/// What tells a location from others.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Identity {
+    reached: Reached,
+    typed: Option<TypeIdentity>,
+    is_protected: bool,
+}
 
 /// A location, as far as the paths of a rule tell it from others.
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor<'t> {
     tree: &'t Tree<Mark>,
     reached: Reached,
+    typed: Option<TypedLocation>,
     is_protected: bool,
 }
 
@@ -28,51 +38,67 @@ impl<'t> Cursor<'t> {
 
     /// The root of a tree.
     pub(crate) fn of(tree: &'t Tree<Mark>) -> Self {
-        Self { tree, reached: Tree::<Mark>::root(), is_protected: false }
+        let reached = Tree::<Mark>::root();
+        let typed = declared_type(tree, &reached);
+        Self { tree, reached, typed, is_protected: false }
     }
 
-    /// The nodes of the tree that the location reaches: two locations that reach the same ones are
-    /// alike to the rule.
-    pub(crate) fn nodes(&self) -> &[u32] {
-        &self.reached
+    /// What tells the location from others: two locations with the same identity are alike to the
+    /// rule.
+    pub(crate) fn identity(&self) -> Identity {
+        let typed = self.typed.map(|typed| typed.identity());
+        Identity { reached: self.reached.clone(), typed, is_protected: self.is_protected }
     }
 
-    fn at(&self, reached: Reached) -> Self {
+    fn at(&self, reached: Reached, inherited: Option<TypedLocation>) -> Self {
         let is_protected =
             self.is_protected || self.tree.marks(&reached).any(|mark| mark.protected().is_some());
-        Self { tree: self.tree, reached, is_protected }
+        let own = declared_type(self.tree, &reached);
+        let typed = [inherited, own].into_iter().flatten().min_by_key(|typed| typed.order);
+        Self { tree: self.tree, reached, typed, is_protected }
     }
 
     /// The member `name` of an object here.
     pub(crate) fn member(&self, name: &str) -> Self {
-        self.at(self.tree.member(&self.reached, name))
+        self.at(
+            self.tree.member(&self.reached, name),
+            self.typed.and_then(|typed| typed.member(name)),
+        )
     }
 
     /// An element of a list here that pairs by position or is a member of a set.
     pub(crate) fn element(&self) -> Self {
-        self.at(self.tree.element(&self.reached))
+        self.at(self.tree.element(&self.reached), self.typed_element())
     }
 
     /// The element whose `key` is `value`, of a list here that pairs by that key.
     pub(crate) fn keyed_element(&self, key: &str, value: &str) -> Self {
-        self.at(self.tree.keyed_element(&self.reached, key, value))
+        self.at(self.tree.keyed_element(&self.reached, key, value), self.typed_element())
+    }
+
+    fn typed_element(&self) -> Option<TypedLocation> {
+        self.typed.and_then(TypedLocation::element)
+    }
+
+    fn typed_next(&self, step: &Step) -> Option<TypedLocation> {
+        self.typed.and_then(|typed| typed.next(step))
     }
 
     /// What the rule says of every location that the step selects.
     pub(crate) fn covering(&self, step: &Step) -> Self {
-        self.at(self.tree.next(&self.reached, |own| step.within(own)))
+        self.at(self.tree.next(&self.reached, |own| step.within(own)), self.typed_next(step))
     }
 
     /// What the rule says of some location that the step selects.
     pub(crate) fn meeting(&self, step: &Step) -> Self {
-        self.at(self.tree.next(&self.reached, |own| step.meets(own)))
+        self.at(self.tree.next(&self.reached, |own| step.meets(own)), self.typed_next(step))
     }
 
     /// The steps by which paths of the rule go on from here, without those that lead to protected
     /// locations only.
     pub(crate) fn steps(&self) -> BTreeSet<Step> {
         let leads_on = |step: &Step| {
-            let below = self.at(self.tree.next(&self.reached, |own| own == step));
+            let below = self.at(self.tree.next(&self.reached, |own| own == step), None);
             below.has_here_or_below(|mark| mark.protected().is_none())
         };
         self.all_steps().into_iter().filter(leads_on).collect()
@@ -122,9 +148,24 @@ impl<'t> Cursor<'t> {
         self.tree.entries_below(&self.reached)
     }
 
-    /// The equality that the rule declares here.
+    /// The equality that the rule declares here, itself or by a type.
     pub(crate) fn declared(&self) -> Declared<'t> {
-        Declared::of(self.tree.marks(&self.reached))
+        Declared::of(self.tree.marks(&self.reached), self.typed)
+    }
+
+    /// The equality that the lines of the rule declare here, without what a type says.
+    pub(crate) fn declared_by_lines(&self) -> Declared<'t> {
+        Declared::of(self.tree.marks(&self.reached), None)
+    }
+
+    /// The type that a line of the rule declares here.
+    pub(crate) fn declared_type(&self) -> Option<TypeName> {
+        declared_type(self.tree, &self.reached).and_then(|typed| typed.name())
+    }
+
+    /// What a type that is declared here or above says of the location.
+    pub(crate) fn typed(&self) -> Option<TypedLocation> {
+        self.typed
     }
 
     /// The keys that the rule declares for a list here, in the document's order, each with its
@@ -142,9 +183,10 @@ impl<'t> Cursor<'t> {
     /// The equalities that the rule declares here, by their place in its list.
     pub(crate) fn equalities(&self) -> BTreeSet<usize> {
         let order = |mark: &Mark| match mark {
-            Mark::As { order, .. } | Mark::AbsentAs { order, .. } | Mark::Key { order, .. } => {
-                Some(*order)
-            }
+            Mark::As { order, .. }
+            | Mark::Type { order, .. }
+            | Mark::AbsentAs { order, .. }
+            | Mark::Key { order, .. } => Some(*order),
             Mark::Entry(_) | Mark::Owned | Mark::Finalizers | Mark::Protected(_) => None,
         };
         self.tree.marks(&self.reached).filter_map(order).collect()
@@ -196,9 +238,22 @@ impl<'t> Cursor<'t> {
 
     /// Whether paths come here by named members only, and all go on to members.
     pub(crate) fn is_named_ancestor(&self) -> bool {
+        // An object that counts as left out when all of it does is not just its members.
+        let may_be_left_out =
+            self.typed.is_some_and(|typed| typed.is_field() && !typed.is_pointer());
         !self.reached.is_empty()
+            && !may_be_left_out
             && self.tree.are_named(&self.reached)
-            && self.tree.marks(&self.reached).next().is_none()
+            && self.tree.marks(&self.reached).all(|mark| matches!(mark, Mark::Type { .. }))
             && self.steps().iter().all(Step::is_member)
     }
+}
+
+/// The type that the first line about the location declares.
+fn declared_type(tree: &Tree<Mark>, reached: &Reached) -> Option<TypedLocation> {
+    let declared = |mark: &Mark| match mark {
+        Mark::Type { order, name } => TypedLocation::declared(*order, *name),
+        _ => None,
+    };
+    tree.marks(reached).filter_map(declared).min_by_key(|typed| typed.order)
 }

@@ -3,21 +3,24 @@
 use serde_json::Value;
 
 use super::path::Path;
+use super::types::TypeName;
 
-/// An entry of `equality`: at least one of the three is declared.
+/// An entry of `equality`: at least one of the four is declared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Equality {
     /// The locations that it is about.
     pub path: Path,
     /// What their values mean (`as`).
     pub(crate) meaning: Option<Meaning>,
+    /// Their type (also `as`).
+    pub(crate) type_name: Option<TypeName>,
     /// The value that left out counts as (`absentAs`).
     pub(crate) absent_as: Option<Value>,
     /// The member by which the elements of the list pair (`key`).
     pub(crate) key: Option<String>,
 }
 
-/// A declared equality of values (`as`).
+/// What values mean, so that several spellings are one value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meaning {
     /// Kubernetes quantities.
@@ -26,6 +29,8 @@ pub(crate) enum Meaning {
     Duration,
     /// A list without order and repetition.
     Set,
+    /// Points in time, as a type of Kubernetes declares them.
+    Time,
 }
 
 /// What counts as equal at the locations that a path selects.
@@ -46,6 +51,10 @@ pub(crate) enum Equal {
     Duration,
     /// Lists with the same members.
     Set,
+    /// Spellings of one point in time.
+    Time,
+    /// What a Go client reads as the same value of that type.
+    Type(TypeName),
     /// This value, and none at all.
     AbsentAs(Value),
     /// Lists whose elements pair by that member.
@@ -58,6 +67,7 @@ impl From<Meaning> for Equal {
             Meaning::Quantity => Self::Quantity,
             Meaning::Duration => Self::Duration,
             Meaning::Set => Self::Set,
+            Meaning::Time => Self::Time,
         }
     }
 }
@@ -66,9 +76,10 @@ impl Declaration {
     /// Everything that one entry of `equality` declares.
     pub(crate) fn all_of(entry: &Equality) -> impl Iterator<Item = Self> {
         let meaning = entry.meaning.map(Equal::from);
+        let type_name = entry.type_name.map(Equal::Type);
         let (absent, key) =
             (entry.absent_as.clone().map(Equal::AbsentAs), entry.key.clone().map(Equal::Key));
-        [meaning, absent, key]
+        [meaning, type_name, absent, key]
             .into_iter()
             .flatten()
             .map(|equal| Self { path: entry.path.clone(), equal })

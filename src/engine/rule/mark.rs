@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::equality::Meaning;
+use super::types::{TypeName, TypedLocation};
 
 /// What the rule says of the locations that a path selects.
 #[derive(Debug, Clone)]
@@ -13,6 +14,8 @@ pub(crate) enum Mark {
     Entry(usize),
     /// Compared by meaning; of several the lowest `order` counts.
     As { order: usize, meaning: Meaning },
+    /// Of that type, with all below it; of several the lowest `order` counts.
+    Type { order: usize, name: TypeName },
     /// Counts as left out if it equals the value.
     AbsentAs { order: usize, value: Arc<Value> },
     /// A list whose elements pair by that member.
@@ -40,14 +43,25 @@ impl Mark {
 /// The equality declared of a location; of several declarations the first listed.
 #[derive(Default, PartialEq)]
 pub(crate) struct Declared<'t> {
-    pub(crate) key: Option<&'t Arc<str>>,
+    pub(crate) key: Option<ListKey<'t>>,
     pub(crate) meaning: Option<Meaning>,
     pub(crate) absent_as: Option<&'t Value>,
+    /// What the location's type says of zeros and null.
+    pub(crate) typed: Option<TypedLocation>,
     pub(crate) owned: bool,
 }
 
+/// The member by which the elements of a list pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ListKey<'t> {
+    pub(crate) name: &'t str,
+    /// The value of an element that leaves it out.
+    pub(crate) default: Option<&'static str>,
+}
+
 impl<'t> Declared<'t> {
-    pub(crate) fn of(marks: impl Iterator<Item = &'t Mark>) -> Self {
+    /// What the marks declare, and a type that is declared here or above.
+    pub(crate) fn of(marks: impl Iterator<Item = &'t Mark>, typed: Option<TypedLocation>) -> Self {
         let mut declared = Self::default();
         let (mut meanings, mut absents, mut keys) = (usize::MAX, usize::MAX, usize::MAX);
         let first =
@@ -60,10 +74,26 @@ impl<'t> Declared<'t> {
                 Mark::AbsentAs { order, value } if first(&mut absents, *order) => {
                     declared.absent_as = Some(value);
                 }
-                Mark::Key { order, key } if first(&mut keys, *order) => declared.key = Some(key),
+                Mark::Key { order, key } if first(&mut keys, *order) => {
+                    declared.key = Some(ListKey { name: key, default: None });
+                }
                 Mark::Owned => declared.owned = true,
                 _ => {}
             }
+        }
+        let Some(typed) = typed else { return declared };
+        if let Some(meaning) = typed.meaning().filter(|_| typed.order < meanings) {
+            declared.meaning = Some(meaning);
+        }
+        if let Some(name) = typed.key().filter(|_| typed.order < keys) {
+            // Go reads a key that is left out as an empty text.
+            declared.key = Some(ListKey { name, default: Some("") });
+        }
+        if typed.order < absents {
+            if typed.is_field() {
+                declared.absent_as = None;
+            }
+            declared.typed = Some(typed);
         }
         declared
     }
@@ -74,6 +104,6 @@ impl<'t> Declared<'t> {
 
     /// Whether there are values that count as left out.
     pub(crate) fn may_be_left_out(&self) -> bool {
-        self.absent_as.is_some()
+        self.absent_as.is_some() || self.typed.is_some_and(|typed| typed.is_field())
     }
 }

@@ -25,6 +25,9 @@ pub(crate) fn tree(
         if let Some(meaning) = equality.meaning {
             tree.mark(steps, Mark::As { order, meaning });
         }
+        if let Some(name) = equality.type_name {
+            tree.mark(steps, Mark::Type { order, name });
+        }
         if let Some(value) = &equality.absent_as {
             tree.mark(steps, Mark::AbsentAs { order, value: Arc::new(value.clone()) });
         }

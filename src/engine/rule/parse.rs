@@ -14,6 +14,7 @@ use super::mutable::mutable_text;
 use super::parser::{Parser, Placed, PlacedEquality, is_dns_subdomain, plain, read};
 use super::raw::{RawEntry, RawEquality, RawRequesters, RawRule, Texts};
 use super::requesters::Requesters;
+use super::types::TypeName;
 use super::verbs::{Verb, Verbs};
 use super::{checks, marks};
 
@@ -268,10 +269,7 @@ impl Parser<'_> {
     fn equality(&mut self, raw: Spanned<RawEquality>) -> Option<PlacedEquality> {
         let at = raw.referenced;
         let raw = raw.value;
-        let meaning = raw
-            .spelled_as
-            .as_ref()
-            .and_then(|text| self.choice(text, "`Quantity`, `Duration` or `Set`", meaning));
+        let spelled_as = raw.spelled_as.as_ref().and_then(|text| self.spelled_as(text));
         let placed = self.path(&raw.path)?;
         if raw.spelled_as.is_none() && raw.absent_as.is_none() && raw.key.is_none() {
             self.refuse(at, "expected `as`, `absentAs` or `key` beside the path, found none");
@@ -281,10 +279,33 @@ impl Parser<'_> {
         }
         Some(PlacedEquality {
             placed,
-            meaning,
+            meaning: if let Some(SpelledAs::Meaning(meaning)) = spelled_as {
+                Some(meaning)
+            } else {
+                None
+            },
+            type_name: if let Some(SpelledAs::Type(name)) = spelled_as { Some(name) } else { None },
             absent_as: raw.absent_as,
             key: raw.key.map(|key| key.value),
         })
+    }
+
+    fn spelled_as(&mut self, text: &Spanned<String>) -> Option<SpelledAs> {
+        let found = match meaning(&text.value) {
+            Some(meaning) => Some(SpelledAs::Meaning(meaning)),
+            None => TypeName::find(&text.value).map(SpelledAs::Type),
+        };
+        if found.is_none() {
+            let likely = TypeName::likely(&text.value)
+                .map(|name| format!("; did you mean `{name}`?"))
+                .unwrap_or_default();
+            let expected = "`Quantity`, `Duration`, `Set` or a type such as `PodTemplateSpec`";
+            self.refuse(
+                text.referenced,
+                format!("expected {expected}, found `{}`{likely}", text.value),
+            );
+        }
+        found
     }
 
     /// Marks the entries of these paths, each of which `mutable` must list.
@@ -306,6 +327,12 @@ impl Parser<'_> {
             }
         }
     }
+}
+
+/// What `as` may say.
+enum SpelledAs {
+    Meaning(Meaning),
+    Type(TypeName),
 }
 
 fn failure_policy(text: &str) -> Option<FailurePolicy> {

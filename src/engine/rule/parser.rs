@@ -9,6 +9,7 @@ use super::equality::{Equality, Meaning};
 use super::error::{RuleError, yaml_error};
 use super::path::Path;
 use super::raw::Texts;
+use super::types::TypeName;
 
 /// Reads the shape of a document.
 pub(crate) fn read<T: DeserializeOwned>(origin: &str, text: &str) -> Result<T, Vec<RuleError>> {
@@ -35,6 +36,7 @@ pub(crate) struct Placed {
 pub(crate) struct PlacedEquality {
     pub(crate) placed: Placed,
     pub(crate) meaning: Option<Meaning>,
+    pub(crate) type_name: Option<TypeName>,
     pub(crate) absent_as: Option<Value>,
     pub(crate) key: Option<String>,
 }
@@ -44,6 +46,7 @@ impl PlacedEquality {
         Equality {
             path: self.placed.path,
             meaning: self.meaning,
+            type_name: self.type_name,
             absent_as: self.absent_as,
             key: self.key,
         }

@@ -254,7 +254,8 @@ pub(crate) struct RawEquality {
     /// The field, or the list.
     #[schemars(schema_with = "schema::path")]
     pub(crate) path: Spanned<String>,
-    /// What the values mean: Quantity, Duration, or Set for a list without order.
+    /// What the values mean: Quantity, Duration, Set for a list without order, or a type of
+    /// Kubernetes such as `PodTemplateSpec` with everything below.
     #[serde(default, rename = "as", deserialize_with = "given")]
     #[schemars(schema_with = "schema::meaning")]
     pub(crate) spelled_as: Option<Spanned<String>>,

@@ -111,8 +111,11 @@ pub(crate) fn reason(_: &mut SchemaGenerator) -> Schema {
     choice(&["Forbidden", "Invalid"])
 }
 
+/// `Quantity`, `PodTemplateSpec` or `batch/v1.JobSpec`.
+const TYPE_NAME: &str = r"^([a-z0-9.-]+/v[0-9a-z]+\.)?[A-Z][A-Za-z0-9]*$";
+
 pub(crate) fn meaning(_: &mut SchemaGenerator) -> Schema {
-    choice(&["Quantity", "Duration", "Set"])
+    json_schema!({"type": "string", "maxLength": 253, "pattern": TYPE_NAME})
 }
 
 pub(crate) fn labels(_: &mut SchemaGenerator) -> Schema {

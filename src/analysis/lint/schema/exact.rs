@@ -7,7 +7,7 @@ use super::walk::{below, walk};
 use super::words::{equality_line, written};
 use crate::analysis::kinds::{ListType, Scalar, Schema, SchemaLocation, Shape};
 use crate::analysis::lint::definition::{Context, Finding, finding};
-use crate::analysis::lint::entries::{counted, covers, is_bare};
+use crate::analysis::lint::entries::{counted, covers, cursor, is_bare};
 use crate::engine::{Entry, Meaning, Rule, Step};
 
 /// Findings for values of this type that are compared exactly, with as few paths as reach them
@@ -30,7 +30,10 @@ pub(crate) fn exact(
         let mut search = ValueSearch { rule, target, scalar, above: Vec::new(), found: &mut paths };
         search.visit(target.schema.root(), &mut Vec::new());
     }
-    paths.retain(|path| counts(path) && !declared(meaning).any(|steps| covers(steps, path)));
+    paths.retain(|path| {
+        let is_typed = cursor(rule, path).typed().is_some();
+        counts(path) && !is_typed && !declared(meaning).any(|steps| covers(steps, path))
+    });
     let fits = |path: &[Step]| {
         let enters = |set: &[Step]| {
             path.len() > set.len() + 1 && path.iter().zip(set).all(|(one, two)| one.meets(two))

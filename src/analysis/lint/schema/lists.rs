@@ -6,7 +6,7 @@ use super::catalogue::{ResolvedPath, resolve};
 use crate::analysis::kinds::{Elements, ListType, Scalar, Schema, SchemaLocation, Shape};
 use crate::analysis::lint::definition::Context;
 use crate::analysis::lint::entries::{cursor, is_open};
-use crate::engine::{Entry, Meaning, Rule, Step, Verbs, escape_control};
+use crate::engine::{Entry, Rule, Step, Verbs, escape_control};
 
 /// The member by which the schema pairs the elements, if it is one string.
 pub(crate) fn text_key<'s>(schema: &Schema, elements: &'s Elements) -> Option<&'s str> {
@@ -90,5 +90,6 @@ fn matters(entry: &Entry, below: &[Step]) -> bool {
 
 fn is_declared(rule: &Rule, list: &[Step]) -> bool {
     let cursor = cursor(rule, list);
-    cursor.declared().meaning == Some(Meaning::Set) || !cursor.keys().is_empty()
+    let declared = cursor.declared();
+    declared.is_set() || declared.key.is_some()
 }

@@ -1,0 +1,16 @@
+//! Types of Kubernetes, by which a rule compares values (`as: PodTemplateSpec`).
+//!
+//! The tables beside this file are generated from the Go types of Kubernetes and of the projects
+//! that the packs are about. They are parsed once for the whole process; a rule only refers to
+//! them.
+//!
+//! A Go client decodes a value into its type and encodes it again. So a field of which the type
+//! tells no difference between a zero and nothing may be left out, be null, or be zero: these are
+//! equal here.
+
+mod location;
+mod table;
+
+pub(crate) use location::{Identity, TypedLocation};
+pub use table::TypeName;
+pub(crate) use table::{GoScalar, GoShape};
