@@ -246,6 +246,12 @@ static COMMANDS: &[Line] = &[
     line("rules-json", "rules --no-builtin-rules -o json --rules tests/golden/files/clean.yaml"),
     line("rules-one-json", "rules a.widget -o json --rules tests/golden/files/clean.yaml"),
     line("rules-one-unknown", "rules job"),
+    line("rules-expanded", "rules typed --expanded --rules tests/golden/files/typed.yaml"),
+    line(
+        "rules-expanded-json",
+        "rules typed --expanded -o json --rules tests/golden/files/typed.yaml",
+    ),
+    line("rules-expanded-unnamed", "rules --expanded"),
     line("export", "export --vap volcano-job mxjob"),
     line(
         "export-json",

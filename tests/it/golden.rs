@@ -26,8 +26,8 @@ pub(crate) fn compare(file: &Path, found: &str) {
 
 /// Writes `found` to the file if expectations are to be rewritten; whether they are.
 pub(crate) fn renew(file: &Path, found: &str) -> bool {
-    let blessing = std::env::var_os("FIELDWARD_BLESS").is_some_and(|value| value == "1");
-    if blessing {
+    let renewing = is_renewing();
+    if renewing {
         assert!(
             std::env::var_os("CI").is_none_or(|value| value != "true"),
             "FIELDWARD_BLESS=1 rewrites expectations: not where CI=true"
@@ -35,5 +35,10 @@ pub(crate) fn renew(file: &Path, found: &str) -> bool {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, found).unwrap();
     }
-    blessing
+    renewing
+}
+
+/// Whether expectations are to be rewritten.
+pub(crate) fn is_renewing() -> bool {
+    std::env::var_os("FIELDWARD_BLESS").is_some_and(|value| value == "1")
 }

@@ -32,6 +32,7 @@ mod serving;
 mod spellings;
 mod support;
 mod tier;
+mod types;
 mod versions;
 
 use libtest_mimic::{Arguments, Trial};
@@ -44,7 +45,9 @@ fn main() {
     let (trials, threads) = match Tier::from_environment() {
         Ok(Tier::Default) => (default_trials(), 8),
         Ok(Tier::Attacks) => (attacks::trials(), 1),
-        Ok(Tier::Controllers) => (controllers::trials(), 8),
+        Ok(Tier::Controllers) => {
+            ([controllers::trials(), types::trials()].into_iter().flatten().collect(), 8)
+        }
         Ok(Tier::Versions) => (versions::trials(), 8),
         Err(error) => {
             eprintln!("error: {error}");
@@ -78,6 +81,7 @@ fn default_trials() -> Vec<Trial> {
         serving::trials(),
         spellings::trials(),
         tier::trials(),
+        types::checks(),
         versions::checks(),
         cluster::trials(),
         // Last, since these take all processors.

@@ -73,7 +73,7 @@ async fn options() {
         )
         .unwrap()
     };
-    let known = ["serve", "manifests", "check", "lint", "export"].map(help).concat();
+    let known = ["serve", "manifests", "check", "lint", "export", "rules"].map(help).concat();
     let of_other_programs = [
         "--release",
         "--locked",

@@ -79,39 +79,7 @@ const EXPECTED: &[(&str, &str, &str)] = &[
     ("mxjob", "`spec.ttlSecondsAfterFinished` never permits anything", OLDER_SHAPE),
     ("mxjob", "`spec.cleanPodPolicy` never permits anything", OLDER_SHAPE),
     ("mxjob", "`status` never permits anything", OLDER_SHAPE),
-    (
-        "mxjob",
-        "`spec.mxReplicaSpecs.*.template.metadata.creationTimestamp` in `equality` says nothing",
-        OLDER_SHAPE,
-    ),
-    (
-        "mxjob",
-        "quantities at `spec.mxReplicaSpecs.*.template.spec.*[*].env[*].valueFrom",
-        COMMON_ONLY,
-    ),
-    ("mxjob", "quantities at `spec.mxReplicaSpecs.*.template.spec.overhead", COMMON_ONLY),
-    (
-        "mxjob",
-        "quantities at `spec.mxReplicaSpecs.*.template.spec.volumes[*].downwardAPI",
-        COMMON_ONLY,
-    ),
-    (
-        "mxjob",
-        "quantities at `spec.mxReplicaSpecs.*.template.spec.volumes[*].ephemeral",
-        COMMON_ONLY,
-    ),
-    (
-        "mxjob",
-        "quantities at `spec.mxReplicaSpecs.*.template.spec.volumes[*].projected",
-        COMMON_ONLY,
-    ),
     ("cci/pytorchjob", "`status` never permits anything", OLDER_SHAPE),
-    (
-        "cci/pytorchjob",
-        "`spec.pytorchReplicaSpecs.*.template.metadata.creationTimestamp` in `equality` says \
-         nothing",
-        OLDER_SHAPE,
-    ),
     (
         "cci/pytorchjob",
         "`spec.pytorchReplicaSpecs.Worker.replicas` of PyTorchJob can be changed through \
@@ -119,21 +87,6 @@ const EXPECTED: &[(&str, &str, &str)] = &[
         OLDER_SHAPE,
     ),
     ("cci/tfjob", "`status` never permits anything", OLDER_SHAPE),
-    (
-        "cci/tfjob",
-        "`spec.tfReplicaSpecs.*.template.metadata.creationTimestamp` in `equality` says nothing",
-        OLDER_SHAPE,
-    ),
-    (
-        "jobset/jobset",
-        "quantities at `spec.volumeClaimPolicies[*].templates[*].status.allocatedResources.*`",
-        NO_STATUS,
-    ),
-    (
-        "jobset/jobset",
-        "quantities at `spec.volumeClaimPolicies[*].templates[*].status.capacity.*`",
-        NO_STATUS,
-    ),
     ("cci/pod", "`metadata.finalizers` is a set in the schema", SAME_ORDER),
     (
         "cci/statefulset",
@@ -160,47 +113,15 @@ const EXPECTED: &[(&str, &str, &str)] = &[
         "quantities at `spec.resources.requests.*`",
         ONLY_STORAGE,
     ),
-    ("mxjob", "`spec.runPolicy.schedulingPolicy.priorityClass`", SMALL),
-    ("kubeflow/mxjob", "`spec.runPolicy.schedulingPolicy.priorityClass`", SMALL),
-    ("kubeflow/pytorchjob", "`spec.runPolicy.schedulingPolicy.priorityClass`", SMALL),
-    ("cci/pytorchjob", "`spec.runPolicy.schedulingPolicy.priorityClass`", SMALL),
-    ("kubeflow/tfjob", "`spec.runPolicy.schedulingPolicy.priorityClass`", SMALL),
-    ("cci/tfjob", "`spec.runPolicy.schedulingPolicy.priorityClass`", SMALL),
-    ("kubeflow/pytorchjob", "`spec.elasticPolicy.rdzvConf`", SMALL),
-    ("cci/pytorchjob", "`spec.elasticPolicy.rdzvConf`", SMALL),
-    ("kubeflow/tfjob", "`spec.enableDynamicWorker`", SMALL),
-    ("cci/tfjob", "`spec.enableDynamicWorker`", SMALL),
     ("kubeflow/trainjob", "`spec.annotations`", SMALL),
     ("kubeflow/trainjob", "`spec.labels`", SMALL),
-    ("kubeflow/trainjob", "`spec.initializer.*.secretRef.name`", SMALL),
     ("kubeflow/trainjob", "`spec.podTemplateOverrides`", SMALL),
-    (
-        "kubeflow/trainjob",
-        "`spec.runtimePatches[*].trainingRuntimeSpec.template.spec.replicatedJobs[*].template.spec.",
-        SMALL,
-    ),
-    ("kubeflow/trainjob", "`spec.trainer.args`", SMALL),
-    ("kubeflow/trainjob", "`spec.trainer.command`", SMALL),
-    ("jobset/jobset", "`spec.coordinator.*`", SMALL),
-    ("jobset/jobset", "`spec.failurePolicy.", SMALL),
-    ("jobset/jobset", "`spec.replicatedJobs[*].dependsOn`", SMALL),
-    ("jobset/jobset", "`spec.replicatedJobs[*].template.spec.template.spec.", SMALL),
-    ("jobset/jobset", "`spec.successPolicy.", SMALL),
-    ("ray/rayjob", "`spec.clusterSelector`", SMALL),
-    ("ray/rayjob", "`spec.metadata`", SMALL),
-    ("ray/rayjob", "`spec.rayClusterSpec.gcsFaultToleranceOptions.", SMALL),
-    ("ray/rayjob", "`spec.rayClusterSpec.headGroupSpec.serviceType`", SMALL),
-    ("ray/rayjob", "`spec.rayClusterSpec.headGroupSpec.template.spec.", SMALL),
-    ("ray/rayjob", "`spec.rayClusterSpec.headServiceAnnotations`", SMALL),
-    ("ray/rayjob", "`spec.rayClusterSpec.workerGroupSpecs[*].template.spec.", SMALL),
-    ("ray/rayjob", "`spec.submitterPodTemplate.spec.", SMALL),
     ("kubeflow/trainjob", "`spec.podTemplateOverrides` never permits anything", NEWER),
 ];
 
 const OLDER_SHAPE: &str = "the rule is for the CRD of the older operator, which served the same \
                            version in another shape; kubeflow/ has the newer";
-const COMMON_ONLY: &str = "the built-in rule declares the amounts that jobs of the older operator \
-                           commonly have; kubeflow/mxjob has all";
+
 const SAME_ORDER: &str =
     "the controllers that may remove finalizers keep the order of those that stay";
 const NO_STATUS: &str =

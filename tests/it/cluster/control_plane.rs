@@ -36,7 +36,7 @@ const AUDIT: &str = "apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: \
 /// API servers up to 1.33 find the pods behind a Service by its Endpoints, newer ones by its
 /// `EndpointSlices`.
 const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,\
-                           deployment-controller,replicaset-controller,endpoints-controller,endpointslice-controller,job-controller,\
+                           deployment-controller,replicaset-controller,endpoints-controller,endpointslice-controller,job-controller,ttl-after-finished-controller,\
                            statefulset-controller,cronjob-controller,persistentvolume-binder-controller,\
                            persistentvolumeclaim-protection-controller,validatingadmissionpolicy-status-controller,resourcequota-controller";
 

@@ -23,20 +23,43 @@ struct Class {
     holds: fn(&Value, &Value, &Verdicts) -> bool,
 }
 
-const CLASSES: [Class; 1] = [Class {
-    why: "finalizers that repeat go one by one while the object is being deleted",
-    holds: |old, new, verdicts| {
-        let list = |object: &Value| {
-            object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default()
-        };
-        let repeats =
-            list(old).iter().enumerate().any(|(index, one)| list(old)[..index].contains(one));
-        verdicts.webhook
-            && old["metadata"]["deletionTimestamp"].is_string()
-            && repeats
-            && list(new).len() < list(old).len()
+const CLASSES: [Class; 2] = [
+    Class {
+        why: "finalizers that repeat go one by one while the object is being deleted",
+        holds: |old, new, verdicts| {
+            let list = |object: &Value| {
+                object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default()
+            };
+            let repeats =
+                list(old).iter().enumerate().any(|(index, one)| list(old)[..index].contains(one));
+            verdicts.webhook
+                && old["metadata"]["deletionTimestamp"].is_string()
+                && repeats
+                && list(new).len() < list(old).len()
+        },
     },
-}];
+    Class {
+        why: "a zero that Go clients leave out of a type of Kubernetes came or went",
+        holds: |old, new, verdicts| {
+            let is_zero = |value: Option<&Value>| match value {
+                None | Some(Value::Null | Value::Bool(false)) => true,
+                Some(Value::Bool(true)) => false,
+                Some(Value::Number(number)) => number.as_f64() == Some(0.0),
+                Some(Value::String(text)) => text.is_empty(),
+                Some(Value::Array(list)) => list.is_empty(),
+                Some(Value::Object(members)) => members.is_empty(),
+            };
+            let operations = json_patch::diff(old, new).0;
+            let mut paths = operations.iter().map(|operation| operation.path().as_str());
+            verdicts.webhook
+                && paths.any(|path| {
+                    path.contains("/template/")
+                        && is_zero(old.pointer(path))
+                        && is_zero(new.pointer(path))
+                })
+        },
+    },
+];
 
 /// The outcome of all updates of a rule.
 #[derive(Default)]

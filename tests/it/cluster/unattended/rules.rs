@@ -150,11 +150,7 @@ pub(super) async fn refused_by_the_api_server(assets: Assets) {
         ("by: {users: [u]}", "by: {}", "spec.mutable[1].by"),
         ("when: 'value > 1'", "when: ''", "spec.mutable[1].when"),
         ("{path: spec.parts, key: name}", "{path: 'spec.parts.', key: name}", path_expected),
-        (
-            "{path: spec.parts, key: name}",
-            "{path: spec.parts, as: Number}",
-            "Unsupported value: \"Number\"",
-        ),
+        ("{path: spec.parts, key: name}", "{path: spec.parts, as: number}", "spec.equality[0].as"),
         ("sensitive: [spec.secret]", "sensitive: ['spec secret']", path_expected),
         (
             "exempt: {groups: [admins]}",
