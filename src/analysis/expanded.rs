@@ -79,7 +79,8 @@ impl Walk {
     }
 }
 
-fn compared(at: TypedLocation) -> Vec<String> {
+/// How values at a location compare, as its type says.
+pub(crate) fn compared(at: TypedLocation) -> Vec<String> {
     let key = at.key().map(|key| Equal::Key(key.to_owned()));
     let zero = if at.is_field() { zero(at).map(Equal::AbsentAs) } else { None };
     [key, at.meaning().map(Equal::from), zero].iter().flatten().map(words).collect()

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::list_key::ListKey;
 use crate::analysis::diff::compare::words;
 use crate::analysis::diff::scope::{one_line, selector};
+use crate::analysis::expanded;
 use crate::analysis::symbolic::{ChangeClass, Entries, Formula, Permits};
 use crate::engine::{
-    Cursor, Declaration, Entry, Mark, Path, Requesters, Rule, Step, escape_control,
+    Cursor, Declaration, Entry, Mark, Path, Requesters, Rule, Step, escape_control, written,
 };
 
 /// Whether something may change.
@@ -171,7 +172,7 @@ impl<'r> Answer<'r> {
             list_key,
             labels,
             entries: related,
-            compared: trace.compared(rule),
+            compared: trace.compared(rule, steps),
             nearby: Vec::new(),
         };
         answer.may_change = answer.judged(&trace, steps);
@@ -380,8 +381,17 @@ impl<'r> Trace<'r> {
         paths.filter_map(Path::last_name).map(str::to_owned).collect()
     }
 
+    /// What a type that is declared above says of the location.
+    fn by_type(&self, steps: &[Step]) -> Option<String> {
+        let here = self.meeting.last()?;
+        let typed = here.typed().filter(|_| here.declared_type().is_none())?;
+        let words = expanded::compared(typed);
+        let path = escape_control(&written(steps));
+        (!words.is_empty()).then(|| format!("{path}: {} by its type", words.join(", ")))
+    }
+
     /// The equality declared here and above; for the whole object everywhere.
-    fn compared(&self, rule: &Rule) -> Vec<String> {
+    fn compared(&self, rule: &Rule, steps: &[Step]) -> Vec<String> {
         let orders: BTreeSet<usize> = match self.meeting.as_slice() {
             [_] => (0..rule.equality().len()).collect(),
             cursors => cursors.iter().flat_map(Cursor::equalities).collect(),
@@ -393,6 +403,7 @@ impl<'r> Trace<'r> {
                 let path = escape_control(&declared.path.to_string());
                 format!("{path}: {}", words(&declared.equal))
             })
+            .chain(self.by_type(steps))
             .collect()
     }
 }
