@@ -87,7 +87,6 @@ const EXPECTED: &[(&str, &str, &str)] = &[
         OLDER_SHAPE,
     ),
     ("cci/tfjob", "`status` never permits anything", OLDER_SHAPE),
-    ("cci/pod", "`metadata.finalizers` is a set in the schema", SAME_ORDER),
     (
         "cci/statefulset",
         "quantities at `spec.volumeClaimTemplates[*].status.allocatedResources.*`",
@@ -113,6 +112,12 @@ const EXPECTED: &[(&str, &str, &str)] = &[
         "quantities at `spec.resources.requests.*`",
         ONLY_STORAGE,
     ),
+    ("jobset/jobset", "the schema pairs the elements of `spec.", SAME_PORTS),
+    ("kubeflow/tfjob", "the schema pairs the elements of `spec.", SAME_PORTS),
+    ("cci/tfjob", "the schema pairs the elements of `spec.", SAME_PORTS),
+    ("ray/rayjob", "the schema pairs the elements of `spec.", SAME_PORTS),
+    ("kubeflow/pytorchjob", "the schema pairs the elements of `spec.", SAME_PORTS),
+    ("cci/pytorchjob", "the schema pairs the elements of `spec.", SAME_PORTS),
     ("kubeflow/trainjob", "`spec.annotations`", SMALL),
     ("kubeflow/trainjob", "`spec.labels`", SMALL),
     ("kubeflow/trainjob", "`spec.podTemplateOverrides`", SMALL),
@@ -122,8 +127,7 @@ const EXPECTED: &[(&str, &str, &str)] = &[
 const OLDER_SHAPE: &str = "the rule is for the CRD of the older operator, which served the same \
                            version in another shape; kubeflow/ has the newer";
 
-const SAME_ORDER: &str =
-    "the controllers that may remove finalizers keep the order of those that stay";
+const SAME_PORTS: &str = "the controllers keep all ports and their order";
 const NO_STATUS: &str =
     "the template of a claim has no status, though its schema is that of claims";
 const ONLY_STORAGE: &str = "a claim requests nothing but storage, which anybody may change";
