@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::scene::{GROUP, KIND};
-use super::{at_last, exported};
+use super::{at_last, exported, take};
 use crate::cluster::api::Api;
 use crate::cluster::control_plane::ControlPlane;
 use crate::cluster::objects::define_untyped;
@@ -70,7 +70,7 @@ pub(super) async fn cost_less_than_the_budget(plane: Arc<ControlPlane>) {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("rule.yaml"), document.to_string()).unwrap();
         let manifests = exported(folder.path(), "yaml");
-        plane.kubectl().run_with(&["apply", "-f", "-"], &manifests).ok();
+        take(&plane, &manifests).await;
         let probe = api.create(COLLECTION, &thing("probe", &json!({}))).await.object();
         let mut changed = probe.clone();
         changed["nobody"] = "knows".into();
