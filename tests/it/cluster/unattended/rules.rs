@@ -323,9 +323,9 @@ pub(super) async fn beside_files(assets: Assets) {
     let told = site.said("widget", "Conflicting").await;
     assert!(told.contains("the rule of-a-file of "), "{told}");
     assert!(!may_be(&api, "blue").await);
-    let own = crate::cluster::ward::rule("deploy/rules/mxjob.yaml");
-    // Without --server-side kubectl takes away what is null, and with it what the rule says of
-    // creationTimestamp.
+    let own = crate::cluster::ward::rule("deploy/rules/mxjob.yaml")
+        + "    - {path: metadata.annotations.note, absentAs: null}\n";
+    // Without --server-side kubectl takes away what is null, and with it what the line declares.
     let refused = site.apply(&own);
     assert!(refused.err.contains("should have at least 2 properties"), "{}", refused.err);
     site.plane.kubectl().run_with(&["apply", "--server-side", "-f", "-"], &own).ok();
