@@ -1,6 +1,6 @@
 //! What a policy cannot keep of a rule.
 
-use crate::engine::{FailurePolicy, Meaning, Reason, Requesters, Rule};
+use crate::engine::{FailurePolicy, Meaning, Reason, Requesters, Rule, Verbs};
 
 /// What of this rule its policy does not do, or does otherwise; each a sentence.
 pub(super) fn limitations(rule: &Rule) -> Vec<String> {
@@ -42,9 +42,16 @@ pub(super) fn limitations(rule: &Rule) -> Vec<String> {
     let has_type = equality.iter().any(|equality| equality.type_name.is_some());
     if has_type {
         limitations.push(
-            "of the types of Kubernetes that the rule names, the policy knows quantities, \
-             durations and objects that may be left out; it compares exactly the other zeros that \
-             a Go client leaves out, points in time, and null in lists and maps"
+            "of a type (`as`) the policy knows quantities, durations, sets and objects that may be \
+             left out; where the type is one of Kubernetes' own, it compares other zeros that a Go \
+             client leaves out exactly, and so it does points in time, and null in lists and maps"
+                .to_owned(),
+        );
+    }
+    if has_type && rule.entries().any(|entry| entry.verbs != Verbs::ALL) {
+        limitations.push(
+            "below an entry with `allow`, a list that a type pairs by key may become one in which \
+             a key repeats; the webhook asks for an entry without `allow`"
                 .to_owned(),
         );
     }

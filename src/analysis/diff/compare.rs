@@ -111,7 +111,7 @@ impl<'r> Walk<'r> {
                 after,
             });
         }
-        let is_keyed = declared.iter().any(|declared| declared.key.is_some());
+        let is_keyed = cursors.iter().any(|cursor| cursor.declared().key.is_some());
         let summary = [0, 1].map(|side: usize| Summary {
             permits: permits.get(side).cloned().unwrap_or_default(),
             granted: above.get(side).map(|above| above.granted.clone()).unwrap_or_default(),

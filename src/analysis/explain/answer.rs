@@ -8,7 +8,7 @@ use crate::analysis::diff::scope::{one_line, selector};
 use crate::analysis::expanded;
 use crate::analysis::symbolic::{ChangeClass, Entries, Formula, Permits};
 use crate::engine::{
-    Cursor, Declaration, Entry, Mark, Path, Requesters, Rule, Step, escape_control, written,
+    Cursor, Declaration, Entry, Path, Requesters, Rule, Step, escape_control, written,
 };
 
 /// Whether something may change.
@@ -186,10 +186,7 @@ impl<'r> Answer<'r> {
     fn judged(&self, trace: &Trace<'_>, steps: &[Step]) -> MayChange {
         let is_below = self.entries.iter().any(|related| related.relation == Relation::Below);
         let is_certain = |change: &ChangeClass| self.formula(*change, Bound::Certain).is_always();
-        let is_keyed = || {
-            let is_key = |mark: &Mark| matches!(mark, Mark::Key { .. });
-            trace.meeting.last().is_some_and(|cursor| cursor.has_here_or_below(is_key))
-        };
+        let is_keyed = || trace.meeting.last().is_some_and(Cursor::leads_to_keyed_list);
         let is_whole = self.labels.is_empty() && (is_certain(&ChangeClass::Replace) || !is_keyed());
         let is_swapped = self.list_key.as_ref().is_some_and(|list_key| !list_key.swap.is_never());
         if !steps.is_empty() && is_whole && ChangeClass::VERBS.iter().all(is_certain) {

@@ -2,7 +2,7 @@
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::{cursor, shown};
-use crate::engine::{Entry, Rule, Step, escape_control};
+use crate::engine::{Entry, Rule, Step, escape_control, written};
 
 pub(super) const LINT: Lint = Lint {
     name: "list-key",
@@ -43,9 +43,11 @@ fn of_entry(rule: &Rule, at: String, entry: &Entry) -> Option<Finding> {
     else {
         return None;
     };
-    let (order, key) = cursor(rule, list).keys().into_iter().next()?;
-    let declared = rule.equality().get(order).filter(|_| *key == **name)?;
-    let list = shown(&declared.path);
+    let (_, key) = cursor(rule, list).keys().into_iter().next()?;
+    if *key != **name {
+        return None;
+    }
+    let list = escape_control(&written(list));
     Some(finding(
         at,
         format!(

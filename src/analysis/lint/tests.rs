@@ -70,6 +70,21 @@ fn every_lint_finds_its_example_and_not_its_fix() {
 }
 
 #[test]
+fn the_key_of_a_type_is_the_key_of_its_list() {
+    let rules = rule(
+        "spec: {mutable: ['spec.pods[*].spec.containers[*].name'], \
+         equality: [{path: 'spec.pods[*]', as: PodTemplateSpec}]}",
+    );
+    let found = findings(&super::list_key::LINT, &rules);
+    assert!(
+        matches!(found.as_slice(), [one] if one.contains(
+            "elements of `spec.pods[*].spec.containers` pair by `name`"
+        )),
+        "{found:#?}"
+    );
+}
+
+#[test]
 fn lints_are_named_and_documented_alike() {
     assert!(LINTS.is_sorted_by_key(|lint| lint.name), "the registry is not sorted");
     for lint in LINTS {

@@ -51,10 +51,13 @@ impl<'t> Cursor<'t> {
     }
 
     fn at(&self, reached: Reached, inherited: Option<TypedLocation>) -> Self {
-        let is_protected =
-            self.is_protected || self.tree.marks(&reached).any(|mark| mark.protected().is_some());
-        let own = declared_type(self.tree, &reached);
-        let typed = [inherited, own].into_iter().flatten().min_by_key(|typed| typed.order);
+        let (mut typed, mut is_protected) = (inherited, self.is_protected);
+        for mark in self.tree.marks(&reached) {
+            is_protected |= mark.protected().is_some();
+            if let Some(own) = mark.typed() {
+                typed = Some(typed.map_or(own, |other| other.or_earlier(own)));
+            }
+        }
         Self { tree: self.tree, reached, typed, is_protected }
     }
 
@@ -168,16 +171,26 @@ impl<'t> Cursor<'t> {
         self.typed
     }
 
-    /// The keys that the rule declares for a list here, in the document's order, each with its
-    /// place in the list of equalities.
+    /// The keys that the rule and its types declare for a list here, in the document's order, each
+    /// with its place in the list of equalities.
     pub(crate) fn keys(&self) -> Vec<(usize, Arc<str>)> {
         let key = |mark: &Mark| match mark {
             Mark::Key { order, key } => Some((*order, Arc::clone(key))),
             _ => None,
         };
-        let mut keys: Vec<_> = self.tree.marks(&self.reached).filter_map(key).collect();
+        let of_type = self.typed.and_then(|typed| Some((typed.order, Arc::from(typed.key()?))));
+        let mut keys: Vec<_> =
+            self.tree.marks(&self.reached).filter_map(key).chain(of_type).collect();
         keys.sort();
         keys
+    }
+
+    /// Whether elements of a list here or below pair by key.
+    pub(crate) fn leads_to_keyed_list(&self) -> bool {
+        self.has_here_or_below(|mark| match mark {
+            Mark::Key { .. } => true,
+            mark => mark.typed().is_some_and(TypedLocation::leads_to_keyed_list),
+        }) || self.typed.is_some_and(TypedLocation::leads_to_keyed_list)
     }
 
     /// The equalities that the rule declares here, by their place in its list.
@@ -251,9 +264,5 @@ impl<'t> Cursor<'t> {
 
 /// The type that the first line about the location declares.
 fn declared_type(tree: &Tree<Mark>, reached: &Reached) -> Option<TypedLocation> {
-    let declared = |mark: &Mark| match mark {
-        Mark::Type { order, name } => TypedLocation::declared(*order, *name),
-        _ => None,
-    };
-    tree.marks(reached).filter_map(declared).min_by_key(|typed| typed.order)
+    tree.marks(reached).filter_map(Mark::typed).reduce(TypedLocation::or_earlier)
 }

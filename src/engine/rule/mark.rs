@@ -34,6 +34,14 @@ impl Mark {
         if let Self::Entry(index) = self { Some(*index) } else { None }
     }
 
+    /// The type of the location, if it is one.
+    pub(crate) fn typed(&self) -> Option<TypedLocation> {
+        match self {
+            Self::Type { order, name } => TypedLocation::declared(*order, *name),
+            _ => None,
+        }
+    }
+
     /// The index of the protected path, if it is one.
     pub(crate) fn protected(&self) -> Option<usize> {
         if let Self::Protected(index) = self { Some(*index) } else { None }

@@ -269,7 +269,12 @@ impl Parser<'_> {
     fn equality(&mut self, raw: Spanned<RawEquality>) -> Option<PlacedEquality> {
         let at = raw.referenced;
         let raw = raw.value;
-        let spelled_as = raw.spelled_as.as_ref().and_then(|text| self.spelled_as(text));
+        let (meaning, type_name) =
+            match raw.spelled_as.as_ref().and_then(|text| self.spelled_as(text)) {
+                Some(SpelledAs::Meaning(meaning)) => (Some(meaning), None),
+                Some(SpelledAs::Type(name)) => (None, Some(name)),
+                None => (None, None),
+            };
         let placed = self.path(&raw.path)?;
         if raw.spelled_as.is_none() && raw.absent_as.is_none() && raw.key.is_none() {
             self.refuse(at, "expected `as`, `absentAs` or `key` beside the path, found none");
@@ -279,12 +284,8 @@ impl Parser<'_> {
         }
         Some(PlacedEquality {
             placed,
-            meaning: if let Some(SpelledAs::Meaning(meaning)) = spelled_as {
-                Some(meaning)
-            } else {
-                None
-            },
-            type_name: if let Some(SpelledAs::Type(name)) = spelled_as { Some(name) } else { None },
+            meaning,
+            type_name,
             absent_as: raw.absent_as,
             key: raw.key.map(|key| key.value),
         })

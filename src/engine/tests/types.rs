@@ -38,3 +38,46 @@ fn null_in_a_set_is_the_zero_of_its_type() {
     let filled = json!({"s": {"metadata": {"finalizers": ["a", null]}}});
     expect(finalizers, filled, json!({"s": {}}), &[]);
 }
+
+#[test]
+fn a_zero_is_left_out_unless_it_stands_behind_a_pointer() {
+    let pod = |mut spec: serde_json::Value| {
+        spec["hostname"] = json!("h");
+        json!({"s": {"spec": spec}})
+    };
+    let zeros = json!({
+        "hostNetwork": false, "nodeName": "", "volumes": [], "nodeSelector": {}, "overhead": null,
+        "terminationGracePeriodSeconds": null,
+    });
+    expect(POD, pod(json!({})), pod(zeros), &[]);
+    for (behind, set) in [
+        (json!({"terminationGracePeriodSeconds": 0}), "terminationGracePeriodSeconds"),
+        (json!({"securityContext": {}}), "securityContext"),
+        (json!({"unknown": ""}), "unknown"),
+    ] {
+        expect(POD, pod(json!({})), pod(behind), &[&format!("s.spec.{set} Set")]);
+    }
+}
+
+#[test]
+fn of_a_line_and_a_type_the_first_listed_counts() {
+    let host = |name: &str| json!({"s": {"spec": {"hostname": "h", "nodeName": name}}});
+    let left_out = json!({"s": {"spec": {"hostname": "h"}}});
+    let (line, of_type) =
+        ("{path: s.spec.nodeName, absentAs: any}", "{path: s, as: PodTemplateSpec}");
+    let rule = |first, second| format!("mutable: []\nequality: [{first}, {second}]");
+    let (line_first, type_first) = (rule(line, of_type), rule(of_type, line));
+    expect(&line_first, left_out.clone(), host("any"), &[]);
+    expect(&line_first, left_out.clone(), host(""), &["s.spec.nodeName Set"]);
+    expect(&type_first, left_out.clone(), host(""), &[]);
+    expect(&type_first, left_out, host("any"), &["s.spec.nodeName Set"]);
+}
+
+#[test]
+fn a_path_selects_elements_by_the_key_of_a_type() {
+    let rule = "mutable: [\"s.spec.containers[name='a'].image\"]\n\
+                equality: [{path: s, as: PodTemplateSpec}]";
+    let pod = |a: &str, b: &str| json!({"s": {"spec": {"containers": [{"name": "a", "image": a}, {"name": "b", "image": b}]}}});
+    expect(rule, pod("1", "1"), pod("2", "1"), &[]);
+    expect(rule, pod("1", "1"), pod("1", "2"), &["s.spec.containers[name=b].image Modify"]);
+}

@@ -35,6 +35,11 @@ impl TypedLocation {
         (self.order, std::ptr::from_ref(self.go_type), self.is_field())
     }
 
+    /// Of two declarations for one location the first listed.
+    pub(crate) fn or_earlier(self, other: Self) -> Self {
+        if other.order < self.order { other } else { self }
+    }
+
     /// The member `name` of an object here, if the type has it.
     pub(crate) fn member(self, name: &str) -> Option<Self> {
         match &self.go_type.shape {
@@ -92,6 +97,27 @@ impl TypedLocation {
         match self.go_type.shape {
             GoShape::List(_, Elements::ByKey(key)) => Some(key),
             _ => None,
+        }
+    }
+
+    /// Whether elements of a list here or below pair by key.
+    pub(crate) fn leads_to_keyed_list(self) -> bool {
+        self.leads_to_key(&mut Vec::new())
+    }
+
+    /// `above` are the structs around: one that contains itself has nothing new.
+    fn leads_to_key(self, above: &mut Vec<TypeName>) -> bool {
+        match &self.go_type.shape {
+            GoShape::List(_, Elements::ByKey(_)) => true,
+            GoShape::List(..) => self.element().is_some_and(|below| below.leads_to_key(above)),
+            GoShape::Map(_) => self.member("").is_some_and(|below| below.leads_to_key(above)),
+            GoShape::Struct(name) if !above.contains(name) => {
+                above.push(*name);
+                let leads = self.fields().any(|(_, field)| field.leads_to_key(above));
+                above.pop();
+                leads
+            }
+            GoShape::Struct(_) | GoShape::Scalar(_) => false,
         }
     }
 

@@ -20,57 +20,66 @@ const TEXTS: [&str; 6] = [
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| Table::parse(&TEXTS));
 
-/// The name of a struct type, as `PodTemplateSpec` or `batch/v1.JobSpec`.
+/// A struct type: its place among all types, which are sorted by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TypeName(&'static str);
+pub struct TypeName(u16);
 
 impl TypeName {
     /// The type of that name, if a table has it.
     pub(crate) fn find(text: &str) -> Option<Self> {
-        TABLE.structs.get_key_value(text).map(|(name, _)| Self(name))
+        TABLE.find(text)
     }
 
-    /// The names of all types.
+    /// All types.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        TABLE.structs.keys().copied().map(Self)
+        (0u16..).take(TABLE.structs.len()).map(Self)
     }
 
-    /// The type whose name differs least from a text, if it is close.
+    /// The type whose name differs least from a text, if it is close; rather one of Kubernetes.
     pub(crate) fn likely(text: &str) -> Option<Self> {
-        let short = |name: &'static str| name.rsplit('.').next().unwrap_or(name);
         let distance = |name: &Self| {
-            let whole = strsim::damerau_levenshtein(name.0, text);
-            whole.min(strsim::damerau_levenshtein(short(name.0), text))
+            let name = name.as_str();
+            let short = name.rsplit('.').next().unwrap_or(name);
+            let whole = strsim::damerau_levenshtein(name, text);
+            whole.min(strsim::damerau_levenshtein(short, text))
         };
-        let likely = Self::all().min_by_key(distance)?;
+        let likely = Self::all().min_by_key(|name| (distance(name), !name.is_of_kubernetes()))?;
         (distance(&likely) <= text.len() / 4).then_some(likely)
+    }
+
+    fn known(self) -> Option<&'static Struct> {
+        TABLE.structs.get(usize::from(self.0))
+    }
+
+    fn as_str(self) -> &'static str {
+        self.known().map_or("", |known| known.name)
     }
 
     /// The type itself.
     pub(crate) fn go_type(self) -> Option<&'static GoType> {
-        TABLE.structs.get(self.0).map(|known| &known.go_type)
+        self.known().map(|known| &known.go_type)
     }
 
     /// The fields of the type, by their names in JSON.
     pub(crate) fn fields(self) -> impl Iterator<Item = (&'static str, &'static GoType)> {
-        let known = TABLE.structs.get(self.0);
-        known.into_iter().flat_map(|known| &known.fields).map(|(name, field)| (*name, field))
+        let known = self.known().into_iter();
+        known.flat_map(|known| &known.fields).map(|(name, field)| (*name, field))
     }
 
     /// Whether Kubernetes itself has the type.
     pub(crate) fn is_of_kubernetes(self) -> bool {
-        TABLE.structs.get(self.0).is_some_and(|known| known.table == 0)
+        self.known().is_some_and(|known| known.table == 0)
     }
 
     /// The type of a field.
     pub(crate) fn field(self, name: &str) -> Option<&'static GoType> {
-        TABLE.structs.get(self.0)?.fields.get(name)
+        self.known()?.fields.get(name)
     }
 }
 
 impl fmt::Display for TypeName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(self.0)
+        out.write_str(self.as_str())
     }
 }
 
@@ -115,45 +124,49 @@ pub(crate) enum GoScalar {
 
 #[derive(Debug, Default)]
 struct Table {
-    structs: BTreeMap<&'static str, Struct>,
+    /// Sorted by name.
+    structs: Vec<Struct>,
 }
 
 #[derive(Debug)]
 struct Struct {
+    name: &'static str,
     go_type: GoType,
     /// The table that it stands in, by index.
     table: usize,
     fields: BTreeMap<&'static str, GoType>,
 }
 
-impl Struct {
-    fn new(name: &'static str, table: usize) -> Self {
-        let go_type = GoType { is_pointer: false, shape: GoShape::Struct(TypeName(name)) };
-        Self { go_type, table, fields: BTreeMap::new() }
-    }
-}
-
 impl Table {
     fn parse(texts: &[&'static str]) -> Self {
-        let mut table = Self::default();
-        let lines = || texts.iter().flat_map(|text| text.lines());
         let is_name = |line: &&str| !line.starts_with([' ', '#']) && !line.is_empty();
+        let mut names: Vec<(&'static str, usize)> = Vec::new();
         for (index, text) in texts.iter().enumerate() {
-            let names = text.lines().filter(is_name);
-            table.structs.extend(names.map(|name| (name, Struct::new(name, index))));
+            names.extend(text.lines().filter(is_name).map(|name| (name, index)));
         }
+        names.sort_unstable();
+        let of_name = |(index, (name, table))| {
+            let go_type = GoType { is_pointer: false, shape: GoShape::Struct(TypeName(index)) };
+            Struct { name, go_type, table, fields: BTreeMap::new() }
+        };
+        let mut table = Self { structs: (0u16..).zip(names).map(of_name).collect() };
         let mut current = None;
-        for line in lines() {
+        for line in texts.iter().flat_map(|text| text.lines()) {
             if is_name(&line) {
-                current = Some(line);
-            } else if let (Some(name), Some(line)) = (current, line.strip_prefix("  ")) {
+                current = table.find(line);
+            } else if let (Some(TypeName(at)), Some(line)) = (current, line.strip_prefix("  ")) {
                 let field = table.field(line);
-                if let Some(known) = table.structs.get_mut(name) {
+                if let Some(known) = table.structs.get_mut(usize::from(at)) {
                     known.fields.extend(field);
                 }
             }
         }
         table
+    }
+
+    fn find(&self, name: &str) -> Option<TypeName> {
+        let found = self.structs.binary_search_by_key(&name, |known| known.name).ok()?;
+        u16::try_from(found).ok().map(TypeName)
     }
 
     /// A field and its type; none if the line is not written as the generator writes it.
@@ -186,7 +199,7 @@ impl Table {
         } else {
             match GoScalar::parse(text) {
                 Some(scalar) => GoShape::Scalar(scalar),
-                None => GoShape::Struct(TypeName(self.structs.get_key_value(text)?.0)),
+                None => GoShape::Struct(self.find(text)?),
             }
         };
         Some(GoType { is_pointer, shape })
@@ -227,8 +240,8 @@ mod tests {
     #[test]
     fn a_field_has_its_go_type() {
         let table = Table::parse(&["# made up\nA\n  b *B\n  c []B key=name\n  d {}quantity\nB\n"]);
-        let field = |name| table.structs["A"].fields[name].clone();
-        let b = || GoType { is_pointer: false, shape: GoShape::Struct(TypeName("B")) };
+        let field = |name| table.structs[0].fields[name].clone();
+        let b = || GoType { is_pointer: false, shape: GoShape::Struct(TypeName(1)) };
         assert_eq!(field("b"), GoType { is_pointer: true, ..b() });
         assert_eq!(field("c").shape, GoShape::List(Box::new(b()), Elements::ByKey("name")));
         let quantity = GoType { is_pointer: false, shape: GoShape::Scalar(GoScalar::Quantity) };

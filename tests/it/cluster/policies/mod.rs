@@ -74,8 +74,7 @@ async fn take(plane: &ControlPlane, policies: &str) {
     assert!(taken.is_ok(), "{last}");
 }
 
-/// Rules of deploy/rules that do not fit into a policy: RayJob has three pod templates, and its
-/// rule lists what a typed client leaves out of each.
+/// Rules of deploy/rules that do not fit into a policy: a RayJob has three pod templates.
 const TOO_LARGE: [&str; 1] = ["ray/rayjob"];
 
 /// What `fieldward export --all` prints for the rules of a file or a folder.

@@ -50,13 +50,11 @@ const CLASSES: [Class; 2] = [
                 Some(Value::Object(members)) => members.is_empty(),
             };
             let operations = json_patch::diff(old, new).0;
-            let mut paths = operations.iter().map(|operation| operation.path().as_str());
+            let paths = operations.iter().map(|operation| operation.path().as_str());
+            let mut of_templates = paths.filter(|path| path.contains("/template/")).peekable();
             verdicts.webhook
-                && paths.any(|path| {
-                    path.contains("/template/")
-                        && is_zero(old.pointer(path))
-                        && is_zero(new.pointer(path))
-                })
+                && of_templates.peek().is_some()
+                && of_templates.all(|path| is_zero(old.pointer(path)) && is_zero(new.pointer(path)))
         },
     },
 ];
