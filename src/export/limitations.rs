@@ -43,8 +43,12 @@ pub(super) fn limitations(rule: &Rule) -> Vec<String> {
     if has_type {
         limitations.push(
             "of a type (`as`) the policy knows quantities, durations, sets and objects that may be \
-             left out; where the type is one of Kubernetes' own, it compares other zeros that a Go \
-             client leaves out exactly, and so it does points in time, and null in lists and maps"
+             left out; points in time, and null in lists and maps, are compared exactly"
+                .to_owned(),
+        );
+        limitations.push(
+            "zeros that a Go client leaves out are compared exactly where the type is one of \
+             Kubernetes' own"
                 .to_owned(),
         );
     }

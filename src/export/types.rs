@@ -1,9 +1,9 @@
-//! How far a policy takes values of a type apart.
+//! Which parts of a typed value a policy compares one by one.
 //!
-//! Every field of a pod template in CEL would take more than the API server compiles within a
-//! request. So a policy follows a type of Kubernetes only to quantities, durations, sets and
-//! structs, which is what a Go client adds or writes in another way; zeros that a client leaves out
-//! it compares exactly. Types of other projects are small, and it follows them to every field.
+//! The API server cannot compile CEL for every field of a pod template within a request. So of a
+//! type of Kubernetes a policy knows only quantities, durations, sets and structs, which a Go
+//! client adds or writes in another way. It compares zeros that a client leaves out exactly. Types
+//! of other projects are small, so a policy knows every field of them.
 
 use std::collections::BTreeSet;
 
@@ -72,8 +72,8 @@ fn is_taken_apart(typed: TypedLocation) -> bool {
     differs(typed, &mut Vec::new())
 }
 
-/// Whether there are spellings of one value here or below that a policy tells to be equal. `above`
-/// are the types around it: one that contains itself has nothing new.
+/// Whether a policy treats several spellings of one value here or below as equal. `above` are the
+/// structs around it: one that contains itself has nothing new.
 fn differs(typed: TypedLocation, above: &mut Vec<TypeName>) -> bool {
     let has_spellings = typed.meaning().is_some_and(|meaning| meaning != Meaning::Time);
     if has_spellings || zero(typed).is_some() {

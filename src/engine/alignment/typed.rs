@@ -1,4 +1,4 @@
-//! Values as a Go client reads them into their type: zeros, and null.
+//! Zeros and null as a Go client decodes them into a type.
 
 use serde_json::{Value, json};
 
@@ -11,8 +11,8 @@ impl Declared<'_> {
     pub(super) fn is_zero_field(&self, cursor: &Cursor<'_>, value: Node<'_>) -> bool {
         let Some(typed) = self.typed.filter(TypedLocation::is_field) else { return false };
         match (typed.shape(), value.kind()) {
-            // Its own decoder may take null for a value, and that of a duration refuses null. Null
-            // behind a pointer does not get to a decoder.
+            // A type with its own decoder may have a value for null, and the decoder of a duration
+            // refuses null. Go sets a pointer to nil without asking either.
             (GoShape::Scalar(GoScalar::Any | GoScalar::Duration), NodeKind::Null) => {
                 typed.is_pointer()
             }

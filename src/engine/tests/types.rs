@@ -81,3 +81,39 @@ fn a_path_selects_elements_by_the_key_of_a_type() {
     expect(rule, pod("1", "1"), pod("2", "1"), &[]);
     expect(rule, pod("1", "1"), pod("1", "2"), &["s.spec.containers[name=b].image Modify"]);
 }
+
+#[test]
+fn a_key_that_is_left_out_is_the_empty_text() {
+    let secrets = |list| json!({"s": {"spec": {"imagePullSecrets": list}}});
+    expect(POD, secrets(json!([{"name": ""}])), secrets(json!([{}])), &[]);
+    expect(
+        POD,
+        secrets(json!([{"name": null}, {"name": "a"}])),
+        secrets(json!([{}, {"name": "a"}])),
+        &[],
+    );
+    expect(
+        POD,
+        secrets(json!([{"name": "a"}])),
+        secrets(json!([{}])),
+        &["s.spec.imagePullSecrets[name=''] AddItem", "s.spec.imagePullSecrets[name=a] RemoveItem"],
+    );
+}
+
+#[test]
+fn of_two_types_the_first_listed_counts() {
+    let (outer, inner) = ("{path: s, as: PodTemplateSpec}", "{path: s.spec, as: batch/v1.JobSpec}");
+    let rule = |first, second| format!("mutable: []\nequality: [{first}, {second}]");
+    let (pod, job) = (
+        json!({"s": {"spec": {"nodeName": ""}}}),
+        json!({"s": {"spec": {"manualSelector": true}}}),
+    );
+    let with = |mut object: serde_json::Value| {
+        object["s"]["spec"]["hostname"] = json!("h");
+        object
+    };
+    let neither = with(json!({"s": {"spec": {}}}));
+    expect(&rule(outer, inner), neither.clone(), with(pod.clone()), &[]);
+    expect(&rule(inner, outer), neither.clone(), with(pod), &["s.spec.nodeName Set"]);
+    expect(&rule(inner, outer), neither, with(job), &["s.spec.manualSelector Set"]);
+}

@@ -4,9 +4,8 @@
 //! that the packs are about. They are parsed once for the whole process; a rule only refers to
 //! them.
 //!
-//! A Go client decodes a value into its type and encodes it again. So a field of which the type
-//! tells no difference between a zero and nothing may be left out, be null, or be zero: these are
-//! equal here.
+//! A Go client decodes a value into its type and encodes it again. Where the type does not tell a
+//! zero from a missing field, the field may be left out, null, or zero: these are equal here.
 
 mod location;
 mod table;

@@ -165,13 +165,17 @@ async fn compared(api: &Api, scene: &Scene) -> Tally {
                     groups.iter().map(String::as_str).chain(["system:masters"]).collect();
                 let (api, path) = (api.impersonating(&name, &groups), path(scene, &new));
                 sent.spawn(async move {
-                    let answer = replace(api, path, new.clone()).await;
-                    (index, new, answer)
+                    let answer = replace(api.clone(), path.clone(), new.clone()).await;
+                    (index, new, answer, (api, path))
                 });
             }
             let Some(done) = sent.join_next().await else { break };
-            let (index, new, answer) = done.unwrap();
-            tally.add(&answer, &scene.objects[index], &new);
+            let (index, new, answer, (api, path)) = done.unwrap();
+            let old = &scene.objects[index];
+            if let Some(rest) = tally.add(&answer, old, &new) {
+                let answer = replace(api, path, rest.clone()).await;
+                assert_eq!(tally.add(&answer, old, &rest), None, "{rest}");
+            }
         }
     }
     tally

@@ -40,24 +40,37 @@ const CLASSES: [Class; 2] = [
     },
     Class {
         why: "a zero that Go clients leave out of a type of Kubernetes came or went",
-        holds: |old, new, verdicts| {
-            let is_zero = |value: Option<&Value>| match value {
-                None | Some(Value::Null | Value::Bool(false)) => true,
-                Some(Value::Bool(true)) => false,
-                Some(Value::Number(number)) => number.as_f64() == Some(0.0),
-                Some(Value::String(text)) => text.is_empty(),
-                Some(Value::Array(list)) => list.is_empty(),
-                Some(Value::Object(members)) => members.is_empty(),
-            };
-            let operations = json_patch::diff(old, new).0;
-            let paths = operations.iter().map(|operation| operation.path().as_str());
-            let mut of_templates = paths.filter(|path| path.contains("/template/")).peekable();
-            verdicts.webhook
-                && of_templates.peek().is_some()
-                && of_templates.all(|path| is_zero(old.pointer(path)) && is_zero(new.pointer(path)))
-        },
+        holds: |old, new, verdicts| verdicts.webhook && without_zeros(old, new).is_some(),
     },
 ];
+
+/// The update without what it changes from one zero to another in a template; none if there is
+/// nothing of the kind.
+fn without_zeros(old: &Value, new: &Value) -> Option<Value> {
+    let is_zero = |value: Option<&Value>| match value {
+        None | Some(Value::Null | Value::Bool(false)) => true,
+        Some(Value::Bool(true)) => false,
+        Some(Value::Number(number)) => number.as_f64() == Some(0.0),
+        Some(Value::String(text)) => text.is_empty(),
+        Some(Value::Array(list)) => list.is_empty(),
+        Some(Value::Object(members)) => members.is_empty(),
+    };
+    let mut rest = new.clone();
+    for operation in json_patch::diff(old, new).0 {
+        let path = operation.path().as_str();
+        let (before, after) = (old.pointer(path), new.pointer(path));
+        if !path.contains("/template/") || !is_zero(before) || !is_zero(after) {
+            continue;
+        }
+        let (parent, name) = path.rsplit_once('/')?;
+        let members = rest.pointer_mut(parent)?.as_object_mut()?;
+        match before {
+            Some(value) => members.insert(name.to_owned(), value.clone()),
+            None => members.remove(name),
+        };
+    }
+    (rest != *new).then_some(rest)
+}
 
 /// The outcome of all updates of a rule.
 #[derive(Default)]
@@ -80,23 +93,30 @@ impl Tally {
         Self { name: scene.name.clone(), may_err: scene.is_conditional, ..Self::default() }
     }
 
-    pub(super) fn add(&mut self, answer: &Answer, old: &Value, new: &Value) {
-        let Some(verdicts) = verdicts(answer) else { return self.invalid += 1 };
+    /// Returns the rest of an update in which the two disagree about a zero: about the rest they
+    /// must agree.
+    pub(super) fn add(&mut self, answer: &Answer, old: &Value, new: &Value) -> Option<Value> {
+        let Some(verdicts) = verdicts(answer) else {
+            self.invalid += 1;
+            return None;
+        };
         self.compared += 1;
         self.allowed += usize::from(verdicts.webhook);
         let undecided = verdicts.says.contains("resulted in error");
         self.undecided += usize::from(undecided);
         if undecided && !self.may_err {
-            return self.unlisted.push(described(&self.name, &verdicts, old, new));
+            self.unlisted.push(described(&self.name, &verdicts, old, new));
+            return None;
         }
         if verdicts.webhook == verdicts.policy {
             self.agreed += 1;
-            return;
+            return None;
         }
         match CLASSES.iter().position(|class| (class.holds)(old, new, &verdicts)) {
             Some(class) => *self.classes.entry(class).or_default() += 1,
             None => self.unlisted.push(described(&self.name, &verdicts, old, new)),
         }
+        without_zeros(old, new)
     }
 
     /// Both verdicts were had often enough, and the two agree but for the classes.
