@@ -95,7 +95,7 @@ fn zero(at: TypedLocation) -> Option<Value> {
         GoShape::Scalar(scalar) => match scalar {
             GoScalar::String => json!(""),
             GoScalar::Bool => json!(false),
-            GoScalar::Number | GoScalar::IntOrString => json!(0),
+            GoScalar::Number | GoScalar::Float32 | GoScalar::IntOrString => json!(0),
             GoScalar::Quantity => json!("0"),
             GoScalar::Duration => json!("0s"),
             GoScalar::Time => json!(ZERO_TIME),

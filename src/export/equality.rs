@@ -169,7 +169,7 @@ impl Judge<'_> {
         let here = self.deeper();
         let (s, t) = (here.name('s'), here.name('t'));
         match cursor.declared().meaning {
-            None | Some(Meaning::Set | Meaning::Time) => Expr::False,
+            None | Some(Meaning::Set | Meaning::Time | Meaning::Float32) => Expr::False,
             Some(Meaning::Quantity) => {
                 let spells = |value: &str| {
                     Expr::or(["string", "int", "double"].map(|kind| is_kind(value, kind)))

@@ -75,7 +75,8 @@ fn is_taken_apart(typed: TypedLocation) -> bool {
 /// Whether a policy treats several spellings of one value here or below as equal. `above` are the
 /// structs around it: one that contains itself has nothing new.
 fn differs(typed: TypedLocation, above: &mut Vec<TypeName>) -> bool {
-    let has_spellings = typed.meaning().is_some_and(|meaning| meaning != Meaning::Time);
+    let has_spellings =
+        typed.meaning().is_some_and(|meaning| !matches!(meaning, Meaning::Time | Meaning::Float32));
     if has_spellings || zero(typed).is_some() {
         return true;
     }
@@ -103,7 +104,9 @@ fn zero(typed: TypedLocation) -> Option<Value> {
         GoShape::List(..) if is_own => Some(json!([])),
         GoShape::Scalar(GoScalar::String) if is_own => Some(json!("")),
         GoShape::Scalar(GoScalar::Bool) if is_own => Some(json!(false)),
-        GoShape::Scalar(GoScalar::Number | GoScalar::IntOrString) if is_own => Some(json!(0)),
+        GoShape::Scalar(GoScalar::Number | GoScalar::Float32 | GoScalar::IntOrString) if is_own => {
+            Some(json!(0))
+        }
         GoShape::Scalar(_) | GoShape::Map(_) | GoShape::List(..) => None,
     }
 }

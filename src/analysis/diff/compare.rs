@@ -388,6 +388,7 @@ pub(crate) fn words(equal: &Equal) -> String {
         Equal::Duration => "as Duration".to_owned(),
         Equal::Set => "as Set".to_owned(),
         Equal::Time => "as a time".to_owned(),
+        Equal::Float32 => "as a 32-bit float".to_owned(),
         Equal::Type(name) => format!("as {name}"),
         Equal::AbsentAs(value) => crate::engine::escape_control(&format!("left out = {value}")),
         Equal::Key(key) => crate::engine::escape_control(&format!("elements paired by `{key}`")),

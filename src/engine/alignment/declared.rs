@@ -36,6 +36,13 @@ impl Spelling {
     }
 }
 
+/// The 32-bit float that Go reads from a number; none if the number is too large for one.
+pub(super) fn float32(text: &str) -> Option<f32> {
+    let number = text.parse().ok().filter(|number: &f32| number.is_finite())?;
+    // There are two zeros, which are equal.
+    Some(number + 0.0)
+}
+
 impl Declared<'_> {
     /// The value, unless it counts as left out.
     pub(crate) fn normalise<'a>(
@@ -94,6 +101,7 @@ impl Declared<'_> {
                 duration::nanoseconds(text).map(|count| count.to_string())
             }
             (NodeKind::String, Meaning::Time) => time::instant(text).map(|count| count.to_string()),
+            (NodeKind::Number, Meaning::Float32) => float32(text).map(|number| number.to_string()),
             _ => None,
         };
         text.map(|text| Spelling { meaning, text })

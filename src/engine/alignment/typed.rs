@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::declared::float32;
 use super::{duration, quantity, time};
 use crate::engine::review::{Node, NodeKind};
 use crate::engine::rule::{Cursor, Declared, GoScalar, GoShape, TypedLocation};
@@ -52,7 +53,9 @@ impl Declared<'_> {
         match scalar {
             GoScalar::String => Some(json!("")),
             GoScalar::Bool => Some(json!(false)),
-            GoScalar::Number | GoScalar::IntOrString | GoScalar::Quantity => Some(json!(0)),
+            GoScalar::Number | GoScalar::Float32 | GoScalar::IntOrString | GoScalar::Quantity => {
+                Some(json!(0))
+            }
             GoScalar::Time => Some(json!(time::ZERO)),
             GoScalar::Duration | GoScalar::Any => None,
         }
@@ -68,6 +71,7 @@ fn is_zero(scalar: GoScalar, kind: NodeKind, value: Node<'_>) -> bool {
         (GoScalar::Number | GoScalar::IntOrString, NodeKind::Number) => {
             value.to_value().as_f64() == Some(0.0)
         }
+        (GoScalar::Float32, NodeKind::Number) => float32(text) == Some(0.0),
         (GoScalar::Quantity, NodeKind::String | NodeKind::Number) => {
             quantity::spell(text) == quantity::spell("0")
         }

@@ -31,6 +31,8 @@ pub(crate) enum Meaning {
     Set,
     /// Points in time, as a type of Kubernetes declares them.
     Time,
+    /// Numbers of which a 32-bit float keeps about seven digits, as a type declares them.
+    Float32,
 }
 
 /// What counts as equal at the locations that a path selects.
@@ -53,6 +55,8 @@ pub(crate) enum Equal {
     Set,
     /// Spellings of one point in time.
     Time,
+    /// Numbers that are the same 32-bit float.
+    Float32,
     /// What a Go client reads as the same value of that type.
     Type(TypeName),
     /// This value, and none at all.
@@ -68,6 +72,7 @@ impl From<Meaning> for Equal {
             Meaning::Duration => Self::Duration,
             Meaning::Set => Self::Set,
             Meaning::Time => Self::Time,
+            Meaning::Float32 => Self::Float32,
         }
     }
 }

@@ -91,6 +91,11 @@ async fn step(api: &Api, pod: &Value) -> Option<()> {
     let path = path(pod);
     if !pod["metadata"]["deletionTimestamp"].is_null() {
         if pod["spec"]["nodeName"] == NODE {
+            if pod["status"]["phase"] == "Running" {
+                let killed = ended_status(pod, Ending::Failed(143));
+                let status = format!("{path}/status");
+                api.try_send(reqwest::Method::PATCH, &status, MERGE_PATCH, &killed).await.ok()?;
+            }
             let options =
                 json!({"gracePeriodSeconds": 0, "preconditions": {"uid": pod["metadata"]["uid"]}});
             api.try_send(reqwest::Method::DELETE, &path, "application/json", &options)

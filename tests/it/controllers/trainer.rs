@@ -1,10 +1,10 @@
-//! Kubeflow Trainer 2.1, which makes a JobSet of each TrainJob: of the job itself it writes only
+//! Kubeflow Trainer, which makes a JobSet of each TrainJob: of the job itself it writes only
 //! status, and of the set what the job says.
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use super::cases::{self, Kept, Which};
+use super::cases::{self, Kept, Suite, Which};
 use super::expect::{becomes, denied, gone, is};
 use super::jobset::{self, JOBSET, SETS};
 use super::kubelet::Ending;
@@ -23,7 +23,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![trial("trainer::lifecycles", TRAINER.controller, lifecycles)]
 }
 
-const TRAINER: Operator = Operator {
+pub(crate) const TRAINER: Operator = Operator {
     controller: Controller {
         pins: Pins { folder: "controllers/trainer", name: "trainer", takes: "5 to 10 minutes" },
         module: "github.com/kubeflow/trainer/v2",
@@ -45,6 +45,13 @@ const RULES: [&str; 4] = [
     "deploy/rules/kubernetes/suspended-job.yaml",
 ];
 
+/// The cases of `TrainJob`s.
+pub(crate) const SUITE: Suite = Suite {
+    folder: "packs/kubeflow/trainjob",
+    rule: Some("deploy/rules/kubeflow/trainjob.yaml"),
+    resource: "trainjobs",
+};
+
 /// The writes that become cases.
 const CASES: &[Kept] = &[Kept {
     name: "directed-by-trainer",
@@ -54,7 +61,9 @@ const CASES: &[Kept] = &[Kept {
     twin: false,
 }];
 
-const RUNTIMES: &str = "/apis/trainer.kubeflow.org/v1alpha1/namespaces/sets/trainingruntimes";
+/// A runtime whose jobs do not restart.
+pub(crate) const PLAIN: &str = "plain";
+
 const JOBS: &str = "/apis/trainer.kubeflow.org/v1alpha1/namespaces/sets/trainjobs";
 
 async fn lifecycles(assets: Assets) {
@@ -63,9 +72,9 @@ async fn lifecycles(assets: Assets) {
     let _jobset = JOBSET.start(&scene).await;
     let _trainer = TRAINER.start(&scene).await;
     scene.namespace("sets").await;
-    has_runtime(&scene, &runtime("plain", 0)).await;
-    has_runtime(&scene, &runtime("persistent", 1)).await;
-    let probe = create(&scene, "probe", "plain", &json!({"suspend": true})).await;
+    has_runtime(&scene, "sets", &runtime(PLAIN, 0)).await;
+    has_runtime(&scene, "sets", &runtime("persistent", 1)).await;
+    let probe = create(&scene, "probe", PLAIN, &json!({"suspend": true})).await;
     scene.in_force(&probe, &nodes()).await;
     let counts = &scene.counts;
     tokio::join!(
@@ -91,7 +100,7 @@ async fn lifecycles(assets: Assets) {
 }
 
 async fn succeeds(scene: &Scene) {
-    let path = create(scene, "succeeds", "plain", &json!({})).await;
+    let path = create(scene, "succeeds", PLAIN, &json!({})).await;
     jobset::runs(scene, "succeeds").await;
     denied(scene, &path, &nodes()).await;
     scene
@@ -108,7 +117,7 @@ fn nodes() -> Value {
 }
 
 async fn fails(scene: &Scene) {
-    create(scene, "fails", "plain", &json!({})).await;
+    create(scene, "fails", PLAIN, &json!({})).await;
     ends(scene, "fails", Ending::Failed(1), "Failed").await;
 }
 
@@ -122,7 +131,7 @@ async fn restarts(scene: &Scene) {
 /// The user suspends the job, directs its pods anew and resumes it; Trainer carries all that over
 /// to the set.
 async fn is_suspended(scene: &Scene) {
-    let path = create(scene, "suspended", "plain", &json!({"suspend": true})).await;
+    let path = create(scene, "suspended", PLAIN, &json!({"suspend": true})).await;
     let resume = json!({"spec": {"suspend": false}});
     becomes(scene, &path, "Suspended").await;
     becomes(scene, &format!("{SETS}/suspended"), "Suspended").await;
@@ -149,7 +158,7 @@ async fn is_suspended(scene: &Scene) {
 /// The user directs the pods as soon as the job says that it is suspended: the set may not say so
 /// yet.
 async fn is_directed_at_once(scene: &Scene) {
-    let path = create(scene, "directed", "plain", &json!({"suspend": true})).await;
+    let path = create(scene, "directed", PLAIN, &json!({"suspend": true})).await;
     becomes(scene, &path, "Suspended").await;
     scene.user.patch(&path, MERGE_PATCH, &directed()).await.object();
     set_is_directed(scene, "directed").await;
@@ -178,14 +187,14 @@ async fn set_is_directed(scene: &Scene, name: &str) {
 }
 
 async fn goes_with_its_namespace(scene: &Scene) {
-    create(scene, "running", "plain", &json!({})).await;
+    create(scene, "running", PLAIN, &json!({})).await;
     jobset::runs(scene, "running").await;
     scene.plane.api().delete("/api/v1/namespaces/sets", &Value::Null).await.object();
     gone(scene, "/api/v1/namespaces/sets").await;
 }
 
 async fn is_deleted(scene: &Scene) {
-    let path = create(scene, "deleted", "plain", &json!({})).await;
+    let path = create(scene, "deleted", PLAIN, &json!({})).await;
     jobset::runs(scene, "deleted").await;
     scene.user.delete(&path, &json!({"propagationPolicy": "Foreground"})).await.object();
     gone(scene, &path).await;
@@ -211,11 +220,17 @@ async fn create(scene: &Scene, name: &str, runtime: &str, more: &Value) -> Strin
     format!("{JOBS}/{name}")
 }
 
-/// Creates a runtime.
-async fn has_runtime(scene: &Scene, runtime: &Value) {
+/// Creates the runtime `PLAIN`.
+pub(crate) async fn has_plain_runtime(scene: &Scene, namespace: &str) {
+    has_runtime(scene, namespace, &runtime(PLAIN, 0)).await;
+}
+
+async fn has_runtime(scene: &Scene, namespace: &str, runtime: &Value) {
+    let runtimes =
+        format!("/apis/trainer.kubeflow.org/v1alpha1/namespaces/{namespace}/trainingruntimes");
     // The server of the webhooks listens a while before it knows them all.
     eventually("Trainer's webhooks answer", async || {
-        scene.user.create(RUNTIMES, runtime).await.is_ok()
+        scene.user.create(&runtimes, runtime).await.is_ok()
     })
     .await;
 }

@@ -127,6 +127,7 @@ impl TypedLocation {
             GoShape::Scalar(GoScalar::Quantity) => Some(Meaning::Quantity),
             GoShape::Scalar(GoScalar::Duration) => Some(Meaning::Duration),
             GoShape::Scalar(GoScalar::Time) => Some(Meaning::Time),
+            GoShape::Scalar(GoScalar::Float32) => Some(Meaning::Float32),
             GoShape::List(_, Elements::Set) => Some(Meaning::Set),
             _ => None,
         }

@@ -112,6 +112,7 @@ pub(crate) enum GoScalar {
     String,
     Bool,
     Number,
+    Float32,
     Quantity,
     Duration,
     /// A point in time.
@@ -212,7 +213,8 @@ impl GoScalar {
             // Base64 has one spelling of each value.
             "string" | "bytes" => Self::String,
             "bool" => Self::Bool,
-            "int" | "float" => Self::Number,
+            "int" => Self::Number,
+            "float32" => Self::Float32,
             "quantity" => Self::Quantity,
             "duration" => Self::Duration,
             "time" | "microtime" => Self::Time,

@@ -93,9 +93,11 @@ func (m *maker) respelledScalar(word string, n *node) *node {
 		value, err := time.Parse(time.RFC3339, unquoted)
 		must(err)
 		return m.time(value)
-	case "float":
-		value, err := strconv.ParseFloat(n.text, 64)
+	case "float32":
+		value, err := strconv.ParseFloat(n.text, 32)
 		must(err)
+		// The second factor gets lost in 32 bits.
+		value *= pick(m, 1, 1+1e-9, 1+1e-3)
 		return text("%s", strconv.FormatFloat(value, pick(m, byte('e'), 'f', 'g'), pick(m, -1, 3), 64))
 	case "int":
 		if n.text == "0" {
@@ -124,8 +126,8 @@ func (m *maker) isZero(t reflect.Type, n *node) bool {
 			return n.text == "false"
 		case "int", "intstr":
 			return n.text == "0" || n.text == "-0"
-		case "float":
-			value, err := strconv.ParseFloat(n.text, 64)
+		case "float32":
+			value, err := strconv.ParseFloat(n.text, 32)
 			return err == nil && value == 0
 		case "quantity":
 			value, err := resource.ParseQuantity(unquoted)
@@ -163,7 +165,7 @@ func (m *maker) zero(t reflect.Type, nullable bool) *node {
 		return text("false")
 	case "int", "intstr":
 		return text("0")
-	case "float":
+	case "float32":
 		return text("%s", pick(m, "0", "0.0", "-0"))
 	case "quantity":
 		return text("%s", pick(m, "0", `"0"`, `"0Gi"`, `"0.0"`, `"0m"`, "0.0", `"-0"`))

@@ -124,8 +124,8 @@ func scalar(t reflect.Type) string {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
 		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return "int"
-	case reflect.Float32, reflect.Float64:
-		return "float"
+	case reflect.Float32:
+		return "float32"
 	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Struct:
 		return ""
 	}

@@ -207,8 +207,8 @@ func (m *maker) scalar(t reflect.Type, word string) *node {
 			choices = append(choices, "9007199254740992", "9007199254740993", "9223372036854775807")
 		}
 		return text("%s", pick(m, choices...))
-	case "float":
-		return text("%s", pick(m, "0", "1", "0.5", "1.5", "-2", "1e3", "0.1"))
+	case "float32":
+		return text("%s", pick(m, "0", "1", "0.5", "1.5", "-2", "1e3", "0.1", "0.123456789", "1e-50"))
 	case "quantity":
 		return m.quantity(pick(m, "0", "1", "2", "0.5", "100m", "1500m", "1k", "1Ki", "1Mi", "64Mi", "1Gi", "1.5Gi", "10Gi", "1G", "1n", "1u",
 			"1e3", "-1", "1Ei", "9223372036854775807", "12345678901234567890"))

@@ -301,6 +301,7 @@ impl Rays<'_> {
                 "args": [],
                 "env": [{"name": "A", "value": ""}],
                 "tty": false,
+                "ports": [{"containerPort": 80, "protocol": ""}],
                 "resources": {"limits": {"cpu": "1000m", "memory": "1024Mi"}, "requests": {}},
             });
             json!({"spec": {"hostNetwork": false, "volumes": [], "containers": [container]}})

@@ -10,6 +10,7 @@ use crate::controllers::kubelet::{Ending, items};
 use crate::controllers::kuberay::{self, KubeRay};
 use crate::controllers::scene::Scene;
 use crate::controllers::tally::Guarded;
+use crate::controllers::trainer;
 
 /// The namespace whose queue has room for one job.
 pub(super) const QUEUE: &str = "queue";
@@ -30,6 +31,8 @@ pub(super) struct Admitted {
     pub(super) admission_is_denied: bool,
     /// Whether the rules deny a user the changes that Kueue makes when it preempts the job.
     pub(super) preemption_is_denied: bool,
+    /// Whether the kind has `ttlSecondsAfterFinished`.
+    pub(super) expires: bool,
 }
 
 /// How a job succeeds.
@@ -53,6 +56,7 @@ pub(super) const JOB: Admitted = Admitted {
     suite: None,
     admission_is_denied: false,
     preemption_is_denied: false,
+    expires: true,
 };
 
 pub(super) const JOBSETS: Admitted = Admitted {
@@ -69,6 +73,7 @@ pub(super) const JOBSETS: Admitted = Admitted {
     suite: Some(jobset::SUITE),
     admission_is_denied: false,
     preemption_is_denied: true,
+    expires: true,
 };
 
 pub(super) const PYTORCHJOB: Admitted = Admitted {
@@ -89,6 +94,7 @@ pub(super) const PYTORCHJOB: Admitted = Admitted {
     }),
     admission_is_denied: true,
     preemption_is_denied: true,
+    expires: true,
 };
 
 pub(super) const TFJOB: Admitted = Admitted {
@@ -109,6 +115,7 @@ pub(super) const TFJOB: Admitted = Admitted {
     }),
     admission_is_denied: true,
     preemption_is_denied: true,
+    expires: true,
 };
 
 const TRAINED: End = End::Pods { label: "training.kubeflow.org/job-name", condition: "Succeeded" };
@@ -127,6 +134,28 @@ pub(super) const RAYJOB: Admitted = Admitted {
     suite: Some(kuberay::SUITE),
     admission_is_denied: true,
     preemption_is_denied: true,
+    expires: true,
+};
+
+/// The trials create its runtime.
+pub(super) const TRAINJOB: Admitted = Admitted {
+    guarded: Guarded { group: "trainer.kubeflow.org", resource: "trainjobs" },
+    api: "/apis/trainer.kubeflow.org/v1alpha1",
+    job: || {
+        // The schema refuses each change here, and with it what Kueue writes of a zero value.
+        let trainer = json!({"numNodes": 1, "resourcesPerNode": {"requests": {"cpu": "1"}}});
+        let runtime = json!({"kind": "TrainingRuntime", "name": trainer::PLAIN});
+        json!({"kind": "TrainJob", "spec": {"runtimeRef": runtime, "trainer": trainer}})
+    },
+    suspend: "/spec/suspend",
+    node_selector: "/spec/runtimePatches/0/trainingRuntimeSpec/template/spec/replicatedJobs/0\
+                    /template/spec/template/spec/nodeSelector",
+    end: End::Pods { label: "jobset.sigs.k8s.io/jobset-name", condition: "Complete" },
+    suite: Some(trainer::SUITE),
+    // Whether the rule lets a user direct a job depends on its status.
+    admission_is_denied: false,
+    preemption_is_denied: false,
+    expires: false,
 };
 
 /// A job that a trial has created.
@@ -332,6 +361,7 @@ pub(super) fn template(container: &str, restart: &str) -> Value {
         "image": "main:1",
         "args": [],
         "env": [{"name": "A", "value": ""}],
+        "ports": [{"containerPort": 80, "protocol": ""}],
         "resources": {"requests": {"cpu": "1000m"}},
     });
     json!({"spec": {"restartPolicy": restart, "hostNetwork": false, "containers": [container]}})

@@ -31,9 +31,13 @@ impl Admitted {
         let counts = &scene.counts;
         tokio::join!(
             counts.lifecycle(Box::pin(self.fails(scene, kuberay))),
-            counts.lifecycle(Box::pin(self.expires(scene, kuberay))),
             counts.lifecycle(Box::pin(self.is_suspended(scene, kuberay, suspension))),
             counts.lifecycle(Box::pin(self.is_deactivated(scene, kuberay))),
+            async {
+                if self.expires {
+                    counts.lifecycle(Box::pin(self.expires(scene, kuberay))).await;
+                }
+            },
         );
     }
 

@@ -1,5 +1,5 @@
-//! Kueue 0.14 and 0.17 admit, preempt, stop, resume and finish Jobs, JobSets, the jobs of
-//! training-operator and KubeRay, plain pods and groups of them.
+//! Kueue 0.14 and 0.17 admit, preempt, stop, resume and finish Jobs, JobSets, `TrainJob`s, the jobs
+//! of training-operator and KubeRay, plain pods and groups of them.
 
 mod kinds;
 mod lives;
@@ -8,7 +8,7 @@ mod pods;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use self::kinds::{Admitted, JOB, JOBSETS, PYTORCHJOB, QUEUE, RAYJOB, TFJOB};
+use self::kinds::{Admitted, JOB, JOBSETS, PYTORCHJOB, QUEUE, RAYJOB, TFJOB, TRAINJOB};
 use self::lives::{LIVES, Suspension, go_with_their_namespace};
 use super::cases::{self, Kept, Which};
 use super::jobset::JOBSET;
@@ -18,6 +18,7 @@ use super::results::conclude;
 use super::rules::every_grant_is_used;
 use super::scene::{Account, Scene};
 use super::tally::Guarded;
+use super::trainer::{self, TRAINER};
 use super::training_operator::{self, TRAINING_OPERATOR};
 use super::typed::Typed;
 use super::writes::all_stored;
@@ -38,7 +39,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             }),
         ]
     });
-    [TYPED.trial()].into_iter().chain(all.into_iter().flatten()).collect()
+    let trainjobs = trial("kueue::v0.17::trainjobs", V0_17.controller, trainjobs);
+    [TYPED.trial(), trainjobs].into_iter().chain(all.into_iter().flatten()).collect()
 }
 
 /// Kueue writes a TrainJob back as a whole, in the shape that Trainer has since 2.2.
@@ -71,6 +73,12 @@ const V0_14: Operator = Operator {
     certificate: Certificate::NamedWithOwnCa,
     // Its own API would need a Service.
     options: &["--feature-gates=VisibilityOnDemand=false"],
+};
+
+/// Kueue 0.17 requires this version.
+const TRAINER_2_2: Operator = Operator {
+    controller: Controller { pins: V0_17.controller.pins, ..TRAINER.controller },
+    ..TRAINER
 };
 
 const EVERY_KIND: &str = "integrations: {frameworks: [batch/job, pod, jobset.x-k8s.io/jobset, \
@@ -118,6 +126,7 @@ async fn under_the_documented_rules(assets: Assets, kueue: Operator) {
     let gate_keeper = Some("cci-pod.fieldward.io");
     counts.lifecycle(Box::pin(pods::are_admitted(&scene, gate_keeper))).await;
     counts.lifecycle(Box::pin(pods::groups_are_admitted(&scene, gate_keeper))).await;
+    counts.lifecycle(Box::pin(pods::a_running_group_is_deleted(&scene))).await;
     counts.lifecycle(Box::pin(go_with_their_namespace(&scene, &kinds))).await;
     writes(&scene, kueue, Guarded { group: "", resource: "pods" }, 1);
     conclude(&scene, &format!("Kueue {}, documented rules", kueue.controller.version()));
@@ -159,6 +168,7 @@ async fn under_the_rules_of_the_kinds(assets: Assets, kueue: Operator) {
     let counts = &scene.counts;
     counts.lifecycle(Box::pin(pods::are_admitted(&scene, None))).await;
     counts.lifecycle(Box::pin(pods::groups_are_admitted(&scene, None))).await;
+    counts.lifecycle(Box::pin(pods::a_running_group_is_deleted(&scene))).await;
     counts.lifecycle(Box::pin(go_with_their_namespace(&scene, &kinds))).await;
     writes(&scene, kueue, Guarded { group: "", resource: "pods" }, 1);
     for suite in kinds.iter().filter_map(|kind| kind.suite) {
@@ -168,6 +178,42 @@ async fn under_the_rules_of_the_kinds(assets: Assets, kueue: Operator) {
         renew(&scene, kueue, &kinds).await;
     }
     conclude(&scene, &format!("Kueue {}, rules of the kinds", kueue.controller.version()));
+}
+
+/// Kueue admits `TrainJob`s in the shape that Trainer has since 2.2.
+async fn trainjobs(assets: Assets) {
+    let rules = [
+        "deploy/rules/kubeflow/trainjob.yaml",
+        "deploy/rules/jobset/jobset.yaml",
+        "deploy/rules/kubernetes/job.yaml",
+        "deploy/rules/kubernetes/suspended-job.yaml",
+    ];
+    for controller in [JOBSET.controller, TRAINER_2_2.controller] {
+        controller.build().unwrap();
+    }
+    let kueue = Operator {
+        configuration: "integrations: {frameworks: [batch/job, jobset.x-k8s.io/jobset, \
+                        trainer.kubeflow.org/trainjob]}\n",
+        ..V0_17
+    };
+    let scene = Scene::start(&assets, &rules).await;
+    let _jobset = JOBSET.start(&scene).await;
+    let _trainer = TRAINER_2_2.start(&scene).await;
+    let _kueue = kueue.start(&scene).await;
+    queue(&scene, &json!({})).await;
+    for namespace in [QUEUE, LIVES] {
+        trainer::has_plain_runtime(&scene, namespace).await;
+    }
+    Box::pin(TRAINJOB.is_admitted(&scene, None)).await;
+    writes(&scene, kueue, TRAINJOB.guarded, 3);
+    Box::pin(TRAINJOB.lives(&scene, None, Suspension::Everybody)).await;
+    let counts = &scene.counts;
+    counts.lifecycle(Box::pin(go_with_their_namespace(&scene, &[&TRAINJOB]))).await;
+    every_grant_is_used(&scene, trainer::SUITE.rule.unwrap(), kueue.account);
+    renew(&scene, kueue, &[&TRAINJOB]).await;
+    let versions =
+        [kueue.controller.version(), TRAINER_2_2.controller.version()].join(" and Trainer ");
+    conclude(&scene, &format!("Kueue {versions}"));
 }
 
 /// Kueue's writes become cases.

@@ -60,6 +60,23 @@ pub(super) async fn groups_are_admitted(scene: &Scene, gate_keeper: Option<&str>
     delete(scene, &second).await;
 }
 
+/// Kueue holds the pods of a group until somebody deletes its Workload.
+pub(super) async fn a_running_group_is_deleted(scene: &Scene) {
+    let pods = create_group(scene, "third-group").await;
+    for pod in &pods {
+        runs(scene, pod).await;
+    }
+    let group = scene.user.get("/apis/kueue.x-k8s.io").await.object();
+    let version = group["preferredVersion"]["groupVersion"].as_str().unwrap();
+    let workload = format!("/apis/{version}/namespaces/{QUEUE}/workloads/third-group");
+    for path in pods.iter().chain([&workload]) {
+        scene.user.delete(path, &Value::Null).await.object();
+    }
+    for path in pods.iter().chain([&workload]) {
+        gone(scene, path).await;
+    }
+}
+
 /// Creates a group of pods; their paths.
 async fn create_group(scene: &Scene, group: &str) -> Vec<String> {
     let mut paths = Vec::new();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
+use self::spellings::{Webhooks, every_spelling};
 use super::cases::{self, Suite};
 use super::kubelet::items;
 use super::manifests::{named, objects, of_kinds, reached_at};
@@ -59,7 +60,7 @@ const FORWARDING: &str = "forwarding";
 async fn without_its_webhooks(assets: Assets) {
     let scene = Scene::start(&assets, &[]).await;
     let _controller = install(&scene).await;
-    spellings::every_spelling(&scene).await;
+    every_spelling(&scene, Webhooks::Absent).await;
     lifecycles::all(&scene, "without").await;
     ends(&scene, "without its webhooks");
     every_grant_is_used(&scene, "deploy/rules/volcano-job.yaml", CONTROLLERS);
@@ -75,6 +76,7 @@ async fn with_its_webhooks(assets: Assets) {
     let scene = Scene::start(&assets, &[]).await;
     let _controller = install(&scene).await;
     let _webhooks = start_webhooks(&scene).await;
+    every_spelling(&scene, Webhooks::Present).await;
     lifecycles::all(&scene, "with").await;
     ends(&scene, "with its webhooks");
 }
