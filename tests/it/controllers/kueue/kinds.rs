@@ -361,7 +361,6 @@ pub(super) fn template(container: &str, restart: &str) -> Value {
         "image": "main:1",
         "args": [],
         "env": [{"name": "A", "value": ""}],
-        "ports": [{"containerPort": 80, "protocol": ""}],
         "resources": {"requests": {"cpu": "1000m"}},
     });
     json!({"spec": {"restartPolicy": restart, "hostNetwork": false, "containers": [container]}})
