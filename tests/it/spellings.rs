@@ -118,7 +118,8 @@ const REWRITINGS: &[Rewriting] = &[
         resource: ["trainer.kubeflow.org", "v1alpha1", "trainjobs", "TrainJob"],
         change: patched,
         mutable: [&[], &["/spec/runtimePatches"]],
-        never: &[],
+        // Kueue's webhook adds a patch to each job that is created.
+        never: &["/spec/runtimePatches"],
         ..TFJOB
     },
 ];

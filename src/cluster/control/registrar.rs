@@ -1,12 +1,17 @@
 //! Registers webhooks so that one which the API server rejects never stops the others.
 //!
 //! The API server rejects a whole configuration for the fault of one webhook. When it does, the
-//! registrar leaves out the webhooks that the error names, or keeps the form in which they are
-//! registered already. If the error names none, it tries each alone, by a dry run that creates a
-//! configuration with nothing else. Only an error in a field of a rule is a verdict on that rule: a
+//! registrar tries webhooks alone, by a dry run that creates a configuration with nothing else: first
+//! those that the error names, then all. It leaves out those that are rejected, or keeps the form in
+//! which they are registered already. Only an error in a field of a rule is a verdict on that rule: a
 //! timeout, a missing permission or the error of a proxy is none.
+//!
+//! The API server compiles all match conditions at each write of a configuration, in time that grows
+//! with the square of their length. A webhook with long conditions is tried alone before it is
+//! registered, and left out if that takes too long.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::admissionregistration::v1::{
@@ -30,6 +35,18 @@ const FORMS: usize = 4;
 
 /// Rejected webhooks that are tried again in one turn at most.
 const TRIES: usize = 32;
+
+/// Sum of the squares of the lengths of a webhook's match conditions, in bytes, above which it is
+/// tried alone first. The API server compiles that much in less than 0.1 s.
+const COSTLY: usize = 8192 * 8192;
+
+/// How long the API server may take to compile such conditions: every write of a configuration takes
+/// that much longer.
+const LONGEST_COMPILATION: Duration = Duration::from_secs(1);
+
+/// What the status of such a rule says.
+const TOO_LONG: &str = "spec.matchConditions: the API server needs more than a second to compile \
+                        them, at each write of the registration: shorten them";
 
 /// Registers webhooks and remembers which of them the API server rejects.
 pub(super) struct Registrar {
@@ -97,6 +114,14 @@ impl Registrar {
         matches!(self.verdict(webhook), Some(WebhookValidity::Rejected(_)))
     }
 
+    /// Whether a webhook must not be registered now: it is rejected, or is to be tried alone first.
+    fn holds_back(&self, webhook: &ValidatingWebhook) -> bool {
+        match self.verdict(webhook) {
+            Some(verdict) => *verdict != WebhookValidity::Accepted,
+            None => is_costly(webhook),
+        }
+    }
+
     /// Registers what is wanted and deletes configurations that are left over. `candidates` are
     /// webhooks that were rejected and are not wanted therefore; they are only tried again.
     /// `built_in` are the rules that are compiled in.
@@ -123,16 +148,16 @@ impl Registrar {
         outcome
     }
 
-    /// Tries some of the webhooks again that were rejected some time ago; says whether a wanted one
-    /// is accepted now, and whether others are still to be tried.
+    /// Tries some of the webhooks that are held back, again if they were rejected some time ago;
+    /// says whether a wanted one is accepted now, and whether others are still to be tried.
     async fn try_again(
         &mut self,
         wanted: &[ValidatingWebhook],
         candidates: &[ValidatingWebhook],
     ) -> (bool, bool) {
-        let rejected: Vec<&ValidatingWebhook> =
-            wanted.iter().filter(|webhook| self.rejects(webhook)).collect();
-        let mut to_try: Vec<ValidatingWebhook> = rejected
+        let held_back: Vec<&ValidatingWebhook> =
+            wanted.iter().filter(|webhook| self.holds_back(webhook)).collect();
+        let mut to_try: Vec<ValidatingWebhook> = held_back
             .iter()
             .copied()
             .chain(candidates)
@@ -143,9 +168,9 @@ impl Registrar {
         to_try.truncate(TRIES);
         let tried = self.try_alone(&to_try).await;
         if let Err(error) = &tried {
-            tracing::warn!(%error, "cannot try rejected webhooks again");
+            tracing::warn!(%error, "cannot try webhooks alone");
         }
-        (rejected.iter().any(|webhook| !self.rejects(webhook)), is_pending && tried.is_ok())
+        (held_back.iter().any(|webhook| !self.holds_back(webhook)), is_pending && tried.is_ok())
     }
 
     /// Registers what is wanted, without what is found to be rejected.
@@ -187,7 +212,7 @@ impl Registrar {
         }
     }
 
-    /// What is wanted, but for what is rejected: that stays in the form in which it is registered,
+    /// What is wanted, but for what is held back: that stays in the form in which it is registered,
     /// if it is.
     fn registrable(
         &self,
@@ -201,7 +226,7 @@ impl Registrar {
                 .find(|webhook| webhook.name == name)
         };
         let in_its_form = |webhook: &ValidatingWebhook| {
-            if !self.rejects(webhook) {
+            if !self.holds_back(webhook) {
                 return Some(webhook.clone());
             }
             let before = registered(&webhook.name).filter(|before| !self.rejects(before))?;
@@ -310,9 +335,12 @@ impl Registrar {
         Ok(())
     }
 
-    /// Finds the webhooks for which a configuration was rejected; says whether there are any: those
-    /// that the error names. If it names none, those that are not registered as they are are tried
-    /// alone, then the others.
+    /// Finds the webhooks for which a configuration was rejected; says whether there are any. Tries
+    /// alone those that the error names, then those that are not registered as they are, then the
+    /// others.
+    ///
+    /// The error gives positions in the configuration as the API server has merged it. Webhooks that
+    /// somebody else has added shift them.
     async fn culprits(
         &mut self,
         failure: &Failure,
@@ -328,21 +356,11 @@ impl Registrar {
                 .flat_map(|one| one.webhooks.iter().flatten())
                 .any(|other| asks_the_same(other, webhook))
         };
-        let mut has_found = false;
-        for (position, reason) in rejection::verdicts(status) {
-            if let Some(webhook) =
-                failure.sent.get(position).filter(|webhook| !self.rejects(webhook))
-            {
-                self.remember(webhook.clone(), WebhookValidity::Rejected(reason));
-                has_found = true;
-            }
-        }
-        if has_found {
-            return Ok(true);
-        }
+        let named = rejection::verdicts(status).into_keys();
+        let named = named.filter_map(|position| failure.sent.get(position).cloned()).collect();
         let (registered, new): (Vec<_>, Vec<_>) =
             failure.sent.iter().cloned().partition(is_registered);
-        for mut suspects in [new, registered] {
+        for mut suspects in [named, new, registered] {
             suspects.retain(|webhook| !self.rejects(webhook));
             self.try_alone(&suspects).await?;
             if suspects.iter().any(|webhook| self.rejects(webhook)) {
@@ -393,6 +411,12 @@ impl Registrar {
     }
 }
 
+/// Whether the API server may need long to compile a webhook's match conditions.
+fn is_costly(webhook: &ValidatingWebhook) -> bool {
+    let conditions = webhook.match_conditions.iter().flatten();
+    conditions.map(|condition| condition.expression.len().pow(2)).sum::<usize>() > COSTLY
+}
+
 /// Creates a configuration with one webhook, without storing it; says why the API server rejects
 /// it, if it does.
 async fn dry_run(
@@ -407,7 +431,16 @@ async fn dry_run(
     configuration.metadata.labels =
         Some(BTreeMap::from([(LABEL.0.to_owned(), LABEL.1.to_owned())]));
     let params = PostParams { dry_run: true, field_manager: Some(FIELD_MANAGER.to_owned()) };
-    match api.create(&params, &configuration).await {
+    let answer = api.create(&params, &configuration);
+    let answer = if is_costly(webhook) {
+        match tokio::time::timeout(LONGEST_COMPILATION, answer).await {
+            Ok(answer) => answer,
+            Err(_) => return Ok(WebhookValidity::Rejected(TOO_LONG.to_owned())),
+        }
+    } else {
+        answer.await
+    };
+    match answer {
         Ok(_) => Ok(WebhookValidity::Accepted),
         Err(kube::Error::Api(status)) => match rejection::verdicts(&status).remove(&0) {
             Some(sentence) => Ok(WebhookValidity::Rejected(sentence)),

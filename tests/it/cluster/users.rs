@@ -109,7 +109,7 @@ async fn read_the_same_with_every_command(plane: Arc<ControlPlane>) {
 
 async fn are_warned(plane: Arc<ControlPlane>) {
     let rule =
-        rule(VOLCANO_JOB).replace("validationActions: [Deny]", "validationActions: [Warn, Audit]");
+        rule(VOLCANO_JOB).replace("  mutable:", "  validationActions: [Warn, Audit]\n  mutable:");
     let ward = Ward::with_rules(&plane, "warned", &[rule], &[]).await;
     let job = volcano_job("demo");
     ward.api.create(&ward.collection(JOBS), &job).await.object();
@@ -147,7 +147,7 @@ async fn keep_the_object_under_force(plane: Arc<ControlPlane>) {
 
 /// What `reason: Invalid` opts in to.
 async fn lose_the_object_under_force_if_the_rule_says_invalid(plane: Arc<ControlPlane>) {
-    let rule = rule(VOLCANO_JOB).replace("reason: Forbidden", "reason: Invalid");
+    let rule = rule(VOLCANO_JOB).replace("  mutable:", "  reason: Invalid\n  mutable:");
     let ward = Ward::with_rules(&plane, "invalid", &[rule], &[]).await;
     ward.in_force_with(&volcano_probe(&ward), 422).await;
     ward.kubectl.run_with(&["apply", "-f", "-"], &volcano_job("demo").to_string()).ok();

@@ -135,14 +135,24 @@ fn wrote_text(
 }
 
 /// The entries that permit other requesters to make a change: those whose path ends there, and
-/// those above it whose verbs reach down to it. One above whose condition is about its own value
-/// is left out: nobody can tell from the message what that value is.
+/// those above it whose verbs reach down to it. One whose condition is about its own value is left
+/// out if it is above, or permits another change: nobody can tell from the message what that value
+/// is.
 fn granted<'r>(
     review: &Review<'_>,
     rule: &'r Rule,
     alignment: &Alignment<'_>,
     finding: Finding,
 ) -> impl Iterator<Item = &'r Entry> {
+    let covers = |entry: &Entry| {
+        entry.verbs.has(match finding.kind {
+            ChangeKind::Set => Verb::Set,
+            ChangeKind::Clear => Verb::Clear,
+            ChangeKind::AddItem => Verb::AddItem,
+            ChangeKind::RemoveItem => Verb::RemoveItem,
+            ChangeKind::Modify | ChangeKind::Reorder => Verb::Modify,
+        })
+    };
     let items: &[Verb] = match finding.kind {
         ChangeKind::Set | ChangeKind::AddItem => &[Verb::AddItem],
         // Whoever may add the item has perhaps written it.
@@ -161,7 +171,8 @@ fn granted<'r>(
         entries.extend(location.cursor.entries().filter(|index| {
             let entry = rule.entries.get(*index);
             entry.is_some_and(|entry| {
-                reaches(entry) && (distance == 0 || !is_about_its_value(entry))
+                let is_told = distance == 0 && covers(entry) || !is_about_its_value(entry);
+                reaches(entry) && is_told
             })
         }));
     }

@@ -68,6 +68,11 @@ pub(crate) fn trials() -> Vec<Trial> {
             rejected::beside_good_rules,
         ),
         alone(
+            "unattended::a_foreign_webhook_gets_no_good_rule_blamed",
+            rejected::behind_a_foreign_webhook,
+        ),
+        alone("unattended::long_conditions_do_not_delay_others", rejected::long_conditions),
+        alone(
             "unattended::invalid_rules_do_not_delay_or_unregister_good_ones",
             invalid::among_good_rules,
         ),

@@ -172,6 +172,69 @@ pub(super) async fn beside_good_rules(assets: Assets) {
     );
 }
 
+/// A webhook that somebody else puts in front shifts the positions that the API server names.
+pub(super) async fn behind_a_foreign_webhook(assets: Assets) {
+    let site = Site::new(&assets).await;
+    let (at, options) = (address(), ["--no-builtin-rules"]);
+    let replica = site.replica("a", at, &options).await;
+    let api = site.plane.api();
+    api.create(WIDGETS, &widget("probe")).await.object();
+    site.apply(&named("good", "gadgets", "", "")).ok();
+    site.apply(&named("newer", "widgets", "", "")).ok();
+    for name in ["good", "newer"] {
+        site.ready(name).await;
+    }
+    drop(replica);
+    let mut foreign = registrations(&api).await[0]["webhooks"][0].clone();
+    foreign["name"] = "foreign.example.com".into();
+    foreign["failurePolicy"] = "Ignore".into();
+    let first = json!([{"op": "add", "path": "/webhooks/0", "value": foreign}]);
+    let configuration = format!("{CONFIGURATIONS}/fieldward");
+    api.patch(&configuration, "application/json-patch+json", &first).await.object();
+    site.apply(&named("bad", "things", "", &condition(REJECTED))).ok();
+
+    let replica = site.replica("a", at, &options).await;
+    site.condition("bad", "Registered", "False").await;
+    for name in ["good", "newer"] {
+        site.ready(name).await;
+    }
+    assert!(denies(&api).await);
+    let log = replica.log();
+    let rejections: Vec<&str> =
+        log.lines().filter(|line| line.contains("the API server rejects a webhook")).collect();
+    assert!(matches!(rejections[..], [one] if one.contains("bad.fieldward.io")), "{rejections:?}");
+    eventually("the foreign webhook is taken out", async || {
+        registrations(&api).await[0]["webhooks"].as_array().unwrap().len() == 2
+    })
+    .await;
+}
+
+/// The API server compiles match conditions at each write, in time that grows with the square of
+/// their length.
+pub(super) async fn long_conditions(assets: Assets) {
+    let site = Site::new(&assets).await;
+    let _replica = site.replica("a", address(), &["--no-builtin-rules"]).await;
+    let api = site.plane.api();
+    api.create(WIDGETS, &widget("probe")).await.object();
+    let of_length = |length: usize| {
+        let term = "object.spec.all(x, x == 'a')";
+        condition(&vec![term; length / term.len()].join(" && "))
+    };
+    site.apply(&named("longer", "things", "", &of_length(12_000))).ok();
+    site.ready("longer").await;
+    site.apply(&named("longest", "gadgets", "", &of_length(70_000))).ok();
+    site.apply(&named("newer", "widgets", "", "")).ok();
+    let created = Instant::now();
+    eventually("a new good rule is enforced", async || denies(&api).await).await;
+    eprintln!("cluster: beside a long condition, a new rule is enforced {:.2?}", created.elapsed());
+    site.condition("longest", "Registered", "False").await;
+    let said = site.said("longest", "Registered").await;
+    assert!(said.contains("the API server needs more than a second to compile"), "{said}");
+    for name in ["longer", "newer"] {
+        site.ready(name).await;
+    }
+}
+
 /// Selection and fields of the generation before stay in force, whatever happens to the
 /// registration and the replica.
 pub(super) async fn older_generation_stays(assets: Assets) {
