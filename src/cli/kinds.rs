@@ -90,7 +90,7 @@ fn kinds_of(path: &Path) -> anyhow::Result<(Vec<String>, Vec<Kind>)> {
 }
 
 fn from_cluster(args: &KindArgs, rules: &[&Rule]) -> anyhow::Result<Catalogue> {
-    let access = args.cluster.access.access();
+    let access = args.cluster.access()?;
     let wanted: BTreeSet<String> = rules
         .iter()
         .flat_map(|rule| rule.resources())

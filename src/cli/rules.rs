@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<Row> = if args.cluster.live {
-        live(&block_on(inventory::read(&args.cluster.access.access()))??)
+        live(&block_on(inventory::read(&args.cluster.access()?))??)
     } else {
         args.rules.load()?.rules().map(Row::of).collect()
     };

@@ -7,6 +7,7 @@ use anyhow::Context;
 use super::args::{AccessArgs, ManagedArgs, block_on};
 use super::output;
 use crate::cluster::removal::{self, Removed, Traces};
+use crate::server::files::{Accepted, FileReader};
 
 const AFTER_HELP: &str = "\
 Exit code: 0; 2 if something cannot be removed.
@@ -38,7 +39,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             Removed::Foreign => format!("{what} left: it is not labelled as fieldward's\n"),
         };
     };
-    let outcome = block_on(removal::remove(&args.cluster.access(), &traces, tell))?;
+    let access = args.cluster.access(&FileReader::new(Accepted::Pipes))?;
+    let outcome = block_on(removal::remove(&access, &traces, tell))?;
     if outcome.is_ok() && lines.is_empty() {
         lines += "nothing to remove\n";
     }

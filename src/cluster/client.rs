@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
-use std::path::PathBuf;
 
 use hyper::Request;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use rustls::pki_types::pem;
 use serde_json::Value;
 
 use super::api_error::{certificate_fault, chain, find};
@@ -17,8 +17,8 @@ pub(crate) const FIELD_MANAGER: &str = "fieldward";
 /// How an API server is found.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Access {
-    /// This kubeconfig; else those of `KUBECONFIG`, `~/.kube/config`, or the pod's service account.
-    pub(crate) kubeconfig: Option<PathBuf>,
+    /// This kubeconfig; else the pod's service account.
+    pub(crate) kubeconfig: Option<Kubeconfig>,
     /// This context of it; else the current one.
     pub(crate) context: Option<String>,
 }
@@ -68,35 +68,34 @@ pub(crate) struct Cluster {
     address: String,
 }
 
-/// Why a configuration cannot be used. The parser's message is left out: it quotes lines of the
-/// kubeconfig, which may hold credentials.
+/// Why a configuration cannot be used. The PEM parsers' messages are left out: they quote the file.
 fn config_error(error: &(dyn Error + 'static)) -> String {
-    let Some(KubeconfigError::Parse(cause)) = find(error) else { return chain(error) };
-    let place = cause
-        .location()
-        .map(|at| format!(" at line {}, column {}", at.line(), at.column()))
-        .unwrap_or_default();
-    format!("expected a kubeconfig, found something else{place}")
+    if let Some(KubeconfigError::ParseCertificates(_)) = find(error) {
+        return "expected the CA of the API server as PEM, found something else".to_owned();
+    }
+    if find::<pem::Error>(error).is_some() {
+        return "expected a client certificate and its key as PEM, found something else".to_owned();
+    }
+    chain(error)
 }
 
 impl Cluster {
     /// Makes a client; nothing is asked yet. Must be called inside a tokio runtime.
     ///
     /// # Errors
-    /// A kubeconfig that cannot be read or used, or none where there is no service account either.
+    /// A kubeconfig that cannot be used, or none where there is no service account either.
     pub(crate) async fn find(access: &Access) -> Result<Self, ClusterError> {
-        let options =
-            KubeConfigOptions { context: access.context.clone(), ..KubeConfigOptions::default() };
         let unusable = |error: &(dyn Error + 'static)| ClusterError::Access(config_error(error));
-        let config = if let Some(path) = &access.kubeconfig {
-            let kubeconfig = Kubeconfig::read_from(path).map_err(|error| unusable(&error))?;
-            kube::Config::from_custom_kubeconfig(kubeconfig, &options)
+        let config = if let Some(kubeconfig) = &access.kubeconfig {
+            let options = KubeConfigOptions {
+                context: access.context.clone(),
+                ..KubeConfigOptions::default()
+            };
+            kube::Config::from_custom_kubeconfig(kubeconfig.clone(), &options)
                 .await
                 .map_err(|error| unusable(&error))?
-        } else if access.context.is_some() {
-            kube::Config::from_kubeconfig(&options).await.map_err(|error| unusable(&error))?
         } else {
-            kube::Config::infer().await.map_err(|error| unusable(&error))?
+            kube::Config::incluster().map_err(|error| unusable(&error))?
         };
         let address = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let client = kube::Client::try_from(config).map_err(|error| unusable(&error))?;

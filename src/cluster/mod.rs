@@ -11,6 +11,7 @@ mod drift;
 pub mod endpoint;
 mod events;
 pub(crate) mod inventory;
+pub(crate) mod kubeconfig;
 pub(crate) mod metrics;
 pub(crate) mod mode;
 pub(crate) mod objects;

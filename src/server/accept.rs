@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::body::Uploads;
-use super::connection::{self, Settings};
+use super::connection::{self, Settings, WIDE_WINDOWS};
 pub use super::connection::{Limits, Transport};
 use super::handshakes::Handshakes;
 use super::head::Activity;
@@ -33,7 +33,8 @@ pub async fn serve(
     let handshakes = Handshakes::new(limits.handshakes);
     let uploads = Arc::new(Uploads::default());
     let slots = Slots::new(limits.connections, Arc::clone(&uploads));
-    let settings = Arc::new(Settings { transport, limits, router, slots, uploads });
+    let wide_windows = Arc::new(Semaphore::new(WIDE_WINDOWS));
+    let settings = Arc::new(Settings { transport, limits, router, slots, uploads, wide_windows });
     let most = limits.handshakes.saturating_add(limits.connections).saturating_add(CLOSING);
     let sockets = Arc::new(Semaphore::new(most as usize));
     let mut backoff = Backoff::default();
@@ -117,7 +118,42 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_panic_while_a_request_is_answered_ends_neither_connection_nor_server() {
+        let second = Duration::from_secs(1);
+        let limits =
+            Limits { handshake: second, head: second, idle: second, connections: 8, handshakes: 8 };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let broken: fn() -> String = || panic!("on purpose");
+        let router = Router::new()
+            .route("/broken", get(async move || broken()))
+            .route("/whole", get(async || "whole"));
+        let (_phase, watching) = watch::channel(Phase::Serving);
+        tokio::spawn(serve(listener, Transport::Plain, limits, router, watching));
+        for _ in 0..2 {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            for (path, expected) in [
+                ("broken", ["HTTP/1.1 500 ", "answering this request failed"]),
+                ("whole", ["HTTP/1.1 200 ", "whole"]),
+            ] {
+                let request = format!("GET /{path} HTTP/1.1\r\nHost: x\r\n\r\n");
+                client.write_all(request.as_bytes()).await.unwrap();
+                let mut answer = String::new();
+                while !expected.iter().all(|part| answer.contains(part)) {
+                    let mut part = [0; 1024];
+                    let length = client.read(&mut part).await.unwrap();
+                    assert!(length > 0, "{answer}");
+                    answer += std::str::from_utf8(&part[..length]).unwrap();
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_pause_grows_to_a_second_and_starts_anew_after_success() {

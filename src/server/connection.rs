@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::service::service_fn;
@@ -15,13 +16,14 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tower_service::Service;
 
 use super::body::{Connection, Uploads};
 use super::deadline::RequestStart;
 use super::handshakes::Handshake;
 use super::head::{Activity, Counted, HeadTimer};
+use super::judge::guarded_async;
 use super::shutdown::{Phase, stopping};
 use super::slots::{Slot, Slots};
 use super::tls::Tls;
@@ -31,8 +33,12 @@ const HTTP2_HEADER_LIST_BYTES: u32 = 32 * 1024;
 const HTTP2_STREAMS: u32 = 128;
 /// Large enough that a review of megabytes is not slowed by round trips.
 const HTTP2_STREAM_WINDOW: u32 = 64 * 1024;
-/// The sum of all stream windows, so that no stream blocks another one.
+/// The sum of all stream windows, so that no stream blocks another one. What has arrived and is not
+/// read yet takes so much memory, so only [`WIDE_WINDOWS`] connections have such a window. All
+/// others have the window of one stream.
 const HTTP2_CONNECTION_WINDOW: u32 = HTTP2_STREAMS * HTTP2_STREAM_WINDOW;
+/// More than there are API servers: each keeps one connection.
+pub(super) const WIDE_WINDOWS: usize = 8;
 const HTTP2_PING_EVERY: Duration = Duration::from_secs(30);
 const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -74,6 +80,7 @@ pub(super) struct Settings {
     pub(super) router: Router,
     pub(super) slots: Arc<Slots>,
     pub(super) uploads: Arc<Uploads>,
+    pub(super) wide_windows: Arc<Semaphore>,
 }
 
 #[derive(Clone, Copy)]
@@ -155,7 +162,12 @@ async fn speak<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = settings.limits;
-    let builder = builder(protocol, limits, &activity);
+    let wide_window = match protocol {
+        Protocol::Http1 => None,
+        Protocol::Http2 => Arc::clone(&settings.wide_windows).try_acquire_owned().ok(),
+    };
+    let window = if wide_window.is_some() { HTTP2_CONNECTION_WINDOW } else { HTTP2_STREAM_WINDOW };
+    let builder = builder(protocol, limits, &activity, window);
     let service = {
         let router = settings.router.clone();
         let activity = Arc::clone(&activity);
@@ -169,7 +181,9 @@ async fn speak<S>(
             let mut router = router.clone();
             let phase = phase.clone();
             async move {
-                let mut response = router.call(request).await;
+                // A panic must not end the connection, on which others wait for answers.
+                let response = guarded_async(router.call(request)).await;
+                let mut response = response.unwrap_or_else(|| Ok(panicked()));
                 if let (Protocol::Http1, Ok(response)) = (protocol, &mut response) {
                     let_go(response, *phase.borrow());
                 }
@@ -221,6 +235,11 @@ async fn speak<S>(
     }
 }
 
+fn panicked() -> Response {
+    let sentence = "answering this request failed; the server's log says where\n";
+    (StatusCode::INTERNAL_SERVER_ERROR, sentence).into_response()
+}
+
 /// A server that leaves has the client connect anew after each answer, which takes it to another
 /// server. On a connection that is in use until it ends, a request may meet the end; with HTTP/1.1
 /// nobody knows whether it was heard, so the API server does not repeat it.
@@ -234,6 +253,7 @@ fn builder(
     protocol: Protocol,
     limits: Limits,
     activity: &Arc<Activity>,
+    window: u32,
 ) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     // The version is known from ALPN: detecting it would wait, without a limit, for a client that
@@ -254,7 +274,7 @@ fn builder(
                 .max_concurrent_streams(HTTP2_STREAMS)
                 .max_header_list_size(HTTP2_HEADER_LIST_BYTES)
                 .initial_stream_window_size(HTTP2_STREAM_WINDOW)
-                .initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
+                .initial_connection_window_size(window)
                 .keep_alive_interval(HTTP2_PING_EVERY)
                 .keep_alive_timeout(HTTP2_PING_TIMEOUT);
             builder.http2_only()

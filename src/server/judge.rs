@@ -1,4 +1,4 @@
-//! Runs the engine off the async threads when a review is large, and contains panics.
+//! Runs the engine off the async threads when a review is large, and catches panics.
 //!
 //! An ordinary review is judged at once. Larger ones, and those with slow conditions, run on
 //! threads of their own with a lower priority, as many at once as the memory allows.
@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use super::class::Class;
@@ -46,7 +47,8 @@ impl JudgePool {
         Self { memory: Pool::new(memory), engine }
     }
 
-    /// The reply. The memory of the review is released once it is judged.
+    /// The reply. The memory of the review is released once it is judged. An ordinary review that
+    /// panics does so in the caller.
     pub(super) async fn judge(
         &self,
         rules: RuleSet,
@@ -57,8 +59,7 @@ impl JudgePool {
         if Class::of(bytes.len()) == Class::Ordinary {
             // A review with slow conditions is handed over like a large one: it would keep this
             // thread's other reviews waiting.
-            let reply = guarded(|| at_once(&rules, &bytes)).ok_or(Panicked)?;
-            if let Some(reply) = reply {
+            if let Some(reply) = at_once(&rules, &bytes) {
                 return Ok(reply);
             }
         }
@@ -95,8 +96,13 @@ fn cost(review: &[u8]) -> usize {
 }
 
 /// What the closure returns, or none if it panicked; the panic hook has logged where.
-pub(super) fn guarded<T>(judge: impl FnOnce() -> T) -> Option<T> {
+pub(super) fn guarded<T>(run: impl FnOnce() -> T) -> Option<T> {
     // Whatever a panic leaves half done is dropped with the closure: the rules are never changed in
     // place.
-    catch_unwind(AssertUnwindSafe(judge)).ok()
+    catch_unwind(AssertUnwindSafe(run)).ok()
+}
+
+/// The same for a future.
+pub(super) async fn guarded_async<T>(run: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(run).catch_unwind().await.ok()
 }

@@ -75,12 +75,21 @@ impl Recorder {
     /// # Errors
     /// The folder cannot be made or written to.
     pub(super) fn start(recording: Recording, metrics: Arc<Metrics>) -> Result<Self, RecordError> {
+        Self::with(engine::record, recording, metrics)
+    }
+
+    fn with(
+        record: Record,
+        recording: Recording,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, RecordError> {
         let Recording { folder, most_files, most_bytes } = recording;
         let error = |source| RecordError { folder: folder.clone(), source };
         let open = Folder::open(&folder, most_files).map_err(error)?;
         tracing::info!(folder = name_of(&folder), files = open.files(), "recording reviews");
         let (recorder, items) = Self::queue(WAITING, WAITING_BYTES, metrics);
         let writer = Writer {
+            record,
             folder: open,
             most_bytes,
             is_full: Arc::clone(&recorder.is_full),
@@ -128,8 +137,12 @@ impl Recorder {
     }
 }
 
+/// The function of the engine that makes a case of a review.
+type Record = fn(&RuleSet, &[u8], usize) -> Result<engine::Recording, Unrecorded>;
+
 /// The thread that writes.
 struct Writer {
+    record: Record,
     folder: Folder,
     most_bytes: usize,
     is_full: Arc<AtomicBool>,
@@ -143,8 +156,9 @@ impl Writer {
         while let Some(item) = items.blocking_recv() {
             match item {
                 Item::Review { rules, body, _share } => {
-                    let recorded = self.review(&rules, &body);
-                    self.metrics.recorded(recorded);
+                    // The panic hook logs a panic. The reviews after it are recorded.
+                    let recorded = guarded(|| self.review(&rules, &body));
+                    self.metrics.recorded(recorded.unwrap_or(Recorded::Failed));
                 }
                 // Nobody waits any more: as well.
                 Item::End(told) => drop(told.send(())),
@@ -162,16 +176,16 @@ impl Writer {
             }
             return Recorded::Full;
         }
-        match guarded(|| engine::record(rules, body, self.most_bytes)) {
-            Some(Ok(case)) => match self.folder.keep(&case) {
+        match (self.record)(rules, body, self.most_bytes) {
+            Ok(case) => match self.folder.keep(&case) {
                 Ok(Kept::New) => Recorded::Written,
                 Ok(Kept::Already) => Recorded::Repeated,
                 Err(error) => self.failed(&error),
             },
-            Some(Err(Unrecorded::ChangedByMasking)) => Recorded::ChangedByMasking,
-            Some(Err(Unrecorded::TooLarge)) => Recorded::TooLarge,
-            // A review without a verdict is not offered; the panic hook has told of a panic.
-            Some(Err(Unrecorded::NoVerdict)) | None => Recorded::Failed,
+            Err(Unrecorded::ChangedByMasking) => Recorded::ChangedByMasking,
+            Err(Unrecorded::TooLarge) => Recorded::TooLarge,
+            // A review without a verdict is not offered.
+            Err(Unrecorded::NoVerdict) => Recorded::Failed,
         }
     }
 
@@ -234,6 +248,26 @@ mod tests {
             .unwrap()
             .block_on(recorder.finish());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 100);
+    }
+
+    #[test]
+    fn a_panic_ends_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let recording =
+            Recording { folder: folder.path().to_owned(), most_files: 1000, most_bytes: 100_000 };
+        let broken: Record = |rules, body, most| {
+            assert!(body != b"{}", "on purpose");
+            engine::record(rules, body, most)
+        };
+        let metrics = Arc::new(Metrics::new(prometheus::Registry::new()).unwrap());
+        let recorder = Recorder::with(broken, recording, metrics).unwrap();
+        recorder.offer(&RuleSet::default(), Bytes::from_static(b"{}"));
+        let body =
+            r#"{"apiVersion":"admission.k8s.io/v1","request":{"uid":"a","operation":"CREATE"}}"#;
+        recorder.offer(&RuleSet::default(), Bytes::from_static(body.as_bytes()));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(recorder.finish());
+        assert!(count(&recorder, "failed") && count(&recorder, "written"));
     }
 
     #[test]

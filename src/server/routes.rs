@@ -18,7 +18,7 @@ use tokio::time::timeout_at;
 use super::body::{self, Reader, Received};
 use super::deadline::AnswerTime;
 use super::denials::Denials;
-use super::judge::{Engine, JudgePool, Panicked, guarded};
+use super::judge::{Engine, JudgePool, Panicked, guarded, guarded_async};
 use super::log;
 use super::metrics::Metrics;
 use super::pool::Permit;
@@ -132,18 +132,18 @@ impl App {
         let reply = match received {
             Received::Whole(bytes, share) => {
                 let bytes = Bytes::from(bytes);
-                let judged = self.judged(asked, &bytes, share);
+                let judged = guarded_async(self.judged(asked, &bytes, share));
                 match timeout_at(time.by.into(), judged).await {
-                    Ok(Some((judged_by, Ok(reply)))) => {
+                    Ok(Some(Some((judged_by, Ok(reply))))) => {
                         to_tell = self.denials.as_ref().map(|denials| (denials, bytes.clone()));
                         to_record =
                             self.recorder.as_ref().map(|recorder| (recorder, judged_by, bytes));
                         Some(reply)
                     }
-                    Ok(Some((_, Err(Panicked)))) => {
+                    Ok(None | Some(Some((_, Err(Panicked))))) => {
                         self.unread(asked, &bytes, &Unjudgeable::Internal)
                     }
-                    Ok(None) => {
+                    Ok(Some(None)) => {
                         return self.fail(StatusCode::NOT_FOUND, no_rule(&self.rules.current()));
                     }
                     Err(_) => self.unread(asked, &bytes, &Unjudgeable::TimedOut),
@@ -169,16 +169,19 @@ impl App {
         };
         let response = match reply {
             Some(reply) => {
-                self.metrics.observe(&reply, started.elapsed());
-                log::reply(&reply);
-                if let Some((denials, bytes)) = to_tell {
-                    denials.offer(&reply, &bytes);
-                }
-                if let Some((recorder, rules, bytes)) =
-                    to_record.filter(|_| reply.allowed().is_some())
-                {
-                    recorder.offer(&rules, bytes);
-                }
+                // The API server gets its answer even if telling others of it panics.
+                guarded(|| {
+                    self.metrics.observe(&reply, started.elapsed());
+                    log::reply(&reply);
+                    if let Some((denials, bytes)) = to_tell {
+                        denials.offer(&reply, &bytes);
+                    }
+                    if let Some((recorder, rules, bytes)) =
+                        to_record.filter(|_| reply.allowed().is_some())
+                    {
+                        recorder.offer(&rules, bytes);
+                    }
+                });
                 respond(reply)
             }
             None => self.fail(
@@ -309,8 +312,8 @@ mod tests {
         unless_late: |_, _, _| panic!("on purpose"),
     };
 
-    #[tokio::test]
-    async fn a_panic_is_answered_as_a_review_that_cannot_be_judged() {
+    /// Routes with this engine and this listener.
+    fn routes(engine: Engine, denials: Option<Denials>) -> (Router, Arc<Metrics>) {
         let rules = RuleSet::load(Builtin::Included, &[]).unwrap();
         let rules = Rules::new(rules, std::time::SystemTime::now(), Duration::ZERO);
         let metrics = Arc::new(Metrics::new(prometheus::Registry::new()).unwrap());
@@ -323,23 +326,70 @@ mod tests {
             judging_memory: 16 << 20,
             margin: Duration::from_secs(1),
         };
-        let mut router = router(Arc::new(rules), Arc::clone(&metrics), answers, None, None, BROKEN);
+        let router = router(Arc::new(rules), Arc::clone(&metrics), answers, None, denials, engine);
+        (router, metrics)
+    }
+
+    /// The response to a review.
+    async fn response(router: &mut Router, review: String) -> serde_json::Value {
+        let request = Request::post("/validate?timeout=30s")
+            .header(CONTENT_TYPE, "application/json")
+            .body(Body::from(review))
+            .unwrap();
+        let response = router.call(request).await.unwrap();
+        assert_eq!(response.status(), 200);
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let review: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(review["response"]["uid"], "u-1");
+        review["response"].clone()
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_as_a_review_that_cannot_be_judged() {
+        let (mut router, metrics) = routes(BROKEN, None);
         let large = " ".repeat(100_000);
         for (after, code) in [(" ", Some(500)), (large.as_str(), Some(500)), ("", None)] {
-            let request = Request::post("/validate?timeout=30s")
-                .header(CONTENT_TYPE, "application/json")
-                .body(Body::from(REVIEW.to_owned() + after))
-                .unwrap();
-            let response = router.call(request).await.unwrap();
-            assert_eq!(response.status(), 200);
-            let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
-            let review: serde_json::Value = serde_json::from_slice(&body).unwrap();
-            let response = &review["response"];
-            assert_eq!(response["uid"], "u-1");
+            let response = response(&mut router, REVIEW.to_owned() + after).await;
             assert_eq!(response["allowed"], code.is_none(), "{response}");
             assert_eq!(response["status"]["code"].as_u64(), code);
         }
         let text = String::from_utf8(metrics.text()).unwrap();
         assert!(text.contains("fieldward_review_errors_total{code=\"500\"} 2\n"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_panic_after_judging_does_not_hold_the_answer_back() {
+        let told = Denials::new(|_, _| panic!("on purpose"));
+        let (mut router, _) = routes(Engine::default(), Some(told));
+        let forbidden = REVIEW.replace(r#""object":{}"#, r#""object":{"spec":{"queue":"x"}}"#);
+        let response = response(&mut router, forbidden).await;
+        assert_eq!(response["allowed"], false);
+        assert_eq!(response["status"]["code"], 403);
+    }
+
+    /// Runs in a process of its own, where the log and the panic hook are this test's.
+    #[test]
+    fn a_panic_is_logged_with_its_place_and_without_its_message() {
+        const CHILD: &str = "FIELDWARD_PANICS_ON_PURPOSE";
+        if std::env::var_os(CHILD).is_some() {
+            let guard = log::init(log::Format::Json, "info").unwrap();
+            let (mut router, _) = routes(BROKEN, None);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(response(&mut router, REVIEW.to_owned() + " "));
+            drop(guard);
+            return;
+        }
+        let test = std::thread::current().name().unwrap().to_owned();
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = child.args([&test, "--exact"]).env(CHILD, "1").output().unwrap();
+        let log = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && !log.contains("on purpose"), "{log}");
+        let lines: Vec<serde_json::Value> =
+            log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let [panicked, denied] = lines.as_slice() else { panic!("{log}") };
+        assert_eq!(panicked["message"], "a bug: panicked; please report it");
+        assert_eq!(panicked["level"], "ERROR");
+        assert!(panicked["place"].as_str().unwrap().starts_with("src/server/routes.rs:"), "{log}");
+        assert_eq!((&denied["code"], &denied["decision"]), (&500.into(), &"deny".into()), "{log}");
     }
 }

@@ -22,6 +22,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_pipe_and_standard_input_are_read_like_a_file", a_pipe_is_read_like_a_file),
         trial("standard_input_is_read_once", standard_input_is_read_once),
         trial("no_error_quotes_a_foreign_file", no_error_quotes_a_foreign_file),
+        trial("no_error_quotes_a_file_of_a_kubeconfig", no_error_quotes_a_file_of_a_kubeconfig),
         trial("no_name_of_a_file_acts_on_a_terminal", no_name_acts_on_a_terminal),
     ]
 }
@@ -31,7 +32,7 @@ const REVIEW: &str = "tests/cases/volcano-job/vj-mixed.json";
 const CASE: &str = "tests/golden/files/masked.yaml";
 
 /// Command lines that read FILE, each with the file that takes its place.
-const READING: [(&str, &str); 12] = [
+const READING: [(&str, &str); 13] = [
     ("check FILE", REVIEW),
     ("check tests/cases/volcano-job/vj-mixed.json --rules FILE", RULE),
     ("check --old FILE --new tests/golden/files/after.yaml", "tests/golden/files/before.yaml"),
@@ -44,6 +45,7 @@ const READING: [(&str, &str); 12] = [
     ("learn FILE", "tests/cases/volcano-job/vj-label.json"),
     ("export --all --no-builtin-rules --rules FILE", RULE),
     ("rules --rules FILE", RULE),
+    ("lint --live --kubeconfig FILE", "tests/golden/files/nobody.kubeconfig"),
 ];
 
 fn run(line: &str, file: &str, stdin: Stdio) -> (String, String, Option<i32>) {
@@ -72,7 +74,9 @@ fn a_pipe_is_read_like_a_file() {
             (words(&stdout), words(&stderr), code)
         };
         let expected = same(expected, file);
-        assert!(!expected.0.is_empty(), "{line}: {}", expected.1);
+        // Nobody answers at the address in the kubeconfig.
+        let is_read = !expected.0.is_empty() || expected.1.contains("https://127.0.0.1:1");
+        assert!(is_read, "{line}: {}", expected.1);
         assert_eq!(same(run(line, "-", pipe(file)), "standard input"), expected, "{line}");
         assert_eq!(same(run(line, "/dev/stdin", pipe(file)), "/dev/stdin"), expected, "{line}");
     }
@@ -86,7 +90,7 @@ fn standard_input_is_read_once() {
 }
 
 /// Files that somebody may pass by mistake. Each holds a word that no output may show.
-const FOREIGN: [(&str, &str); 9] = [
+const FOREIGN: [(&str, &str); 10] = [
     ("shadow", "root:$6$HUNTER2salt$HUNTER2:19000:0:99999:7:::\ndaemon:*HUNTER2:19000:::\n"),
     ("key.pem", "-----BEGIN PRIVATE KEY-----\nHUNTER2\nHUNTER2==\n-----END PRIVATE KEY-----\n"),
     ("broken.pem", "-----BEGIN HUNTER2\nHUNTER2\n"),
@@ -95,10 +99,11 @@ const FOREIGN: [(&str, &str); 9] = [
     ("object.json", "{\"HUNTER2\": \"HUNTER2\", \"kind\": {\"HUNTER2\": 1}}\n"),
     ("text.json", "\"HUNTER2\""),
     ("settings.ini", "[HUNTER2]\nuser = HUNTER2\npassword: !HUNTER2 x\n a: *HUNTER2\n"),
+    ("context.yaml", "current-context: HUNTER2\n"),
     ("kind", "kind: HUNTER2 is the password\n a: *HUNTER2\n"),
 ];
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "check FILE",
     "check --rules FILE tests/cases/volcano-job/vj-mixed.json",
     "check --old FILE --new FILE",
@@ -115,6 +120,7 @@ const COMMANDS: [&str; 16] = [
     "serve --rules FILE",
     "serve --tls-cert FILE --tls-key FILE",
     "serve --tls-client-ca FILE",
+    "lint --live --kubeconfig FILE",
 ];
 
 fn command(line: &str, file: &Path) -> Output {
@@ -135,8 +141,7 @@ fn no_error_quotes_a_foreign_file() {
     let good = folder.path().join("good-chain.pem");
     fs::write(&good, Authority::new().server(&ecdsa())).unwrap();
     let key = format!("serve --tls-cert {} --tls-key FILE", good.display());
-    // A kubeconfig holds credentials, too.
-    for line in COMMANDS.into_iter().chain(["lint --live --kubeconfig FILE", &key]) {
+    for line in COMMANDS.into_iter().chain([&*key]) {
         for (name, text) in FOREIGN {
             let file = folder.path().join(name);
             fs::write(&file, text).unwrap();
@@ -146,13 +151,45 @@ fn no_error_quotes_a_foreign_file() {
             // The PEM parser quotes a line as a list of its bytes.
             let quotes = said.contains("HUNTER2") || said.contains("72, 85, 78, 84, 69, 82");
             assert!(!quotes, "{line} {name}: {said}");
-            // It was this file that the command refused. `check` names one of several only, and the
-            // client library does not name a kubeconfig.
+            // It was this file that the command refused. `check` names one of several only, and
+            // what is a kubeconfig by its form is refused for what it lacks.
             let is_named = said.contains(name)
-                || ["check FILE", "lint --live --kubeconfig FILE"].contains(&line);
+                || line == "check FILE"
+                || said.contains("no cluster to ask: the ");
             assert!(is_named, "{line} {name}: {said}");
             // A certificate chain may follow other text; a file without one is refused.
             assert_ne!(output.status.code(), Some(0), "{line} {name}: {said}");
+        }
+    }
+}
+
+/// The files that a kubeconfig names.
+fn no_error_quotes_a_file_of_a_kubeconfig() {
+    let folder = tempfile::tempdir().unwrap();
+    let (authority, key) = (Authority::new(), ecdsa());
+    let good = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    good("good-ca", &authority.pem);
+    good("good-chain", &authority.server(&key));
+    good("good-key", &key.serialize_pem());
+    let kubeconfig = folder.path().join("kubeconfig");
+    for (name, text) in FOREIGN {
+        good(name, text);
+        for [ca, chain, key] in [
+            [name, "good-chain", "good-key"],
+            ["good-ca", name, "good-key"],
+            ["good-ca", "good-chain", name],
+        ] {
+            let text = format!(
+                "current-context: c\ncontexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n\
+                 clusters: [{{name: c, cluster: {{server: 'https://127.0.0.1:1', \
+                 certificate-authority: {ca}}}}}]\nusers: [{{name: u, user: \
+                 {{client-certificate: {chain}, client-key: {key}}}}}]\n"
+            );
+            fs::write(&kubeconfig, text).unwrap();
+            let output = command("lint --live --kubeconfig FILE", &kubeconfig);
+            let said = String::from_utf8([&output.stdout[..], &output.stderr].concat()).unwrap();
+            let quotes = said.contains("HUNTER2") || said.contains("72, 85, 78, 84, 69, 82");
+            assert!(!quotes && output.status.code() == Some(2), "{ca} {chain} {key}: {said}");
         }
     }
 }

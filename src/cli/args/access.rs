@@ -1,12 +1,12 @@
 //! Which cluster a command asks.
 
-use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::Context;
 
 use crate::cluster::client::Access;
-use crate::server::files::{LARGEST, ReadError, TimeLimit, name_of};
+use crate::cluster::kubeconfig;
+use crate::server::files::{Accepted, FileReader, LARGEST, name_of};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(in crate::cli) struct AccessArgs {
@@ -20,28 +20,24 @@ pub(in crate::cli) struct AccessArgs {
 }
 
 impl AccessArgs {
-    pub(in crate::cli) fn access(&self) -> Access {
-        Access { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
-    }
-
-    /// Checks that the kubeconfig is a regular file of a usual size and can be read in time, since
-    /// the library that parses it reads it without limits. It also reports other errors.
+    /// Reads the kubeconfig, and the files that it names.
     ///
     /// # Errors
     /// One that names the file.
-    pub(in crate::cli) fn check_file(&self) -> anyhow::Result<()> {
-        let paths: Vec<PathBuf> = match &self.kubeconfig {
+    pub(in crate::cli) fn access(&self, reader: &FileReader) -> anyhow::Result<Access> {
+        let paths = match &self.kubeconfig {
             Some(path) => vec![path.clone()],
-            None => env::split_paths(&env::var_os("KUBECONFIG").unwrap_or_default()).collect(),
+            None => kubeconfig::default_paths(),
         };
-        for path in paths.into_iter().filter(|path| !path.as_os_str().is_empty()) {
-            let name = name_of(&path);
-            let read = TimeLimit::default().run(move |reader| reader.read(&path, LARGEST))?;
-            if let Err(error @ (ReadError::WrongType { .. } | ReadError::TooLarge { .. })) = read {
-                bail!("cannot read `{name}`: {error}");
-            }
+        let context = self.context.clone();
+        if paths.is_empty() && context.is_none() {
+            return Ok(Access::default());
         }
-        Ok(())
+        let name = |path: &Path| format!("`{}`", name_of(path));
+        let read = |path: &Path| reader.read(path, LARGEST);
+        let kubeconfig = kubeconfig::load(&paths, context.as_deref(), name, read)
+            .context("no cluster to ask")?;
+        Ok(Access { kubeconfig: Some(kubeconfig), context })
     }
 }
 
@@ -57,7 +53,14 @@ pub(in crate::cli) struct LiveArgs {
     #[arg(long)]
     pub(in crate::cli) live: bool,
     #[command(flatten)]
-    pub(in crate::cli) access: AccessArgs,
+    access: AccessArgs,
+}
+
+impl LiveArgs {
+    /// How the cluster is found. The kubeconfig may be a pipe.
+    pub(in crate::cli) fn access(&self) -> anyhow::Result<Access> {
+        self.access.access(&FileReader::new(Accepted::Pipes))
+    }
 }
 
 pub(in crate::cli) fn block_on<F: Future>(asking: F) -> anyhow::Result<F::Output> {

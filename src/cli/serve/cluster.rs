@@ -145,12 +145,13 @@ pub(super) async fn start(
     files: &RuleArgs,
     has_certificate: bool,
 ) -> anyhow::Result<ClusterMode> {
-    args.access.check_file()?;
+    let access = args.access.clone();
+    let access = TimeLimit::default().run(move |reader| access.access(reader))??;
     let settings = args.settings(has_certificate)?;
     let read = files.reread();
     let read = move || read().map_err(|error| escape_control(&format!("{error:#}")));
     Ok(ClusterMode::start(
-        &args.access.access(),
+        &access,
         settings,
         RuleFiles { builtin: files.builtin(), read: Box::new(read) },
     )

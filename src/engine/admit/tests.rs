@@ -339,8 +339,22 @@ fn a_body_over_the_cap_is_refused_if_its_beginning_holds_the_uid() {
 }
 
 #[test]
-fn a_review_without_time_to_judge_it_is_answered_as_its_rule_answers_a_violation() {
+fn a_review_that_is_not_judged_is_answered_as_its_rule_answers_a_violation() {
     let exempt = "  exempt: {users: [admin]}";
+    let reasons = [
+        (
+            Unjudgeable::TimedOut,
+            504,
+            "the update cannot be judged: the review could not be received and judged in time; \
+             try again",
+        ),
+        (
+            Unjudgeable::Oversized(7),
+            413,
+            "the update cannot be judged: expected an AdmissionReview of at most 7 bytes, found a \
+             larger one (--max-body raises the cap)",
+        ),
+    ];
     for (operation, extra, allowed, decision) in [
         ("UPDATE", "", false, Some("deny")),
         ("UPDATE", "  validationActions: [Warn]", true, Some("warn")),
@@ -356,23 +370,20 @@ fn a_review_without_time_to_judge_it_is_answered_as_its_rule_answers_a_violation
             request.retain(|name, _| !name.ends_with("bject"));
         }
         let beginning = review.to_string().replace("}}", "},\"object\":{\"spec");
-        let reply = answer_unread(&rules(&[extra]), beginning.as_bytes(), &Unjudgeable::TimedOut);
-        let body = body(&reply);
-        let response = &body["response"];
-        assert_eq!(
-            (reply.status(), reply.allowed(), reply.error_code()),
-            (200, Some(allowed), Some(504)),
-            "{operation} {extra}"
-        );
-        assert_eq!(response["auditAnnotations"]["decision"].as_str(), decision);
-        if !allowed {
-            assert_eq!(response["status"]["code"], 504);
-            assert_eq!(response["status"]["reason"], "Timeout");
+        for (why, code, message) in &reasons {
+            let reply = answer_unread(&rules(&[extra]), beginning.as_bytes(), why);
+            let body = body(&reply);
+            let response = &body["response"];
             assert_eq!(
-                response["status"]["message"],
-                "the update cannot be judged: the review could not be received and judged in time; \
-                 try again"
+                (reply.status(), reply.allowed(), reply.error_code()),
+                (200, Some(allowed), Some(*code)),
+                "{operation} {extra}"
             );
+            assert_eq!(response["auditAnnotations"]["decision"].as_str(), decision);
+            if !allowed {
+                assert_eq!(response["status"]["code"], *code);
+                assert_eq!(response["status"]["message"], *message);
+            }
         }
     }
     // The subresource, which may have a rule of its own, may come behind the resource.

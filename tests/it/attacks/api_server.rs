@@ -16,8 +16,9 @@ use crate::cluster::within_time;
 use crate::support::go::completion;
 use crate::support::server::{Server, released};
 
-/// How many hostile updates are sent at once.
+/// How many hostile updates are sent at once, and to how many objects.
 const HOSTILE: usize = 32;
+const OBJECTS: usize = 4;
 
 /// Bytes of an object: what etcd stores at most is a little more.
 const SIZE: usize = 1_400_000;
@@ -57,14 +58,14 @@ async fn never_stored(plane: Arc<ControlPlane>) {
             "spec": {"color": "red", "list": list}})
     };
     ward.api.create(&collection, &object("small", zeros(1))).await.object();
-    for number in 0..HOSTILE {
-        let hostile = object(&format!("large-{number}"), zeros(SIZE / 2));
-        ward.api.create(&collection, &hostile).await.object();
+    for number in 0..OBJECTS {
+        let large = object(&format!("large-{number}"), zeros(SIZE / 2));
+        ward.api.create(&collection, &large).await.object();
     }
 
     let mut hostile = JoinSet::new();
     for number in 0..HOSTILE {
-        let (api, path) = (ward.api.clone(), format!("{collection}/large-{number}"));
+        let (api, path) = (ward.api.clone(), format!("{collection}/large-{}", number % OBJECTS));
         // Every element differs.
         let list = json!({"spec": {"list": vec![1; SIZE / 2]}});
         hostile.spawn(async move { api.patch(&path, MERGE_PATCH, &list).await.code });
@@ -83,7 +84,7 @@ async fn never_stored(plane: Arc<ControlPlane>) {
     println!("a forbidden update was denied {denied} times among {HOSTILE} hostile ones");
     let small = ward.api.get(&format!("{collection}/small")).await.object();
     assert_eq!(small["spec"]["color"], "red");
-    for number in 0..HOSTILE {
+    for number in 0..OBJECTS {
         let large = ward.api.get(&format!("{collection}/large-{number}")).await.object();
         assert_eq!(large["spec"]["list"][0], Value::from(0), "large-{number}");
     }

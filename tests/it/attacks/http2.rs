@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use h2::client::SendRequest;
+use hyper::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{Outcome, Scale, Target, VALIDATE, beginning, review};
@@ -25,20 +26,36 @@ fn request() -> hyper::Request<()> {
 
 /// As many bodies as there may be on each of some connections, which stop in the middle.
 pub(super) async fn stalled_streams(target: Target, scale: Scale) -> Outcome {
+    stalled(&target, scale.of(6, 2), scale.of(128, 16)).await
+}
+
+/// The same on many connections, of which together far more has arrived than the server may keep.
+pub(super) async fn stalled_streams_on_many(target: Target, scale: Scale) -> Outcome {
+    stalled(&target, scale.of(200, 40), 128).await
+}
+
+async fn stalled(target: &Target, connections: usize, streams: usize) -> Outcome {
+    let part = Bytes::from(beginning("mallory") + &" ".repeat(60_000));
     let mut stalled = Vec::new();
-    for _ in 0..scale.of(6, 2) {
-        let mut requests = connect(&target).await;
-        for _ in 0..scale.of(128, 16) {
+    for _ in 0..connections {
+        let mut requests = connect(target).await;
+        for _ in 0..streams {
             requests = requests.ready().await.unwrap();
             let (response, mut body) = requests.send_request(request(), false).unwrap();
-            body.send_data(Bytes::from(beginning("mallory") + &" ".repeat(60_000)), false).unwrap();
+            body.send_data(part.clone(), false).unwrap();
             stalled.push((response, body));
         }
         tokio::task::yield_now().await;
     }
     let mut outcome = Outcome::default();
     for (response, _body) in stalled {
-        let mut incoming = response.await.unwrap().into_body();
+        let response = response.await.unwrap();
+        if response.status() == StatusCode::REQUEST_TIMEOUT {
+            // The server has not let the beginning through.
+            outcome.add("were answered with 408", 1);
+            continue;
+        }
+        let mut incoming = response.into_body();
         let mut answer = Vec::new();
         while let Some(data) = incoming.data().await {
             answer.extend_from_slice(&data.unwrap());

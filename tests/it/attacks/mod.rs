@@ -49,6 +49,12 @@ impl Scale {
         Duration::from_millis(if self == Self::Full { 2_000 } else { 300 })
     }
 
+    /// The most memory that the server may take, in MiB: what bodies and judging may have, and 128
+    /// for everything else. Small attacks leave most of it alone.
+    fn most_memory(self) -> u64 {
+        if self == Self::Full { 256 + 512 + 128 } else { 192 }
+    }
+
     /// A small attack exhausts little memory.
     fn memory(self) -> &'static [&'static str] {
         if self == Self::Full { &[] } else { &["--body-memory", "8MiB"] }
@@ -72,7 +78,7 @@ struct Attack {
     run: fn(Target, Scale) -> Running,
 }
 
-const ATTACKS: [Attack; 15] = [
+const ATTACKS: [Attack; 16] = [
     attack("none", |_, scale| Box::pin(no_attack(scale))),
     attack("8_hostile_reviews", |target, scale| {
         Box::pin(hostile::reviews(target, scale, scale.of(8, 2), 1))
@@ -85,6 +91,9 @@ const ATTACKS: [Attack; 15] = [
         Box::pin(connections::dripping_bodies(target, scale))
     }),
     attack("stalled_streams", |target, scale| Box::pin(http2::stalled_streams(target, scale))),
+    attack("stalled_streams_on_many_connections", |target, scale| {
+        Box::pin(http2::stalled_streams_on_many(target, scale))
+    }),
     attack("slow_heads", |target, scale| Box::pin(connections::slow_heads(target, scale))),
     attack("silent_connections", |target, scale| {
         Box::pin(connections::silent(target, scale, scale.of(5000, 50)))
@@ -151,8 +160,9 @@ impl Attack {
             }
         });
         let waited = victims.end();
+        let memory = most_memory(server.id()) >> 20;
+        assert!(memory < scale.most_memory(), "the server took {memory} MiB");
         if scale == Scale::Full {
-            let memory = most_memory(server.id()) >> 20;
             println!("{}: {waited}; server: at most {memory} MiB; attack: {outcome}", self.name);
             assert!(waited.longest() < LONGEST, "an ordinary review waited {waited}");
         }

@@ -4,13 +4,14 @@ use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 use crate::corpus::{Case, cases};
-use crate::support::server::{Server, post};
+use crate::support::server::{Server, fieldward, post};
 use crate::support::{trial, until};
 
 pub(super) fn trials() -> Vec<Trial> {
     vec![
         trial("serving::each_decision_other_than_to_allow_is_logged", each_decision_is_logged),
         trial("serving::each_use_of_an_exemption_is_logged_and_counted", exemptions),
+        trial("serving::no_text_of_a_requester_acts_on_a_terminal", hostile_text),
     ]
 }
 
@@ -137,5 +138,48 @@ async fn exemptions() {
             false,
             "{option}: {answer}"
         );
+    }
+}
+
+/// C0 and C1 control characters, direction overrides and line separators, in every text that a
+/// requester chooses: in the log, in the response and in what `check` prints.
+async fn hostile_text() {
+    const HOSTILE: &str = "a\u{9b}31m\u{202e}\u{1b}[2Jb\r\nerror: forged\u{2066}\u{2028}\u{85}c";
+    let mut review = case("volcano-job/vj-mixed").review;
+    let request = &mut review["request"];
+    for part in ["uid", "name", "namespace"] {
+        request[part] = json!(HOSTILE);
+    }
+    request["userInfo"] = json!({"username": HOSTILE, "groups": [HOSTILE]});
+    request["object"]["spec"][HOSTILE] = json!(HOSTILE);
+    request["object"]["spec"]["tasks"] = json!([{"name": HOSTILE}]);
+    let acts = |text: &str| {
+        let acts = |letter: char| {
+            (letter.is_control() && letter != '\n')
+                || matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        text.chars().any(acts) || text.lines().any(|line| line.starts_with("error: forged"))
+    };
+    for format in ["text", "json"] {
+        let server = Server::start(&["--log-format", format]);
+        let answer = post(&server.client(), &server.url("/validate"), review.to_string()).await.1;
+        until("the line", async || server.log().contains("update denied")).await;
+        let log = server.log();
+        assert!(log.contains("forged") && !acts(&log), "{log:?}");
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        // The API server compares the uid, so it is echoed as it is.
+        assert_eq!(answer["response"]["uid"], HOSTILE);
+        let message = answer["response"]["status"]["message"].as_str().unwrap();
+        assert!(message.contains("forged") && !acts(message), "{message:?}");
+        let fields = answer["response"]["auditAnnotations"]["fields"].as_str().unwrap();
+        assert!(fields.contains("forged") && !acts(fields), "{fields:?}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("review.json");
+    std::fs::write(&file, review.to_string()).unwrap();
+    for format in ["text", "json", "case"] {
+        let output = fieldward().args(["check", "-o", format]).arg(&file).output().unwrap();
+        let said = String::from_utf8([&output.stdout[..], &output.stderr].concat()).unwrap();
+        assert!(said.contains("forged") && !acts(&said), "{format}: {said:?}");
     }
 }

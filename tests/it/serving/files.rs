@@ -58,6 +58,21 @@ async fn at_the_start() {
         wrong(&["--tls-client-ca", file], end);
         let given = ["--tls-cert", &good, "--tls-key", &good_key, "--ca-bundle", &good];
         wrong(&[&["--cluster", "--kubeconfig", file][..], &given].concat(), "");
+        for named in ["certificate-authority", "client-certificate", "client-key", "tokenFile"] {
+            let is_of_cluster = named == "certificate-authority";
+            let member = |is_there: bool| {
+                if is_there { format!(", {named}: {file}") } else { String::new() }
+            };
+            let text = format!(
+                "current-context: c\ncontexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n\
+                 clusters: [{{name: c, cluster: {{server: 'https://127.0.0.1:1'{}}}}}]\nusers: \
+                 [{{name: u, user: {{username: x{}}}}}]\n",
+                member(is_of_cluster),
+                member(!is_of_cluster)
+            );
+            let kubeconfig = write(folder.path(), "kubeconfig", &text);
+            wrong(&[&["--cluster", "--kubeconfig", &kubeconfig][..], &given].concat(), "");
+        }
         wrong(&["--rules", folder.path().to_str().unwrap()], "");
         if found != "a folder" {
             wrong(&["--rules", file], "");

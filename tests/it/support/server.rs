@@ -93,14 +93,23 @@ pub(crate) fn fieldward() -> Command {
     without_options(Command::new(env!("CARGO_BIN_EXE_fieldward")))
 }
 
-/// `fieldward` as it is released, built if it is not there yet.
+/// `fieldward` as the image has it, built if it is not there yet.
 pub(crate) fn released() -> &'static Path {
     static RELEASED: LazyLock<PathBuf> = LazyLock::new(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--release", "--locked"]).current_dir(root());
-        assert!(cargo.status().unwrap().success(), "{cargo:?}");
+        let run = |mut command: Command| {
+            let output = command.current_dir(root()).stderr(Stdio::inherit()).output().unwrap();
+            assert!(output.status.success(), "{command:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let mut build = Command::new(root().join(".ci/static"));
+        build.args(["build", "--release", "--locked"]);
+        run(build);
+        let mut rustc = Command::new("rustc");
+        rustc.arg("-vV");
+        let version = run(rustc);
+        let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
         let profile = Path::new(env!("CARGO_BIN_EXE_fieldward")).parent().unwrap();
-        profile.with_file_name("release").join("fieldward")
+        profile.with_file_name(host).join("release/fieldward")
     });
     &RELEASED
 }
