@@ -95,7 +95,10 @@ impl Cluster {
                 .await
                 .map_err(|error| unusable(&error))?
         } else {
-            kube::Config::incluster().map_err(|error| unusable(&error))?
+            kube::Config::incluster().map_err(|error| {
+                let reason = chain(&error);
+                ClusterError::Access(format!("no kubeconfig, and no account of a pod: {reason}"))
+            })?
         };
         let address = config.cluster_url.to_string().trim_end_matches('/').to_owned();
         let client = kube::Client::try_from(config).map_err(|error| unusable(&error))?;

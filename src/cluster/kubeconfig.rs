@@ -8,16 +8,18 @@ use k8s_openapi::ByteString;
 use kube::config::{AuthInfo, Cluster, Context, Kubeconfig, KubeconfigError};
 use serde_json::Value;
 
+use crate::engine::escape_control;
+
 /// Why a kubeconfig cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoadError<E> {
     /// It cannot be read, or a file that it names.
-    #[error("cannot read {file}: {source}")]
+    #[error("cannot read {file}: {reason}")]
     Unreadable {
         /// The file.
         file: String,
         /// Why not.
-        source: E,
+        reason: E,
     },
     /// It is none. The parser's message is left out: it quotes lines, which may hold credentials.
     #[error("expected a kubeconfig as {file}, found something else{place}")]
@@ -32,7 +34,7 @@ pub(crate) enum LoadError<E> {
     Unmergeable(KubeconfigError),
     /// The context is not there, or incomplete.
     #[error("{0}")]
-    NoContext(&'static str),
+    NoContext(String),
 }
 
 /// The kubeconfigs that are used if none is named: those of `KUBECONFIG`, or else `~/.kube/config`.
@@ -58,7 +60,7 @@ pub(crate) fn load<E>(
     read: impl Fn(&Path) -> Result<Vec<u8>, E>,
 ) -> Result<Kubeconfig, LoadError<E>> {
     let read = |path: &Path| {
-        read(path).map_err(|source| LoadError::Unreadable { file: name(path), source })
+        read(path).map_err(|reason| LoadError::Unreadable { file: name(path), reason })
     };
     let mut merged = Kubeconfig::default();
     for path in paths {
@@ -86,18 +88,22 @@ pub(crate) fn load<E>(
 
 /// The context of that name, or else the current one, whose cluster must be there. The error does
 /// not quote the kubeconfig.
-fn used_context(kubeconfig: &Kubeconfig, name: Option<&str>) -> Result<Context, &'static str> {
-    let name = name
-        .or(kubeconfig.current_context.as_deref())
+fn used_context(kubeconfig: &Kubeconfig, name: Option<&str>) -> Result<Context, String> {
+    let current = kubeconfig.current_context.as_deref();
+    let used = name
+        .or(current)
         .ok_or("the kubeconfig has no current context; choose one with --context")?;
-    let named = kubeconfig.contexts.iter().find(|named| named.name == name);
-    let used = named
-        .and_then(|named| named.context.clone())
-        .ok_or("the context is not in the kubeconfig; choose another one with --context")?;
-    if kubeconfig.clusters.iter().any(|named| named.name == used.cluster) {
-        Ok(used)
+    let named = kubeconfig.contexts.iter().find(|named| named.name == used);
+    let Some(context) = named.and_then(|named| named.context.clone()) else {
+        return Err(match name {
+            Some(name) => format!("the kubeconfig has no context `{}`", escape_control(name)),
+            None => "the kubeconfig lacks its current context; choose one with --context".into(),
+        });
+    };
+    if kubeconfig.clusters.iter().any(|named| named.name == context.cluster) {
+        Ok(context)
     } else {
-        Err("the cluster of the context is not in the kubeconfig")
+        Err("the kubeconfig lacks the cluster of the context".to_owned())
     }
 }
 
@@ -267,10 +273,10 @@ users:
         let no_cluster =
             "current-context: x\ncontexts: [{name: x, context: {cluster: hunter2, user: u}}]";
         for (text, context, expected) in [
-            ("", None, "no current context"),
-            ("current-context: hunter2", None, "the context is not in the kubeconfig"),
-            (ONE, Some("hunter2"), "the context is not in the kubeconfig"),
-            (no_cluster, None, "the cluster of the context is not in the kubeconfig"),
+            ("", None, "has no current context"),
+            ("current-context: hunter2", None, "lacks its current context"),
+            (ONE, Some("a\u{9b}"), "no context `a\\u009b`"),
+            (no_cluster, None, "lacks the cluster of the context"),
         ] {
             let error = loaded(&[("f", text)], &["f"], context).unwrap_err();
             assert!(error.contains(expected) && !error.contains("hunter2"), "{error}");

@@ -155,7 +155,7 @@ fn no_error_quotes_a_foreign_file() {
             // what is a kubeconfig by its form is refused for what it lacks.
             let is_named = said.contains(name)
                 || line == "check FILE"
-                || said.contains("no cluster to ask: the ");
+                || said.contains("no cluster to ask: the kubeconfig ");
             assert!(is_named, "{line} {name}: {said}");
             // A certificate chain may follow other text; a file without one is refused.
             assert_ne!(output.status.code(), Some(0), "{line} {name}: {said}");

@@ -2,6 +2,7 @@
 //! the webhook does not answer.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -63,6 +64,7 @@ async fn never_stored(plane: Arc<ControlPlane>) {
         ward.api.create(&collection, &large).await.object();
     }
 
+    let started = Instant::now();
     let mut hostile = JoinSet::new();
     for number in 0..HOSTILE {
         let (api, path) = (ward.api.clone(), format!("{collection}/large-{}", number % OBJECTS));
@@ -81,7 +83,10 @@ async fn never_stored(plane: Arc<ControlPlane>) {
             assert!(code == 403 || code == 504, "a hostile update was answered with {code}");
         }
     }
-    println!("a forbidden update was denied {denied} times among {HOSTILE} hostile ones");
+    let took = started.elapsed();
+    println!(
+        "a forbidden update was denied {denied} times among {HOSTILE} hostile ones, {took:.1?}"
+    );
     let small = ward.api.get(&format!("{collection}/small")).await.object();
     assert_eq!(small["spec"]["color"], "red");
     for number in 0..OBJECTS {

@@ -31,7 +31,7 @@ pub(super) async fn stalled_streams(target: Target, scale: Scale) -> Outcome {
 
 /// The same on many connections, of which together far more has arrived than the server may keep.
 pub(super) async fn stalled_streams_on_many(target: Target, scale: Scale) -> Outcome {
-    stalled(&target, scale.of(200, 40), 128).await
+    stalled(&target, scale.of(128, 40), 128).await
 }
 
 async fn stalled(target: &Target, connections: usize, streams: usize) -> Outcome {

@@ -11,13 +11,12 @@ mod http2;
 mod victims;
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use serde_json::Value;
@@ -152,29 +151,20 @@ impl Attack {
         let target = Target { address: server.address, ca };
         let victims = Victims::start(&server);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let outcome = runtime.block_on(async {
-            let attack = tokio::time::timeout(PATIENCE, (self.run)(target, scale));
-            tokio::select! {
-                outcome = attack => outcome.expect("the attack did not end"),
-                never = probed(&server) => match never {},
-            }
-        });
+        let started = Instant::now();
+        let attack = async { tokio::time::timeout(PATIENCE, (self.run)(target, scale)).await };
+        let outcome = runtime.block_on(attack).expect("the attack did not end");
         let waited = victims.end();
         let memory = most_memory(server.id()) >> 20;
         assert!(memory < scale.most_memory(), "the server took {memory} MiB");
         if scale == Scale::Full {
-            println!("{}: {waited}; server: at most {memory} MiB; attack: {outcome}", self.name);
+            let took = started.elapsed();
+            println!(
+                "{}: {waited}; server: at most {memory} MiB; attack: {outcome}, {took:.1?}",
+                self.name
+            );
             assert!(waited.longest() < LONGEST, "an ordinary review waited {waited}");
         }
-    }
-}
-
-/// Asserts again and again that the server is ready.
-async fn probed(server: &Server) -> Infallible {
-    loop {
-        let status = server.ops("/readyz").await.map(|(status, _)| status);
-        assert_eq!(status, Some(200));
-        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

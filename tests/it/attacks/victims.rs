@@ -1,6 +1,7 @@
 //! Ordinary reviews of a forbidden update, one after the other, while something else goes on.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -10,16 +11,19 @@ use reqwest::Client;
 use serde_json::Value;
 
 use super::{VALIDATE, review};
+use crate::support::PATIENCE;
 use crate::support::server::{Server, post};
 
 /// What each sender waits after an answer.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Two senders: one on a connection that stays, one that makes a new connection for each review.
-/// Each has a thread of its own, so that an attack does not take the time of those who measure.
+/// And one that asks whether the server is ready. Each has a thread of its own, so that an attack
+/// does not take the time of those who measure.
 pub(super) struct Victims {
     done: Arc<AtomicBool>,
     senders: Vec<JoinHandle<Vec<Duration>>>,
+    probe: JoinHandle<()>,
 }
 
 impl Victims {
@@ -32,12 +36,15 @@ impl Victims {
             let (done, url) = (Arc::clone(&done), url.clone());
             std::thread::spawn(move || sender(&client, &url, &done))
         });
-        Self { done, senders: senders.into() }
+        let (ops, until) = (server.ops, Arc::clone(&done));
+        let probe = std::thread::spawn(move || probe(ops, &until));
+        Self { done, senders: senders.into(), probe }
     }
 
     /// How long they waited. Every answer must have been the right one.
     pub(super) fn end(self) -> Waited {
         self.done.store(true, Ordering::Relaxed);
+        self.probe.join().expect("the server was not ready");
         let waited = self.senders.into_iter().map(|sender| sender.join().expect("a wrong answer"));
         let mut waited: Vec<Duration> = waited.flatten().collect();
         waited.sort_unstable();
@@ -57,6 +64,19 @@ fn sender(client: &Client, url: &str, done: &AtomicBool) -> Vec<Duration> {
             tokio::time::sleep(PAUSE).await;
         }
     })
+}
+
+/// Asserts again and again that the server is ready.
+fn probe(address: SocketAddr, done: &AtomicBool) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        while !done.load(Ordering::Relaxed) {
+            let response = client.get(format!("http://{address}/readyz")).send().await.unwrap();
+            assert_eq!(response.status(), 200);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
 }
 
 /// Sends a forbidden update of about 5 KB.
