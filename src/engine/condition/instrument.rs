@@ -12,10 +12,7 @@ use cel::common::ast::{
 use cel::common::types::{CelBool, CelInt};
 
 use super::budget::{BUDGET_VARIABLE, CHARGE, MATCHES, PLAIN, RANGE, SOLVENT, SPREAD, TURN};
-use super::reads::children;
-
-/// The accumulator of the library's own macros.
-const ACCUMULATOR: &str = "@result";
+use super::syntax::{ACCUMULATOR, nodes};
 
 /// The variable that holds the pattern of that number.
 pub(crate) fn pattern_name(number: usize) -> String {
@@ -125,7 +122,7 @@ impl Rewriting {
     }
 
     fn comprehension(&mut self, each: ComprehensionExpr) -> ComprehensionExpr {
-        let nodes = i64::try_from(nodes(&each.loop_step)).unwrap_or(i64::MAX);
+        let nodes = i64::try_from(nodes(&each.loop_step).len()).unwrap_or(i64::MAX);
         let is_library = each.accu_var == ACCUMULATOR;
         let turn = made(TURN, vec![ident(BUDGET_VARIABLE), integer(nodes), ident(&each.iter_var)]);
         let guarded = |body: IdedExpr| {
@@ -231,13 +228,6 @@ fn shape(step: &IdedExpr, is_library: bool) -> MacroKind {
         },
         _ => MacroKind::Other,
     }
-}
-
-/// The nodes of an expression.
-pub(crate) fn nodes(expression: &IdedExpr) -> u64 {
-    let mut sum = 1;
-    children(expression, &mut |child| sum += nodes(child));
-    sum
 }
 
 fn with_paid_key(mut args: Vec<IdedExpr>) -> Vec<IdedExpr> {

@@ -216,6 +216,15 @@ pub(crate) const MEMBER: &[Function] = &[
     ("includes", &[1], Bool),
 ];
 
+pub(crate) fn find(table: &[Function], name: &str) -> Option<Function> {
+    table.iter().find(|(known, ..)| *known == name).copied()
+}
+
+/// Numbers of arguments in words.
+pub(crate) fn counted(counts: &[usize]) -> String {
+    counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}
+
 /// How many variables a macro declares that the parser of the `cel` crate leaves as a call.
 pub(crate) fn loop_variables(name: &str, arguments: usize) -> usize {
     match (name, arguments) {
