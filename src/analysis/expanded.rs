@@ -3,10 +3,9 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::diff::compare::words;
+use crate::analysis::words::{equality, shown};
 use crate::engine::{
-    Equal, GoScalar, GoShape, Rule, Step, TypeName, TypedLocation, ZERO_TIME, escape_control,
-    written,
+    Equal, GoScalar, GoShape, Rule, Step, TypeName, TypedLocation, ZERO_TIME, written,
 };
 
 /// A line of `equality` that declares a type.
@@ -32,7 +31,7 @@ pub(crate) fn expanded(rule: &Rule) -> Vec<ExpandedType> {
         let mut walk = Walk::default();
         walk.below(TypedLocation::declared(order, name)?);
         Some(ExpandedType {
-            path: escape_control(&entry.path.to_string()),
+            path: shown(&entry.path),
             type_name: name.to_string(),
             fields: walk.fields,
         })
@@ -83,7 +82,7 @@ impl Walk {
 pub(crate) fn compared(at: TypedLocation) -> Vec<String> {
     let key = at.key().map(|key| Equal::Key(key.to_owned()));
     let zero = if at.is_field() { zero(at).map(Equal::AbsentAs) } else { None };
-    [key, at.meaning().map(Equal::from), zero].iter().flatten().map(words).collect()
+    [key, at.meaning().map(Equal::from), zero].iter().flatten().map(equality).collect()
 }
 
 /// The value that a field has when it is left out.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::analysis::diff::difference::{Container, Direction};
 use crate::analysis::diff::{Comparison, Difference, Permission, comparisons};
 use crate::analysis::symbolic::ChangeClass;
+use crate::analysis::words::shown;
 use crate::cli::args::{Format, OutputArgs};
 use crate::cli::output::{self, BAD, DOUBTFUL, GOOD, styled};
 use crate::cli::rule_sources;
@@ -172,8 +173,7 @@ fn permission_line(permission: &Permission) -> String {
             }
             _ => format!("; now: {} (was: {})", permission.after, permission.before),
         };
-    let except: Vec<String> =
-        permission.except.iter().map(|path| escape_control(&path.to_string())).collect();
+    let except: Vec<String> = permission.except.iter().map(shown).collect();
     let except = match permission.direction {
         _ if except.is_empty() => String::new(),
         Direction::Gained => format!("; was listed before: {}", except.join(", ")),
@@ -190,7 +190,7 @@ fn permission_line(permission: &Permission) -> String {
 }
 
 fn place(path: &[Step], others: bool) -> String {
-    let text = Path::of(path).map(|path| escape_control(&path.to_string())).unwrap_or_default();
+    let text = Path::of(path).as_ref().map(shown).unwrap_or_default();
     if others { format!("{text} (those not named)") } else { text }
 }
 

@@ -9,6 +9,7 @@ use crate::analysis::explain::answer::{self, Answer, MayChange, Permitted, Relat
 use crate::analysis::explain::in_schema::InSchema;
 use crate::analysis::explain::kind::{self, Meant};
 use crate::analysis::explain::location::Location;
+use crate::analysis::words::{one_line, shown};
 use crate::cli::args::{Format, OutputArgs, RequesterArgs, RuleArgs};
 use crate::cli::kinds::{self, KindArgs};
 use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, GOOD, styled};
@@ -234,18 +235,13 @@ fn related_text(related: &Related, origin: &str) -> String {
     let verbs =
         (entry.verbs != Verbs::ALL).then(|| entry.verbs.names().collect::<Vec<_>>().join(", "));
     let by = entry.by.as_ref().map(|by| format!("for {}", answer::who(by)));
-    let when = entry.when.as_ref().map(|when| {
-        format!(
-            "when {}",
-            escape_control(&when.text().split_whitespace().collect::<Vec<_>>().join(" "))
-        )
-    });
+    let when = entry.when.as_ref().map(|when| format!("when {}", one_line(when.text())));
     let absent = entry
         .is_absent
         .then(|| "documented, but the kind has no such field (fieldward.io/absent)".to_owned());
     let parts: Vec<String> = verbs.into_iter().chain(by).chain(when).chain(absent).collect();
     let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join("; ")) };
-    format!("{relation} {} ({place}){parts}", escape_control(&entry.path.to_string()))
+    format!("{relation} {} ({place}){parts}", shown(&entry.path))
 }
 
 #[derive(Serialize)]

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::analysis::learn::{GivenUpdates, Learned, NotAReview, Skipped, listed};
-use crate::analysis::lint::entries::counted;
+use crate::analysis::learn::{GivenUpdates, Learned, NotAReview, Skipped};
+use crate::analysis::words::counted;
+use crate::analysis::words::listed;
 use crate::cli::args::{Format, OutputArgs};
 use crate::cli::documents;
 use crate::cli::output;

@@ -9,9 +9,9 @@ use anyhow::bail;
 use serde::Serialize;
 
 use crate::analysis::lint::definition::Severity;
-use crate::analysis::lint::entries::counted;
 use crate::analysis::lint::meant::meant;
 use crate::analysis::lint::registry::{LINTS, Reported, run as run_lints, runs};
+use crate::analysis::words::counted;
 use crate::cli::args::{Format, OutputArgs, RuleArgs};
 use crate::cli::kinds;
 use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, GOOD, styled};

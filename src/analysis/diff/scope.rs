@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::difference::Difference;
+use crate::analysis::paths::reaches;
 use crate::analysis::resources::{combinations, resource_names};
+use crate::analysis::words::{one_line, shown};
 use crate::engine::{
     FailurePolicy, LabelSelector, Path, Reason, Requesters, ResourceRule, Rule, escape_control,
 };
@@ -128,26 +130,16 @@ pub(crate) fn selector(selector: &LabelSelector) -> BTreeSet<String> {
 }
 
 fn conditions(rule: &Rule) -> BTreeSet<String> {
-    rule.conditions().iter().map(|condition| one_line(&condition.expression)).collect()
-}
-
-/// A condition in backticks, without line breaks.
-pub(crate) fn one_line(text: &str) -> String {
-    escape_control(&format!("`{}`", text.split_whitespace().collect::<Vec<_>>().join(" ")))
+    let shown = rule.conditions().iter().map(|one| format!("`{}`", one_line(&one.expression)));
+    shown.collect()
 }
 
 /// Without those that another has in it.
 fn sensitive(paths: &[Path]) -> BTreeSet<String> {
-    let wider = |path: &Path| {
-        let covers = |other: &Path| {
-            let steps = path.steps().get(..other.steps().len()).unwrap_or_default();
-            other.steps() != path.steps()
-                && steps.len() == other.steps().len()
-                && steps.iter().zip(other.steps()).all(|(one, two)| one.within(two))
-        };
-        paths.iter().any(covers)
+    let is_in_another = |path: &Path| {
+        paths.iter().any(|other| other != path && reaches(other.steps(), path.steps()))
     };
-    paths.iter().filter(|path| !wider(path)).map(|path| escape_control(&path.to_string())).collect()
+    paths.iter().filter(|path| !is_in_another(path)).map(shown).collect()
 }
 
 fn exempt(exempt: &Requesters) -> BTreeSet<String> {

@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::list_key::ListKey;
-use crate::analysis::diff::compare::words;
-use crate::analysis::diff::scope::{one_line, selector};
+use crate::analysis::diff::scope::selector;
 use crate::analysis::expanded;
+use crate::analysis::paths::meets;
 use crate::analysis::symbolic::{ChangeClass, Entries, Formula, Permits};
-use crate::engine::{
-    Cursor, Declaration, Entry, Path, Requesters, Rule, Step, escape_control, written,
-};
+use crate::analysis::words::{equality, one_line, quoted, shown, written};
+use crate::engine::{Cursor, Declaration, Entry, Path, Requesters, Rule, Step, escape_control};
 
 /// Whether something may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -193,7 +192,7 @@ impl<'r> Answer<'r> {
             MayChange::Yes
         } else if is_below
             || is_swapped
-            || self.possible.named().iter().any(|(_, formula)| !formula.is_never())
+            || ChangeClass::ALL.iter().any(|change| !self.possible.get(*change).is_never())
         {
             MayChange::Partly
         } else {
@@ -215,12 +214,7 @@ impl<'r> Answer<'r> {
             );
         }
         if !self.labels.is_empty() {
-            let labels = self
-                .labels
-                .iter()
-                .map(|label| format!("`{}`", escape_control(label)))
-                .collect::<Vec<_>>()
-                .join(", ");
+            let labels = quoted(&self.labels, ", ");
             self.notes.push(format!(
                 "protected labels, since the objectSelector names them: {labels}; an \
                                update could else leave the rule"
@@ -229,16 +223,14 @@ impl<'r> Answer<'r> {
         if let Some(list_key) = &self.list_key {
             self.notes.push(list_key.note());
         }
-        if meets(steps, &["metadata", "finalizers"]) && !steps.is_empty() {
+        let finalizers = ["metadata", "finalizers"].map(|name| Step::Name(name.to_owned()));
+        if meets(steps, &finalizers) && !steps.is_empty() {
             self.may_change = self.may_change.max(MayChange::Partly);
             self.notes.push(
                 "while the object is being deleted, anybody may take finalizers away".to_owned(),
             );
         }
-        let hidden = |path: &Path| {
-            path.steps().len() <= steps.len()
-                && path.steps().iter().zip(steps).all(|(one, two)| one.meets(two))
-        };
+        let hidden = |path: &Path| path.steps().len() <= steps.len() && meets(path.steps(), steps);
         if self.rule.sensitive().iter().any(hidden) {
             self.notes.push("sensitive: its values are never shown".to_owned());
         }
@@ -261,18 +253,7 @@ impl<'r> Answer<'r> {
             (Bound::Possible, _) => &self.possible,
             (Bound::Certain, _) => &self.certain,
         };
-        match change {
-            ChangeClass::Set | ChangeClass::SetWithin => &permits.set,
-            ChangeClass::Modify => &permits.modify,
-            ChangeClass::Clear | ChangeClass::ClearWithin => &permits.clear,
-            ChangeClass::AddItem => &permits.add,
-            ChangeClass::RemoveItem => &permits.remove,
-            ChangeClass::SetContainer => &permits.set_container,
-            ChangeClass::ClearContainer => &permits.clear_container,
-            ChangeClass::Appear => &permits.appear,
-            ChangeClass::Vanish => &permits.vanish,
-            ChangeClass::Replace => &permits.replace,
-        }
+        permits.get(change)
     }
 
     /// Changes that are permitted in the same cases, and these cases; in the order of the
@@ -293,7 +274,11 @@ impl<'r> Answer<'r> {
                 (_, true, _) => certain.to_string(),
                 (Some(list_key), ..) if list_key.is_exact => list_key.cases(
                     change,
-                    if change == ChangeClass::Modify { &self.possible.modify } else { possible },
+                    if change == ChangeClass::Modify {
+                        self.possible.get(change)
+                    } else {
+                        possible
+                    },
                 ),
                 (_, _, true) => format!("{possible}; only some of these locations"),
                 (_, _, false) => format!("{certain}; at some of these locations {possible}"),
@@ -332,7 +317,7 @@ impl<'r> Answer<'r> {
 
 fn for_others_text(entry: &Entry) -> String {
     let by = entry.by.as_ref().map(who).unwrap_or_default();
-    format!("for others: {} for {by}", escape_control(&entry.path.to_string()))
+    format!("for others: {} for {by}", shown(&entry.path))
 }
 
 /// What the rule says of the locations that were asked for, and of those above, from the root down.
@@ -382,9 +367,8 @@ impl<'r> Trace<'r> {
     fn by_type(&self, steps: &[Step]) -> Option<String> {
         let here = self.meeting.last()?;
         let typed = here.typed().filter(|_| here.declared_type().is_none())?;
-        let words = expanded::compared(typed);
-        let path = escape_control(&written(steps));
-        (!words.is_empty()).then(|| format!("{path}: {} by its type", words.join(", ")))
+        let compared = expanded::compared(typed).join(", ");
+        (!compared.is_empty()).then(|| format!("{}: {compared} by its type", written(steps)))
     }
 
     /// The equality declared here and above; for the whole object everywhere.
@@ -396,10 +380,7 @@ impl<'r> Trace<'r> {
         let declared = orders.into_iter().filter_map(|order| rule.equality().get(order));
         declared
             .flat_map(Declaration::all_of)
-            .map(|declared| {
-                let path = escape_control(&declared.path.to_string());
-                format!("{path}: {}", words(&declared.equal))
-            })
+            .map(|declared| format!("{}: {}", shown(&declared.path), equality(&declared.equal)))
             .chain(self.by_type(steps))
             .collect()
     }
@@ -413,16 +394,12 @@ fn nearby(rule: &Rule, steps: &[Step]) -> Vec<String> {
     let most = rule.present_entries().map(|entry| common(&entry)).max().unwrap_or_default();
     let mut paths: Vec<String> = Vec::new();
     for entry in rule.present_entries().filter(|entry| common(entry) == most) {
-        let path = escape_control(&entry.path.to_string());
+        let path = shown(&entry.path);
         if !paths.contains(&path) {
             paths.push(path);
         }
     }
     paths
-}
-
-fn meets(steps: &[Step], names: &[&str]) -> bool {
-    steps.iter().zip(names).all(|(step, name)| step.meets(&Step::Name((*name).to_owned())))
 }
 
 /// What the rule's registration asks for besides the resource.
@@ -433,7 +410,7 @@ fn only_where(rule: &Rule) -> Vec<String> {
     let object = selector(rule.object_selector()).into_iter().collect::<Vec<_>>().join(", ");
     let object = (!object.is_empty()).then(|| format!("the object has, before or after, {object}"));
     let conditions = rule.conditions().iter().map(|condition| {
-        format!("{} ({})", one_line(&condition.expression), escape_control(&condition.name))
+        format!("`{}` ({})", one_line(&condition.expression), escape_control(&condition.name))
     });
     namespace.chain(object).chain(conditions).collect()
 }

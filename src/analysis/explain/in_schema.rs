@@ -3,10 +3,9 @@
 use serde::Serialize;
 
 use crate::analysis::kinds::{Elements, ListType, Shape};
-use crate::analysis::lint::entries::quoted;
 use crate::analysis::lint::schema::catalogue::{Mismatch, ResolvedPath, Target, resolve};
 use crate::analysis::lint::schema::suggestion::{instead, reason};
-use crate::analysis::lint::schema::words::what;
+use crate::analysis::words::{quoted, what};
 use crate::engine::Step;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,6 +1,7 @@
 //! A location as somebody types it: a path as in a rule, a field as a denial names it, or a JSON
 //! pointer.
 
+use crate::analysis::paths::meets;
 use crate::engine::{Path, PathError, Rule, Step};
 
 /// Steps, some of which may be read in two ways.
@@ -58,10 +59,7 @@ fn number_in(rule: &Rule, above: &[Step], number: &str) -> Step {
         .map(|entry| &entry.path)
         .chain(rule.equality().iter().map(|entry| &entry.path));
     let next: Vec<&Step> = paths
-        .filter(|path| {
-            path.steps().len() > above.len()
-                && path.steps().iter().zip(above).all(|(one, two)| one.meets(two))
-        })
+        .filter(|path| meets(path.steps(), above))
         .filter_map(|path| path.steps().get(above.len()))
         .collect();
     if !next.is_empty() && next.iter().all(|step| step.is_member()) {

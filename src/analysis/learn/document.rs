@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::lines::{Lines, What};
 use super::reviews::{Component, Reviews, Target, Update, components};
-use crate::analysis::lint::entries::counted;
+use crate::analysis::words::{counted, listed};
 use crate::analysis::yaml;
 use crate::engine::{Step, Verb, Verbs, escape_control, written};
 
@@ -125,11 +125,4 @@ impl LearnedEntry {
 fn example(updates: &[Update], reviews: &Reviews) -> String {
     let first = reviews.first().and_then(|review| updates.get(*review));
     first.map(|update| update.file.clone()).unwrap_or_default()
-}
-
-/// The first three names, and how many more there are.
-pub(crate) fn listed(names: &[String]) -> String {
-    let (listed, rest) = names.split_at(names.len().min(3));
-    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-    listed.join(", ") + &more
 }

@@ -6,6 +6,7 @@ use super::document::Learned;
 use super::lines::{self, Equality, Line, Lines, What};
 use super::reviews::{Reviews, Target, Update, components};
 use super::shape::RecordedShape;
+use crate::analysis::paths::meets;
 use crate::engine::{Builtin, Decision, Document, RuleSet, Step, admit, refused_changes};
 
 const KEY: What = What::Equal(Equality::Key);
@@ -65,9 +66,7 @@ impl<'u> Draft<'u> {
         let equalities = of(|what| matches!(what, What::Equal(_)) && *what != KEY);
         for line in equalities.chain(of(|what| matches!(what, What::May(_)))) {
             // A line decides only about updates with a change at its locations, above or below.
-            let meets =
-                |(path, _): &Line| path.iter().zip(&line.0).all(|(one, two)| one.meets(two));
-            let affected = || all.iter().filter(|(other, _)| meets(other));
+            let affected = || all.iter().filter(|((path, _), _)| meets(path, &line.0));
             let affected: Reviews = affected().flat_map(|(_, reviews)| reviews).copied().collect();
             let Some(mut reviews) = self.lines.remove(line) else { continue };
             if matches!(self.refused(&affected), Ok(None)) {

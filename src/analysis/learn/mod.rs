@@ -10,7 +10,6 @@ mod reviews;
 mod shape;
 
 pub use document::Learned;
-pub(crate) use document::listed;
 use draft::Draft;
 pub(crate) use reviews::Skipped;
 pub use reviews::{GivenUpdates, NotAReview};

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{is_for_all, judges_objects, reaches, shown};
+use super::entries::{is_for_all, judges_objects};
+use crate::analysis::paths::reaches;
+use crate::analysis::words::shown;
 use crate::engine::{Effect, Entry, Step};
 
 /// The annotation in which client-side apply keeps the whole object.

@@ -1,7 +1,7 @@
 //! What the conditions of a rule read.
 
 use super::definition::{Context, Finding};
-use super::entries::shown;
+use crate::analysis::words::shown;
 use crate::engine::{Condition, Entry, Read, Step, Unread, escape_control};
 
 /// A condition of an entry or of the registration.

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::shown;
 use super::schema::catalogue::Target;
 use super::schema::walk::walk;
 use crate::analysis::kinds::SchemaLocation;
+use crate::analysis::words::shown;
 use crate::engine::Path;
 
 pub(super) const LINT: Lint = Lint {

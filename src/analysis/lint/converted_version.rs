@@ -1,8 +1,8 @@
 //! Versions that the API server converts before the webhook sees them.
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::quoted;
 use super::schema::versions::versions;
+use crate::analysis::words::quoted;
 
 pub(super) const LINT: Lint = Lint {
     name: "converted-version",

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::schema::catalogue::{Catalogue, Target};
-use crate::engine::{Entry, Equality, ResourceRule, Rule, escape_control};
+use crate::analysis::words::shown;
+use crate::engine::{Entry, Equality, ResourceRule, Rule};
 
 #[derive(Serialize)]
 pub(crate) struct Lint {
@@ -77,8 +78,8 @@ pub(crate) fn never_permit<'a>(
     fix: &str,
 ) -> Vec<Finding> {
     let of_entry = |(at, entry): (String, &Entry)| {
-        let path = escape_control(&entry.path.to_string());
-        finding(at, format!("`{path}` never permits anything: {reason}"), fix)
+        let message = format!("`{}` never permits anything: {reason}", shown(&entry.path));
+        finding(at, message, fix)
     };
     entries.map(of_entry).collect()
 }

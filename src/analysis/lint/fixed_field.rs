@@ -1,7 +1,7 @@
 //! Entries for fields that the API server never lets change.
 
 use super::definition::{Context, Finding, Input, Lint, Severity, never_permit};
-use super::entries::is_fixed;
+use crate::analysis::paths::is_fixed;
 
 pub(super) const LINT: Lint = Lint {
     name: "fixed-field",

@@ -1,10 +1,9 @@
 //! Verbs for items, at a location that has none.
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::shown;
 use super::schema::catalogue::{Target, shapes};
-use super::schema::words::what;
 use crate::analysis::kinds::Shape;
+use crate::analysis::words::{shown, what};
 use crate::engine::{Entry, Verbs};
 
 pub(super) const LINT: Lint = Lint {

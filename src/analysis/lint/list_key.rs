@@ -1,8 +1,8 @@
 //! Entries for the key of a list.
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{cursor, shown};
-use crate::engine::{Entry, Rule, Step, escape_control, written};
+use crate::analysis::words::shown;
+use crate::engine::{Cursor, Entry, Rule, Step, escape_control, written};
 
 pub(super) const LINT: Lint = Lint {
     name: "list-key",
@@ -43,7 +43,7 @@ fn of_entry(rule: &Rule, at: String, entry: &Entry) -> Option<Finding> {
     else {
         return None;
     };
-    let (_, key) = cursor(rule, list).keys().into_iter().next()?;
+    let (_, key) = Cursor::of_all(rule, list).keys().into_iter().next()?;
     if *key != **name {
         return None;
     }

@@ -3,10 +3,9 @@
 use serde_json::Value;
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::shown;
 use super::schema::catalogue::{Target, shapes};
-use super::schema::words::what;
 use crate::analysis::kinds::{Scalar, Shape};
+use crate::analysis::words::{shown, what};
 use crate::engine::{Equality, escape_control};
 
 pub(super) const LINT: Lint = Lint {

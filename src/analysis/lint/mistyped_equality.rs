@@ -1,10 +1,9 @@
 //! `as` at values that are never written so.
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::shown;
 use super::schema::catalogue::{Target, shapes};
-use super::schema::words::what;
 use crate::analysis::kinds::{Scalar, Shape};
+use crate::analysis::words::{shown, what};
 use crate::engine::{Equality, Meaning};
 
 pub(super) const LINT: Lint = Lint {

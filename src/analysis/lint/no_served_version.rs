@@ -1,8 +1,8 @@
 //! Rules for versions none of which is served.
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::quoted;
 use super::schema::versions::versions;
+use crate::analysis::words::quoted;
 
 pub(super) const LINT: Lint = Lint {
     name: "no-served-version",

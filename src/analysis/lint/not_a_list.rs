@@ -1,10 +1,9 @@
 //! Declarations for lists, at what is none.
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::shown;
 use super::schema::catalogue::{Target, shapes};
-use super::schema::words::what;
 use crate::analysis::kinds::Shape;
+use crate::analysis::words::{shown, what};
 use crate::engine::{Equality, Meaning, escape_control};
 
 pub(super) const LINT: Lint = Lint {

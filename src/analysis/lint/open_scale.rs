@@ -3,7 +3,7 @@
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::entries::is_open;
 use super::schema::catalogue::{Target, asks_for, lists};
-use super::schema::words::written;
+use crate::analysis::words::written;
 use crate::engine::{Path, ResourceRule};
 
 pub(super) const LINT: Lint = Lint {

@@ -1,7 +1,9 @@
 //! Entries that add nothing to another.
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{covers, is_bare, reaches, shown};
+use super::entries::is_bare;
+use crate::analysis::paths::{covers, reaches};
+use crate::analysis::words::shown;
 use crate::engine::Entry;
 
 pub(super) const LINT: Lint = Lint {

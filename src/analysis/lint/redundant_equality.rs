@@ -1,7 +1,8 @@
 //! Declarations of equality that an earlier one replaces.
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{covers, shown};
+use crate::analysis::paths::covers;
+use crate::analysis::words::shown;
 use crate::engine::Equality;
 
 pub(super) const LINT: Lint = Lint {

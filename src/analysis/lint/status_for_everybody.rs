@@ -1,7 +1,9 @@
 //! A status that everybody may write.
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{is_of_status, judges_objects, shown};
+use super::entries::judges_objects;
+use crate::analysis::paths::is_of_status;
+use crate::analysis::words::shown;
 
 pub(super) const LINT: Lint = Lint {
     name: "status-for-everybody",

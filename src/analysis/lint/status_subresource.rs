@@ -1,7 +1,7 @@
 //! Entries for a status that only its subresource changes.
 
 use super::definition::{Context, Finding, Input, Lint, Severity, never_permit};
-use super::entries::is_of_status;
+use crate::analysis::paths::is_of_status;
 
 pub(super) const LINT: Lint = Lint {
     name: "status-subresource",

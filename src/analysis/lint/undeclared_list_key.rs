@@ -1,10 +1,9 @@
 //! Lists that the schema pairs by key and the rule by position.
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{quoted, shown};
 use super::schema::lists::{UndeclaredList, strings, text_key, undeclared};
-use super::schema::words::{equality_line, written};
 use crate::analysis::kinds::ListType;
+use crate::analysis::words::{equality_line, quoted, shown, written};
 use crate::engine::{Step, escape_control};
 
 pub(super) const LINT: Lint = Lint {

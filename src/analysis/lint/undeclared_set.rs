@@ -2,8 +2,8 @@
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
 use super::schema::lists::undeclared;
-use super::schema::words::{equality_line, written};
 use crate::analysis::kinds::ListType;
+use crate::analysis::words::{equality_line, written};
 
 pub(super) const LINT: Lint = Lint {
     name: "undeclared-set",

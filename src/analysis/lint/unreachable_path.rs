@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{counted, is_of_status, shown};
 use super::schema::catalogue::{Mismatch, Target, resolve};
 use super::schema::suggestion::{fix, reason};
+use crate::analysis::paths::is_of_status;
+use crate::analysis::words::{counted, shown};
 use crate::engine::{Path, Rule, Step};
 
 pub(super) const LINT: Lint = Lint {

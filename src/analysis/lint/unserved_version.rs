@@ -1,8 +1,8 @@
 //! Versions that are not served, beside others that are.
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::quoted;
 use super::schema::versions::versions;
+use crate::analysis::words::quoted;
 
 pub(super) const LINT: Lint = Lint {
     name: "unserved-version",

@@ -1,7 +1,7 @@
 //! Entries for the whole object.
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::shown;
+use crate::analysis::words::shown;
 use crate::engine::{Step, Verbs};
 
 pub(super) const LINT: Lint = Lint {

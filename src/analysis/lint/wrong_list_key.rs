@@ -1,11 +1,10 @@
 //! Keys by which no elements pair, or by which the API server does not pair them.
 
 use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::shown;
 use super::schema::catalogue::{ResolvedPath, Target, resolve};
 use super::schema::lists::{strings, text_key};
-use super::schema::words::what;
 use crate::analysis::kinds::{Elements, Scalar, Schema, Shape};
+use crate::analysis::words::{shown, what};
 use crate::engine::{Equality, escape_control};
 
 pub(super) const LINT: Lint = Lint {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::analysis::words::one_line;
 use crate::engine::{Algebra, Entry, Requesters, escape_control};
 
 /// One thing that must hold: who asks, or a condition.
@@ -20,6 +21,8 @@ pub(crate) enum Atom {
 /// so equal formulas are the same.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Formula(BTreeSet<BTreeSet<Atom>>);
+
+pub(crate) static NEVER: Formula = Formula(BTreeSet::new());
 
 impl Formula {
     /// Where an entry is active; `at` is the depth of the location, or the rest of the path at an
@@ -131,11 +134,6 @@ impl fmt::Display for Atom {
             }
         }
     }
-}
-
-/// A condition on one line.
-fn one_line(text: &str) -> String {
-    escape_control(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]

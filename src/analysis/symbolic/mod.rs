@@ -3,10 +3,13 @@
 
 mod formula;
 
+use std::collections::BTreeMap;
+
 use crate::engine::{
     Algebra, Cursor, Entry, LocalPermissions, Path, Permissions, Requesters, Rule, Step, Verb,
 };
 
+use formula::NEVER;
 pub(crate) use formula::{At, Formula};
 
 /// The entries of a rule, by index; none in the place of one that is not considered.
@@ -125,28 +128,10 @@ impl Above {
     }
 }
 
+/// Where each change of a location is permitted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Permits {
-    /// To appear, other than as a list or map.
-    pub(crate) set: Formula,
-    /// To get another value; of a list or map, its items to.
-    pub(crate) modify: Formula,
-    /// To vanish, other than as a list or map.
-    pub(crate) clear: Formula,
-    /// Of a list or map: an item to appear.
-    pub(crate) add: Formula,
-    /// Of a list or map: an item to vanish.
-    pub(crate) remove: Formula,
-    /// To appear as a list or map with anything in it.
-    pub(crate) set_container: Formula,
-    /// To vanish as one.
-    pub(crate) clear_container: Formula,
-    /// To appear as an object that holds nothing but what is permitted below.
-    pub(crate) appear: Formula,
-    /// To vanish as one.
-    pub(crate) vanish: Formula,
-    /// Of a keyed list: to become one whose keys repeat.
-    pub(crate) replace: Formula,
+    by_change: BTreeMap<ChangeClass, Formula>,
     /// The same for what appears and vanishes together with objects around it, from each of these
     /// on.
     pub(crate) within: Vec<Within>,
@@ -185,49 +170,53 @@ impl Permits {
             set: set_container.clone(),
             clear: clear_container.clone(),
         });
-        let permits = Self {
-            within,
-            modify: granted.or(&may.modify),
-            add: granted.or(own.permissions.narrowed(Verb::AddItem)),
-            remove: granted.or(own.permissions.narrowed(Verb::RemoveItem)),
-            appear: set_container.or(&own.intermediate),
-            vanish: clear_container.or(&own.intermediate),
-            replace: whole.clone(),
-            set,
-            clear,
-            set_container,
-            clear_container,
-        };
-        (permits, Above { granted, whole, own, chains })
+        let by_change = BTreeMap::from([
+            (ChangeClass::Set, set),
+            (ChangeClass::Modify, granted.or(&may.modify)),
+            (ChangeClass::Clear, clear),
+            (ChangeClass::AddItem, granted.or(own.permissions.narrowed(Verb::AddItem))),
+            (ChangeClass::RemoveItem, granted.or(own.permissions.narrowed(Verb::RemoveItem))),
+            (ChangeClass::Appear, set_container.or(&own.intermediate)),
+            (ChangeClass::Vanish, clear_container.or(&own.intermediate)),
+            (ChangeClass::SetContainer, set_container),
+            (ChangeClass::ClearContainer, clear_container),
+            (ChangeClass::Replace, whole.clone()),
+        ]);
+        (Self { by_change, within }, Above { granted, whole, own, chains })
     }
 
-    pub(crate) fn named(&self) -> [(ChangeClass, &Formula); 10] {
-        [
-            (ChangeClass::Set, &self.set),
-            (ChangeClass::Modify, &self.modify),
-            (ChangeClass::Clear, &self.clear),
-            (ChangeClass::AddItem, &self.add),
-            (ChangeClass::RemoveItem, &self.remove),
-            (ChangeClass::SetContainer, &self.set_container),
-            (ChangeClass::ClearContainer, &self.clear_container),
-            (ChangeClass::Appear, &self.appear),
-            (ChangeClass::Vanish, &self.vanish),
-            (ChangeClass::Replace, &self.replace),
-        ]
+    /// Every change in the same cases.
+    pub(crate) fn all(cases: &Formula) -> Self {
+        let by_change = ChangeClass::ALL.map(|change| (change, cases.clone()));
+        Self { by_change: by_change.into(), within: Vec::new() }
+    }
+
+    pub(crate) fn get(&self, change: ChangeClass) -> &Formula {
+        self.by_change.get(&change).unwrap_or(&NEVER)
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ChangeClass {
+    /// To appear, other than as a list or map.
     Set,
+    /// To get another value; of a list or map, its items to.
     Modify,
+    /// To vanish, other than as a list or map.
     Clear,
+    /// Of a list or map: an item to appear.
     AddItem,
+    /// Of a list or map: an item to vanish.
     RemoveItem,
+    /// To appear as a list or map with anything in it.
     SetContainer,
+    /// To vanish as one.
     ClearContainer,
+    /// To appear as an object that holds nothing but what is permitted below.
     Appear,
+    /// To vanish as one.
     Vanish,
+    /// Of a keyed list: to become one whose keys repeat.
     Replace,
     SetWithin,
     ClearWithin,
@@ -237,6 +226,20 @@ impl ChangeClass {
     /// The five that rules name.
     pub(crate) const VERBS: [Self; 5] =
         [Self::Set, Self::Modify, Self::Clear, Self::AddItem, Self::RemoveItem];
+
+    /// Those of a location whose parents both objects have.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Set,
+        Self::Modify,
+        Self::Clear,
+        Self::AddItem,
+        Self::RemoveItem,
+        Self::SetContainer,
+        Self::ClearContainer,
+        Self::Appear,
+        Self::Vanish,
+        Self::Replace,
+    ];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::catalogue::{ResolvedPath, resolve};
 use crate::analysis::kinds::{Elements, ListType, Scalar, Schema, SchemaLocation, Shape};
 use crate::analysis::lint::definition::Context;
-use crate::analysis::lint::entries::{cursor, is_open};
-use crate::engine::{Entry, Rule, Step, Verbs, escape_control};
+use crate::analysis::lint::entries::is_open;
+use crate::engine::{Cursor, Entry, Rule, Step, Verbs, escape_control};
 
 /// The member by which the schema pairs the elements, if it is one string.
 pub(crate) fn text_key<'s>(schema: &Schema, elements: &'s Elements) -> Option<&'s str> {
@@ -89,7 +89,7 @@ fn matters(entry: &Entry, below: &[Step]) -> bool {
 }
 
 fn is_declared(rule: &Rule, list: &[Step]) -> bool {
-    let cursor = cursor(rule, list);
+    let cursor = Cursor::of_all(rule, list);
     let declared = cursor.declared();
     declared.is_set() || declared.key.is_some()
 }

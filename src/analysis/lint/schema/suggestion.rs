@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::catalogue::Target;
 use super::walk::{Misfit, Why, below, from, walk};
-use super::words::{what_scalar, written};
 use crate::analysis::kinds::{Schema, SchemaLocation, Shape};
-use crate::analysis::lint::entries::{is_out_of_reach, reaches};
+use crate::analysis::paths::{is_out_of_reach, reaches};
+use crate::analysis::words::{what_scalar, written};
 use crate::engine::{Path, Step, escape_control};
 
 /// How many names are suggested, and how many are listed.
