@@ -28,7 +28,7 @@ pub(crate) struct ExpandedField {
 pub(crate) fn expanded(rule: &Rule) -> Vec<ExpandedType> {
     let declared = rule.equality().iter().enumerate().filter_map(|(order, entry)| {
         let name = entry.type_name?;
-        let mut walk = Walk::default();
+        let mut walk = TypeWalk::default();
         walk.below(TypedLocation::declared(order, name)?);
         Some(ExpandedType {
             path: shown(&entry.path),
@@ -40,7 +40,7 @@ pub(crate) fn expanded(rule: &Rule) -> Vec<ExpandedType> {
 }
 
 #[derive(Default)]
-struct Walk {
+struct TypeWalk {
     steps: Vec<Step>,
     /// The structs around the location. A struct that is one of them is not entered again: types
     /// may contain themselves.
@@ -48,7 +48,7 @@ struct Walk {
     fields: Vec<ExpandedField>,
 }
 
-impl Walk {
+impl TypeWalk {
     fn below(&mut self, at: TypedLocation) {
         if let Some(name) = at.name() {
             if self.above.contains(&name) {
@@ -108,12 +108,12 @@ fn zero(at: TypedLocation) -> Option<Value> {
 mod tests {
     use super::*;
 
-    fn lines(walk: &Walk) -> Vec<String> {
+    fn lines(walk: &TypeWalk) -> Vec<String> {
         let line = |field: &ExpandedField| format!("{}: {}", field.path, field.compared.join(", "));
         walk.fields.iter().map(line).collect()
     }
 
-    fn walked(mut walk: Walk, name: &str) -> Vec<String> {
+    fn walked(mut walk: TypeWalk, name: &str) -> Vec<String> {
         let name = TypeName::find(name).unwrap();
         walk.below(TypedLocation::declared(0, name).unwrap());
         lines(&walk)
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn each_field_has_what_its_type_declares() {
         assert_eq!(
-            walked(Walk::default(), "ResourceRequirements"),
+            walked(TypeWalk::default(), "ResourceRequirements"),
             [
                 "claims: elements paired by `name`, left out = []",
                 "claims[*].name: left out = \"\"",
@@ -139,7 +139,7 @@ mod tests {
     fn a_type_that_stands_above_is_not_entered_again() {
         let above = TypeName::find("LabelSelectorRequirement").unwrap();
         assert_eq!(
-            walked(Walk { above: vec![above], ..Walk::default() }, "LabelSelector"),
+            walked(TypeWalk { above: vec![above], ..TypeWalk::default() }, "LabelSelector"),
             ["matchExpressions: left out = []", "matchLabels: left out = {}"]
         );
     }

@@ -44,14 +44,16 @@ pub(crate) struct Args {
 /// Compares and reports.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let found = comparisons(&load(&args.before)?, &load(&args.after)?)?;
-    let reports: Vec<Report> = found.into_iter().map(Report).collect();
+    let reports: Vec<DiffReport> = found.into_iter().map(DiffReport).collect();
     match args.output.format {
         Format::Text => {
-            output::print(&reports.iter().map(Report::text).collect::<Vec<_>>().join("\n"))?;
+            output::print(&reports.iter().map(DiffReport::text).collect::<Vec<_>>().join("\n"))?;
         }
-        Format::Json => output::print_json(&reports.iter().map(Report::json).collect::<Vec<_>>())?,
+        Format::Json => {
+            output::print_json(&reports.iter().map(DiffReport::json).collect::<Vec<_>>())?;
+        }
     }
-    Ok(ExitCode::from(u8::from(reports.iter().any(Report::differs))))
+    Ok(ExitCode::from(u8::from(reports.iter().any(DiffReport::differs))))
 }
 
 fn load(path: &PathBuf) -> anyhow::Result<RuleSet> {
@@ -73,9 +75,9 @@ fn load(path: &PathBuf) -> anyhow::Result<RuleSet> {
     }
 }
 
-struct Report(Comparison);
+struct DiffReport(Comparison);
 
-impl Report {
+impl DiffReport {
     fn differs(&self) -> bool {
         !self.0.differences.is_empty() || self.0.before.is_none() || self.0.after.is_none()
     }
@@ -113,8 +115,8 @@ impl Report {
         text
     }
 
-    fn json(&self) -> Json<'_> {
-        Json {
+    fn json(&self) -> DiffJson<'_> {
+        DiffJson {
             before: self.0.before.as_deref(),
             after: self.0.after.as_deref(),
             differences: self.0.differences.iter().map(JsonDifference::of).collect(),
@@ -132,7 +134,7 @@ const HEADINGS: [(&str, &str); 5] = [
 ];
 
 #[derive(Serialize)]
-struct Json<'r> {
+struct DiffJson<'r> {
     /// Its name before; none: it is new.
     before: Option<&'r str>,
     /// Its name after; none: it is gone.

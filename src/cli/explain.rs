@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::analysis::explain::answer::{self, Answer, MayChange, Permitted, Related, Relation};
 use crate::analysis::explain::in_schema::InSchema;
 use crate::analysis::explain::kind::{self, Meant};
-use crate::analysis::explain::location::Location;
+use crate::analysis::explain::location::AskedLocation;
 use crate::analysis::words::{one_line, shown};
 use crate::cli::args::{Format, OutputArgs, RequesterArgs, RuleArgs};
 use crate::cli::kinds::{self, KindArgs};
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let catalogue = kinds::catalogue(&args.kinds, &rules.rules().collect::<Vec<_>>())?;
     let Meant { rules, resources, targets } = kind::find(&rules, &catalogue, &args.kind)?;
     let parsed = |text: &String| {
-        Location::parse(text)
+        AskedLocation::parse(text)
             .map_err(|error| anyhow!("in path `{}`: {error}", escape_control(text)))
     };
     let location = args.path.as_ref().map(parsed).transpose()?;
@@ -61,8 +61,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .filter(|_| args.path.is_some())
         .and_then(|rule| InSchema::of(&targets, &steps(rule)));
     let answers = rules.into_iter().map(|rule| Answer::of(rule, &steps(rule), requester.as_ref()));
-    let report =
-        Report { path: args.path.as_deref(), resources, in_schema, answers: answers.collect() };
+    let report = ExplainReport {
+        path: args.path.as_deref(),
+        resources,
+        in_schema,
+        answers: answers.collect(),
+    };
     match args.output.format {
         Format::Text => output::print(&report.text())?,
         Format::Json => output::print_json(&report.json())?,
@@ -70,7 +74,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(report.verdict() == Verdict::Same(MayChange::No))))
 }
 
-struct Report<'a> {
+struct ExplainReport<'a> {
     path: Option<&'a str>,
     resources: Vec<String>,
     in_schema: Option<InSchema>,
@@ -85,7 +89,7 @@ enum Verdict {
     ByRule,
 }
 
-impl Report<'_> {
+impl ExplainReport<'_> {
     /// All rules that refuse must allow, of those that apply.
     fn verdict(&self) -> Verdict {
         let refusing =
@@ -136,8 +140,8 @@ impl Report<'_> {
         text
     }
 
-    fn json(&self) -> Json<'_> {
-        Json {
+    fn json(&self) -> ExplainJson<'_> {
+        ExplainJson {
             path: self.path,
             resources: &self.resources,
             schema: self.in_schema.as_ref(),
@@ -246,7 +250,7 @@ fn related_text(related: &Related, origin: &str) -> String {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Json<'r> {
+struct ExplainJson<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'r str>,
     resources: &'r [String],

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         (Builtin::Left, rule_sources::read(&args.paths, &FileReader::new(Accepted::Pipes))?)
     };
-    let report = Report::of(builtin, &documents, &args.kinds)?;
+    let report = LintReport::of(builtin, &documents, &args.kinds)?;
     match args.output.format {
         Format::Text => {
             output::print(&report.text())?;
@@ -101,7 +101,7 @@ fn explain(name: &str, format: Format) -> anyhow::Result<ExitCode> {
 }
 
 #[derive(Serialize)]
-struct Report {
+struct LintReport {
     rules: usize,
     /// How many of the rules were compared with the schema of a kind.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,7 +143,7 @@ struct RuleFinding {
     reason: Option<String>,
 }
 
-impl Report {
+impl LintReport {
     fn of(
         builtin: Builtin,
         documents: &[Document],

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::difference::{Container, Difference, Direction, Permission};
-use crate::analysis::symbolic::{Above, ChangeClass, Entries, Formula, Own, Permits};
+use crate::analysis::symbolic::{Above, ChangeClass, Entries, Formula, LocalFormulas, Permits};
 use crate::analysis::words::equality;
 use crate::engine::{Cursor, Declared, Equal, Path, Rule, Step, TypeName};
 
@@ -25,7 +25,7 @@ pub struct TooMany;
 
 /// What the entries and equalities of `after` permit and refuse otherwise than those of `before`.
 pub(crate) fn compare(before: &Rule, after: &Rule) -> Result<Vec<Difference>, TooMany> {
-    let root = [before, after].map(|rule| Class::of(Cursor::root(rule)));
+    let root = [before, after].map(|rule| LocationClass::of(Cursor::root(rule)));
     let sides = [before, after].map(|rule| RuleSide { rule, entries: Entries::all(rule) });
     let mut walk = ClassWalk { sides, path: Vec::new(), classes: 0 };
     walk.below(&root).map(|below| below.differences)
@@ -37,14 +37,14 @@ struct RuleSide<'r> {
 }
 
 /// A class of locations, as one of the rules has it.
-struct Class<'r> {
+struct LocationClass<'r> {
     cursor: Cursor<'r>,
     permits: Permits,
     /// What it hands down.
     above: Above,
 }
 
-impl<'r> Class<'r> {
+impl<'r> LocationClass<'r> {
     fn of(cursor: Cursor<'r>) -> Self {
         Self { cursor, permits: Permits::default(), above: Above::default() }
     }
@@ -52,7 +52,7 @@ impl<'r> Class<'r> {
 
 struct ClassesBelow<'r> {
     differences: Vec<Difference>,
-    items: Vec<(Step, [Class<'r>; 2])>,
+    items: Vec<(Step, [LocationClass<'r>; 2])>,
 }
 
 struct ClassWalk<'r> {
@@ -63,7 +63,7 @@ struct ClassWalk<'r> {
 
 impl<'r> ClassWalk<'r> {
     /// The differences at all classes right below one, and further down.
-    fn below(&mut self, parent: &[Class<'r>; 2]) -> Result<ClassesBelow<'r>, TooMany> {
+    fn below(&mut self, parent: &[LocationClass<'r>; 2]) -> Result<ClassesBelow<'r>, TooMany> {
         let depth = self.path.len();
         let mut items = Vec::new();
         let mut found: Vec<(Step, Vec<Difference>)> = Vec::new();
@@ -74,7 +74,7 @@ impl<'r> ClassWalk<'r> {
             }
             self.path.push(step.clone());
             let mut class =
-                parent.each_ref().map(|parent| Class::of(parent.cursor.covering(&step)));
+                parent.each_ref().map(|parent| LocationClass::of(parent.cursor.covering(&step)));
             let differences = self.at(&mut class, parent)?;
             self.path.pop();
             found.push((step.clone(), differences));
@@ -85,15 +85,15 @@ impl<'r> ClassWalk<'r> {
 
     fn at(
         &mut self,
-        class: &mut [Class<'r>; 2],
-        parent: &[Class<'r>; 2],
+        class: &mut [LocationClass<'r>; 2],
+        parent: &[LocationClass<'r>; 2],
     ) -> Result<Vec<Difference>, TooMany> {
         if class.iter().any(|side| side.cursor.is_owned()) {
             return Ok(Vec::new());
         }
         for ((own, side), parent) in class.iter_mut().zip(&self.sides).zip(parent) {
             if !own.cursor.is_protected() {
-                let local = Own::at(&own.cursor, self.path.len(), &side.entries);
+                let local = LocalFormulas::at(&own.cursor, self.path.len(), &side.entries);
                 (own.permits, own.above) = Permits::at(&parent.above, local);
             }
         }
@@ -135,8 +135,8 @@ impl<'r> ClassWalk<'r> {
 
     fn permissions(
         &self,
-        class: &[Class<'r>; 2],
-        parent: Option<&[Class<'r>; 2]>,
+        class: &[LocationClass<'r>; 2],
+        parent: Option<&[LocationClass<'r>; 2]>,
         below: &ClassesBelow<'r>,
     ) -> Vec<Difference> {
         let is_keyed = class.iter().any(|side| side.cursor.declared().key.is_some());
@@ -235,10 +235,10 @@ impl ClassesBelow<'_> {
         change: ChangeClass,
         direction: Direction,
         is_keyed: bool,
-        class: &[Class<'_>; 2],
+        class: &[LocationClass<'_>; 2],
     ) -> Option<Container> {
         let [narrow, wide] = direction.ascending(class.each_ref().map(|side| &side.permits))?;
-        let parts = |side: &Class<'_>| match change {
+        let parts = |side: &LocationClass<'_>| match change {
             ChangeClass::AddItem | ChangeClass::SetContainer => {
                 [ChangeClass::Set, ChangeClass::SetContainer]
                     .map(|change| side.permits.get(change).clone())
@@ -249,7 +249,7 @@ impl ClassesBelow<'_> {
             }
             _ => [side.above.granted.clone(), Formula::default()],
         };
-        let is_covered = |class: &[Class<'_>; 2]| {
+        let is_covered = |class: &[LocationClass<'_>; 2]| {
             direction.ascending(class.each_ref().map(parts)).is_some_and(|[narrow, wide]| {
                 narrow.iter().zip(&wide).all(|(narrow, wide)| narrow.covers(wide))
             })
@@ -294,7 +294,7 @@ impl ClassesBelow<'_> {
 }
 
 /// The steps that stand for the classes of children that either rule tells apart, the widest last.
-fn classes_below(class: &[Class<'_>; 2]) -> Vec<Step> {
+fn classes_below(class: &[LocationClass<'_>; 2]) -> Vec<Step> {
     let steps: BTreeSet<Step> = class.iter().flat_map(|side| side.cursor.all_steps()).collect();
     let mut steps: Vec<Step> = steps.into_iter().collect();
     steps.sort_by_key(|step| matches!(step, Step::AnyMember | Step::AnyElement));

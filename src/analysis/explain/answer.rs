@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::list_key::ListKey;
+use super::list_key::PairingKey;
 use crate::analysis::diff::scope::selector;
 use crate::analysis::expanded;
 use crate::analysis::paths::meets;
@@ -41,7 +41,7 @@ pub(crate) struct Answer<'r> {
     /// What is permitted at some of them.
     possible: Permits,
     /// If it is that by which the elements of a list pair.
-    list_key: Option<ListKey>,
+    list_key: Option<PairingKey>,
     /// Protected labels among what was asked for, or below it.
     labels: Vec<String>,
     pub(crate) entries: Vec<Related>,
@@ -95,8 +95,8 @@ pub enum Cases {
 pub fn cases(rule: &Rule, steps: &[Step]) -> [(&'static str, Cases); 5] {
     let answer = Answer::of(rule, steps, None);
     let of = |change: ChangeClass| match (
-        answer.formula(change, Bound::Certain),
-        answer.formula(change, Bound::Possible),
+        answer.formula(change, Certainty::Certain),
+        answer.formula(change, Certainty::Possible),
     ) {
         (certain, _) if certain.is_always() && answer.labels.is_empty() => Cases::All,
         (_, possible) if possible.is_never() => Cases::Never,
@@ -111,7 +111,7 @@ pub fn may_change(rule: &Rule, steps: &[Step]) -> MayChange {
 }
 
 #[derive(Clone, Copy)]
-enum Bound {
+enum Certainty {
     Certain,
     Possible,
 }
@@ -140,7 +140,7 @@ impl<'r> Answer<'r> {
         if steps.len() > 2 && !labels.is_empty() {
             certain = Permits::default();
         }
-        let list_key = ListKey::of(rule, &entries, steps);
+        let list_key = PairingKey::of(rule, &entries, steps);
         if let Some(list_key) = &list_key {
             certain = list_key.certain();
         }
@@ -184,7 +184,8 @@ impl<'r> Answer<'r> {
 
     fn judged(&self, trace: &Trace<'_>, steps: &[Step]) -> MayChange {
         let is_below = self.entries.iter().any(|related| related.relation == Relation::Below);
-        let is_certain = |change: &ChangeClass| self.formula(*change, Bound::Certain).is_always();
+        let is_certain =
+            |change: &ChangeClass| self.formula(*change, Certainty::Certain).is_always();
         let is_keyed = || trace.meeting.last().is_some_and(Cursor::leads_to_keyed_list);
         let is_whole = self.labels.is_empty() && (is_certain(&ChangeClass::Replace) || !is_keyed());
         let is_swapped = self.list_key.as_ref().is_some_and(|list_key| !list_key.swap.is_never());
@@ -245,13 +246,13 @@ impl<'r> Answer<'r> {
         }
     }
 
-    fn formula(&self, change: ChangeClass, bound: Bound) -> &Formula {
+    fn formula(&self, change: ChangeClass, bound: Certainty) -> &Formula {
         let permits = match (bound, &self.list_key) {
-            (Bound::Possible, Some(list_key)) if change == ChangeClass::Modify => {
+            (Certainty::Possible, Some(list_key)) if change == ChangeClass::Modify => {
                 return &list_key.modify;
             }
-            (Bound::Possible, _) => &self.possible,
-            (Bound::Certain, _) => &self.certain,
+            (Certainty::Possible, _) => &self.possible,
+            (Certainty::Certain, _) => &self.certain,
         };
         permits.get(change)
     }
@@ -261,11 +262,13 @@ impl<'r> Answer<'r> {
     pub(crate) fn permitted(&self) -> Vec<Permitted> {
         let mut found: Vec<Permitted> = Vec::new();
         let mut add = |change: ChangeClass, instead: &[ChangeClass]| {
-            let (certain, possible) =
-                (self.formula(change, Bound::Certain), self.formula(change, Bound::Possible));
+            let (certain, possible) = (
+                self.formula(change, Certainty::Certain),
+                self.formula(change, Certainty::Possible),
+            );
             let is_said = instead.iter().any(|other| {
-                self.formula(*other, Bound::Certain) == certain
-                    && self.formula(*other, Bound::Possible) == possible
+                self.formula(*other, Certainty::Certain) == certain
+                    && self.formula(*other, Certainty::Possible) == possible
             });
             if possible.is_never() || is_said || self.is_owned {
                 return;
@@ -309,7 +312,9 @@ impl<'r> Answer<'r> {
     pub(crate) fn refused(&self) -> Vec<&'static str> {
         ChangeClass::VERBS
             .into_iter()
-            .filter(|change| !self.is_owned && self.formula(*change, Bound::Possible).is_never())
+            .filter(|change| {
+                !self.is_owned && self.formula(*change, Certainty::Possible).is_never()
+            })
             .map(ChangeClass::as_str)
             .collect()
     }

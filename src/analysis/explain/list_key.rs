@@ -3,7 +3,7 @@
 use crate::analysis::symbolic::{ChangeClass, Entries, Formula, Permits};
 use crate::engine::{Algebra, Cursor, Rule, Step, escape_control};
 
-pub(crate) struct ListKey {
+pub(crate) struct PairingKey {
     key: String,
     /// Whether nothing but the key was asked for.
     pub(crate) is_exact: bool,
@@ -15,7 +15,7 @@ pub(crate) struct ListKey {
     pub(crate) modify: Formula,
 }
 
-impl ListKey {
+impl PairingKey {
     /// None if no list pairs by what the steps lead to.
     pub(crate) fn of(rule: &Rule, entries: &Entries, steps: &[Step]) -> Option<Self> {
         let [list @ .., element, member] = steps else { return None };

@@ -14,13 +14,13 @@ pub(crate) struct Kind {
     /// How kubectl abbreviates it, such as `vcjob`.
     pub(crate) short_names: Vec<String>,
     /// Where its objects live.
-    pub(crate) scope: Scope,
+    pub(crate) scope: ResourceScope,
     /// Its versions, the oldest not necessarily first.
     pub(crate) versions: Vec<Version>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope {
+pub(crate) enum ResourceScope {
     Namespaced,
     Cluster,
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::lines::{Lines, What};
-use super::reviews::{Component, Reviews, Target, Update, components};
+use super::reviews::{Component, Reviews, Update, UpdateTarget, components};
 use crate::analysis::words::{counted, listed};
 use crate::analysis::yaml;
 use crate::engine::{Step, Verb, Verbs, escape_control, written};
@@ -32,7 +32,7 @@ struct LearnedEntry {
 }
 
 impl Learned {
-    pub(super) fn of(target: &Target, updates: &[Update], lines: &Lines) -> Self {
+    pub(super) fn of(target: &UpdateTarget, updates: &[Update], lines: &Lines) -> Self {
         let count = counted(updates.len(), "review");
         let mut document = format!(
             "# Learned from {count}. Fields that are not named below may not change.\n\

@@ -12,7 +12,7 @@ mod shape;
 pub use document::Learned;
 use draft::Draft;
 pub(crate) use reviews::Skipped;
-pub use reviews::{GivenUpdates, NotAReview};
+pub use reviews::{GivenUpdates, NotAnUpdate};
 
 /// No rule permits all updates of a kind.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::entries::{is_for_all, judges_objects};
 use crate::analysis::paths::reaches;
 use crate::analysis::words::shown;
@@ -36,7 +36,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     if !judges_objects(context.rule) || context.rule.actions().effect != Effect::Deny {
         return Vec::new();
     }

@@ -1,7 +1,7 @@
 //! Conditions that a requester can bring about.
 
 use super::conditions::{RuleCondition, location, of_each_read, shown_read};
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::entries::is_for_all;
 use crate::analysis::paths::meets;
 use crate::analysis::words::shown;
@@ -38,11 +38,15 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     of_each_read(context, bypassed)
 }
 
-fn bypassed(context: &Context<'_>, condition: &RuleCondition<'_>, read: &Read) -> Option<Finding> {
+fn bypassed(
+    context: &Context<'_>,
+    condition: &RuleCondition<'_>,
+    read: &Read,
+) -> Option<LintFinding> {
     let location = location(read, condition.entry)
         .filter(|location| !Cursor::of_all(context.rule, location).is_protected())?;
     let opens = |entry: &&Entry| {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::schema::catalogue::{Catalogue, Target};
+use super::schema::catalogue::{Catalogue, MatchedKind};
 use crate::analysis::words::shown;
 use crate::engine::{Entry, Equality, ResourceRule, Rule};
 
@@ -19,7 +19,7 @@ pub(crate) struct Lint {
     /// The example after the fix.
     pub(crate) fixed: &'static str,
     #[serde(skip)]
-    pub(crate) check: fn(&Context<'_>) -> Vec<Finding>,
+    pub(crate) check: fn(&Context<'_>) -> Vec<LintFinding>,
 }
 
 /// How much a finding matters.
@@ -50,13 +50,13 @@ pub(crate) struct Context<'a> {
     pub(crate) rules: &'a [&'a Rule],
     pub(crate) catalogue: &'a Catalogue,
     /// The kinds in the catalogue that the rule matches.
-    pub(crate) targets: Vec<Target<'a>>,
+    pub(crate) targets: Vec<MatchedKind<'a>>,
     pub(crate) lints: &'a [&'static Lint],
 }
 
 /// What is doubtful, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Finding {
+pub(crate) struct LintFinding {
     /// JSON pointer into the rule document.
     pub(crate) at: String,
     pub(crate) message: String,
@@ -67,8 +67,8 @@ pub(crate) fn finding(
     at: impl Into<String>,
     message: impl Into<String>,
     fix: impl Into<String>,
-) -> Finding {
-    Finding { at: at.into(), message: message.into(), fix: fix.into() }
+) -> LintFinding {
+    LintFinding { at: at.into(), message: message.into(), fix: fix.into() }
 }
 
 /// A finding for each of these entries, none of which ever permits anything.
@@ -76,7 +76,7 @@ pub(crate) fn never_permit<'a>(
     entries: impl Iterator<Item = (String, &'a Entry)>,
     reason: &str,
     fix: &str,
-) -> Vec<Finding> {
+) -> Vec<LintFinding> {
     let of_entry = |(at, entry): (String, &Entry)| {
         let message = format!("`{}` never permits anything: {reason}", shown(&entry.path));
         finding(at, message, fix)

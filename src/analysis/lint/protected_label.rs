@@ -1,6 +1,6 @@
 //! Entries for labels that the object selector protects.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, never_permit};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, never_permit};
 use crate::engine::Cursor;
 
 pub(super) const LINT: Lint = Lint {
@@ -32,7 +32,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let protected = context
         .entries()
         .filter(|(_, entry)| Cursor::of_all(context.rule, entry.path.steps()).is_protected());

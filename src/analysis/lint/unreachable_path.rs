@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::schema::catalogue::{Mismatch, Target, resolve};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use super::schema::catalogue::{MatchedKind, Mismatch, resolve};
 use super::schema::suggestion::{fix, reason};
 use crate::analysis::paths::is_of_status;
 use crate::analysis::words::{counted, shown};
@@ -47,11 +47,11 @@ enum List {
 
 type Pointers<'a> = Vec<(String, &'a Path)>;
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     unreachable(context.rule, &context.targets)
 }
 
-pub(super) fn unreachable(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
+pub(super) fn unreachable(rule: &Rule, targets: &[MatchedKind<'_>]) -> Vec<LintFinding> {
     // `status-subresource` reports entries for a status that never differs.
     let hides_status = targets.iter().any(|target| target.hides_status(rule));
     let is_hidden = |path: &Path| hides_status && is_of_status(path.steps());
@@ -82,7 +82,7 @@ pub(super) fn unreachable(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
 }
 
 /// Paths that go wrong at the same step are one finding.
-fn in_list(list: List, paths: &Pointers<'_>, targets: &[Target<'_>]) -> Vec<Finding> {
+fn in_list(list: List, paths: &Pointers<'_>, targets: &[MatchedKind<'_>]) -> Vec<LintFinding> {
     let listed: Vec<&Path> = paths.iter().map(|(_, path)| *path).collect();
     let mut groups: BTreeMap<usize, (Mismatch<'_, '_>, BTreeSet<String>)> = BTreeMap::new();
     let mut firsts: BTreeMap<&[Step], usize> = BTreeMap::new();

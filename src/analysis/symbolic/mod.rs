@@ -10,7 +10,7 @@ use crate::engine::{
 };
 
 use formula::NEVER;
-pub(crate) use formula::{At, Formula};
+pub(crate) use formula::{AskedAt, Formula};
 
 /// The entries of a rule, by index; none in the place of one that is not considered.
 pub(crate) struct Entries(Vec<Option<Entry>>);
@@ -35,13 +35,13 @@ impl Entries {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Own {
+pub(crate) struct LocalFormulas {
     permissions: LocalPermissions<Formula>,
     /// Where an object here that one side lacks counts as empty.
     intermediate: Formula,
 }
 
-impl Own {
+impl LocalFormulas {
     /// At a location that is `depth` steps from the root.
     pub(crate) fn at(cursor: &Cursor<'_>, depth: usize, entries: &Entries) -> Self {
         let ending = cursor.entries().filter_map(|index| entries.get(index));
@@ -50,14 +50,14 @@ impl Own {
             let Some(entry) = entries.get(index) else { continue };
             let rest = Path::of(entry.path.steps().get(steps..).unwrap_or_default());
             let rest = rest.map(|path| path.to_string()).unwrap_or_default();
-            intermediate = intermediate.or(&Formula::of(entry, At::Above(&rest)));
+            intermediate = intermediate.or(&Formula::of(entry, AskedAt::Above(&rest)));
         }
-        let active = |entry: &Entry| (entry.verbs, Formula::of(entry, At::Depth(depth)));
+        let active = |entry: &Entry| (entry.verbs, Formula::of(entry, AskedAt::Depth(depth)));
         Self { permissions: LocalPermissions::of(ending.map(active)), intermediate }
     }
 }
 
-impl Default for Own {
+impl Default for LocalFormulas {
     fn default() -> Self {
         Self { permissions: LocalPermissions::none(), intermediate: Formula::never() }
     }
@@ -71,15 +71,15 @@ pub(crate) struct Above {
     pub(crate) granted: Formula,
     /// Where that is permitted too.
     pub(crate) whole: Formula,
-    own: Own,
+    own: LocalFormulas,
     /// For each object above, what comes of its appearing and vanishing together with everything
     /// between it and here.
-    chains: Vec<Chain>,
+    chains: Vec<OneSidedChain>,
 }
 
 /// Objects one in the other that only one side has, down to the parent of a location.
 #[derive(Debug, Clone)]
-struct Chain {
+struct OneSidedChain {
     /// Where each of them is intermediate to an active entry.
     intermediate: Formula,
     /// Where one of them may appear with anything in it.
@@ -102,7 +102,11 @@ pub(crate) struct Within {
 impl Above {
     /// What is permitted where parents are on one side only, and the chains that go on from there.
     /// No `Modify` above counts then.
-    fn within(&self, own: &Own, may: &Permissions<Formula>) -> (Vec<Within>, Vec<Chain>) {
+    fn within(
+        &self,
+        own: &LocalFormulas,
+        may: &Permissions<Formula>,
+    ) -> (Vec<Within>, Vec<OneSidedChain>) {
         let mut found = Vec::new();
         let mut chains = Vec::new();
         for chain in &self.chains {
@@ -122,7 +126,7 @@ impl Above {
             let clear =
                 note(ChangeClass::ClearWithin, &chain.clear, &may.clear, &may.clear_container);
             let intermediate = chain.intermediate.and(&own.intermediate);
-            chains.push(Chain { intermediate, set, clear });
+            chains.push(OneSidedChain { intermediate, set, clear });
         }
         (found, chains)
     }
@@ -150,13 +154,13 @@ impl Permits {
         let mut permits = Self::default();
         for (index, at) in steps.iter().enumerate() {
             cursor = step(&cursor, at);
-            (permits, above) = Self::at(&above, Own::at(&cursor, index + 1, entries));
+            (permits, above) = Self::at(&above, LocalFormulas::at(&cursor, index + 1, entries));
         }
         permits
     }
 
     /// What is permitted at a location, and what it hands down.
-    pub(crate) fn at(above: &Above, own: Own) -> (Self, Above) {
+    pub(crate) fn at(above: &Above, own: LocalFormulas) -> (Self, Above) {
         let may = Permissions::new(&own.permissions, &above.own.permissions);
         let inherited = above.granted.or(&may.every);
         let granted = inherited.or(&may.modify_item);
@@ -165,7 +169,7 @@ impl Permits {
         let set_container = set.or(&may.set_container);
         let clear_container = clear.or(&may.clear_container);
         let (within, mut chains) = above.within(&own, &may);
-        chains.push(Chain {
+        chains.push(OneSidedChain {
             intermediate: own.intermediate.clone(),
             set: set_container.clone(),
             clear: clear_container.clone(),

@@ -172,7 +172,7 @@ impl Val for Pattern {
 impl StaticVal for Pattern {}
 
 type Arguments<'b, 'v> = Vec<CowVal<'b, 'v>>;
-type Answer<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
+type CallResult<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
 
 fn spent() -> ExecutionError {
     ExecutionError::InternalError("the budget is spent".to_owned())
@@ -194,12 +194,12 @@ fn budget_and_value<'b, 'v>(
     Ok((budget, arguments.pop().ok_or_else(mismatch)?))
 }
 
-fn charge<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn charge<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let (budget, value) = budget_and_value(arguments)?;
     budget.pay_for(value.as_ref()).map(|()| value)
 }
 
-fn spread<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn spread<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let (budget, value) = budget_and_value(arguments)?;
     let length = value.downcast_ref::<CelString>().map_or(0, |text| text.inner().len());
     if !budget.pay(length as u64) {
@@ -208,7 +208,7 @@ fn spread<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     budget.pay_for(value.as_ref()).map(|()| value)
 }
 
-fn plain<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn plain<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let (budget, value) = budget_and_value(arguments)?;
     if value.downcast_ref::<CelOptional>().is_some() {
         return Err(mismatch());
@@ -216,7 +216,7 @@ fn plain<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     budget.pay_for(value.as_ref()).map(|()| value)
 }
 
-fn turn<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn turn<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let nodes = arguments
         .get(1)
         .and_then(|nodes| nodes.downcast_ref::<CelInt>())
@@ -229,7 +229,7 @@ fn turn<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the library's signature")]
-fn solvent<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn solvent<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let is_spent = arguments
         .first()
         .and_then(|budget| budget.downcast_ref::<Budget>())
@@ -238,7 +238,7 @@ fn solvent<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 }
 
 /// The library runs over a map's keys in the order of their hashes, which differs from run to run.
-fn range<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn range<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let (budget, value) = budget_and_value(arguments)?;
     budget.pay_for(value.as_ref())?;
     let Some(map) = value.downcast_ref::<CelMap>() else { return Ok(value) };
@@ -249,7 +249,7 @@ fn range<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the library's signature")]
-fn matches<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn matches<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let [budget, pattern, text] = arguments.as_slice() else { return Err(mismatch()) };
     let budget = budget.downcast_ref::<Budget>().ok_or_else(mismatch)?;
     let pattern = pattern.downcast_ref::<Pattern>().ok_or_else(mismatch)?;

@@ -17,7 +17,7 @@ use super::kubernetes::{
     loop_variables,
 };
 use super::names::{Misnomer, first_of_nothing, is_operator, of_nothing, undeclared_type};
-use super::syntax::{ACCUMULATOR, Below, STACK, nodes, parsed, walk};
+use super::syntax::{ACCUMULATOR, STACK, Walked, nodes, parsed, walk};
 use crate::engine::rule::{Condition, Fault};
 
 /// How the messages begin of the parser's errors that Kubernetes' parser has too: first those of
@@ -51,7 +51,7 @@ impl Condition {
     /// the text.
     pub(crate) fn unknown_functions(expression: &str) -> Vec<String> {
         let mut unknown = Vec::new();
-        ask(expression, |root| unknown = Check::of(root).unknown);
+        ask(expression, |root| unknown = MatchCheck::of(root).unknown);
         unknown.sort_by_key(|misnomer| misnomer.node);
         unknown.into_iter().map(|misnomer| misnomer.message).collect()
     }
@@ -95,7 +95,7 @@ pub(crate) fn check(text: &str) -> Result<(), Fault> {
             None => return Ok(()),
         };
         let expression = program.expression();
-        if let Some(first) = Misnomer::first(Check::of(expression).misnomers) {
+        if let Some(first) = Misnomer::first(MatchCheck::of(expression).misnomers) {
             return Err(first.fault(text, &program));
         }
         let no_condition =
@@ -113,25 +113,25 @@ fn without_space_around(text: &str) -> String {
 }
 
 #[derive(Default)]
-struct Check {
+struct MatchCheck {
     misnomers: Vec<Misnomer>,
     /// The calls of functions that are not known.
     unknown: Vec<Misnomer>,
 }
 
-impl Check {
+impl MatchCheck {
     fn of(expression: &IdedExpr) -> Self {
         let mut check = Self::default();
         walk(expression, &mut Vec::new(), &mut |at, bound| check.enter(at, bound));
         check
     }
 
-    fn enter(&mut self, at: &IdedExpr, bound: &[&str]) -> Below {
+    fn enter(&mut self, at: &IdedExpr, bound: &[&str]) -> Walked {
         let root = root(at).map(bare);
         let is_bound = root.is_some_and(|root| bound.contains(&root));
         if let Some(message) = of_nothing(at).filter(|_| !is_bound) {
             self.misnomers.push(Misnomer::at(first_of_nothing(at), message));
-            return Below::Nothing;
+            return Walked::Nothing;
         }
         match &at.expr {
             Expr::Ident(name) => {
@@ -145,50 +145,50 @@ impl Check {
                     let message = format!("undeclared name `{name}`; expected {expected}");
                     self.misnomers.push(Misnomer::at(at, message));
                 }
-                Below::All
+                Walked::All
             }
             Expr::Select(_)
                 if !is_bound && root.is_some_and(|root| TYPE_NAMESPACES.contains(&root)) =>
             {
-                Below::Nothing
+                Walked::Nothing
             }
             Expr::Struct(made) if !bare(&made.type_name).contains('.') => {
                 self.misnomers.push(Misnomer::at(at, undeclared_type(&made.type_name)));
-                Below::Nothing
+                Walked::Nothing
             }
             Expr::Call(call) => self.call(at, call, bound),
-            _ => Below::All,
+            _ => Walked::All,
         }
     }
 
-    fn call(&mut self, at: &IdedExpr, call: &CallExpr, bound: &[&str]) -> Below {
+    fn call(&mut self, at: &IdedExpr, call: &CallExpr, bound: &[&str]) -> Walked {
         let name = bare(&call.func_name);
         if is_operator(name) || name.starts_with(['@', '_']) {
-            return Below::Call { without_target: true, variables: 0 };
+            return Walked::Call { without_target: true, variables: 0 };
         }
         let Some(known) = known(call, bound) else {
             self.unknown.push(Misnomer::at(at, unknown(name, call)));
-            return Below::Nothing;
+            return Walked::Nothing;
         };
         let variables = call.target.as_ref().map_or(0, |_| loop_variables(name, call.args.len()));
-        Below::Call { without_target: matches!(known, Known::InNamespace(_)), variables }
+        Walked::Call { without_target: matches!(known, KnownFunction::InNamespace(_)), variables }
     }
 }
 
 /// A function that is declared with the number of arguments that a call has.
-enum Known {
+enum KnownFunction {
     /// In a namespace, as in `optional.of(1)`.
     InNamespace(Function),
     /// On a value or on nothing.
     Plain(Function),
 }
 
-fn known(call: &CallExpr, bound: &[&str]) -> Option<Known> {
+fn known(call: &CallExpr, bound: &[&str]) -> Option<KnownFunction> {
     let name = bare(&call.func_name);
     let takes = |(_, counts, _): &Function| counts.contains(&call.args.len());
     let declared = |table, name: &str| find(table, name).filter(takes);
     let Some(target) = call.target.as_deref() else {
-        return declared(GLOBAL, name).map(Known::Plain);
+        return declared(GLOBAL, name).map(KnownFunction::Plain);
     };
     let namespace = match &target.expr {
         Expr::Ident(namespace) => Some(bare(namespace)).filter(|name| !bound.contains(name)),
@@ -196,7 +196,9 @@ fn known(call: &CallExpr, bound: &[&str]) -> Option<Known> {
     };
     let in_namespace =
         namespace.and_then(|namespace| declared(GLOBAL, &format!("{namespace}.{name}")));
-    in_namespace.map(Known::InNamespace).or_else(|| declared(MEMBER, name).map(Known::Plain))
+    in_namespace
+        .map(KnownFunction::InNamespace)
+        .or_else(|| declared(MEMBER, name).map(KnownFunction::Plain))
 }
 
 fn unknown(name: &str, call: &CallExpr) -> String {
@@ -247,8 +249,8 @@ fn result_of(expression: &IdedExpr) -> Option<Cow<'static, str>> {
     if let Expr::Call(call) = &expression.expr
         && !is_operator(&call.func_name)
     {
-        let (Known::InNamespace((name, _, yields)) | Known::Plain((name, _, yields))) =
-            known(call, &[])?;
+        let (KnownFunction::InNamespace((name, _, yields))
+        | KnownFunction::Plain((name, _, yields))) = known(call, &[])?;
         return (yields == Yields::Other).then(|| format!("the result of `{name}`").into());
     }
     if let Some(found) = never_a_bool(expression) {

@@ -6,7 +6,7 @@ use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 use super::kubernetes::{self, GLOBAL, MEMBER};
 use super::re2;
 use super::reads::read;
-use super::syntax::{Below, children, walk};
+use super::syntax::{Walked, children, walk};
 use super::variables::VARIABLES;
 use crate::engine::rule::{Fault, Pattern, cut, escape_control};
 
@@ -71,10 +71,10 @@ struct NameCheck {
 }
 
 impl NameCheck {
-    fn enter(&mut self, at: &IdedExpr, bound: &[&str]) -> Below {
+    fn enter(&mut self, at: &IdedExpr, bound: &[&str]) -> Walked {
         if let Some(message) = of_nothing(at) {
             self.refuse(first_of_nothing(at), message);
-            return Below::Nothing;
+            return Walked::Nothing;
         }
         match &at.expr {
             Expr::Ident(name) => {
@@ -87,7 +87,7 @@ impl NameCheck {
             }
             Expr::Struct(made) => {
                 self.refuse(at, undeclared_type(&made.type_name));
-                return Below::Nothing;
+                return Walked::Nothing;
             }
             Expr::Comprehension(each) => {
                 for name in [each.iter_var.as_str(), each.accu_var.as_str()] {
@@ -106,11 +106,11 @@ impl NameCheck {
                 let target = call.target.as_deref().map(|target| &target.expr);
                 let in_namespace = matches!(target, Some(Expr::Ident(name)) if name == "optional");
                 self.function(at, call, in_namespace);
-                return Below::Call { without_target: in_namespace, variables: 0 };
+                return Walked::Call { without_target: in_namespace, variables: 0 };
             }
             _ => {}
         }
-        Below::All
+        Walked::All
     }
 
     fn function(&mut self, at: &IdedExpr, call: &CallExpr, in_namespace: bool) {

@@ -58,7 +58,7 @@ pub(crate) fn nodes(expression: &IdedExpr) -> Vec<&IdedExpr> {
 }
 
 /// What of an expression is walked.
-pub(crate) enum Below {
+pub(crate) enum Walked {
     Nothing,
     All,
     /// Of a call.
@@ -75,12 +75,12 @@ pub(crate) enum Below {
 pub(crate) fn walk<'e>(
     at: &'e IdedExpr,
     bound: &mut Vec<&'e str>,
-    enter: &mut dyn FnMut(&'e IdedExpr, &[&'e str]) -> Below,
+    enter: &mut dyn FnMut(&'e IdedExpr, &[&'e str]) -> Walked,
 ) {
     let depth = bound.len();
     match (enter(at, bound), &at.expr) {
-        (Below::Nothing, _) => {}
-        (Below::Call { without_target, variables }, Expr::Call(call)) => {
+        (Walked::Nothing, _) => {}
+        (Walked::Call { without_target, variables }, Expr::Call(call)) => {
             if let Some(target) = call.target.as_deref().filter(|_| !without_target) {
                 walk(target, bound, enter);
             }

@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::index::{Document, Entry, FLAG, NONE, plain};
+use super::index::{FLAG, IndexEntry, IndexedText, NONE, plain};
 use super::unjudgeable::DEEPEST;
 
 /// A value in an indexed text, by its position. Equal nodes of one text have equal values; nodes
 /// that differ may have equal values too.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Node<'t> {
-    document: &'t Document<'t>,
+    document: &'t IndexedText<'t>,
     at: u32,
 }
 
@@ -35,7 +35,7 @@ impl PartialEq for Node<'_> {
 
 impl Eq for Node<'_> {}
 
-impl<'t> Document<'t> {
+impl<'t> IndexedText<'t> {
     /// The value that the text is.
     pub(crate) fn root(&self) -> Node<'_> {
         self.node(0)
@@ -71,8 +71,8 @@ impl<'t> Document<'t> {
         levels.filter(|levels| *levels <= DEEPEST).max().unwrap_or_default()
     }
 
-    fn entry(&self, at: u32) -> Entry {
-        let nothing = Entry { key: NONE, start: 0, end: 0, next: u32::MAX };
+    fn entry(&self, at: u32) -> IndexEntry {
+        let nothing = IndexEntry { key: NONE, start: 0, end: 0, next: u32::MAX };
         self.entries.get(at as usize).copied().unwrap_or(nothing)
     }
 
@@ -263,12 +263,12 @@ pub(crate) struct Members<'t>(Order<'t>);
 enum Order<'t> {
     /// The names ascend in the text.
     Text {
-        document: &'t Document<'t>,
+        document: &'t IndexedText<'t>,
         at: u32,
         end: u32,
     },
     Names {
-        document: &'t Document<'t>,
+        document: &'t IndexedText<'t>,
         members: std::vec::IntoIter<(&'t str, u32)>,
     },
 }
@@ -297,7 +297,7 @@ impl<'t> Iterator for Members<'t> {
 /// The elements of a list.
 #[derive(Debug, Clone)]
 pub(crate) struct Elements<'t> {
-    document: &'t Document<'t>,
+    document: &'t IndexedText<'t>,
     at: u32,
     end: u32,
 }

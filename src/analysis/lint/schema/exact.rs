@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::catalogue::Target;
+use super::catalogue::MatchedKind;
 use super::walk::{below, walk};
 use crate::analysis::kinds::{ListType, Scalar, Schema, SchemaLocation, Shape};
-use crate::analysis::lint::definition::{Context, Finding, finding};
+use crate::analysis::lint::definition::{Context, LintFinding, finding};
 use crate::analysis::lint::entries::is_bare;
 use crate::analysis::paths::{covers, meets};
 use crate::analysis::words::{counted, equality_line, written};
@@ -20,7 +20,7 @@ pub(crate) fn exact(
     counts: impl Fn(&[Step]) -> bool,
     values: &str,
     consequence: &str,
-) -> Vec<Finding> {
+) -> Vec<LintFinding> {
     let (rule, targets) = (context.rule, &context.targets);
     let declared = |meaning| {
         let declared = rule.equality().iter().filter(move |entry| entry.meaning == Some(meaning));
@@ -55,7 +55,7 @@ pub(crate) fn exact(
 
 struct ValueSearch<'a> {
     rule: &'a Rule,
-    target: &'a Target<'a>,
+    target: &'a MatchedKind<'a>,
     scalar: Scalar,
     above: Vec<SchemaLocation>,
     found: &'a mut BTreeSet<Vec<Step>>,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::catalogue::Target;
+use super::catalogue::MatchedKind;
 use super::walk::{Misfit, Why, below, from, walk};
 use crate::analysis::kinds::{Schema, SchemaLocation, Shape};
 use crate::analysis::paths::{is_out_of_reach, reaches};
@@ -13,7 +13,7 @@ use crate::engine::{Path, Step, escape_control};
 const SUGGESTED: usize = 3;
 const LISTED: usize = 8;
 
-pub(crate) fn reason(target: &Target<'_>, steps: &[Step], misfit: &Misfit) -> String {
+pub(crate) fn reason(target: &MatchedKind<'_>, steps: &[Step], misfit: &Misfit) -> String {
     let parent = steps.get(..misfit.at).unwrap_or_default();
     let location = if parent.is_empty() {
         target.name()
