@@ -96,7 +96,6 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(reports.iter().map(CheckReport::exit_code).max().unwrap_or(2)))
 }
 
-/// The documents of a file.
 fn read(path: &Path, is_one_of_several: bool) -> Vec<Given> {
     let name = name_of(path);
     match documents::read(path).and_then(|bytes| documents::as_json(&name, bytes)) {

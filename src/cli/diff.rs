@@ -27,9 +27,7 @@ Examples:
   fieldward diff --output json before/ after/";
 
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = AFTER_HELP,
-)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// The rules before: a file, a folder, the name of a built-in rule, or `-` for standard input
     #[arg(value_name = "BEFORE")]
@@ -41,7 +39,6 @@ pub(crate) struct Args {
     output: OutputArgs,
 }
 
-/// Compares and reports.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let found = comparisons(&load(&args.before)?, &load(&args.after)?)?;
     let reports: Vec<DiffReport> = found.into_iter().map(DiffReport).collect();

@@ -24,9 +24,7 @@ Examples:
   fieldward explain --rules widget.yaml --crd widget-crd.yaml gadget spec.size";
 
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = AFTER_HELP,
-)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// A kind as kubectl names it (`job`, `jobs`, `jobs.v1alpha1.batch.volcano.sh`; with --crd or
     /// --live also its short names), or the name of a rule if no kind has that name
@@ -44,7 +42,6 @@ pub(crate) struct Args {
     output: OutputArgs,
 }
 
-/// Answers for one location, or for the whole kind.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = args.rules.load()?;
     let catalogue = kinds::catalogue(&args.kinds, &rules.rules().collect::<Vec<_>>())?;

@@ -42,7 +42,6 @@ enum ManifestFormat {
     Json,
 }
 
-/// Prints a policy and its binding for each of the rules.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = args.rules.load()?;
     let chosen: Vec<&Rule> = if args.all {

@@ -39,7 +39,6 @@ pub(crate) struct Args {
     output: OutputArgs,
 }
 
-/// Prints the rules learned.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut given = GivenUpdates::default();
     for path in &args.reviews {

@@ -47,7 +47,6 @@ pub(crate) struct Args {
     output: OutputArgs,
 }
 
-/// Reports the findings.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(name) = &args.explain {
         return explain(name, args.output.format);

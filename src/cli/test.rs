@@ -39,7 +39,6 @@ pub(crate) struct Args {
     exempt: ExemptArgs,
 }
 
-/// Runs the cases and reports.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (builtin, rules) = (args.rules.builtin(), args.rules.documents()?);
     RuleSet::load(builtin, &rules)?;

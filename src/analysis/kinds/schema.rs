@@ -28,7 +28,6 @@ impl SchemaLocation {
 pub(crate) enum Shape {
     Object(ObjectShape),
     List(ListShape),
-    /// Neither of them.
     Scalar(Scalar),
     /// Whatever it is, the API server keeps it as it comes.
     Anything,
@@ -144,7 +143,6 @@ impl Schema {
         self.root
     }
 
-    /// What may stand at a location of this schema.
     pub(crate) fn shape(&self, location: SchemaLocation) -> &Shape {
         self.shapes.get(location.0).unwrap_or(&Shape::Anything)
     }
@@ -296,7 +294,6 @@ fn flatten<'x>(
     }
 }
 
-/// The name that a schema refers to.
 fn reference(value: &Value) -> Option<&str> {
     value.get("$ref")?.as_str()?.rsplit('/').next()
 }

@@ -20,7 +20,6 @@ pub struct Learned {
     pub document: String,
 }
 
-/// An entry of `mutable`.
 #[derive(Debug, Serialize)]
 struct LearnedEntry {
     path: String,

@@ -22,7 +22,6 @@ pub(crate) struct Lint {
     pub(crate) check: fn(&Context<'_>) -> Vec<LintFinding>,
 }
 
-/// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Severity {
@@ -34,11 +33,9 @@ pub(crate) enum Severity {
     Note,
 }
 
-/// What a lint needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Input {
-    /// The rule alone.
     Rule,
     /// The schemas of the rule's kinds as well.
     Schema,

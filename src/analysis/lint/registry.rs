@@ -7,7 +7,6 @@ use super::ignore::ignores;
 use super::schema::catalogue::{Catalogue, SchemaSource};
 use crate::engine::Rule;
 
-/// Every lint, by name.
 pub(crate) const LINTS: &[&Lint] = &[
     &super::blocks_client_side_apply::LINT,
     &super::bypassable_condition::LINT,

@@ -55,28 +55,21 @@ pub(super) fn unreachable(rule: &Rule, targets: &[MatchedKind<'_>]) -> Vec<LintF
     // `status-subresource` reports entries for a status that never differs.
     let hides_status = targets.iter().any(|target| target.hides_status(rule));
     let is_hidden = |path: &Path| hides_status && is_of_status(path.steps());
-    let mutable = rule.entries().enumerate().filter(|(_, entry)| !entry.is_absent);
-    let mutable = mutable.filter(|(_, entry)| !is_hidden(&entry.path));
     let pointer = |list, index| format!("/spec/{list}/{index}/path");
-    let defaulted = "/metadata/annotations/fieldward.io~1defaulted".to_owned();
+    let defaulted = "/metadata/annotations/fieldward.io~1defaulted";
+    let mutable = rule.entries().enumerate();
+    let mutable = mutable.filter(|(_, entry)| !entry.is_absent && !is_hidden(&entry.path));
+    let mutable = mutable.map(|(index, entry)| (pointer("mutable", index), &entry.path));
+    let equality = rule.equality().iter().enumerate();
+    let equality = equality.map(|(index, entry)| (pointer("equality", index), &entry.path));
+    let sensitive = rule.sensitive().iter().enumerate();
+    let sensitive = sensitive.map(|(index, path)| (pointer("sensitive", index), path));
+    let defaulted = rule.defaulted().iter().map(|path| (defaulted.to_owned(), path));
     let lists: [(List, Pointers<'_>); 4] = [
-        (
-            List::Mutable,
-            mutable.map(|(index, entry)| (pointer("mutable", index), &entry.path)).collect(),
-        ),
-        (
-            List::Equality,
-            (rule.equality().iter().enumerate())
-                .map(|(index, entry)| (pointer("equality", index), &entry.path))
-                .collect(),
-        ),
-        (
-            List::Sensitive,
-            (rule.sensitive().iter().enumerate())
-                .map(|(index, path)| (pointer("sensitive", index), path))
-                .collect(),
-        ),
-        (List::Defaulted, rule.defaulted().iter().map(|path| (defaulted.clone(), path)).collect()),
+        (List::Mutable, mutable.collect()),
+        (List::Equality, equality.collect()),
+        (List::Sensitive, sensitive.collect()),
+        (List::Defaulted, defaulted.collect()),
     ];
     lists.into_iter().flat_map(|(list, paths)| in_list(list, &paths, targets)).collect()
 }

@@ -16,7 +16,6 @@ pub(super) struct Suite {
     pub(super) errors: Vec<String>,
 }
 
-/// A case that can be run.
 pub(super) struct Test {
     pub(super) name: String,
     pub(super) file: String,

@@ -64,7 +64,6 @@ fn declare(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_extension(cel::extensions::strings).map(drop)
 }
 
-/// What is left to spend.
 #[derive(Debug, Clone)]
 pub(crate) struct Budget(Arc<AtomicU64>);
 
@@ -114,26 +113,6 @@ impl Budget {
     }
 }
 
-impl Val for Budget {
-    fn get_type(&self) -> &Type {
-        &BUDGET_TYPE
-    }
-
-    fn cel_type() -> &'static Type {
-        &BUDGET_TYPE
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
-}
-
-impl StaticVal for Budget {}
-
 impl Pattern {
     /// Compiles it, within what may ever be worth its cost.
     pub(crate) fn new(text: &str) -> Result<Self, regex::Error> {
@@ -151,25 +130,33 @@ impl Pattern {
     }
 }
 
-impl Val for Pattern {
-    fn get_type(&self) -> &Type {
-        &PATTERN_TYPE
-    }
+/// Makes a type one whose values expressions can hand on, and nothing else.
+macro_rules! opaque {
+    ($type:ty, $cel_type:ident) => {
+        impl Val for $type {
+            fn get_type(&self) -> &Type {
+                &$cel_type
+            }
 
-    fn cel_type() -> &'static Type {
-        &PATTERN_TYPE
-    }
+            fn cel_type() -> &'static Type {
+                &$cel_type
+            }
 
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(self.clone())
-    }
+            fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
+                Box::new(self.clone())
+            }
 
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
+            fn as_any(&self) -> Option<&dyn Any> {
+                Some(self)
+            }
+        }
+
+        impl StaticVal for $type {}
+    };
 }
 
-impl StaticVal for Pattern {}
+opaque!(Budget, BUDGET_TYPE);
+opaque!(Pattern, PATTERN_TYPE);
 
 type Arguments<'b, 'v> = Vec<CowVal<'b, 'v>>;
 type CallResult<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;

@@ -17,7 +17,6 @@ const DEEPEST: usize = 48;
 /// Why nothing tells what an expression reads.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unread {
-    /// It is nested too deep.
     #[error("too deep to be checked: more than {DEEPEST} levels of nesting")]
     Deep,
     /// It is not understood, for this reason.
@@ -41,7 +40,6 @@ impl Condition {
     }
 }
 
-/// Compiles the condition of an entry.
 pub(crate) fn compile(text: &str) -> Result<Condition, Fault> {
     stacker::grow(STACK, || {
         let program = parse(text)?;

@@ -174,39 +174,36 @@ impl Rewriting {
         step: IdedExpr,
         change: &dyn Fn(IdedExpr) -> IdedExpr,
     ) -> IdedExpr {
-        let Expr::Call(mut call) = step.expr else { return step };
-        if let Some(body) = call.args.pop() {
-            let body = self.expression(body);
-            call.args.push(change(body));
-        }
-        IdedExpr { id: step.id, expr: Expr::Call(call) }
+        with_arguments(step, |args| {
+            let body = args.pop().map(|body| change(self.expression(body)));
+            args.extend(body);
+        })
     }
 
     /// `@result + [x]`, whose form stays.
     fn append(&mut self, step: IdedExpr) -> IdedExpr {
-        let Expr::Call(mut call) = step.expr else { return step };
-        if let Some(items) = call.args.pop() {
-            call.args.push(if matches!(items.expr, Expr::List(_)) {
-                self.expression(items)
-            } else {
-                items
-            });
-        }
-        IdedExpr { id: step.id, expr: Expr::Call(call) }
+        with_arguments(step, |args| {
+            let list = args.pop_if(|items| matches!(items.expr, Expr::List(_)));
+            args.extend(list.map(|items| self.expression(items)));
+        })
     }
 
     /// `condition ? @result + … : @result`, whose form stays.
     fn guarded_step(&mut self, step: IdedExpr, guarded: &dyn Fn(IdedExpr) -> IdedExpr) -> IdedExpr {
-        let Expr::Call(mut call) = step.expr else { return step };
-        let otherwise = call.args.pop();
-        let append = call.args.pop();
-        let condition = call.args.pop();
-        if let (Some(condition), Some(append), Some(otherwise)) = (condition, append, otherwise) {
-            let condition = guarded(self.expression(condition));
-            call.args = vec![condition, self.append(append), otherwise];
-        }
-        IdedExpr { id: step.id, expr: Expr::Call(call) }
+        with_arguments(step, |args| {
+            if let [condition, append, _] = args.as_mut_slice() {
+                *condition = guarded(self.expression(std::mem::take(condition)));
+                *append = self.append(std::mem::take(append));
+            }
+        })
     }
+}
+
+/// A call with its arguments changed.
+fn with_arguments(step: IdedExpr, change: impl FnOnce(&mut Vec<IdedExpr>)) -> IdedExpr {
+    let Expr::Call(mut call) = step.expr else { return step };
+    change(&mut call.args);
+    IdedExpr { id: step.id, expr: Expr::Call(call) }
 }
 
 /// What the library's macros make of a loop's step.

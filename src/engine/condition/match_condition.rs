@@ -68,7 +68,6 @@ fn ask(text: &str, question: impl FnOnce(&IdedExpr)) {
     }
 }
 
-/// Finds what is certainly wrong with the expression of a match condition.
 pub(crate) fn check(text: &str) -> Result<(), Fault> {
     if text.trim().is_empty() {
         return Err(Fault::start("expected a CEL expression, found an empty text"));

@@ -61,7 +61,6 @@ pub(crate) fn nodes(expression: &IdedExpr) -> Vec<&IdedExpr> {
 pub(crate) enum Walked {
     Nothing,
     All,
-    /// Of a call.
     Call {
         /// Its target is a namespace, and no expression.
         without_target: bool,

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use k8s_openapi::ByteString;
 use serde_json::Value;
 
 use super::indented::{Indented, TooLarge};
@@ -135,10 +136,9 @@ impl<'s> Mask<'s> {
         let next = self.tokens.len() + 1;
         let number = *self.tokens.entry(by_value(leaf)).or_insert(next);
         let token = format!("masked-{number}");
-        if at == MaskedAt::Data {
-            format!("\"{}\"", base64(token.as_bytes()))
-        } else {
-            format!("\"{token}\"")
+        match serde_json::to_string(&ByteString(token.clone().into_bytes())) {
+            Ok(in_base64) if at == MaskedAt::Data => in_base64,
+            _ => format!("\"{token}\""),
         }
     }
 }
@@ -151,23 +151,6 @@ fn below(at: MaskedAt) -> MaskedAt {
 fn by_value(leaf: &str) -> String {
     serde_json::from_str::<Value>(leaf)
         .map_or_else(|_| leaf.to_owned(), |value| scalar(&value).to_string())
-}
-
-/// RFC 4648 section 4.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let bits = (0..3).fold(0usize, |bits, place| {
-            bits << 8 | usize::from(chunk.get(place).copied().unwrap_or(0))
-        });
-        for place in 0..4 {
-            let digit =
-                ALPHABET.get(bits >> (18 - 6 * place) & 63).filter(|_| place <= chunk.len());
-            text.push(digit.map_or('=', |digit| char::from(*digit)));
-        }
-    }
-    text
 }
 
 /// The tokens of JSON that is well-formed, without commas and colons.

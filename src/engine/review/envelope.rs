@@ -42,10 +42,8 @@ pub(crate) struct Review<'a> {
     document: IndexedText<'a>,
 }
 
-/// What the requester does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Operation {
-    /// Judged.
     Update,
     /// CREATE, DELETE, CONNECT: no rule speaks of it.
     Other,
@@ -139,7 +137,6 @@ impl<'a> Review<'a> {
         })
     }
 
-    /// The review as it was sent.
     pub(crate) fn root(&self) -> Node<'_> {
         self.document.root()
     }

@@ -23,7 +23,6 @@ pub(crate) struct IndexedText<'t> {
     pub(super) objects: Vec<(u32, u32)>,
 }
 
-/// A value of the text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct IndexEntry {
     /// Where its name starts if it is a member, else [`NONE`]; marked if the name has an escape.

@@ -16,7 +16,6 @@ pub(crate) struct Node<'t> {
     at: u32,
 }
 
-/// What kind of value a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NodeKind {
     Null,
@@ -36,12 +35,10 @@ impl PartialEq for Node<'_> {
 impl Eq for Node<'_> {}
 
 impl<'t> IndexedText<'t> {
-    /// The value that the text is.
     pub(crate) fn root(&self) -> Node<'_> {
         self.node(0)
     }
 
-    /// The value with this number.
     pub(crate) fn node(&self, at: u32) -> Node<'_> {
         let at = self.entries.get(at as usize).and_then(|entry| entry.refers()).unwrap_or(at);
         Node { document: self, at }
@@ -145,7 +142,6 @@ impl<'t> Node<'t> {
         self.as_str().unwrap_or_else(|| self.text())
     }
 
-    /// The string that it is.
     pub(crate) fn as_str(self) -> Option<&'t str> {
         let text = self.text();
         let inner = text.strip_prefix('"')?;
@@ -230,7 +226,6 @@ impl<'t> Node<'t> {
         Value::deserialize(&mut reader).unwrap_or_default()
     }
 
-    /// The levels of nesting.
     pub(crate) fn levels(self) -> usize {
         let (mut ends, mut deepest) = (Vec::new(), 0);
         let end = self.document.entry(self.at).next;
@@ -255,7 +250,6 @@ impl<'t> Node<'t> {
     }
 }
 
-/// The members of an object.
 #[derive(Debug, Clone)]
 pub(crate) struct Members<'t>(Order<'t>);
 
@@ -294,7 +288,6 @@ impl<'t> Iterator for Members<'t> {
     }
 }
 
-/// The elements of a list.
 #[derive(Debug, Clone)]
 pub(crate) struct Elements<'t> {
     document: &'t IndexedText<'t>,

@@ -65,7 +65,6 @@ struct Agreement {
     until: usize,
 }
 
-/// What was read.
 #[derive(PartialEq, Eq)]
 enum Scanned {
     Value,
