@@ -3,10 +3,9 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::diff::compare::words;
+use crate::analysis::words::{equality, shown};
 use crate::engine::{
-    Equal, GoScalar, GoShape, Rule, Step, TypeName, TypedLocation, ZERO_TIME, escape_control,
-    written,
+    Equal, GoScalar, GoShape, Rule, Step, TypeName, TypedLocation, ZERO_TIME, written,
 };
 
 /// A line of `equality` that declares a type.
@@ -29,10 +28,10 @@ pub(crate) struct ExpandedField {
 pub(crate) fn expanded(rule: &Rule) -> Vec<ExpandedType> {
     let declared = rule.equality().iter().enumerate().filter_map(|(order, entry)| {
         let name = entry.type_name?;
-        let mut walk = Walk::default();
+        let mut walk = TypeWalk::default();
         walk.below(TypedLocation::declared(order, name)?);
         Some(ExpandedType {
-            path: escape_control(&entry.path.to_string()),
+            path: shown(&entry.path),
             type_name: name.to_string(),
             fields: walk.fields,
         })
@@ -41,7 +40,7 @@ pub(crate) fn expanded(rule: &Rule) -> Vec<ExpandedType> {
 }
 
 #[derive(Default)]
-struct Walk {
+struct TypeWalk {
     steps: Vec<Step>,
     /// The structs around the location. A struct that is one of them is not entered again: types
     /// may contain themselves.
@@ -49,7 +48,7 @@ struct Walk {
     fields: Vec<ExpandedField>,
 }
 
-impl Walk {
+impl TypeWalk {
     fn below(&mut self, at: TypedLocation) {
         if let Some(name) = at.name() {
             if self.above.contains(&name) {
@@ -83,7 +82,7 @@ impl Walk {
 pub(crate) fn compared(at: TypedLocation) -> Vec<String> {
     let key = at.key().map(|key| Equal::Key(key.to_owned()));
     let zero = if at.is_field() { zero(at).map(Equal::AbsentAs) } else { None };
-    [key, at.meaning().map(Equal::from), zero].iter().flatten().map(words).collect()
+    [key, at.meaning().map(Equal::from), zero].iter().flatten().map(equality).collect()
 }
 
 /// The value that a field has when it is left out.
@@ -109,12 +108,12 @@ fn zero(at: TypedLocation) -> Option<Value> {
 mod tests {
     use super::*;
 
-    fn lines(walk: &Walk) -> Vec<String> {
+    fn lines(walk: &TypeWalk) -> Vec<String> {
         let line = |field: &ExpandedField| format!("{}: {}", field.path, field.compared.join(", "));
         walk.fields.iter().map(line).collect()
     }
 
-    fn walked(mut walk: Walk, name: &str) -> Vec<String> {
+    fn walked(mut walk: TypeWalk, name: &str) -> Vec<String> {
         let name = TypeName::find(name).unwrap();
         walk.below(TypedLocation::declared(0, name).unwrap());
         lines(&walk)
@@ -123,7 +122,7 @@ mod tests {
     #[test]
     fn each_field_has_what_its_type_declares() {
         assert_eq!(
-            walked(Walk::default(), "ResourceRequirements"),
+            walked(TypeWalk::default(), "ResourceRequirements"),
             [
                 "claims: elements paired by `name`, left out = []",
                 "claims[*].name: left out = \"\"",
@@ -140,7 +139,7 @@ mod tests {
     fn a_type_that_stands_above_is_not_entered_again() {
         let above = TypeName::find("LabelSelectorRequirement").unwrap();
         assert_eq!(
-            walked(Walk { above: vec![above], ..Walk::default() }, "LabelSelector"),
+            walked(TypeWalk { above: vec![above], ..TypeWalk::default() }, "LabelSelector"),
             ["matchExpressions: left out = []", "matchLabels: left out = {}"]
         );
     }

@@ -11,6 +11,8 @@ pub mod explain;
 pub(crate) mod kinds;
 pub mod learn;
 pub(crate) mod lint;
+pub(crate) mod paths;
 pub(crate) mod resources;
 pub(crate) mod symbolic;
+pub(crate) mod words;
 mod yaml;

@@ -15,7 +15,7 @@ use super::args::{ExemptArgs, OutputArgs, RequesterArgs, RuleArgs};
 use super::{documents, output};
 use crate::engine::{self, RuleSet, escape_json};
 use crate::server::files::name_of;
-use report::{Answer, Report};
+use report::{CheckReport, ReviewAnswer};
 
 const AFTER_HELP: &str = "\
 Exit code: 0 allowed, 1 denied, 2 could not be judged; of several the highest.
@@ -28,7 +28,7 @@ Examples:
   fieldward check --rules widget.yaml --old before.yaml --new after.yaml";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
+enum CheckFormat {
     Text,
     Json,
     Case,
@@ -61,7 +61,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     rules: RuleArgs,
     #[command(flatten)]
-    output: OutputArgs<Format>,
+    output: OutputArgs<CheckFormat>,
     #[command(flatten)]
     exempt: ExemptArgs,
 }
@@ -78,25 +78,24 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         _ => args.reviews.iter().flat_map(|path| read(path, args.reviews.len() > 1)).collect(),
     };
-    if args.output.format == Format::Case {
+    if args.output.format == CheckFormat::Case {
         return write_case(&rules, reviews);
     }
-    let reports: Vec<Report> = reviews
+    let reports: Vec<CheckReport> = reviews
         .into_iter()
         .map(|(file, review)| match review {
-            Ok(review) => Report::of(file, &rules, judged(&rules, review_in(&review))),
-            Err(error) => Report::of(None, &rules, Answer::Unread(format!("{error:#}"))),
+            Ok(review) => CheckReport::of(file, &rules, judged(&rules, review_in(&review))),
+            Err(error) => CheckReport::of(None, &rules, ReviewAnswer::Unread(format!("{error:#}"))),
         })
         .collect();
     match reports.as_slice() {
-        all if args.output.format == Format::Text => print_text(all)?,
+        all if args.output.format == CheckFormat::Text => print_text(all)?,
         [one] if args.reviews.len() < 2 => output::print_json(&one.json())?,
-        all => output::print_json(&all.iter().map(Report::json).collect::<Vec<_>>())?,
+        all => output::print_json(&all.iter().map(CheckReport::json).collect::<Vec<_>>())?,
     }
-    Ok(ExitCode::from(reports.iter().map(Report::exit_code).max().unwrap_or(2)))
+    Ok(ExitCode::from(reports.iter().map(CheckReport::exit_code).max().unwrap_or(2)))
 }
 
-/// The documents of a file.
 fn read(path: &Path, is_one_of_several: bool) -> Vec<Given> {
     let name = name_of(path);
     match documents::read(path).and_then(|bytes| documents::as_json(&name, bytes)) {
@@ -108,8 +107,8 @@ fn read(path: &Path, is_one_of_several: bool) -> Vec<Given> {
     }
 }
 
-fn judged(rules: &RuleSet, review: &[u8]) -> Answer {
-    Answer::Replied(Box::new(engine::admit(rules, review)))
+fn judged(rules: &RuleSet, review: &[u8]) -> ReviewAnswer {
+    ReviewAnswer::Replied(Box::new(engine::admit(rules, review)))
 }
 
 fn write_case(rules: &RuleSet, reviews: Vec<Given>) -> anyhow::Result<ExitCode> {
@@ -121,25 +120,27 @@ fn write_case(rules: &RuleSet, reviews: Vec<Given>) -> anyhow::Result<ExitCode> 
     let review = review_in(&review);
     let case = engine::record(rules, review, usize::MAX).context("cannot write a case")?;
     output::print(&escape_json(&case.document))?;
-    Ok(ExitCode::from(Report::of(None, rules, judged(rules, review)).exit_code()))
+    Ok(ExitCode::from(CheckReport::of(None, rules, judged(rules, review)).exit_code()))
 }
 
 /// The review in a case of a suite; everything else is taken as a review itself.
 fn review_in(document: &[u8]) -> &[u8] {
-    match serde_json::from_slice::<Case<'_>>(document) {
-        Ok(Case { kind, review: Some(review) }) if kind == "UpdateCase" => review.get().as_bytes(),
+    match serde_json::from_slice::<CaseReview<'_>>(document) {
+        Ok(CaseReview { kind, review: Some(review) }) if kind == "UpdateCase" => {
+            review.get().as_bytes()
+        }
         _ => document,
     }
 }
 
 #[derive(Deserialize)]
-struct Case<'a> {
+struct CaseReview<'a> {
     kind: String,
     #[serde(borrow)]
     review: Option<&'a RawValue>,
 }
 
-fn print_text(reports: &[Report]) -> anyhow::Result<()> {
+fn print_text(reports: &[CheckReport]) -> anyhow::Result<()> {
     for (index, report) in reports.iter().enumerate() {
         match report.unread() {
             Some(error) => eprintln!("error: {error}"),

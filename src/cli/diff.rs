@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::analysis::diff::difference::{Container, Direction};
 use crate::analysis::diff::{Comparison, Difference, Permission, comparisons};
 use crate::analysis::symbolic::ChangeClass;
+use crate::analysis::words::shown;
 use crate::cli::args::{Format, OutputArgs};
 use crate::cli::output::{self, BAD, DOUBTFUL, GOOD, styled};
 use crate::cli::rule_sources;
@@ -26,9 +27,7 @@ Examples:
   fieldward diff --output json before/ after/";
 
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = AFTER_HELP,
-)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// The rules before: a file, a folder, the name of a built-in rule, or `-` for standard input
     #[arg(value_name = "BEFORE")]
@@ -40,17 +39,18 @@ pub(crate) struct Args {
     output: OutputArgs,
 }
 
-/// Compares and reports.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let found = comparisons(&load(&args.before)?, &load(&args.after)?)?;
-    let reports: Vec<Report> = found.into_iter().map(Report).collect();
+    let reports: Vec<DiffReport> = found.into_iter().map(DiffReport).collect();
     match args.output.format {
         Format::Text => {
-            output::print(&reports.iter().map(Report::text).collect::<Vec<_>>().join("\n"))?;
+            output::print(&reports.iter().map(DiffReport::text).collect::<Vec<_>>().join("\n"))?;
         }
-        Format::Json => output::print_json(&reports.iter().map(Report::json).collect::<Vec<_>>())?,
+        Format::Json => {
+            output::print_json(&reports.iter().map(DiffReport::json).collect::<Vec<_>>())?;
+        }
     }
-    Ok(ExitCode::from(u8::from(reports.iter().any(Report::differs))))
+    Ok(ExitCode::from(u8::from(reports.iter().any(DiffReport::differs))))
 }
 
 fn load(path: &PathBuf) -> anyhow::Result<RuleSet> {
@@ -72,9 +72,9 @@ fn load(path: &PathBuf) -> anyhow::Result<RuleSet> {
     }
 }
 
-struct Report(Comparison);
+struct DiffReport(Comparison);
 
-impl Report {
+impl DiffReport {
     fn differs(&self) -> bool {
         !self.0.differences.is_empty() || self.0.before.is_none() || self.0.after.is_none()
     }
@@ -112,8 +112,8 @@ impl Report {
         text
     }
 
-    fn json(&self) -> Json<'_> {
-        Json {
+    fn json(&self) -> DiffJson<'_> {
+        DiffJson {
             before: self.0.before.as_deref(),
             after: self.0.after.as_deref(),
             differences: self.0.differences.iter().map(JsonDifference::of).collect(),
@@ -131,7 +131,7 @@ const HEADINGS: [(&str, &str); 5] = [
 ];
 
 #[derive(Serialize)]
-struct Json<'r> {
+struct DiffJson<'r> {
     /// Its name before; none: it is new.
     before: Option<&'r str>,
     /// Its name after; none: it is gone.
@@ -172,8 +172,7 @@ fn permission_line(permission: &Permission) -> String {
             }
             _ => format!("; now: {} (was: {})", permission.after, permission.before),
         };
-    let except: Vec<String> =
-        permission.except.iter().map(|path| escape_control(&path.to_string())).collect();
+    let except: Vec<String> = permission.except.iter().map(shown).collect();
     let except = match permission.direction {
         _ if except.is_empty() => String::new(),
         Direction::Gained => format!("; was listed before: {}", except.join(", ")),
@@ -190,7 +189,7 @@ fn permission_line(permission: &Permission) -> String {
 }
 
 fn place(path: &[Step], others: bool) -> String {
-    let text = Path::of(path).map(|path| escape_control(&path.to_string())).unwrap_or_default();
+    let text = Path::of(path).as_ref().map(shown).unwrap_or_default();
     if others { format!("{text} (those not named)") } else { text }
 }
 

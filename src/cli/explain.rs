@@ -8,7 +8,8 @@ use serde::Serialize;
 use crate::analysis::explain::answer::{self, Answer, MayChange, Permitted, Related, Relation};
 use crate::analysis::explain::in_schema::InSchema;
 use crate::analysis::explain::kind::{self, Meant};
-use crate::analysis::explain::location::Location;
+use crate::analysis::explain::location::AskedLocation;
+use crate::analysis::words::{one_line, shown};
 use crate::cli::args::{Format, OutputArgs, RequesterArgs, RuleArgs};
 use crate::cli::kinds::{self, KindArgs};
 use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, GOOD, styled};
@@ -23,9 +24,7 @@ Examples:
   fieldward explain --rules widget.yaml --crd widget-crd.yaml gadget spec.size";
 
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = AFTER_HELP,
-)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// A kind as kubectl names it (`job`, `jobs`, `jobs.v1alpha1.batch.volcano.sh`; with --crd or
     /// --live also its short names), or the name of a rule if no kind has that name
@@ -43,13 +42,12 @@ pub(crate) struct Args {
     output: OutputArgs,
 }
 
-/// Answers for one location, or for the whole kind.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = args.rules.load()?;
     let catalogue = kinds::catalogue(&args.kinds, &rules.rules().collect::<Vec<_>>())?;
     let Meant { rules, resources, targets } = kind::find(&rules, &catalogue, &args.kind)?;
     let parsed = |text: &String| {
-        Location::parse(text)
+        AskedLocation::parse(text)
             .map_err(|error| anyhow!("in path `{}`: {error}", escape_control(text)))
     };
     let location = args.path.as_ref().map(parsed).transpose()?;
@@ -60,8 +58,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         .filter(|_| args.path.is_some())
         .and_then(|rule| InSchema::of(&targets, &steps(rule)));
     let answers = rules.into_iter().map(|rule| Answer::of(rule, &steps(rule), requester.as_ref()));
-    let report =
-        Report { path: args.path.as_deref(), resources, in_schema, answers: answers.collect() };
+    let report = ExplainReport {
+        path: args.path.as_deref(),
+        resources,
+        in_schema,
+        answers: answers.collect(),
+    };
     match args.output.format {
         Format::Text => output::print(&report.text())?,
         Format::Json => output::print_json(&report.json())?,
@@ -69,7 +71,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(report.verdict() == Verdict::Same(MayChange::No))))
 }
 
-struct Report<'a> {
+struct ExplainReport<'a> {
     path: Option<&'a str>,
     resources: Vec<String>,
     in_schema: Option<InSchema>,
@@ -84,7 +86,7 @@ enum Verdict {
     ByRule,
 }
 
-impl Report<'_> {
+impl ExplainReport<'_> {
     /// All rules that refuse must allow, of those that apply.
     fn verdict(&self) -> Verdict {
         let refusing =
@@ -135,8 +137,8 @@ impl Report<'_> {
         text
     }
 
-    fn json(&self) -> Json<'_> {
-        Json {
+    fn json(&self) -> ExplainJson<'_> {
+        ExplainJson {
             path: self.path,
             resources: &self.resources,
             schema: self.in_schema.as_ref(),
@@ -234,23 +236,18 @@ fn related_text(related: &Related, origin: &str) -> String {
     let verbs =
         (entry.verbs != Verbs::ALL).then(|| entry.verbs.names().collect::<Vec<_>>().join(", "));
     let by = entry.by.as_ref().map(|by| format!("for {}", answer::who(by)));
-    let when = entry.when.as_ref().map(|when| {
-        format!(
-            "when {}",
-            escape_control(&when.text().split_whitespace().collect::<Vec<_>>().join(" "))
-        )
-    });
+    let when = entry.when.as_ref().map(|when| format!("when {}", one_line(when.text())));
     let absent = entry
         .is_absent
         .then(|| "documented, but the kind has no such field (fieldward.io/absent)".to_owned());
     let parts: Vec<String> = verbs.into_iter().chain(by).chain(when).chain(absent).collect();
     let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join("; ")) };
-    format!("{relation} {} ({place}){parts}", escape_control(&entry.path.to_string()))
+    format!("{relation} {} ({place}){parts}", shown(&entry.path))
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Json<'r> {
+struct ExplainJson<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'r str>,
     resources: &'r [String],

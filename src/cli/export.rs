@@ -31,18 +31,17 @@ pub(crate) struct Args {
     rules: RuleArgs,
     /// How the objects are printed: as documents with comments, or as a List
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
-    output: Manifest,
+    output: ManifestFormat,
 }
 
 /// A form that kubectl takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-enum Manifest {
+enum ManifestFormat {
     #[default]
     Yaml,
     Json,
 }
 
-/// Prints a policy and its binding for each of the rules.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rules = args.rules.load()?;
     let chosen: Vec<&Rule> = if args.all {
@@ -52,10 +51,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let exports: Vec<Export> = chosen.into_iter().map(export::export).collect::<Result<_, _>>()?;
     match args.output {
-        Manifest::Yaml => {
+        ManifestFormat::Yaml => {
             output::print(&exports.iter().map(documents).collect::<anyhow::Result<String>>()?)?;
         }
-        Manifest::Json => {
+        ManifestFormat::Json => {
             let items: Vec<_> = exports
                 .iter()
                 .flat_map(|export| [json!(export.policy), json!(export.binding)])

@@ -7,7 +7,7 @@ use anyhow::{anyhow, bail};
 use serde_json::Value;
 
 use crate::analysis::kinds::{self, Kind, ServedVersion};
-use crate::analysis::lint::schema::catalogue::{Catalogue, Source};
+use crate::analysis::lint::schema::catalogue::{Catalogue, SchemaSource};
 use crate::cli::args::{LiveArgs, block_on};
 use crate::cli::documents;
 use crate::cluster::client::{Cluster, Group};
@@ -39,7 +39,7 @@ pub(crate) fn catalogue(args: &KindArgs, rules: &[&Rule]) -> anyhow::Result<Cata
     for path in &args.crd {
         kinds.extend(in_path(path)?);
     }
-    Ok(Catalogue::new(kinds, Source::Files))
+    Ok(Catalogue::new(kinds, SchemaSource::Files))
 }
 
 fn in_path(path: &Path) -> anyhow::Result<Vec<Kind>> {
@@ -100,7 +100,7 @@ fn from_cluster(args: &KindArgs, rules: &[&Rule]) -> anyhow::Result<Catalogue> {
         let cluster = Cluster::find(&access).await?;
         Ok::<_, anyhow::Error>((cluster.groups(&wanted).await?, cluster.address().to_owned()))
     })??;
-    Ok(Catalogue::new(served(&groups), Source::Cluster(address)))
+    Ok(Catalogue::new(served(&groups), SchemaSource::Cluster(address)))
 }
 
 /// The kinds of groups that an API server serves.

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use serde::Serialize;
 
-use crate::analysis::learn::{GivenUpdates, Learned, NotAReview, Skipped, listed};
-use crate::analysis::lint::entries::counted;
+use crate::analysis::learn::{GivenUpdates, Learned, NotAnUpdate, Skipped};
+use crate::analysis::words::counted;
+use crate::analysis::words::listed;
 use crate::cli::args::{Format, OutputArgs};
 use crate::cli::documents;
 use crate::cli::output;
@@ -38,7 +39,6 @@ pub(crate) struct Args {
     output: OutputArgs,
 }
 
-/// Prints the rules learned.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut given = GivenUpdates::default();
     for path in &args.reviews {
@@ -59,13 +59,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let documents: Vec<&str> = rules.iter().map(|rule| rule.document.as_str()).collect();
             output::print(&documents.join("---\n"))?;
         }
-        Format::Json => output::print_json(&Json { rules, skipped: &given.skipped })?,
+        Format::Json => output::print_json(&LearnJson { rules, skipped: &given.skipped })?,
     }
     Ok(ExitCode::from(u8::from(is_empty)))
 }
 
 #[derive(Serialize)]
-struct Json<'g> {
+struct LearnJson<'g> {
     rules: Vec<Learned>,
     skipped: &'g [Skipped],
 }
@@ -90,7 +90,7 @@ fn file(given: &mut GivenUpdates, path: &Path, is_in_folder: bool) -> anyhow::Re
     let name = name_of(path);
     for json in documents::as_json(&name, documents::read(path)?)? {
         match given.add(&name, &json) {
-            Err(NotAReview::Kind(kind)) if is_in_folder && kind == "UpdateRule" => {}
+            Err(NotAnUpdate::Kind(kind)) if is_in_folder && kind == "UpdateRule" => {}
             added => added.with_context(|| name.clone())?,
         }
     }

@@ -9,9 +9,9 @@ use anyhow::bail;
 use serde::Serialize;
 
 use crate::analysis::lint::definition::Severity;
-use crate::analysis::lint::entries::counted;
 use crate::analysis::lint::meant::meant;
 use crate::analysis::lint::registry::{LINTS, Reported, run as run_lints, runs};
+use crate::analysis::words::counted;
 use crate::cli::args::{Format, OutputArgs, RuleArgs};
 use crate::cli::kinds;
 use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, GOOD, styled};
@@ -47,7 +47,6 @@ pub(crate) struct Args {
     output: OutputArgs,
 }
 
-/// Reports the findings.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(name) = &args.explain {
         return explain(name, args.output.format);
@@ -57,7 +56,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         (Builtin::Left, rule_sources::read(&args.paths, &FileReader::new(Accepted::Pipes))?)
     };
-    let report = Report::of(builtin, &documents, &args.kinds)?;
+    let report = LintReport::of(builtin, &documents, &args.kinds)?;
     match args.output.format {
         Format::Text => {
             output::print(&report.text())?;
@@ -101,7 +100,7 @@ fn explain(name: &str, format: Format) -> anyhow::Result<ExitCode> {
 }
 
 #[derive(Serialize)]
-struct Report {
+struct LintReport {
     rules: usize,
     /// How many of the rules were compared with the schema of a kind.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,7 +142,7 @@ struct RuleFinding {
     reason: Option<String>,
 }
 
-impl Report {
+impl LintReport {
     fn of(
         builtin: Builtin,
         documents: &[Document],

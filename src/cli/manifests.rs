@@ -47,7 +47,6 @@ pub(crate) struct Args {
     image: String,
 }
 
-/// Prints the manifests.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.crd {
         output::print(&document(&update_rule::definition())?)?;

@@ -17,7 +17,6 @@ pub(crate) const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
 /// What is said besides.
 pub(crate) const ASIDE: Style = Style::new().dimmed();
 
-/// `text` in a style.
 pub(crate) fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }

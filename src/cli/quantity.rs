@@ -25,17 +25,8 @@ impl FromStr for Time {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (number, unit) = split(text);
-        let factor = match unit {
-            "ms" => Some(1),
-            "s" => Some(1000),
-            "m" => Some(60 * 1000),
-            "h" => Some(60 * 60 * 1000),
-            _ => None,
-        };
-        let number = number.parse::<u64>().ok().zip(factor);
-        let milliseconds = number.and_then(|(number, factor)| number.checked_mul(factor));
-        let time = milliseconds.map(|milliseconds| Self(Duration::from_millis(milliseconds)));
+        let units = [("ms", 1), ("s", 1000), ("m", 60 * 1000), ("h", 60 * 60 * 1000)];
+        let time = scaled(text, &units).map(|count| Self(Duration::from_millis(count)));
         time.ok_or_else(|| format!("expected a time as in `10s`, `500ms` or `5m`, found `{text}`"))
     }
 }
@@ -55,16 +46,18 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (number, unit) = split(text);
-        let factor = match unit {
-            "" | "B" => Some(1),
-            "KiB" | "Ki" => Some(1024),
-            "MiB" | "Mi" => Some(1024 * 1024),
-            "GiB" | "Gi" => Some(1024 * 1024 * 1024),
-            _ => None,
-        };
-        let number = number.parse::<usize>().ok().zip(factor);
-        let bytes = number.and_then(|(number, factor)| number.checked_mul(factor));
+        const KIB: u64 = 1024;
+        let units = [
+            ("", 1),
+            ("B", 1),
+            ("KiB", KIB),
+            ("Ki", KIB),
+            ("MiB", KIB.pow(2)),
+            ("Mi", KIB.pow(2)),
+            ("GiB", KIB.pow(3)),
+            ("Gi", KIB.pow(3)),
+        ];
+        let bytes = scaled(text, &units).and_then(|bytes| usize::try_from(bytes).ok());
         let size = bytes.filter(|bytes| *bytes > 0).map(Self);
         size.ok_or_else(|| format!("expected a size as in `7MiB`, found `{text}`"))
     }
@@ -82,9 +75,12 @@ impl FromStr for Address {
     }
 }
 
-fn split(text: &str) -> (&str, &str) {
+/// A number with one of the units.
+fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    text.split_at(end)
+    let (number, unit) = text.split_at(end);
+    let (_, factor) = units.iter().find(|(known, _)| *known == unit)?;
+    number.parse::<u64>().ok()?.checked_mul(*factor)
 }
 
 #[cfg(test)]

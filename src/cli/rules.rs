@@ -38,7 +38,6 @@ pub(crate) struct Args {
     output: OutputArgs,
 }
 
-/// Prints the list, or the rule that is named.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(name) = &args.name {
         let rules = args.rules.load()?;
@@ -93,7 +92,7 @@ fn live(inventory: &Inventory) -> Vec<Row> {
     rows
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Row {
     name: String,
     kinds: Vec<String>,
@@ -110,7 +109,6 @@ struct Row {
     reason: Option<String>,
 }
 
-/// The origin of rules that are objects.
 const OBJECT: &str = "UpdateRule";
 
 /// The origin of rules of files that a replica reads.
@@ -125,8 +123,7 @@ impl Row {
             actions: Some(rule.actions().names().collect()),
             origin: rule.origin().to_owned(),
             source: rule.source().map(str::to_owned),
-            ready: None,
-            reason: None,
+            ..Self::default()
         }
     }
 
@@ -139,8 +136,11 @@ impl Row {
         Self {
             ready: filled(&object.status.ready),
             reason: filled(&object.status.reason),
-            ..said.unwrap_or_else(|| {
-                Self::bare(&object.name, filled(&object.status.kinds).into_iter().collect(), OBJECT)
+            ..said.unwrap_or_else(|| Self {
+                name: object.name.clone(),
+                kinds: filled(&object.status.kinds).into_iter().collect(),
+                origin: OBJECT.to_owned(),
+                ..Self::default()
             })
         }
     }
@@ -152,21 +152,12 @@ impl Row {
             Some(false) => FILE,
             None => UNKNOWN,
         };
-        let kinds = rule.resources.iter().flat_map(resource_names).collect();
-        Self { ready: Some("True".to_owned()), ..Self::bare(&rule.name, kinds, origin) }
-    }
-
-    fn bare(name: &str, kinds: Vec<String>, origin: &str) -> Self {
-        let (name, origin) = (name.to_owned(), origin.to_owned());
         Self {
-            name,
-            kinds,
-            mutable: None,
-            actions: None,
-            origin,
-            source: None,
-            ready: None,
-            reason: None,
+            name: rule.name.clone(),
+            kinds: rule.resources.iter().flat_map(resource_names).collect(),
+            origin: origin.to_owned(),
+            ready: Some("True".to_owned()),
+            ..Self::default()
         }
     }
 }
@@ -177,7 +168,6 @@ fn mutable(entry: &Entry) -> String {
     format!("{}{}", entry.path, when.unwrap_or_default())
 }
 
-/// What is not known.
 const UNKNOWN: &str = "-";
 
 fn table(rows: &[Row], is_live: bool) -> String {

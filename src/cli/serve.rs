@@ -10,10 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
-use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
 
-use super::args::{ExemptArgs, RuleArgs};
+use super::args::{ExemptArgs, Format, RuleArgs};
 use super::ca_file::CaFile;
 use super::quantity::{Address, PositiveTime, Size, Time};
 use crate::cluster::certificates::{self, Subject};
@@ -219,25 +218,19 @@ struct LogArgs {
         value_enum,
         default_value = "text"
     )]
-    log_format: LogFormat,
+    log_format: Format,
     /// What is logged: error, warn, info, debug, trace, or directives such as
     /// `info,fieldward=debug`
     #[arg(long, value_name = "LEVEL", env = "FIELDWARD_LOG_LEVEL", default_value = "info")]
     log_level: String,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LogFormat {
-    Text,
-    Json,
-}
-
 /// Serves until a signal ends it: 0 on a clean stop, 1 if requests had to be cut, 130 or 143 on a
 /// second signal.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let format = match args.log.log_format {
-        LogFormat::Text => log::Format::Text,
-        LogFormat::Json => log::Format::Json,
+        Format::Text => log::Format::Text,
+        Format::Json => log::Format::Json,
     };
     let _written_at_the_end = log::init(format, &args.log.log_level).context("--log-level")?;
     let (rules, files) = load_rules(&args)?;
@@ -425,7 +418,6 @@ fn announce(bound: &Bound, rules: &[String], ca: Option<&CaFile>, to_try: &ToTry
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// A command that sends the server a review.
 fn command(address: SocketAddr, ca: &str, to_try: &ToTry) -> String {
     let reached = match address.ip() {
         ip if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),

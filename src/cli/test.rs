@@ -39,12 +39,11 @@ pub(crate) struct Args {
     exempt: ExemptArgs,
 }
 
-/// Runs the cases and reports.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (builtin, rules) = (args.rules.builtin(), args.rules.documents()?);
     RuleSet::load(builtin, &rules)?;
     let Suite { tests, errors } = Suite::find(&args.paths, builtin, &rules, &args.exempt);
-    let outcomes: Vec<Outcome<'_>> = tests.iter().map(Outcome::of).collect();
+    let outcomes: Vec<CaseOutcome<'_>> = tests.iter().map(CaseOutcome::of).collect();
     let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
     match args.output.format {
         Format::Text => {
@@ -52,7 +51,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             output::print(&summary(outcomes.len() - failed, failed))?;
         }
         Format::Json => {
-            output::print_json(&Report {
+            output::print_json(&SuiteReport {
                 passed: outcomes.len() - failed,
                 failed,
                 errors: &errors,
@@ -75,17 +74,17 @@ fn summary(passed: usize, failed: usize) -> String {
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct SuiteReport<'a> {
     passed: usize,
     failed: usize,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     errors: &'a [String],
-    cases: &'a [Outcome<'a>],
+    cases: &'a [CaseOutcome<'a>],
 }
 
 /// What became of one case.
 #[derive(Serialize)]
-struct Outcome<'a> {
+struct CaseOutcome<'a> {
     name: &'a str,
     file: &'a str,
     passed: bool,
@@ -95,7 +94,7 @@ struct Outcome<'a> {
     got: Option<Expect>,
 }
 
-impl<'a> Outcome<'a> {
+impl<'a> CaseOutcome<'a> {
     fn of(test: &'a Test) -> Self {
         let got = Got::of(&test.rules, &test.case.review);
         let (expected, got) = compare(&test.case.expect, got);

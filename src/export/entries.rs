@@ -5,7 +5,6 @@ use k8s_openapi::api::admissionregistration::v1::Variable;
 use super::expression::Expr;
 use crate::engine::{Entry, Requesters, Step, Verbs};
 
-/// The entries of a rule as CEL.
 pub(super) struct CelEntries {
     entries: Vec<CelEntry>,
     /// What several entries share. The API server evaluates a variable at most once.
@@ -13,7 +12,6 @@ pub(super) struct CelEntries {
 }
 
 struct CelEntry {
-    /// The steps of the entry's path.
     steps: Vec<Step>,
     verbs: Verbs,
     by: Expr,
@@ -41,7 +39,6 @@ impl SentExprs {
 }
 
 impl CelEntries {
-    /// No entry.
     pub(super) const fn none() -> Self {
         Self { entries: Vec::new(), variables: Vec::new() }
     }

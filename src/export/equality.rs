@@ -71,10 +71,9 @@ impl Judge<'_> {
         let selected = cursor.selected(key);
         // Only an element of a list that is keyed is selected by its key.
         let each = |element: &str, judged: &dyn Fn(&Cursor<'_>) -> Expr| {
-            selected.iter().fold(judged(&cursor.element()), |others, value| {
-                let is_it = Expr::text(format!("({u} && {element}[{name}] == {})", text(value)));
-                is_it.choose(judged(&cursor.keyed_element(key, value)), others)
-            })
+            let is_it =
+                |value: &str| Expr::text(format!("({u} && {element}[{name}] == {})", text(value)));
+            by_value(cursor, key, &is_it, judged)
         };
         let removed = each(&e, &|cursor| here.removed(cursor, items, &e));
         let added = each(&f, &|cursor| here.added(cursor, items, &f));
@@ -200,6 +199,18 @@ impl Judge<'_> {
             }
         }
     }
+}
+
+/// What is judged of an element, as the paths have it that select elements by values of the key.
+pub(super) fn by_value(
+    cursor: &Cursor<'_>,
+    key: &str,
+    is_it: &dyn Fn(&str) -> Expr,
+    judged: &dyn Fn(&Cursor<'_>) -> Expr,
+) -> Expr {
+    cursor.selected(key).iter().fold(judged(&cursor.element()), |others, value| {
+        is_it(value).choose(judged(&cursor.keyed_element(key, value)), others)
+    })
 }
 
 /// Whether every element is an object whose key is a string that no other element has.

@@ -110,7 +110,6 @@ impl Expr {
         if body == Self::False { body } else { Self::each(range, "exists", variables, body) }
     }
 
-    /// A macro over a range.
     pub(super) fn each(
         range: impl Into<String>,
         name: &'static str,
@@ -133,7 +132,7 @@ impl Expr {
     /// Prints it, broken into lines where it is long.
     pub(super) fn print(&self) -> String {
         let mut out = String::new();
-        self.write(&mut out, 0, Rank::Whole);
+        self.write(&mut out, Some(0), Rank::Whole);
         out
     }
 
@@ -149,80 +148,55 @@ impl Expr {
     }
 
     fn flat(&self, within: Rank) -> String {
-        let text = match self {
-            Self::True => "true".to_owned(),
-            Self::False => "false".to_owned(),
-            Self::Text(text) => text.clone(),
-            Self::Not(inner) => format!("!({})", inner.flat(Rank::Whole)),
-            Self::And(parts) => {
-                parts.iter().map(|part| part.flat(Rank::Operand)).collect::<Vec<_>>().join(" && ")
-            }
-            Self::Or(parts) => {
-                parts.iter().map(|part| part.flat(Rank::And)).collect::<Vec<_>>().join(" || ")
-            }
-            Self::If(test, yes, no) => {
-                format!(
-                    "{} ? {} : {}",
-                    test.flat(Rank::Or),
-                    yes.flat(Rank::Or),
-                    no.flat(Rank::Whole)
-                )
-            }
-            Self::Macro { range, name, variables, body } => {
-                format!("{range}.{name}({variables}, {})", body.flat(Rank::Whole))
-            }
-        };
-        if self.rank() > within { format!("({text})") } else { text }
+        let mut out = String::new();
+        self.write(&mut out, None, within);
+        out
     }
 
-    fn write(&self, out: &mut String, indent: usize, within: Rank) {
-        let flat = self.flat(within);
-        if !flat.contains('\n') && flat.len() <= LINE {
-            *out += &flat;
-            return;
-        }
-        if self.rank() > within {
+    /// Without an indent it stays on one line.
+    fn write(&self, out: &mut String, indent: Option<usize>, within: Rank) {
+        let is_long = |flat: String| flat.contains('\n') || flat.len() > LINE;
+        let around = indent.filter(|_| is_long(self.flat(within)));
+        let is_enclosed = self.rank() > within;
+        let indent = around.map(|indent| indent + if is_enclosed { 2 } else { 0 });
+        let inner = indent.map(|indent| indent + 2);
+        if is_enclosed {
             *out += "(";
-            self.broken(out, indent + 2, true);
-            line(out, indent);
-            *out += ")";
-        } else {
-            self.broken(out, indent, false);
-        }
-    }
-
-    /// `fresh`: it begins a line of its own.
-    fn broken(&self, out: &mut String, indent: usize, fresh: bool) {
-        if fresh {
-            line(out, indent);
+            line(out, indent, "");
         }
         match self {
-            Self::True | Self::False | Self::Text(_) => *out += &self.flat(Rank::Whole),
-            Self::Not(inner) => {
+            Self::True => *out += "true",
+            Self::False => *out += "false",
+            Self::Text(text) => *out += text,
+            Self::Not(negated) => {
                 *out += "!(";
-                line(out, indent + 2);
-                inner.write(out, indent + 2, Rank::Whole);
-                line(out, indent);
+                line(out, inner, "");
+                negated.write(out, inner, Rank::Whole);
+                line(out, indent, "");
                 *out += ")";
             }
             Self::And(parts) => joined(out, indent, parts, "&& ", Rank::Operand),
             Self::Or(parts) => joined(out, indent, parts, "|| ", Rank::And),
             Self::If(test, yes, no) => {
                 test.write(out, indent, Rank::Or);
-                line(out, indent);
+                line(out, indent, " ");
                 *out += "? ";
-                yes.write(out, indent + 2, Rank::Or);
-                line(out, indent);
+                yes.write(out, inner, Rank::Or);
+                line(out, indent, " ");
                 *out += ": ";
-                no.write(out, indent + 2, Rank::Whole);
+                no.write(out, inner, Rank::Whole);
             }
             Self::Macro { range, name, variables, body } => {
                 *out += &format!("{range}.{name}({variables},");
-                line(out, indent + 2);
-                body.write(out, indent + 2, Rank::Whole);
-                line(out, indent);
+                line(out, inner, " ");
+                body.write(out, inner, Rank::Whole);
+                line(out, indent, "");
                 *out += ")";
             }
+        }
+        if is_enclosed {
+            line(out, around, "");
+            *out += ")";
         }
     }
 }
@@ -254,19 +228,27 @@ enum Rank {
     Whole,
 }
 
-fn joined(out: &mut String, indent: usize, parts: &[Expr], with: &str, within: Rank) {
+fn joined(out: &mut String, indent: Option<usize>, parts: &[Expr], operator: &str, within: Rank) {
     for (index, part) in parts.iter().enumerate() {
+        let mut own = indent;
         if index > 0 {
-            line(out, indent);
-            *out += with;
+            line(out, indent, " ");
+            *out += operator;
+            own = indent.map(|indent| indent + operator.len());
         }
-        part.write(out, indent + if index > 0 { with.len() } else { 0 }, within);
+        part.write(out, own, within);
     }
 }
 
-fn line(out: &mut String, indent: usize) {
-    *out += "\n";
-    out.extend(std::iter::repeat_n(' ', indent.min(INDENT)));
+/// A new line with an indent; without one, what stands there instead.
+fn line(out: &mut String, indent: Option<usize>, instead: &str) {
+    match indent {
+        Some(indent) => {
+            *out += "\n";
+            out.extend(std::iter::repeat_n(' ', indent.min(INDENT)));
+        }
+        None => *out += instead,
+    }
 }
 
 /// Lists, put together; not one after another, since every `+` nests what stands before it.

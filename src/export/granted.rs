@@ -2,9 +2,9 @@
 //! keyed list is replaced by one that cannot be keyed takes a bare entry.
 
 use super::entries::{SentExprs, text};
-use super::equality::unique;
+use super::equality::{by_value, unique};
 use super::expression::Expr;
-use super::judge::{Judge, has_keyed_list, is_kind, names_have, other_member};
+use super::judge::{Judge, by_prefix, has_keyed_list, is_kind, names_have};
 use super::types;
 use crate::engine::{Cursor, Meaning};
 
@@ -34,19 +34,10 @@ impl Judge<'_> {
             let lacks = |side: &str| Expr::text(format!("!({} in {side})", text(&name)));
             Expr::or([lacks(x), lacks(y), self.granted_pair(&cursor.member(&name), (&old, &new))])
         });
-        let judged = |prefix: Option<&str>| {
-            self.granted_pair(&other_member(cursor, prefix), (&v, &format!("{y}[{k}]")))
-        };
-        let other = cursor.prefixes().into_iter().rev().fold(judged(None), |shorter, prefix| {
-            Expr::text(format!("{k}.startsWith({})", text(&prefix)))
-                .choose(judged(Some(&prefix)), shorter)
-        });
+        let other =
+            by_prefix(cursor, &k, |other| self.granted_pair(other, (&v, &format!("{y}[{k}]"))));
         let other = Expr::or([names_have(cursor, &k), Expr::text(format!("!({k} in {y})")), other]);
-        let other = if other_is_silent(cursor) {
-            Expr::True
-        } else {
-            Expr::all(x, format!("{k}, {v}"), other)
-        };
+        let other = Expr::all(x, format!("{k}, {v}"), other);
         Expr::and(named.chain([other]).collect::<Vec<_>>())
     }
 
@@ -56,20 +47,11 @@ impl Judge<'_> {
             Expr::text(format!("{i} >= size({y})")),
             self.granted_pair(&cursor.element(), (&e, &format!("{y}[{i}]"))),
         ]);
-        let by_position = if has_keyed_list(&cursor.element()) {
-            Expr::all(x, format!("{i}, {e}"), by_position)
-        } else {
-            Expr::True
-        };
+        let by_position = Expr::all(x, format!("{i}, {e}"), by_position);
         let Some(key) = cursor.declared().key.map(|key| key.name) else { return by_position };
         let name = text(key);
-        let paired = cursor.selected(key).into_iter().fold(
-            self.granted_pair(&cursor.element(), (&e, &f)),
-            |others, value| {
-                let judged = self.granted_pair(&cursor.keyed_element(key, &value), (&e, &f));
-                Expr::text(format!("{e}[{name}] == {}", text(&value))).choose(judged, others)
-            },
-        );
+        let is_it = |value: &str| Expr::text(format!("{e}[{name}] == {}", text(value)));
+        let paired = by_value(cursor, key, &is_it, &|element| self.granted_pair(element, (&e, &f)));
         let by_key = Expr::all(
             x,
             &e,
@@ -90,12 +72,4 @@ impl Judge<'_> {
         let judged = here.granted(cursor, (&x, &y), &sent);
         Expr::bind(old, &x, Expr::bind(new, &y, judged))
     }
-}
-
-/// Whether no keyed list is below a member that no path names.
-fn other_is_silent(cursor: &Cursor<'_>) -> bool {
-    let prefixes = cursor.prefixes();
-    !std::iter::once(None)
-        .chain(prefixes.iter().map(|prefix| Some(prefix.as_str())))
-        .any(|prefix| has_keyed_list(&other_member(cursor, prefix)))
 }

@@ -196,11 +196,7 @@ impl Judge<'_> {
         k: &str,
         (x, y): (&str, &str),
     ) -> Expr {
-        let other = self.member(&other_member(cursor, None), holder, k, (x, y));
-        cursor.prefixes().into_iter().rev().fold(other, |shorter, prefix| {
-            let judged = self.member(&other_member(cursor, Some(&prefix)), holder, k, (x, y));
-            Expr::text(format!("{k}.startsWith({})", text(&prefix))).choose(judged, shorter)
-        })
+        by_prefix(cursor, k, |other| self.member(other, holder, k, (x, y)))
     }
 
     /// What permits a change of a value into another but its children.
@@ -278,10 +274,18 @@ fn one_sided(any: &Expr, container: &Expr, value: &str) -> Expr {
     Expr::or([any.clone(), Expr::and([container.clone(), is_container(value)])])
 }
 
-/// What the rule says of a member that no path names, and of whose prefixes `prefix` is the longest
-/// listed.
-pub(super) fn other_member<'t>(cursor: &Cursor<'t>, prefix: Option<&str>) -> Cursor<'t> {
-    cursor.covering(&prefix.map_or(Step::AnyMember, |prefix| Step::Prefix(prefix.to_owned())))
+/// What is judged of the member `k`, which no path names, as the longest listed of its prefixes has
+/// it.
+pub(super) fn by_prefix(
+    cursor: &Cursor<'_>,
+    k: &str,
+    judged: impl Fn(&Cursor<'_>) -> Expr,
+) -> Expr {
+    let others = judged(&cursor.covering(&Step::AnyMember));
+    cursor.prefixes().into_iter().rev().fold(others, |shorter, prefix| {
+        let has_prefix = Expr::text(format!("{k}.startsWith({})", text(&prefix)));
+        has_prefix.choose(judged(&cursor.covering(&Step::Prefix(prefix))), shorter)
+    })
 }
 
 /// Whether there is a keyed list here or below.

@@ -56,10 +56,8 @@ const NAMED: usize = 16;
 /// The longest list of mutable fields that a message repeats, in bytes.
 const LISTED: usize = 1_024;
 
-/// A rule as Kubernetes' own policy.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Export {
-    /// What is refused.
     pub(crate) policy: api::ValidatingAdmissionPolicy,
     /// That it is in force, and what follows from a violation.
     pub(crate) binding: api::ValidatingAdmissionPolicyBinding,
@@ -98,7 +96,6 @@ enum Obstacle {
     Deep { variable: String, found: usize },
 }
 
-/// The policy of a rule, with its binding.
 pub(crate) fn export(rule: &Rule) -> Result<Export, Unexportable> {
     let variables = variables(rule)
         .map_err(|obstacle| Unexportable { rule: rule.name().to_string(), obstacle })?;
@@ -262,7 +259,7 @@ fn speaks_of(resource: &ResourceRule) -> String {
 /// A protected label: no update may change it, whatever an entry above it permits.
 fn protected_label(judge: Judge<'_>, rule: &Rule, path: &Path) -> String {
     let key = path.last_name().unwrap_or_default();
-    let cursor = path.steps().iter().fold(Cursor::root(rule), |at, step| at.covering(step));
+    let cursor = Cursor::of_all(rule, path.steps());
     let [old, new] = ["old", "new"].map(|side| format!("variables.{side}.?metadata.?labels"));
     let nothing = LocalPermissions::none();
     let is_equal = judge.equality_only().member(&cursor, &nothing, &text(key), (&old, &new));

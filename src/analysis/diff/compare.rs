@@ -8,7 +8,8 @@
 use std::collections::BTreeSet;
 
 use super::difference::{Container, Difference, Direction, Permission};
-use crate::analysis::symbolic::{Above, ChangeClass, Entries, Formula, Own, Permits};
+use crate::analysis::symbolic::{Above, ChangeClass, Entries, Formula, LocalFormulas, Permits};
+use crate::analysis::words::equality;
 use crate::engine::{Cursor, Declared, Equal, Path, Rule, Step, TypeName};
 
 /// More classes than any rule written by hand has.
@@ -24,110 +25,102 @@ pub struct TooMany;
 
 /// What the entries and equalities of `after` permit and refuse otherwise than those of `before`.
 pub(crate) fn compare(before: &Rule, after: &Rule) -> Result<Vec<Difference>, TooMany> {
-    let root = Class { cursors: [before, after].map(Cursor::root), above: Default::default() };
-    let sides = [before, after].map(|rule| Side { rule, entries: Entries::all(rule) });
-    let mut walk = Walk { sides, path: Vec::new(), classes: 0 };
+    let root = [before, after].map(|rule| LocationClass::of(Cursor::root(rule)));
+    let sides = [before, after].map(|rule| RuleSide { rule, entries: Entries::all(rule) });
+    let mut walk = ClassWalk { sides, path: Vec::new(), classes: 0 };
     walk.below(&root).map(|below| below.differences)
 }
 
-struct Side<'r> {
+struct RuleSide<'r> {
     rule: &'r Rule,
     entries: Entries,
 }
 
-/// A class of locations: what each rule says there, and what it inherits.
-struct Class<'r> {
-    cursors: [Cursor<'r>; 2],
-    above: [Above; 2],
+/// A class of locations, as one of the rules has it.
+struct LocationClass<'r> {
+    cursor: Cursor<'r>,
+    permits: Permits,
+    /// What it hands down.
+    above: Above,
 }
 
-struct Below {
+impl<'r> LocationClass<'r> {
+    fn of(cursor: Cursor<'r>) -> Self {
+        Self { cursor, permits: Permits::default(), above: Above::default() }
+    }
+}
+
+struct ClassesBelow<'r> {
     differences: Vec<Difference>,
-    items: Vec<(Step, [Summary; 2])>,
+    items: Vec<(Step, [LocationClass<'r>; 2])>,
 }
 
-struct Walk<'r> {
-    sides: [Side<'r>; 2],
+struct ClassWalk<'r> {
+    sides: [RuleSide<'r>; 2],
     path: Vec<Step>,
     classes: usize,
 }
 
-impl<'r> Walk<'r> {
+impl<'r> ClassWalk<'r> {
     /// The differences at all classes right below one, and further down.
-    fn below(&mut self, class: &Class<'r>) -> Result<Below, TooMany> {
+    fn below(&mut self, parent: &[LocationClass<'r>; 2]) -> Result<ClassesBelow<'r>, TooMany> {
         let depth = self.path.len();
         let mut items = Vec::new();
         let mut found: Vec<(Step, Vec<Difference>)> = Vec::new();
-        for step in classes_below(class) {
+        for step in classes_below(parent) {
             self.classes += 1;
             if self.classes > MOST_CLASSES {
                 return Err(TooMany);
             }
-            let cursors = class.cursors.each_ref().map(|cursor| cursor.covering(&step));
             self.path.push(step.clone());
-            let (differences, summary) = self.at(cursors, class)?;
+            let mut class =
+                parent.each_ref().map(|parent| LocationClass::of(parent.cursor.covering(&step)));
+            let differences = self.at(&mut class, parent)?;
             self.path.pop();
             found.push((step.clone(), differences));
-            items.push((step, summary));
+            items.push((step, class));
         }
-        Ok(Below { differences: merged(&found, depth), items })
+        Ok(ClassesBelow { differences: merged(&found, depth), items })
     }
 
     fn at(
         &mut self,
-        cursors: [Cursor<'r>; 2],
-        parent: &Class<'r>,
-    ) -> Result<(Vec<Difference>, [Summary; 2]), TooMany> {
-        if cursors.iter().any(Cursor::is_owned) {
-            return Ok(Default::default());
+        class: &mut [LocationClass<'r>; 2],
+        parent: &[LocationClass<'r>; 2],
+    ) -> Result<Vec<Difference>, TooMany> {
+        if class.iter().any(|side| side.cursor.is_owned()) {
+            return Ok(Vec::new());
         }
-        let depth = self.path.len();
-        let mut permits: [Permits; 2] = Default::default();
-        let mut above: [Above; 2] = Default::default();
-        let own = cursors.iter().zip(&self.sides).zip(&parent.above);
-        let results = permits.iter_mut().zip(above.iter_mut());
-        for (((cursor, side), inherited), (permits, above)) in own.zip(results) {
-            if !cursor.is_protected() {
-                let own = Own::at(cursor, depth, &side.entries);
-                (*permits, *above) = Permits::at(inherited, own);
+        for ((own, side), parent) in class.iter_mut().zip(&self.sides).zip(parent) {
+            if !own.cursor.is_protected() {
+                let local = LocalFormulas::at(&own.cursor, self.path.len(), &side.entries);
+                (own.permits, own.above) = Permits::at(&parent.above, local);
             }
         }
-        let declared = cursors.each_ref().map(Cursor::declared_by_lines);
-        let types = cursors.each_ref().map(Cursor::declared_type);
+        let protected = class.each_ref().map(|side| side.cursor.is_protected());
         let mut differences: Vec<Difference> = Vec::new();
         // Below what may become anything it does not matter how values compare, but for what is
         // left out, and so vanishes from above.
-        let is_free = |above: &Above| above.whole.is_always();
-        let protected = cursors.each_ref().map(Cursor::is_protected);
-        let is_free =
-            parent.above.iter().all(is_free) && protected == [false; 2] && !self.may_be_left_out();
+        let is_free = parent.iter().all(|side| side.above.whole.is_always())
+            && protected == [false; 2]
+            && !self.may_be_left_out();
+        let declared = class.each_ref().map(|side| side.cursor.declared_by_lines());
+        let types = class.each_ref().map(|side| side.cursor.declared_type());
         if (declared[0] != declared[1] || types[0] != types[1]) && !is_free {
-            let [before, after] = [(&types[0], &declared[0]), (&types[1], &declared[1])]
-                .map(|(type_name, declared)| comparison(*type_name, declared));
             differences.push(Difference::Compared {
                 path: self.path.clone(),
                 others: false,
-                before,
-                after,
+                before: comparison(types[0], &declared[0]),
+                after: comparison(types[1], &declared[1]),
             });
         }
-        let is_keyed = cursors.iter().any(|cursor| cursor.declared().key.is_some());
-        let summary = [0, 1].map(|side: usize| Summary {
-            permits: permits.get(side).cloned().unwrap_or_default(),
-            granted: above.get(side).map(|above| above.granted.clone()).unwrap_or_default(),
-        });
-        let below = self.below(&Class { cursors, above })?;
+        let below = self.below(class)?;
         // A label that one of the two protects inherits nothing there.
         let inherits = protected[0] == protected[1]
-            || parent.cursors.each_ref().map(Cursor::is_protected) == protected;
-        differences.extend(self.permissions(
-            &permits,
-            inherits.then_some(&parent.above),
-            is_keyed,
-            &below,
-        ));
+            || parent.each_ref().map(|side| side.cursor.is_protected()) == protected;
+        differences.extend(self.permissions(class, inherits.then_some(parent), &below));
         differences.extend(below.differences);
-        Ok((differences, summary))
+        Ok(differences)
     }
 
     fn may_be_left_out(&self) -> bool {
@@ -142,31 +135,28 @@ impl<'r> Walk<'r> {
 
     fn permissions(
         &self,
-        permits: &[Permits; 2],
-        above: Option<&[Above; 2]>,
-        is_keyed: bool,
-        below: &Below,
+        class: &[LocationClass<'r>; 2],
+        parent: Option<&[LocationClass<'r>; 2]>,
+        below: &ClassesBelow<'r>,
     ) -> Vec<Difference> {
-        let handed_down =
-            above.and_then(|[before, after]| Direction::of(&before.granted, &after.granted));
+        let is_keyed = class.iter().any(|side| side.cursor.declared().key.is_some());
+        let handed_down = parent
+            .and_then(|[before, after]| Direction::of(&before.above.granted, &after.above.granted));
         let mut found: Vec<Permission> = Vec::new();
-        let [before, after] = permits;
-        for ((change, before), (_, after)) in before.named().into_iter().zip(after.named()) {
+        let [before, after] = class.each_ref().map(|side| &side.permits);
+        for change in ChangeClass::ALL {
+            let (before, after) = (before.get(change), after.get(change));
             let Some(direction) = Direction::of(before, after) else { continue };
-            let is_inherited = match (change, direction) {
-                (ChangeClass::Replace, Direction::Gained) => {
-                    handed_down == Some(direction)
-                        && above.is_some_and(|[_, above]| *after == above.whole)
+            let wider = parent.and_then(|parent| {
+                direction.wider(parent.each_ref()).zip(direction.wider([before, after]))
+            });
+            let is_inherited = wider.is_some_and(|(parent, own)| match change {
+                ChangeClass::Replace => {
+                    handed_down == Some(direction) && *own == parent.above.whole
                 }
-                (ChangeClass::Replace, Direction::Lost) => {
-                    handed_down == Some(direction)
-                        && above.is_some_and(|[above, _]| *before == above.whole)
-                }
-                (_, Direction::Gained) => above.is_some_and(|[_, above]| *after == above.granted),
-                (_, Direction::Lost) => above.is_some_and(|[above, _]| *before == above.granted),
-                (_, Direction::Other) => false,
-            };
-            let unless = below.unless(change, direction, is_keyed, permits);
+                _ => *own == parent.above.granted,
+            });
+            let unless = below.unless(change, direction, is_keyed, class);
             let is_said = |other: &Permission| {
                 other.before == *before && other.after == *after && other.unless.is_none()
             };
@@ -175,12 +165,7 @@ impl<'r> Walk<'r> {
                     found.iter().any(is_said)
                 }
                 ChangeClass::Appear | ChangeClass::Vanish => {
-                    let same = |other: &Difference| {
-                        other
-                            .direction()
-                            .is_some_and(|other| other == direction || other == Direction::Other)
-                    };
-                    found.iter().any(is_said) || below.differences.iter().any(same)
+                    found.iter().any(is_said) || below.differ(direction)
                 }
                 ChangeClass::Replace => !is_keyed || found.iter().any(is_said),
                 _ => false,
@@ -194,81 +179,55 @@ impl<'r> Walk<'r> {
             match found.iter_mut().find(|other| is_alike(other)) {
                 Some(other) => other.changes.push(change),
                 None => found.push(Permission {
-                    path: self.path.clone(),
-                    others: false,
-                    changes: vec![change],
-                    direction,
-                    before: before.clone(),
-                    after: after.clone(),
                     except: self.narrower(direction),
                     unless,
+                    ..Permission::new(&self.path, change, direction, [before, after])
                 }),
             }
         }
         for (before, after) in before.within.iter().zip(&after.within) {
-            let Some(direction) = Direction::of(&before.formula, &after.formula) else { continue };
-            let is_inherited = match direction {
-                Direction::Gained => after.formula == after.inherited,
-                Direction::Lost => before.formula == before.inherited,
-                Direction::Other => false,
-            };
+            let formulas = [&before.formula, &after.formula];
+            let Some(direction) = Direction::of(formulas[0], formulas[1]) else { continue };
+            let is_inherited = direction
+                .wider([before, after])
+                .is_some_and(|within| within.formula == within.inherited);
             let is_said = |other: &Permission| {
                 other.direction == direction || other.direction == Direction::Other
             };
-            let follows = before.is_intermediate
-                && below
-                    .differences
-                    .iter()
-                    .any(|other| matches!(other, Difference::Permission(other) if is_said(other)));
-            if is_inherited || follows || found.iter().any(is_said) {
-                continue;
+            let follows = before.is_intermediate && below.differ(direction);
+            if !is_inherited && !follows && !found.iter().any(is_said) {
+                found.push(Permission::new(&self.path, before.change, direction, formulas));
             }
-            let (path, change) = (self.path.clone(), before.change);
-            let (before, after) = (before.formula.clone(), after.formula.clone());
-            found.push(Permission {
-                path,
-                others: false,
-                changes: vec![change],
-                direction,
-                before,
-                after,
-                except: Vec::new(),
-                unless: None,
-            });
         }
         found.into_iter().map(Difference::Permission).collect()
     }
 
     /// The entries below on the side that permits less here: there nothing changes.
     fn narrower(&self, direction: Direction) -> Vec<Path> {
-        let side = match direction {
-            Direction::Gained => &self.sides[0],
-            Direction::Lost => &self.sides[1],
-            Direction::Other => return Vec::new(),
+        let Some([side, _]) = direction.ascending(self.sides.each_ref()) else {
+            return Vec::new();
         };
-        let here = self.path.iter().fold(Cursor::root(side.rule), |at, step| at.meeting(step));
+        let here = Cursor::of_some(side.rule, &self.path);
         let ends: BTreeSet<usize> = here.entries().collect();
         let below = here.entries_here_or_below().into_iter().filter(|index| !ends.contains(index));
         let entries = below.filter_map(|index| side.rule.entries.get(index));
-        let entries = entries.filter(|entry| entry.is_documented()).map(|entry| entry.path.clone());
         let mut paths: Vec<Path> = Vec::new();
-        for path in entries {
-            if !paths.contains(&path) {
-                paths.push(path);
+        for entry in entries.filter(|entry| entry.is_documented()) {
+            if !paths.contains(&entry.path) {
+                paths.push(entry.path.clone());
             }
         }
         paths
     }
 }
 
-#[derive(Default)]
-struct Summary {
-    permits: Permits,
-    /// What it hands down.
-    granted: Formula,
-}
+impl ClassesBelow<'_> {
+    /// Whether a permission further down differs in this direction, or depends otherwise.
+    fn differ(&self, direction: Direction) -> bool {
+        let mut directions = self.differences.iter().filter_map(Difference::direction);
+        directions.any(|other| other == direction || other == Direction::Other)
+    }
 
-impl Below {
     /// What the location is where its items say of a change what it no longer, or not yet, says
     /// itself.
     fn unless(
@@ -276,35 +235,31 @@ impl Below {
         change: ChangeClass,
         direction: Direction,
         is_keyed: bool,
-        permits: &[Permits; 2],
+        class: &[LocationClass<'_>; 2],
     ) -> Option<Container> {
-        let [before, after] = permits;
-        let (wide, narrow) =
-            if direction == Direction::Gained { (before, after) } else { (after, before) };
-        let parts = |summary: &Summary| match change {
+        let [narrow, wide] = direction.ascending(class.each_ref().map(|side| &side.permits))?;
+        let parts = |side: &LocationClass<'_>| match change {
             ChangeClass::AddItem | ChangeClass::SetContainer => {
-                vec![summary.permits.set.clone(), summary.permits.set_container.clone()]
+                [ChangeClass::Set, ChangeClass::SetContainer]
+                    .map(|change| side.permits.get(change).clone())
             }
             ChangeClass::RemoveItem | ChangeClass::ClearContainer => {
-                vec![summary.permits.clear.clone(), summary.permits.clear_container.clone()]
+                [ChangeClass::Clear, ChangeClass::ClearContainer]
+                    .map(|change| side.permits.get(change).clone())
             }
-            _ => vec![summary.granted.clone()],
+            _ => [side.above.granted.clone(), Formula::default()],
         };
-        let is_covered = |[before, after]: &[Summary; 2]| {
-            let (wide, narrow) =
-                if direction == Direction::Gained { (before, after) } else { (after, before) };
-            parts(wide).iter().zip(&parts(narrow)).all(|(wide, narrow)| wide.covers(narrow))
+        let is_covered = |class: &[LocationClass<'_>; 2]| {
+            direction.ascending(class.each_ref().map(parts)).is_some_and(|[narrow, wide]| {
+                narrow.iter().zip(&wide).all(|(narrow, wide)| narrow.covers(wide))
+            })
         };
         let is_said = |all: &Step, holds: fn(&Step) -> bool| {
+            let mut those = self.items.iter().filter(|(step, _)| holds(step));
             self.items.iter().any(|(step, _)| step == all)
-                && self
-                    .items
-                    .iter()
-                    .filter(|(step, _)| holds(step))
-                    .all(|(_, summary)| is_covered(summary))
+                && those.all(|(_, class)| is_covered(class))
         };
         match change {
-            _ if direction == Direction::Other => None,
             ChangeClass::AddItem | ChangeClass::RemoveItem | ChangeClass::Modify
                 if is_said(&Step::AnyMember, Step::is_member) =>
             {
@@ -312,12 +267,14 @@ impl Below {
             }
             // As an intermediate object, with what its members say for themselves.
             ChangeClass::SetContainer
-                if !wide.add.is_never() || !wide.appear.covers(&narrow.set_container) =>
+                if !narrow.get(ChangeClass::AddItem).is_never()
+                    || !narrow.get(ChangeClass::Appear).covers(wide.get(change)) =>
             {
                 None
             }
             ChangeClass::ClearContainer
-                if !wide.remove.is_never() || !wide.vanish.covers(&narrow.clear_container) =>
+                if !narrow.get(ChangeClass::RemoveItem).is_never()
+                    || !narrow.get(ChangeClass::Vanish).covers(wide.get(change)) =>
             {
                 None
             }
@@ -337,8 +294,8 @@ impl Below {
 }
 
 /// The steps that stand for the classes of children that either rule tells apart, the widest last.
-fn classes_below(class: &Class<'_>) -> Vec<Step> {
-    let steps: BTreeSet<Step> = class.cursors.iter().flat_map(Cursor::all_steps).collect();
+fn classes_below(class: &[LocationClass<'_>; 2]) -> Vec<Step> {
+    let steps: BTreeSet<Step> = class.iter().flat_map(|side| side.cursor.all_steps()).collect();
     let mut steps: Vec<Step> = steps.into_iter().collect();
     steps.sort_by_key(|step| matches!(step, Step::AnyMember | Step::AnyElement));
     steps
@@ -378,21 +335,8 @@ fn comparison(type_name: Option<TypeName>, declared: &Declared<'_>) -> String {
     let key = declared.key.map(|key| Equal::Key(key.name.to_owned()));
     let absent = declared.absent_as.map(|value| Equal::AbsentAs(value.clone()));
     let all = [type_name.map(Equal::Type), key, declared.meaning.map(Equal::from), absent];
-    let parts: Vec<String> = all.iter().flatten().map(words).collect();
+    let parts: Vec<String> = all.iter().flatten().map(equality).collect();
     if parts.is_empty() { "exactly".to_owned() } else { parts.join(", ") }
-}
-
-pub(crate) fn words(equal: &Equal) -> String {
-    match equal {
-        Equal::Quantity => "as Quantity".to_owned(),
-        Equal::Duration => "as Duration".to_owned(),
-        Equal::Set => "as Set".to_owned(),
-        Equal::Time => "as a time".to_owned(),
-        Equal::Float32 => "as a 32-bit float".to_owned(),
-        Equal::Type(name) => format!("as {name}"),
-        Equal::AbsentAs(value) => crate::engine::escape_control(&format!("left out = {value}")),
-        Equal::Key(key) => crate::engine::escape_control(&format!("elements paired by `{key}`")),
-    }
 }
 
 impl Direction {
@@ -404,5 +348,18 @@ impl Direction {
             (true, false) => Some(Self::Lost),
             (false, false) => Some(Self::Other),
         }
+    }
+
+    /// The side that permits less, then the one that permits more; none if neither does.
+    fn ascending<T>(self, [before, after]: [T; 2]) -> Option<[T; 2]> {
+        match self {
+            Self::Gained => Some([before, after]),
+            Self::Lost => Some([after, before]),
+            Self::Other => None,
+        }
+    }
+
+    fn wider<T>(self, sides: [T; 2]) -> Option<T> {
+        self.ascending(sides).map(|[_, wider]| wider)
     }
 }

@@ -44,6 +44,26 @@ pub struct Permission {
     pub(crate) unless: Option<Container>,
 }
 
+impl Permission {
+    pub(crate) fn new(
+        path: &[Step],
+        change: ChangeClass,
+        direction: Direction,
+        [before, after]: [&Formula; 2],
+    ) -> Self {
+        Self {
+            path: path.to_vec(),
+            others: false,
+            changes: vec![change],
+            direction,
+            before: before.clone(),
+            after: after.clone(),
+            except: Vec::new(),
+            unless: None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Container {
     List,

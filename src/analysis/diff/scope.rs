@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::difference::Difference;
-use crate::analysis::resources::{combinations, resource_names};
-use crate::engine::{
-    FailurePolicy, LabelSelector, Path, Reason, Requesters, ResourceRule, Rule, escape_control,
-};
+use crate::analysis::paths::reaches;
+use crate::analysis::resources::{combinations, resource_name};
+use crate::analysis::words::{one_line, shown};
+use crate::engine::{FailurePolicy, LabelSelector, Path, Reason, Requesters, Rule, escape_control};
 
 /// A part of the document: its name, what is in it, and what stands for nothing.
 type Section = (&'static str, fn(&Rule) -> BTreeSet<String>, &'static str);
@@ -63,48 +63,28 @@ fn one(text: &str) -> BTreeSet<String> {
 
 /// Every combination, without those that a wildcard has in it.
 fn resources(rule: &Rule) -> BTreeSet<String> {
-    let single = |resource: &ResourceRule| -> Vec<ResourceRule> {
-        let kinds: Vec<Vec<String>> = if resource.kinds.is_empty() {
-            vec![Vec::new()]
-        } else {
-            resource.kinds.iter().map(|kind| vec![kind.clone()]).collect()
-        };
-        let of_kinds = |[group, version, name]: [&String; 3]| {
-            let one = ResourceRule {
-                api_groups: vec![group.clone()],
-                api_versions: vec![version.clone()],
-                resources: vec![name.clone()],
-                kinds: Vec::new(),
-            };
-            kinds.iter().map(move |kinds| ResourceRule { kinds: kinds.clone(), ..one.clone() })
-        };
-        combinations(resource).flat_map(of_kinds).collect()
+    // Group, version, resource, subresource and kind, each of which may be `*`.
+    let mut all: Vec<([&str; 5], String)> = Vec::new();
+    for listed in rule.resources() {
+        for names in combinations(listed) {
+            let [group, version, resource] = names.map(String::as_str);
+            let (plural, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+            let of_kind = |kind| [group, version, plural, subresource, kind];
+            let name = resource_name(names);
+            let kinds = listed.kinds.iter();
+            all.extend(kinds.map(|kind| (of_kind(kind), format!("{name} ({kind})"))));
+            if listed.kinds.is_empty() {
+                all.push((of_kind("*"), name));
+            }
+        }
+    }
+    let covers = |wide: &[&str; 5], narrow: &[&str; 5]| {
+        let pairs = || wide.iter().zip(narrow);
+        wide != narrow && pairs().all(|(wide, narrow)| *wide == "*" || wide == narrow)
     };
-    let all: Vec<ResourceRule> = rule.resources().iter().flat_map(single).collect();
-    let is_in_another =
-        |one: &ResourceRule| all.iter().any(|other| one != other && covers(other, one));
-    all.iter()
-        .filter(|one| !is_in_another(one))
-        .flat_map(resource_names)
-        .map(|text| escape_control(&text))
-        .collect()
-}
-
-fn covers(wide: &ResourceRule, narrow: &ResourceRule) -> bool {
-    let listed =
-        |wide: &[String], narrow: &[String]| wide == narrow || wide.iter().any(|text| text == "*");
-    let part = |wide: &str, narrow: &str| wide == "*" || wide == narrow;
-    let named = wide.resources.iter().zip(&narrow.resources).all(|(wide, narrow)| {
-        let (wide, narrow) = (
-            wide.split_once('/').unwrap_or((wide, "")),
-            narrow.split_once('/').unwrap_or((narrow, "")),
-        );
-        part(wide.0, narrow.0) && part(wide.1, narrow.1)
-    });
-    listed(&wide.api_groups, &narrow.api_groups)
-        && listed(&wide.api_versions, &narrow.api_versions)
-        && named
-        && (wide.kinds.is_empty() || wide.kinds == narrow.kinds)
+    let is_in_another = |one: &[&str; 5]| all.iter().any(|(other, _)| covers(other, one));
+    let widest = all.iter().filter(|(one, _)| !is_in_another(one));
+    widest.map(|(_, name)| escape_control(name)).collect()
 }
 
 /// What a selector asks for, all of which must hold.
@@ -128,26 +108,16 @@ pub(crate) fn selector(selector: &LabelSelector) -> BTreeSet<String> {
 }
 
 fn conditions(rule: &Rule) -> BTreeSet<String> {
-    rule.conditions().iter().map(|condition| one_line(&condition.expression)).collect()
-}
-
-/// A condition in backticks, without line breaks.
-pub(crate) fn one_line(text: &str) -> String {
-    escape_control(&format!("`{}`", text.split_whitespace().collect::<Vec<_>>().join(" ")))
+    let shown = rule.conditions().iter().map(|one| format!("`{}`", one_line(&one.expression)));
+    shown.collect()
 }
 
 /// Without those that another has in it.
 fn sensitive(paths: &[Path]) -> BTreeSet<String> {
-    let wider = |path: &Path| {
-        let covers = |other: &Path| {
-            let steps = path.steps().get(..other.steps().len()).unwrap_or_default();
-            other.steps() != path.steps()
-                && steps.len() == other.steps().len()
-                && steps.iter().zip(other.steps()).all(|(one, two)| one.within(two))
-        };
-        paths.iter().any(covers)
+    let is_in_another = |path: &Path| {
+        paths.iter().any(|other| other != path && reaches(other.steps(), path.steps()))
     };
-    paths.iter().filter(|path| !wider(path)).map(|path| escape_control(&path.to_string())).collect()
+    paths.iter().filter(|path| !is_in_another(path)).map(shown).collect()
 }
 
 fn exempt(exempt: &Requesters) -> BTreeSet<String> {

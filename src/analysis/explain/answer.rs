@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::list_key::ListKey;
-use crate::analysis::diff::compare::words;
-use crate::analysis::diff::scope::{one_line, selector};
+use super::list_key::PairingKey;
+use crate::analysis::diff::scope::selector;
 use crate::analysis::expanded;
+use crate::analysis::paths::meets;
 use crate::analysis::symbolic::{ChangeClass, Entries, Formula, Permits};
-use crate::engine::{
-    Cursor, Declaration, Entry, Path, Requesters, Rule, Step, escape_control, written,
-};
+use crate::analysis::words::{equality, one_line, quoted, shown, written};
+use crate::engine::{Cursor, Declaration, Entry, Path, Requesters, Rule, Step, escape_control};
 
 /// Whether something may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -42,7 +41,7 @@ pub(crate) struct Answer<'r> {
     /// What is permitted at some of them.
     possible: Permits,
     /// If it is that by which the elements of a list pair.
-    list_key: Option<ListKey>,
+    list_key: Option<PairingKey>,
     /// Protected labels among what was asked for, or below it.
     labels: Vec<String>,
     pub(crate) entries: Vec<Related>,
@@ -96,8 +95,8 @@ pub enum Cases {
 pub fn cases(rule: &Rule, steps: &[Step]) -> [(&'static str, Cases); 5] {
     let answer = Answer::of(rule, steps, None);
     let of = |change: ChangeClass| match (
-        answer.formula(change, Bound::Certain),
-        answer.formula(change, Bound::Possible),
+        answer.formula(change, Certainty::Certain),
+        answer.formula(change, Certainty::Possible),
     ) {
         (certain, _) if certain.is_always() && answer.labels.is_empty() => Cases::All,
         (_, possible) if possible.is_never() => Cases::Never,
@@ -112,7 +111,7 @@ pub fn may_change(rule: &Rule, steps: &[Step]) -> MayChange {
 }
 
 #[derive(Clone, Copy)]
-enum Bound {
+enum Certainty {
     Certain,
     Possible,
 }
@@ -141,7 +140,7 @@ impl<'r> Answer<'r> {
         if steps.len() > 2 && !labels.is_empty() {
             certain = Permits::default();
         }
-        let list_key = ListKey::of(rule, &entries, steps);
+        let list_key = PairingKey::of(rule, &entries, steps);
         if let Some(list_key) = &list_key {
             certain = list_key.certain();
         }
@@ -185,7 +184,8 @@ impl<'r> Answer<'r> {
 
     fn judged(&self, trace: &Trace<'_>, steps: &[Step]) -> MayChange {
         let is_below = self.entries.iter().any(|related| related.relation == Relation::Below);
-        let is_certain = |change: &ChangeClass| self.formula(*change, Bound::Certain).is_always();
+        let is_certain =
+            |change: &ChangeClass| self.formula(*change, Certainty::Certain).is_always();
         let is_keyed = || trace.meeting.last().is_some_and(Cursor::leads_to_keyed_list);
         let is_whole = self.labels.is_empty() && (is_certain(&ChangeClass::Replace) || !is_keyed());
         let is_swapped = self.list_key.as_ref().is_some_and(|list_key| !list_key.swap.is_never());
@@ -193,7 +193,7 @@ impl<'r> Answer<'r> {
             MayChange::Yes
         } else if is_below
             || is_swapped
-            || self.possible.named().iter().any(|(_, formula)| !formula.is_never())
+            || ChangeClass::ALL.iter().any(|change| !self.possible.get(*change).is_never())
         {
             MayChange::Partly
         } else {
@@ -215,12 +215,7 @@ impl<'r> Answer<'r> {
             );
         }
         if !self.labels.is_empty() {
-            let labels = self
-                .labels
-                .iter()
-                .map(|label| format!("`{}`", escape_control(label)))
-                .collect::<Vec<_>>()
-                .join(", ");
+            let labels = quoted(&self.labels, ", ");
             self.notes.push(format!(
                 "protected labels, since the objectSelector names them: {labels}; an \
                                update could else leave the rule"
@@ -229,16 +224,14 @@ impl<'r> Answer<'r> {
         if let Some(list_key) = &self.list_key {
             self.notes.push(list_key.note());
         }
-        if meets(steps, &["metadata", "finalizers"]) && !steps.is_empty() {
+        let finalizers = ["metadata", "finalizers"].map(|name| Step::Name(name.to_owned()));
+        if meets(steps, &finalizers) && !steps.is_empty() {
             self.may_change = self.may_change.max(MayChange::Partly);
             self.notes.push(
                 "while the object is being deleted, anybody may take finalizers away".to_owned(),
             );
         }
-        let hidden = |path: &Path| {
-            path.steps().len() <= steps.len()
-                && path.steps().iter().zip(steps).all(|(one, two)| one.meets(two))
-        };
+        let hidden = |path: &Path| path.steps().len() <= steps.len() && meets(path.steps(), steps);
         if self.rule.sensitive().iter().any(hidden) {
             self.notes.push("sensitive: its values are never shown".to_owned());
         }
@@ -253,26 +246,15 @@ impl<'r> Answer<'r> {
         }
     }
 
-    fn formula(&self, change: ChangeClass, bound: Bound) -> &Formula {
+    fn formula(&self, change: ChangeClass, bound: Certainty) -> &Formula {
         let permits = match (bound, &self.list_key) {
-            (Bound::Possible, Some(list_key)) if change == ChangeClass::Modify => {
+            (Certainty::Possible, Some(list_key)) if change == ChangeClass::Modify => {
                 return &list_key.modify;
             }
-            (Bound::Possible, _) => &self.possible,
-            (Bound::Certain, _) => &self.certain,
+            (Certainty::Possible, _) => &self.possible,
+            (Certainty::Certain, _) => &self.certain,
         };
-        match change {
-            ChangeClass::Set | ChangeClass::SetWithin => &permits.set,
-            ChangeClass::Modify => &permits.modify,
-            ChangeClass::Clear | ChangeClass::ClearWithin => &permits.clear,
-            ChangeClass::AddItem => &permits.add,
-            ChangeClass::RemoveItem => &permits.remove,
-            ChangeClass::SetContainer => &permits.set_container,
-            ChangeClass::ClearContainer => &permits.clear_container,
-            ChangeClass::Appear => &permits.appear,
-            ChangeClass::Vanish => &permits.vanish,
-            ChangeClass::Replace => &permits.replace,
-        }
+        permits.get(change)
     }
 
     /// Changes that are permitted in the same cases, and these cases; in the order of the
@@ -280,11 +262,13 @@ impl<'r> Answer<'r> {
     pub(crate) fn permitted(&self) -> Vec<Permitted> {
         let mut found: Vec<Permitted> = Vec::new();
         let mut add = |change: ChangeClass, instead: &[ChangeClass]| {
-            let (certain, possible) =
-                (self.formula(change, Bound::Certain), self.formula(change, Bound::Possible));
+            let (certain, possible) = (
+                self.formula(change, Certainty::Certain),
+                self.formula(change, Certainty::Possible),
+            );
             let is_said = instead.iter().any(|other| {
-                self.formula(*other, Bound::Certain) == certain
-                    && self.formula(*other, Bound::Possible) == possible
+                self.formula(*other, Certainty::Certain) == certain
+                    && self.formula(*other, Certainty::Possible) == possible
             });
             if possible.is_never() || is_said || self.is_owned {
                 return;
@@ -293,7 +277,11 @@ impl<'r> Answer<'r> {
                 (_, true, _) => certain.to_string(),
                 (Some(list_key), ..) if list_key.is_exact => list_key.cases(
                     change,
-                    if change == ChangeClass::Modify { &self.possible.modify } else { possible },
+                    if change == ChangeClass::Modify {
+                        self.possible.get(change)
+                    } else {
+                        possible
+                    },
                 ),
                 (_, _, true) => format!("{possible}; only some of these locations"),
                 (_, _, false) => format!("{certain}; at some of these locations {possible}"),
@@ -324,7 +312,9 @@ impl<'r> Answer<'r> {
     pub(crate) fn refused(&self) -> Vec<&'static str> {
         ChangeClass::VERBS
             .into_iter()
-            .filter(|change| !self.is_owned && self.formula(*change, Bound::Possible).is_never())
+            .filter(|change| {
+                !self.is_owned && self.formula(*change, Certainty::Possible).is_never()
+            })
             .map(ChangeClass::as_str)
             .collect()
     }
@@ -332,7 +322,7 @@ impl<'r> Answer<'r> {
 
 fn for_others_text(entry: &Entry) -> String {
     let by = entry.by.as_ref().map(who).unwrap_or_default();
-    format!("for others: {} for {by}", escape_control(&entry.path.to_string()))
+    format!("for others: {} for {by}", shown(&entry.path))
 }
 
 /// What the rule says of the locations that were asked for, and of those above, from the root down.
@@ -382,9 +372,8 @@ impl<'r> Trace<'r> {
     fn by_type(&self, steps: &[Step]) -> Option<String> {
         let here = self.meeting.last()?;
         let typed = here.typed().filter(|_| here.declared_type().is_none())?;
-        let words = expanded::compared(typed);
-        let path = escape_control(&written(steps));
-        (!words.is_empty()).then(|| format!("{path}: {} by its type", words.join(", ")))
+        let compared = expanded::compared(typed).join(", ");
+        (!compared.is_empty()).then(|| format!("{}: {compared} by its type", written(steps)))
     }
 
     /// The equality declared here and above; for the whole object everywhere.
@@ -396,10 +385,7 @@ impl<'r> Trace<'r> {
         let declared = orders.into_iter().filter_map(|order| rule.equality().get(order));
         declared
             .flat_map(Declaration::all_of)
-            .map(|declared| {
-                let path = escape_control(&declared.path.to_string());
-                format!("{path}: {}", words(&declared.equal))
-            })
+            .map(|declared| format!("{}: {}", shown(&declared.path), equality(&declared.equal)))
             .chain(self.by_type(steps))
             .collect()
     }
@@ -413,16 +399,12 @@ fn nearby(rule: &Rule, steps: &[Step]) -> Vec<String> {
     let most = rule.present_entries().map(|entry| common(&entry)).max().unwrap_or_default();
     let mut paths: Vec<String> = Vec::new();
     for entry in rule.present_entries().filter(|entry| common(entry) == most) {
-        let path = escape_control(&entry.path.to_string());
+        let path = shown(&entry.path);
         if !paths.contains(&path) {
             paths.push(path);
         }
     }
     paths
-}
-
-fn meets(steps: &[Step], names: &[&str]) -> bool {
-    steps.iter().zip(names).all(|(step, name)| step.meets(&Step::Name((*name).to_owned())))
 }
 
 /// What the rule's registration asks for besides the resource.
@@ -433,7 +415,7 @@ fn only_where(rule: &Rule) -> Vec<String> {
     let object = selector(rule.object_selector()).into_iter().collect::<Vec<_>>().join(", ");
     let object = (!object.is_empty()).then(|| format!("the object has, before or after, {object}"));
     let conditions = rule.conditions().iter().map(|condition| {
-        format!("{} ({})", one_line(&condition.expression), escape_control(&condition.name))
+        format!("`{}` ({})", one_line(&condition.expression), escape_control(&condition.name))
     });
     namespace.chain(object).chain(conditions).collect()
 }

@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 
-use crate::analysis::kinds::{Elements, ListType, Shape};
-use crate::analysis::lint::entries::quoted;
-use crate::analysis::lint::schema::catalogue::{Mismatch, ResolvedPath, Target, resolve};
+use crate::analysis::kinds::{ListShape, ListType, Shape};
+use crate::analysis::lint::schema::catalogue::{MatchedKind, Mismatch, ResolvedPath, resolve};
 use crate::analysis::lint::schema::suggestion::{instead, reason};
-use crate::analysis::lint::schema::words::what;
+use crate::analysis::words::{quoted, what};
 use crate::engine::Step;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,7 +19,7 @@ pub(crate) enum InSchema {
 
 impl InSchema {
     /// None where no schema is known.
-    pub(crate) fn of(targets: &[Target<'_>], steps: &[Step]) -> Option<Self> {
+    pub(crate) fn of(targets: &[MatchedKind<'_>], steps: &[Step]) -> Option<Self> {
         match resolve(targets, steps) {
             Ok(resolved) => {
                 let mut types: Vec<String> = Vec::new();
@@ -44,10 +43,12 @@ impl InSchema {
 /// As `an integer`, or a list with its key.
 fn type_of(resolved: ResolvedPath<'_>) -> String {
     match resolved.shape() {
-        Shape::List(Elements { list_type: ListType::Map(keys), .. }) => {
+        Shape::List(ListShape { list_type: ListType::Map(keys), .. }) => {
             format!("a list with the key {}", quoted(keys, " and "))
         }
-        Shape::List(Elements { list_type: ListType::Set, .. }) => "a list that is a set".to_owned(),
+        Shape::List(ListShape { list_type: ListType::Set, .. }) => {
+            "a list that is a set".to_owned()
+        }
         shape => what(shape).to_owned(),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::analysis::kinds::Kind;
-use crate::analysis::lint::schema::catalogue::{Catalogue, Target};
+use crate::analysis::lint::schema::catalogue::{Catalogue, MatchedKind};
 use crate::analysis::resources::{combinations, resource_name};
 use crate::engine::{ResourceRule, Rule, RuleSet, escape_control};
 
@@ -12,7 +12,7 @@ pub(crate) struct Meant<'r, 'c> {
     pub(crate) rules: Vec<&'r Rule>,
     pub(crate) resources: Vec<String>,
     /// The known schemas of the resources.
-    pub(crate) targets: Vec<Target<'c>>,
+    pub(crate) targets: Vec<MatchedKind<'c>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,24 +77,24 @@ pub(crate) fn find<'r, 'c>(
         return Err(NotMeant::Several { name: escape_control(text), all });
     }
     let rules: Vec<&Rule> = speaking.into_iter().map(|(rule, _)| rule).collect();
-    let mut targets: Vec<Target<'c>> =
+    let mut targets: Vec<MatchedKind<'c>> =
         rules.iter().flat_map(|rule| catalogue.targets(rule)).collect();
     targets.retain(|target| name.means_target(target));
     Ok(Meant { rules, resources: common, targets })
 }
 
 /// One resource of a rule, and the kinds that the rule lists for it.
-struct Resource<'r> {
+struct ListedResource<'r> {
     group: &'r str,
     version: &'r str,
     plural: &'r str,
     kinds: &'r [String],
 }
 
-fn resources<'r>(rule: &'r Rule, wanted: impl Fn(&Resource<'r>) -> bool) -> BTreeSet<String> {
+fn resources<'r>(rule: &'r Rule, wanted: impl Fn(&ListedResource<'r>) -> bool) -> BTreeSet<String> {
     let of_listed = |listed: &'r ResourceRule| {
         let wanted = combinations(listed).filter(|[group, version, plural]| {
-            wanted(&Resource { group, version, plural, kinds: &listed.kinds })
+            wanted(&ListedResource { group, version, plural, kinds: &listed.kinds })
         });
         wanted.map(resource_name).collect::<Vec<_>>()
     };
@@ -127,15 +127,15 @@ impl<'c> Name<'c> {
         }
     }
 
-    fn means_target(&self, target: &Target<'_>) -> bool {
+    fn means_target(&self, target: &MatchedKind<'_>) -> bool {
         let subresource = target.subresource.map(|subresource| format!("/{}", subresource.name));
         let plural = format!("{}{}", target.kind.plural, subresource.unwrap_or_default());
         let kinds = std::slice::from_ref(&target.kind.name);
         let (group, version) = (&target.kind.group, &target.version.name);
-        self.means(&Resource { group, version, plural: &plural, kinds })
+        self.means(&ListedResource { group, version, plural: &plural, kinds })
     }
 
-    fn means(&self, resource: &Resource<'_>) -> bool {
+    fn means(&self, resource: &ListedResource<'_>) -> bool {
         let (plural, subresource) =
             resource.plural.split_once('/').unwrap_or((resource.plural, ""));
         let is = |pattern: &str, text: &str| pattern == "*" || pattern == text;

@@ -3,7 +3,7 @@
 use crate::analysis::symbolic::{ChangeClass, Entries, Formula, Permits};
 use crate::engine::{Algebra, Cursor, Rule, Step, escape_control};
 
-pub(crate) struct ListKey {
+pub(crate) struct PairingKey {
     key: String,
     /// Whether nothing but the key was asked for.
     pub(crate) is_exact: bool,
@@ -15,43 +15,26 @@ pub(crate) struct ListKey {
     pub(crate) modify: Formula,
 }
 
-impl ListKey {
+impl PairingKey {
     /// None if no list pairs by what the steps lead to.
     pub(crate) fn of(rule: &Rule, entries: &Entries, steps: &[Step]) -> Option<Self> {
         let [list @ .., element, member] = steps else { return None };
         let key = key(rule, list, element, member)?;
         let any = [list, &[Step::AnyElement]].concat();
         let one = [list, std::slice::from_ref(element)].concat();
-        let swap = Permits::of(rule, entries, &one, Cursor::meeting)
-            .clear_container
-            .and(&Permits::of(rule, entries, &any, Cursor::meeting).set_container);
-        let modify = Permits::of(rule, entries, steps, Cursor::meeting).modify.or(&swap);
+        let some = |steps: &[Step]| Permits::of(rule, entries, steps, Cursor::meeting);
+        let swap = some(&one)
+            .get(ChangeClass::ClearContainer)
+            .and(some(&any).get(ChangeClass::SetContainer));
+        let modify = some(steps).get(ChangeClass::Modify).or(&swap);
+        let whole = Permits::of(rule, entries, list, Cursor::covering);
         let is_exact = *member == Step::Name(key.clone());
-        Some(Self {
-            is_exact,
-            replace: Permits::of(rule, entries, list, Cursor::covering).replace,
-            swap,
-            modify,
-            key,
-        })
+        Some(Self { is_exact, replace: whole.get(ChangeClass::Replace).clone(), swap, modify, key })
     }
 
     /// What is permitted however the list is: where anything is.
     pub(crate) fn certain(&self) -> Permits {
-        let all = || self.replace.clone();
-        Permits {
-            set: all(),
-            modify: all(),
-            clear: all(),
-            add: all(),
-            remove: all(),
-            set_container: all(),
-            clear_container: all(),
-            appear: all(),
-            vanish: all(),
-            replace: all(),
-            within: Vec::new(),
-        }
+        Permits::all(&self.replace)
     }
 
     /// In which cases a change is permitted, given those of a list by position.
@@ -83,9 +66,7 @@ impl ListKey {
 /// The key by which the list's elements pair, if the last step leads to it; of several declarations
 /// the first listed counts.
 fn key(rule: &Rule, list: &[Step], element: &Step, member: &Step) -> Option<String> {
-    let root = Cursor::root(rule);
-    let all = list.iter().fold(root.clone(), |at, step| at.covering(step));
-    let some = list.iter().fold(root, |at, step| at.meeting(step));
+    let (all, some) = (Cursor::of_all(rule, list), Cursor::of_some(rule, list));
     // One that all these lists have hides those after it.
     let decided = all.keys().first().map_or(usize::MAX, |(order, _)| *order);
     let is_meant = |key: &str| {

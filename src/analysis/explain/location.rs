@@ -1,20 +1,21 @@
 //! A location as somebody types it: a path as in a rule, a field as a denial names it, or a JSON
 //! pointer.
 
+use crate::analysis::paths::meets;
 use crate::engine::{Path, PathError, Rule, Step};
 
 /// Steps, some of which may be read in two ways.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Location(Vec<Spot>);
+pub(crate) struct AskedLocation(Vec<LocationStep>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Spot {
+enum LocationStep {
     Step(Step),
     /// `[0]`, `/0` or `/-`: an element by position, or the key `0` or `-` of a map.
     Number(String),
 }
 
-impl Location {
+impl AskedLocation {
     pub(crate) fn parse(text: &str) -> Result<Self, PathError> {
         if let Some(tokens) = text.strip_prefix('/') {
             return Ok(Self(tokens.split('/').map(token).collect()));
@@ -23,7 +24,7 @@ impl Location {
         let of_rule = Path::parse(text);
         let field = || field(text).filter(|spots| !spots.is_empty());
         match of_rule {
-            Ok(path) => Ok(Self(path.steps().iter().cloned().map(Spot::Step).collect())),
+            Ok(path) => Ok(Self(path.steps().iter().cloned().map(LocationStep::Step).collect())),
             Err(error) => field().map(Self).ok_or(error),
         }
     }
@@ -34,8 +35,8 @@ impl Location {
         let mut steps: Vec<Step> = Vec::new();
         for spot in &self.0 {
             let step = match spot {
-                Spot::Step(step) => step.clone(),
-                Spot::Number(number) => number_in(rule, &steps, number),
+                LocationStep::Step(step) => step.clone(),
+                LocationStep::Number(number) => number_in(rule, &steps, number),
             };
             steps.push(step);
         }
@@ -44,12 +45,12 @@ impl Location {
 }
 
 /// A token of a JSON pointer (RFC 6901); `-` is the element after the last.
-fn token(text: &str) -> Spot {
+fn token(text: &str) -> LocationStep {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_number || text == "-" {
-        return Spot::Number(text.to_owned());
+        return LocationStep::Number(text.to_owned());
     }
-    Spot::Step(Step::Name(text.replace("~1", "/").replace("~0", "~")))
+    LocationStep::Step(Step::Name(text.replace("~1", "/").replace("~0", "~")))
 }
 
 fn number_in(rule: &Rule, above: &[Step], number: &str) -> Step {
@@ -58,10 +59,7 @@ fn number_in(rule: &Rule, above: &[Step], number: &str) -> Step {
         .map(|entry| &entry.path)
         .chain(rule.equality().iter().map(|entry| &entry.path));
     let next: Vec<&Step> = paths
-        .filter(|path| {
-            path.steps().len() > above.len()
-                && path.steps().iter().zip(above).all(|(one, two)| one.meets(two))
-        })
+        .filter(|path| meets(path.steps(), above))
         .filter_map(|path| path.steps().get(above.len()))
         .collect();
     if !next.is_empty() && next.iter().all(|step| step.is_member()) {
@@ -73,7 +71,7 @@ fn number_in(rule: &Rule, above: &[Step], number: &str) -> Step {
 
 /// The notation of denials: a key that is no bare segment stands in brackets, quoted only where it
 /// must be.
-fn field(text: &str) -> Option<Vec<Spot>> {
+fn field(text: &str) -> Option<Vec<LocationStep>> {
     let mut spots = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
@@ -88,7 +86,7 @@ fn field(text: &str) -> Option<Vec<Spot>> {
                 "*" => Step::AnyMember,
                 name => Step::Name(name.to_owned()),
             };
-            (Spot::Step(step), after)
+            (LocationStep::Step(step), after)
         };
         spots.push(spot);
         rest = after;
@@ -97,14 +95,14 @@ fn field(text: &str) -> Option<Vec<Spot>> {
 }
 
 /// What stands in brackets, and what follows them.
-fn bracket(inside: &str) -> Option<(Spot, &str)> {
+fn bracket(inside: &str) -> Option<(LocationStep, &str)> {
     if let Some((key, after)) = quoted(inside) {
         let step = match key.strip_suffix('*') {
             Some(prefix) if !prefix.ends_with('*') => Step::Prefix(prefix.to_owned()),
             Some(literal) => Step::Name(literal.to_owned()),
             None => Step::Name(key),
         };
-        return Some((Spot::Step(step), after.strip_prefix(']')?));
+        return Some((LocationStep::Step(step), after.strip_prefix(']')?));
     }
     let end = inside.find(['=', ']']).filter(|_| !inside.starts_with('\''))?;
     let (key, after) = inside.split_at_checked(end)?;
@@ -113,15 +111,15 @@ fn bracket(inside: &str) -> Option<(Spot, &str)> {
             Some((value, after)) => (value, after.strip_prefix(']')?),
             None => after.split_once(']').map(|(value, after)| (value.to_owned(), after))?,
         };
-        return Some((Spot::Step(Step::Keyed { key: key.to_owned(), value }), after));
+        return Some((LocationStep::Step(Step::Keyed { key: key.to_owned(), value }), after));
     }
     let spot = match key {
         "" => return None,
-        "*" => Spot::Step(Step::AnyElement),
+        "*" => LocationStep::Step(Step::AnyElement),
         number if number.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Spot::Number(number.to_owned())
+            LocationStep::Number(number.to_owned())
         }
-        key => Spot::Step(Step::Name(key.to_owned())),
+        key => LocationStep::Step(Step::Name(key.to_owned())),
     };
     Some((spot, after.strip_prefix(']')?))
 }
@@ -145,23 +143,29 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Location, Spot};
+    use super::{AskedLocation, LocationStep};
     use crate::engine::Step;
 
     #[test]
     fn fields_of_denials_and_paths_of_rules_are_read() {
-        let name = |text: &str| Spot::Step(Step::Name(text.into()));
-        let keyed =
-            |value: &str| Spot::Step(Step::Keyed { key: "name".into(), value: value.into() });
+        let name = |text: &str| LocationStep::Step(Step::Name(text.into()));
+        let keyed = |value: &str| {
+            LocationStep::Step(Step::Keyed { key: "name".into(), value: value.into() })
+        };
         let table = [
             (
                 "spec.tasks[*].replicas",
-                vec![name("spec"), name("tasks"), Spot::Step(Step::AnyElement), name("replicas")],
+                vec![
+                    name("spec"),
+                    name("tasks"),
+                    LocationStep::Step(Step::AnyElement),
+                    name("replicas"),
+                ],
             ),
             (".spec.x", vec![name("spec"), name("x")]),
             (
                 "spec.tasks[0].r",
-                vec![name("spec"), name("tasks"), Spot::Number("0".into()), name("r")],
+                vec![name("spec"), name("tasks"), LocationStep::Number("0".into()), name("r")],
             ),
             (
                 "metadata.labels[app.kubernetes.io/name]",
@@ -170,31 +174,35 @@ mod tests {
             ("t[name=a.b][x/y]", vec![name("t"), keyed("a.b"), name("x/y")]),
             (
                 "t[name='it''s ]'].r[0]",
-                vec![name("t"), keyed("it's ]"), name("r"), Spot::Number("0".into())],
+                vec![name("t"), keyed("it's ]"), name("r"), LocationStep::Number("0".into())],
             ),
             ("data['a].b[c'][x]", vec![name("data"), name("a].b[c"), name("x")]),
             (
                 "data['p*'][x/y]",
-                vec![name("data"), Spot::Step(Step::Prefix("p".into())), name("x/y")],
+                vec![name("data"), LocationStep::Step(Step::Prefix("p".into())), name("x/y")],
             ),
             (
                 "/spec/tasks/0/env/-",
                 vec![
                     name("spec"),
                     name("tasks"),
-                    Spot::Number("0".into()),
+                    LocationStep::Number("0".into()),
                     name("env"),
-                    Spot::Number("-".into()),
+                    LocationStep::Number("-".into()),
                 ],
             ),
             ("/data/a~1b~0c~01/*", vec![name("data"), name("a/b~c~1"), name("*")]),
             ("/", vec![name("")]),
         ];
         for (text, expected) in table {
-            assert_eq!(Location::parse(text).map(|location| location.0), Ok(expected), "{text}");
+            assert_eq!(
+                AskedLocation::parse(text).map(|location| location.0),
+                Ok(expected),
+                "{text}"
+            );
         }
         for text in ["", ".", "a..b", "a[", "a[]", "a['x'", "a['x]", "a[x=", "a]b["] {
-            assert!(Location::parse(text).is_err(), "{text}");
+            assert!(AskedLocation::parse(text).is_err(), "{text}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::kind::{Kind, Scope, Serving, Subresource, Version};
+use super::kind::{Kind, ResourceScope, Serving, Subresource, Version};
 use super::schema::Schema;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,11 +50,11 @@ fn named(item: &Value, list: &str, version: &str) -> Value {
 
 #[derive(Deserialize)]
 struct RawCrd {
-    spec: RawSpec,
+    spec: RawCrdSpec,
 }
 
 #[derive(Deserialize)]
-struct RawSpec {
+struct RawCrdSpec {
     group: String,
     names: RawNames,
     scope: String,
@@ -108,7 +108,8 @@ fn kind(document: &Value) -> Result<Kind, NotACrd> {
     let RawNames { kind: name, plural, singular, short_names } = spec.names;
     let versions = spec.versions.into_iter().map(|raw| version(raw, &name)).collect();
     let singular = if singular.is_empty() { name.to_lowercase() } else { singular };
-    let scope = if spec.scope == "Cluster" { Scope::Cluster } else { Scope::Namespaced };
+    let scope =
+        if spec.scope == "Cluster" { ResourceScope::Cluster } else { ResourceScope::Namespaced };
     Ok(Kind { group: spec.group, plural, singular, short_names, scope, versions, name })
 }
 
@@ -159,7 +160,7 @@ mod tests {
         let [kind] = kinds.as_slice() else { panic!("{kinds:?}") };
         assert_eq!(
             (kind.name.as_str(), kind.plural.as_str(), kind.singular.as_str(), kind.scope),
-            ("Widget", "widgets", "widget", Scope::Namespaced)
+            ("Widget", "widgets", "widget", ResourceScope::Namespaced)
         );
         let served: Vec<&str> = kind.served().map(|version| version.name.as_str()).collect();
         assert_eq!(served, ["v1"]);

@@ -13,26 +13,22 @@ pub(crate) struct Kind {
     pub(crate) singular: String,
     /// How kubectl abbreviates it, such as `vcjob`.
     pub(crate) short_names: Vec<String>,
-    /// Where its objects live.
-    pub(crate) scope: Scope,
+    pub(crate) scope: ResourceScope,
     /// Its versions, the oldest not necessarily first.
     pub(crate) versions: Vec<Version>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scope {
+pub(crate) enum ResourceScope {
     Namespaced,
     Cluster,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) struct Version {
-    /// Its name, such as `v1alpha1`.
     pub(crate) name: String,
     pub(crate) serving: Serving,
-    /// How its objects look.
     pub(crate) schema: Schema,
-    /// What its objects have besides themselves.
     pub(crate) subresources: Vec<Subresource>,
 }
 
@@ -45,7 +41,6 @@ pub(crate) enum Serving {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Subresource {
-    /// Its name, such as `scale`.
     pub(crate) name: String,
     /// The kind of its objects: `Scale`, or the one that it belongs to.
     pub(crate) kind: String,

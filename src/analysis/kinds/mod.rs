@@ -8,8 +8,8 @@ mod openapi;
 mod schema;
 
 pub(crate) use crd::in_document;
-pub(crate) use kind::{Kind, Scope, Subresource, Version};
+pub(crate) use kind::{Kind, ResourceScope, Subresource, Version};
 pub(crate) use openapi::{ServedVersion, kinds};
 pub(crate) use schema::{
-    Elements, ListType, Members, Others, Scalar, Schema, SchemaLocation, Shape,
+    ListShape, ListType, ObjectShape, Others, Scalar, Schema, SchemaLocation, Shape,
 };

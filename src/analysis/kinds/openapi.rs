@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{APIResource, APIResourceList};
 use serde_json::{Map, Value};
 
-use super::kind::{Kind, Scope, Serving, Subresource, Version};
+use super::kind::{Kind, ResourceScope, Serving, Subresource, Version};
 use super::schema::Schema;
 
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +36,11 @@ pub(crate) fn kinds<'a>(
                     resource.singular_name.clone()
                 },
                 short_names: resource.short_names.clone().unwrap_or_default(),
-                scope: if resource.namespaced { Scope::Namespaced } else { Scope::Cluster },
+                scope: if resource.namespaced {
+                    ResourceScope::Namespaced
+                } else {
+                    ResourceScope::Cluster
+                },
                 versions: Vec::new(),
             });
             kind.versions.push(read(group, version, resource));

@@ -26,16 +26,15 @@ impl SchemaLocation {
 /// What may stand at a location.
 #[derive(Debug, Clone)]
 pub(crate) enum Shape {
-    Object(Members),
-    List(Elements),
-    /// Neither of them.
+    Object(ObjectShape),
+    List(ListShape),
     Scalar(Scalar),
     /// Whatever it is, the API server keeps it as it comes.
     Anything,
 }
 
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Members {
+pub(crate) struct ObjectShape {
     /// Those that have a schema of their own.
     pub(crate) named: BTreeMap<String, SchemaLocation>,
     /// Those among them that must be there.
@@ -44,7 +43,7 @@ pub(crate) struct Members {
     pub(crate) others: Others,
 }
 
-impl Members {
+impl ObjectShape {
     /// Where a member without a schema of its own leads; none if the API server drops it.
     pub(crate) fn unnamed(&self) -> Option<SchemaLocation> {
         match self.others {
@@ -72,7 +71,7 @@ pub(crate) enum Others {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Elements {
+pub(crate) struct ListShape {
     pub(crate) each: SchemaLocation,
     /// How the elements of two lists pair in server-side apply.
     pub(crate) list_type: ListType,
@@ -105,13 +104,14 @@ impl Schema {
     /// The schema of objects of a kind: what `value` says, with the metadata that all objects have;
     /// `definitions` are what it refers to. Without a `value` nothing is known but the metadata.
     pub(crate) fn of_objects(value: Option<&Value>, definitions: &Map<String, Value>) -> Self {
-        let mut reader = Reader { definitions, shapes: Vec::new(), named: BTreeMap::new() };
+        let mut reader = SchemaReader { definitions, shapes: Vec::new(), named: BTreeMap::new() };
         let root = reader.location(value.unwrap_or(&Value::Null));
         let metadata = reader.location(&object_meta::schema());
         let text = reader.add(Shape::Scalar(Scalar::Text));
         if let Some(shape) = reader.shapes.get_mut(root.0) {
             if matches!(shape, Shape::Anything) {
-                *shape = Shape::Object(Members { others: Others::Kept, ..Members::default() });
+                *shape =
+                    Shape::Object(ObjectShape { others: Others::Kept, ..ObjectShape::default() });
             }
             if let Shape::Object(members) = shape {
                 members.named.insert("metadata".to_owned(), metadata);
@@ -143,13 +143,12 @@ impl Schema {
         self.root
     }
 
-    /// What may stand at a location of this schema.
     pub(crate) fn shape(&self, location: SchemaLocation) -> &Shape {
         self.shapes.get(location.0).unwrap_or(&Shape::Anything)
     }
 }
 
-struct Reader<'v> {
+struct SchemaReader<'v> {
     definitions: &'v Map<String, Value>,
     shapes: Vec<Shape>,
     /// The locations of what has been referred to, so that a schema which contains itself ends.
@@ -160,7 +159,7 @@ struct Reader<'v> {
 const QUANTITY: &str = ".apimachinery.pkg.api.resource.Quantity";
 const DURATION: &str = ".apimachinery.pkg.apis.meta.v1.Duration";
 
-impl Reader<'_> {
+impl SchemaReader<'_> {
     fn add(&mut self, shape: Shape) -> SchemaLocation {
         self.shapes.push(shape);
         SchemaLocation(self.shapes.len() - 1)
@@ -244,11 +243,11 @@ impl Reader<'_> {
         };
         let items = says("items");
         let each = self.location(items.unwrap_or(&Value::Null));
-        Shape::List(Elements { each, list_type })
+        Shape::List(ListShape { each, list_type })
     }
 
     fn object(&mut self, parts: &[&Value], keeps_unknown: bool) -> Shape {
-        let mut members = Members::default();
+        let mut members = ObjectShape::default();
         let mut is_typed = false;
         for part in parts {
             for (name, property) in
@@ -295,7 +294,6 @@ fn flatten<'x>(
     }
 }
 
-/// The name that a schema refers to.
 fn reference(value: &Value) -> Option<&str> {
     value.get("$ref")?.as_str()?.rsplit('/').next()
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::lines::{Lines, What};
-use super::reviews::{Component, Reviews, Target, Update, components};
-use crate::analysis::lint::entries::counted;
+use super::reviews::{Component, Reviews, Update, UpdateTarget, components};
+use crate::analysis::words::{counted, listed};
 use crate::analysis::yaml;
 use crate::engine::{Step, Verb, Verbs, escape_control, written};
 
@@ -20,7 +20,6 @@ pub struct Learned {
     pub document: String,
 }
 
-/// An entry of `mutable`.
 #[derive(Debug, Serialize)]
 struct LearnedEntry {
     path: String,
@@ -32,7 +31,7 @@ struct LearnedEntry {
 }
 
 impl Learned {
-    pub(super) fn of(target: &Target, updates: &[Update], lines: &Lines) -> Self {
+    pub(super) fn of(target: &UpdateTarget, updates: &[Update], lines: &Lines) -> Self {
         let count = counted(updates.len(), "review");
         let mut document = format!(
             "# Learned from {count}. Fields that are not named below may not change.\n\
@@ -125,11 +124,4 @@ impl LearnedEntry {
 fn example(updates: &[Update], reviews: &Reviews) -> String {
     let first = reviews.first().and_then(|review| updates.get(*review));
     first.map(|update| update.file.clone()).unwrap_or_default()
-}
-
-/// The first three names, and how many more there are.
-pub(crate) fn listed(names: &[String]) -> String {
-    let (listed, rest) = names.split_at(names.len().min(3));
-    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-    listed.join(", ") + &more
 }

@@ -3,22 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::Learned;
-use super::lines::{self, Equality, Line, Lines, What};
-use super::reviews::{Reviews, Target, Update, components};
+use super::lines::{self, LearnedEquality, Line, Lines, What};
+use super::reviews::{Reviews, Update, UpdateTarget, components};
 use super::shape::RecordedShape;
+use crate::analysis::paths::meets;
 use crate::engine::{Builtin, Decision, Document, RuleSet, Step, admit, refused_changes};
 
-const KEY: What = What::Equal(Equality::Key);
+const KEY: What = What::Equal(LearnedEquality::Key);
 
 pub(super) struct Draft<'u> {
-    target: &'u Target,
+    target: &'u UpdateTarget,
     updates: &'u [Update],
     lines: Lines,
 }
 
 impl<'u> Draft<'u> {
     /// The smallest rule that permits the updates, or why there is none.
-    pub(super) fn learned(target: &'u Target, updates: &'u [Update]) -> Result<Learned, String> {
+    pub(super) fn learned(
+        target: &'u UpdateTarget,
+        updates: &'u [Update],
+    ) -> Result<Learned, String> {
         let mut draft = Self::grown(target, updates)?;
         draft.shrink();
         match draft.refused(&(0..updates.len()).collect())? {
@@ -28,7 +32,7 @@ impl<'u> Draft<'u> {
     }
 
     /// A draft that permits the updates, and perhaps more.
-    fn grown(target: &'u Target, updates: &'u [Update]) -> Result<Self, String> {
+    fn grown(target: &'u UpdateTarget, updates: &'u [Update]) -> Result<Self, String> {
         let shape = RecordedShape::of(target, updates);
         // All lines that some change asks for, and their number before the current round.
         let (mut seen, mut known) = (BTreeSet::new(), None);
@@ -65,9 +69,7 @@ impl<'u> Draft<'u> {
         let equalities = of(|what| matches!(what, What::Equal(_)) && *what != KEY);
         for line in equalities.chain(of(|what| matches!(what, What::May(_)))) {
             // A line decides only about updates with a change at its locations, above or below.
-            let meets =
-                |(path, _): &Line| path.iter().zip(&line.0).all(|(one, two)| one.meets(two));
-            let affected = || all.iter().filter(|(other, _)| meets(other));
+            let affected = || all.iter().filter(|((path, _), _)| meets(path, &line.0));
             let affected: Reviews = affected().flat_map(|(_, reviews)| reviews).copied().collect();
             let Some(mut reviews) = self.lines.remove(line) else { continue };
             if matches!(self.refused(&affected), Ok(None)) {

@@ -10,14 +10,14 @@ use crate::engine::{ChangeKind, Equal, RefusedChange, Step, Verb, is_owned, resp
 /// What a line says of the locations that its path selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum What {
-    Equal(Equality),
+    Equal(LearnedEquality),
     May(Verb),
     /// A comment: the recordings mask the values.
     Masked,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Equality {
+pub(super) enum LearnedEquality {
     Key,
     Quantity,
     Duration,
@@ -25,7 +25,7 @@ pub(super) enum Equality {
     AbsentAsEmpty,
 }
 
-impl Equality {
+impl LearnedEquality {
     /// How a rule declares it, and why.
     pub(super) fn text(self) -> (&'static str, &'static str) {
         let left_out = "left out by some who write it";
@@ -50,8 +50,8 @@ pub(super) fn equalities(change: &RefusedChange, is_component: bool) -> Vec<Line
     let path = &change.path;
     match (&change.old, &change.new) {
         (Some(old), Some(new)) => match respelled(old, new) {
-            Some(Equal::Quantity) => vec![(path.clone(), What::Equal(Equality::Quantity))],
-            Some(Equal::Duration) => vec![(path.clone(), What::Equal(Equality::Duration))],
+            Some(Equal::Quantity) => vec![(path.clone(), What::Equal(LearnedEquality::Quantity))],
+            Some(Equal::Duration) => vec![(path.clone(), What::Equal(LearnedEquality::Duration))],
             _ => Vec::new(),
         },
         (None, Some(value)) | (Some(value), None)
@@ -68,12 +68,12 @@ pub(super) fn equalities(change: &RefusedChange, is_component: bool) -> Vec<Line
 fn left_out(path: &[Step], value: &Value) -> Option<Vec<Line>> {
     let mut lines = Vec::new();
     let absent_as = match value {
-        Value::Null => Equality::AbsentAsNull,
+        Value::Null => LearnedEquality::AbsentAsNull,
         Value::Object(members) => {
             for (key, member) in members {
                 lines.extend(left_out(&child(path, key), member)?);
             }
-            Equality::AbsentAsEmpty
+            LearnedEquality::AbsentAsEmpty
         }
         _ => return None,
     };

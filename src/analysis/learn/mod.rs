@@ -10,10 +10,9 @@ mod reviews;
 mod shape;
 
 pub use document::Learned;
-pub(crate) use document::listed;
 use draft::Draft;
 pub(crate) use reviews::Skipped;
-pub use reviews::{GivenUpdates, NotAReview};
+pub use reviews::{GivenUpdates, NotAnUpdate};
 
 /// No rule permits all updates of a kind.
 #[derive(Debug, thiserror::Error)]

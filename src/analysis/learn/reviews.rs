@@ -9,7 +9,7 @@ use crate::engine::{escape_control, is_dns_subdomain};
 
 /// What a rule speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Target {
+pub(crate) struct UpdateTarget {
     pub(super) group: String,
     pub(super) version: String,
     /// With its subresource, as in `jobs/scale`.
@@ -17,7 +17,7 @@ pub(crate) struct Target {
     pub(super) kind: String,
 }
 
-impl Target {
+impl UpdateTarget {
     /// The resource as kubectl writes it.
     pub(super) fn rule_name(&self) -> String {
         let Self { group, version, resource, .. } = self;
@@ -67,7 +67,7 @@ fn component(user: &str, groups: &[String]) -> Option<Component> {
 
 /// Why a document is neither a review nor a case.
 #[derive(Debug, thiserror::Error)]
-pub enum NotAReview {
+pub enum NotAnUpdate {
     /// No JSON, or nested too deeply.
     #[error("expected a review of at most 128 levels")]
     Json(#[from] serde_json::Error),
@@ -88,7 +88,7 @@ pub enum NotAReview {
 /// The updates of all documents, and the documents without one.
 #[derive(Debug, Default)]
 pub struct GivenUpdates {
-    pub(super) updates: BTreeMap<Target, Vec<Update>>,
+    pub(super) updates: BTreeMap<UpdateTarget, Vec<Update>>,
     pub(crate) skipped: Vec<Skipped>,
 }
 
@@ -104,26 +104,26 @@ impl GivenUpdates {
     ///
     /// # Errors
     /// What is neither.
-    pub fn add(&mut self, file: &str, json: &[u8]) -> Result<(), NotAReview> {
+    pub fn add(&mut self, file: &str, json: &[u8]) -> Result<(), NotAnUpdate> {
         let mut document: Value = serde_json::from_slice(json)?;
         let review = match document.get("kind").and_then(Value::as_str) {
             Some("UpdateCase") => document.get_mut("review").map(Value::take).unwrap_or_default(),
             Some("AdmissionReview") | None => document.take(),
-            Some(other) => return Err(NotAReview::Kind(escape_control(other))),
+            Some(other) => return Err(NotAnUpdate::Kind(escape_control(other))),
         };
         let denial = Some(&Value::Bool(false));
         let is_denied = document.pointer("/expect/allowed") == denial
             || review.pointer("/response/allowed") == denial;
         let at = |pointer: &str| review.pointer(&format!("/request{pointer}"));
         let text = |pointer| at(pointer).and_then(Value::as_str);
-        let expect = |pointer| text(pointer).map(str::to_owned).ok_or(NotAReview::Target);
+        let expect = |pointer| text(pointer).map(str::to_owned).ok_or(NotAnUpdate::Target);
         let object = |pointer| at(pointer).filter(|object| object.is_object()).cloned();
         let reason = match (object("/oldObject"), object("/object")) {
             _ if is_denied => "it was denied",
-            _ if object("").is_none() => return Err(NotAReview::Request),
+            _ if object("").is_none() => return Err(NotAnUpdate::Request),
             _ if text("/operation") != Some("UPDATE") => "it is no update",
             (Some(old), Some(new)) => {
-                let mut target = Target {
+                let mut target = UpdateTarget {
                     group: expect("/resource/group")?,
                     version: expect("/resource/version")?,
                     resource: expect("/resource/resource")?,

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::reviews::{Target, Update};
+use super::reviews::{Update, UpdateTarget};
 use crate::engine::{Path, Step, written};
 
 /// Lists and maps, by their paths with `[*]` for elements.
 pub(super) struct RecordedShape<'t> {
-    target: &'t Target,
+    target: &'t UpdateTarget,
     /// Whether every element of a list has a `name` of its own, in every object.
     pub(super) lists: BTreeMap<Vec<Step>, bool>,
     /// Objects with a key that is no field's name.
@@ -18,7 +18,7 @@ pub(super) struct RecordedShape<'t> {
 }
 
 impl<'t> RecordedShape<'t> {
-    pub(super) fn of(target: &'t Target, updates: &[Update]) -> Self {
+    pub(super) fn of(target: &'t UpdateTarget, updates: &[Update]) -> Self {
         let mut shape = Self { target, lists: BTreeMap::new(), maps: BTreeSet::new() };
         for object in updates.iter().flat_map(|update| [&update.old, &update.new]) {
             shape.visit(&mut Vec::new(), object);

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{is_for_all, judges_objects, reaches, shown};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use super::entries::{is_for_all, judges_objects};
+use crate::analysis::paths::reaches;
+use crate::analysis::words::shown;
 use crate::engine::{Effect, Entry, Step};
 
 /// The annotation in which client-side apply keeps the whole object.
@@ -34,7 +36,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     if !judges_objects(context.rule) || context.rule.actions().effect != Effect::Deny {
         return Vec::new();
     }

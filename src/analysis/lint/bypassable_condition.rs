@@ -1,9 +1,11 @@
 //! Conditions that a requester can bring about.
 
 use super::conditions::{RuleCondition, location, of_each_read, shown_read};
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{cursor, is_for_all, shown};
-use crate::engine::{Entry, Read, Step};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use super::entries::is_for_all;
+use crate::analysis::paths::meets;
+use crate::analysis::words::shown;
+use crate::engine::{Cursor, Entry, Read};
 
 pub(super) const LINT: Lint = Lint {
     name: "bypassable-condition",
@@ -36,13 +38,17 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     of_each_read(context, bypassed)
 }
 
-fn bypassed(context: &Context<'_>, condition: &RuleCondition<'_>, read: &Read) -> Option<Finding> {
+fn bypassed(
+    context: &Context<'_>,
+    condition: &RuleCondition<'_>,
+    read: &Read,
+) -> Option<LintFinding> {
     let location = location(read, condition.entry)
-        .filter(|location| !cursor(context.rule, location).is_protected())?;
+        .filter(|location| !Cursor::of_all(context.rule, location).is_protected())?;
     let opens = |entry: &&Entry| {
         is_for_all(entry.by.as_ref())
             && meets(entry.path.steps(), &location)
@@ -77,32 +83,4 @@ fn is_about(own: &Entry, entry: &Entry, read: &Read) -> bool {
     };
     matches!(read.variable.as_str(), "oldValue" | "value")
         && (std::ptr::eq(own, entry) || permits_more())
-}
-
-/// Whether a path leads to, above or below a location.
-fn meets(path: &[Step], location: &[Step]) -> bool {
-    path.iter().zip(location).all(|(step, other)| step.meets(other))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::meets;
-    use crate::engine::Path;
-
-    #[test]
-    fn a_path_meets_what_is_at_above_and_below_it() {
-        let meets = |path: &str, location: &str| {
-            meets(Path::parse(path).unwrap().steps(), Path::parse(location).unwrap().steps())
-        };
-        assert!(meets("spec.suspend", "spec.suspend"));
-        assert!(meets("spec", "spec.suspend"));
-        assert!(meets("spec.suspend.by", "spec.suspend"));
-        assert!(meets("spec.*", "spec.suspend"));
-        assert!(meets("spec['sus*']", "spec.suspend"));
-        assert!(meets("spec.a", "spec"));
-        assert!(meets("spec[name=a].x", "spec[*].x"));
-        assert!(!meets("spec.a", "spec.suspend"));
-        assert!(!meets("spec[*].a", "spec.suspend"));
-        assert!(!meets("spec[name=a].x", "spec[name=b].x"));
-    }
 }

@@ -1,6 +1,6 @@
 //! Conditions that are `false`.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, never_permit};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, never_permit};
 
 pub(super) const LINT: Lint = Lint {
     name: "condition-never-holds",
@@ -27,7 +27,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let never = context.rule.entries().enumerate().filter(|(_, entry)| {
         entry.when.as_ref().is_some_and(|condition| condition.text().trim() == "false")
     });

@@ -1,7 +1,7 @@
 //! Conditions on nothing but what the requester wrote.
 
 use super::conditions::conditions;
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 
 pub(super) const LINT: Lint = Lint {
     name: "condition-on-new-object",
@@ -29,7 +29,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let mut found = Vec::new();
     for condition in conditions(context).iter().filter(|condition| condition.entry.is_some()) {
         let reads = |names: &[&str]| {

@@ -1,7 +1,7 @@
 //! Conditions that read a field which no object has.
 
 use super::conditions::{RuleCondition, location, of_each_read, shown_read};
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::schema::catalogue::{Mismatch, resolve};
 use super::schema::suggestion::{fix, reason};
 use super::schema::walk::Why;
@@ -33,11 +33,15 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     of_each_read(context, unknown)
 }
 
-fn unknown(context: &Context<'_>, condition: &RuleCondition<'_>, read: &Read) -> Option<Finding> {
+fn unknown(
+    context: &Context<'_>,
+    condition: &RuleCondition<'_>,
+    read: &Read,
+) -> Option<LintFinding> {
     let steps = location(read, condition.entry)?;
     let Mismatch { target, misfit } = resolve(&context.targets, &steps).err()?;
     // CEL selects list elements in ways that are not known here. A path that is wrong itself is

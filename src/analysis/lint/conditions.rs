@@ -1,7 +1,7 @@
 //! What the conditions of a rule read.
 
-use super::definition::{Context, Finding};
-use super::entries::shown;
+use super::definition::{Context, LintFinding};
+use crate::analysis::words::shown;
 use crate::engine::{Condition, Entry, Read, Step, Unread, escape_control};
 
 /// A condition of an entry or of the registration.
@@ -38,8 +38,8 @@ pub(crate) fn conditions<'a>(context: &Context<'a>) -> Vec<RuleCondition<'a>> {
 /// The findings of `check` for each path that a condition reads.
 pub(crate) fn of_each_read(
     context: &Context<'_>,
-    check: fn(&Context<'_>, &RuleCondition<'_>, &Read) -> Option<Finding>,
-) -> Vec<Finding> {
+    check: fn(&Context<'_>, &RuleCondition<'_>, &Read) -> Option<LintFinding>,
+) -> Vec<LintFinding> {
     let found = conditions(context).into_iter().flat_map(|condition| {
         let reads = condition.reads.iter().flatten();
         reads.filter_map(|read| check(context, &condition, read)).collect::<Vec<_>>()

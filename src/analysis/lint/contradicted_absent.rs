@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::shown;
-use super::schema::catalogue::Target;
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use super::schema::catalogue::MatchedKind;
 use super::schema::walk::walk;
 use crate::analysis::kinds::SchemaLocation;
+use crate::analysis::words::shown;
 use crate::engine::Path;
 
 pub(super) const LINT: Lint = Lint {
@@ -35,9 +35,9 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     // A schema that accepts any field contradicts nothing.
-    let declares = |target: &&Target<'_>, path: &Path| {
+    let declares = |target: &&MatchedKind<'_>, path: &Path| {
         let locations = walk(target.schema, path.steps()).unwrap_or_default();
         locations.iter().any(|location| *location != SchemaLocation::ANYTHING)
     };

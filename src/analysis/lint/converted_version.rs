@@ -1,8 +1,8 @@
 //! Versions that the API server converts before the webhook sees them.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::quoted;
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::schema::versions::versions;
+use crate::analysis::words::quoted;
 
 pub(super) const LINT: Lint = Lint {
     name: "converted-version",
@@ -33,7 +33,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let versions = versions(context).into_iter();
     let some = versions.filter(|all| !all.matched.is_empty() && !all.unlisted.is_empty());
     let found = some.map(|versions| {

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::schema::catalogue::{Catalogue, Target};
-use crate::engine::{Entry, Equality, ResourceRule, Rule, escape_control};
+use super::schema::catalogue::{Catalogue, MatchedKind};
+use crate::analysis::words::shown;
+use crate::engine::{Entry, Equality, ResourceRule, Rule};
 
 #[derive(Serialize)]
 pub(crate) struct Lint {
@@ -18,10 +19,9 @@ pub(crate) struct Lint {
     /// The example after the fix.
     pub(crate) fixed: &'static str,
     #[serde(skip)]
-    pub(crate) check: fn(&Context<'_>) -> Vec<Finding>,
+    pub(crate) check: fn(&Context<'_>) -> Vec<LintFinding>,
 }
 
-/// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Severity {
@@ -33,11 +33,9 @@ pub(crate) enum Severity {
     Note,
 }
 
-/// What a lint needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Input {
-    /// The rule alone.
     Rule,
     /// The schemas of the rule's kinds as well.
     Schema,
@@ -49,13 +47,13 @@ pub(crate) struct Context<'a> {
     pub(crate) rules: &'a [&'a Rule],
     pub(crate) catalogue: &'a Catalogue,
     /// The kinds in the catalogue that the rule matches.
-    pub(crate) targets: Vec<Target<'a>>,
+    pub(crate) targets: Vec<MatchedKind<'a>>,
     pub(crate) lints: &'a [&'static Lint],
 }
 
 /// What is doubtful, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Finding {
+pub(crate) struct LintFinding {
     /// JSON pointer into the rule document.
     pub(crate) at: String,
     pub(crate) message: String,
@@ -66,8 +64,8 @@ pub(crate) fn finding(
     at: impl Into<String>,
     message: impl Into<String>,
     fix: impl Into<String>,
-) -> Finding {
-    Finding { at: at.into(), message: message.into(), fix: fix.into() }
+) -> LintFinding {
+    LintFinding { at: at.into(), message: message.into(), fix: fix.into() }
 }
 
 /// A finding for each of these entries, none of which ever permits anything.
@@ -75,10 +73,10 @@ pub(crate) fn never_permit<'a>(
     entries: impl Iterator<Item = (String, &'a Entry)>,
     reason: &str,
     fix: &str,
-) -> Vec<Finding> {
+) -> Vec<LintFinding> {
     let of_entry = |(at, entry): (String, &Entry)| {
-        let path = escape_control(&entry.path.to_string());
-        finding(at, format!("`{path}` never permits anything: {reason}"), fix)
+        let message = format!("`{}` never permits anything: {reason}", shown(&entry.path));
+        finding(at, message, fix)
     };
     entries.map(of_entry).collect()
 }

@@ -1,6 +1,6 @@
 //! Rules that exempt everybody.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::entries::is_for_all;
 use crate::engine::Requesters;
 
@@ -25,7 +25,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let exempt = context.rule.exempt();
     if *exempt == Requesters::default() || !is_for_all(Some(exempt)) {
         return Vec::new();

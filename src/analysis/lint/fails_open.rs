@@ -1,6 +1,6 @@
 //! Rules that an outage of the webhook switches off.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use crate::engine::{Effect, FailurePolicy};
 
 pub(super) const LINT: Lint = Lint {
@@ -25,7 +25,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let rule = context.rule;
     if rule.actions().effect != Effect::Deny || rule.failure_policy() != FailurePolicy::Ignore {
         return Vec::new();

@@ -1,7 +1,7 @@
 //! Entries for fields that the API server never lets change.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, never_permit};
-use super::entries::is_fixed;
+use super::definition::{Context, Input, Lint, LintFinding, Severity, never_permit};
+use crate::analysis::paths::is_fixed;
 
 pub(super) const LINT: Lint = Lint {
     name: "fixed-field",
@@ -25,7 +25,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let fixed = context.entries().filter(|(_, entry)| is_fixed(entry.path.steps()));
     never_permit(fixed, "the API server itself refuses to change it", "remove the entry")
 }

@@ -1,6 +1,6 @@
 //! Durations that are compared exactly.
 
-use super::definition::{Context, Finding, Input, Lint, Severity};
+use super::definition::{Context, Input, Lint, LintFinding, Severity};
 use super::schema::exact::exact;
 use crate::analysis::kinds::Scalar;
 use crate::engine::Meaning;
@@ -30,7 +30,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let consequence = ", so an update that respells one (60s as 1m0s) is a violation";
     exact(context, Scalar::Duration, Meaning::Duration, |_| true, "durations", consequence)
 }

@@ -1,6 +1,6 @@
 //! Quantities that are compared exactly.
 
-use super::definition::{Context, Finding, Input, Lint, Severity};
+use super::definition::{Context, Input, Lint, LintFinding, Severity};
 use super::schema::exact::exact;
 use crate::analysis::kinds::Scalar;
 use crate::engine::Meaning;
@@ -31,7 +31,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let consequence = ", so an update that respells one (1000m as 1) is a violation";
     exact(context, Scalar::Quantity, Meaning::Quantity, |_| true, "quantities", consequence)
 }

@@ -1,6 +1,6 @@
 //! Suppressions that name no lint or give no reason.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::ignore::{AT, ignores};
 use super::meant::meant;
 use crate::engine::escape_control;
@@ -37,7 +37,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let mut found = Vec::new();
     for ignore in ignores(context.rule.lint_ignore()) {
         let name = escape_control(ignore.lint);

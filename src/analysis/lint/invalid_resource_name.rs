@@ -1,6 +1,6 @@
 //! Names that no group, version or resource can have.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use crate::engine::escape_control;
 
 pub(super) const LINT: Lint = Lint {
@@ -31,7 +31,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let mut found = Vec::new();
     for (at, resource) in context.resources() {
         let mut invalid = |what: &str, key: &str, names: &[String], is_valid: fn(&str) -> bool| {

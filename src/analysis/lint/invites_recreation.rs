@@ -1,6 +1,6 @@
 //! Denials that make tools delete the object.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use crate::engine::{Effect, Reason};
 
 pub(super) const LINT: Lint = Lint {
@@ -23,7 +23,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let rule = context.rule;
     if rule.actions().effect != Effect::Deny || rule.reason() != Reason::Invalid {
         return Vec::new();

@@ -1,10 +1,9 @@
 //! Verbs for items, at a location that has none.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::shown;
-use super::schema::catalogue::{Target, shapes};
-use super::schema::words::what;
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use super::schema::catalogue::{MatchedKind, shapes};
 use crate::analysis::kinds::Shape;
+use crate::analysis::words::{shown, what};
 use crate::engine::{Entry, Verbs};
 
 pub(super) const LINT: Lint = Lint {
@@ -32,11 +31,11 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     context.entries().filter_map(|(at, entry)| of_entry(at, entry, &context.targets)).collect()
 }
 
-fn of_entry(at: String, entry: &Entry, targets: &[Target<'_>]) -> Option<Finding> {
+fn of_entry(at: String, entry: &Entry, targets: &[MatchedKind<'_>]) -> Option<LintFinding> {
     let idle: Vec<&str> =
         entry.verbs.names().filter(|name| matches!(*name, "AddItem" | "RemoveItem")).collect();
     if entry.verbs == Verbs::ALL || idle.is_empty() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::schema::catalogue::{Catalogue, Source};
+use super::schema::catalogue::{Catalogue, SchemaSource};
 use super::unreachable_path::unreachable;
 use super::unserved_resource::unserved;
 use crate::analysis::kinds::Kind;
@@ -18,7 +18,7 @@ pub(crate) fn lacking(
     kinds: Vec<Kind>,
     address: &str,
 ) -> BTreeMap<String, String> {
-    let catalogue = Catalogue::new(kinds, Source::Cluster(address.to_owned()));
+    let catalogue = Catalogue::new(kinds, SchemaSource::Cluster(address.to_owned()));
     let of_rule = |rule: &Rule| {
         let resources = rule.resources().iter();
         let mut found: Vec<_> =

@@ -1,8 +1,8 @@
 //! Entries for the key of a list.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{cursor, shown};
-use crate::engine::{Entry, Rule, Step, escape_control, written};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use crate::analysis::words::shown;
+use crate::engine::{Cursor, Entry, Rule, Step, escape_control, written};
 
 pub(super) const LINT: Lint = Lint {
     name: "list-key",
@@ -34,16 +34,16 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     context.entries().filter_map(|(at, entry)| of_entry(context.rule, at, entry)).collect()
 }
 
-fn of_entry(rule: &Rule, at: String, entry: &Entry) -> Option<Finding> {
+fn of_entry(rule: &Rule, at: String, entry: &Entry) -> Option<LintFinding> {
     let [list @ .., Step::AnyElement | Step::Keyed { .. }, Step::Name(name)] = entry.path.steps()
     else {
         return None;
     };
-    let (_, key) = cursor(rule, list).keys().into_iter().next()?;
+    let (_, key) = Cursor::of_all(rule, list).keys().into_iter().next()?;
     if *key != **name {
         return None;
     }

@@ -1,6 +1,6 @@
 //! Resources that the rule calls by another name than their plural.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::schema::catalogue::{is_like, names};
 use crate::analysis::kinds::Kind;
 use crate::engine::{ResourceRule, escape_control};
@@ -31,7 +31,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let found = context.resources().flat_map(|(at, named)| {
         let kinds = context.catalogue.kinds.iter().filter(|kind| names(named, kind));
         kinds.filter_map(|kind| misnamed(&at, named, kind)).collect::<Vec<_>>()
@@ -39,7 +39,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     found.collect()
 }
 
-fn misnamed(at: &str, named: &ResourceRule, kind: &Kind) -> Option<Finding> {
+fn misnamed(at: &str, named: &ResourceRule, kind: &Kind) -> Option<LintFinding> {
     let name = |resource: &String| resource.split('/').next().unwrap_or_default().to_owned();
     if named.resources.iter().map(name).any(|name| name == "*" || name == kind.plural) {
         return None;

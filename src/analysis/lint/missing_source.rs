@@ -1,6 +1,6 @@
 //! Rules without the page that documents their list.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 
 pub(super) const LINT: Lint = Lint {
     name: "missing-source",
@@ -22,7 +22,7 @@ metadata:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     if context.rule.source().is_some() {
         return Vec::new();
     }

@@ -2,11 +2,10 @@
 
 use serde_json::Value;
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::shown;
-use super::schema::catalogue::{Target, shapes};
-use super::schema::words::what;
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use super::schema::catalogue::{MatchedKind, shapes};
 use crate::analysis::kinds::{Scalar, Shape};
+use crate::analysis::words::{shown, what};
 use crate::engine::{Equality, escape_control};
 
 pub(super) const LINT: Lint = Lint {
@@ -32,11 +31,11 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     context.equality().filter_map(|(at, entry)| mistyped(at, entry, &context.targets)).collect()
 }
 
-fn mistyped(at: String, entry: &Equality, targets: &[Target<'_>]) -> Option<Finding> {
+fn mistyped(at: String, entry: &Equality, targets: &[MatchedKind<'_>]) -> Option<LintFinding> {
     let value = entry.absent_as.as_ref()?;
     let shapes = shapes(targets, entry.path.steps());
     let first = shapes.first().filter(|_| !shapes.iter().any(|shape| may_stand(value, shape)))?;

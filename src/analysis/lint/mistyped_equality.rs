@@ -1,10 +1,9 @@
 //! `as` at values that are never written so.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::shown;
-use super::schema::catalogue::{Target, shapes};
-use super::schema::words::what;
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use super::schema::catalogue::{MatchedKind, shapes};
 use crate::analysis::kinds::{Scalar, Shape};
+use crate::analysis::words::{shown, what};
 use crate::engine::{Equality, Meaning};
 
 pub(super) const LINT: Lint = Lint {
@@ -30,11 +29,11 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     context.equality().filter_map(|(at, entry)| mistyped(at, entry, &context.targets)).collect()
 }
 
-fn mistyped(at: String, entry: &Equality, targets: &[Target<'_>]) -> Option<Finding> {
+fn mistyped(at: String, entry: &Equality, targets: &[MatchedKind<'_>]) -> Option<LintFinding> {
     let meaning = entry.meaning.filter(|meaning| *meaning != Meaning::Set)?;
     let never = |shape: &Shape| match (meaning, shape) {
         (_, Shape::Anything | Shape::Scalar(Scalar::Text)) => false,

@@ -1,8 +1,8 @@
 //! Rules for versions none of which is served.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::quoted;
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::schema::versions::versions;
+use crate::analysis::words::quoted;
 
 pub(super) const LINT: Lint = Lint {
     name: "no-served-version",
@@ -30,7 +30,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let unmatched = versions(context).into_iter().filter(|versions| versions.matched.is_empty());
     let found = unmatched.map(|versions| {
         finding(

@@ -1,10 +1,9 @@
 //! Declarations for lists, at what is none.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::shown;
-use super::schema::catalogue::{Target, shapes};
-use super::schema::words::what;
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use super::schema::catalogue::{MatchedKind, shapes};
 use crate::analysis::kinds::Shape;
+use crate::analysis::words::{shown, what};
 use crate::engine::{Equality, Meaning, escape_control};
 
 pub(super) const LINT: Lint = Lint {
@@ -29,11 +28,11 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     context.equality().filter_map(|(at, entry)| of_entry(at, entry, &context.targets)).collect()
 }
 
-fn of_entry(at: String, entry: &Equality, targets: &[Target<'_>]) -> Option<Finding> {
+fn of_entry(at: String, entry: &Equality, targets: &[MatchedKind<'_>]) -> Option<LintFinding> {
     let declared = match &entry.key {
         Some(key) => format!("key: {}", escape_control(key)),
         None if entry.meaning == Some(Meaning::Set) => "as: Set".to_owned(),

@@ -1,6 +1,6 @@
 //! Match conditions that read a variable which is always null.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use crate::engine::{Condition, escape_control};
 
 pub(super) const LINT: Lint = Lint {
@@ -27,7 +27,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let conditions = context.rule.conditions().iter().enumerate();
     // Of an expression that cannot be read, `unchecked-condition` speaks.
     let reading = conditions.filter(|(_, condition)| {

@@ -1,9 +1,9 @@
 //! A scale subresource through which a protected field can be changed.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::entries::is_open;
-use super::schema::catalogue::{Target, asks_for, lists};
-use super::schema::words::written;
+use super::schema::catalogue::{MatchedKind, asks_for, lists};
+use crate::analysis::words::written;
 use crate::engine::{Path, ResourceRule};
 
 pub(super) const LINT: Lint = Lint {
@@ -32,11 +32,11 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     context.targets.iter().filter_map(|target| of_target(context, target)).collect()
 }
 
-fn of_target(context: &Context<'_>, target: &Target<'_>) -> Option<Finding> {
+fn of_target(context: &Context<'_>, target: &MatchedKind<'_>) -> Option<LintFinding> {
     let scale = target.version.subresource("scale").filter(|_| target.subresource.is_none())?;
     let (kind, version) = (target.kind, target.version);
     let closes = |named: &ResourceRule| {

@@ -1,6 +1,6 @@
 //! Entries for fields that the API server writes.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, never_permit};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, never_permit};
 use crate::engine::is_owned;
 
 pub(super) const LINT: Lint = Lint {
@@ -26,7 +26,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let owned = context.entries().filter(|(_, entry)| is_owned(entry.path.steps()));
     never_permit(owned, "the API server writes it, so it is never a change", "remove the entry")
 }

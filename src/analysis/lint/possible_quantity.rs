@@ -1,6 +1,6 @@
 //! Integers or strings that may be quantities.
 
-use super::definition::{Context, Finding, Input, Lint, Severity};
+use super::definition::{Context, Input, Lint, LintFinding, Severity};
 use super::schema::exact::exact;
 use crate::analysis::kinds::Scalar;
 use crate::engine::{Meaning, Step};
@@ -30,7 +30,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let consequence = "; if they are quantities, respelling one (1000m as 1) is a violation";
     exact(
         context,

@@ -1,7 +1,7 @@
 //! Entries for labels that the object selector protects.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, never_permit};
-use super::entries::cursor;
+use super::definition::{Context, Input, Lint, LintFinding, Severity, never_permit};
+use crate::engine::Cursor;
 
 pub(super) const LINT: Lint = Lint {
     name: "protected-label",
@@ -32,10 +32,10 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let protected = context
         .entries()
-        .filter(|(_, entry)| cursor(context.rule, entry.path.steps()).is_protected());
+        .filter(|(_, entry)| Cursor::of_all(context.rule, entry.path.steps()).is_protected());
     never_permit(
         protected,
         "the objectSelector names that label, which protects it",

@@ -1,7 +1,9 @@
 //! Entries that add nothing to another.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{covers, is_bare, reaches, shown};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use super::entries::is_bare;
+use crate::analysis::paths::{covers, reaches};
+use crate::analysis::words::shown;
 use crate::engine::Entry;
 
 pub(super) const LINT: Lint = Lint {
@@ -30,7 +32,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let entries: Vec<&Entry> = context.rule.entries().collect();
     let redundant = context.entries().enumerate().filter_map(|(index, (at, entry))| {
         let steps = entry.path.steps();

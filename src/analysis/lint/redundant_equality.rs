@@ -1,7 +1,8 @@
 //! Declarations of equality that an earlier one replaces.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{covers, shown};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use crate::analysis::paths::covers;
+use crate::analysis::words::shown;
 use crate::engine::Equality;
 
 pub(super) const LINT: Lint = Lint {
@@ -32,7 +33,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let equality = context.rule.equality();
     let redundant = context.equality().enumerate().filter_map(|(index, (at, entry))| {
         let replaces = |earlier: &&Equality| {

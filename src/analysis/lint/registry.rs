@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::definition::{Context, Finding, Input, Lint};
+use super::definition::{Context, Input, Lint, LintFinding};
 use super::ignore::ignores;
-use super::schema::catalogue::{Catalogue, Source};
+use super::schema::catalogue::{Catalogue, SchemaSource};
 use crate::engine::Rule;
 
-/// Every lint, by name.
 pub(crate) const LINTS: &[&Lint] = &[
     &super::blocks_client_side_apply::LINT,
     &super::bypassable_condition::LINT,
@@ -63,7 +62,7 @@ pub(crate) const LINTS: &[&Lint] = &[
 
 pub(crate) struct Reported<'a> {
     pub(crate) lint: &'static Lint,
-    pub(crate) finding: Finding,
+    pub(crate) finding: LintFinding,
     /// Why the rule suppresses the finding, if it does.
     pub(crate) reason: Option<&'a str>,
 }
@@ -90,5 +89,5 @@ pub(crate) fn run<'a>(rule: &'a Rule, rules: &[&Rule], catalogue: &Catalogue) ->
 
 /// Whether a lint has what it needs.
 pub(crate) fn runs(lint: &Lint, catalogue: &Catalogue) -> bool {
-    lint.input == Input::Rule || catalogue.source != Source::Nothing
+    lint.input == Input::Rule || catalogue.source != SchemaSource::Nothing
 }

@@ -1,7 +1,7 @@
 //! `Set` and `Clear` of a field that every element has.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, never_permit};
-use super::schema::catalogue::{ResolvedPath, Target, resolve};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, never_permit};
+use super::schema::catalogue::{MatchedKind, ResolvedPath, resolve};
 use crate::analysis::kinds::Shape;
 use crate::engine::{Entry, Step};
 
@@ -31,7 +31,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     never_permit(
         context.entries().filter(|(_, entry)| is_required(entry, &context.targets)),
         "the schema requires it, so it is never set or cleared",
@@ -39,7 +39,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     )
 }
 
-fn is_required(entry: &Entry, targets: &[Target<'_>]) -> bool {
+fn is_required(entry: &Entry, targets: &[MatchedKind<'_>]) -> bool {
     let only_presence = entry.verbs.names().all(|name| matches!(name, "Set" | "Clear"));
     // Elements come and go as a whole; the objects above another field do not.
     let [parent @ .., Step::Name(name)] = entry.path.steps() else { return false };

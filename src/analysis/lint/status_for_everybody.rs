@@ -1,7 +1,9 @@
 //! A status that everybody may write.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{is_of_status, judges_objects, shown};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use super::entries::judges_objects;
+use crate::analysis::paths::is_of_status;
+use crate::analysis::words::shown;
 
 pub(super) const LINT: Lint = Lint {
     name: "status-for-everybody",
@@ -29,7 +31,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     // With a schema, `status-subresource` reports the entry.
     let is_hidden = context.targets.iter().any(|target| target.hides_status(context.rule));
     if !judges_objects(context.rule) || is_hidden {

@@ -1,7 +1,7 @@
 //! Entries for a status that only its subresource changes.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, never_permit};
-use super::entries::is_of_status;
+use super::definition::{Context, Input, Lint, LintFinding, Severity, never_permit};
+use crate::analysis::paths::is_of_status;
 
 pub(super) const LINT: Lint = Lint {
     name: "status-subresource",
@@ -28,7 +28,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let hiding = context.targets.iter().filter(|target| target.hides_status(context.rule));
     let found = hiding.flat_map(|target| {
         let reason = format!(

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::definition::{Input, Lint};
 use super::registry::{LINTS, Reported, run};
-use super::schema::catalogue::{Catalogue, Source};
+use super::schema::catalogue::{Catalogue, SchemaSource};
 use crate::analysis::kinds::{Kind, in_document};
 use crate::engine::{Builtin, Document, Rule, RuleSet};
 
@@ -44,13 +44,15 @@ fn rule(parts: &str) -> RuleSet {
 fn findings(lint: &Lint, rules: &RuleSet) -> Vec<String> {
     let rules: Vec<&Rule> = rules.rules().collect();
     let sources = match lint.input {
-        Input::Rule => vec![Source::Nothing],
+        Input::Rule => vec![SchemaSource::Nothing],
         // What other kinds there are only a cluster says.
-        Input::Schema => vec![Source::Files, Source::Cluster("https://127.0.0.1".to_owned())],
+        Input::Schema => {
+            vec![SchemaSource::Files, SchemaSource::Cluster("https://127.0.0.1".to_owned())]
+        }
     };
     let found = sources.into_iter().flat_map(|source| {
         let catalogue = match source {
-            Source::Nothing => Catalogue::none(),
+            SchemaSource::Nothing => Catalogue::none(),
             source => Catalogue::new(kinds(), source),
         };
         let reported = run(rules[0], &rules, &catalogue).into_iter();

@@ -1,7 +1,7 @@
 //! Match conditions that lint cannot read.
 
 use super::conditions::conditions;
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use crate::engine::escape_control;
 
 pub(super) const LINT: Lint = Lint {
@@ -29,7 +29,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let mut found = Vec::new();
     for condition in conditions(context) {
         let Err(unread) = &condition.reads else { continue };

@@ -1,10 +1,9 @@
 //! Lists that the schema pairs by key and the rule by position.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{quoted, shown};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::schema::lists::{UndeclaredList, strings, text_key, undeclared};
-use super::schema::words::{equality_line, written};
 use crate::analysis::kinds::ListType;
+use crate::analysis::words::{equality_line, quoted, shown, written};
 use crate::engine::{Step, escape_control};
 
 pub(super) const LINT: Lint = Lint {
@@ -35,11 +34,11 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     undeclared(context).iter().filter_map(of_list).collect()
 }
 
-fn of_list(undeclared: &UndeclaredList<'_>) -> Option<Finding> {
+fn of_list(undeclared: &UndeclaredList<'_>) -> Option<LintFinding> {
     let UndeclaredList { at, entry, list, below, .. } = undeclared;
     let (schema, elements) = undeclared.list_type()?;
     let ListType::Map(keys) = &elements.list_type else { return None };

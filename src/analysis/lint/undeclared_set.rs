@@ -1,9 +1,9 @@
 //! Lists that are sets in the schema and have an order in the rule.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::schema::lists::undeclared;
-use super::schema::words::{equality_line, written};
 use crate::analysis::kinds::ListType;
+use crate::analysis::words::{equality_line, written};
 
 pub(super) const LINT: Lint = Lint {
     name: "undeclared-set",
@@ -34,7 +34,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let lists = undeclared(context);
     let sets = lists.iter().filter(|list| {
         let list_type = list.list_type().map(|(_, elements)| &elements.list_type);

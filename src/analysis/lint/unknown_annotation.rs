@@ -1,6 +1,6 @@
 //! Annotations of fieldward that it does not read.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::meant::meant;
 use crate::engine::annotations::{ANNOTATIONS, PREFIX};
 use crate::engine::escape_control;
@@ -25,7 +25,7 @@ metadata:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let found = context.rule.unknown_annotations().iter().map(|name| {
         let own = name.strip_prefix(PREFIX).unwrap_or_default();
         let known = || ANNOTATIONS.into_iter().filter_map(|known| known.strip_prefix(PREFIX));

@@ -1,6 +1,6 @@
 //! Kinds whose fields no schema describes.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 
 pub(super) const LINT: Lint = Lint {
     name: "unknown-fields",
@@ -29,7 +29,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let silent = context.targets.iter().filter(|target| target.schema.is_silent());
     let found = silent.map(|target| {
         let message =

@@ -1,6 +1,6 @@
 //! Match conditions that call a function which no known version of Kubernetes declares.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use crate::engine::{Condition, cut_bytes, escape_control};
 
 /// The longest description of a call in a finding, in bytes. Function names have no length limit.
@@ -31,7 +31,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let mut found = Vec::new();
     for (index, condition) in context.rule.conditions().iter().enumerate() {
         for fault in Condition::unknown_functions(&condition.expression) {

@@ -1,7 +1,7 @@
 //! Rules for a kind of which no CRD was given.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::schema::catalogue::{Source, is_like, names};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use super::schema::catalogue::{SchemaSource, is_like, names};
 use crate::analysis::kinds::Kind;
 use crate::engine::ResourceRule;
 
@@ -32,10 +32,10 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let (rule, kinds) = (context.rule, &context.catalogue.kinds);
     let speaks = |kind: &Kind| rule.resources().iter().any(|named| names(named, kind));
-    if context.catalogue.source != Source::Files || kinds.iter().any(speaks) {
+    if context.catalogue.source != SchemaSource::Files || kinds.iter().any(speaks) {
         return Vec::new();
     }
     let means = |named: &ResourceRule, kind: &Kind| {

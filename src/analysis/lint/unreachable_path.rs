@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::{counted, is_of_status, shown};
-use super::schema::catalogue::{Mismatch, Target, resolve};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use super::schema::catalogue::{MatchedKind, Mismatch, resolve};
 use super::schema::suggestion::{fix, reason};
+use crate::analysis::paths::is_of_status;
+use crate::analysis::words::{counted, shown};
 use crate::engine::{Path, Rule, Step};
 
 pub(super) const LINT: Lint = Lint {
@@ -46,42 +47,35 @@ enum List {
 
 type Pointers<'a> = Vec<(String, &'a Path)>;
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     unreachable(context.rule, &context.targets)
 }
 
-pub(super) fn unreachable(rule: &Rule, targets: &[Target<'_>]) -> Vec<Finding> {
+pub(super) fn unreachable(rule: &Rule, targets: &[MatchedKind<'_>]) -> Vec<LintFinding> {
     // `status-subresource` reports entries for a status that never differs.
     let hides_status = targets.iter().any(|target| target.hides_status(rule));
     let is_hidden = |path: &Path| hides_status && is_of_status(path.steps());
-    let mutable = rule.entries().enumerate().filter(|(_, entry)| !entry.is_absent);
-    let mutable = mutable.filter(|(_, entry)| !is_hidden(&entry.path));
     let pointer = |list, index| format!("/spec/{list}/{index}/path");
-    let defaulted = "/metadata/annotations/fieldward.io~1defaulted".to_owned();
+    let defaulted = "/metadata/annotations/fieldward.io~1defaulted";
+    let mutable = rule.entries().enumerate();
+    let mutable = mutable.filter(|(_, entry)| !entry.is_absent && !is_hidden(&entry.path));
+    let mutable = mutable.map(|(index, entry)| (pointer("mutable", index), &entry.path));
+    let equality = rule.equality().iter().enumerate();
+    let equality = equality.map(|(index, entry)| (pointer("equality", index), &entry.path));
+    let sensitive = rule.sensitive().iter().enumerate();
+    let sensitive = sensitive.map(|(index, path)| (pointer("sensitive", index), path));
+    let defaulted = rule.defaulted().iter().map(|path| (defaulted.to_owned(), path));
     let lists: [(List, Pointers<'_>); 4] = [
-        (
-            List::Mutable,
-            mutable.map(|(index, entry)| (pointer("mutable", index), &entry.path)).collect(),
-        ),
-        (
-            List::Equality,
-            (rule.equality().iter().enumerate())
-                .map(|(index, entry)| (pointer("equality", index), &entry.path))
-                .collect(),
-        ),
-        (
-            List::Sensitive,
-            (rule.sensitive().iter().enumerate())
-                .map(|(index, path)| (pointer("sensitive", index), path))
-                .collect(),
-        ),
-        (List::Defaulted, rule.defaulted().iter().map(|path| (defaulted.clone(), path)).collect()),
+        (List::Mutable, mutable.collect()),
+        (List::Equality, equality.collect()),
+        (List::Sensitive, sensitive.collect()),
+        (List::Defaulted, defaulted.collect()),
     ];
     lists.into_iter().flat_map(|(list, paths)| in_list(list, &paths, targets)).collect()
 }
 
 /// Paths that go wrong at the same step are one finding.
-fn in_list(list: List, paths: &Pointers<'_>, targets: &[Target<'_>]) -> Vec<Finding> {
+fn in_list(list: List, paths: &Pointers<'_>, targets: &[MatchedKind<'_>]) -> Vec<LintFinding> {
     let listed: Vec<&Path> = paths.iter().map(|(_, path)| *path).collect();
     let mut groups: BTreeMap<usize, (Mismatch<'_, '_>, BTreeSet<String>)> = BTreeMap::new();
     let mut firsts: BTreeMap<&[Step], usize> = BTreeMap::new();

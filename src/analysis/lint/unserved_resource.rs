@@ -1,7 +1,7 @@
 //! Resources that the cluster does not serve.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::schema::catalogue::{Catalogue, Source, is_like};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use super::schema::catalogue::{Catalogue, SchemaSource, is_like};
 use crate::analysis::kinds::Kind;
 use crate::engine::{ResourceRule, escape_control};
 
@@ -32,12 +32,12 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     context.resources().flat_map(|(at, named)| unserved(&at, named, context.catalogue)).collect()
 }
 
-pub(super) fn unserved(at: &str, named: &ResourceRule, catalogue: &Catalogue) -> Vec<Finding> {
-    let Source::Cluster(address) = &catalogue.source else { return Vec::new() };
+pub(super) fn unserved(at: &str, named: &ResourceRule, catalogue: &Catalogue) -> Vec<LintFinding> {
+    let SchemaSource::Cluster(address) = &catalogue.source else { return Vec::new() };
     let address = escape_control(address);
     let mut found = Vec::new();
     for group in named.api_groups.iter().filter(|group| *group != "*") {

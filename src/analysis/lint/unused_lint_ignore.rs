@@ -1,6 +1,6 @@
 //! Suppressions that suppress nothing.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::ignore::{AT, ignores};
 
 pub(super) const LINT: Lint = Lint {
@@ -31,7 +31,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let mut found = Vec::new();
     for ignore in ignores(context.rule.lint_ignore()) {
         let Some(lint) = context.lints.iter().find(|lint| lint.name == ignore.lint) else {

@@ -1,7 +1,7 @@
 //! A namespace selector for objects that are in no namespace.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use crate::analysis::kinds::Scope;
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use crate::analysis::kinds::ResourceScope;
 
 pub(super) const LINT: Lint = Lint {
     name: "useless-namespace-selector",
@@ -34,14 +34,14 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let selector = context.rule.namespace_selector();
     if selector.match_labels.is_empty() && selector.match_expressions.is_empty() {
         return Vec::new();
     }
     let in_none = context.targets.iter().map(|target| target.kind).filter(|kind| {
         let is_namespace = kind.group.is_empty() && kind.plural == "namespaces";
-        kind.scope == Scope::Cluster && !is_namespace
+        kind.scope == ResourceScope::Cluster && !is_namespace
     });
     let found = in_none.map(|kind| {
         let message = format!(

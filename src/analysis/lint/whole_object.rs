@@ -1,7 +1,7 @@
 //! Entries for the whole object.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::shown;
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use crate::analysis::words::shown;
 use crate::engine::{Step, Verbs};
 
 pub(super) const LINT: Lint = Lint {
@@ -31,7 +31,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let selects_all = |steps: &[Step]| match steps {
         [Step::AnyMember] => true,
         [Step::Prefix(prefix)] => prefix.is_empty(),

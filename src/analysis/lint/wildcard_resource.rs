@@ -1,6 +1,6 @@
 //! Rules for all groups or resources.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 
 pub(super) const LINT: Lint = Lint {
     name: "wildcard-resource",
@@ -29,7 +29,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let mut found = Vec::new();
     for (at, resource) in context.resources() {
         let groups = resource.api_groups.iter().position(|group| group == "*");

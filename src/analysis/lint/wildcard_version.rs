@@ -1,6 +1,6 @@
 //! Rules for all versions of a kind.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 
 pub(super) const LINT: Lint = Lint {
     name: "wildcard-version",
@@ -30,7 +30,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let found = context.resources().flat_map(|(at, resource)| {
         let wildcards =
             resource.api_versions.iter().enumerate().filter(|(_, version)| *version == "*");

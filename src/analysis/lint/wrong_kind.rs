@@ -1,6 +1,6 @@
 //! `kinds` that the objects of the resource do not have.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::schema::catalogue::{asks_for, names_plural};
 use crate::analysis::kinds::{Kind, Subresource};
 use crate::engine::{ResourceRule, escape_control};
@@ -35,7 +35,7 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let found = context.resources().filter(|(_, named)| !named.kinds.is_empty());
     let found = found.flat_map(|(at, named)| {
         let kinds = context.catalogue.kinds.iter().filter(|kind| names_plural(named, kind));
@@ -44,7 +44,7 @@ fn check(context: &Context<'_>) -> Vec<Finding> {
     found.collect()
 }
 
-fn wrong_kinds(at: &str, named: &ResourceRule, kind: &Kind) -> Vec<Finding> {
+fn wrong_kinds(at: &str, named: &ResourceRule, kind: &Kind) -> Vec<LintFinding> {
     let at = format!("{at}/kinds");
     let mut found = Vec::new();
     let listed = escape_control(&named.kinds.join(", "));

@@ -1,11 +1,10 @@
 //! Keys by which no elements pair, or by which the API server does not pair them.
 
-use super::definition::{Context, Finding, Input, Lint, Severity, finding};
-use super::entries::shown;
-use super::schema::catalogue::{ResolvedPath, Target, resolve};
+use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
+use super::schema::catalogue::{MatchedKind, ResolvedPath, resolve};
 use super::schema::lists::{strings, text_key};
-use super::schema::words::what;
-use crate::analysis::kinds::{Elements, Scalar, Schema, Shape};
+use crate::analysis::kinds::{ListShape, Scalar, Schema, Shape};
+use crate::analysis::words::{shown, what};
 use crate::engine::{Equality, escape_control};
 
 pub(super) const LINT: Lint = Lint {
@@ -33,11 +32,11 @@ spec:
     check,
 };
 
-fn check(context: &Context<'_>) -> Vec<Finding> {
+fn check(context: &Context<'_>) -> Vec<LintFinding> {
     context.equality().filter_map(|(at, entry)| of_entry(at, entry, &context.targets)).collect()
 }
 
-fn of_entry(at: String, entry: &Equality, targets: &[Target<'_>]) -> Option<Finding> {
+fn of_entry(at: String, entry: &Equality, targets: &[MatchedKind<'_>]) -> Option<LintFinding> {
     let key = entry.key.as_ref()?;
     let mut wrong = None;
     for ResolvedPath { schema, location } in resolve(targets, entry.path.steps()).ok()? {
@@ -50,7 +49,7 @@ fn of_entry(at: String, entry: &Equality, targets: &[Target<'_>]) -> Option<Find
 
 fn of_list(
     schema: &Schema,
-    elements: &Elements,
+    elements: &ListShape,
     path: &str,
     key: &str,
 ) -> Option<(String, String)> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use crate::analysis::words::one_line;
 use crate::engine::{Algebra, Entry, Requesters, escape_control};
 
 /// One thing that must hold: who asks, or a condition.
@@ -21,17 +22,19 @@ pub(crate) enum Atom {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Formula(BTreeSet<BTreeSet<Atom>>);
 
+pub(crate) static NEVER: Formula = Formula(BTreeSet::new());
+
 impl Formula {
     /// Where an entry is active; `at` is the depth of the location, or the rest of the path at an
     /// object that is intermediate to the entry.
-    pub(crate) fn of(entry: &Entry, at: At<'_>) -> Self {
+    pub(crate) fn of(entry: &Entry, at: AskedAt<'_>) -> Self {
         let by = entry.by.as_ref().map_or_else(Self::always, Self::requesters);
         let Some(when) = &entry.when else { return by };
         let text = when.text().trim().to_owned();
         let atom = match at {
             _ if !when.depends_on_the_value() => Atom::When(text, None),
-            At::Depth(depth) => Atom::When(text, Some(depth)),
-            At::Above(rest) => Atom::WhenBelow(text, rest.to_owned()),
+            AskedAt::Depth(depth) => Atom::When(text, Some(depth)),
+            AskedAt::Above(rest) => Atom::WhenBelow(text, rest.to_owned()),
         };
         by.and(&Self(BTreeSet::from([BTreeSet::from([atom])])))
     }
@@ -96,7 +99,7 @@ impl Algebra for Formula {
 
 /// Where an entry's condition is asked.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum At<'p> {
+pub(crate) enum AskedAt<'p> {
     /// At a location that the whole path leads to, so many steps from the root.
     Depth(usize),
     /// At an object above it; the rest of the path.
@@ -131,11 +134,6 @@ impl fmt::Display for Atom {
             }
         }
     }
-}
-
-/// A condition on one line.
-fn one_line(text: &str) -> String {
-    escape_control(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]

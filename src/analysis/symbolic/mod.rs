@@ -3,11 +3,14 @@
 
 mod formula;
 
+use std::collections::BTreeMap;
+
 use crate::engine::{
     Algebra, Cursor, Entry, LocalPermissions, Path, Permissions, Requesters, Rule, Step, Verb,
 };
 
-pub(crate) use formula::{At, Formula};
+use formula::NEVER;
+pub(crate) use formula::{AskedAt, Formula};
 
 /// The entries of a rule, by index; none in the place of one that is not considered.
 pub(crate) struct Entries(Vec<Option<Entry>>);
@@ -32,13 +35,13 @@ impl Entries {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Own {
+pub(crate) struct LocalFormulas {
     permissions: LocalPermissions<Formula>,
     /// Where an object here that one side lacks counts as empty.
     intermediate: Formula,
 }
 
-impl Own {
+impl LocalFormulas {
     /// At a location that is `depth` steps from the root.
     pub(crate) fn at(cursor: &Cursor<'_>, depth: usize, entries: &Entries) -> Self {
         let ending = cursor.entries().filter_map(|index| entries.get(index));
@@ -47,14 +50,14 @@ impl Own {
             let Some(entry) = entries.get(index) else { continue };
             let rest = Path::of(entry.path.steps().get(steps..).unwrap_or_default());
             let rest = rest.map(|path| path.to_string()).unwrap_or_default();
-            intermediate = intermediate.or(&Formula::of(entry, At::Above(&rest)));
+            intermediate = intermediate.or(&Formula::of(entry, AskedAt::Above(&rest)));
         }
-        let active = |entry: &Entry| (entry.verbs, Formula::of(entry, At::Depth(depth)));
+        let active = |entry: &Entry| (entry.verbs, Formula::of(entry, AskedAt::Depth(depth)));
         Self { permissions: LocalPermissions::of(ending.map(active)), intermediate }
     }
 }
 
-impl Default for Own {
+impl Default for LocalFormulas {
     fn default() -> Self {
         Self { permissions: LocalPermissions::none(), intermediate: Formula::never() }
     }
@@ -68,15 +71,15 @@ pub(crate) struct Above {
     pub(crate) granted: Formula,
     /// Where that is permitted too.
     pub(crate) whole: Formula,
-    own: Own,
+    own: LocalFormulas,
     /// For each object above, what comes of its appearing and vanishing together with everything
     /// between it and here.
-    chains: Vec<Chain>,
+    chains: Vec<OneSidedChain>,
 }
 
 /// Objects one in the other that only one side has, down to the parent of a location.
 #[derive(Debug, Clone)]
-struct Chain {
+struct OneSidedChain {
     /// Where each of them is intermediate to an active entry.
     intermediate: Formula,
     /// Where one of them may appear with anything in it.
@@ -99,7 +102,11 @@ pub(crate) struct Within {
 impl Above {
     /// What is permitted where parents are on one side only, and the chains that go on from there.
     /// No `Modify` above counts then.
-    fn within(&self, own: &Own, may: &Permissions<Formula>) -> (Vec<Within>, Vec<Chain>) {
+    fn within(
+        &self,
+        own: &LocalFormulas,
+        may: &Permissions<Formula>,
+    ) -> (Vec<Within>, Vec<OneSidedChain>) {
         let mut found = Vec::new();
         let mut chains = Vec::new();
         for chain in &self.chains {
@@ -119,34 +126,16 @@ impl Above {
             let clear =
                 note(ChangeClass::ClearWithin, &chain.clear, &may.clear, &may.clear_container);
             let intermediate = chain.intermediate.and(&own.intermediate);
-            chains.push(Chain { intermediate, set, clear });
+            chains.push(OneSidedChain { intermediate, set, clear });
         }
         (found, chains)
     }
 }
 
+/// Where each change of a location is permitted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Permits {
-    /// To appear, other than as a list or map.
-    pub(crate) set: Formula,
-    /// To get another value; of a list or map, its items to.
-    pub(crate) modify: Formula,
-    /// To vanish, other than as a list or map.
-    pub(crate) clear: Formula,
-    /// Of a list or map: an item to appear.
-    pub(crate) add: Formula,
-    /// Of a list or map: an item to vanish.
-    pub(crate) remove: Formula,
-    /// To appear as a list or map with anything in it.
-    pub(crate) set_container: Formula,
-    /// To vanish as one.
-    pub(crate) clear_container: Formula,
-    /// To appear as an object that holds nothing but what is permitted below.
-    pub(crate) appear: Formula,
-    /// To vanish as one.
-    pub(crate) vanish: Formula,
-    /// Of a keyed list: to become one whose keys repeat.
-    pub(crate) replace: Formula,
+    by_change: BTreeMap<ChangeClass, Formula>,
     /// The same for what appears and vanishes together with objects around it, from each of these
     /// on.
     pub(crate) within: Vec<Within>,
@@ -165,13 +154,13 @@ impl Permits {
         let mut permits = Self::default();
         for (index, at) in steps.iter().enumerate() {
             cursor = step(&cursor, at);
-            (permits, above) = Self::at(&above, Own::at(&cursor, index + 1, entries));
+            (permits, above) = Self::at(&above, LocalFormulas::at(&cursor, index + 1, entries));
         }
         permits
     }
 
     /// What is permitted at a location, and what it hands down.
-    pub(crate) fn at(above: &Above, own: Own) -> (Self, Above) {
+    pub(crate) fn at(above: &Above, own: LocalFormulas) -> (Self, Above) {
         let may = Permissions::new(&own.permissions, &above.own.permissions);
         let inherited = above.granted.or(&may.every);
         let granted = inherited.or(&may.modify_item);
@@ -180,54 +169,58 @@ impl Permits {
         let set_container = set.or(&may.set_container);
         let clear_container = clear.or(&may.clear_container);
         let (within, mut chains) = above.within(&own, &may);
-        chains.push(Chain {
+        chains.push(OneSidedChain {
             intermediate: own.intermediate.clone(),
             set: set_container.clone(),
             clear: clear_container.clone(),
         });
-        let permits = Self {
-            within,
-            modify: granted.or(&may.modify),
-            add: granted.or(own.permissions.narrowed(Verb::AddItem)),
-            remove: granted.or(own.permissions.narrowed(Verb::RemoveItem)),
-            appear: set_container.or(&own.intermediate),
-            vanish: clear_container.or(&own.intermediate),
-            replace: whole.clone(),
-            set,
-            clear,
-            set_container,
-            clear_container,
-        };
-        (permits, Above { granted, whole, own, chains })
+        let by_change = BTreeMap::from([
+            (ChangeClass::Set, set),
+            (ChangeClass::Modify, granted.or(&may.modify)),
+            (ChangeClass::Clear, clear),
+            (ChangeClass::AddItem, granted.or(own.permissions.narrowed(Verb::AddItem))),
+            (ChangeClass::RemoveItem, granted.or(own.permissions.narrowed(Verb::RemoveItem))),
+            (ChangeClass::Appear, set_container.or(&own.intermediate)),
+            (ChangeClass::Vanish, clear_container.or(&own.intermediate)),
+            (ChangeClass::SetContainer, set_container),
+            (ChangeClass::ClearContainer, clear_container),
+            (ChangeClass::Replace, whole.clone()),
+        ]);
+        (Self { by_change, within }, Above { granted, whole, own, chains })
     }
 
-    pub(crate) fn named(&self) -> [(ChangeClass, &Formula); 10] {
-        [
-            (ChangeClass::Set, &self.set),
-            (ChangeClass::Modify, &self.modify),
-            (ChangeClass::Clear, &self.clear),
-            (ChangeClass::AddItem, &self.add),
-            (ChangeClass::RemoveItem, &self.remove),
-            (ChangeClass::SetContainer, &self.set_container),
-            (ChangeClass::ClearContainer, &self.clear_container),
-            (ChangeClass::Appear, &self.appear),
-            (ChangeClass::Vanish, &self.vanish),
-            (ChangeClass::Replace, &self.replace),
-        ]
+    /// Every change in the same cases.
+    pub(crate) fn all(cases: &Formula) -> Self {
+        let by_change = ChangeClass::ALL.map(|change| (change, cases.clone()));
+        Self { by_change: by_change.into(), within: Vec::new() }
+    }
+
+    pub(crate) fn get(&self, change: ChangeClass) -> &Formula {
+        self.by_change.get(&change).unwrap_or(&NEVER)
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ChangeClass {
+    /// To appear, other than as a list or map.
     Set,
+    /// To get another value; of a list or map, its items to.
     Modify,
+    /// To vanish, other than as a list or map.
     Clear,
+    /// Of a list or map: an item to appear.
     AddItem,
+    /// Of a list or map: an item to vanish.
     RemoveItem,
+    /// To appear as a list or map with anything in it.
     SetContainer,
+    /// To vanish as one.
     ClearContainer,
+    /// To appear as an object that holds nothing but what is permitted below.
     Appear,
+    /// To vanish as one.
     Vanish,
+    /// Of a keyed list: to become one whose keys repeat.
     Replace,
     SetWithin,
     ClearWithin,
@@ -237,6 +230,20 @@ impl ChangeClass {
     /// The five that rules name.
     pub(crate) const VERBS: [Self; 5] =
         [Self::Set, Self::Modify, Self::Clear, Self::AddItem, Self::RemoveItem];
+
+    /// Those of a location whose parents both objects have.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Set,
+        Self::Modify,
+        Self::Clear,
+        Self::AddItem,
+        Self::RemoveItem,
+        Self::SetContainer,
+        Self::ClearContainer,
+        Self::Appear,
+        Self::Vanish,
+        Self::Replace,
+    ];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {

@@ -1,5 +1,7 @@
 //! Names of objects in a cluster.
 
+use crate::engine::is_dns_subdomain;
+
 /// A name of a service or a namespace: an RFC 1123 label.
 pub(super) fn dns_label(text: &str) -> Result<String, String> {
     if is_dns_label(text) {
@@ -11,21 +13,12 @@ pub(super) fn dns_label(text: &str) -> Result<String, String> {
 }
 
 fn is_dns_label(text: &str) -> bool {
-    let ends = |byte: Option<u8>| {
-        byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-    };
-    text.len() <= 63
-        && ends(text.bytes().next())
-        && ends(text.bytes().last())
-        && text.bytes().all(|byte| byte == b'-' || ends(Some(byte)))
-}
-
-fn is_dns_subdomain(text: &str) -> bool {
-    text.len() <= 253 && text.split('.').all(is_dns_label)
+    text.len() <= 63 && !text.contains('.') && is_dns_subdomain(text)
 }
 
 /// Whether `text` is `namespace/name`, the name an RFC 1123 subdomain.
 pub(super) fn is_namespaced_name(text: &str) -> bool {
-    text.split_once('/')
-        .is_some_and(|(namespace, name)| is_dns_label(namespace) && is_dns_subdomain(name))
+    text.split_once('/').is_some_and(|(namespace, name)| {
+        is_dns_label(namespace) && name.len() <= 253 && name.split('.').all(is_dns_label)
+    })
 }

@@ -8,26 +8,26 @@ use crate::engine::{
     Change, ConditionFailure, Decision, Judgement, Piece, Reply, RuleSet, Shown, escape_control,
 };
 
-pub(super) enum Answer {
+pub(super) enum ReviewAnswer {
     Replied(Box<Reply>),
     Unread(String),
 }
 
-pub(super) struct Report {
+pub(super) struct CheckReport {
     file: Option<String>,
-    answer: Answer,
+    answer: ReviewAnswer,
     /// Where each rule that matched says that its list is documented.
     sources: Vec<String>,
 }
 
-impl Report {
+impl CheckReport {
     /// `file` is named where there are several.
-    pub(super) fn of(file: Option<String>, rules: &RuleSet, answer: Answer) -> Self {
+    pub(super) fn of(file: Option<String>, rules: &RuleSet, answer: ReviewAnswer) -> Self {
         let names: Vec<&str> = match &answer {
-            Answer::Replied(reply) => {
+            ReviewAnswer::Replied(reply) => {
                 reply.rules().iter().map(|outcome| outcome.rule.as_str()).collect()
             }
-            Answer::Unread(_) => Vec::new(),
+            ReviewAnswer::Unread(_) => Vec::new(),
         };
         let mut sources: Vec<String> =
             names.iter().filter_map(|name| rules.get(name)?.source().map(escape_control)).collect();
@@ -38,7 +38,7 @@ impl Report {
     /// 0 allowed, 1 denied, 2 could not be judged.
     pub(super) fn exit_code(&self) -> u8 {
         match &self.answer {
-            Answer::Replied(reply) if reply.error_code().is_none() => {
+            ReviewAnswer::Replied(reply) if reply.error_code().is_none() => {
                 u8::from(reply.allowed() != Some(true))
             }
             _ => 2,
@@ -48,13 +48,13 @@ impl Report {
     /// Why the review could not be read, if that is so.
     pub(super) fn unread(&self) -> Option<&str> {
         match &self.answer {
-            Answer::Replied(_) => None,
-            Answer::Unread(error) => Some(error),
+            ReviewAnswer::Replied(_) => None,
+            ReviewAnswer::Unread(error) => Some(error),
         }
     }
 
     pub(super) fn text(&self) -> String {
-        let Answer::Replied(reply) = &self.answer else { return String::new() };
+        let ReviewAnswer::Replied(reply) = &self.answer else { return String::new() };
         let file = self.file.as_ref().map(|file| format!("{file}: ")).unwrap_or_default();
         let body = match reply.judgement() {
             Some(judgement) => self.judged(reply, judgement),
@@ -118,13 +118,15 @@ impl Report {
         text
     }
 
-    pub(super) fn json(&self) -> Json<'_> {
+    pub(super) fn json(&self) -> CheckJson<'_> {
         match &self.answer {
-            Answer::Unread(error) => Json { error: Some(error.clone()), ..Json::default() },
-            Answer::Replied(reply) => {
+            ReviewAnswer::Unread(error) => {
+                CheckJson { error: Some(error.clone()), ..CheckJson::default() }
+            }
+            ReviewAnswer::Replied(reply) => {
                 let changes: &[Change] =
                     reply.judgement().map_or(&[], |judgement| &judgement.changes);
-                Json {
+                CheckJson {
                     allowed: reply.allowed() == Some(true),
                     rule: names(reply, ","),
                     violations: changes
@@ -134,7 +136,7 @@ impl Report {
                         .collect(),
                     changes: changes
                         .iter()
-                        .map(|change| Judged {
+                        .map(|change| JudgedChange {
                             change: JsonChange::of(change),
                             violates: change.violates,
                         })
@@ -148,11 +150,11 @@ impl Report {
 }
 
 #[derive(Default, Serialize)]
-pub(super) struct Json<'r> {
+pub(super) struct CheckJson<'r> {
     allowed: bool,
     rule: String,
     violations: Vec<JsonChange>,
-    changes: Vec<Judged>,
+    changes: Vec<JudgedChange>,
     /// Conditions that could not be decided.
     #[serde(rename = "conditionErrors", skip_serializing_if = "<[_]>::is_empty")]
     condition_errors: &'r [ConditionFailure],
@@ -171,7 +173,7 @@ struct JsonChange {
 }
 
 #[derive(Serialize)]
-struct Judged {
+struct JudgedChange {
     #[serde(flatten)]
     change: JsonChange,
     violates: bool,

@@ -163,7 +163,6 @@ pub(super) fn certificate(mode: &ClusterMode) -> Option<tls::Source> {
     mode.certificate().map(tls::Source::Shared)
 }
 
-/// The configuration of a server in a cluster.
 pub(super) fn configured(
     mut config: Config,
     mode: &ClusterMode,

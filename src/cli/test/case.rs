@@ -6,10 +6,10 @@ use crate::cli::documents::{json_error, yaml_error};
 use crate::engine::{self, CaseDocument, Expect, RuleSet, escape_control};
 
 /// A case with its review as JSON.
-pub(super) type Case = engine::Case<Vec<u8>>;
+pub(super) type JsonCase = engine::Case<Vec<u8>>;
 
 /// Parses a case; a review that is JSON is kept byte for byte.
-pub(super) fn parse(is_json: bool, text: &str) -> Result<Case, String> {
+pub(super) fn parse(is_json: bool, text: &str) -> Result<JsonCase, String> {
     if is_json {
         let document: CaseDocument<&RawValue> =
             serde_json::from_str(text).map_err(|error| json_error(&error, text))?;
@@ -25,10 +25,10 @@ pub(super) fn parse(is_json: bool, text: &str) -> Result<Case, String> {
 fn with_review<R>(
     document: CaseDocument<R>,
     json: impl FnOnce(R) -> Result<Vec<u8>, String>,
-) -> Result<Case, String> {
+) -> Result<JsonCase, String> {
     let engine::Case { name, expect, review } =
         document.parsed().map_err(|error| format!(" {error}"))?;
-    Ok(Case { name, expect, review: json(review)? })
+    Ok(JsonCase { name, expect, review: json(review)? })
 }
 
 /// What the engine made of a review.

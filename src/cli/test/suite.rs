@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::case::{self, Case};
+use super::case::{self, JsonCase};
 use crate::cli::args::ExemptArgs;
 use crate::cli::documents;
 use crate::engine::{Builtin, Document, RuleSet, escape_control};
@@ -16,11 +16,10 @@ pub(super) struct Suite {
     pub(super) errors: Vec<String>,
 }
 
-/// A case that can be run.
 pub(super) struct Test {
     pub(super) name: String,
     pub(super) file: String,
-    pub(super) case: Case,
+    pub(super) case: JsonCase,
     pub(super) rules: RuleSet,
 }
 

@@ -64,7 +64,6 @@ fn declare(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_extension(cel::extensions::strings).map(drop)
 }
 
-/// What is left to spend.
 #[derive(Debug, Clone)]
 pub(crate) struct Budget(Arc<AtomicU64>);
 
@@ -114,26 +113,6 @@ impl Budget {
     }
 }
 
-impl Val for Budget {
-    fn get_type(&self) -> &Type {
-        &BUDGET_TYPE
-    }
-
-    fn cel_type() -> &'static Type {
-        &BUDGET_TYPE
-    }
-
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(self.clone())
-    }
-
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
-}
-
-impl StaticVal for Budget {}
-
 impl Pattern {
     /// Compiles it, within what may ever be worth its cost.
     pub(crate) fn new(text: &str) -> Result<Self, regex::Error> {
@@ -151,28 +130,36 @@ impl Pattern {
     }
 }
 
-impl Val for Pattern {
-    fn get_type(&self) -> &Type {
-        &PATTERN_TYPE
-    }
+/// Makes a type one whose values expressions can hand on, and nothing else.
+macro_rules! opaque {
+    ($type:ty, $cel_type:ident) => {
+        impl Val for $type {
+            fn get_type(&self) -> &Type {
+                &$cel_type
+            }
 
-    fn cel_type() -> &'static Type {
-        &PATTERN_TYPE
-    }
+            fn cel_type() -> &'static Type {
+                &$cel_type
+            }
 
-    fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
-        Box::new(self.clone())
-    }
+            fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v> {
+                Box::new(self.clone())
+            }
 
-    fn as_any(&self) -> Option<&dyn Any> {
-        Some(self)
-    }
+            fn as_any(&self) -> Option<&dyn Any> {
+                Some(self)
+            }
+        }
+
+        impl StaticVal for $type {}
+    };
 }
 
-impl StaticVal for Pattern {}
+opaque!(Budget, BUDGET_TYPE);
+opaque!(Pattern, PATTERN_TYPE);
 
 type Arguments<'b, 'v> = Vec<CowVal<'b, 'v>>;
-type Answer<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
+type CallResult<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
 
 fn spent() -> ExecutionError {
     ExecutionError::InternalError("the budget is spent".to_owned())
@@ -194,12 +181,12 @@ fn budget_and_value<'b, 'v>(
     Ok((budget, arguments.pop().ok_or_else(mismatch)?))
 }
 
-fn charge<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn charge<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let (budget, value) = budget_and_value(arguments)?;
     budget.pay_for(value.as_ref()).map(|()| value)
 }
 
-fn spread<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn spread<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let (budget, value) = budget_and_value(arguments)?;
     let length = value.downcast_ref::<CelString>().map_or(0, |text| text.inner().len());
     if !budget.pay(length as u64) {
@@ -208,7 +195,7 @@ fn spread<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     budget.pay_for(value.as_ref()).map(|()| value)
 }
 
-fn plain<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn plain<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let (budget, value) = budget_and_value(arguments)?;
     if value.downcast_ref::<CelOptional>().is_some() {
         return Err(mismatch());
@@ -216,7 +203,7 @@ fn plain<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
     budget.pay_for(value.as_ref()).map(|()| value)
 }
 
-fn turn<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn turn<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let nodes = arguments
         .get(1)
         .and_then(|nodes| nodes.downcast_ref::<CelInt>())
@@ -229,7 +216,7 @@ fn turn<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the library's signature")]
-fn solvent<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn solvent<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let is_spent = arguments
         .first()
         .and_then(|budget| budget.downcast_ref::<Budget>())
@@ -238,7 +225,7 @@ fn solvent<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 }
 
 /// The library runs over a map's keys in the order of their hashes, which differs from run to run.
-fn range<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn range<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let (budget, value) = budget_and_value(arguments)?;
     budget.pay_for(value.as_ref())?;
     let Some(map) = value.downcast_ref::<CelMap>() else { return Ok(value) };
@@ -249,7 +236,7 @@ fn range<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the library's signature")]
-fn matches<'b, 'v>(arguments: Arguments<'b, 'v>) -> Answer<'b, 'v> {
+fn matches<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let [budget, pattern, text] = arguments.as_slice() else { return Err(mismatch()) };
     let budget = budget.downcast_ref::<Budget>().ok_or_else(mismatch)?;
     let pattern = pattern.downcast_ref::<Pattern>().ok_or_else(mismatch)?;

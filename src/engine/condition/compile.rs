@@ -1,12 +1,10 @@
 //! From a text to a [`Condition`], or to what is wrong with it and where.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
-use super::budget::ENVIRONMENT;
-use super::reads::children;
+use super::syntax::{STACK, children, nodes, parsed};
 use super::{instrument, names, reads};
 use crate::engine::rule::{Condition, Fault, Program, Read, cut, escape_control};
 
@@ -16,14 +14,9 @@ pub(crate) const LONGEST: usize = 4096;
 /// Levels of an expression, at most: the library evaluates by recursion.
 const DEEPEST: usize = 48;
 
-/// The stack on which an expression is parsed: the parser's own limit of recursion is generous, and
-/// without optimisation a level takes much.
-pub(crate) const STACK: usize = 134_217_728;
-
 /// Why nothing tells what an expression reads.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unread {
-    /// It is nested too deep.
     #[error("too deep to be checked: more than {DEEPEST} levels of nesting")]
     Deep,
     /// It is not understood, for this reason.
@@ -37,11 +30,16 @@ impl Condition {
     /// # Errors
     /// It is too deep, or not understood: the API server knows more of CEL.
     pub(crate) fn reads_of(expression: &str) -> Result<Vec<Read>, Unread> {
-        reads_of(expression)
+        stacker::grow(STACK, || {
+            let program = parse(expression).map_err(|fault| Unread::Fault(fault.message))?;
+            if depth(program.expression()) > DEEPEST {
+                return Err(Unread::Deep);
+            }
+            Ok(reads::of(program.expression()).1)
+        })
     }
 }
 
-/// Compiles the condition of an entry.
 pub(crate) fn compile(text: &str) -> Result<Condition, Fault> {
     stacker::grow(STACK, || {
         let program = parse(text)?;
@@ -51,20 +49,15 @@ pub(crate) fn compile(text: &str) -> Result<Condition, Fault> {
                 "expected at most {DEEPEST} levels of nesting, found more"
             )));
         }
-        let patterns = names::check(expression).map_err(|misnomer| {
-            let offset = program
-                .source_info()
-                .offset_for(misnomer.node)
-                .map_or(0, |(start, _)| start as usize);
-            Fault::at(text, offset, cut(&escape_control(&misnomer.message), 300))
-        })?;
+        let patterns =
+            names::check(expression).map_err(|misnomer| misnomer.fault(text, &program))?;
         if let Some(found) = never_a_bool(expression) {
             return Err(Fault::start(format!(
                 "expected a condition, true or false, found {found}"
             )));
         }
         let (reads, chains) = reads::of(expression);
-        let (nodes, is_mixed) = (instrument::nodes(expression), is_mixed(expression));
+        let (nodes, is_mixed) = (nodes(expression).len() as u64, is_mixed(expression));
         let expression = instrument::rewrite(expression.clone());
         let depth = depth(&expression);
         Ok(Condition {
@@ -85,28 +78,19 @@ pub(crate) fn compile(text: &str) -> Result<Condition, Fault> {
 /// Whether some list or map is written with literals of several types, which CEL without a type
 /// checker takes and Kubernetes' does not.
 fn is_mixed(expression: &IdedExpr) -> bool {
-    let mut waiting = vec![expression];
-    while let Some(expression) = waiting.pop() {
-        let is_mixed = match &expression.expr {
-            Expr::List(list) => differ(list.elements.iter()),
-            Expr::Map(map) => {
-                let entries = || {
-                    map.entries.iter().filter_map(|entry| match &entry.expr {
-                        EntryExpr::MapEntry(entry) => Some(entry),
-                        EntryExpr::StructField(_) => None,
-                    })
-                };
-                differ(entries().map(|entry| &entry.key))
-                    || differ(entries().map(|entry| &entry.value))
-            }
-            _ => false,
-        };
-        if is_mixed {
-            return true;
+    nodes(expression).into_iter().any(|node| match &node.expr {
+        Expr::List(list) => differ(list.elements.iter()),
+        Expr::Map(map) => {
+            let entries = || {
+                map.entries.iter().filter_map(|entry| match &entry.expr {
+                    EntryExpr::MapEntry(entry) => Some(entry),
+                    EntryExpr::StructField(_) => None,
+                })
+            };
+            differ(entries().map(|entry| &entry.key)) || differ(entries().map(|entry| &entry.value))
         }
-        children(expression, &mut |child| waiting.push(child));
-    }
-    false
+        _ => false,
+    })
 }
 
 fn differ<'e>(members: impl Iterator<Item = &'e IdedExpr>) -> bool {
@@ -115,18 +99,6 @@ fn differ<'e>(members: impl Iterator<Item = &'e IdedExpr>) -> bool {
         _ => None,
     });
     types.next().is_some_and(|first| types.any(|other| other != first))
-}
-
-/// What an expression reads, if it is CEL and nests no deeper than a condition; the names in it are
-/// somebody else's.
-fn reads_of(text: &str) -> Result<Vec<Read>, Unread> {
-    stacker::grow(STACK, || {
-        let program = parse(text).map_err(|fault| Unread::Fault(fault.message))?;
-        if depth(program.expression()) > DEEPEST {
-            return Err(Unread::Deep);
-        }
-        Ok(reads::of(program.expression()).1)
-    })
 }
 
 fn parse(text: &str) -> Result<cel::Program, Fault> {
@@ -139,17 +111,11 @@ fn parse(text: &str) -> Result<cel::Program, Fault> {
             text.len()
         )));
     }
-    match catch_unwind(AssertUnwindSafe(|| ENVIRONMENT.compile(text))) {
-        Ok(Ok(program)) => Ok(program),
-        Ok(Err(errors)) => {
-            Err(errors.errors.first().map_or_else(unreadable, |error| syntax(text, error)))
-        }
-        Err(_) => Err(unreadable()),
-    }
-}
-
-fn unreadable() -> Fault {
-    Fault::start("expected a CEL expression, found something that cannot be read")
+    let unreadable =
+        || Fault::start("expected a CEL expression, found something that cannot be read");
+    parsed(text).ok_or_else(unreadable)?.map_err(|errors| {
+        errors.errors.first().map_or_else(unreadable, |error| syntax(text, error))
+    })
 }
 
 pub(crate) fn syntax(text: &str, error: &cel::ParseError) -> Fault {

@@ -12,10 +12,7 @@ use cel::common::ast::{
 use cel::common::types::{CelBool, CelInt};
 
 use super::budget::{BUDGET_VARIABLE, CHARGE, MATCHES, PLAIN, RANGE, SOLVENT, SPREAD, TURN};
-use super::reads::children;
-
-/// The accumulator of the library's own macros.
-const ACCUMULATOR: &str = "@result";
+use super::syntax::{ACCUMULATOR, nodes};
 
 /// The variable that holds the pattern of that number.
 pub(crate) fn pattern_name(number: usize) -> String {
@@ -125,7 +122,7 @@ impl Rewriting {
     }
 
     fn comprehension(&mut self, each: ComprehensionExpr) -> ComprehensionExpr {
-        let nodes = i64::try_from(nodes(&each.loop_step)).unwrap_or(i64::MAX);
+        let nodes = i64::try_from(nodes(&each.loop_step).len()).unwrap_or(i64::MAX);
         let is_library = each.accu_var == ACCUMULATOR;
         let turn = made(TURN, vec![ident(BUDGET_VARIABLE), integer(nodes), ident(&each.iter_var)]);
         let guarded = |body: IdedExpr| {
@@ -177,39 +174,36 @@ impl Rewriting {
         step: IdedExpr,
         change: &dyn Fn(IdedExpr) -> IdedExpr,
     ) -> IdedExpr {
-        let Expr::Call(mut call) = step.expr else { return step };
-        if let Some(body) = call.args.pop() {
-            let body = self.expression(body);
-            call.args.push(change(body));
-        }
-        IdedExpr { id: step.id, expr: Expr::Call(call) }
+        with_arguments(step, |args| {
+            let body = args.pop().map(|body| change(self.expression(body)));
+            args.extend(body);
+        })
     }
 
     /// `@result + [x]`, whose form stays.
     fn append(&mut self, step: IdedExpr) -> IdedExpr {
-        let Expr::Call(mut call) = step.expr else { return step };
-        if let Some(items) = call.args.pop() {
-            call.args.push(if matches!(items.expr, Expr::List(_)) {
-                self.expression(items)
-            } else {
-                items
-            });
-        }
-        IdedExpr { id: step.id, expr: Expr::Call(call) }
+        with_arguments(step, |args| {
+            let list = args.pop_if(|items| matches!(items.expr, Expr::List(_)));
+            args.extend(list.map(|items| self.expression(items)));
+        })
     }
 
     /// `condition ? @result + … : @result`, whose form stays.
     fn guarded_step(&mut self, step: IdedExpr, guarded: &dyn Fn(IdedExpr) -> IdedExpr) -> IdedExpr {
-        let Expr::Call(mut call) = step.expr else { return step };
-        let otherwise = call.args.pop();
-        let append = call.args.pop();
-        let condition = call.args.pop();
-        if let (Some(condition), Some(append), Some(otherwise)) = (condition, append, otherwise) {
-            let condition = guarded(self.expression(condition));
-            call.args = vec![condition, self.append(append), otherwise];
-        }
-        IdedExpr { id: step.id, expr: Expr::Call(call) }
+        with_arguments(step, |args| {
+            if let [condition, append, _] = args.as_mut_slice() {
+                *condition = guarded(self.expression(std::mem::take(condition)));
+                *append = self.append(std::mem::take(append));
+            }
+        })
     }
+}
+
+/// A call with its arguments changed.
+fn with_arguments(step: IdedExpr, change: impl FnOnce(&mut Vec<IdedExpr>)) -> IdedExpr {
+    let Expr::Call(mut call) = step.expr else { return step };
+    change(&mut call.args);
+    IdedExpr { id: step.id, expr: Expr::Call(call) }
 }
 
 /// What the library's macros make of a loop's step.
@@ -231,13 +225,6 @@ fn shape(step: &IdedExpr, is_library: bool) -> MacroKind {
         },
         _ => MacroKind::Other,
     }
-}
-
-/// The nodes of an expression.
-pub(crate) fn nodes(expression: &IdedExpr) -> u64 {
-    let mut sum = 1;
-    children(expression, &mut |child| sum += nodes(child));
-    sum
 }
 
 fn with_paid_key(mut args: Vec<IdedExpr>) -> Vec<IdedExpr> {

@@ -38,183 +38,120 @@ pub(crate) enum Yields {
     Other,
 }
 
-/// A function: its name, the numbers of arguments that it takes besides the value that it is called
-/// on, and its result.
+/// Functions: the numbers of arguments that they take besides the value that they are called on,
+/// their result, and their names.
+pub(crate) type Functions = (&'static [usize], Yields, &'static str);
+
+/// One of them, its name first.
 pub(crate) type Function = (&'static str, &'static [usize], Yields);
 
 /// Functions that are called on nothing.
-pub(crate) const GLOBAL: &[Function] = &[
+pub(crate) const GLOBAL: &[Functions] = &[
     // The language.
-    ("has", &[1], Bool),
-    ("matches", &[2], Bool),
-    ("size", &[1], Other),
-    ("type", &[1], Other),
-    ("dyn", &[1], Other),
-    ("bool", &[1], Bool),
-    ("bytes", &[1], Other),
-    ("double", &[1], Other),
-    ("duration", &[1], Other),
-    ("int", &[1], Other),
-    ("string", &[1], Other),
-    ("timestamp", &[1], Other),
-    ("uint", &[1], Other),
+    (&[1], Bool, "has bool"),
+    (&[2], Bool, "matches"),
+    (&[1], Other, "size type dyn bytes double duration int string timestamp uint"),
     // Since 1.25.
-    ("url", &[1], Other),
-    ("isURL", &[1], Bool),
+    (&[1], Other, "url"),
+    (&[1], Bool, "isURL"),
     // Since 1.28.
-    ("quantity", &[1], Other),
-    ("isQuantity", &[1], Bool),
-    ("sign", &[1], Other),
-    ("optional.none", &[0], Other),
-    ("optional.of", &[1], Other),
-    ("optional.ofNonZeroValue", &[1], Other),
+    (&[1], Other, "quantity sign optional.of optional.ofNonZeroValue"),
+    (&[1], Bool, "isQuantity"),
+    (&[0], Other, "optional.none"),
     // Since 1.29.
-    ("sets.contains", &[2], Bool),
-    ("sets.equivalent", &[2], Bool),
-    ("sets.intersects", &[2], Bool),
-    ("strings.quote", &[1], Other),
+    (&[2], Bool, "sets.contains sets.equivalent sets.intersects"),
+    (&[1], Other, "strings.quote"),
     // Since 1.30.
-    ("ip", &[1], Other),
-    ("isIP", &[1], Bool),
-    ("ip.isCanonical", &[1], Bool),
-    ("cidr", &[1], Other),
-    ("isCIDR", &[1], Bool),
+    (&[1], Other, "ip cidr"),
+    (&[1], Bool, "isIP ip.isCanonical isCIDR"),
     // Since 1.31.
-    ("format.named", &[1], Other),
-    ("format.dns1123Label", &[0], Other),
-    ("format.dns1123Subdomain", &[0], Other),
-    ("format.dns1035Label", &[0], Other),
-    ("format.qualifiedName", &[0], Other),
-    ("format.dns1123LabelPrefix", &[0], Other),
-    ("format.dns1123SubdomainPrefix", &[0], Other),
-    ("format.dns1035LabelPrefix", &[0], Other),
-    ("format.labelValue", &[0], Other),
-    ("format.uri", &[0], Other),
-    ("format.uuid", &[0], Other),
-    ("format.byte", &[0], Other),
-    ("format.date", &[0], Other),
-    ("format.datetime", &[0], Other),
+    (&[1], Other, "format.named"),
+    (
+        &[0],
+        Other,
+        "format.dns1123Label format.dns1123Subdomain format.dns1035Label \
+         format.qualifiedName format.dns1123LabelPrefix format.dns1123SubdomainPrefix \
+         format.dns1035LabelPrefix format.labelValue format.uri format.uuid format.byte \
+         format.date format.datetime",
+    ),
     // Since 1.33.
-    ("semver", &[1, 2], Other),
-    ("isSemver", &[1, 2], Bool),
+    (&[1, 2], Other, "semver"),
+    (&[1, 2], Bool, "isSemver"),
     // Since 1.34.
-    ("lists.range", &[1], Other),
+    (&[1], Other, "lists.range"),
 ];
 
 /// Functions and macros that are called on a value.
-pub(crate) const MEMBER: &[Function] = &[
+pub(crate) const MEMBER: &[Functions] = &[
     // The language. The forms of the macros with one variable have been expanded by the parser.
-    ("all", &[2, 3], Bool),
-    ("exists", &[2, 3], Bool),
-    ("exists_one", &[2, 3], Bool),
-    ("existsOne", &[2, 3], Bool),
-    ("map", &[2, 3], Other),
-    ("filter", &[2], Other),
-    ("size", &[0], Other),
-    ("contains", &[1], Bool),
-    ("startsWith", &[1], Bool),
-    ("endsWith", &[1], Bool),
-    ("matches", &[1], Bool),
-    ("getFullYear", &[0, 1], Other),
-    ("getMonth", &[0, 1], Other),
-    ("getDayOfYear", &[0, 1], Other),
-    ("getDayOfMonth", &[0, 1], Other),
-    ("getDate", &[0, 1], Other),
-    ("getDayOfWeek", &[0, 1], Other),
-    ("getHours", &[0, 1], Other),
-    ("getMinutes", &[0, 1], Other),
-    ("getSeconds", &[0, 1], Other),
-    ("getMilliseconds", &[0, 1], Other),
+    (&[2, 3], Bool, "all exists exists_one existsOne"),
+    (&[2, 3], Other, "map"),
+    (&[2], Other, "filter"),
+    (&[0], Other, "size"),
+    (&[1], Bool, "contains startsWith endsWith matches"),
+    (
+        &[0, 1],
+        Other,
+        "getFullYear getMonth getDayOfYear getDayOfMonth getDate getDayOfWeek getHours \
+         getMinutes getSeconds getMilliseconds",
+    ),
     // Since 1.25.
-    ("charAt", &[1], Other),
-    ("indexOf", &[1, 2], Other),
-    ("lastIndexOf", &[1, 2], Other),
-    ("lowerAscii", &[0], Other),
-    ("upperAscii", &[0], Other),
-    ("replace", &[2, 3], Other),
-    ("split", &[1, 2], Other),
-    ("substring", &[1, 2], Other),
-    ("trim", &[0], Other),
-    ("join", &[0, 1], Other),
-    ("find", &[1], Other),
-    ("findAll", &[1, 2], Other),
-    ("isSorted", &[0], Bool),
-    ("sum", &[0], Other),
-    ("max", &[0], Bool),
-    ("min", &[0], Bool),
-    ("getScheme", &[0], Other),
-    ("getHost", &[0], Other),
-    ("getHostname", &[0], Other),
-    ("getPort", &[0], Other),
-    ("getEscapedPath", &[0], Other),
-    ("getQuery", &[0], Other),
+    (&[1], Other, "charAt find"),
+    (&[1, 2], Other, "indexOf lastIndexOf split substring findAll"),
+    (
+        &[0],
+        Other,
+        "lowerAscii upperAscii trim sum getScheme getHost getHostname getPort \
+         getEscapedPath getQuery",
+    ),
+    (&[2, 3], Other, "replace"),
+    (&[0, 1], Other, "join"),
+    (&[0], Bool, "isSorted max min"),
     // Since 1.27.
-    ("path", &[1], Other),
-    ("group", &[1], Other),
-    ("serviceAccount", &[2], Other),
-    ("resource", &[1], Other),
-    ("subresource", &[1], Other),
-    ("namespace", &[1], Other),
-    ("name", &[1], Other),
-    ("check", &[1], Other),
-    ("allowed", &[0], Bool),
-    ("errored", &[0], Bool),
-    ("error", &[0], Other),
-    ("reason", &[0], Other),
+    (&[1], Other, "path group resource subresource namespace name check"),
+    (&[2], Other, "serviceAccount"),
+    (&[0], Bool, "allowed errored"),
+    (&[0], Other, "error reason"),
     // Since 1.28.
-    ("optMap", &[2], Other),
-    ("optFlatMap", &[2], Other),
-    ("value", &[0], Bool),
-    ("hasValue", &[0], Bool),
-    ("or", &[1], Other),
-    ("orValue", &[1], Bool),
-    ("first", &[0], Other),
-    ("last", &[0], Other),
-    ("sign", &[0], Other),
-    ("isGreaterThan", &[1], Bool),
-    ("isLessThan", &[1], Bool),
-    ("compareTo", &[1], Other),
-    ("asApproximateFloat", &[0], Other),
-    ("asInteger", &[0], Other),
-    ("isInteger", &[0], Bool),
-    ("add", &[1], Other),
-    ("sub", &[1], Other),
+    (&[2], Other, "optMap optFlatMap"),
+    (&[0], Bool, "value hasValue isInteger"),
+    (&[1], Other, "or compareTo add sub"),
+    (&[1], Bool, "orValue isGreaterThan isLessThan"),
+    (&[0], Other, "first last sign asApproximateFloat asInteger"),
     // Since 1.29.
-    ("format", &[1], Other),
+    (&[1], Other, "format"),
     // Since 1.30.
-    ("family", &[0], Other),
-    ("isUnspecified", &[0], Bool),
-    ("isLoopback", &[0], Bool),
-    ("isLinkLocalMulticast", &[0], Bool),
-    ("isLinkLocalUnicast", &[0], Bool),
-    ("isGlobalUnicast", &[0], Bool),
-    ("containsIP", &[1], Bool),
-    ("containsCIDR", &[1], Bool),
-    ("ip", &[0], Other),
-    ("prefixLength", &[0], Other),
-    ("masked", &[0], Other),
+    (&[0], Other, "family ip prefixLength masked"),
+    (
+        &[0],
+        Bool,
+        "isUnspecified isLoopback isLinkLocalMulticast isLinkLocalUnicast isGlobalUnicast",
+    ),
+    (&[1], Bool, "containsIP containsCIDR"),
     // Since 1.31.
-    ("validate", &[1], Other),
-    ("fieldSelector", &[1], Other),
-    ("labelSelector", &[1], Other),
+    (&[1], Other, "validate fieldSelector labelSelector"),
     // Since 1.32.
-    ("transformList", &[3, 4], Other),
-    ("transformMap", &[3, 4], Other),
-    ("transformMapEntry", &[3, 4], Other),
+    (&[3, 4], Other, "transformList transformMap transformMapEntry"),
     // Since 1.33.
-    ("major", &[0], Other),
-    ("minor", &[0], Other),
-    ("patch", &[0], Other),
+    (&[0], Other, "major minor patch"),
     // Since 1.34.
-    ("slice", &[2], Other),
-    ("flatten", &[0, 1], Other),
-    ("sort", &[0], Other),
-    ("sortBy", &[2], Other),
-    ("reverse", &[0], Other),
-    ("distinct", &[0], Other),
+    (&[2], Other, "slice sortBy"),
+    (&[0, 1], Other, "flatten"),
+    (&[0], Other, "sort reverse distinct"),
     // Since 1.37.
-    ("includes", &[1], Bool),
+    (&[1], Bool, "includes"),
 ];
+
+pub(crate) fn find(table: &[Functions], name: &str) -> Option<Function> {
+    table.iter().find_map(|(counts, yields, names)| {
+        let known = names.split(' ').find(|known| *known == name)?;
+        Some((known, *counts, *yields))
+    })
+}
+
+pub(crate) fn counted(counts: &[usize]) -> String {
+    counts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}
 
 /// How many variables a macro declares that the parser of the `cel` crate leaves as a call.
 pub(crate) fn loop_variables(name: &str, arguments: usize) -> usize {

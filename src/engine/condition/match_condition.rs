@@ -8,18 +8,17 @@
 //! Nothing that an API server accepts is refused.
 
 use std::borrow::Cow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, operators};
+use cel::common::ast::{CallExpr, Expr, IdedExpr, operators};
 
-use super::budget::ENVIRONMENT;
-use super::compile::{LONGEST, STACK, never_a_bool, syntax};
+use super::compile::{LONGEST, never_a_bool, syntax};
 use super::kubernetes::{
-    Function, GLOBAL, MEMBER, TYPE_NAMESPACES, TYPES, VARIABLES, Yields, loop_variables,
+    Function, GLOBAL, MEMBER, TYPE_NAMESPACES, TYPES, VARIABLES, Yields, counted, find,
+    loop_variables,
 };
-use super::names::{Misnomer, first_of_nothing, is_operator, of_nothing};
-use super::reads::children;
-use crate::engine::rule::{Condition, Fault, cut, escape_control};
+use super::names::{Misnomer, first_of_nothing, is_operator, of_nothing, undeclared_type};
+use super::syntax::{ACCUMULATOR, STACK, Walked, nodes, parsed, walk};
+use crate::engine::rule::{Condition, Fault};
 
 /// How the messages begin of the parser's errors that Kubernetes' parser has too: first those of
 /// the grammar, which is the same.
@@ -32,24 +31,43 @@ const CERTAIN: [&str; 6] = [
     "invalid uint literal",
 ];
 
-/// The accumulator of a loop that the parser has expanded.
-const ACCUMULATOR: &str = "@result";
-
 impl Condition {
-    /// Whether any match condition reads `namespaceObject`, which is null where the API server
+    /// Whether a match condition reads `namespaceObject`, which is null where the API server
     /// evaluates a webhook's conditions.
     pub(crate) fn reads_namespace(expression: &str) -> bool {
-        reads_namespace(expression)
+        let name = "namespaceObject";
+        let (mut is_read, mut is_bound) = (false, false);
+        ask(expression, |root| {
+            for node in nodes(root) {
+                is_read |= matches!(&node.expr, Expr::Ident(read) if read == name);
+                is_bound |=
+                    matches!(&node.expr, Expr::Comprehension(each) if each.iter_var == name);
+            }
+        });
+        is_read && !is_bound
     }
 
     /// What an expression calls that no version of Kubernetes up to 1.37 declares, in the order of
     /// the text.
     pub(crate) fn unknown_functions(expression: &str) -> Vec<String> {
-        unknown_functions(expression)
+        let mut unknown = Vec::new();
+        ask(expression, |root| unknown = MatchCheck::of(root).unknown);
+        unknown.sort_by_key(|misnomer| misnomer.node);
+        unknown.into_iter().map(|misnomer| misnomer.message).collect()
     }
 }
 
-/// Finds what is certainly wrong with the expression of a match condition.
+/// Asks something of an expression that can be read.
+fn ask(text: &str, question: impl FnOnce(&IdedExpr)) {
+    if text.len() <= LONGEST {
+        stacker::grow(STACK, || {
+            if let Some(Ok(program)) = parsed(text) {
+                question(program.expression());
+            }
+        });
+    }
+}
+
 pub(crate) fn check(text: &str) -> Result<(), Fault> {
     if text.trim().is_empty() {
         return Err(Fault::start("expected a CEL expression, found an empty text"));
@@ -60,74 +78,28 @@ pub(crate) fn check(text: &str) -> Result<(), Fault> {
     }
     let text = &without_space_around(text);
     stacker::grow(STACK, || {
-        let program = match catch_unwind(AssertUnwindSafe(|| ENVIRONMENT.compile(text))) {
-            Ok(Ok(program)) => program,
-            // Kubernetes' parser goes deeper.
-            Ok(Err(errors))
-                if errors.errors.iter().any(|error| error.msg.contains("Recursion limit")) =>
-            {
-                return Ok(());
+        let program = match parsed(text) {
+            Some(Ok(program)) => program,
+            Some(Err(errors)) => {
+                let mut errors = errors.errors.iter();
+                // Kubernetes' parser goes deeper.
+                if errors.clone().any(|error| error.msg.contains("Recursion limit")) {
+                    return Ok(());
+                }
+                let is_certain = |error: &&cel::ParseError| {
+                    CERTAIN.iter().any(|start| error.msg.starts_with(start))
+                };
+                return errors.find(is_certain).map_or(Ok(()), |error| Err(syntax(text, error)));
             }
-            Ok(Err(errors)) => {
-                let certain = errors
-                    .errors
-                    .iter()
-                    .find(|error| CERTAIN.iter().any(|start| error.msg.starts_with(start)));
-                return certain.map_or(Ok(()), |error| Err(syntax(text, error)));
-            }
-            Err(_) => return Ok(()),
+            None => return Ok(()),
         };
         let expression = program.expression();
-        let check = Check::of(expression);
-        if let Some(first) = check.misnomers.into_iter().min_by_key(|misnomer| misnomer.node) {
-            let offset =
-                program.source_info().offset_for(first.node).map_or(0, |(start, _)| start as usize);
-            return Err(Fault::at(text, offset, cut(&escape_control(&first.message), 300)));
+        if let Some(first) = Misnomer::first(MatchCheck::of(expression).misnomers) {
+            return Err(first.fault(text, &program));
         }
-        match result_of(expression) {
-            Some(found) => {
-                Err(Fault::start(format!("expected a condition, true or false, found {found}")))
-            }
-            None => Ok(()),
-        }
-    })
-}
-
-/// Whether a match condition reads `namespaceObject`, which is null where a webhook's conditions
-/// are evaluated.
-fn reads_namespace(text: &str) -> bool {
-    let name = "namespaceObject";
-    if text.len() > LONGEST || !text.contains(name) {
-        return false;
-    }
-    stacker::grow(STACK, || {
-        let Ok(Ok(program)) = catch_unwind(AssertUnwindSafe(|| ENVIRONMENT.compile(text))) else {
-            return false;
-        };
-        let (mut is_read, mut is_bound) = (false, false);
-        let mut waiting = vec![program.expression()];
-        while let Some(expression) = waiting.pop() {
-            is_read |= matches!(&expression.expr, Expr::Ident(read) if read == name);
-            is_bound |=
-                matches!(&expression.expr, Expr::Comprehension(each) if each.iter_var == name);
-            children(expression, &mut |child| waiting.push(child));
-        }
-        is_read && !is_bound
-    })
-}
-
-/// The calls of functions that are not known.
-fn unknown_functions(text: &str) -> Vec<String> {
-    if text.len() > LONGEST {
-        return Vec::new();
-    }
-    stacker::grow(STACK, || {
-        let Ok(Ok(program)) = catch_unwind(AssertUnwindSafe(|| ENVIRONMENT.compile(text))) else {
-            return Vec::new();
-        };
-        let mut unknown = Check::of(program.expression()).unknown;
-        unknown.sort_by_key(|misnomer| misnomer.node);
-        unknown.into_iter().map(|misnomer| misnomer.message).collect()
+        let no_condition =
+            |found| Fault::start(format!("expected a condition, true or false, found {found}"));
+        result_of(expression).map(no_condition).map_or(Ok(()), Err)
     })
 }
 
@@ -139,26 +111,26 @@ fn without_space_around(text: &str) -> String {
     before.chain(trimmed.trim_end().chars()).collect()
 }
 
-struct Check<'e> {
-    /// The variables of the loops around.
-    bound: Vec<&'e str>,
+#[derive(Default)]
+struct MatchCheck {
     misnomers: Vec<Misnomer>,
     /// The calls of functions that are not known.
     unknown: Vec<Misnomer>,
 }
 
-impl<'e> Check<'e> {
-    fn of(expression: &'e IdedExpr) -> Self {
-        let mut check = Self { bound: Vec::new(), misnomers: Vec::new(), unknown: Vec::new() };
-        check.visit(expression);
+impl MatchCheck {
+    fn of(expression: &IdedExpr) -> Self {
+        let mut check = Self::default();
+        walk(expression, &mut Vec::new(), &mut |at, bound| check.enter(at, bound));
         check
     }
 
-    fn visit(&mut self, at: &'e IdedExpr) {
+    fn enter(&mut self, at: &IdedExpr, bound: &[&str]) -> Walked {
         let root = root(at).map(bare);
-        let is_bound = root.is_some_and(|root| self.bound.contains(&root));
+        let is_bound = root.is_some_and(|root| bound.contains(&root));
         if let Some(message) = of_nothing(at).filter(|_| !is_bound) {
-            return self.refuse(first_of_nothing(at), message);
+            self.misnomers.push(Misnomer::at(first_of_nothing(at), message));
+            return Walked::Nothing;
         }
         match &at.expr {
             Expr::Ident(name) => {
@@ -168,96 +140,54 @@ impl<'e> Check<'e> {
                     || VARIABLES.contains(&name)
                     || TYPES.contains(&name);
                 if !is_declared {
-                    self.refuse(
-                        at,
-                        format!("undeclared name `{name}`; expected {}", VARIABLES.join(", ")),
-                    );
+                    let expected = VARIABLES.join(", ");
+                    let message = format!("undeclared name `{name}`; expected {expected}");
+                    self.misnomers.push(Misnomer::at(at, message));
                 }
+                Walked::All
             }
             Expr::Select(_)
-                if !is_bound && root.is_some_and(|root| TYPE_NAMESPACES.contains(&root)) => {}
+                if !is_bound && root.is_some_and(|root| TYPE_NAMESPACES.contains(&root)) =>
+            {
+                Walked::Nothing
+            }
             Expr::Struct(made) if !bare(&made.type_name).contains('.') => {
-                self.refuse(
-                    at,
-                    format!(
-                        "undeclared type `{}`; expected a map as `{{'key': value}}`",
-                        made.type_name
-                    ),
-                );
+                self.misnomers.push(Misnomer::at(at, undeclared_type(&made.type_name)));
+                Walked::Nothing
             }
-            Expr::Comprehension(each) => self.comprehension(each),
-            Expr::Call(call) => self.call(at, call),
-            _ => {
-                let mut below = Vec::new();
-                children(at, &mut |child| below.push(child));
-                for child in below {
-                    self.visit(child);
-                }
-            }
+            Expr::Call(call) => self.call(at, call, bound),
+            _ => Walked::All,
         }
     }
 
-    fn comprehension(&mut self, each: &'e ComprehensionExpr) {
-        self.visit(&each.iter_range);
-        self.visit(&each.accu_init);
-        let depth = self.bound.len();
-        self.bound.push(&each.accu_var);
-        self.visit(&each.loop_cond);
-        self.visit(&each.result);
-        self.bound.push(&each.iter_var);
-        self.visit(&each.loop_step);
-        self.bound.truncate(depth);
-    }
-
-    fn call(&mut self, at: &'e IdedExpr, call: &'e CallExpr) {
+    fn call(&mut self, at: &IdedExpr, call: &CallExpr, bound: &[&str]) -> Walked {
         let name = bare(&call.func_name);
-        let target = call.target.as_deref();
-        let depth = self.bound.len();
-        if !is_operator(name) && !name.starts_with(['@', '_']) {
-            match known(call, &self.bound) {
-                None => {
-                    let message = unknown(name, call);
-                    return self.unknown.push(Misnomer { node: at.id, message });
-                }
-                Some(Known::InNamespace(_)) => {}
-                Some(Known::Plain(_)) => target.into_iter().for_each(|target| self.visit(target)),
-            }
-            let variables = target.map_or(0, |_| loop_variables(name, call.args.len()));
-            self.bound.extend(call.args.iter().take(variables).filter_map(|argument| {
-                match &argument.expr {
-                    Expr::Ident(name) => Some(name.as_str()),
-                    _ => None,
-                }
-            }));
+        if is_operator(name) || name.starts_with(['@', '_']) {
+            return Walked::Call { without_target: true, variables: 0 };
         }
-        for argument in &call.args {
-            self.visit(argument);
-        }
-        self.bound.truncate(depth);
-    }
-
-    fn refuse(&mut self, at: &IdedExpr, message: String) {
-        self.misnomers.push(Misnomer { node: at.id, message });
+        let Some(known) = known(call, bound) else {
+            self.unknown.push(Misnomer::at(at, unknown(name, call)));
+            return Walked::Nothing;
+        };
+        let variables = call.target.as_ref().map_or(0, |_| loop_variables(name, call.args.len()));
+        Walked::Call { without_target: matches!(known, KnownFunction::InNamespace(_)), variables }
     }
 }
 
 /// A function that is declared with the number of arguments that a call has.
-enum Known {
+enum KnownFunction {
     /// In a namespace, as in `optional.of(1)`.
     InNamespace(Function),
     /// On a value or on nothing.
     Plain(Function),
 }
 
-fn known(call: &CallExpr, bound: &[&str]) -> Option<Known> {
+fn known(call: &CallExpr, bound: &[&str]) -> Option<KnownFunction> {
     let name = bare(&call.func_name);
-    let declared = |table: &[Function], name: &str| {
-        let takes =
-            |(known, counts, _): &&Function| *known == name && counts.contains(&call.args.len());
-        table.iter().find(takes).copied()
-    };
+    let takes = |(_, counts, _): &Function| counts.contains(&call.args.len());
+    let declared = |table, name: &str| find(table, name).filter(takes);
     let Some(target) = call.target.as_deref() else {
-        return declared(GLOBAL, name).map(Known::Plain);
+        return declared(GLOBAL, name).map(KnownFunction::Plain);
     };
     let namespace = match &target.expr {
         Expr::Ident(namespace) => Some(bare(namespace)).filter(|name| !bound.contains(name)),
@@ -265,19 +195,18 @@ fn known(call: &CallExpr, bound: &[&str]) -> Option<Known> {
     };
     let in_namespace =
         namespace.and_then(|namespace| declared(GLOBAL, &format!("{namespace}.{name}")));
-    in_namespace.map(Known::InNamespace).or_else(|| declared(MEMBER, name).map(Known::Plain))
+    in_namespace
+        .map(KnownFunction::InNamespace)
+        .or_else(|| declared(MEMBER, name).map(KnownFunction::Plain))
 }
 
 fn unknown(name: &str, call: &CallExpr) -> String {
     let is_member = call.target.is_some();
-    let has = |table: &[Function]| table.iter().find(|(known, ..)| *known == name).copied();
     let (own, other) = if is_member { (MEMBER, GLOBAL) } else { (GLOBAL, MEMBER) };
-    match (has(own), has(other)) {
+    match (find(own, name), find(other, name)) {
         (Some((_, counts, _)), _) => {
-            let plural = if counts == [1] { "" } else { "s" };
-            let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
-            let found = call.args.len();
-            format!("expected {} argument{plural} of `{name}`, found {found}", counts.join(" or "))
+            let (plural, found) = (if counts == [1] { "" } else { "s" }, call.args.len());
+            format!("expected {} argument{plural} of `{name}`, found {found}", counted(counts))
         }
         (None, Some(_)) if is_member => {
             format!("unknown function `{name}` on a value; expected it as `{name}(x)`")
@@ -319,8 +248,8 @@ fn result_of(expression: &IdedExpr) -> Option<Cow<'static, str>> {
     if let Expr::Call(call) = &expression.expr
         && !is_operator(&call.func_name)
     {
-        let (Known::InNamespace((name, _, yields)) | Known::Plain((name, _, yields))) =
-            known(call, &[])?;
+        let (KnownFunction::InNamespace((name, _, yields))
+        | KnownFunction::Plain((name, _, yields))) = known(call, &[])?;
         return (yields == Yields::Other).then(|| format!("the result of `{name}`").into());
     }
     if let Some(found) = never_a_bool(expression) {
@@ -365,7 +294,7 @@ fn member(chain: &IdedExpr) -> Option<Cow<'static, str>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{check, reads_namespace, unknown_functions};
+    use super::{Condition, check};
 
     /// Each is accepted by an API server, or cannot be told without a type checker.
     #[test]
@@ -521,21 +450,21 @@ mod tests {
             ("object.a.contains()", "expected 1 argument of `contains`, found 0"),
             ("object.a.split() == []", "expected 1 or 2 arguments of `split`, found 0"),
         ] {
-            assert_eq!(unknown_functions(expression), [expected], "{expression}");
+            assert_eq!(Condition::unknown_functions(expression), [expected], "{expression}");
         }
-        assert_eq!(unknown_functions("frob(1) || object.a.contains(brof(1))").len(), 2);
+        assert_eq!(Condition::unknown_functions("frob(1) || object.a.contains(brof(1))").len(), 2);
         for known in ["sets.contains([1], [1])", "object.l.all(x, x.size() > 1)", "object.a ("] {
-            assert_eq!(unknown_functions(known), [""; 0], "{known}");
+            assert_eq!(Condition::unknown_functions(known), [""; 0], "{known}");
         }
     }
 
     #[test]
     fn reading_the_namespace_is_told_from_a_variable_of_that_name() {
-        assert!(reads_namespace("namespaceObject.metadata.name == 'a'"));
-        assert!(!reads_namespace("object.a.all(namespaceObject, namespaceObject > 1)"));
+        assert!(Condition::reads_namespace("namespaceObject.metadata.name == 'a'"));
+        assert!(!Condition::reads_namespace("object.a.all(namespaceObject, namespaceObject > 1)"));
         assert!(
-            !reads_namespace("object.a == 'namespaceObject'")
-                && !reads_namespace("namespaceObject (")
+            !Condition::reads_namespace("object.a == 'namespaceObject'")
+                && !Condition::reads_namespace("namespaceObject (")
         );
     }
 }

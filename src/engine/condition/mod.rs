@@ -14,6 +14,7 @@ mod match_condition;
 mod names;
 mod re2;
 mod reads;
+mod syntax;
 mod variables;
 
 pub(crate) use budget::{AT_ONCE, BUDGET, BUDGET_VARIABLE, Budget, ENVIRONMENT};

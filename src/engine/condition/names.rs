@@ -1,51 +1,36 @@
 //! The names in an expression, checked against those that exist: the library would find them
 //! missing only when it evaluates.
 
-use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
+use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
 
+use super::kubernetes::{self, GLOBAL, MEMBER};
 use super::re2;
-use super::reads::{children, read};
+use super::reads::read;
+use super::syntax::{Walked, children, walk};
 use super::variables::VARIABLES;
-use crate::engine::rule::Pattern;
+use crate::engine::rule::{Fault, Pattern, cut, escape_control};
 
 /// Names of types, for `type(x) == string`.
 const TYPES: [&str; 9] =
     ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type"];
 
-/// Functions by name, with the numbers of arguments that they take.
-const GLOBAL: [(&str, &[usize]); 9] = [
-    ("size", &[1]),
-    ("string", &[1]),
-    ("int", &[1]),
-    ("uint", &[1]),
-    ("double", &[1]),
-    ("bool", &[1]),
-    ("bytes", &[1]),
-    ("type", &[1]),
-    ("dyn", &[1]),
-];
+/// Whether it is a function that is called on nothing.
+fn is_global(name: &str) -> bool {
+    matches!(name, "size" | "string" | "int" | "uint" | "double" | "bool" | "bytes")
+        || matches!(name, "type" | "dyn")
+}
 
-/// Functions of the namespace `optional`.
-const OPTIONAL: [(&str, &[usize]); 3] = [("none", &[0]), ("of", &[1]), ("ofNonZeroValue", &[1])];
+/// Whether it is a function of the namespace `optional`.
+fn is_of_optional(name: &str) -> bool {
+    matches!(name, "none" | "of" | "ofNonZeroValue")
+}
 
-/// Functions that are called on a value.
-const MEMBER: [(&str, &[usize]); 15] = [
-    ("size", &[0]),
-    ("contains", &[1]),
-    ("startsWith", &[1]),
-    ("endsWith", &[1]),
-    ("matches", &[1]),
-    ("charAt", &[1]),
-    ("lowerAscii", &[0]),
-    ("upperAscii", &[0]),
-    ("trim", &[0]),
-    ("substring", &[1, 2]),
-    ("split", &[1, 2]),
-    ("value", &[0]),
-    ("hasValue", &[0]),
-    ("or", &[1]),
-    ("orValue", &[1]),
-];
+/// Whether it is a function that is called on a value.
+fn is_member(name: &str) -> bool {
+    matches!(name, "size" | "contains" | "startsWith" | "endsWith" | "matches" | "charAt")
+        || matches!(name, "lowerAscii" | "upperAscii" | "trim" | "substring" | "split")
+        || matches!(name, "value" | "hasValue" | "or" | "orValue")
+}
 
 /// Something in an expression that cannot be, and the node where it stands.
 pub(crate) struct Misnomer {
@@ -53,117 +38,99 @@ pub(crate) struct Misnomer {
     pub(crate) message: String,
 }
 
-/// Collects what is wrong with the names of an expression, and compiles the patterns of `matches`
-/// in the order in which they stand.
-pub(crate) fn check(expression: &IdedExpr) -> Result<Vec<Pattern>, Misnomer> {
-    let mut check = Check { bound: Vec::new(), patterns: Vec::new(), misnomers: Vec::new() };
-    check.visit(expression);
-    // The first in the order of the text is found by its node: ids are given as the text is read.
-    match check.misnomers.into_iter().min_by_key(|misnomer| misnomer.node) {
-        Some(misnomer) => Err(misnomer),
-        None => Ok(check.patterns),
+impl Misnomer {
+    pub(crate) fn at(node: &IdedExpr, message: String) -> Self {
+        Self { node: node.id, message }
+    }
+
+    /// The same, with its place in the text that was parsed.
+    pub(crate) fn fault(&self, text: &str, program: &cel::Program) -> Fault {
+        let place = program.source_info().offset_for(self.node);
+        let offset = place.map_or(0, |(start, _)| start as usize);
+        Fault::at(text, offset, cut(&escape_control(&self.message), 300))
+    }
+
+    /// The first in the order of the text: the parser numbers nodes as it reads.
+    pub(crate) fn first(all: Vec<Self>) -> Option<Self> {
+        all.into_iter().min_by_key(|misnomer| misnomer.node)
     }
 }
 
-struct Check<'e> {
-    /// The variables of the loops around.
-    bound: Vec<&'e str>,
+/// Collects what is wrong with the names of an expression, and compiles the patterns of `matches`
+/// in the order in which they stand.
+pub(crate) fn check(expression: &IdedExpr) -> Result<Vec<Pattern>, Misnomer> {
+    let mut check = NameCheck::default();
+    walk(expression, &mut Vec::new(), &mut |at, bound| check.enter(at, bound));
+    Misnomer::first(check.misnomers).map_or(Ok(check.patterns), Err)
+}
+
+#[derive(Default)]
+struct NameCheck {
     patterns: Vec<Pattern>,
     misnomers: Vec<Misnomer>,
 }
 
-impl<'e> Check<'e> {
-    fn visit(&mut self, at: &'e IdedExpr) {
+impl NameCheck {
+    fn enter(&mut self, at: &IdedExpr, bound: &[&str]) -> Walked {
         if let Some(message) = of_nothing(at) {
-            return self.refuse(first_of_nothing(at), message);
+            self.refuse(first_of_nothing(at), message);
+            return Walked::Nothing;
         }
         match &at.expr {
             Expr::Ident(name) => {
-                let known = name.starts_with('@') || self.bound.contains(&name.as_str());
-                if !known && !VARIABLES.contains(&name.as_str()) && !TYPES.contains(&name.as_str())
-                {
-                    self.refuse(
-                        at,
-                        format!(
-                            "undeclared name `{name}`; expected oldObject, object, \
-                                             oldValue, value or request"
-                        ),
-                    );
+                let name = name.as_str();
+                let known = name.starts_with('@') || bound.contains(&name);
+                if !known && !VARIABLES.contains(&name) && !TYPES.contains(&name) {
+                    let expected = "oldObject, object, oldValue, value or request";
+                    self.refuse(at, format!("undeclared name `{name}`; expected {expected}"));
                 }
             }
-            Expr::Struct(made) => self.refuse(
-                at,
-                format!(
-                    "undeclared type `{}`; expected a map as `{{'key': value}}`",
-                    made.type_name
-                ),
-            ),
-            Expr::Comprehension(each) => self.comprehension(at, each),
+            Expr::Struct(made) => {
+                self.refuse(at, undeclared_type(&made.type_name));
+                return Walked::Nothing;
+            }
+            Expr::Comprehension(each) => {
+                for name in [each.iter_var.as_str(), each.accu_var.as_str()] {
+                    if VARIABLES.contains(&name) || TYPES.contains(&name) || name == "optional" {
+                        self.refuse(
+                            at,
+                            format!(
+                                "`{name}` is what conditions see; expected another name for the \
+                                 variable of a loop"
+                            ),
+                        );
+                    }
+                }
+            }
             Expr::Call(call) => {
-                let target = match call.target.as_deref().map(|target| &target.expr) {
-                    Some(Expr::Ident(name)) if name == "optional" => Some(()),
-                    _ => None,
-                };
-                self.function(at, call, target.is_some());
-                if let Some(target) = call.target.as_deref().filter(|_| target.is_none()) {
-                    self.visit(target);
-                }
-                for argument in &call.args {
-                    self.visit(argument);
-                }
+                let target = call.target.as_deref().map(|target| &target.expr);
+                let in_namespace = matches!(target, Some(Expr::Ident(name)) if name == "optional");
+                self.function(at, call, in_namespace);
+                return Walked::Call { without_target: in_namespace, variables: 0 };
             }
-            _ => {
-                let mut below = Vec::new();
-                children(at, &mut |child| below.push(child));
-                for child in below {
-                    self.visit(child);
-                }
-            }
+            _ => {}
         }
+        Walked::All
     }
 
-    fn comprehension(&mut self, at: &'e IdedExpr, each: &'e cel::common::ast::ComprehensionExpr) {
-        for name in [each.iter_var.as_str(), each.accu_var.as_str()] {
-            if VARIABLES.contains(&name) || TYPES.contains(&name) || name == "optional" {
-                self.refuse(
-                    at,
-                    format!(
-                        "`{name}` is what conditions see; expected another name \
-                                         for the variable of a loop"
-                    ),
-                );
-            }
-        }
-        self.visit(&each.iter_range);
-        self.visit(&each.accu_init);
-        let depth = self.bound.len();
-        self.bound.push(&each.accu_var);
-        self.visit(&each.loop_cond);
-        self.visit(&each.result);
-        self.bound.push(&each.iter_var);
-        self.visit(&each.loop_step);
-        self.bound.truncate(depth);
-    }
-
-    fn function(&mut self, at: &IdedExpr, call: &cel::common::ast::CallExpr, in_namespace: bool) {
+    fn function(&mut self, at: &IdedExpr, call: &CallExpr, in_namespace: bool) {
         let name = call.func_name.as_str();
         if is_operator(name) {
             return;
         }
-        let table: &[(&str, &[usize])] = match &call.target {
-            Some(_) if in_namespace => &OPTIONAL,
-            Some(_) => &MEMBER,
-            None => &GLOBAL,
+        let (is_known, declared) = match &call.target {
+            Some(_) if in_namespace => {
+                (is_of_optional(name), kubernetes::find(GLOBAL, &format!("optional.{name}")))
+            }
+            Some(_) => (is_member(name), kubernetes::find(MEMBER, name)),
+            None => (is_global(name), kubernetes::find(GLOBAL, name)),
         };
-        match table.iter().find(|(known, _)| *known == name) {
-            None => self.refuse(at, unknown(name, call.target.is_some(), call.args.len())),
-            Some((_, counts)) if !counts.contains(&call.args.len()) => {
-                let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
-                let expected = counts.join(" or ");
-                self.refuse(
-                    at,
-                    format!("`{name}` takes {expected} arguments, found {}", call.args.len()),
-                );
+        let found = call.args.len();
+        match declared.filter(|_| is_known) {
+            None => self.refuse(at, unknown(name, call.target.is_some(), found)),
+            Some((_, counts, _)) if !counts.contains(&found) => {
+                let expected = kubernetes::counted(counts);
+                self.refuse(at, format!("`{name}` takes {expected} arguments, found {found}"));
             }
             Some(_) if name == "matches" => self.pattern(call.args.first()),
             Some(_) => {}
@@ -201,8 +168,12 @@ impl<'e> Check<'e> {
     }
 
     fn refuse(&mut self, at: &IdedExpr, message: String) {
-        self.misnomers.push(Misnomer { node: at.id, message });
+        self.misnomers.push(Misnomer::at(at, message));
     }
+}
+
+pub(crate) fn undeclared_type(name: &str) -> String {
+    format!("undeclared type `{name}`; expected a map as `{{'key': value}}`")
 }
 
 pub(crate) fn of_nothing(at: &IdedExpr) -> Option<String> {
@@ -230,10 +201,10 @@ fn unknown(name: &str, is_member: bool, arguments: usize) -> String {
         ("matches", false) => {
             "unknown function `matches`; expected it on a text, as `x.matches('…')`".to_owned()
         }
-        _ if GLOBAL.iter().any(|(known, _)| *known == name) && is_member => {
+        _ if is_global(name) && is_member => {
             format!("unknown function `{name}` on a value; expected it as `{name}(x)`")
         }
-        _ if MEMBER.iter().any(|(known, _)| *known == name) => {
+        _ if self::is_member(name) => {
             format!("unknown function `{name}`; expected it on a value, as `x.{name}()`")
         }
         _ => format!("unknown function `{name}`"),

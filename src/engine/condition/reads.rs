@@ -1,8 +1,9 @@
 //! What an expression reads of its variables: only that is converted, and lint compares it with
 //! what the rule lets change.
 
-use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
+use cel::common::ast::{Expr, IdedExpr, LiteralValue, operators};
 
+use super::syntax::children;
 use super::variables::{SEEN_BY_CONDITIONS, VARIABLES};
 use crate::engine::rule::{Read, Reads};
 
@@ -114,31 +115,4 @@ fn chain(expression: &IdedExpr) -> Option<(Chain, bool)> {
 /// The chain that an expression is.
 pub(crate) fn read(expression: &IdedExpr) -> Option<Read> {
     chain(expression).map(|(chain, _)| chain.into())
-}
-
-/// The expressions directly below one.
-pub(crate) fn children<'e>(expression: &'e IdedExpr, visit: &mut dyn FnMut(&'e IdedExpr)) {
-    match &expression.expr {
-        Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => {}
-        Expr::Select(select) => visit(&select.operand),
-        Expr::Call(call) => call.target.as_deref().into_iter().chain(&call.args).for_each(visit),
-        Expr::List(list) => list.elements.iter().for_each(visit),
-        Expr::Map(map) => map.entries.iter().for_each(|entry| of_entry(&entry.expr, visit)),
-        Expr::Struct(made) => made.entries.iter().for_each(|entry| of_entry(&entry.expr, visit)),
-        Expr::Comprehension(each) => {
-            [&each.iter_range, &each.accu_init, &each.loop_cond, &each.loop_step, &each.result]
-                .into_iter()
-                .for_each(visit);
-        }
-    }
-}
-
-fn of_entry<'e>(entry: &'e EntryExpr, visit: &mut dyn FnMut(&'e IdedExpr)) {
-    match entry {
-        EntryExpr::StructField(field) => visit(&field.value),
-        EntryExpr::MapEntry(entry) => {
-            visit(&entry.key);
-            visit(&entry.value);
-        }
-    }
 }

@@ -1,6 +1,5 @@
 //! The variables of conditions, and the members of `request`.
 
-/// What a condition sees.
 pub(crate) const VARIABLES: [&str; 5] = ["oldObject", "object", "oldValue", "value", "request"];
 
 /// The parts of a request that ValidatingAdmissionPolicy shows to its expressions, each with its

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use k8s_openapi::ByteString;
 use serde_json::Value;
 
 use super::indented::{Indented, TooLarge};
@@ -17,13 +18,13 @@ use crate::engine::answer::{Secrets, Visibility};
 #[derive(Debug)]
 pub(crate) struct Mask<'s> {
     secrets: &'s Secrets,
-    kind: Kind,
+    kind: MaskedKind,
     tokens: HashMap<String, usize>,
 }
 
 /// What kind of object is masked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum MaskedKind {
     /// Its `data` is base64, and stays so.
     Secret,
     /// Anything else.
@@ -34,13 +35,13 @@ pub(crate) enum Kind {
 #[derive(Debug, Clone)]
 struct Spot {
     place: Visibility,
-    at: At,
+    at: MaskedAt,
     is_list: bool,
 }
 
 /// Locations that are special whatever the rules say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum At {
+enum MaskedAt {
     Root,
     Metadata,
     /// `data` of a Secret, or below.
@@ -49,7 +50,7 @@ enum At {
 }
 
 impl<'s> Mask<'s> {
-    pub(crate) fn new(secrets: &'s Secrets, kind: Kind) -> Self {
+    pub(crate) fn new(secrets: &'s Secrets, kind: MaskedKind) -> Self {
         Self { secrets, kind, tokens: HashMap::new() }
     }
 
@@ -83,7 +84,7 @@ impl<'s> Mask<'s> {
                         tokens.skip_value();
                     } else {
                         if object.place.hides_keys() {
-                            out.key(&self.token(token, At::Elsewhere))?;
+                            out.key(&self.token(token, MaskedAt::Elsewhere))?;
                         } else {
                             out.key(token)?;
                         }
@@ -113,61 +114,43 @@ impl<'s> Mask<'s> {
         } else {
             Secrets::everything().root()
         };
-        Spot { place, at: At::Root, is_list: false }
+        Spot { place, at: MaskedAt::Root, is_list: false }
     }
 
     fn member(&self, object: &Spot, key: &str) -> Spot {
         let at = match (object.at, key) {
-            (At::Root, "metadata") => At::Metadata,
-            (At::Root, "data") if self.kind == Kind::Secret => At::Data,
+            (MaskedAt::Root, "metadata") => MaskedAt::Metadata,
+            (MaskedAt::Root, "data") if self.kind == MaskedKind::Secret => MaskedAt::Data,
             (at, _) => below(at),
         };
         Spot { place: self.secrets.member(&object.place, key), at, is_list: false }
     }
 
     /// Field sets name the elements of a set by their values.
-    fn is_dropped(&self, at: At, key: &str) -> bool {
-        at == At::Metadata && key == "managedFields" && !self.secrets.are_none()
+    fn is_dropped(&self, at: MaskedAt, key: &str) -> bool {
+        at == MaskedAt::Metadata && key == "managedFields" && !self.secrets.are_none()
     }
 
     /// The string that stands for a leaf. It tells nothing but which leaves are equal.
-    fn token(&mut self, leaf: &str, at: At) -> String {
+    fn token(&mut self, leaf: &str, at: MaskedAt) -> String {
         let next = self.tokens.len() + 1;
         let number = *self.tokens.entry(by_value(leaf)).or_insert(next);
         let token = format!("masked-{number}");
-        if at == At::Data {
-            format!("\"{}\"", base64(token.as_bytes()))
-        } else {
-            format!("\"{token}\"")
+        match serde_json::to_string(&ByteString(token.clone().into_bytes())) {
+            Ok(in_base64) if at == MaskedAt::Data => in_base64,
+            _ => format!("\"{token}\""),
         }
     }
 }
 
-fn below(at: At) -> At {
-    if at == At::Data { At::Data } else { At::Elsewhere }
+fn below(at: MaskedAt) -> MaskedAt {
+    if at == MaskedAt::Data { MaskedAt::Data } else { MaskedAt::Elsewhere }
 }
 
 /// The leaf in the one spelling that equal leaves share.
 fn by_value(leaf: &str) -> String {
     serde_json::from_str::<Value>(leaf)
         .map_or_else(|_| leaf.to_owned(), |value| scalar(&value).to_string())
-}
-
-/// RFC 4648 section 4.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let bits = (0..3).fold(0usize, |bits, place| {
-            bits << 8 | usize::from(chunk.get(place).copied().unwrap_or(0))
-        });
-        for place in 0..4 {
-            let digit =
-                ALPHABET.get(bits >> (18 - 6 * place) & 63).filter(|_| place <= chunk.len());
-            text.push(digit.map_or('=', |digit| char::from(*digit)));
-        }
-    }
-    text
 }
 
 /// The tokens of JSON that is well-formed, without commas and colons.

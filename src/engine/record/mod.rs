@@ -16,7 +16,7 @@ use super::case::{Case, CaseDocument, Expect};
 use super::review::{Node, Review};
 use super::rule::{RuleSet, Target};
 use indented::{Indented, TooLarge};
-use mask::{Kind, Mask};
+use mask::{Mask, MaskedKind};
 
 /// A review as a case file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,9 +155,12 @@ fn secrets(rules: &RuleSet, review: &Review<'_>) -> Secrets {
 /// The review as it may be kept, indented as a member of a case.
 fn masked(rules: &RuleSet, review: &Review<'_>, most: usize) -> Result<String, Unrecorded> {
     let secrets = secrets(rules, review);
-    let (nothing, kind) =
-        (Secrets::default(), if review.is_secret() { Kind::Secret } else { Kind::Other });
-    let (mut objects, mut rest) = (Mask::new(&secrets, kind), Mask::new(&nothing, Kind::Other));
+    let (nothing, kind) = (
+        Secrets::default(),
+        if review.is_secret() { MaskedKind::Secret } else { MaskedKind::Other },
+    );
+    let (mut objects, mut rest) =
+        (Mask::new(&secrets, kind), Mask::new(&nothing, MaskedKind::Other));
     let mut out = Indented::new(1, most);
     chosen(review.root(), &ENVELOPE, &mut out, |name, value, out| {
         if name != "request" {

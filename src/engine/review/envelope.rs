@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::index::Document;
+use super::index::IndexedText;
 use super::node::Node;
 use super::scanner::{scan, scan_prefix};
 use super::unjudgeable::{API_VERSION, DEEPEST, NotAReview, Unjudgeable};
@@ -36,16 +36,14 @@ pub(crate) struct Review<'a> {
     pub(crate) namespace: Cow<'a, str>,
     pub(crate) user: Cow<'a, str>,
     pub(crate) groups: Vec<String>,
-    kind: Option<Kind<'a>>,
-    resource: Option<Resource<'a>>,
+    kind: Option<ReviewKind<'a>>,
+    resource: Option<ReviewResource<'a>>,
     subresource: Cow<'a, str>,
-    document: Document<'a>,
+    document: IndexedText<'a>,
 }
 
-/// What the requester does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Operation {
-    /// Judged.
     Update,
     /// CREATE, DELETE, CONNECT: no rule speaks of it.
     Other,
@@ -54,13 +52,13 @@ pub(crate) enum Operation {
 }
 
 #[derive(Debug)]
-struct Kind<'a> {
+struct ReviewKind<'a> {
     group: Cow<'a, str>,
     kind: Cow<'a, str>,
 }
 
 #[derive(Debug)]
-struct Resource<'a> {
+struct ReviewResource<'a> {
     group: Cow<'a, str>,
     version: Cow<'a, str>,
     plural: Cow<'a, str>,
@@ -95,7 +93,7 @@ impl<'a> Review<'a> {
         Self::of(scan_prefix(text)?).ok()
     }
 
-    fn of(document: Document<'a>) -> Result<Self, NotAReview> {
+    fn of(document: IndexedText<'a>) -> Result<Self, NotAReview> {
         let root = document.root();
         let text = |node: Option<Node<'_>>, name: &str| document.string(node?.get(name)?);
         let request = root.get("request").filter(|request| request.is_object());
@@ -115,11 +113,11 @@ impl<'a> Review<'a> {
         };
         let kind = || {
             let kind = member("kind");
-            Some(Kind { group: text(kind, "group")?, kind: text(kind, "kind")? })
+            Some(ReviewKind { group: text(kind, "group")?, kind: text(kind, "kind")? })
         };
         let resource = || {
             let resource = member("resource");
-            Some(Resource {
+            Some(ReviewResource {
                 group: text(resource, "group")?,
                 version: text(resource, "version")?,
                 plural: text(resource, "resource")?,
@@ -139,7 +137,6 @@ impl<'a> Review<'a> {
         })
     }
 
-    /// The review as it was sent.
     pub(crate) fn root(&self) -> Node<'_> {
         self.document.root()
     }

@@ -14,18 +14,17 @@ pub(super) const NONE: u32 = FLAG - 1;
 
 /// A JSON text with its index.
 #[derive(Debug)]
-pub(crate) struct Document<'t> {
+pub(crate) struct IndexedText<'t> {
     pub(super) text: &'t str,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<IndexEntry>,
     pub(super) escaped: Escaped,
     /// The values of `request.object` and `request.oldObject`, each time that one is given, and
     /// the levels of nesting of each.
     pub(super) objects: Vec<(u32, u32)>,
 }
 
-/// A value of the text.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
+pub(super) struct IndexEntry {
     /// Where its name starts if it is a member, else [`NONE`]; marked if the name has an escape.
     pub(super) key: u32,
     /// Where its text starts; marked if it only refers to another entry.
@@ -37,7 +36,7 @@ pub(super) struct Entry {
     pub(super) next: u32,
 }
 
-impl Entry {
+impl IndexEntry {
     pub(super) fn refers(self) -> Option<u32> {
         (self.start & FLAG != 0).then_some(self.end)
     }

@@ -5,18 +5,17 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::index::{Document, Entry, FLAG, NONE, plain};
+use super::index::{FLAG, IndexEntry, IndexedText, NONE, plain};
 use super::unjudgeable::DEEPEST;
 
 /// A value in an indexed text, by its position. Equal nodes of one text have equal values; nodes
 /// that differ may have equal values too.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Node<'t> {
-    document: &'t Document<'t>,
+    document: &'t IndexedText<'t>,
     at: u32,
 }
 
-/// What kind of value a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NodeKind {
     Null,
@@ -35,13 +34,11 @@ impl PartialEq for Node<'_> {
 
 impl Eq for Node<'_> {}
 
-impl<'t> Document<'t> {
-    /// The value that the text is.
+impl<'t> IndexedText<'t> {
     pub(crate) fn root(&self) -> Node<'_> {
         self.node(0)
     }
 
-    /// The value with this number.
     pub(crate) fn node(&self, at: u32) -> Node<'_> {
         let at = self.entries.get(at as usize).and_then(|entry| entry.refers()).unwrap_or(at);
         Node { document: self, at }
@@ -71,8 +68,8 @@ impl<'t> Document<'t> {
         levels.filter(|levels| *levels <= DEEPEST).max().unwrap_or_default()
     }
 
-    fn entry(&self, at: u32) -> Entry {
-        let nothing = Entry { key: NONE, start: 0, end: 0, next: u32::MAX };
+    fn entry(&self, at: u32) -> IndexEntry {
+        let nothing = IndexEntry { key: NONE, start: 0, end: 0, next: u32::MAX };
         self.entries.get(at as usize).copied().unwrap_or(nothing)
     }
 
@@ -145,7 +142,6 @@ impl<'t> Node<'t> {
         self.as_str().unwrap_or_else(|| self.text())
     }
 
-    /// The string that it is.
     pub(crate) fn as_str(self) -> Option<&'t str> {
         let text = self.text();
         let inner = text.strip_prefix('"')?;
@@ -230,7 +226,6 @@ impl<'t> Node<'t> {
         Value::deserialize(&mut reader).unwrap_or_default()
     }
 
-    /// The levels of nesting.
     pub(crate) fn levels(self) -> usize {
         let (mut ends, mut deepest) = (Vec::new(), 0);
         let end = self.document.entry(self.at).next;
@@ -255,7 +250,6 @@ impl<'t> Node<'t> {
     }
 }
 
-/// The members of an object.
 #[derive(Debug, Clone)]
 pub(crate) struct Members<'t>(Order<'t>);
 
@@ -263,12 +257,12 @@ pub(crate) struct Members<'t>(Order<'t>);
 enum Order<'t> {
     /// The names ascend in the text.
     Text {
-        document: &'t Document<'t>,
+        document: &'t IndexedText<'t>,
         at: u32,
         end: u32,
     },
     Names {
-        document: &'t Document<'t>,
+        document: &'t IndexedText<'t>,
         members: std::vec::IntoIter<(&'t str, u32)>,
     },
 }
@@ -294,10 +288,9 @@ impl<'t> Iterator for Members<'t> {
     }
 }
 
-/// The elements of a list.
 #[derive(Debug, Clone)]
 pub(crate) struct Elements<'t> {
-    document: &'t Document<'t>,
+    document: &'t IndexedText<'t>,
     at: u32,
     end: u32,
 }

@@ -6,21 +6,21 @@
 //! which saves half the work of a usual review. They rest on `unsafe`; this scanner does not, and
 //! every verdict on its index is checked against `serde_json` by properties and fuzzers.
 
-use super::index::{Document, Entry, Escaped, FLAG, NONE, plain, position};
+use super::index::{Escaped, FLAG, IndexEntry, IndexedText, NONE, plain, position};
 use super::unjudgeable::DEEPEST;
 
 /// A number with at most this many bytes and no exponent is in the range of a float.
 const LONGEST_NUMBER: usize = 300;
 
 /// The index of a text; none if it is not JSON, or 2 GiB or more.
-pub(crate) fn scan(text: &str) -> Option<Document<'_>> {
+pub(crate) fn scan(text: &str) -> Option<IndexedText<'_>> {
     let mut scanner = Scanner::new(text)?;
     scanner.document()?;
     Some(scanner.finish())
 }
 
 /// The index of the values that the beginning of a text holds.
-pub(crate) fn scan_prefix(text: &str) -> Option<Document<'_>> {
+pub(crate) fn scan_prefix(text: &str) -> Option<IndexedText<'_>> {
     let mut scanner = Scanner::new(text)?;
     if scanner.document().is_none() {
         while scanner.open != NONE {
@@ -34,7 +34,7 @@ struct Scanner<'t> {
     text: &'t str,
     bytes: &'t [u8],
     at: usize,
-    entries: Vec<Entry>,
+    entries: Vec<IndexEntry>,
     escaped: Escaped,
     objects: Vec<(u32, u32)>,
     /// The innermost container that is open. While it is, its `next` is the container around it,
@@ -65,9 +65,8 @@ struct Agreement {
     until: usize,
 }
 
-/// What was read.
 #[derive(PartialEq, Eq)]
-enum Read {
+enum Scanned {
     Value,
     /// A bracket with something behind it.
     Opening,
@@ -102,8 +101,8 @@ impl<'t> Scanner<'t> {
         })
     }
 
-    fn finish(self) -> Document<'t> {
-        Document {
+    fn finish(self) -> IndexedText<'t> {
+        IndexedText {
             text: self.text,
             entries: self.entries,
             escaped: self.escaped,
@@ -113,12 +112,12 @@ impl<'t> Scanner<'t> {
 
     fn document(&mut self) -> Option<()> {
         self.space();
-        while self.value()? == Read::Opening || self.goes_on()? {}
+        while self.value()? == Scanned::Opening || self.goes_on()? {}
         self.space();
         (self.at == self.bytes.len()).then_some(())
     }
 
-    fn value(&mut self) -> Option<Read> {
+    fn value(&mut self) -> Option<Scanned> {
         let start = self.at;
         let end = match self.peek()? {
             bracket @ (b'{' | b'[') => return self.container(bracket == b'{'),
@@ -136,22 +135,27 @@ impl<'t> Scanner<'t> {
             }
         };
         self.push(start, end);
-        Some(Read::Value)
+        Some(Scanned::Value)
     }
 
     fn push(&mut self, start: usize, end: u32) {
         let next = position(self.entries.len()) + 1;
-        self.entries.push(Entry { key: self.key, start: position(start), end, next });
+        self.entries.push(IndexEntry { key: self.key, start: position(start), end, next });
     }
 
-    fn container(&mut self, is_object: bool) -> Option<Read> {
+    fn container(&mut self, is_object: bool) -> Option<Scanned> {
         let start = self.at;
         if self.model != NONE && self.repeats()? {
-            return Some(Read::Value);
+            return Some(Scanned::Value);
         }
         let end = if self.model == NONE { self.candidate | FLAG } else { self.model };
         let own = position(self.entries.len());
-        self.entries.push(Entry { key: self.key, start: position(start), end, next: self.open });
+        self.entries.push(IndexEntry {
+            key: self.key,
+            start: position(start),
+            end,
+            next: self.open,
+        });
         (self.open, self.is_object) = (own, is_object);
         self.depth += 1;
         self.deepest = self.deepest.max(self.depth);
@@ -162,10 +166,10 @@ impl<'t> Scanner<'t> {
         if self.peek()? == if is_object { b'}' } else { b']' } {
             self.at += 1;
             self.close()?;
-            return Some(Read::Value);
+            return Some(Scanned::Value);
         }
         self.child()?;
-        Some(Read::Opening)
+        Some(Scanned::Opening)
     }
 
     /// Whether another value comes; closes the containers that end.
@@ -284,7 +288,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Whether the name of a member is that of an object to be judged. The member may be outside
-    /// `request`, or one that a later key overwrites; see [`Document::deepest`].
+    /// `request`, or one that a later key overwrites; see [`IndexedText::deepest`].
     fn is_object_of_review(&self, name: &[u8], is_escaped: bool) -> bool {
         let decoded = if is_escaped { self.escaped.get(self.key & !FLAG) } else { None };
         matches!(decoded.map_or(name, str::as_bytes), b"object" | b"oldObject")

@@ -43,6 +43,16 @@ impl<'t> Cursor<'t> {
         Self { tree, reached, typed, is_protected: false }
     }
 
+    /// What the rule says of every location that the steps select.
+    pub(crate) fn of_all(rule: &'t Rule, steps: &[Step]) -> Self {
+        steps.iter().fold(Self::root(rule), |cursor, step| cursor.covering(step))
+    }
+
+    /// What the rule says of some location that the steps select.
+    pub(crate) fn of_some(rule: &'t Rule, steps: &[Step]) -> Self {
+        steps.iter().fold(Self::root(rule), |cursor, step| cursor.meeting(step))
+    }
+
     /// What tells the location from others: two locations with the same identity are alike to the
     /// rule.
     pub(crate) fn identity(&self) -> Identity {

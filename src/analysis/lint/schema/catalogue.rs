@@ -10,7 +10,7 @@ use super::walk::{Misfit, walk};
 #[derive(Debug)]
 pub(crate) struct Catalogue {
     pub(crate) kinds: Vec<Kind>,
-    pub(crate) source: Source,
+    pub(crate) source: SchemaSource,
     /// The objects of every `scale`.
     scale: Schema,
     /// The objects of subresources that nothing is known of.
@@ -19,7 +19,7 @@ pub(crate) struct Catalogue {
 
 /// Who says which kinds there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum SchemaSource {
     /// Nobody: no schema was given.
     Nothing,
     /// CRDs: there may be others.
@@ -30,7 +30,7 @@ pub(crate) enum Source {
 
 /// One kind of object that a rule speaks of.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Target<'c> {
+pub(crate) struct MatchedKind<'c> {
     pub(crate) kind: &'c Kind,
     pub(crate) version: &'c Version,
     pub(crate) subresource: Option<&'c Subresource>,
@@ -38,7 +38,7 @@ pub(crate) struct Target<'c> {
 }
 
 impl Catalogue {
-    pub(crate) fn new(kinds: Vec<Kind>, source: Source) -> Self {
+    pub(crate) fn new(kinds: Vec<Kind>, source: SchemaSource) -> Self {
         let scale = json!({
             "type": "object",
             "properties": {
@@ -57,7 +57,7 @@ impl Catalogue {
     }
 
     pub(crate) fn none() -> Self {
-        Self::new(Vec::new(), Source::Nothing)
+        Self::new(Vec::new(), SchemaSource::Nothing)
     }
 
     /// How many of the rules name one of the kinds, and how many of the kinds a rule names; none if
@@ -67,11 +67,11 @@ impl Catalogue {
             |rule: &&Rule, kind: &Kind| rule.resources().iter().any(|named| names(named, kind));
         let checked = rules.iter().filter(|rule| self.kinds.iter().any(|kind| speaks(rule, kind)));
         let named = self.kinds.iter().filter(|kind| rules.iter().any(|rule| speaks(rule, kind)));
-        (self.source != Source::Nothing).then(|| (checked.count(), named.count()))
+        (self.source != SchemaSource::Nothing).then(|| (checked.count(), named.count()))
     }
 
     /// Everything that a rule speaks of and that is served.
-    pub(crate) fn targets(&self, rule: &Rule) -> Vec<Target<'_>> {
+    pub(crate) fn targets(&self, rule: &Rule) -> Vec<MatchedKind<'_>> {
         let mut targets = Vec::new();
         for named in rule.resources() {
             for kind in self.kinds.iter().filter(|kind| lists(&named.api_groups, &kind.group)) {
@@ -90,12 +90,12 @@ impl Catalogue {
         named: &ResourceRule,
         kind: &'c Kind,
         version: &'c Version,
-    ) -> Vec<Target<'c>> {
+    ) -> Vec<MatchedKind<'c>> {
         let fits =
             |name: &str| named.kinds.is_empty() || named.kinds.iter().any(|listed| listed == name);
         let mut targets = Vec::new();
         if asks_for(named, &kind.plural, "") && fits(&kind.name) {
-            targets.push(Target { kind, version, subresource: None, schema: &version.schema });
+            targets.push(MatchedKind { kind, version, subresource: None, schema: &version.schema });
         }
         for subresource in &version.subresources {
             if asks_for(named, &kind.plural, &subresource.name) && fits(&subresource.kind) {
@@ -104,14 +104,14 @@ impl Catalogue {
                     own if own == kind.name => &version.schema,
                     _ => &self.unknown,
                 };
-                targets.push(Target { kind, version, subresource: Some(subresource), schema });
+                targets.push(MatchedKind { kind, version, subresource: Some(subresource), schema });
             }
         }
         targets
     }
 }
 
-impl Target<'_> {
+impl MatchedKind<'_> {
     /// `Job (batch.volcano.sh/v1alpha1)`.
     pub(crate) fn name(&self) -> String {
         let group = if self.kind.group.is_empty() {
@@ -156,13 +156,13 @@ impl<'t> ResolvedPath<'t> {
 /// A path that fits no target, and the target that it follows furthest.
 #[derive(Debug)]
 pub(crate) struct Mismatch<'t, 'c> {
-    pub(crate) target: &'t Target<'c>,
+    pub(crate) target: &'t MatchedKind<'c>,
     pub(crate) misfit: Misfit,
 }
 
 /// The schema locations of a path in the targets where it fits.
 pub(crate) fn resolve<'t, 'c>(
-    targets: &'t [Target<'c>],
+    targets: &'t [MatchedKind<'c>],
     steps: &[Step],
 ) -> Result<Vec<ResolvedPath<'t>>, Mismatch<'t, 'c>> {
     let (mut resolved, mut furthest) = (Vec::new(), None::<Mismatch<'t, 'c>>);
@@ -187,7 +187,7 @@ pub(crate) fn resolve<'t, 'c>(
 }
 
 /// The shapes at a path in all targets; none if a schema leaves one open.
-pub(crate) fn shapes<'t>(targets: &'t [Target<'_>], steps: &[Step]) -> Vec<&'t Shape> {
+pub(crate) fn shapes<'t>(targets: &'t [MatchedKind<'_>], steps: &[Step]) -> Vec<&'t Shape> {
     let shapes: Vec<&Shape> =
         resolve(targets, steps).unwrap_or_default().into_iter().map(ResolvedPath::shape).collect();
     if shapes.iter().any(|shape| matches!(shape, Shape::Anything)) { Vec::new() } else { shapes }

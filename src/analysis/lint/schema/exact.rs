@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::catalogue::Target;
+use super::catalogue::MatchedKind;
 use super::walk::{below, walk};
-use super::words::{equality_line, written};
 use crate::analysis::kinds::{ListType, Scalar, Schema, SchemaLocation, Shape};
-use crate::analysis::lint::definition::{Context, Finding, finding};
-use crate::analysis::lint::entries::{counted, covers, cursor, is_bare};
-use crate::engine::{Entry, Meaning, Rule, Step};
+use crate::analysis::lint::definition::{Context, LintFinding, finding};
+use crate::analysis::lint::entries::is_bare;
+use crate::analysis::paths::{covers, meets};
+use crate::analysis::words::{counted, equality_line, written};
+use crate::engine::{Cursor, Entry, Meaning, Rule, Step};
 
 /// Findings for values of this type that are compared exactly, with as few paths as reach them
 /// all. `counts` selects the fields; `values` and `consequence` are parts of the message.
@@ -19,7 +20,7 @@ pub(crate) fn exact(
     counts: impl Fn(&[Step]) -> bool,
     values: &str,
     consequence: &str,
-) -> Vec<Finding> {
+) -> Vec<LintFinding> {
     let (rule, targets) = (context.rule, &context.targets);
     let declared = |meaning| {
         let declared = rule.equality().iter().filter(move |entry| entry.meaning == Some(meaning));
@@ -31,13 +32,11 @@ pub(crate) fn exact(
         search.visit(target.schema.root(), &mut Vec::new());
     }
     paths.retain(|path| {
-        let is_typed = cursor(rule, path).typed().is_some();
+        let is_typed = Cursor::of_all(rule, path).typed().is_some();
         counts(path) && !is_typed && !declared(meaning).any(|steps| covers(steps, path))
     });
     let fits = |path: &[Step]| {
-        let enters = |set: &[Step]| {
-            path.len() > set.len() + 1 && path.iter().zip(set).all(|(one, two)| one.meets(two))
-        };
+        let enters = |set: &[Step]| path.len() > set.len() + 1 && meets(path, set);
         !declared(Meaning::Set).any(enters)
             && targets.iter().all(|target| reaches_only(target.schema, path, scalar))
     };
@@ -56,7 +55,7 @@ pub(crate) fn exact(
 
 struct ValueSearch<'a> {
     rule: &'a Rule,
-    target: &'a Target<'a>,
+    target: &'a MatchedKind<'a>,
     scalar: Scalar,
     above: Vec<SchemaLocation>,
     found: &'a mut BTreeSet<Vec<Step>>,

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::catalogue::{ResolvedPath, resolve};
-use crate::analysis::kinds::{Elements, ListType, Scalar, Schema, SchemaLocation, Shape};
+use crate::analysis::kinds::{ListShape, ListType, Scalar, Schema, SchemaLocation, Shape};
 use crate::analysis::lint::definition::Context;
-use crate::analysis::lint::entries::{cursor, is_open};
-use crate::engine::{Entry, Rule, Step, Verbs, escape_control};
+use crate::analysis::lint::entries::is_open;
+use crate::engine::{Cursor, Entry, Rule, Step, Verbs, escape_control};
 
 /// The member by which the schema pairs the elements, if it is one string.
-pub(crate) fn text_key<'s>(schema: &Schema, elements: &'s Elements) -> Option<&'s str> {
+pub(crate) fn text_key<'s>(schema: &Schema, elements: &'s ListShape) -> Option<&'s str> {
     match &elements.list_type {
         ListType::Map(keys) => match keys.as_slice() {
             [key] if is_text(schema, elements.each, key) => Some(key),
@@ -42,14 +42,14 @@ pub(crate) struct UndeclaredList<'a> {
     /// The rest of the entry's path.
     pub(crate) below: &'a [Step],
     /// The list in each schema that has it.
-    lists: Vec<(&'a Schema, &'a Elements)>,
+    lists: Vec<(&'a Schema, &'a ListShape)>,
 }
 
 impl UndeclaredList<'_> {
     /// The same in all schemas, or none.
-    pub(crate) fn list_type(&self) -> Option<(&Schema, &Elements)> {
+    pub(crate) fn list_type(&self) -> Option<(&Schema, &ListShape)> {
         let (first, rest) = self.lists.split_first()?;
-        let is_same = |(_, other): &(&Schema, &Elements)| other.list_type == first.1.list_type;
+        let is_same = |(_, other): &(&Schema, &ListShape)| other.list_type == first.1.list_type;
         rest.iter().all(is_same).then_some(*first)
     }
 }
@@ -89,7 +89,7 @@ fn matters(entry: &Entry, below: &[Step]) -> bool {
 }
 
 fn is_declared(rule: &Rule, list: &[Step]) -> bool {
-    let cursor = cursor(rule, list);
+    let cursor = Cursor::of_all(rule, list);
     let declared = cursor.declared();
     declared.is_set() || declared.key.is_some()
 }

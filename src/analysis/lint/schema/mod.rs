@@ -6,4 +6,3 @@ pub(crate) mod lists;
 pub(crate) mod suggestion;
 pub(crate) mod versions;
 pub(crate) mod walk;
-pub(crate) mod words;

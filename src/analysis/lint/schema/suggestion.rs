@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::catalogue::Target;
+use super::catalogue::MatchedKind;
 use super::walk::{Misfit, Why, below, from, walk};
-use super::words::{what_scalar, written};
 use crate::analysis::kinds::{Schema, SchemaLocation, Shape};
-use crate::analysis::lint::entries::{is_out_of_reach, reaches};
+use crate::analysis::paths::{is_out_of_reach, reaches};
+use crate::analysis::words::{what_scalar, written};
 use crate::engine::{Path, Step, escape_control};
 
 /// How many names are suggested, and how many are listed.
 const SUGGESTED: usize = 3;
 const LISTED: usize = 8;
 
-pub(crate) fn reason(target: &Target<'_>, steps: &[Step], misfit: &Misfit) -> String {
+pub(crate) fn reason(target: &MatchedKind<'_>, steps: &[Step], misfit: &Misfit) -> String {
     let parent = steps.get(..misfit.at).unwrap_or_default();
     let location = if parent.is_empty() {
         target.name()
@@ -74,39 +74,31 @@ fn meant(schema: &Schema, steps: &[Step], misfit: &Misfit) -> Vec<Vec<Step>> {
     let Some((step, after)) = rest.split_first() else { return Vec::new() };
     let with = |between: &[Step], after: &[Step]| [before, between, after].concat();
     let fits = |steps: &Vec<Step>| walk(schema, steps).is_ok();
-    match (misfit.why, step) {
-        (Why::List, Step::AnyMember) => {
-            Some(with(&[Step::AnyElement], after)).into_iter().filter(fits).collect()
-        }
-        (Why::List, _) => {
-            Some(with(&[Step::AnyElement, step.clone()], after)).into_iter().filter(fits).collect()
-        }
-        (Why::Object, Step::Keyed { value, .. }) => {
-            Some(with(&[Step::Name(value.clone())], after)).into_iter().filter(fits).collect()
-        }
-        (Why::Object, _) => {
-            Some(with(&[Step::AnyMember], after)).into_iter().filter(fits).collect()
-        }
-        (Why::Scalar(_), _) => {
-            Some(before.to_vec()).into_iter().filter(|steps| !steps.is_empty()).collect()
-        }
+    let between = match (misfit.why, step) {
+        (Why::List, Step::AnyMember) => vec![Step::AnyElement],
+        (Why::List, _) => vec![Step::AnyElement, step.clone()],
+        (Why::Object, Step::Keyed { value, .. }) => vec![Step::Name(value.clone())],
+        (Why::Object, _) => vec![Step::AnyMember],
+        (Why::Scalar(_), _) if before.is_empty() => return Vec::new(),
+        (Why::Scalar(_), _) => return vec![before.to_vec()],
         (Why::Missing, Step::Name(name)) => {
             let near = alike(schema, misfit.from, name)
                 .into_iter()
                 .map(|(far, name)| (far, with(&[Step::Name(name)], after)));
             let near: Vec<(usize, Vec<Step>)> = near.filter(|(_, steps)| fits(steps)).collect();
-            let closest: Vec<Vec<Step>> =
-                near.iter().filter(|(far, _)| *far <= 1).map(|(_, steps)| steps.clone()).collect();
-            let elsewhere =
-                if closest.is_empty() { elsewhere(schema, steps, name, after) } else { closest };
-            if elsewhere.is_empty() {
-                near.into_iter().take(SUGGESTED).map(|(_, steps)| steps).collect()
-            } else {
-                elsewhere
+            let close = near.iter().filter(|(far, _)| *far <= 1).map(|(_, steps)| steps.clone());
+            let mut found: Vec<Vec<Step>> = close.collect();
+            if found.is_empty() {
+                found = elsewhere(schema, steps, name, after);
             }
+            if found.is_empty() {
+                found = near.into_iter().take(SUGGESTED).map(|(_, steps)| steps).collect();
+            }
+            return found;
         }
-        (Why::Missing, _) => Vec::new(),
-    }
+        (Why::Missing, _) => return Vec::new(),
+    };
+    Some(with(&between, after)).into_iter().filter(fits).collect()
 }
 
 /// The names beside it that are spelled nearly so, the nearest first.

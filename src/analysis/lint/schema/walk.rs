@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::analysis::kinds::{Members, Others, Scalar, Schema, SchemaLocation, Shape};
+use crate::analysis::kinds::{ObjectShape, Others, Scalar, Schema, SchemaLocation, Shape};
 use crate::engine::Step;
 
 /// Where a path leaves what the schema knows.
@@ -67,7 +67,7 @@ fn go(schema: &Schema, location: SchemaLocation, step: &Step) -> Result<Vec<Sche
     }
 }
 
-fn select(members: &Members, step: &Step) -> Vec<SchemaLocation> {
+fn select(members: &ObjectShape, step: &Step) -> Vec<SchemaLocation> {
     if let Step::Name(name) = step {
         return members.member(name).into_iter().collect();
     }
