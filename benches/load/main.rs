@@ -3,8 +3,8 @@
 //!
 //! `cargo bench --bench load` (needs h2load, of nghttp2) drives both by turns over TLS, HTTP/1.1
 //! and HTTP/2: one review at a time, for processor time and latency, then several at once, for
-//! throughput. Processor time and memory come from /proc. `-- --write` puts the table into README
-//! and draws benches/load.svg.
+//! throughput. Processor time and memory come from /proc. `-- --write` puts the table into
+//! docs/performance.md and draws docs/load.svg.
 
 mod h2load;
 mod measure;
@@ -47,7 +47,7 @@ struct Args {
     /// A twentieth of the requests: says whether this runs, not what it costs
     #[arg(long)]
     quick: bool,
-    /// Put the table into README.md and the plot into benches/load.svg
+    /// Put the table into docs/performance.md and the plot into docs/load.svg
     #[arg(long)]
     write: bool,
     /// Said by `cargo bench`
@@ -104,8 +104,8 @@ fn main() -> anyhow::Result<()> {
     println!("\n{text}");
     if args.write {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        report::write(&root.join("README.md"), &text)?;
-        plot::write(&root.join("benches/load.svg"), &rows)?;
+        report::write(&root.join("docs/performance.md"), &text)?;
+        plot::write(&root.join("docs/load.svg"), &rows)?;
     }
     Ok(())
 }

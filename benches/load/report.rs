@@ -1,4 +1,4 @@
-//! What was measured as text: a table for the terminal and for README, which are the same.
+//! What was measured as text: the same tables for the terminal and for docs/performance.md.
 
 use std::path::Path;
 
@@ -80,15 +80,15 @@ pub(crate) fn text(rows: &[Row], memory: &[Memory], facts: &Facts) -> String {
     )
 }
 
-/// Puts the text between the two marks of README.
-pub(crate) fn write(readme: &Path, text: &str) -> anyhow::Result<()> {
-    let whole = std::fs::read_to_string(readme)?;
+/// Puts the text between the two marks of the page.
+pub(crate) fn write(page: &Path, text: &str) -> anyhow::Result<()> {
+    let whole = std::fs::read_to_string(page)?;
     let (before, rest) =
-        whole.split_once(BEGIN).with_context(|| format!("README has no `{}`", BEGIN.trim()))?;
+        whole.split_once(BEGIN).with_context(|| format!("the page has no `{}`", BEGIN.trim()))?;
     let (_, after) = rest
         .split_once(END)
-        .with_context(|| format!("README has no `{}` after that", END.trim()))?;
-    Ok(std::fs::write(readme, format!("{before}{BEGIN}{text}{END}{after}"))?)
+        .with_context(|| format!("the page has no `{}` after that", END.trim()))?;
+    Ok(std::fs::write(page, format!("{before}{BEGIN}{text}{END}{after}"))?)
 }
 
 const COSTS: [&str; 11] = [

@@ -15,6 +15,7 @@ mod cluster;
 mod commands;
 mod controllers;
 mod corpus;
+mod docs;
 mod doors;
 mod files;
 mod golden;
@@ -24,7 +25,6 @@ mod manifests;
 mod oracle;
 mod packs;
 mod properties;
-mod readme;
 mod replies;
 mod rule_errors;
 mod schemas;
@@ -67,6 +67,7 @@ fn default_trials() -> Vec<Trial> {
         certificates::trials(),
         chart::trials(),
         commands::trials(),
+        docs::trials(),
         doors::trials(),
         files::trials(),
         help::trials(),
@@ -74,7 +75,6 @@ fn default_trials() -> Vec<Trial> {
         manifests::trials(),
         oracle::sentences::trials(),
         packs::trials(),
-        readme::trials(),
         replies::trials(),
         rule_errors::trials(),
         schemas::trials(),

@@ -123,7 +123,7 @@ fn every_entry_of(name: &str, file: &Path, cases: &[Case]) {
     }
 }
 
-/// Run as README says.
+/// Run as docs/packs.md says.
 fn every_suite_passes() {
     let mut passed = 0;
     for rule in packed_rules() {

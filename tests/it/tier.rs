@@ -5,7 +5,7 @@ use std::process::Command;
 
 use libtest_mimic::Trial;
 
-/// A part of the trials with a command of its own; README lists them.
+/// A part of the trials with a command of its own; tests/README.md lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tier {
     /// What runs unless a tier is named.

@@ -29,13 +29,15 @@ pub(crate) fn trials() -> Vec<Trial> {
             all_metrics_that_are_asked_for_are_served,
         ),
         support::trial(
-            "chart::readme_names_the_metrics_of_cluster_mode",
-            readme_names_the_metrics_of_cluster_mode,
+            "chart::the_page_names_the_metrics_of_cluster_mode",
+            the_page_names_the_metrics_of_cluster_mode,
         ),
     ]
 }
 
 const ALERTS: &str = "deploy/alerts.yaml";
+/// What `alerts.runbook` is by default.
+const PAGE_OF_ALERTS: &str = "docs/alerts.md";
 const SERIES: &str = "tests/chart/alerts.yaml";
 const DASHBOARD: &str = "dashboards/fieldward.json";
 
@@ -151,14 +153,13 @@ fn the_dashboard_asks_what_can_be_asked() -> Result<(), Lacking> {
 }
 
 fn each_alert_is_tested_and_explained() {
-    let (series, readme) =
-        (read(SERIES), fs::read_to_string(root().join(CHART).join("README.md")).unwrap());
+    let (series, page) = (read(SERIES), read(PAGE_OF_ALERTS));
     let rules =
         documents(&read(ALERTS)).remove(0)["groups"][0]["rules"].as_array().unwrap().clone();
     assert!(rules.len() >= 19);
     // The table of failures: the failure, the alert, its severity, and how long the failure lasts
     // until it fires.
-    let (_, table) = readme.split_once("| failure | alert | severity | after |\n").unwrap();
+    let (_, table) = page.split_once("| failure | alert | severity | after |\n").unwrap();
     let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
     let listed: Vec<Vec<&str>> =
         rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect();
@@ -172,13 +173,13 @@ fn each_alert_is_tested_and_explained() {
             series.contains(&format!("alertname=\"{name}\"")),
             "{SERIES} never has {name} fire"
         );
-        // As GitHub names the sections of a page.
+        // As GitHub and mdBook name the sections of a page.
         assert!(
-            readme.contains(&format!("\n### Alert {name}\n")),
-            "README.md says nothing on {name}"
+            page.contains(&format!("\n## Alert {name}\n")),
+            "{PAGE_OF_ALERTS} says nothing on {name}"
         );
-        let page = rule["annotations"]["runbook_url"].as_str().unwrap();
-        assert_eq!(page, format!("{CHART}/README.md#alert-{}", name.to_lowercase()));
+        let url = rule["annotations"]["runbook_url"].as_str().unwrap();
+        assert_eq!(url, format!("{PAGE_OF_ALERTS}#alert-{}", name.to_lowercase()));
     }
 }
 
@@ -217,8 +218,8 @@ async fn in_cluster_mode() -> String {
     server.ops("/metrics").await.unwrap().1
 }
 
-/// README.md of the chart has each metric of cluster mode, and no other.
-async fn readme_names_the_metrics_of_cluster_mode() {
+/// docs/metrics.md has each metric of cluster mode, and no other.
+async fn the_page_names_the_metrics_of_cluster_mode() {
     let served = in_cluster_mode().await;
     let types = |text: &str| -> BTreeSet<String> {
         text.lines()
@@ -228,9 +229,8 @@ async fn readme_names_the_metrics_of_cluster_mode() {
             .collect()
     };
     let everywhere = Server::start(&[]).ops("/metrics").await.unwrap().1;
-    let readme = fs::read_to_string(root().join(CHART).join("README.md")).unwrap();
-    let (_, table) = readme.split_once("The metrics of cluster mode").unwrap();
-    let table = table.split("\n### ").next().unwrap();
+    let page = read("docs/metrics.md");
+    let (_, table) = page.split_once("\n## In cluster mode\n").unwrap();
     let named: BTreeSet<String> = table
         .split('`')
         .filter_map(|word| word.strip_prefix("fieldward_"))

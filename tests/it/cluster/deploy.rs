@@ -118,7 +118,7 @@ async fn the_base_guards_a_cluster(assets: Assets) {
     .await;
     api.patch("/api/v1/namespaces/default", MERGE_PATCH, &label).await.object();
 
-    // The way out that README names.
+    // The way out that NOTES.txt of the chart names.
     plane.kubectl().run(&["delete", "validatingwebhookconfiguration", "fieldward"]).ok();
     eventually("the gate is open", async || api.patch(&job, MERGE_PATCH, &label).await.is_ok())
         .await;
@@ -141,14 +141,14 @@ async fn the_base_guards_a_cluster(assets: Assets) {
     assert_eq!(api.get("/apis/fieldward.io/v1alpha1/updaterules").await.code, 404);
 }
 
-/// The command in README opens the gate for good, and the base closes it while the replicas run.
+/// The command in the runbook opens the gate for good, and the base closes it while the replicas run.
 async fn applying_the_base_closes_the_gate(plane: &ControlPlane, base: &str) {
     let api = plane.api();
     let opened = "clusterrolebinding,validatingwebhookconfiguration";
     assert!(
-        std::fs::read_to_string(root().join("README.md"))
+        std::fs::read_to_string(root().join("docs/runbook.md"))
             .unwrap()
-            .contains(&format!("`kubectl delete {opened} -l {LABEL}`"))
+            .contains(&format!("\nkubectl delete {opened} -l {LABEL}\n"))
     );
     plane.kubectl().run(&["delete", opened, "-l", LABEL]).ok();
     let update = async || {

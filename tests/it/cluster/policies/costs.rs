@@ -19,7 +19,7 @@ struct Shape {
     name: &'static str,
     rule: &'static str,
     make: fn(usize) -> (Value, Value),
-    /// What must still be judged; the README says so.
+    /// What must still be judged; docs/policies.md says so.
     least: usize,
 }
 

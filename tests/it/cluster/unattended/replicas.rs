@@ -184,7 +184,7 @@ pub(super) async fn upgraded(assets: Assets) {
     eprintln!("cluster: upgraded from manifests to the base under load: {sum}");
 }
 
-/// The command with which README opens the gate does so for good, while the replicas run; applying
+/// The command with which the runbook opens the gate does so for good, while the replicas run; applying
 /// the base again closes it.
 pub(super) async fn out_of_the_way(assets: Assets) {
     let plane = plane(&assets).await;
@@ -192,14 +192,9 @@ pub(super) async fn out_of_the_way(assets: Assets) {
     apply_base(&plane).await;
     let node = Node::start(&plane, "fieldward", address);
     both_in_service(&api).await;
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let command = readme
-        .split("| It stands in the way | `kubectl ")
-        .nth(1)
-        .unwrap()
-        .split('`')
-        .next()
-        .unwrap();
+    let runbook = std::fs::read_to_string(root().join("docs/runbook.md")).unwrap();
+    let command =
+        runbook.split("```sh,cluster\nkubectl ").nth(1).unwrap().split('\n').next().unwrap();
     let args: Vec<&str> = command.split(' ').collect();
     in_namespace(&plane, &args).await;
     let job = "/apis/batch.volcano.sh/v1alpha1/namespaces/default/jobs";
