@@ -97,27 +97,7 @@ const EXPECTED: &[(&str, &str, &str)] = &[
         "quantities at `spec.volumeClaimTemplates[*].status.capacity.*`",
         NO_STATUS,
     ),
-    (
-        "kubernetes/stateful-set",
-        "quantities at `spec.volumeClaimTemplates[*].status.allocatedResources.*`",
-        NO_STATUS,
-    ),
-    (
-        "kubernetes/stateful-set",
-        "quantities at `spec.volumeClaimTemplates[*].status.capacity.*`",
-        NO_STATUS,
-    ),
-    (
-        "kubernetes/persistent-volume-claim",
-        "quantities at `spec.resources.requests.*`",
-        ONLY_STORAGE,
-    ),
-    ("jobset/jobset", "the schema pairs the elements of `spec.", SAME_PORTS),
-    ("kubeflow/tfjob", "the schema pairs the elements of `spec.", SAME_PORTS),
-    ("cci/tfjob", "the schema pairs the elements of `spec.", SAME_PORTS),
     ("ray/rayjob", "the schema pairs the elements of `spec.", SAME_PORTS),
-    ("kubeflow/pytorchjob", "the schema pairs the elements of `spec.", SAME_PORTS),
-    ("cci/pytorchjob", "the schema pairs the elements of `spec.", SAME_PORTS),
     ("kubeflow/trainjob", "`spec.annotations`", SMALL),
     ("kubeflow/trainjob", "`spec.labels`", SMALL),
     ("kubeflow/trainjob", "`spec.podTemplateOverrides`", SMALL),
@@ -130,7 +110,6 @@ const OLDER_SHAPE: &str = "the rule is for the CRD of the older operator, which 
 const SAME_PORTS: &str = "the controllers keep all ports and their order";
 const NO_STATUS: &str =
     "the template of a claim has no status, though its schema is that of claims";
-const ONLY_STORAGE: &str = "a claim requests nothing but storage, which anybody may change";
 
 /// Counts only for entries of `equality`.
 const SMALL: &str =
