@@ -44,8 +44,8 @@ const CLASSES: [Class; 2] = [
     },
 ];
 
-/// The update without what it changes from one zero to another in a template; none if there is
-/// nothing of the kind.
+/// The update without what it changes from one zero to another, and with nothing where it writes
+/// null; none if there is nothing of the kind.
 fn without_zeros(old: &Value, new: &Value) -> Option<Value> {
     let is_zero = |value: Option<&Value>| match value {
         None | Some(Value::Null | Value::Bool(false)) => true,
@@ -59,12 +59,15 @@ fn without_zeros(old: &Value, new: &Value) -> Option<Value> {
     for operation in json_patch::diff(old, new).0 {
         let path = operation.path().as_str();
         let (before, after) = (old.pointer(path), new.pointer(path));
-        if !path.contains("/template/") || !is_zero(before) || !is_zero(after) {
-            continue;
-        }
+        // Null in the place of a value clears it.
+        let left = match (before, after) {
+            (before, after) if is_zero(before) && is_zero(after) => before,
+            (Some(_), Some(Value::Null)) => None,
+            _ => continue,
+        };
         let (parent, name) = path.rsplit_once('/')?;
         let members = rest.pointer_mut(parent)?.as_object_mut()?;
-        match before {
+        match left {
             Some(value) => members.insert(name.to_owned(), value.clone()),
             None => members.remove(name),
         };
