@@ -103,6 +103,11 @@ pub(crate) fn check(text: &str) -> Result<(), Fault> {
     })
 }
 
+/// Whether no type has that name: those of messages have a dot, but for two.
+fn is_undeclared(name: &str) -> bool {
+    !name.contains('.') && !["timestamp", "duration"].contains(&name)
+}
+
 /// The API server trims what it compiles. Every character keeps its line and column.
 fn without_space_around(text: &str) -> String {
     let trimmed = text.trim_start();
@@ -151,7 +156,7 @@ impl MatchCheck {
             {
                 Walked::Nothing
             }
-            Expr::Struct(made) if !bare(&made.type_name).contains('.') => {
+            Expr::Struct(made) if is_undeclared(bare(&made.type_name)) => {
                 self.misnomers.push(Misnomer::at(at, undeclared_type(&made.type_name)));
                 Walked::Nothing
             }
@@ -317,6 +322,8 @@ mod tests {
             "object.a.all(value, value > 0)",
             "object.a.all(object, object > 0) && object.a.exists(request, request.any == 1)",
             "object.a.all(i, v, i < v)",
+            "object.a.sortBy(.e, e.name)[0].name == 'a'",
+            "timestamp{} == object.a || duration{} == object.a",
             "object.a.transformList(i, v, i > 0, v).size() == 1 && object.a.sortBy(e, \
              e.name)[0].name == 'a'",
             "object.?a.orValue(false)",

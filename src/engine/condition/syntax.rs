@@ -103,5 +103,7 @@ pub(crate) fn walk<'e>(
 }
 
 fn name(expression: &IdedExpr) -> Option<&str> {
-    if let Expr::Ident(name) = &expression.expr { Some(name) } else { None }
+    let Expr::Ident(name) = &expression.expr else { return None };
+    // A dot in front means the outermost scope, and declares the same name.
+    Some(name.strip_prefix('.').unwrap_or(name))
 }
