@@ -133,6 +133,8 @@ impl Server {
     pub(crate) fn start(args: &[&str]) -> Self {
         let mut command = fieldward();
         command.args(FREE_PORTS).args(args);
+        // A client on a busy machine may need longer than the default.
+        command.env("FIELDWARD_HANDSHAKE_TIMEOUT", "30s");
         Self::spawn(command)
     }
 

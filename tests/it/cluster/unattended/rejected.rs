@@ -220,7 +220,7 @@ pub(super) async fn long_conditions(assets: Assets) {
         let term = "object.spec.all(x, x == 'a')";
         condition(&vec![term; length / term.len()].join(" && "))
     };
-    site.apply(&named("longer", "things", "", &of_length(12_000))).ok();
+    site.apply(&named("longer", "things", "", &of_length(9_000))).ok();
     site.ready("longer").await;
     site.apply(&named("longest", "gadgets", "", &of_length(70_000))).ok();
     site.apply(&named("newer", "widgets", "", "")).ok();
@@ -229,7 +229,7 @@ pub(super) async fn long_conditions(assets: Assets) {
     eprintln!("cluster: beside a long condition, a new rule is enforced {:.2?}", created.elapsed());
     site.condition("longest", "Registered", "False").await;
     let said = site.said("longest", "Registered").await;
-    assert!(said.contains("the API server needs more than a second to compile"), "{said}");
+    assert!(said.contains("the API server needs more than three seconds to compile"), "{said}");
     for name in ["longer", "newer"] {
         site.ready(name).await;
     }
