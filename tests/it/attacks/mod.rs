@@ -51,7 +51,7 @@ impl Scale {
     /// The most memory that the server may take, in MiB: what bodies and judging may have, and 128
     /// for everything else. Small attacks leave most of it alone.
     fn most_memory(self) -> u64 {
-        if self == Self::Full { 256 + 512 + 128 } else { 192 }
+        if self == Self::Full { 256 + 512 + 128 } else { 240 }
     }
 
     /// A small attack exhausts little memory.
