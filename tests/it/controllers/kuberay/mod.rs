@@ -281,6 +281,9 @@ impl Rays<'_> {
             &json!({"suspend": true, "shutdownAfterJobFinishes": true, "submissionMode": ""}),
         );
         job["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["numOfHosts"] = 0.into();
+        let mut submitter = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"].clone();
+        submitter["spec"]["restartPolicy"] = "Never".into();
+        job["spec"]["submitterPodTemplate"] = submitter;
         self.scene.user.create(JOBS, &job).await.object();
         let path = format!("{JOBS}/respelled");
         self.reaches(&path, "Suspended").await;
@@ -301,7 +304,7 @@ impl Rays<'_> {
                 "args": [],
                 "env": [{"name": "A", "value": ""}],
                 "tty": false,
-                "ports": [{"containerPort": 80, "protocol": ""}],
+                "ports": [{"name": "dashboard", "containerPort": 8265, "protocol": ""}],
                 "resources": {"limits": {"cpu": "1000m", "memory": "1024Mi"}, "requests": {}},
             });
             json!({"spec": {"hostNetwork": false, "volumes": [], "containers": [container]}})
