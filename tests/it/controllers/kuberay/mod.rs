@@ -280,8 +280,14 @@ impl Rays<'_> {
             "respelled",
             &json!({"suspend": true, "shutdownAfterJobFinishes": true, "submissionMode": ""}),
         );
-        job["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["numOfHosts"] = 0.into();
-        let mut submitter = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"].clone();
+        let cluster = &mut job["spec"]["rayClusterSpec"];
+        cluster["workerGroupSpecs"][0]["numOfHosts"] = 0.into();
+        let disk = json!({"name": "disk", "rbd": {"image": "a", "monitors": ["a"], "keyring": ""}});
+        for group in ["/headGroupSpec", "/workerGroupSpecs/0"] {
+            let group = cluster.pointer_mut(group).unwrap();
+            group["template"]["spec"]["volumes"] = json!([disk]);
+        }
+        let mut submitter = cluster["headGroupSpec"]["template"].clone();
         submitter["spec"]["restartPolicy"] = "Never".into();
         job["spec"]["submitterPodTemplate"] = submitter;
         self.scene.user.create(JOBS, &job).await.object();
