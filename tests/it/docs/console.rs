@@ -31,7 +31,14 @@ pub(crate) fn check(page: &Page) {
                 let range = block.at..block.at + block.text.len();
                 shown.push((range, run(&block, folder.path())));
             }
-            "yaml" => load(page, &block),
+            "yaml" => {
+                load(page, &block);
+                if page.name == "README.md" {
+                    let file = folder.path().join("rule.yaml");
+                    fs::write(&file, &block.text).unwrap();
+                    lint(page, &file, folder.path());
+                }
+            }
             "yaml,excerpt" => drop(documents(&block)),
             "sh" | "sh,cluster" => read(page, &block),
             "console,cluster" | "text" | "json" | "rust" => {}
@@ -44,6 +51,7 @@ pub(crate) fn check(page: &Page) {
                     fs::write(&file, &block.text).unwrap();
                     if block.text.contains("kind: UpdateRule\n") {
                         load(page, &block);
+                        lint(page, &file, folder.path());
                     } else {
                         documents(&block);
                     }
@@ -109,6 +117,13 @@ fn load(page: &Page, block: &Block) {
     let document = Document { origin: page.name.clone(), text: block.text.clone() };
     RuleSet::load(Builtin::Left, &[document])
         .unwrap_or_else(|errors| panic!("{}: {errors}\n{}", page.name, block.text));
+}
+
+/// A rule that people copy has no findings.
+fn lint(page: &Page, rule: &Path, folder: &Path) {
+    let output = shell(&format!("fieldward lint {}", rule.display()), folder);
+    let found = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}: {found}", page.name);
 }
 
 fn documents(block: &Block) -> Vec<serde_json::Value> {

@@ -191,11 +191,13 @@ pub(super) async fn behind_a_foreign_webhook(assets: Assets) {
     let first = json!([{"op": "add", "path": "/webhooks/0", "value": foreign}]);
     let configuration = format!("{CONFIGURATIONS}/fieldward");
     api.patch(&configuration, "application/json-patch+json", &first).await.object();
+    // The webhooks of a registration stand in the order in which their rules were created.
     site.apply(&named("bad", "things", "", &condition(REJECTED))).ok();
+    site.apply(&named("newest", "devices", "", "")).ok();
 
     let replica = site.replica("a", at, &options).await;
     site.condition("bad", "Registered", "False").await;
-    for name in ["good", "newer"] {
+    for name in ["good", "newer", "newest"] {
         site.ready(name).await;
     }
     assert!(denies(&api).await);
@@ -204,7 +206,7 @@ pub(super) async fn behind_a_foreign_webhook(assets: Assets) {
         log.lines().filter(|line| line.contains("the API server rejects a webhook")).collect();
     assert!(matches!(rejections[..], [one] if one.contains("bad.fieldward.io")), "{rejections:?}");
     eventually("the foreign webhook is taken out", async || {
-        registrations(&api).await[0]["webhooks"].as_array().unwrap().len() == 2
+        registrations(&api).await[0]["webhooks"].as_array().unwrap().len() == 3
     })
     .await;
 }
