@@ -1,4 +1,4 @@
-//! How the locations that paths select lie to each other, and those that Kubernetes sets apart.
+//! Whether one path covers or meets another, and which paths Kubernetes treats specially.
 
 use crate::engine::{Step, is_owned, steps_pair};
 

@@ -1,4 +1,4 @@
-//! What answers about rules call things, safe to print on a terminal.
+//! Words for the parts of a rule in the output of commands. Control characters are escaped.
 
 use crate::analysis::kinds::{Scalar, Shape};
 use crate::analysis::yaml;

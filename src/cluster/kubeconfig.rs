@@ -1,5 +1,5 @@
-//! Kubeconfigs, read by the caller. The client library would read them, and the files that they
-//! name, without limits.
+//! Loads kubeconfigs, and the files that they name, through a reader that has limits. The client
+//! library would read them without any.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -13,32 +13,27 @@ use crate::engine::escape_control;
 /// Why a kubeconfig cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoadError<E> {
-    /// It cannot be read, or a file that it names.
+    /// The file cannot be read. It is a kubeconfig, or a kubeconfig names it.
     #[error("cannot read {file}: {reason}")]
-    Unreadable {
-        /// The file.
-        file: String,
-        /// Why not.
-        reason: E,
-    },
-    /// It is none. The parser's message is left out: it quotes lines, which may hold credentials.
+    Unreadable { file: String, reason: E },
+    /// The file is no kubeconfig. The parser's message is left out: it quotes lines, which may hold
+    /// credentials.
     #[error("expected a kubeconfig as {file}, found something else{place}")]
     Malformed {
-        /// The file.
         file: String,
-        /// Where in it.
+        /// ` at line 1, column 2`, or empty.
         place: String,
     },
-    /// Two of them cannot be used together.
+    /// Two of the kubeconfigs cannot be merged.
     #[error("the files of KUBECONFIG do not fit together: {0}")]
     Unmergeable(KubeconfigError),
-    /// The context is not there, or incomplete.
+    /// The context does not exist, or its cluster does not.
     #[error("{0}")]
     NoContext(String),
 }
 
 /// The kubeconfigs that are used if none is named: those of `KUBECONFIG`, or else `~/.kube/config`.
-/// As with kubectl, files that do not exist are left out.
+/// As with kubectl, files that do not exist are skipped.
 pub(crate) fn default_paths() -> Vec<PathBuf> {
     let listed = env::var_os("KUBECONFIG").unwrap_or_default();
     let mut paths: Vec<PathBuf> =
@@ -50,9 +45,8 @@ pub(crate) fn default_paths() -> Vec<PathBuf> {
     paths
 }
 
-/// Reads files with `read` and merges them; the first file that sets a value wins. The certificates
-/// and keys that the used context names as files are read too. `name` says how an error calls a
-/// file.
+/// Reads the files with `read` and merges them; the first file that sets a value wins. Also reads
+/// the certificates and keys that the used context names. Errors show a file as `name` returns it.
 pub(crate) fn load<E>(
     paths: &[PathBuf],
     context: Option<&str>,
@@ -86,8 +80,8 @@ pub(crate) fn load<E>(
     Ok(merged)
 }
 
-/// The context of that name, or else the current one, whose cluster must be there. The error does
-/// not quote the kubeconfig.
+/// The context of that name, or else the current one. Its cluster must exist. The error does not
+/// quote the kubeconfig.
 fn used_context(kubeconfig: &Kubeconfig, name: Option<&str>) -> Result<Context, String> {
     let current = kubeconfig.current_context.as_deref();
     let used = name
@@ -107,7 +101,7 @@ fn used_context(kubeconfig: &Kubeconfig, name: Option<&str>) -> Result<Context, 
     }
 }
 
-/// None of its text is in the error, only a place.
+/// Parses a kubeconfig. The error is a place, and quotes nothing.
 fn parse(bytes: &[u8]) -> Result<Kubeconfig, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|_| String::new())?;
@@ -120,7 +114,8 @@ fn parse(bytes: &[u8]) -> Result<Kubeconfig, String> {
     })
 }
 
-/// The paths in a kubeconfig are relative to its folder.
+/// Makes the paths in a kubeconfig, which are relative to its folder, relative to the working
+/// directory.
 fn resolved(mut kubeconfig: Kubeconfig, folder: &Path) -> Kubeconfig {
     let resolve = |path: &mut Option<String>| {
         if let Some(path) = path {
@@ -158,7 +153,7 @@ fn embed_authority<E>(
     Ok(())
 }
 
-/// The file of a token is read again and again, so it stays a file.
+/// The token stays a file, since the client reads it again whenever it has changed.
 fn embed_identity<E>(
     user: &mut AuthInfo,
     read: &impl Fn(&Path) -> Result<Vec<u8>, E>,

@@ -132,12 +132,12 @@ impl Above {
     }
 }
 
-/// Where each change of a location is permitted.
+/// In which cases each change of a location is permitted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Permits {
     by_change: BTreeMap<ChangeClass, Formula>,
-    /// The same for what appears and vanishes together with objects around it, from each of these
-    /// on.
+    /// The same for a location that appears or vanishes together with objects above it: one element
+    /// for each object from which on that may be.
     pub(crate) within: Vec<Within>,
 }
 

@@ -57,7 +57,7 @@ impl Condition {
     }
 }
 
-/// Asks something of an expression that can be read.
+/// Passes a parsed expression to `question`, unless it is too long or cannot be parsed.
 fn ask(text: &str, question: impl FnOnce(&IdedExpr)) {
     if text.len() <= LONGEST {
         stacker::grow(STACK, || {
@@ -68,6 +68,7 @@ fn ask(text: &str, question: impl FnOnce(&IdedExpr)) {
     }
 }
 
+/// Finds what every API server refuses in a match condition.
 pub(crate) fn check(text: &str) -> Result<(), Fault> {
     if text.trim().is_empty() {
         return Err(Fault::start("expected a CEL expression, found an empty text"));
@@ -103,7 +104,7 @@ pub(crate) fn check(text: &str) -> Result<(), Fault> {
     })
 }
 
-/// Whether no type has that name: those of messages have a dot, but for two.
+/// Whether no message type has that name. All but two of them have a dot in their name.
 fn is_undeclared(name: &str) -> bool {
     !name.contains('.') && !["timestamp", "duration"].contains(&name)
 }

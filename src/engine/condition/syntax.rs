@@ -1,4 +1,4 @@
-//! The syntax tree of an expression: how a text becomes one, and how it is walked.
+//! Parses CEL expressions and walks their syntax trees.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,14 +7,13 @@ use cel::{ParseErrors, Program};
 
 use super::budget::ENVIRONMENT;
 
-/// The stack on which an expression is parsed: the parser's own limit of recursion is generous, and
-/// without optimisation a level takes much.
+/// Bytes of stack for parsing. The parser recurses deeply, and each level is large in a debug build.
 pub(crate) const STACK: usize = 134_217_728;
 
 /// The accumulator of a loop that the parser has expanded.
 pub(crate) const ACCUMULATOR: &str = "@result";
 
-/// None if the library's parser panics.
+/// Parses an expression; none if the library's parser panics.
 pub(crate) fn parsed(text: &str) -> Option<Result<Program, ParseErrors>> {
     catch_unwind(AssertUnwindSafe(|| ENVIRONMENT.compile(text))).ok()
 }
@@ -57,14 +56,14 @@ pub(crate) fn nodes(expression: &IdedExpr) -> Vec<&IdedExpr> {
     all
 }
 
-/// What of an expression is walked.
+/// Which parts of a node [`walk`] goes on to.
 pub(crate) enum Walked {
     Nothing,
     All,
     Call {
-        /// Its target is a namespace, and no expression.
+        /// Whether the target is the name of a namespace, not an expression.
         without_target: bool,
-        /// How many of the arguments name a variable for the others.
+        /// How many of the first arguments name a variable that the others see.
         variables: usize,
     },
 }
