@@ -1,4 +1,4 @@
-//! The engine through its door, by stage, by size and by number of rules: `cargo bench --bench
+//! The engine by its entry point, by stage, by size and by number of rules: `cargo bench --bench
 //! engine`, with a name to choose.
 //!
 //! What a stage costs is the difference between two of them: [`no_rule`] reads the envelope and

@@ -1,10 +1,10 @@
 //! fieldward is a validating admission webhook for Kubernetes that lets an update change the
 //! documented mutable fields of a kind and nothing else.
 //!
-//! The rooms, each using only those to its right: [`cli`] → {[`server`], [`cluster`], [`export`],
+//! The modules, each of which uses only those to its right: [`cli`] → {[`server`], [`cluster`], [`export`],
 //! [`analysis`]} → [`engine`].
 //!
-//! - [`engine`]: the decision, pure. One door: [`admit`].
+//! - [`engine`]: the decision, pure. Its entry point is [`admit`].
 //! - [`analysis`]: questions about rules, pure.
 //! - [`export`]: a rule as a ValidatingAdmissionPolicy, pure.
 //! - [`server`]: TLS, HTTP, metrics around the engine.

@@ -9,9 +9,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::post;
 use fieldward::cluster::certificates::{self, Subject};
-use fieldward::server::accept::{self, Limits, Transport};
+use fieldward::server::accept::{self, ConnectionLimits, Transport};
 use fieldward::server::shutdown::Phase;
-use fieldward::server::tls::{Source, Tls};
+use fieldward::server::tls::{CertificateSource, Tls};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -25,7 +25,7 @@ pub(crate) fn serve() -> anyhow::Result<()> {
             SystemTime::now(),
             Duration::from_secs(86_400),
         )?;
-        let source = Source::Made { chain: issued.certificate, key: issued.key };
+        let source = CertificateSource::Made { chain: issued.certificate, key: issued.key };
         let tls = Tls::load(source, None, SystemTime::now())?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         println!("reviews: https://{}/validate", listener.local_addr()?);
@@ -33,7 +33,7 @@ pub(crate) fn serve() -> anyhow::Result<()> {
         let router =
             Router::new().route("/validate", post(answer)).layer(DefaultBodyLimit::max(7 << 20));
         let seconds = Duration::from_secs;
-        let limits = Limits {
+        let limits = ConnectionLimits {
             handshake: seconds(10),
             head: seconds(10),
             idle: seconds(150),

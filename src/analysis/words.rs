@@ -76,6 +76,16 @@ pub(crate) fn listed(names: &[String]) -> String {
     listed.join(", ") + &more
 }
 
+/// The name that is spelled most nearly so, if one is.
+pub(crate) fn likely_name<'n>(
+    names: impl IntoIterator<Item = &'n str>,
+    misspelt: &str,
+) -> Option<&'n str> {
+    let distance = |name: &&str| strsim::damerau_levenshtein(name, misspelt);
+    let most = misspelt.chars().count() / 3;
+    names.into_iter().min_by_key(distance).filter(|name| distance(name) <= most)
+}
+
 #[cfg(test)]
 mod tests {
     use super::written;

@@ -9,9 +9,9 @@ use anyhow::bail;
 use serde::Serialize;
 
 use crate::analysis::lint::definition::Severity;
-use crate::analysis::lint::meant::meant;
 use crate::analysis::lint::registry::{LINTS, Reported, run as run_lints, runs};
 use crate::analysis::words::counted;
+use crate::analysis::words::likely_name;
 use crate::cli::args::{Format, OutputArgs, RuleArgs};
 use crate::cli::kinds;
 use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, GOOD, styled};
@@ -84,7 +84,7 @@ fn explain(name: &str, format: Format) -> anyhow::Result<ExitCode> {
         (Some(lint), Format::Text) => output::print(&lint.documentation())?,
         (Some(lint), Format::Json) => output::print_json(lint)?,
         (None, _) if !name.is_empty() => {
-            let advice = meant(LINTS.iter().map(|lint| lint.name), name).map_or_else(
+            let advice = likely_name(LINTS.iter().map(|lint| lint.name), name).map_or_else(
                 || "`lint --explain` lists the lints".to_owned(),
                 |meant| format!("did you mean `{meant}`?"),
             );

@@ -19,7 +19,7 @@ use crate::cluster::certificates::{self, Subject};
 use crate::engine::{RuleSet, admit, escape_control};
 use crate::server::files::name_of;
 use crate::server::reload::{self, Fingerprint};
-use crate::server::shutdown::{Leaving, Outcome};
+use crate::server::shutdown::{Leaving, ShutdownOutcome};
 use crate::server::{
     AnswerLimits, BindError, Bound, Config, accept, body, log, record, shutdown, tls,
 };
@@ -229,8 +229,8 @@ struct LogArgs {
 /// second signal.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let format = match args.log.log_format {
-        Format::Text => log::Format::Text,
-        Format::Json => log::Format::Json,
+        Format::Text => log::LogFormat::Text,
+        Format::Json => log::LogFormat::Json,
     };
     let _written_at_the_end = log::init(format, &args.log.log_level).context("--log-level")?;
     let (rules, files) = load_rules(&args)?;
@@ -239,13 +239,13 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     // A review that is still being judged must not hold up the end.
     runtime.shutdown_background();
     Ok(match outcome? {
-        Outcome::Clean => ExitCode::SUCCESS,
-        Outcome::Cut => ExitCode::from(CUT),
-        Outcome::Forced(signal) => ExitCode::from(signal.exit_code()),
+        ShutdownOutcome::Clean => ExitCode::SUCCESS,
+        ShutdownOutcome::Cut => ExitCode::from(CUT),
+        ShutdownOutcome::Forced(signal) => ExitCode::from(signal.exit_code()),
     })
 }
 
-async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result<Outcome> {
+async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result<ShutdownOutcome> {
     // Before anything is announced: who reads the announcement may send one.
     let signals = shutdown::signals().context("cannot catch signals")?;
     let (names, to_try) = (rules.names().map(str::to_owned).collect::<Vec<_>>(), to_try(&rules));
@@ -287,14 +287,14 @@ fn reloading(
     exempt: &ExemptArgs,
     started_with: Fingerprint,
     every: Duration,
-) -> Option<reload::Source> {
+) -> Option<reload::RuleSource> {
     if rules.paths.is_empty() {
         return None;
     }
     let read = rules.reread();
     let read =
         move || read().map(Into::into).map_err(|error| escape_control(&format!("{error:#}")));
-    Some(reload::Source {
+    Some(reload::RuleSource {
         builtin: rules.builtin(),
         exemptions: exempt.exemptions(),
         started_with,
@@ -305,10 +305,10 @@ fn reloading(
     })
 }
 
-fn certificate(args: &Args) -> anyhow::Result<(tls::Source, Option<CaFile>)> {
+fn certificate(args: &Args) -> anyhow::Result<(tls::CertificateSource, Option<CaFile>)> {
     if let (Some(chain), Some(key)) = (&args.tls.tls_cert, &args.tls.tls_key) {
         let (chain, key) = (chain.clone(), key.clone());
-        return Ok((tls::Source::Files { chain, key }, None));
+        return Ok((tls::CertificateSource::Files { chain, key }, None));
     }
     let mut subjects = vec![
         Subject::Dns("localhost".to_owned()),
@@ -321,11 +321,11 @@ fn certificate(args: &Args) -> anyhow::Result<(tls::Source, Option<CaFile>)> {
     }
     let issued = certificates::issue(&subjects, SystemTime::now(), YEAR)?;
     let ca = CaFile::write(&issued.ca, args.tls.ca_out.clone())?;
-    let source = tls::Source::Made { chain: issued.certificate, key: issued.key };
+    let source = tls::CertificateSource::Made { chain: issued.certificate, key: issued.key };
     Ok((source, Some(ca)))
 }
 
-fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
+fn config(args: Args, certificate: tls::CertificateSource, files: Fingerprint) -> Config {
     Config {
         listen: args.listen.0,
         ops_listen: args.ops_listen.0,
@@ -337,7 +337,7 @@ fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
         rules: reloading(&args.rules, &args.exempt, files, args.rules_reload_interval.0),
         lingering: Duration::ZERO,
         reload_every: args.tls.tls_reload_interval.0,
-        limits: accept::Limits {
+        limits: accept::ConnectionLimits {
             handshake: args.limits.handshake_timeout.0,
             head: args.limits.header_timeout.0,
             idle: args.limits.idle_timeout.0,
@@ -345,7 +345,7 @@ fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
             handshakes: args.limits.max_handshakes,
         },
         answers: AnswerLimits {
-            bodies: body::Limits {
+            bodies: body::BodyLimits {
                 cap: args.limits.max_body.0,
                 timeout: args.limits.body_timeout.0,
                 memory: args.limits.body_memory.0,
@@ -353,7 +353,7 @@ fn config(args: Args, certificate: tls::Source, files: Fingerprint) -> Config {
             judging_memory: args.limits.judging_memory.0,
             margin: args.limits.answer_margin.0,
         },
-        recording: args.recording.record.map(|folder| record::Recording {
+        recording: args.recording.record.map(|folder| record::RecordingSettings {
             folder,
             most_files: args.recording.record_max_files as usize,
             most_bytes: args.recording.record_max_size.0,

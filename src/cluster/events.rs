@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::api_error::{ApiError, Once};
 use super::client::FIELD_MANAGER;
-use super::denial::Denial;
+use super::denial_queue::Denial;
 use super::metrics::ClusterMetrics;
 use super::objects::RuleObject;
 use crate::engine::cut_bytes;
@@ -44,7 +44,7 @@ pub(super) async fn tell(
     mut denials: mpsc::Receiver<Denial>,
     metrics: ClusterMetrics,
 ) {
-    let limits = Limits::new();
+    let limits = EventLimits::new();
     let mut complaint = Once::default();
     let params =
         PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
@@ -70,12 +70,12 @@ pub(super) async fn tell(
     }
 }
 
-struct Limits {
+struct EventLimits {
     same: DefaultKeyedRateLimiter<(String, String)>,
     all: DefaultDirectRateLimiter,
 }
 
-impl Limits {
+impl EventLimits {
     fn new() -> Self {
         // A period that is not zero.
         let same = Quota::with_period(AGAIN).unwrap_or_else(|| Quota::per_hour(NonZeroU32::MIN));
@@ -210,7 +210,7 @@ fn warning(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::denial::ObjectReference;
+    use crate::cluster::denial_queue::ObjectReference;
 
     fn denial(name: &str, message: &str) -> Denial {
         let text = |text: &str| text.to_owned();
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn the_same_is_told_once_and_all_together_not_too_often() {
-        let limits = Limits::new();
+        let limits = EventLimits::new();
         assert!(limits.let_through(&denial("a", "x")));
         assert!(!limits.let_through(&denial("a", "x")));
         assert!(limits.let_through(&denial("a", "y")) && limits.let_through(&denial("b", "x")));
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_flood_is_not_remembered() {
-        let limits = Limits::new();
+        let limits = EventLimits::new();
         for number in 0..2 * REMEMBERED {
             limits.let_through(&denial("c", &number.to_string()));
         }

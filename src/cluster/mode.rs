@@ -9,12 +9,14 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::certificates::{self, IssueError};
 use super::client::{Access, ClusterError};
-use super::control::{Certificates, Control, Followed, Lacking, Made, Settings};
-use super::denial::{Denial, Denials};
+use super::controller::{
+    Certificates, Controller, ControllerSettings, Followed, Made, MissingFromCluster,
+};
+use super::denial_queue::{Denial, DenialQueue};
 use super::metrics::ClusterMetrics;
 use super::objects::Resolved;
 use super::readiness;
-use super::reading::{Reading, RuleFiles};
+use super::rule_reader::{RuleFiles, RuleReader};
 use super::tls_rotation::TlsBundle;
 use crate::engine::RuleSet;
 
@@ -44,16 +46,16 @@ pub(crate) enum StartError {
 
 /// The cluster's half of a server.
 pub(crate) struct ClusterMode {
-    control: Control,
+    control: Controller,
     followed: Followed,
     certificate: Option<SharedCertificate>,
     resolved: watch::Receiver<Arc<Resolved>>,
-    reading: Arc<Reading>,
+    reading: Arc<RuleReader>,
     metrics: prometheus::Registry,
     changed: Arc<Notify>,
     is_synced: watch::Sender<Result<String, String>>,
     is_trusted: watch::Sender<Result<String, String>>,
-    denials: Option<(Denials, mpsc::Receiver<Denial>)>,
+    denials: Option<(DenialQueue, mpsc::Receiver<Denial>)>,
 }
 
 impl ClusterMode {
@@ -63,7 +65,7 @@ impl ClusterMode {
     /// Those of [`StartError`].
     pub(crate) async fn start(
         access: &Access,
-        settings: Settings,
+        settings: ControllerSettings,
         files: RuleFiles,
     ) -> Result<Self, StartError> {
         let certificate = match &settings.certificates {
@@ -73,12 +75,13 @@ impl ClusterMode {
                 Some(Arc::new(ArcSwap::from_pointee((issued.certificate, issued.key))))
             }
         };
-        let denials = settings.writes_events.then(Denials::channel);
+        let denials = settings.writes_events.then(DenialQueue::channel);
         let metrics = prometheus::Registry::new();
-        let control = Control::start(access, settings, ClusterMetrics::register(&metrics)?).await?;
+        let control =
+            Controller::start(access, settings, ClusterMetrics::register(&metrics)?).await?;
         let followed = control.followed();
         let (sender, resolved) = watch::channel(Arc::default());
-        let reading = Reading::new(files, followed.rules.clone(), sender);
+        let reading = RuleReader::new(files, followed.rules.clone(), sender);
         let waiting = || watch::Sender::new(Err(readiness::NO_ANSWER.to_owned()));
         Ok(Self {
             control,
@@ -100,7 +103,7 @@ impl ClusterMode {
     }
 
     /// The rules of files and objects.
-    pub(crate) fn reading(&self) -> Arc<Reading> {
+    pub(crate) fn reading(&self) -> Arc<RuleReader> {
         Arc::clone(&self.reading)
     }
 
@@ -115,7 +118,7 @@ impl ClusterMode {
     }
 
     /// The queue of denials that become Events; none if Events are off.
-    pub(crate) fn denials(&self) -> Option<Denials> {
+    pub(crate) fn denials(&self) -> Option<DenialQueue> {
         self.denials.as_ref().map(|(denials, _)| denials.clone())
     }
 
@@ -134,7 +137,7 @@ impl ClusterMode {
         self,
         rules: watch::Receiver<RuleSet>,
         shown: watch::Receiver<Vec<u8>>,
-        lacking: Arc<Lacking>,
+        lacking: Arc<MissingFromCluster>,
     ) -> impl Future<Output = ()> + use<> {
         let made =
             Made { rules: rules.clone(), resolved: self.resolved.clone(), shown: shown.clone() };

@@ -137,7 +137,7 @@ impl RuleObject {
 
 /// What became of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum ObjectOutcome {
     /// It is in force.
     InForce,
     /// It is no rule; `stays` is the generation before it that goes on, if there is one.
@@ -166,7 +166,7 @@ pub(crate) struct Acceptance {
     /// Of which generation.
     pub(crate) generation: i64,
     /// What became of it.
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: ObjectOutcome,
     /// The kinds that it speaks of, or resources where it names none.
     pub(crate) kinds: String,
     /// How many entries of mutable fields it has; none if it is no rule.
@@ -181,14 +181,14 @@ pub(crate) struct Resolved {
     /// By name.
     pub(crate) verdicts: BTreeMap<String, Acceptance>,
     /// What each object was found to say, by name.
-    known: BTreeMap<String, Arc<Known>>,
+    known: BTreeMap<String, Arc<ReadGenerations>>,
     /// Where the document of an object stands, by name.
     places: BTreeMap<String, usize>,
 }
 
 /// What an object says.
 #[derive(Debug)]
-struct Known {
+struct ReadGenerations {
     object: Arc<RuleObject>,
     /// The newest generation as a rule, or why it is none.
     newest: Result<RuleSet, String>,
@@ -215,8 +215,8 @@ impl Resolved {
         by_age.sort_by_key(|object| {
             (compiled_in.get(&object.name).is_none(), &object.created, &object.name)
         });
-        let known: Vec<Arc<Known>> =
-            by_age.into_iter().map(|object| Known::of(object, before)).collect();
+        let known: Vec<Arc<ReadGenerations>> =
+            by_age.into_iter().map(|object| ReadGenerations::of(object, before)).collect();
         let names: BTreeSet<&str> = known
             .iter()
             .filter(|known| known.good().is_some())
@@ -234,7 +234,7 @@ impl Resolved {
             let mut verdict = known.verdict();
             if let Some((_, rule)) = known.rule() {
                 if let Some(reason) = holding.against(rule) {
-                    verdict.outcome = Outcome::Contended { reason };
+                    verdict.outcome = ObjectOutcome::Contended { reason };
                 } else {
                     holding.add(rule);
                     resolved.places.insert(name.clone(), resolved.documents.len());
@@ -283,7 +283,7 @@ impl Resolved {
     }
 }
 
-impl Known {
+impl ReadGenerations {
     /// What is known of an object that says what it said before is that.
     fn of(object: &Arc<RuleObject>, resolved: &Resolved) -> Arc<Self> {
         let last = resolved.known.get(&object.name).filter(|last| last.object.uid == object.uid);
@@ -331,9 +331,9 @@ impl Known {
     fn verdict(&self) -> Acceptance {
         let stays = self.before.as_ref().map(|(generation, _)| *generation);
         let outcome = match &self.newest {
-            Ok(_) if self.object.is_rejected() => Outcome::Rejected { stays },
-            Ok(_) => Outcome::InForce,
-            Err(reason) => Outcome::Refused { reason: reason.clone(), stays },
+            Ok(_) if self.object.is_rejected() => ObjectOutcome::Rejected { stays },
+            Ok(_) => ObjectOutcome::InForce,
+            Err(reason) => ObjectOutcome::Refused { reason: reason.clone(), stays },
         };
         let rule = self
             .good()

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::api_error::{ApiError, ErrorClass};
-use super::control::{Followed, RegistrationState};
+use super::controller::{Followed, RegistrationState};
 use super::objects::Resolved;
 use super::placement::Registrations;
 use super::tls_rotation;
@@ -108,7 +108,7 @@ pub(super) async fn registration(
         let watch_error = followed.registrations_error.borrow_and_update().clone();
         let secret_error = followed.secret_error.borrow_and_update().clone();
         let own_registration = registration.borrow_and_update().clone();
-        let known = Known {
+        let known = ReadinessState {
             keeps,
             kept: kept.as_deref(),
             registrations: registrations.as_deref(),
@@ -144,7 +144,7 @@ fn publish(state: &watch::Sender<Check>, verdict: Check) {
 }
 
 /// What is known of the registration.
-struct Known<'a> {
+struct ReadinessState<'a> {
     /// Whether the certificate comes from the cluster.
     keeps: bool,
     /// The CAs of the certificate in the cluster.
@@ -155,7 +155,7 @@ struct Known<'a> {
     failure: Option<&'a ApiError>,
 }
 
-impl Known<'_> {
+impl ReadinessState<'_> {
     fn verdict(&self, is_trusted: impl Fn(&str) -> bool) -> Check {
         let Some(registrations) = self.registrations else {
             let Some(error) = self.watch_error else { return Err(NO_ANSWER.to_owned()) };
@@ -303,7 +303,7 @@ mod tests {
                 Err("the registration does not trust the certificate that is shown"),
             ),
         ] {
-            let known = Known {
+            let known = ReadinessState {
                 keeps: true,
                 kept,
                 registrations,
@@ -315,7 +315,7 @@ mod tests {
             assert_eq!(found.as_deref().map_err(String::as_str), expected, "{registrations:?}");
         }
         for registrations in [Some(&none), None] {
-            let given = Known {
+            let given = ReadinessState {
                 keeps: false,
                 kept: None,
                 registrations,
@@ -328,7 +328,7 @@ mod tests {
                 "somebody else's certificate needs no Secret"
             );
         }
-        let unread = Known {
+        let unread = ReadinessState {
             keeps: true,
             kept: None,
             registrations: Some(&none),

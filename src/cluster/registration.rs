@@ -134,7 +134,9 @@ pub fn webhook(
             }
             .to_owned(),
         ),
-        namespace_selector: Some(rule.selected_namespaces(endpoint.namespace())),
+        namespace_selector: Some(
+            rule.namespace_selector().without_system_namespaces(endpoint.namespace()),
+        ),
         object_selector: rule.object_selector().to_api(),
         match_conditions: Some(conditions.collect())
             .filter(|conditions: &Vec<_>| !conditions.is_empty()),

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
-use super::objects::{Acceptance, Outcome, RuleObject};
+use super::objects::{Acceptance, ObjectOutcome, RuleObject};
 use super::update_rule::{LastGood, NO_ROOM, NOT_KEPT, REGISTERED, REJECTED, UpdateRuleStatus};
 use crate::engine::{Rule, cut_bytes};
 
@@ -70,8 +70,9 @@ pub(crate) fn of(
         (conflicting.holds, conflicting.reason),
         (!asked.holds, asked.reason),
     ];
-    let condition =
-        |(name, state): (&str, State)| state.condition(name, verdict.generation, before, now);
+    let condition = |(name, state): (&str, ConditionState)| {
+        state.condition(name, verdict.generation, before, now)
+    };
     let known =
         [("Accepted", accepted), ("Conflicting", conflicting), (REGISTERED, asked)].map(condition);
     let status = UpdateRuleStatus {
@@ -91,15 +92,19 @@ pub(crate) fn of(
     (status != *before).then_some(status)
 }
 
-fn accepted(verdict: &Acceptance, good: Option<(i64, &Rule)>, before: &UpdateRuleStatus) -> State {
+fn accepted(
+    verdict: &Acceptance,
+    good: Option<(i64, &Rule)>,
+    before: &UpdateRuleStatus,
+) -> ConditionState {
     let is_kept = good.is_none_or(|(_, rule)| kept(rule).is_some());
     match &verdict.outcome {
-        Outcome::Refused { reason, stays: Some(generation) } => {
+        ObjectOutcome::Refused { reason, stays: Some(generation) } => {
             let until = if is_kept { "" } else { " until all replicas restart" };
             let message = format!("generation {generation} stays in force{until}: {reason}");
             state(false, "Invalid", message)
         }
-        Outcome::Refused { reason, stays: None } => match &before.last_good {
+        ObjectOutcome::Refused { reason, stays: None } => match &before.last_good {
             Some(last) => {
                 let message = format!(
                     "generation {}, which was accepted, is no longer: {reason}",
@@ -121,18 +126,18 @@ fn accepted(verdict: &Acceptance, good: Option<(i64, &Rule)>, before: &UpdateRul
     }
 }
 
-fn conflicting(verdict: &Acceptance) -> State {
+fn conflicting(verdict: &Acceptance) -> ConditionState {
     match &verdict.outcome {
-        Outcome::Contended { reason } => state(true, "HeldByAnother", reason.clone()),
+        ObjectOutcome::Contended { reason } => state(true, "HeldByAnother", reason.clone()),
         _ => state(false, "NoConflict", String::new()),
     }
 }
 
-fn asked(verdict: &Acceptance, registered: &Registered) -> State {
+fn asked(verdict: &Acceptance, registered: &Registered) -> ConditionState {
     match (&verdict.outcome, registered) {
-        (Outcome::Contended { .. }, _) => not_in_force("Conflicting"),
-        (Outcome::Refused { stays: None, .. }, _) => not_in_force("Accepted"),
-        (Outcome::Rejected { stays: Some(generation) }, Registered::Rejected(sentence)) => {
+        (ObjectOutcome::Contended { .. }, _) => not_in_force("Conflicting"),
+        (ObjectOutcome::Refused { stays: None, .. }, _) => not_in_force("Accepted"),
+        (ObjectOutcome::Rejected { stays: Some(generation) }, Registered::Rejected(sentence)) => {
             state(false, REJECTED, format!("generation {generation} stays in force: {sentence}"))
         }
         (_, Registered::Rejected(sentence)) => state(false, REJECTED, sentence.clone()),
@@ -148,7 +153,7 @@ fn asked(verdict: &Acceptance, registered: &Registered) -> State {
 }
 
 /// Nothing is registered, for the reason that another condition has.
-fn not_in_force(why: &str) -> State {
+fn not_in_force(why: &str) -> ConditionState {
     let message = format!("the rule is not in force; the condition {why} says why");
     state(false, "NotInForce", message)
 }
@@ -177,9 +182,9 @@ fn enforced(
     registered: &Registered,
 ) -> Option<i64> {
     match (&verdict.outcome, registered) {
-        (Outcome::Contended { .. }, _)
+        (ObjectOutcome::Contended { .. }, _)
         | (
-            Outcome::InForce | Outcome::Refused { .. },
+            ObjectOutcome::InForce | ObjectOutcome::Refused { .. },
             Registered::Rejected(_) | Registered::NoRoom,
         ) => None,
         _ => good.map(|(generation, _)| generation),
@@ -196,10 +201,10 @@ fn last_good(
     before: &UpdateRuleStatus,
 ) -> Option<LastGood> {
     let is_settled = matches!(registered, Registered::Under(_))
-        || matches!(verdict.outcome, Outcome::Contended { .. });
+        || matches!(verdict.outcome, ObjectOutcome::Contended { .. });
     let is_rejected = matches!(
         (&verdict.outcome, registered),
-        (Outcome::InForce | Outcome::Refused { .. }, Registered::Rejected(_))
+        (ObjectOutcome::InForce | ObjectOutcome::Refused { .. }, Registered::Rejected(_))
     );
     match good {
         Some((generation, rule)) if is_settled || (before.last_good.is_none() && !is_rejected) => {
@@ -215,17 +220,17 @@ fn kept(rule: &Rule) -> Option<String> {
     Some(value.to_string()).filter(|text| text.len() <= KEPT)
 }
 
-struct State {
+struct ConditionState {
     holds: bool,
     reason: &'static str,
     message: String,
 }
 
-fn state(holds: bool, reason: &'static str, message: String) -> State {
-    State { holds, reason, message }
+fn state(holds: bool, reason: &'static str, message: String) -> ConditionState {
+    ConditionState { holds, reason, message }
 }
 
-impl State {
+impl ConditionState {
     /// A condition that holds on keeps the time since when it does.
     fn condition(
         self,
@@ -290,23 +295,23 @@ mod tests {
             .expect("a rule")
     }
 
-    fn verdict(outcome: Outcome) -> Acceptance {
+    fn verdict(outcome: ObjectOutcome) -> Acceptance {
         Acceptance { generation: 2, outcome, kinds: "Widget".to_owned(), mutable: Some(3) }
     }
 
     /// The status after one that is empty; the good generation is the one that the outcome names.
-    fn told(outcome: Outcome, registered: &Registered) -> UpdateRuleStatus {
+    fn told(outcome: ObjectOutcome, registered: &Registered) -> UpdateRuleStatus {
         after(UpdateRuleStatus::default(), outcome, registered).expect("another one")
     }
 
     fn after(
         before: UpdateRuleStatus,
-        outcome: Outcome,
+        outcome: ObjectOutcome,
         registered: &Registered,
     ) -> Option<UpdateRuleStatus> {
         let generation = match outcome {
-            Outcome::Refused { stays, .. } | Outcome::Rejected { stays } => stays,
-            Outcome::InForce | Outcome::Contended { .. } => Some(2),
+            ObjectOutcome::Refused { stays, .. } | ObjectOutcome::Rejected { stays } => stays,
+            ObjectOutcome::InForce | ObjectOutcome::Contended { .. } => Some(2),
         };
         let rules = rules(1);
         let good = generation.zip(rules.rules().next());
@@ -336,17 +341,17 @@ mod tests {
         Registered::Rejected("no".to_owned())
     }
 
-    fn refused(stays: Option<i64>) -> Outcome {
-        Outcome::Refused { reason: "why".to_owned(), stays }
+    fn refused(stays: Option<i64>) -> ObjectOutcome {
+        ObjectOutcome::Refused { reason: "why".to_owned(), stays }
     }
 
     #[test]
     fn a_rule_is_ready_when_it_is_accepted_registered_and_alone() {
-        let contended = || Outcome::Contended { reason: "why".to_owned() };
+        let contended = || ObjectOutcome::Contended { reason: "why".to_owned() };
         let table = [
-            (Outcome::InForce, under(), "True", "", ["True", "False", "True"], Some(2)),
+            (ObjectOutcome::InForce, under(), "True", "", ["True", "False", "True"], Some(2)),
             (
-                Outcome::InForce,
+                ObjectOutcome::InForce,
                 Registered::NotYet,
                 "False",
                 "Pending",
@@ -354,7 +359,7 @@ mod tests {
                 Some(2),
             ),
             (
-                Outcome::InForce,
+                ObjectOutcome::InForce,
                 Registered::NoRoom,
                 "False",
                 "NoRoom",
@@ -362,16 +367,15 @@ mod tests {
                 None,
             ),
             (
-                Outcome::InForce,
+                ObjectOutcome::InForce,
                 Registered::Failed("why".to_owned()),
                 "False",
                 "Failed",
                 ["True", "False", "False"],
                 Some(2),
             ),
-            (Outcome::InForce, rejected(), "False", "Rejected", ["True", "False", "False"], None),
             (
-                Outcome::Rejected { stays: None },
+                ObjectOutcome::InForce,
                 rejected(),
                 "False",
                 "Rejected",
@@ -379,7 +383,15 @@ mod tests {
                 None,
             ),
             (
-                Outcome::Rejected { stays: Some(1) },
+                ObjectOutcome::Rejected { stays: None },
+                rejected(),
+                "False",
+                "Rejected",
+                ["True", "False", "False"],
+                None,
+            ),
+            (
+                ObjectOutcome::Rejected { stays: Some(1) },
                 rejected(),
                 "False",
                 "Rejected",
@@ -426,11 +438,16 @@ mod tests {
             ..Default::default()
         };
         let table = [
-            (Outcome::InForce, under(), Some(2), Some(2)),
-            (Outcome::InForce, Registered::NotYet, Some(2), Some(1)),
-            (Outcome::InForce, rejected(), None, Some(1)),
-            (Outcome::Rejected { stays: Some(1) }, rejected(), Some(1), Some(1)),
-            (Outcome::Contended { reason: String::new() }, Registered::NotYet, Some(2), Some(2)),
+            (ObjectOutcome::InForce, under(), Some(2), Some(2)),
+            (ObjectOutcome::InForce, Registered::NotYet, Some(2), Some(1)),
+            (ObjectOutcome::InForce, rejected(), None, Some(1)),
+            (ObjectOutcome::Rejected { stays: Some(1) }, rejected(), Some(1), Some(1)),
+            (
+                ObjectOutcome::Contended { reason: String::new() },
+                Registered::NotYet,
+                Some(2),
+                Some(2),
+            ),
             (refused(None), Registered::NotYet, None, Some(1)),
         ];
         for (outcome, registered, from_nothing, from_first) in table {
@@ -456,7 +473,7 @@ mod tests {
         let good = Some(2).zip(rules.rules().next());
         let status = of(
             &object(UpdateRuleStatus::default()),
-            &verdict(Outcome::InForce),
+            &verdict(ObjectOutcome::InForce),
             good,
             &under(),
             &SchemaFit::Unknown,
@@ -486,9 +503,9 @@ mod tests {
     fn the_message_of_a_condition_is_bounded() {
         let reason = || "é".repeat(MESSAGE);
         for outcome in [
-            Outcome::Refused { reason: reason(), stays: None },
-            Outcome::Refused { reason: reason(), stays: Some(1) },
-            Outcome::Contended { reason: reason() },
+            ObjectOutcome::Refused { reason: reason(), stays: None },
+            ObjectOutcome::Refused { reason: reason(), stays: Some(1) },
+            ObjectOutcome::Contended { reason: reason() },
         ] {
             let status = told(outcome.clone(), &Registered::Failed(reason()));
             let longest = status.conditions.iter().map(|one| one.message.len()).max();
@@ -504,7 +521,7 @@ mod tests {
             let now = UNIX_EPOCH + Duration::from_secs(second);
             of(
                 &object(before),
-                &verdict(Outcome::InForce),
+                &verdict(ObjectOutcome::InForce),
                 good,
                 registered,
                 &SchemaFit::Unknown,
@@ -527,7 +544,7 @@ mod tests {
         let told = |before: UpdateRuleStatus, schema: SchemaFit| {
             let status = of(
                 &object(before),
-                &verdict(Outcome::InForce),
+                &verdict(ObjectOutcome::InForce),
                 None,
                 &under(),
                 &schema,
@@ -551,12 +568,19 @@ mod tests {
             Some("True NotInSchema no")
         );
         let status = |before: UpdateRuleStatus, schema: SchemaFit| {
-            of(&object(before), &verdict(Outcome::InForce), None, &rejected(), &schema, UNIX_EPOCH)
-                .expect("another one")
+            of(
+                &object(before),
+                &verdict(ObjectOutcome::InForce),
+                None,
+                &rejected(),
+                &schema,
+                UNIX_EPOCH,
+            )
+            .expect("another one")
         };
         let warned = of(
             &object(UpdateRuleStatus::default()),
-            &verdict(Outcome::InForce),
+            &verdict(ObjectOutcome::InForce),
             None,
             &under(),
             &SchemaFit::Lacks("no".to_owned()),

@@ -431,7 +431,7 @@ mod tests {
         }
     }
 
-    fn rests(kept: &TlsBundle, now: SystemTime, since: Option<SystemTime>) -> SystemTime {
+    fn next_check(kept: &TlsBundle, now: SystemTime, since: Option<SystemTime>) -> SystemTime {
         match due(kept, now, since) {
             Due::Nothing(until) => until,
             Due::Renew(_, change) => panic!("{change:?}"),
@@ -446,7 +446,7 @@ mod tests {
     fn a_certificate_is_replaced_after_two_thirds_of_its_life_and_a_ca_before_it_is_needed() {
         let start = whole_seconds();
         let first = TlsBundle::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
-        let leaf_due = rests(&first, start, Some(start));
+        let leaf_due = next_check(&first, start, Some(start));
         let (from, until) = validity(&first.certificate).expect("a certificate");
         assert_eq!(leaf_due, two_thirds(from, until));
 
@@ -471,8 +471,8 @@ mod tests {
             is_trusted(&both.certificate, &both.bundle(), ca_due)
                 && both.authority_key != second.authority_key
         );
-        rests(&both, ca_due, None);
-        assert_eq!(rests(&both, ca_due, Some(ca_due)), ca_due + LIFETIMES.settling);
+        next_check(&both, ca_due, None);
+        assert_eq!(next_check(&both, ca_due, Some(ca_due)), ca_due + LIFETIMES.settling);
         let settled = ca_due + LIFETIMES.settling;
         let (third, change) = changed(&both, settled, Some(ca_due));
         assert_eq!((change, &third.bundle), (Renewal::Certificate, &both.bundle));
@@ -546,7 +546,7 @@ mod tests {
         let long = Lifetimes { certificate: LIFETIMES.authority * 2, ..LIFETIMES };
         let kept = TlsBundle::new(&subjects(), Vec::new(), start, LIFETIMES).expect("a CA");
         let (_, ca_until) = validity(&kept.bundle[0]).expect("a CA");
-        let later = rests(&kept, start, Some(start));
+        let later = next_check(&kept, start, Some(start));
         let Ok(Due::Renew(renewed, Renewal::Certificate)) =
             kept.due(&subjects(), later, Some(start), long)
         else {
@@ -563,7 +563,7 @@ mod tests {
         let (anew, change) = changed(&kept, late, Some(start));
         assert_eq!((change, anew.bundle.len()), (Renewal::Certificate, 1));
         assert!(anew.bundle != kept.bundle && is_trusted(&anew.certificate, &anew.bundle(), late));
-        rests(&anew, late, None);
+        next_check(&anew, late, None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The one door: a body in, a reply out, total over all bytes.
+//! The entry point: a body in, a reply out, for any bytes.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,8 +9,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause};
 use super::activation::{ActiveEntries, ConditionFailure, Conditions, Inputs};
 use super::alignment::{Alignment, Coverage};
 use super::answer::{
-    self, Decision, DenyingRule, Judgement, RefusedChange, Reply, Report, Response, RuleFindings,
-    RuleOutcome, Secrets, Subject, Warning, break_recreate_trigger, details, failure,
+    self, Decision, DenyingRule, Judgement, RefusedChange, Reply, ReplySubject, Report, Response,
+    RuleFindings, RuleOutcome, Secrets, Warning, break_recreate_trigger, details, failure,
 };
 use super::condition::{AT_ONCE, BUDGET};
 use super::review::{Node, Operation, Review, Unjudgeable, printed};
@@ -70,7 +70,7 @@ fn admit_with(allowance: JudgingLimits<'_>, rules: &RuleSet, body: &[u8]) -> Rep
         }
         Operation::Update => update(allowance, rules, &review),
     };
-    reply.about(Subject::of(&review))
+    reply.about(ReplySubject::of(&review))
 }
 
 /// Every change in an update that the rules refuse, for tools that need more than a report shows.
@@ -107,7 +107,7 @@ pub(crate) fn answer_unread(rules: &RuleSet, beginning: &[u8], why: &Unjudgeable
         Operation::Unknown(_) => unjudged(rules, &review, &[], why),
     };
     reply.code = Some(why.status().0);
-    reply.about(Subject::of(&review))
+    reply.about(ReplySubject::of(&review))
 }
 
 /// The user name of the requester, if the first [`PREFIX`] bytes of the review contain it.

@@ -44,14 +44,14 @@ pub(crate) struct Expect {
 pub(crate) struct CaseDocument<R> {
     api_version: String,
     kind: String,
-    metadata: Metadata,
+    metadata: CaseMetadata,
     expect: Expect,
     review: R,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Metadata {
+struct CaseMetadata {
     name: String,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     annotations: BTreeMap<String, String>,
@@ -104,7 +104,7 @@ impl<R> From<Case<R>> for CaseDocument<R> {
         Self {
             api_version: API_VERSION.to_owned(),
             kind: KIND.to_owned(),
-            metadata: Metadata { name: case.name, annotations: BTreeMap::new() },
+            metadata: CaseMetadata { name: case.name, annotations: BTreeMap::new() },
             expect: case.expect,
             review: case.review,
         }

@@ -1,7 +1,7 @@
 //! The decision: bytes and values in, values out. No async, no IO, no clock, no environment, no
 //! logging.
 //!
-//! One door: [`admit()`]. Behind it the floors, each using only those below it:
+//! The entry point is [`admit()`]. Behind it are layers, each of which uses only those after it:
 //!
 //! - answer: the report of all changes, its messages, and the bytes of the response ([`Reply`]);
 //! - verdict: `json_patch::diff` on the aligned objects, judged from the root down;

@@ -2,8 +2,8 @@
 
 use super::entries::text;
 use super::expression::Expr;
-use super::judge::{Judge, Local, is_kind};
 use super::literal::cel;
+use super::permitted::{Judge, Local, is_kind};
 use crate::engine::{Cursor, Meaning, Verb};
 
 /// A Go duration.

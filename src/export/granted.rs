@@ -4,7 +4,7 @@
 use super::entries::{SentExprs, text};
 use super::equality::{by_value, unique};
 use super::expression::Expr;
-use super::judge::{Judge, by_prefix, has_keyed_list, is_kind, names_have};
+use super::permitted::{Judge, by_prefix, has_keyed_list, is_kind, names_have};
 use super::types;
 use crate::engine::{Cursor, Meaning};
 

@@ -11,18 +11,18 @@
     reason = "the variables of an expression have one letter and a number"
 )]
 
+mod any_location;
 mod entries;
 mod equality;
 mod expression;
 mod granted;
-mod judge;
 mod limitations;
 mod literal;
 mod named_ancestors;
+mod permitted;
 #[cfg(test)]
 mod tests;
 mod types;
-mod walk;
 
 use k8s_openapi::api::admissionregistration::v1 as api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
@@ -34,8 +34,8 @@ use crate::engine::{
 
 use entries::{CelEntries, text, texts};
 use expression::{concatenated, nesting};
-use judge::Judge;
 use named_ancestors::NamedAncestors;
+use permitted::Judge;
 
 /// The longest expression that the API server's CEL parser takes, in characters.
 const LONGEST: usize = 100_000;
@@ -122,7 +122,9 @@ pub(crate) fn export(rule: &Rule) -> Result<Export, Unexportable> {
                     .filter(|conditions| !conditions.is_empty()),
                 match_constraints: Some(api::MatchResources {
                     match_policy: Some("Equivalent".to_owned()),
-                    namespace_selector: Some(rule.selected_namespaces(None)),
+                    namespace_selector: Some(
+                        rule.namespace_selector().without_system_namespaces(None),
+                    ),
                     object_selector: rule.object_selector().to_api(),
                     resource_rules: Some(rule.resources().iter().map(resources).collect()),
                     exclude_resource_rules: None,

@@ -5,7 +5,7 @@ use k8s_openapi::api::admissionregistration::v1::Variable;
 
 use super::entries::text;
 use super::expression::{Expr, concatenated};
-use super::judge::{Judge, Local, keys, names_have};
+use super::permitted::{Judge, Local, keys, names_have};
 use super::types;
 use crate::engine::Cursor;
 

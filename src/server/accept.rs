@@ -11,8 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::body::Uploads;
-use super::connection::{self, Settings, WIDE_WINDOWS};
-pub use super::connection::{Limits, Transport};
+use super::connection::{self, ListenerSettings, WIDE_WINDOWS};
+pub use super::connection::{ConnectionLimits, Transport};
 use super::handshakes::Handshakes;
 use super::head::Activity;
 use super::shutdown::{Phase, stopping};
@@ -26,7 +26,7 @@ pub(super) const CLOSING: u32 = 4;
 pub async fn serve(
     listener: TcpListener,
     transport: Transport,
-    limits: Limits,
+    limits: ConnectionLimits,
     router: Router,
     mut phase: watch::Receiver<Phase>,
 ) {
@@ -34,7 +34,8 @@ pub async fn serve(
     let uploads = Arc::new(Uploads::default());
     let slots = Slots::new(limits.connections, Arc::clone(&uploads));
     let wide_windows = Arc::new(Semaphore::new(WIDE_WINDOWS));
-    let settings = Arc::new(Settings { transport, limits, router, slots, uploads, wide_windows });
+    let settings =
+        Arc::new(ListenerSettings { transport, limits, router, slots, uploads, wide_windows });
     let most = limits.handshakes.saturating_add(limits.connections).saturating_add(CLOSING);
     let sockets = Arc::new(Semaphore::new(most as usize));
     let mut backoff = Backoff::default();
@@ -126,8 +127,13 @@ mod tests {
     #[tokio::test]
     async fn a_panic_while_a_request_is_answered_ends_neither_connection_nor_server() {
         let second = Duration::from_secs(1);
-        let limits =
-            Limits { handshake: second, head: second, idle: second, connections: 8, handshakes: 8 };
+        let limits = ConnectionLimits {
+            handshake: second,
+            head: second,
+            idle: second,
+            connections: 8,
+            handshakes: 8,
+        };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let broken: fn() -> String = || panic!("on purpose");

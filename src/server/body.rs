@@ -14,10 +14,10 @@ use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use tokio::time::{Instant, timeout_at};
 
-use super::class::{Class, ORDINARY};
 use super::deadline::AnswerTime;
-use super::judge::requester;
-use super::pool::{Holder, Permit};
+use super::judge_pool::requester;
+use super::memory_pool::{Holder, Permit};
+use super::size_class::{ORDINARY, SizeClass};
 use crate::engine;
 pub(super) use memory::Connection;
 use memory::Memory;
@@ -26,7 +26,7 @@ pub(super) use uploads::Uploads;
 
 /// What request bodies may take.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct BodyLimits {
     /// How many bytes one may have.
     pub(crate) cap: usize,
     /// How long one may take to come.
@@ -61,12 +61,12 @@ pub(super) enum Received {
 /// Reads bodies within limits that hold for all of them together.
 #[derive(Debug)]
 pub(super) struct Reader {
-    limits: Limits,
+    limits: BodyLimits,
     memory: Memory,
 }
 
 impl Reader {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: BodyLimits) -> Self {
         Self { limits, memory: Memory::new(limits.memory) }
     }
 
@@ -74,7 +74,7 @@ impl Reader {
         self.limits.cap
     }
 
-    /// Reads a body. Time spent waiting for memory does not count towards [`Limits::timeout`].
+    /// Reads a body. Time spent waiting for memory does not count towards [`BodyLimits::timeout`].
     pub(super) async fn read(
         &self,
         body: Body,
@@ -118,7 +118,7 @@ impl Reader {
             if !matches!(filled, Filled::Enough) {
                 break;
             }
-            filled = arriving.fill(size + beyond, Some(Class::of(size)), by).await;
+            filled = arriving.fill(size + beyond, Some(SizeClass::of(size)), by).await;
         }
         let Arriving { body, mut bytes, .. } = arriving;
         let is_oversized = is_oversized || bytes.len() > cap;
@@ -179,7 +179,7 @@ impl<'a> Arriving<'a> {
 
     /// Reads until this many bytes have arrived. The body may be given up for the memory that it
     /// holds.
-    async fn fill(&mut self, size: usize, memory: Option<Class>, until: Instant) -> Filled {
+    async fn fill(&mut self, size: usize, memory: Option<SizeClass>, until: Instant) -> Filled {
         let mut upload: Option<Upload> = None;
         self.bytes.reserve_exact(size.saturating_sub(self.bytes.len()));
         while self.bytes.len() < size {

@@ -10,17 +10,17 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::accept::{self, Limits, Transport};
+use super::accept::{self, ConnectionLimits, Transport};
 use super::config::Config;
 use super::descriptors::Descriptors;
-use super::judge::Engine;
+use super::judge_pool::Engine;
 use super::metrics::Metrics;
 use super::ops::{self, Ops};
 use super::record::{RecordError, Recorder};
 use super::reload;
 use super::routes;
-use super::rules::Rules;
-use super::shutdown::{self, Outcome, Phase, Signal};
+use super::served_rules::ServedRules;
+use super::shutdown::{self, Phase, ShutdownOutcome, Signal};
 use super::tls::{self, Tls, TlsError};
 use crate::engine::RuleSet;
 
@@ -66,7 +66,7 @@ pub(crate) struct Bound {
     ops_listener: TcpListener,
     ops_address: SocketAddr,
     tls: Arc<Tls>,
-    rules: Arc<Rules>,
+    rules: Arc<ServedRules>,
     metrics: Arc<Metrics>,
     recorder: Option<Arc<Recorder>>,
 }
@@ -99,7 +99,7 @@ impl Config {
             ops_listener,
             ops_address,
             tls: Arc::new(tls),
-            rules: Arc::new(Rules::new(rules, now, lingering)),
+            rules: Arc::new(ServedRules::new(rules, now, lingering)),
             metrics,
             recorder,
         })
@@ -118,7 +118,7 @@ impl Bound {
     }
 
     /// The rules in force, to be replaced while serving.
-    pub(crate) fn rules(&self) -> Arc<Rules> {
+    pub(crate) fn rules(&self) -> Arc<ServedRules> {
         Arc::clone(&self.rules)
     }
 
@@ -128,7 +128,7 @@ impl Bound {
     }
 
     /// Serves until the first signal has been obeyed, or a second one has come.
-    pub(crate) async fn serve(self, mut signals: mpsc::Receiver<Signal>) -> Outcome {
+    pub(crate) async fn serve(self, mut signals: mpsc::Receiver<Signal>) -> ShutdownOutcome {
         let Config { limits, answers, leaving, rules, reload_every, readiness, .. } = self.config;
         let (phase, watching) = watch::channel(Phase::Serving);
         let mut background = JoinSet::new();
@@ -146,7 +146,7 @@ impl Bound {
         // The operations port has a phase of its own: it answers until the very end.
         let (_ops_phase, ops_watching) = watch::channel(Phase::Serving);
         let descriptors = Descriptors::raise();
-        let ops_limits = Limits {
+        let ops_limits = ConnectionLimits {
             connections: descriptors.operations / 2,
             handshakes: descriptors.operations / 2,
             ..limits
@@ -174,25 +174,25 @@ impl Bound {
         tracing::info!(signal = ?first, delay = ?delay, "leaving: no longer ready, still serving");
         tokio::select! {
             () = tokio::time::sleep(delay) => {}
-            second = shutdown::next(&mut signals) => return Outcome::Forced(second),
+            second = shutdown::next(&mut signals) => return ShutdownOutcome::Forced(second),
         }
         phase.send_replace(Phase::Stopping);
         tracing::info!("stopping: no new connections");
         let outcome = tokio::select! {
             finished = tokio::time::timeout(leaving.timeout, serving.join_next()) => {
                 if finished.is_ok() {
-                    Outcome::Clean
+                    ShutdownOutcome::Clean
                 } else {
                     tracing::warn!(timeout = ?leaving.timeout, "requests in flight were cut");
-                    Outcome::Cut
+                    ShutdownOutcome::Cut
                 }
             }
-            second = shutdown::next(&mut signals) => return Outcome::Forced(second),
+            second = shutdown::next(&mut signals) => return ShutdownOutcome::Forced(second),
         };
         let Some(recorder) = self.recorder else { return outcome };
         tokio::select! {
             () = recorder.finish() => outcome,
-            second = shutdown::next(&mut signals) => Outcome::Forced(second),
+            second = shutdown::next(&mut signals) => ShutdownOutcome::Forced(second),
         }
     }
 }
@@ -200,7 +200,7 @@ impl Bound {
 /// Serves probes and metrics on a thread of their own, so that reviews do not delay them.
 fn on_its_own_thread(
     listener: TcpListener,
-    limits: Limits,
+    limits: ConnectionLimits,
     router: Router,
     phase: watch::Receiver<Phase>,
 ) {

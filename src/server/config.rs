@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{accept, denials, record, reload, routes, shutdown, tls};
+use super::{accept, denial_listener, record, reload, routes, shutdown, tls};
 
 /// The configuration of a server.
 #[derive(Debug)]
@@ -15,23 +15,23 @@ pub(crate) struct Config {
     /// Where probes and metrics are served, over plain HTTP. Port 0 takes a free one.
     pub(crate) ops_listen: SocketAddr,
     /// The certificate and its key.
-    pub(crate) certificate: tls::Source,
+    pub(crate) certificate: tls::CertificateSource,
     /// Which clients may ask, if they must have a certificate.
     pub(crate) clients: Option<tls::Clients>,
     /// Where the rules are read from again, if they may change.
-    pub(crate) rules: Option<reload::Source>,
+    pub(crate) rules: Option<reload::RuleSource>,
     /// How long removed rules still answer reviews that no newer rule covers.
     pub(crate) lingering: Duration,
     /// How often the certificate files are read again.
     pub(crate) reload_every: Duration,
     /// What one connection may take.
-    pub(crate) limits: accept::Limits,
+    pub(crate) limits: accept::ConnectionLimits,
     /// Limits on answering reviews.
     pub(crate) answers: routes::AnswerLimits,
     /// Where reviews are recorded, if they are.
-    pub(crate) recording: Option<record::Recording>,
+    pub(crate) recording: Option<record::RecordingSettings>,
     /// Receives denials, which the requesters see too.
-    pub(crate) denials: Option<denials::Denials>,
+    pub(crate) denials: Option<denial_listener::DenialListener>,
     /// How the server shuts down.
     pub(crate) leaving: shutdown::Leaving,
     /// The registry of its metrics, which other components use too.

@@ -23,9 +23,9 @@ use super::body::{Connection, Uploads};
 use super::deadline::RequestStart;
 use super::handshakes::Handshake;
 use super::head::{Activity, Counted, HeadTimer};
-use super::judge::guarded_async;
+use super::judge_pool::guarded_async;
 use super::shutdown::{Phase, stopping};
-use super::slots::{Slot, Slots};
+use super::slots::{ConnectionSlot, Slots};
 use super::tls::Tls;
 
 const HEAD_BYTES: usize = 64 * 1024;
@@ -56,7 +56,7 @@ pub enum Transport {
 
 /// What one connection may take, and how many there may be.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct ConnectionLimits {
     /// How long a connection may take to be served: to send its first byte, to make its TLS
     /// handshake, and to get a slot.
     pub handshake: Duration,
@@ -74,9 +74,9 @@ pub struct Limits {
 }
 
 /// What all connections of a listener have in common.
-pub(super) struct Settings {
+pub(super) struct ListenerSettings {
     pub(super) transport: Transport,
-    pub(super) limits: Limits,
+    pub(super) limits: ConnectionLimits,
     pub(super) router: Router,
     pub(super) slots: Arc<Slots>,
     pub(super) uploads: Arc<Uploads>,
@@ -94,7 +94,7 @@ pub(super) async fn run(
     stream: Arc<TcpStream>,
     activity: Arc<Activity>,
     handshake: Handshake,
-    settings: Arc<Settings>,
+    settings: Arc<ListenerSettings>,
     mut phase: watch::Receiver<Phase>,
 ) {
     // A verdict is one small write; Nagle's algorithm could only delay it. Fails only on a socket
@@ -135,7 +135,7 @@ pub(super) async fn run(
 async fn before_serving<T>(
     ready: impl Future<Output = io::Result<T>>,
     handshake: &Handshake,
-    limits: Limits,
+    limits: ConnectionLimits,
     phase: &mut watch::Receiver<Phase>,
 ) -> Option<T> {
     tokio::select! {
@@ -154,9 +154,9 @@ async fn before_serving<T>(
 async fn speak<S>(
     stream: S,
     protocol: Protocol,
-    mut slot: Slot,
+    mut slot: ConnectionSlot,
     activity: Arc<Activity>,
-    settings: &Settings,
+    settings: &ListenerSettings,
     mut phase: watch::Receiver<Phase>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -185,7 +185,7 @@ async fn speak<S>(
                 let response = guarded_async(router.call(request)).await;
                 let mut response = response.unwrap_or_else(|| Ok(panicked()));
                 if let (Protocol::Http1, Ok(response)) = (protocol, &mut response) {
-                    let_go(response, *phase.borrow());
+                    ask_to_reconnect(response, *phase.borrow());
                 }
                 drop(in_flight);
                 response
@@ -243,7 +243,7 @@ fn panicked() -> Response {
 /// A server that leaves has the client connect anew after each answer, which takes it to another
 /// server. On a connection that is in use until it ends, a request may meet the end; with HTTP/1.1
 /// nobody knows whether it was heard, so the API server does not repeat it.
-fn let_go(response: &mut Response, phase: Phase) {
+fn ask_to_reconnect(response: &mut Response, phase: Phase) {
     if phase >= Phase::Leaving {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -251,7 +251,7 @@ fn let_go(response: &mut Response, phase: Phase) {
 
 fn builder(
     protocol: Protocol,
-    limits: Limits,
+    limits: ConnectionLimits,
     activity: &Arc<Activity>,
     window: u32,
 ) -> auto::Builder<TokioExecutor> {

@@ -3,7 +3,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::accept::{CLOSING, Limits};
+use super::accept::{CLOSING, ConnectionLimits};
 
 /// Reserved for the process itself: listeners, the log, rules, certificates, the connection to
 /// the API server.
@@ -40,9 +40,9 @@ impl Descriptors {
     }
 
     /// Lowers the limits to what the descriptors allow.
-    pub(super) fn bound(self, limits: Limits) -> Limits {
+    pub(super) fn bound(self, limits: ConnectionLimits) -> ConnectionLimits {
         let handshakes = limits.handshakes.min(self.reviews / 2);
-        Limits {
+        ConnectionLimits {
             handshakes,
             connections: limits.connections.min(self.reviews - handshakes),
             ..limits

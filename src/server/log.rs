@@ -12,7 +12,7 @@ use crate::engine::{Decision, Reply};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(crate) enum LogFormat {
     /// For people; in colour on a terminal.
     Text,
     /// One JSON object per line.
@@ -68,7 +68,7 @@ const QUIET: &str = "kube_client=off,kube_runtime=off,kube_lease_manager=off";
 ///
 /// # Errors
 /// A filter that is none, or a second call.
-pub(crate) fn init(format: Format, filter: &str) -> Result<WorkerGuard, LogError> {
+pub(crate) fn init(format: LogFormat, filter: &str) -> Result<WorkerGuard, LogError> {
     EnvFilter::try_new(filter).map_err(|_| LogError::Filter(filter.to_owned()))?;
     let level = EnvFilter::try_new(format!("{QUIET},{filter}"))
         .map_err(|_| LogError::Filter(filter.to_owned()))?;
@@ -78,12 +78,12 @@ pub(crate) fn init(format: Format, filter: &str) -> Result<WorkerGuard, LogError
         .finish(Batches(BufWriter::with_capacity(BATCH, io::stderr())));
     let lines = tracing_subscriber::fmt().with_env_filter(level).with_writer(stderr);
     match format {
-        Format::Text => {
+        LogFormat::Text => {
             let colour = io::stderr().is_terminal()
                 && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
             lines.with_ansi(colour).with_target(false).finish().try_init()
         }
-        Format::Json => {
+        LogFormat::Json => {
             lines.json().flatten_event(true).with_current_span(false).finish().try_init()
         }
     }

@@ -9,7 +9,7 @@ use prometheus::{
 };
 
 use super::record::Recorded;
-use super::rules::Rules;
+use super::served_rules::ServedRules;
 use crate::engine::Reply;
 
 /// The content type of the rendered metrics.
@@ -138,7 +138,7 @@ impl Metrics {
     }
 
     /// All metrics as text, with what is in force now.
-    pub(super) fn render(&self, rules: &Rules, certificate_expires_at: i64) -> Vec<u8> {
+    pub(super) fn render(&self, rules: &ServedRules, certificate_expires_at: i64) -> Vec<u8> {
         let in_force = rules.current();
         let all = in_force.all();
         self.rules.set(i64::try_from(all.len()).unwrap_or(i64::MAX));

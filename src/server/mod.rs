@@ -6,27 +6,27 @@
 pub mod accept;
 pub(crate) mod body;
 mod bound;
-mod class;
 mod config;
 mod connection;
 mod deadline;
-pub(crate) mod denials;
+pub(crate) mod denial_listener;
 mod descriptors;
 pub(crate) mod files;
 mod handshakes;
 mod head;
-mod judge;
+mod judge_pool;
 pub(crate) mod log;
+mod memory_pool;
 pub(crate) mod metrics;
 mod ops;
-mod pool;
 #[cfg(target_os = "linux")]
 mod process;
 pub(crate) mod record;
 pub(crate) mod reload;
 mod routes;
-pub(crate) mod rules;
+pub(crate) mod served_rules;
 pub mod shutdown;
+mod size_class;
 mod slots;
 pub mod tls;
 

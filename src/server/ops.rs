@@ -14,13 +14,13 @@ use tokio::sync::watch;
 
 use super::config::ReadyCheck;
 use super::metrics::{self, Metrics};
-use super::rules::Rules;
+use super::served_rules::ServedRules;
 use super::shutdown::Phase;
 use super::tls::Tls;
 
 /// What probes and metrics look at.
 pub(super) struct Ops {
-    pub(super) rules: Arc<Rules>,
+    pub(super) rules: Arc<ServedRules>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) tls: Arc<Tls>,
     pub(super) phase: watch::Receiver<Phase>,
@@ -57,10 +57,10 @@ async fn scrape(State(ops): State<Arc<Ops>>) -> Response {
 }
 
 /// A check's name, and what is wrong or what there is to say though nothing is.
-type Check = (&'static str, Result<Option<String>, String>);
+type ProbeCheck = (&'static str, Result<Option<String>, String>);
 
 impl Ops {
-    fn checks(&self, now: SystemTime) -> Vec<Check> {
+    fn checks(&self, now: SystemTime) -> Vec<ProbeCheck> {
         let expires_at = u64::try_from(self.tls.expires_at()).unwrap_or(0);
         let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let fails = |reason: &str| reason.to_owned();
@@ -103,7 +103,7 @@ impl Ops {
 }
 
 /// In the words of the API server's own probes.
-fn report(probe: &str, checks: &[Check], verbose: bool) -> Response {
+fn report(probe: &str, checks: &[ProbeCheck], verbose: bool) -> Response {
     let failed = checks.iter().any(|(_, outcome)| outcome.is_err());
     if !failed && !verbose {
         return "ok".into_response();

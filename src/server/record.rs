@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::files::name_of;
-use super::judge::guarded;
+use super::judge_pool::guarded;
 use super::metrics::Metrics;
 use crate::engine::{self, RuleSet, Unrecorded};
 use folder::{Folder, Kept};
@@ -32,7 +32,7 @@ const FINISHING: Duration = Duration::from_secs(5);
 
 /// Where reviews are recorded, and how many.
 #[derive(Debug, Clone)]
-pub(crate) struct Recording {
+pub(crate) struct RecordingSettings {
     /// The folder; created if it is missing.
     pub(crate) folder: PathBuf,
     /// Case files that it may hold, those found there included.
@@ -74,21 +74,24 @@ impl Recorder {
     ///
     /// # Errors
     /// The folder cannot be made or written to.
-    pub(super) fn start(recording: Recording, metrics: Arc<Metrics>) -> Result<Self, RecordError> {
+    pub(super) fn start(
+        recording: RecordingSettings,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, RecordError> {
         Self::with(engine::record, recording, metrics)
     }
 
     fn with(
         record: Record,
-        recording: Recording,
+        recording: RecordingSettings,
         metrics: Arc<Metrics>,
     ) -> Result<Self, RecordError> {
-        let Recording { folder, most_files, most_bytes } = recording;
+        let RecordingSettings { folder, most_files, most_bytes } = recording;
         let error = |source| RecordError { folder: folder.clone(), source };
         let open = Folder::open(&folder, most_files).map_err(error)?;
         tracing::info!(folder = name_of(&folder), files = open.files(), "recording reviews");
         let (recorder, items) = Self::queue(WAITING, WAITING_BYTES, metrics);
-        let writer = Writer {
+        let writer = RecordWriter {
             record,
             folder: open,
             most_bytes,
@@ -141,7 +144,7 @@ impl Recorder {
 type Record = fn(&RuleSet, &[u8], usize) -> Result<engine::Recording, Unrecorded>;
 
 /// The thread that writes.
-struct Writer {
+struct RecordWriter {
     record: Record,
     folder: Folder,
     most_bytes: usize,
@@ -151,7 +154,7 @@ struct Writer {
     told: BTreeSet<io::ErrorKind>,
 }
 
-impl Writer {
+impl RecordWriter {
     fn run(mut self, mut items: mpsc::Receiver<Item>) {
         while let Some(item) = items.blocking_recv() {
             match item {
@@ -229,8 +232,11 @@ mod tests {
     #[test]
     fn what_waits_is_written_at_the_end() {
         let folder = tempfile::tempdir().unwrap();
-        let recording =
-            Recording { folder: folder.path().to_owned(), most_files: 1000, most_bytes: 100_000 };
+        let recording = RecordingSettings {
+            folder: folder.path().to_owned(),
+            most_files: 1000,
+            most_bytes: 100_000,
+        };
         let recorder = Recorder::start(
             recording,
             Arc::new(Metrics::new(prometheus::Registry::new()).unwrap()),
@@ -253,8 +259,11 @@ mod tests {
     #[test]
     fn a_panic_ends_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let recording =
-            Recording { folder: folder.path().to_owned(), most_files: 1000, most_bytes: 100_000 };
+        let recording = RecordingSettings {
+            folder: folder.path().to_owned(),
+            most_files: 1000,
+            most_bytes: 100_000,
+        };
         let broken: Record = |rules, body, most| {
             assert!(body != b"{}", "on purpose");
             engine::record(rules, body, most)
@@ -274,7 +283,8 @@ mod tests {
     fn an_error_of_the_disk_ends_nothing() {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("recordings");
-        let recording = Recording { folder: folder.clone(), most_files: 1000, most_bytes: 100_000 };
+        let recording =
+            RecordingSettings { folder: folder.clone(), most_files: 1000, most_bytes: 100_000 };
         let recorder = Recorder::start(
             recording,
             Arc::new(Metrics::new(prometheus::Registry::new()).unwrap()),

@@ -8,22 +8,22 @@ use std::time::{Duration, Instant, SystemTime};
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
-use super::rules::Rules;
+use super::served_rules::ServedRules;
 use crate::engine::{Builtin, Document, Exemptions, RuleSet, escape_control};
 
 /// What reads the rules, or says why they cannot be read.
-pub(crate) type ReadRules = dyn Fn() -> Result<Reading, String> + Send + Sync;
+pub(crate) type ReadRules = dyn Fn() -> Result<ReadDocuments, String> + Send + Sync;
 
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Reading {
+pub(crate) struct ReadDocuments {
     /// The texts that are to be in force.
     pub(crate) documents: Vec<Document>,
     /// Why some of them are not those that were found, but the last good ones.
     pub(crate) refused: Option<String>,
 }
 
-impl From<Vec<Document>> for Reading {
+impl From<Vec<Document>> for ReadDocuments {
     fn from(documents: Vec<Document>) -> Self {
         Self { documents, refused: None }
     }
@@ -41,7 +41,7 @@ pub(crate) const LONGEST_REST: Duration = Duration::from_secs(10);
 
 /// Where rules come from.
 #[derive(Clone)]
-pub(crate) struct Source {
+pub(crate) struct RuleSource {
     /// Whether the rules compiled in are wanted too.
     pub(crate) builtin: Builtin,
     /// Exemptions that hold for all rules.
@@ -58,9 +58,9 @@ pub(crate) struct Source {
     pub(crate) may_be_empty: bool,
 }
 
-impl fmt::Debug for Source {
+impl fmt::Debug for RuleSource {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Source")
+        out.debug_struct("RuleSource")
             .field("builtin", &self.builtin)
             .field("every", &self.every)
             .finish_non_exhaustive()
@@ -73,7 +73,7 @@ pub(crate) struct Fingerprint([u8; 32]);
 
 /// What was read last.
 #[derive(Debug)]
-struct Seen {
+struct SeenTexts {
     /// The texts in force.
     taken: Fingerprint,
     /// What was refused last, so that it is said once: the texts, or why they cannot be read.
@@ -81,8 +81,8 @@ struct Seen {
 }
 
 /// Reloads for ever. What is in force was read before.
-pub(super) async fn watch(source: Source, rules: Arc<Rules>) {
-    let mut seen = Seen { taken: source.started_with, refused: None };
+pub(super) async fn watch(source: RuleSource, rules: Arc<ServedRules>) {
+    let mut seen = SeenTexts { taken: source.started_with, refused: None };
     let every = source.every;
     let mut rest = every;
     loop {
@@ -102,16 +102,16 @@ pub(super) async fn watch(source: Source, rules: Arc<Rules>) {
             Ok((seen, took)) => (seen, every.max((took * REST).min(LONGEST_REST))),
             Err(error) => {
                 tracing::error!(%error, "rules not reloaded; the last good ones stay in force");
-                (Seen { taken, refused: None }, every)
+                (SeenTexts { taken, refused: None }, every)
             }
         };
     }
 }
 
-impl Seen {
+impl SeenTexts {
     /// Reads once, and takes what changed if all of it can be used.
-    fn turn(&mut self, source: &Source, rules: &Rules, now: SystemTime) {
-        let Reading { documents, refused } = match (source.read)() {
+    fn turn(&mut self, source: &RuleSource, rules: &ServedRules, now: SystemTime) {
+        let ReadDocuments { documents, refused } = match (source.read)() {
             Ok(reading) => reading,
             Err(reason) => return self.refuse(rules, Err(reason.clone()), &reason),
         };
@@ -153,7 +153,7 @@ impl Seen {
         }
     }
 
-    fn refuse(&mut self, rules: &Rules, what: Result<Fingerprint, String>, reason: &str) {
+    fn refuse(&mut self, rules: &ServedRules, what: Result<Fingerprint, String>, reason: &str) {
         let what = Some(what);
         if self.refused != what {
             tracing::error!(error = reason, "rules not reloaded; the last good ones stay in force");
@@ -163,7 +163,7 @@ impl Seen {
     }
 }
 
-impl Source {
+impl RuleSource {
     fn load(&self, documents: &[Document]) -> Result<RuleSet, String> {
         let set = RuleSet::load(self.builtin, documents)
             .map_err(|errors| cut(&escape_control(&errors.to_string())))?;
@@ -212,7 +212,7 @@ mod tests {
     }
 
     /// Readings that come one after the other; the last comes for ever.
-    fn readings(texts: &[Result<&[String], &str>]) -> Source {
+    fn readings(texts: &[Result<&[String], &str>]) -> RuleSource {
         let all: Vec<Result<Vec<Document>, String>> = texts
             .iter()
             .map(|reading| match reading {
@@ -225,7 +225,7 @@ mod tests {
             let mut next = next.lock().unwrap();
             let reading = all.get(*next).or(all.last()).unwrap().clone();
             *next += 1;
-            reading.map(Reading::from)
+            reading.map(ReadDocuments::from)
         };
         source(read)
     }
@@ -237,8 +237,10 @@ mod tests {
             .collect()
     }
 
-    fn source(read: impl Fn() -> Result<Reading, String> + Send + Sync + 'static) -> Source {
-        Source {
+    fn source(
+        read: impl Fn() -> Result<ReadDocuments, String> + Send + Sync + 'static,
+    ) -> RuleSource {
+        RuleSource {
             builtin: Builtin::Left,
             exemptions: Arc::default(),
             started_with: Fingerprint::of(&[]),
@@ -250,15 +252,19 @@ mod tests {
     }
 
     /// These in force from the start.
-    fn started(text: &str) -> (Rules, Seen) {
+    fn started(text: &str) -> (ServedRules, SeenTexts) {
         let documents = [Document { origin: "rules.yaml".to_owned(), text: text.to_owned() }];
         (
-            Rules::new(RuleSet::load(Builtin::Left, &documents).unwrap(), NOW, Duration::ZERO),
-            Seen { taken: Fingerprint::of(&documents), refused: None },
+            ServedRules::new(
+                RuleSet::load(Builtin::Left, &documents).unwrap(),
+                NOW,
+                Duration::ZERO,
+            ),
+            SeenTexts { taken: Fingerprint::of(&documents), refused: None },
         )
     }
 
-    fn names(rules: &Rules) -> String {
+    fn names(rules: &ServedRules) -> String {
         rules.current().all().names().collect::<Vec<_>>().join(" ")
     }
 
@@ -301,7 +307,7 @@ mod tests {
     fn what_is_refused_beside_good_rules_does_not_keep_them_from_being_taken() {
         let (rules, mut seen) = started(&rule("one", "spec.a"));
         let mut turn = |name: &str, refused: Option<&str>| {
-            let reading = Reading {
+            let reading = ReadDocuments {
                 documents: documents(&[rule(name, "spec.b")]),
                 refused: refused.map(str::to_owned),
             };

@@ -17,13 +17,13 @@ use tokio::time::timeout_at;
 
 use super::body::{self, Reader, Received};
 use super::deadline::AnswerTime;
-use super::denials::Denials;
-use super::judge::{Engine, JudgePool, Panicked, guarded, guarded_async};
+use super::denial_listener::DenialListener;
+use super::judge_pool::{Engine, JudgePool, Panicked, guarded, guarded_async};
 use super::log;
+use super::memory_pool::Permit;
 use super::metrics::Metrics;
-use super::pool::Permit;
 use super::record::Recorder;
-use super::rules::{Asked, InForce, Rules};
+use super::served_rules::{Asked, InForce, ServedRules};
 use crate::engine::{self, Reply, RuleSet, Unjudgeable};
 
 /// How many rules a 404 names; the response must not grow with the rule set.
@@ -39,7 +39,7 @@ const NO_RULE: u16 = 404;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AnswerLimits {
     /// Limits on request bodies.
-    pub(crate) bodies: body::Limits,
+    pub(crate) bodies: body::BodyLimits,
     /// About how many bytes judging large reviews may take.
     pub(crate) judging_memory: usize,
     /// How long before the timeout of the API server a review is answered at the latest.
@@ -48,11 +48,11 @@ pub(crate) struct AnswerLimits {
 
 /// The routes of the webhook.
 pub(super) fn router(
-    rules: Arc<Rules>,
+    rules: Arc<ServedRules>,
     metrics: Arc<Metrics>,
     answers: AnswerLimits,
     recorder: Option<Arc<Recorder>>,
-    denials: Option<Denials>,
+    denials: Option<DenialListener>,
     engine: Engine,
 ) -> Router {
     let app = Arc::new(App {
@@ -73,13 +73,13 @@ pub(super) fn router(
 }
 
 struct App {
-    rules: Arc<Rules>,
+    rules: Arc<ServedRules>,
     metrics: Arc<Metrics>,
     reader: Reader,
     pool: JudgePool,
     margin: Duration,
     recorder: Option<Arc<Recorder>>,
-    denials: Option<Denials>,
+    denials: Option<DenialListener>,
     /// Places for reviews that wait for a rule to come.
     waiting: Semaphore,
 }
@@ -116,7 +116,7 @@ async fn no_path(State(app): State<Arc<App>>, request: Request) -> Response {
 impl App {
     async fn review(&self, asked: Asked<'_>, request: Request) -> Response {
         let in_force = self.rules.current();
-        if in_force.asked(asked).is_empty() && self.rules.patience().is_zero() {
+        if in_force.asked(asked).is_empty() && self.rules.longest_wait().is_zero() {
             return self.refuse(request, StatusCode::NOT_FOUND, no_rule(&in_force));
         }
         if !is_json(request.headers()) {
@@ -212,7 +212,7 @@ impl App {
     ) -> Option<(RuleSet, Result<Reply, Panicked>)> {
         let (share, mut found, mut waiting) = (Arc::new(share), None, None);
         let mut newer = self.rules.follow();
-        let until = tokio::time::Instant::now() + self.rules.patience();
+        let until = tokio::time::Instant::now() + self.rules.longest_wait();
         loop {
             for rules in self.rules.current().asked(asked) {
                 let reply = self.pool.judge(rules.clone(), bytes.clone(), Arc::clone(&share)).await;
@@ -313,12 +313,12 @@ mod tests {
     };
 
     /// Routes with this engine and this listener.
-    fn routes(engine: Engine, denials: Option<Denials>) -> (Router, Arc<Metrics>) {
+    fn routes(engine: Engine, denials: Option<DenialListener>) -> (Router, Arc<Metrics>) {
         let rules = RuleSet::load(Builtin::Included, &[]).unwrap();
-        let rules = Rules::new(rules, std::time::SystemTime::now(), Duration::ZERO);
+        let rules = ServedRules::new(rules, std::time::SystemTime::now(), Duration::ZERO);
         let metrics = Arc::new(Metrics::new(prometheus::Registry::new()).unwrap());
         let answers = AnswerLimits {
-            bodies: body::Limits {
+            bodies: body::BodyLimits {
                 cap: 1 << 20,
                 timeout: Duration::from_secs(10),
                 memory: 16 << 20,
@@ -359,7 +359,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_after_judging_does_not_hold_the_answer_back() {
-        let told = Denials::new(|_, _| panic!("on purpose"));
+        let told = DenialListener::new(|_, _| panic!("on purpose"));
         let (mut router, _) = routes(Engine::default(), Some(told));
         let forbidden = REVIEW.replace(r#""object":{}"#, r#""object":{"spec":{"queue":"x"}}"#);
         let response = response(&mut router, forbidden).await;
@@ -372,7 +372,7 @@ mod tests {
     fn a_panic_is_logged_with_its_place_and_without_its_message() {
         const CHILD: &str = "FIELDWARD_PANICS_ON_PURPOSE";
         if std::env::var_os(CHILD).is_some() {
-            let guard = log::init(log::Format::Json, "info").unwrap();
+            let guard = log::init(log::LogFormat::Json, "info").unwrap();
             let (mut router, _) = routes(BROKEN, None);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(response(&mut router, REVIEW.to_owned() + " "));

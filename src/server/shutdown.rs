@@ -48,7 +48,7 @@ impl Signal {
 
 /// How serving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum ShutdownOutcome {
     /// Everything in flight was answered.
     Clean,
     /// The time to finish was over while something was in flight.

@@ -44,7 +44,7 @@ impl Slots {
     }
 
     /// Takes a slot, and waits until one is free.
-    pub(super) async fn take(self: &Arc<Self>, activity: Arc<Activity>) -> Slot {
+    pub(super) async fn take(self: &Arc<Self>, activity: Arc<Activity>) -> ConnectionSlot {
         let permit = match Arc::clone(&self.free).try_acquire_owned() {
             Ok(permit) => permit,
             Err(_) => self.wait().await,
@@ -55,12 +55,12 @@ impl Slots {
         let number = served.next;
         served.next += 1;
         served.connections.insert(number, (activity, close));
-        Slot { number, closed, all: Arc::clone(self), _permit: permit }
+        ConnectionSlot { number, closed, all: Arc::clone(self), _permit: permit }
     }
 
     async fn wait(&self) -> OwnedSemaphorePermit {
         self.served().waiting += 1;
-        let _waiting = WaitGuard(self);
+        let _waiting = SlotWaitGuard(self);
         let mut permit = std::pin::pin!(Arc::clone(&self.free).acquire_owned());
         let mut retry = tokio::time::interval(RETRY_EVERY);
         retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -108,9 +108,9 @@ impl Slots {
 }
 
 /// Counts a connection as waiting until dropped.
-struct WaitGuard<'a>(&'a Slots);
+struct SlotWaitGuard<'a>(&'a Slots);
 
-impl Drop for WaitGuard<'_> {
+impl Drop for SlotWaitGuard<'_> {
     fn drop(&mut self) {
         self.0.served().waiting -= 1;
     }
@@ -118,14 +118,14 @@ impl Drop for WaitGuard<'_> {
 
 /// The slot of one connection, free again when dropped.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct ConnectionSlot {
     number: u64,
     closed: oneshot::Receiver<()>,
     all: Arc<Slots>,
     _permit: OwnedSemaphorePermit,
 }
 
-impl Slot {
+impl ConnectionSlot {
     /// Resolves when the connection must close for a newer one.
     pub(super) async fn closed(&mut self) {
         if (&mut self.closed).await.is_err() {
@@ -134,7 +134,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut served = self.all.served();
         if served.connections.remove(&self.number).is_none() {
@@ -147,7 +147,7 @@ impl Drop for Slot {
 mod tests {
     use super::*;
 
-    async fn slots<const N: usize>(slots: &Arc<Slots>) -> [(Arc<Activity>, Slot); N] {
+    async fn slots<const N: usize>(slots: &Arc<Slots>) -> [(Arc<Activity>, ConnectionSlot); N] {
         let mut taken = Vec::new();
         for _ in 0..N {
             let activity = Arc::new(Activity::new());
@@ -157,7 +157,9 @@ mod tests {
     }
 
     /// Which of these connections is closed first.
-    async fn closed_first<const N: usize>(of: &mut [(Arc<Activity>, Slot); N]) -> Option<usize> {
+    async fn closed_first<const N: usize>(
+        of: &mut [(Arc<Activity>, ConnectionSlot); N],
+    ) -> Option<usize> {
         let started = Instant::now();
         while started.elapsed() < 2 * Activity::FRESH {
             for (number, (_, slot)) in of.iter_mut().enumerate() {

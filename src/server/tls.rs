@@ -25,11 +25,11 @@ pub(crate) use error::TlsError;
 
 use super::files::TimeLimit;
 use client::ClientVerifier;
-use pair::{Blob, Pair};
+use pair::{Blob, KeyPair};
 
 /// Where the certificate and its key come from.
 #[derive(Debug, Clone)]
-pub enum Source {
+pub enum CertificateSource {
     /// PEM files, read again and again.
     Files {
         /// The certificate chain, the server's own certificate first.
@@ -62,18 +62,18 @@ pub struct Clients {
 /// The TLS side of a server. What it shows and accepts can change while it serves.
 #[derive(Debug)]
 pub struct Tls {
-    source: Source,
+    source: CertificateSource,
     clients: Option<Clients>,
     files: TimeLimit,
     resolver: Arc<Resolver>,
     config: ArcSwap<ServerConfig>,
-    loaded: Mutex<Fingerprint>,
+    loaded: Mutex<PairDigest>,
     /// The chain in force, PEM.
     shown: watch::Sender<Vec<u8>>,
 }
 
 /// SHA-256 over everything that was read.
-type Fingerprint = [u8; 32];
+type PairDigest = [u8; 32];
 
 impl Tls {
     /// Reads the certificate, its key and the client CA.
@@ -82,7 +82,7 @@ impl Tls {
     /// A file that cannot be read or used, a key that does not fit, a certificate that is not valid
     /// at `now`.
     pub fn load(
-        source: Source,
+        source: CertificateSource,
         clients: Option<Clients>,
         now: SystemTime,
     ) -> Result<Self, TlsError> {
@@ -154,7 +154,7 @@ pub(crate) enum Reload {
 
 /// Reloads for ever, and says so once for each change and each new failure.
 pub(super) async fn watch(tls: Arc<Tls>, every: Duration) {
-    if matches!(tls.source, Source::Made { .. }) && tls.clients.is_none() {
+    if matches!(tls.source, CertificateSource::Made { .. }) && tls.clients.is_none() {
         return;
     }
     let mut complained = None;
@@ -189,7 +189,7 @@ pub(super) async fn watch(tls: Arc<Tls>, every: Duration) {
 
 /// Shows the pair in force to every client, whatever name it asks for.
 #[derive(Debug)]
-struct Resolver(ArcSwap<Pair>);
+struct Resolver(ArcSwap<KeyPair>);
 
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
@@ -206,22 +206,22 @@ struct Material {
 
 impl Material {
     fn read(
-        source: &Source,
+        source: &CertificateSource,
         clients: Option<&Clients>,
         files: &TimeLimit,
     ) -> Result<Self, TlsError> {
         let (source, clients) = (source.clone(), clients.cloned());
         files.run(move |reader| {
             let (chain, key) = match &source {
-                Source::Files { chain, key } => {
+                CertificateSource::Files { chain, key } => {
                     (Blob::read(chain, reader)?, Blob::read(key, reader)?)
                 }
-                Source::Shared(pair) => {
+                CertificateSource::Shared(pair) => {
                     let pair = pair.load();
                     let certificate = Blob::made("the certificate kept", &pair.0);
                     (certificate, Blob::made("the key kept", &pair.1))
                 }
-                Source::Made { chain, key } => {
+                CertificateSource::Made { chain, key } => {
                     (Blob::made("the certificate made", chain), Blob::made("the key made", key))
                 }
             };
@@ -233,7 +233,7 @@ impl Material {
         })?
     }
 
-    fn fingerprint(&self) -> Fingerprint {
+    fn fingerprint(&self) -> PairDigest {
         let mut hasher = Sha256::new();
         let client_ca = self.clients.as_ref().map(|(ca, _)| ca);
         for blob in [Some(&self.chain), Some(&self.key), client_ca].into_iter().flatten() {
@@ -243,8 +243,8 @@ impl Material {
         hasher.finalize().into()
     }
 
-    fn pair(&self, now: SystemTime) -> Result<Pair, TlsError> {
-        Pair::parse(&self.chain, &self.key, now, &provider())
+    fn pair(&self, now: SystemTime) -> Result<KeyPair, TlsError> {
+        KeyPair::parse(&self.chain, &self.key, now, &provider())
     }
 
     fn config(&self, resolver: &Arc<Resolver>) -> Result<ServerConfig, TlsError> {

@@ -1,12 +1,13 @@
-//! The rooms, the engine's floors, and the imports between files: `main → cli → {server, cluster,
+//! The top-level modules, the layers of the engine, and the imports between files: `main → cli → {server, cluster,
 //! export, analysis} → engine`. Read from the sources.
 
 mod imports;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use libtest_mimic::Trial;
+use syn::Item;
 
 use crate::corpus::{files, root};
 use imports::{Import, cycles, imports};
@@ -19,11 +20,13 @@ pub(crate) fn trials() -> Vec<Trial> {
         })
     };
     vec![
-        trial("no_file_names_what_its_room_must_not", no_file_names_what_its_room_must_not),
-        trial("rooms_import_only_the_rooms_below", rooms_import_only_the_rooms_below),
-        trial("floors_import_only_the_floors_below", floors_import_only_the_floors_below),
+        trial("no_file_names_what_its_module_must_not", no_file_names_what_its_module_must_not),
+        trial("modules_import_only_allowed_modules", modules_import_only_allowed_modules),
+        trial("layers_import_only_lower_layers", layers_import_only_lower_layers),
         trial("no_file_imports_itself_through_others", no_file_imports_itself_through_others),
+        trial("no_two_types_share_a_name", no_two_types_share_a_name),
         trial("a_forbidden_name_is_found", a_forbidden_name_is_found),
+        trial("a_repeated_type_name_is_found", a_repeated_type_name_is_found),
         trial(
             "an_import_is_followed_to_the_file_that_defines_the_item",
             an_import_is_followed_to_the_file_that_defines_the_item,
@@ -32,7 +35,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-/// The rooms, and the rooms that each may import.
+/// The top-level modules, and the modules that each may import.
 const ALLOWED: [(&str, &[&str]); 6] = [
     ("engine/", &[]),
     ("analysis/", &["engine/"]),
@@ -42,9 +45,8 @@ const ALLOWED: [(&str, &[&str]); 6] = [
     ("cli/", &["engine/", "analysis/", "export/", "server/", "cluster/"]),
 ];
 
-/// The engine's floors from the ground up. Beside them, above all, stand the door, the case
-/// document and recording.
-const FLOORS: [&str; 9] = [
+/// The layers of the engine, the lowest first. The entry point and recording use all others.
+const LAYERS: [&str; 9] = [
     "engine/rule/",
     "engine/condition/",
     "engine/review/",
@@ -56,13 +58,13 @@ const FLOORS: [&str; 9] = [
     "engine/record/",
 ];
 
-/// A room, and what no file of it may name.
-struct Room {
+/// A top-level module, and what no file in it may name.
+struct Module {
     folder: &'static str,
     forbidden: &'static [&'static str],
 }
 
-/// What a room without IO, clock, environment and logging does not name.
+/// What a module without IO, clock, environment and logging does not name.
 const PURE: &[&str] = &[
     "anyhow",
     "tokio",
@@ -94,14 +96,14 @@ const PURE: &[&str] = &[
     "rand::",
 ];
 
-const ROOMS: [Room; 7] = [
-    Room { folder: "engine/", forbidden: PURE },
-    Room { folder: "analysis/", forbidden: PURE },
-    Room { folder: "export/", forbidden: PURE },
-    Room { folder: "server/", forbidden: &["anyhow", "clap", "kube::", "println!", "eprintln!"] },
-    Room { folder: "cluster/", forbidden: &["anyhow", "clap", "axum", "println!", "eprintln!"] },
-    Room { folder: "cli/", forbidden: &["println!", "json_patch", "kube::"] },
-    Room { folder: "main.rs", forbidden: &["engine", "server", "cluster", "tokio"] },
+const MODULES: [Module; 7] = [
+    Module { folder: "engine/", forbidden: PURE },
+    Module { folder: "analysis/", forbidden: PURE },
+    Module { folder: "export/", forbidden: PURE },
+    Module { folder: "server/", forbidden: &["anyhow", "clap", "kube::", "println!", "eprintln!"] },
+    Module { folder: "cluster/", forbidden: &["anyhow", "clap", "axum", "println!", "eprintln!"] },
+    Module { folder: "cli/", forbidden: &["println!", "json_patch", "kube::"] },
+    Module { folder: "main.rs", forbidden: &["engine", "server", "cluster", "tokio"] },
 ];
 
 /// The files below src, with their text.
@@ -117,7 +119,7 @@ fn sources() -> Vec<(String, String)> {
     sources
 }
 
-fn no_file_names_what_its_room_must_not() {
+fn no_file_names_what_its_module_must_not() {
     let sources = sources();
     let found: Vec<String> = sources.iter().flat_map(|(name, text)| offences(name, text)).collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
@@ -126,17 +128,17 @@ fn no_file_names_what_its_room_must_not() {
     assert!(main.is_some_and(|lines| lines < 70), "main.rs has grown");
 }
 
-fn rooms_import_only_the_rooms_below() {
-    let found = between_rooms(&imports(&sources()));
+fn modules_import_only_allowed_modules() {
+    let found = between_modules(&imports(&sources()));
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-fn floors_import_only_the_floors_below() {
+fn layers_import_only_lower_layers() {
     let imports = imports(&sources());
-    for floor in FLOORS {
+    for layer in LAYERS {
         assert!(
-            imports.iter().any(|import| import.from.starts_with(floor)),
-            "no import by a file of {floor} was found"
+            imports.iter().any(|import| import.from.starts_with(layer)),
+            "no import by a file of {layer} was found"
         );
     }
     let found = upward(&imports);
@@ -151,6 +153,48 @@ fn no_file_imports_itself_through_others() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// `Args` is what each command calls its flags, as `run` is what it calls its function.
+fn no_two_types_share_a_name() {
+    let sources = sources();
+    let args = sources.iter().filter(|(name, _)| name.starts_with("cli/")).count();
+    let found = repeated_types(&sources);
+    let (of_commands, other): (Vec<_>, Vec<_>) =
+        found.iter().partition(|text| text.starts_with("`Args`"));
+    assert!(of_commands.len() == 1 && args > 10, "the commands have no `Args`");
+    assert!(other.is_empty(), "{other:#?}");
+}
+
+/// The types that several files define, with these files.
+fn repeated_types(sources: &[(String, String)]) -> Vec<String> {
+    let mut files: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (name, text) in sources {
+        let parsed = syn::parse_file(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        for ident in parsed.items.iter().filter_map(type_name) {
+            files.entry(ident).or_default().push(name);
+        }
+    }
+    files.retain(|_, files| files.len() > 1);
+    files.iter().map(|(ident, files)| format!("`{ident}` in {}", files.join(", "))).collect()
+}
+
+fn type_name(item: &Item) -> Option<String> {
+    match item {
+        Item::Enum(item) => Some(item.ident.to_string()),
+        Item::Struct(item) => Some(item.ident.to_string()),
+        Item::Trait(item) => Some(item.ident.to_string()),
+        Item::Type(item) => Some(item.ident.to_string()),
+        _ => None,
+    }
+}
+
+fn a_repeated_type_name_is_found() {
+    let sources = [
+        ("engine/a.rs".to_owned(), "struct Pair; enum Other {}".to_owned()),
+        ("server/b.rs".to_owned(), "type Pair = (u8, u8); mod x { struct Other; }".to_owned()),
+    ];
+    assert_eq!(repeated_types(&sources), ["`Pair` in engine/a.rs, server/b.rs"]);
+}
+
 /// A cycle, with the imports that close it.
 fn described(cycle: &BTreeSet<&str>, imports: &BTreeSet<Import>) -> String {
     let inside = imports.iter().filter(|import| {
@@ -163,9 +207,9 @@ fn described(cycle: &BTreeSet<&str>, imports: &BTreeSet<Import>) -> String {
         .collect()
 }
 
-fn between_rooms(imports: &BTreeSet<Import>) -> Vec<String> {
-    let room = |file: &str| ALLOWED.iter().find(|(room, _)| file.starts_with(room));
-    let wrong = |import: &&Import| match (room(&import.from), room(&import.to)) {
+fn between_modules(imports: &BTreeSet<Import>) -> Vec<String> {
+    let module = |file: &str| ALLOWED.iter().find(|(module, _)| file.starts_with(module));
+    let wrong = |import: &&Import| match (module(&import.from), module(&import.to)) {
         (Some((from, allowed)), Some((to, _))) => from != to && !allowed.contains(to),
         _ => false,
     };
@@ -177,9 +221,9 @@ fn between_rooms(imports: &BTreeSet<Import>) -> Vec<String> {
 }
 
 fn upward(imports: &BTreeSet<Import>) -> Vec<String> {
-    let floor = |file: &str| FLOORS.iter().position(|floor| file.starts_with(floor));
+    let layer = |file: &str| LAYERS.iter().position(|layer| file.starts_with(layer));
     let wrong = |import: &&Import| {
-        floor(&import.from).zip(floor(&import.to)).is_some_and(|(from, to)| from < to)
+        layer(&import.from).zip(layer(&import.to)).is_some_and(|(from, to)| from < to)
     };
     imports
         .iter()
@@ -249,17 +293,17 @@ fn a_wrong_import_is_found() {
     };
     let sound = imports(&sample());
     assert_eq!(
-        (between_rooms(&sound), upward(&sound), cycles(&sound)),
+        (between_modules(&sound), upward(&sound), cycles(&sound)),
         (Vec::new(), Vec::new(), Vec::new())
     );
 
-    let wrong_room =
+    let wrong_module =
         with("engine/rule/tree.rs", "pub struct Tree; fn serve(_: crate::server::Server) {}");
     assert_eq!(
-        between_rooms(&wrong_room),
+        between_modules(&wrong_module),
         ["engine/rule/tree.rs must not import `Server` of server/mod.rs"]
     );
-    assert_eq!(cycles(&wrong_room).len(), 1, "a cycle through both rooms");
+    assert_eq!(cycles(&wrong_module).len(), 1, "a cycle through both modules");
 
     let up = imports(&[
         ("lib.rs".to_owned(), "pub mod engine;".to_owned()),
@@ -309,7 +353,7 @@ fn a_forbidden_name_is_found() {
     for (name, line, expected) in table {
         let found = offences(name, line);
         let expected: Vec<String> = expected
-            .map(|word| format!("{name}:1: `{word}` is not for this room"))
+            .map(|word| format!("{name}:1: `{word}` is not for this module"))
             .into_iter()
             .collect();
         assert_eq!(
@@ -320,10 +364,10 @@ fn a_forbidden_name_is_found() {
     }
 }
 
-/// What a file names although its room must not. Comments, texts and what only tests use are not
+/// What a file names although its module must not. Comments, texts and what only tests use are not
 /// looked at.
 fn offences(name: &str, text: &str) -> Vec<String> {
-    let Some(room) = ROOMS.iter().find(|room| name.starts_with(room.folder)) else {
+    let Some(module) = MODULES.iter().find(|module| name.starts_with(module.folder)) else {
         return Vec::new();
     };
     let tests = text.find("#[cfg(test)]\nmod tests {").unwrap_or(text.len());
@@ -333,8 +377,10 @@ fn offences(name: &str, text: &str) -> Vec<String> {
     }
     for (number, line) in (1..).zip(text[..tests].lines()) {
         let code = expanded(&without_texts(line));
-        let offence = room.forbidden.iter().find(|word| names(&code, word));
-        found.extend(offence.map(|word| format!("{name}:{number}: `{word}` is not for this room")));
+        let offence = module.forbidden.iter().find(|word| names(&code, word));
+        found.extend(
+            offence.map(|word| format!("{name}:{number}: `{word}` is not for this module")),
+        );
     }
     found
 }

@@ -1,4 +1,4 @@
-//! The cases under tests/cases, read independently of `fieldward test`: one corpus for all doors.
+//! The cases under tests/cases, read independently of `fieldward test`: one corpus for all entry points.
 
 use std::path::{Path, PathBuf};
 

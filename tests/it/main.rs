@@ -16,7 +16,7 @@ mod commands;
 mod controllers;
 mod corpus;
 mod docs;
-mod doors;
+mod entry_points;
 mod files;
 mod golden;
 mod help;
@@ -68,7 +68,7 @@ fn default_trials() -> Vec<Trial> {
         chart::trials(),
         commands::trials(),
         docs::trials(),
-        doors::trials(),
+        entry_points::trials(),
         files::trials(),
         help::trials(),
         lints::trials(),

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::common::entries::{is_for_all, judges_objects};
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
-use super::entries::{is_for_all, judges_objects};
 use crate::analysis::paths::reaches;
 use crate::analysis::words::shown;
 use crate::engine::{Effect, Entry, Step};

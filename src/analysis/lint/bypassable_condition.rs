@@ -1,8 +1,8 @@
 //! Conditions that a requester can bring about.
 
-use super::conditions::{RuleCondition, location, of_each_read, shown_read};
+use super::common::conditions::{RuleCondition, location, of_each_read, shown_read};
+use super::common::entries::is_for_all;
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
-use super::entries::is_for_all;
 use crate::analysis::paths::meets;
 use crate::analysis::words::shown;
 use crate::engine::{Cursor, Entry, Read};

@@ -1,6 +1,6 @@
 //! Conditions on nothing but what the requester wrote.
 
-use super::conditions::conditions;
+use super::common::conditions::conditions;
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 
 pub(super) const LINT: Lint = Lint {

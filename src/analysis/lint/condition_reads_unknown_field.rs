@@ -1,10 +1,10 @@
 //! Conditions that read a field which no object has.
 
-use super::conditions::{RuleCondition, location, of_each_read, shown_read};
+use super::common::conditions::{RuleCondition, location, of_each_read, shown_read};
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::schema::catalogue::{Mismatch, resolve};
+use super::schema::path::Why;
 use super::schema::suggestion::{fix, reason};
-use super::schema::walk::Why;
 use crate::engine::Read;
 
 pub(super) const LINT: Lint = Lint {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::schema::catalogue::MatchedKind;
-use super::schema::walk::walk;
+use super::schema::path::walk;
 use crate::analysis::kinds::SchemaLocation;
 use crate::analysis::words::shown;
 use crate::engine::Path;

@@ -1,7 +1,7 @@
 //! Rules that exempt everybody.
 
+use super::common::entries::is_for_all;
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
-use super::entries::is_for_all;
 use crate::engine::Requesters;
 
 pub(super) const LINT: Lint = Lint {

@@ -2,7 +2,7 @@
 
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::ignore::{AT, ignores};
-use super::meant::meant;
+use crate::analysis::words::likely_name;
 use crate::engine::escape_control;
 
 pub(super) const LINT: Lint = Lint {
@@ -45,10 +45,11 @@ fn check(context: &Context<'_>) -> Vec<LintFinding> {
             let message = format!(
                 "`{name}` in `fieldward.io/lint-ignore` suppresses nothing: no lint has that name"
             );
-            let fix = meant(context.lints.iter().map(|lint| lint.name), ignore.lint).map_or_else(
-                || "name a lint that `lint --explain` lists".to_owned(),
-                |meant| format!("did you mean `{meant}`?"),
-            );
+            let fix = likely_name(context.lints.iter().map(|lint| lint.name), ignore.lint)
+                .map_or_else(
+                    || "name a lint that `lint --explain` lists".to_owned(),
+                    |meant| format!("did you mean `{meant}`?"),
+                );
             found.push(finding(AT, message, fix));
         } else if ignore.reason.is_empty() {
             let message = format!(

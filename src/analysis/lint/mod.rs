@@ -5,15 +5,14 @@
 
 mod blocks_client_side_apply;
 mod bypassable_condition;
+pub(crate) mod common;
 mod condition_never_holds;
 mod condition_on_new_object;
 mod condition_reads_unknown_field;
-mod conditions;
 mod contradicted_absent;
 mod converted_version;
 pub(crate) mod definition;
 pub(crate) mod documentation;
-pub(crate) mod entries;
 mod exempts_everybody;
 mod fails_open;
 mod fixed_field;
@@ -24,10 +23,9 @@ mod invalid_lint_ignore;
 mod invalid_resource_name;
 mod invites_recreation;
 mod items_of_scalar;
-pub(crate) mod lacking;
 mod list_key;
-pub(crate) mod meant;
 mod misnamed_resource;
+pub(crate) mod missing_from_cluster;
 mod missing_source;
 mod mistyped_absent_as;
 mod mistyped_equality;

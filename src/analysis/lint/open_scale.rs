@@ -1,7 +1,7 @@
 //! A scale subresource through which a protected field can be changed.
 
+use super::common::entries::is_open;
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
-use super::entries::is_open;
 use super::schema::catalogue::{MatchedKind, asks_for, lists};
 use crate::analysis::words::written;
 use crate::engine::{Path, ResourceRule};

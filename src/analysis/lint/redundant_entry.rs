@@ -1,7 +1,7 @@
 //! Entries that add nothing to another.
 
+use super::common::entries::is_bare;
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
-use super::entries::is_bare;
 use crate::analysis::paths::{covers, reaches};
 use crate::analysis::words::shown;
 use crate::engine::Entry;

@@ -1,7 +1,7 @@
 //! A status that everybody may write.
 
+use super::common::entries::judges_objects;
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
-use super::entries::judges_objects;
 use crate::analysis::paths::is_of_status;
 use crate::analysis::words::shown;
 

@@ -1,6 +1,6 @@
 //! Match conditions that lint cannot read.
 
-use super::conditions::conditions;
+use super::common::conditions::conditions;
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use crate::engine::escape_control;
 

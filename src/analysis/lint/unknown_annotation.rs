@@ -1,7 +1,7 @@
 //! Annotations of fieldward that it does not read.
 
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
-use super::meant::meant;
+use crate::analysis::words::likely_name;
 use crate::engine::annotations::{ANNOTATIONS, PREFIX};
 use crate::engine::escape_control;
 
@@ -29,7 +29,7 @@ fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let found = context.rule.unknown_annotations().iter().map(|name| {
         let own = name.strip_prefix(PREFIX).unwrap_or_default();
         let known = || ANNOTATIONS.into_iter().filter_map(|known| known.strip_prefix(PREFIX));
-        let fix = meant(known(), own).map_or_else(
+        let fix = likely_name(known(), own).map_or_else(
             || {
                 let known: Vec<String> =
                     ANNOTATIONS.iter().map(|known| format!("`{known}`")).collect();

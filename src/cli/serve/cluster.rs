@@ -12,13 +12,13 @@ use crate::cli::args::{AccessArgs, EndpointArgs, ExemptArgs, ManagedArgs, RuleAr
 use crate::cli::kinds;
 use crate::cli::quantity::PositiveTime;
 use crate::cluster::client::Group;
-use crate::cluster::control::{Certificates, Settings};
+use crate::cluster::controller::{Certificates, ControllerSettings};
 use crate::cluster::endpoint::Endpoint;
 use crate::cluster::mode::ClusterMode;
-use crate::cluster::reading::RuleFiles;
+use crate::cluster::rule_reader::RuleFiles;
 use crate::cluster::tls_rotation::Lifetimes;
 use crate::engine::{RuleSet, escape_control};
-use crate::server::denials::Denials;
+use crate::server::denial_listener::DenialListener;
 use crate::server::files::TimeLimit;
 use crate::server::reload::{self, Fingerprint};
 use crate::server::{Bound, Config, ReadyCheck, tls};
@@ -87,9 +87,9 @@ impl Args {
         self.cluster
     }
 
-    fn settings(&self, has_certificate: bool) -> anyhow::Result<Settings> {
+    fn settings(&self, has_certificate: bool) -> anyhow::Result<ControllerSettings> {
         let endpoint = self.endpoint.endpoint(&self.managed.service_namespace);
-        Ok(Settings {
+        Ok(ControllerSettings {
             name: self.managed.registration.clone(),
             namespace: self.managed.service_namespace.clone(),
             identity: self.identity()?,
@@ -159,8 +159,8 @@ pub(super) async fn start(
 }
 
 /// The certificate that the cluster keeps, if it does.
-pub(super) fn certificate(mode: &ClusterMode) -> Option<tls::Source> {
-    mode.certificate().map(tls::Source::Shared)
+pub(super) fn certificate(mode: &ClusterMode) -> Option<tls::CertificateSource> {
+    mode.certificate().map(tls::CertificateSource::Shared)
 }
 
 pub(super) fn configured(
@@ -173,10 +173,10 @@ pub(super) fn configured(
     let read = move || {
         reading
             .read()
-            .map(|read| reload::Reading { documents: read.documents, refused: read.refused })
+            .map(|read| reload::ReadDocuments { documents: read.documents, refused: read.refused })
     };
     let before = config.rules.take();
-    config.rules = Some(reload::Source {
+    config.rules = Some(reload::RuleSource {
         builtin: files.builtin(),
         exemptions: exempt.exemptions(),
         started_with: before
@@ -194,7 +194,7 @@ pub(super) fn configured(
     config.metrics = mode.metrics();
     config.denials = mode
         .denials()
-        .map(|denials| Denials::new(move |reply, review| denials.offer(reply, review)));
+        .map(|denials| DenialListener::new(move |reply, review| denials.offer(reply, review)));
     config.readiness =
         mode.readiness().into_iter().map(|(name, state)| ReadyCheck { name, state }).collect();
     config
@@ -203,7 +203,7 @@ pub(super) fn configured(
 /// Runs the tasks of cluster mode; it never returns.
 pub(super) fn run(mode: ClusterMode, bound: &Bound) -> impl Future<Output = ()> + use<> {
     let lacking = |rules: &RuleSet, groups: &[Group], address: &str| {
-        lint::lacking::lacking(rules, kinds::served(groups), address)
+        lint::missing_from_cluster::missing_from_cluster(rules, kinds::served(groups), address)
     };
     mode.run(bound.rules().follow(), bound.certificate(), Arc::new(lacking))
 }

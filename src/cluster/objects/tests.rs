@@ -33,7 +33,7 @@ fn the_older_of_two_holds_and_then_the_other() {
         (object("b", OLD, 1, &json!(["spec.a"])), object("a", NEW, 1, &json!(["spec.b"])));
     let both = resolved(&[Arc::clone(&new), Arc::clone(&old)], &Resolved::default());
     assert_eq!(held_by(&both), ["updaterules/b"]);
-    assert!(matches!(&both.verdicts["a"].outcome, Outcome::Contended { reason }
+    assert!(matches!(&both.verdicts["a"].outcome, ObjectOutcome::Contended { reason }
             if reason.starts_with("the older UpdateRule b holds")));
     assert_eq!(
         (
@@ -41,7 +41,7 @@ fn the_older_of_two_holds_and_then_the_other() {
             both.verdicts["b"].kinds.as_str(),
             both.verdicts["b"].mutable
         ),
-        (&Outcome::InForce, "widgets", Some(1))
+        (&ObjectOutcome::InForce, "widgets", Some(1))
     );
     assert_eq!(held_by(&resolved(&[new], &both)), ["updaterules/a"]);
 }
@@ -70,7 +70,7 @@ fn what_a_file_says_holds_before_any_object() {
         &Resolved::default(),
     )
     .expect("a rule");
-    assert!(matches!(&found.verdicts["a"].outcome, Outcome::Contended { reason }
+    assert!(matches!(&found.verdicts["a"].outcome, ObjectOutcome::Contended { reason }
             if reason.starts_with("the rule file of file.yaml holds")));
     assert!(found.documents.is_empty());
 }
@@ -80,14 +80,17 @@ fn the_last_good_generation_stays_until_there_is_a_better_one() {
     let good = resolved(&[object("a", OLD, 1, &json!(["spec.a"]))], &Resolved::default());
     let broken = resolved(&[object("a", OLD, 2, &json!(["spec..a"]))], &good);
     assert_eq!(broken.documents, good.documents);
-    let Outcome::Refused { reason, stays: Some(1) } = &broken.verdicts["a"].outcome else {
+    let ObjectOutcome::Refused { reason, stays: Some(1) } = &broken.verdicts["a"].outcome else {
         panic!("{broken:?}")
     };
     assert!(reason.contains("\"spec..a\": in path `spec..a`"), "{reason}");
     let still = resolved(&[object("a", OLD, 3, &json!([3]))], &broken);
     assert_eq!(still.documents, good.documents);
     let better = resolved(&[object("a", OLD, 4, &json!(["spec.b"]))], &still);
-    assert!(better.documents != good.documents && better.verdicts["a"].outcome == Outcome::InForce);
+    assert!(
+        better.documents != good.documents
+            && better.verdicts["a"].outcome == ObjectOutcome::InForce
+    );
     // An object that only has its name is another one.
     let mut other = RuleObject::clone(&object("a", NEW, 1, &json!([3])));
     other.uid = "other".to_owned();
@@ -123,10 +126,13 @@ fn the_last_good_generation_is_read_from_the_status_after_a_restart() {
         resolved(&[first], &Resolved::default()).documents,
         "as it was, byte by byte"
     );
-    assert!(matches!(&restarted.verdicts["a"].outcome, Outcome::Refused { stays: Some(1), .. }));
+    assert!(matches!(
+        &restarted.verdicts["a"].outcome,
+        ObjectOutcome::Refused { stays: Some(1), .. }
+    ));
     let never = resolved(&[broken], &Resolved::default());
     assert!(
-        matches!(&never.verdicts["a"].outcome, Outcome::Refused { stays: None, .. })
+        matches!(&never.verdicts["a"].outcome, ObjectOutcome::Refused { stays: None, .. })
             && never.documents.is_empty()
     );
 }
@@ -139,7 +145,7 @@ fn the_last_good_text_is_read_from_the_status_though_only_an_annotation_broke_th
     let restarted = resolved(&[with_status(&broken, Some(&good), false)], &Resolved::default());
     assert_eq!(restarted.documents, resolved(&[Arc::clone(&good)], &Resolved::default()).documents);
     assert!(
-        matches!(&restarted.verdicts["a"].outcome, Outcome::Refused { stays: Some(1), .. }),
+        matches!(&restarted.verdicts["a"].outcome, ObjectOutcome::Refused { stays: Some(1), .. }),
         "{restarted:?}"
     );
     assert!(
@@ -157,7 +163,7 @@ fn a_newer_good_generation_that_was_seen_outranks_the_one_in_the_status() {
     let stays = |is_rejected: bool, before: &Resolved| {
         let found = resolved(&[with_status(&broken, Some(&first), is_rejected)], before);
         match &found.verdicts["a"].outcome {
-            Outcome::Refused { stays, .. } => *stays,
+            ObjectOutcome::Refused { stays, .. } => *stays,
             other => panic!("{other:?}"),
         }
     };
@@ -173,11 +179,11 @@ fn what_the_api_server_rejects_is_not_in_force() {
         (object("a", OLD, 1, &json!(["spec.a"])), object("a", OLD, 2, &json!(["spec.b"])));
     let in_force =
         resolved(&[Arc::clone(&second)], &resolved(&[Arc::clone(&first)], &Resolved::default()));
-    assert_eq!(in_force.verdicts["a"].outcome, Outcome::InForce);
+    assert_eq!(in_force.verdicts["a"].outcome, ObjectOutcome::InForce);
     // Whether the replica has seen the generation before or only reads of it.
     for before in [&in_force, &Resolved::default()] {
         let rejected = resolved(&[with_status(&second, Some(&first), true)], before);
-        assert_eq!(rejected.verdicts["a"].outcome, Outcome::Rejected { stays: Some(1) });
+        assert_eq!(rejected.verdicts["a"].outcome, ObjectOutcome::Rejected { stays: Some(1) });
         assert_eq!(
             rejected.documents,
             resolved(&[Arc::clone(&first)], &Resolved::default()).documents
@@ -191,7 +197,7 @@ fn what_the_api_server_rejects_is_not_in_force() {
         let taken = resolved(&[with_status(&second, Some(&first), false)], &rejected);
         assert_eq!(
             (taken.documents, taken.verdicts["a"].outcome.clone()),
-            (in_force.documents.clone(), Outcome::InForce)
+            (in_force.documents.clone(), ObjectOutcome::InForce)
         );
     }
     // A rule that never was registered holds no other back.
@@ -199,7 +205,7 @@ fn what_the_api_server_rejects_is_not_in_force() {
     let never = resolved(&[with_status(&first, None, true), younger], &Resolved::default());
     assert_eq!(
         (held_by(&never), &never.verdicts["a"].outcome),
-        (vec!["updaterules/b"], &Outcome::Rejected { stays: None })
+        (vec!["updaterules/b"], &ObjectOutcome::Rejected { stays: None })
     );
 }
 
@@ -210,7 +216,7 @@ fn an_object_named_as_a_built_in_rule_replaces_it() {
         Resolved::new(Builtin::Included, &[], &[own], &Resolved::default()).expect("no files");
     assert_eq!(
         (held_by(&found), &found.verdicts["mxjob"].outcome),
-        (vec!["updaterules/mxjob"], &Outcome::InForce)
+        (vec!["updaterules/mxjob"], &ObjectOutcome::InForce)
     );
 }
 

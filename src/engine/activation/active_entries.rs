@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use super::evaluation::{Evaluation, Identity, Inputs, Sent};
+use super::evaluation::{Evaluation, Inputs, NodeNumbers, Sent};
 use super::failure::{ConditionFailure, Failure, MOST_LOCATIONS};
 use crate::engine::rule::{Condition, Entry, Rule, escape_control};
 
@@ -13,7 +13,7 @@ const STACK: usize = 1_048_576;
 
 /// All conditions of a review, each text once whatever rules and entries have it.
 ///
-/// They have equal shares of the review's budget. So their number does not make a review dearer,
+/// They have equal shares of the review's budget. So their number does not make a review cost more,
 /// what one spends is not what another lacks, and the order in which they are asked decides
 /// nothing.
 pub(crate) struct Conditions<'a, 'i> {
@@ -161,7 +161,7 @@ impl<'a, 'i: 'a> ActiveEntries<'a, 'i> {
 struct EntryCondition<'a, 'i> {
     evaluation: Rc<RefCell<Evaluation<'a, 'i>>>,
     once: Option<bool>,
-    asked: HashMap<Identity, bool>,
+    asked: HashMap<NodeNumbers, bool>,
     failures: BTreeMap<Failure, usize>,
 }
 

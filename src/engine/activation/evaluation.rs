@@ -56,12 +56,12 @@ pub(crate) struct Sent<'a> {
 }
 
 /// The numbers of two nodes.
-pub(crate) type Identity = (Option<u32>, Option<u32>);
+pub(crate) type NodeNumbers = (Option<u32>, Option<u32>);
 
 impl Sent<'_> {
     /// Identifies a location: two locations may share the node of one side, but never the nodes
     /// of both.
-    pub(crate) fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> NodeNumbers {
         (self.old.map(Node::number), self.new.map(Node::number))
     }
 }
@@ -74,7 +74,7 @@ pub(crate) struct Evaluation<'a, 'i> {
     /// The variables that all locations share, once they are converted.
     context: Option<Result<Context<'a, 'a>, Failure>>,
     once: Option<Result<bool, Failure>>,
-    asked: HashMap<Identity, Result<bool, Failure>>,
+    asked: HashMap<NodeNumbers, Result<bool, Failure>>,
 }
 
 impl<'a, 'i: 'a> Evaluation<'a, 'i> {
@@ -135,7 +135,7 @@ impl<'a, 'i: 'a> Evaluation<'a, 'i> {
 
     fn evaluate(&mut self, sent: Option<Sent<'i>>) -> Result<bool, Failure> {
         let program = &self.condition.program;
-        if !self.budget.pay(SET_UP + program.nodes) {
+        if !self.budget.charge(SET_UP + program.nodes) {
             return Err(Failure::Budget);
         }
         let context = match self.context.take() {

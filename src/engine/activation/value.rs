@@ -31,7 +31,7 @@ pub(crate) fn convert_object<'v>(
     reads: &Reads,
     budget: &Budget,
 ) -> Result<Boxed<'v>, Failure> {
-    if !budget.pay(1) {
+    if !budget.charge(1) {
         return Err(Failure::Budget);
     }
     let get = |name: &str| members.iter().find(|(known, _)| *known == name).map(|(_, node)| *node);
@@ -47,7 +47,7 @@ fn part<'v>(
     if depth > DEEPEST {
         return Err(Failure::Depth);
     }
-    if !budget.pay(1) {
+    if !budget.charge(1) {
         return Err(Failure::Budget);
     }
     Ok(match value.kind() {

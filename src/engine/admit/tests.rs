@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{PREFIX, Unjudgeable, admit, admit_unless_late, answer_unread};
-use crate::engine::answer::Subject;
+use crate::engine::answer::ReplySubject;
 use crate::engine::{Builtin, Decision, Document, Exemptions, Reply, Requesters, RuleSet};
 
 /// Rules for widgets, each with these lines under `spec`.
@@ -93,7 +93,7 @@ fn a_denial_is_a_whole_status() {
         (reply.allowed(), reply.error_code(), reply.message()),
         (Some(false), None, message)
     );
-    let subject = Subject {
+    let subject = ReplySubject {
         kind: "Widget".into(),
         namespace: "n".into(),
         name: "w".into(),
@@ -318,7 +318,10 @@ fn a_body_over_the_cap_is_refused_if_its_beginning_holds_the_uid() {
             "{before}"
         );
         assert_eq!((reply.allowed(), reply.error_code()), (Some(false), Some(413)));
-        assert_eq!(reply.subject(), Some(&Subject { uid: "u-2".into(), ..Subject::default() }));
+        assert_eq!(
+            reply.subject(),
+            Some(&ReplySubject { uid: "u-2".into(), ..ReplySubject::default() })
+        );
     }
     for before in [65_537, 70_000] {
         expect_sentence(&refuse_oversized(start(before).as_bytes(), 7), 413, message);

@@ -9,7 +9,7 @@ use super::location::{Id, Location, ROOT, Segment};
 use super::pairing::Pairing;
 use crate::engine::activation::Sent;
 use crate::engine::review::Node;
-use crate::engine::rule::{Cursor, Identity};
+use crate::engine::rule::{Cursor, CursorId};
 
 /// The locations of the two objects that differ, numbered: parents before children, siblings in
 /// the order of reports.
@@ -33,7 +33,7 @@ pub(super) struct Slot<'a> {
     new: Option<Number>,
     sent_old: Option<Number>,
     sent_new: Option<Number>,
-    step: Step<'a>,
+    step: SlotSegment<'a>,
     pairing: Pairing,
     /// Whether it differs as a whole although both sides are containers of one kind.
     pub(super) differs: bool,
@@ -44,7 +44,7 @@ type Number = std::num::NonZeroU32;
 
 /// A segment; the key is told by the list.
 #[derive(Debug, Clone, Copy)]
-enum Step<'a> {
+enum SlotSegment<'a> {
     Member(&'a str),
     Index(u32),
     Keyed(&'a str),
@@ -54,7 +54,7 @@ enum Step<'a> {
 #[derive(Debug)]
 struct Cursors<'a> {
     all: Vec<Cursor<'a>>,
-    known: HashMap<Identity, u32>,
+    known: HashMap<CursorId, u32>,
 }
 
 impl<'a> Alignment<'a> {
@@ -79,9 +79,9 @@ impl<'a> Alignment<'a> {
     ) -> Id {
         let number = |node: Option<Node<'a>>| node.and_then(|node| Number::new(node.number() + 1));
         let step = match segment {
-            Segment::Member(name) => Step::Member(name),
-            Segment::Index(index) => Step::Index(short(index)),
-            Segment::Keyed { value, .. } => Step::Keyed(value),
+            Segment::Member(name) => SlotSegment::Member(name),
+            Segment::Index(index) => SlotSegment::Index(short(index)),
+            Segment::Keyed { value, .. } => SlotSegment::Keyed(value),
         };
         self.slots.push(Slot {
             parent: short(parent),
@@ -121,9 +121,9 @@ impl<'a> Alignment<'a> {
         let parent = slot.parent as usize;
         let cursor = |number: u32| self.cursors.all.get(number as usize);
         let segment = match slot.step {
-            Step::Member(name) => Segment::Member(name),
-            Step::Index(index) => Segment::Index(index as usize),
-            Step::Keyed(value) => {
+            SlotSegment::Member(name) => Segment::Member(name),
+            SlotSegment::Index(index) => Segment::Index(index as usize),
+            SlotSegment::Keyed(value) => {
                 let list = self.slots.get(parent).and_then(|list| cursor(list.cursor));
                 let key = list.and_then(|list| list.declared().key).map_or("", |key| key.name);
                 Segment::Keyed { value, key }

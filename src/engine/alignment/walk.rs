@@ -45,7 +45,7 @@ impl<'a> Alignment<'a> {
             permitted: 0,
         };
         let sent = Sent { old: Some(old), new: Some(new) };
-        let at = At { parent: ROOT, segment: Segment::Member(""), place: Place::Judged };
+        let at = At { parent: ROOT, segment: Segment::Member(""), place: LocationContext::Judged };
         walk.visit(at, &root, (Some(old), Some(new)), sent);
         if walk.alignment.len() == 0 {
             // The root is there even if nothing differs.
@@ -57,7 +57,7 @@ impl<'a> Alignment<'a> {
 }
 
 /// An element of the old list and of the new one.
-type Pair<'a> = (Option<(usize, Node<'a>)>, Option<(usize, Node<'a>)>);
+type ElementPair<'a> = (Option<(usize, Node<'a>)>, Option<(usize, Node<'a>)>);
 
 /// The values of both objects at a location; `None` where the value counts as absent.
 type Sides<'a> = (Option<Node<'a>>, Option<Node<'a>>);
@@ -76,12 +76,12 @@ struct Walk<'a, 'w, 'g> {
 struct At<'a> {
     parent: Id,
     segment: Segment<'a>,
-    place: Place,
+    place: LocationContext,
 }
 
 /// What is known of the locations above one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum LocationContext {
     /// Both sides have them.
     Judged,
     /// A bare entry permits everything here and below. A report lists only some of these changes.
@@ -98,11 +98,13 @@ impl<'a> Walk<'a, '_, '_> {
             return;
         }
         let place = match at.place {
-            Place::Judged if self.is_bare(cursor) && !is_guarded(cursor) => Place::Permitted,
+            LocationContext::Judged if self.is_bare(cursor) && !is_guarded(cursor) => {
+                LocationContext::Permitted
+            }
             place => place,
         };
         // No report lists more than that.
-        if place == Place::Permitted && self.permitted >= MAX_REPORTED && is_brief {
+        if place == LocationContext::Permitted && self.permitted >= MAX_REPORTED && is_brief {
             return;
         }
         let declared = cursor.declared();
@@ -118,7 +120,7 @@ impl<'a> Walk<'a, '_, '_> {
         }
         let id = self.alignment.push(at.parent, at.segment, (old, new), sent, pairing);
         let place = match place {
-            Place::Judged if old.is_none() || new.is_none() => Place::OneSided,
+            LocationContext::Judged if old.is_none() || new.is_none() => LocationContext::OneSided,
             place => place,
         };
         let mut differs = pairing == Pairing::Replaced;
@@ -146,7 +148,7 @@ impl<'a> Walk<'a, '_, '_> {
             return;
         }
         self.alignment.settle(id, cursor);
-        if is_last && place == Place::Permitted {
+        if is_last && place == LocationContext::Permitted {
             self.permitted += 1;
         }
     }
@@ -164,7 +166,7 @@ impl<'a> Walk<'a, '_, '_> {
     fn members(
         &mut self,
         parent: Id,
-        place: Place,
+        place: LocationContext,
         cursor: &Cursor<'a>,
         sides: Sides<'a>,
         sent: Sent<'a>,
@@ -203,7 +205,13 @@ impl<'a> Walk<'a, '_, '_> {
         }
     }
 
-    fn positions(&mut self, parent: Id, place: Place, cursor: &Cursor<'a>, sides: Sides<'a>) {
+    fn positions(
+        &mut self,
+        parent: Id,
+        place: LocationContext,
+        cursor: &Cursor<'a>,
+        sides: Sides<'a>,
+    ) {
         let below = cursor.element();
         let elements = |side: Option<Node<'a>>| side.map(Node::elements).into_iter().flatten();
         let (mut olds, mut news) = (elements(sides.0), elements(sides.1));
@@ -235,7 +243,7 @@ impl<'a> Walk<'a, '_, '_> {
     fn keyed(
         &mut self,
         parent: Id,
-        place: Place,
+        place: LocationContext,
         cursor: &Cursor<'a>,
         key: &'a str,
         (olds, news): (Keys<'a>, Keys<'a>),
@@ -287,9 +295,15 @@ impl<'a> Walk<'a, '_, '_> {
         !staying.is_sorted_by_key(|(_, new)| *new)
     }
 
-    fn membership(&mut self, parent: Id, place: Place, cursor: &Cursor<'a>, sides: Sides<'a>) {
+    fn membership(
+        &mut self,
+        parent: Id,
+        place: LocationContext,
+        cursor: &Cursor<'a>,
+        sides: Sides<'a>,
+    ) {
         let below = cursor.element();
-        let mut pairs: BTreeMap<String, Pair<'a>> = BTreeMap::new();
+        let mut pairs: BTreeMap<String, ElementPair<'a>> = BTreeMap::new();
         let elements =
             |side: Option<Node<'a>>| side.map(Node::elements).into_iter().flatten().enumerate();
         for (index, element) in elements(sides.0) {

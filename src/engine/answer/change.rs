@@ -110,13 +110,13 @@ fn locate(secrets: &Secrets, alignment: &Alignment<'_>, at: Id) -> (String, Visi
     let mut place = secrets.root();
     let mut segments = Vec::with_capacity(chain.len());
     for step in chain {
-        place = go(secrets, &place, &step);
+        place = seen_from(secrets, &place, &step);
         segments.push((step.segment, hides_key(secrets, &place, step.segment)));
     }
     (field::render(segments.into_iter()), place)
 }
 
-fn go(secrets: &Secrets, from: &Visibility, to: &Location<'_, '_>) -> Visibility {
+fn seen_from(secrets: &Secrets, from: &Visibility, to: &Location<'_, '_>) -> Visibility {
     match &to.segment {
         Segment::Member(name) => secrets.member(from, name),
         Segment::Index(_) | Segment::Keyed { .. } => secrets.element(from, to.old, to.new),

@@ -16,7 +16,7 @@ pub(crate) use messages::{
     DenyingRule, Piece, Warning, audit_fields, cause_text, denial, warnings,
 };
 pub use reply::{Decision, Reply};
-pub(crate) use reply::{Judgement, Response, RuleOutcome, Subject, details, failure};
+pub(crate) use reply::{Judgement, ReplySubject, Response, RuleOutcome, details, failure};
 pub(crate) use report::Report;
 pub(crate) use rule_findings::{RefusedChange, RuleFindings};
 pub(crate) use secrets::{Secrets, Visibility};

@@ -56,7 +56,7 @@ pub struct RuleOutcome {
 
 /// Whom and what a review is about. Control characters are escaped already.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Subject {
+pub(crate) struct ReplySubject {
     /// `request.kind.kind`.
     pub(crate) kind: String,
     /// `request.namespace`, empty for a cluster-scoped object.
@@ -69,7 +69,7 @@ pub(crate) struct Subject {
     pub(crate) uid: String,
 }
 
-impl Subject {
+impl ReplySubject {
     pub(crate) fn of(review: &Review<'_>) -> Self {
         let tame = |text: &str| break_recreate_trigger(&cut(&escape_control(text), 512));
         Self {
@@ -102,7 +102,7 @@ pub struct Reply {
     pub(crate) code: Option<u16>,
     pub(crate) message: String,
     pub(crate) outcomes: Vec<RuleOutcome>,
-    pub(crate) subject: Option<Subject>,
+    pub(crate) subject: Option<ReplySubject>,
     pub(crate) fields: Vec<String>,
     pub(crate) condition_failures: Vec<ConditionFailure>,
     /// Whether a condition took all that it may spend.
@@ -147,7 +147,7 @@ impl Reply {
     }
 
     /// Whom and what it is about, once the envelope could be read.
-    pub(crate) fn subject(&self) -> Option<&Subject> {
+    pub(crate) fn subject(&self) -> Option<&ReplySubject> {
         self.subject.as_ref()
     }
 
@@ -193,7 +193,7 @@ impl Reply {
         }
     }
 
-    pub(crate) fn about(mut self, subject: Subject) -> Self {
+    pub(crate) fn about(mut self, subject: ReplySubject) -> Self {
         self.subject = Some(subject);
         self
     }

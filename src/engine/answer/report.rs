@@ -46,7 +46,7 @@ impl Report {
 
 impl RuleFindings<'_> {
     /// Each finding with what identifies it.
-    fn identified(&self) -> impl Iterator<Item = (Identity, Finding)> {
+    fn identified(&self) -> impl Iterator<Item = (ReportedChange, Finding)> {
         // Parents have lower numbers, so each path's hash is there when its children need it.
         let mut paths: Vec<u64> = Vec::with_capacity(self.alignment.len());
         for id in 0..self.alignment.len() {
@@ -57,7 +57,7 @@ impl RuleFindings<'_> {
         }
         self.findings.iter().filter_map(move |finding| {
             let location = self.alignment.get(finding.at)?;
-            Some((Identity::of(&location, finding.kind, *paths.get(finding.at)?), *finding))
+            Some((ReportedChange::of(&location, finding.kind, *paths.get(finding.at)?), *finding))
         })
     }
 }
@@ -65,14 +65,14 @@ impl RuleFindings<'_> {
 /// What a change is about, whichever rule found it: the two values themselves, under the path by
 /// which the rule reached them (an element has a key in one rule and an index in another).
 #[derive(PartialEq, Eq, Hash)]
-struct Identity {
+struct ReportedChange {
     old: Option<u32>,
     new: Option<u32>,
     path: u64,
     kind: ChangeKind,
 }
 
-impl Identity {
+impl ReportedChange {
     fn of(location: &Location<'_, '_>, kind: ChangeKind, path: u64) -> Self {
         Self {
             old: location.old.map(Node::number),
@@ -86,7 +86,7 @@ impl Identity {
 type Listed<'f, 'a> = (&'f RuleFindings<'a>, Finding);
 
 fn together<'f, 'a>(several: &[&'f RuleFindings<'a>]) -> (Vec<Listed<'f, 'a>>, usize) {
-    let mut known: HashMap<Identity, Listed<'f, 'a>> = HashMap::new();
+    let mut known: HashMap<ReportedChange, Listed<'f, 'a>> = HashMap::new();
     for (found, (identity, finding)) in
         several.iter().flat_map(|found| found.identified().map(|finding| (*found, finding)))
     {
@@ -103,7 +103,7 @@ fn together<'f, 'a>(several: &[&'f RuleFindings<'a>]) -> (Vec<Listed<'f, 'a>>, u
     // Of each rule only what could be listed is put in order: the first of all are among the first
     // of each.
     let own = |found: &'f RuleFindings<'a>| {
-        let is_held = |identity: &Identity, finding: &Finding| {
+        let is_held = |identity: &ReportedChange, finding: &Finding| {
             known
                 .get(identity)
                 .is_some_and(|(holder, held)| std::ptr::eq(*holder, found) && held == finding)

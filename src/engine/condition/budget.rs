@@ -24,17 +24,17 @@ pub(crate) const AT_ONCE: u64 = 20_000;
 /// The variable that holds the budget; no expression can name it.
 pub(crate) const BUDGET_VARIABLE: &str = "@meter";
 
-/// Pays for a value and hands it on.
+/// Charges a value and returns it.
 pub(crate) const CHARGE: &str = "@charge";
 /// The same for a string whose every character becomes a value.
 pub(crate) const SPREAD: &str = "@spread";
 /// The same, and refuses optional values, so that none is ever stored (selecting from a stored one
 /// would copy it).
 pub(crate) const PLAIN: &str = "@plain";
-/// Pays for one turn of a loop: so many nodes, and the element. True.
+/// Charges one turn of a loop, by its nodes and its element. Returns true.
 pub(crate) const TURN: &str = "@turn";
 /// An error if the budget is spent, else true.
-pub(crate) const SOLVENT: &str = "@solvent";
+pub(crate) const WITHIN_BUDGET: &str = "@within_budget";
 /// What a loop runs over: of a map the keys, in order.
 pub(crate) const RANGE: &str = "@range";
 /// `matches` with a pattern compiled at load.
@@ -58,7 +58,7 @@ fn declare(env: &mut Env) -> Result<(), DeclarationError> {
     env.add_overload(SPREAD, SPREAD, any(2), spread)?;
     env.add_overload(PLAIN, PLAIN, any(2), plain)?;
     env.add_overload(TURN, TURN, any(3), turn)?;
-    env.add_overload(SOLVENT, SOLVENT, any(1), solvent)?;
+    env.add_overload(WITHIN_BUDGET, WITHIN_BUDGET, any(1), within_budget)?;
     env.add_overload(RANGE, RANGE, any(2), range)?;
     env.add_overload(MATCHES, MATCHES, any(3), matches)?;
     env.add_extension(cel::extensions::strings).map(drop)
@@ -73,7 +73,7 @@ impl Budget {
     }
 
     /// Takes this cost; false once nothing is left, from then on for good.
-    pub(crate) fn pay(&self, amount: u64) -> bool {
+    pub(crate) fn charge(&self, amount: u64) -> bool {
         let left = self.0.load(Ordering::Relaxed);
         self.0.store(left.saturating_sub(amount), Ordering::Relaxed);
         left > amount
@@ -83,33 +83,33 @@ impl Budget {
         self.0.load(Ordering::Relaxed) == 0
     }
 
-    fn pay_for(&self, value: &dyn Val) -> Result<(), ExecutionError> {
-        if self.pay_each(value) { Ok(()) } else { Err(spent()) }
+    fn charge_for(&self, value: &dyn Val) -> Result<(), ExecutionError> {
+        if self.charge_each(value) { Ok(()) } else { Err(spent()) }
     }
 
-    /// Pays for a value and all that is in it, no further than there is something left.
-    fn pay_each(&self, value: &dyn Val) -> bool {
+    /// Charges a value and all that is in it, until nothing is left.
+    fn charge_each(&self, value: &dyn Val) -> bool {
         if let Some(text) = value.downcast_ref::<CelString>() {
-            return self.pay(1 + text.inner().len() as u64 / 16);
+            return self.charge(1 + text.inner().len() as u64 / 16);
         }
         if let Some(bytes) = value.downcast_ref::<CelBytes>() {
-            return self.pay(1 + bytes.inner().len() as u64 / 16);
+            return self.charge(1 + bytes.inner().len() as u64 / 16);
         }
         if let Some(list) = value.downcast_ref::<CelList>() {
-            return self.pay(1)
-                && list.inner().iter().all(|element| self.pay_each(element.as_ref()));
+            return self.charge(1)
+                && list.inner().iter().all(|element| self.charge_each(element.as_ref()));
         }
         if let Some(map) = value.downcast_ref::<CelMap>() {
-            return self.pay(1)
+            return self.charge(1)
                 && map
                     .inner()
                     .values()
-                    .all(|member| self.pay(2) && self.pay_each(member.as_ref()));
+                    .all(|member| self.charge(2) && self.charge_each(member.as_ref()));
         }
         if let Some(optional) = value.downcast_ref::<CelOptional>() {
-            return self.pay(1) && optional.option().is_none_or(|value| self.pay_each(value));
+            return self.charge(1) && optional.option().is_none_or(|value| self.charge_each(value));
         }
-        self.pay(1)
+        self.charge(1)
     }
 }
 
@@ -183,16 +183,16 @@ fn budget_and_value<'b, 'v>(
 
 fn charge<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let (budget, value) = budget_and_value(arguments)?;
-    budget.pay_for(value.as_ref()).map(|()| value)
+    budget.charge_for(value.as_ref()).map(|()| value)
 }
 
 fn spread<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let (budget, value) = budget_and_value(arguments)?;
     let length = value.downcast_ref::<CelString>().map_or(0, |text| text.inner().len());
-    if !budget.pay(length as u64) {
+    if !budget.charge(length as u64) {
         return Err(spent());
     }
-    budget.pay_for(value.as_ref()).map(|()| value)
+    budget.charge_for(value.as_ref()).map(|()| value)
 }
 
 fn plain<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
@@ -200,7 +200,7 @@ fn plain<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     if value.downcast_ref::<CelOptional>().is_some() {
         return Err(mismatch());
     }
-    budget.pay_for(value.as_ref()).map(|()| value)
+    budget.charge_for(value.as_ref()).map(|()| value)
 }
 
 fn turn<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
@@ -209,14 +209,14 @@ fn turn<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
         .and_then(|nodes| nodes.downcast_ref::<CelInt>())
         .map_or(0, |nodes| *nodes.inner());
     let (budget, element) = budget_and_value(arguments)?;
-    if !budget.pay(u64::try_from(nodes).unwrap_or_default()) {
+    if !budget.charge(u64::try_from(nodes).unwrap_or_default()) {
         return Err(spent());
     }
-    budget.pay_for(element.as_ref()).map(|()| CowVal::owned(CelBool::from(true)))
+    budget.charge_for(element.as_ref()).map(|()| CowVal::owned(CelBool::from(true)))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the library's signature")]
-fn solvent<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
+fn within_budget<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let is_spent = arguments
         .first()
         .and_then(|budget| budget.downcast_ref::<Budget>())
@@ -227,7 +227,7 @@ fn solvent<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
 /// The library runs over a map's keys in the order of their hashes, which differs from run to run.
 fn range<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let (budget, value) = budget_and_value(arguments)?;
-    budget.pay_for(value.as_ref())?;
+    budget.charge_for(value.as_ref())?;
     let Some(map) = value.downcast_ref::<CelMap>() else { return Ok(value) };
     let keys: BTreeSet<_> = map.inner().keys().cloned().collect();
     let keys: Vec<Box<dyn Val + 'v>> =
@@ -241,7 +241,7 @@ fn matches<'b, 'v>(arguments: Arguments<'b, 'v>) -> CallResult<'b, 'v> {
     let budget = budget.downcast_ref::<Budget>().ok_or_else(mismatch)?;
     let pattern = pattern.downcast_ref::<Pattern>().ok_or_else(mismatch)?;
     let text = text.downcast_ref::<CelString>().ok_or_else(mismatch)?;
-    if !budget.pay((1 + text.inner().len() as u64 / 16) * pattern.weight) {
+    if !budget.charge((1 + text.inner().len() as u64 / 16) * pattern.weight) {
         return Err(spent());
     }
     Ok(CowVal::owned(CelBool::from(pattern.regex.is_match(text.inner()))))
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn who_takes_all_that_is_left_has_spent_too_much() {
         for (amount, is_paid) in [(4, true), (5, false), (6, false)] {
-            assert_eq!(Budget::new(5).pay(amount), is_paid, "{amount}");
+            assert_eq!(Budget::new(5).charge(amount), is_paid, "{amount}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Rewrites an expression so that whatever can cost is paid for as it is evaluated.
+//! Rewrites an expression so that whatever can cost is charged to a budget as it is evaluated.
 //!
-//! Every value that an operator or a function looks at, copies or stores pays for its size first,
-//! and every turn of a loop pays for its element and for the nodes of its body. No function that is
+//! Every value that an operator or a function looks at, copies or stores is charged by its size first,
+//! and every turn of a loop is charged by its element and the nodes of its body. No function that is
 //! let in (names) makes more of its arguments than they have cost, so what is left unpaid is at
 //! most one step. A loop whose budget is spent ends at once; that the library's logical operators
 //! swallow errors therefore costs nothing, and a spent budget is an error whatever the result is.
@@ -11,7 +11,7 @@ use cel::common::ast::{
 };
 use cel::common::types::{CelBool, CelInt};
 
-use super::budget::{BUDGET_VARIABLE, CHARGE, MATCHES, PLAIN, RANGE, SOLVENT, SPREAD, TURN};
+use super::budget::{BUDGET_VARIABLE, CHARGE, MATCHES, PLAIN, RANGE, SPREAD, TURN, WITHIN_BUDGET};
 use super::syntax::{ACCUMULATOR, nodes};
 
 /// The variable that holds the pattern of that number.
@@ -45,9 +45,9 @@ impl Rewriting {
                     .map(|(index, element)| {
                         let element = self.expression(element);
                         if optional.contains(&index) {
-                            paid(CHARGE, element)
+                            charged(CHARGE, element)
                         } else {
-                            paid(PLAIN, element)
+                            charged(PLAIN, element)
                         }
                     })
                     .collect();
@@ -56,9 +56,10 @@ impl Rewriting {
             Expr::Map(mut map) => {
                 for entry in &mut map.entries {
                     if let EntryExpr::MapEntry(entry) = &mut entry.expr {
-                        entry.key = paid(PLAIN, self.expression(std::mem::take(&mut entry.key)));
+                        entry.key = charged(PLAIN, self.expression(std::mem::take(&mut entry.key)));
                         let kind = if entry.optional { CHARGE } else { PLAIN };
-                        entry.value = paid(kind, self.expression(std::mem::take(&mut entry.value)));
+                        entry.value =
+                            charged(kind, self.expression(std::mem::take(&mut entry.value)));
                     }
                 }
                 Expr::Map(map)
@@ -91,8 +92,8 @@ impl Rewriting {
             .into_iter()
             .map(|argument| self.expression(argument))
             .collect();
-        let pay = |kind: &str, args: Vec<IdedExpr>| {
-            args.into_iter().map(|argument| paid(kind, argument)).collect::<Vec<_>>()
+        let charge = |kind: &str, args: Vec<IdedExpr>| {
+            args.into_iter().map(|argument| charged(kind, argument)).collect::<Vec<_>>()
         };
         match call.func_name.as_str() {
             // What these look at is a bool.
@@ -102,20 +103,20 @@ impl Rewriting {
             | operators::LOGICAL_NOT
             | operators::NOT_STRICTLY_FALSE => call.args = args,
             // A member is found by its key, which may be long.
-            operators::INDEX => call.args = with_paid_key(args),
+            operators::INDEX => call.args = with_charged_key(args),
             // The member is copied.
             operators::OPT_INDEX | operators::OPT_SELECT => {
-                call.args = with_paid_key(args);
-                return paid(CHARGE, IdedExpr { id, expr: Expr::Call(call) });
+                call.args = with_charged_key(args);
+                return charged(CHARGE, IdedExpr { id, expr: Expr::Call(call) });
             }
             _ if in_namespace => {
                 call.target = target.map(Box::new);
-                call.args = pay(PLAIN, args);
+                call.args = charge(PLAIN, args);
             }
             name => {
                 let kind = if name == "split" { SPREAD } else { CHARGE };
-                call.target = target.map(|target| Box::new(paid(kind, target)));
-                call.args = pay(CHARGE, args);
+                call.target = target.map(|target| Box::new(charged(kind, target)));
+                call.args = charge(CHARGE, args);
             }
         }
         IdedExpr { id, expr: Expr::Call(call) }
@@ -130,12 +131,15 @@ impl Rewriting {
         };
         let iter_range =
             made(RANGE, vec![ident(BUDGET_VARIABLE), self.expression(each.iter_range)]);
-        let accu_init =
-            if is_library { each.accu_init } else { paid(CHARGE, self.expression(each.accu_init)) };
+        let accu_init = if is_library {
+            each.accu_init
+        } else {
+            charged(CHARGE, self.expression(each.accu_init))
+        };
         // The order in which names met the patterns: condition, result, step.
         let condition = self.expression(each.loop_cond);
         let result = self.expression(each.result);
-        let result = if is_library { result } else { paid(CHARGE, result) };
+        let result = if is_library { result } else { charged(CHARGE, result) };
         let (loop_cond, loop_step) = match shape(&each.loop_step, is_library) {
             // `exists`, `all`: errors of the step are put off, so it is the condition that ends the
             // loop.
@@ -143,7 +147,7 @@ impl Rewriting {
                 let condition = made(
                     operators::CONDITIONAL,
                     vec![
-                        made(SOLVENT, vec![ident(BUDGET_VARIABLE)]),
+                        made(WITHIN_BUDGET, vec![ident(BUDGET_VARIABLE)]),
                         condition,
                         bool_literal(false),
                     ],
@@ -227,14 +231,14 @@ fn shape(step: &IdedExpr, is_library: bool) -> MacroKind {
     }
 }
 
-fn with_paid_key(mut args: Vec<IdedExpr>) -> Vec<IdedExpr> {
-    let key = args.pop().map(|key| paid(CHARGE, key));
+fn with_charged_key(mut args: Vec<IdedExpr>) -> Vec<IdedExpr> {
+    let key = args.pop().map(|key| charged(CHARGE, key));
     args.extend(key);
     args
 }
 
 /// A literal costs nothing.
-fn paid(kind: &str, expression: IdedExpr) -> IdedExpr {
+fn charged(kind: &str, expression: IdedExpr) -> IdedExpr {
     if matches!(expression.expr, Expr::Literal(_)) {
         expression
     } else {

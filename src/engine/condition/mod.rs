@@ -2,7 +2,7 @@
 //!
 //! The `cel` crate parses and evaluates. It has no type checker and no budget, so around it stands
 //! what it lacks: names are checked (names), the parsed expression is rewritten so that every step
-//! that can cost pays from a budget (instrument), and what the expression reads is noted (reads),
+//! that can cost is charged to a budget (instrument), and what the expression reads is noted (reads),
 //! so that only that is converted.
 
 mod budget;

@@ -205,9 +205,9 @@ impl<'t> Node<'t> {
     }
 
     /// The elements of a list; none of anything else.
-    pub(crate) fn elements(self) -> Elements<'t> {
+    pub(crate) fn elements(self) -> NodeElements<'t> {
         let end = if self.is_list() { self.document.entry(self.at).next } else { 0 };
-        Elements { document: self.document, at: self.at + 1, end }
+        NodeElements { document: self.document, at: self.at + 1, end }
     }
 
     /// Whether it is a container with nothing in it.
@@ -289,13 +289,13 @@ impl<'t> Iterator for Members<'t> {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Elements<'t> {
+pub(crate) struct NodeElements<'t> {
     document: &'t IndexedText<'t>,
     at: u32,
     end: u32,
 }
 
-impl<'t> Iterator for Elements<'t> {
+impl<'t> Iterator for NodeElements<'t> {
     type Item = Node<'t>;
 
     fn next(&mut self) -> Option<Node<'t>> {

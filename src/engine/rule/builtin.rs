@@ -1,6 +1,6 @@
 //! The rules compiled in.
 
-use super::document::Document;
+use super::parse::document::Document;
 
 /// Whether the rules compiled in are part of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

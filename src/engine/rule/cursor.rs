@@ -11,13 +11,13 @@ use super::definition::Rule;
 use super::mark::{Declared, Mark};
 use super::path::Step;
 use super::tree::{Reached, Tree};
-use super::types::{Identity as TypeIdentity, TypeName, TypedLocation};
+use super::types::{TypeName, TypedLocation, TypedLocationId};
 
 /// What tells a location from others.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Identity {
+pub(crate) struct CursorId {
     reached: Reached,
-    typed: Option<TypeIdentity>,
+    typed: Option<TypedLocationId>,
     is_protected: bool,
 }
 
@@ -55,9 +55,9 @@ impl<'t> Cursor<'t> {
 
     /// What tells the location from others: two locations with the same identity are alike to the
     /// rule.
-    pub(crate) fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> CursorId {
         let typed = self.typed.map(|typed| typed.identity());
-        Identity { reached: self.reached.clone(), typed, is_protected: self.is_protected }
+        CursorId { reached: self.reached.clone(), typed, is_protected: self.is_protected }
     }
 
     fn at(&self, reached: Reached, inherited: Option<TypedLocation>) -> Self {

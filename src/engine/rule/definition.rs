@@ -178,7 +178,7 @@ impl Rule {
     }
 
     /// Whether it covers a target.
-    pub(crate) fn speaks_of(&self, target: &Target<'_>) -> bool {
+    pub(crate) fn covers(&self, target: &Target<'_>) -> bool {
         self.resources.iter().any(|resource| resource.matches(target))
     }
 }

@@ -10,7 +10,7 @@ pub(crate) fn escape_control(text: &str) -> String {
     }
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
-        if acts(letter) {
+        if is_escaped(letter) {
             escape(letter, &mut out);
         } else {
             out.push(letter);
@@ -63,7 +63,7 @@ pub(crate) fn escape(letter: char, out: &mut String) {
     let _ = write!(out, "\\u{:04x}", u32::from(letter));
 }
 
-fn acts(letter: char) -> bool {
+fn is_escaped(letter: char) -> bool {
     letter.is_control()
         || matches!(
             letter,

@@ -103,7 +103,7 @@ impl Path {
     /// # Errors
     /// The first character that does not fit, with its column.
     pub fn parse(text: &str) -> Result<Self, PathError> {
-        Parser { text: text.chars().collect(), at: 0 }
+        PathParser { text: text.chars().collect(), at: 0 }
             .path()
             .map(|steps| Self { text: text.to_owned(), steps })
     }
@@ -187,12 +187,12 @@ fn continues_bare(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || letter == '_' || letter == '-'
 }
 
-struct Parser {
+struct PathParser {
     text: Vec<char>,
     at: usize,
 }
 
-impl Parser {
+impl PathParser {
     fn path(mut self) -> Result<Vec<Step>, PathError> {
         let mut steps = Vec::new();
         if self.peek() != Some('[') {

@@ -1,5 +1,7 @@
 //! Which resources a rule speaks of.
 
+use k8s_openapi::api::admissionregistration::v1 as api;
+
 /// What a review is about, as the API server converted it for the registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target<'a> {
@@ -29,6 +31,16 @@ pub struct ResourceRule {
 }
 
 impl ResourceRule {
+    pub(crate) fn to_api(&self) -> api::RuleWithOperations {
+        api::RuleWithOperations {
+            api_groups: Some(self.api_groups.clone()),
+            api_versions: Some(self.api_versions.clone()),
+            resources: Some(self.resources.clone()),
+            operations: Some(vec!["UPDATE".to_owned()]),
+            scope: None,
+        }
+    }
+
     /// Whether it speaks of the target.
     pub(crate) fn matches(&self, target: &Target<'_>) -> bool {
         lists(&self.api_groups, target.group)

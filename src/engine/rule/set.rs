@@ -8,24 +8,24 @@ use sha2::{Digest, Sha256};
 use super::builtin::{self, Builtin};
 use super::condition::Compiler;
 use super::definition::{Rule, RuleName};
-use super::document::{self, Document, split};
 use super::error::{RuleError, RuleErrors};
+use super::parse::document::{self, Document, split};
 use super::requesters::Exemptions;
 use super::resources::{self, Target};
 
 /// The rules in force. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct RuleSet {
-    rules: Arc<Rules>,
+    rules: Arc<RulesByResource>,
     /// All rules, also of a set that holds only one of them.
-    whole: Arc<Rules>,
+    whole: Arc<RulesByResource>,
     digest: Arc<str>,
     exemptions: Arc<Exemptions>,
 }
 
 /// Rules by name, and by the resources that they name, so that a review asks few of many.
 #[derive(Debug, Clone, Default)]
-struct Rules {
+struct RulesByResource {
     by_name: BTreeMap<RuleName, Arc<Rule>>,
     /// Those that name the resource, in the order of their names.
     by_resource: HashMap<String, Vec<Arc<Rule>>>,
@@ -33,7 +33,7 @@ struct Rules {
     wild: Vec<Arc<Rule>>,
 }
 
-impl From<BTreeMap<RuleName, Arc<Rule>>> for Rules {
+impl From<BTreeMap<RuleName, Arc<Rule>>> for RulesByResource {
     fn from(by_name: BTreeMap<RuleName, Arc<Rule>>) -> Self {
         let mut by_resource: HashMap<String, Vec<Arc<Rule>>> = HashMap::new();
         let mut wild = Vec::new();
@@ -52,15 +52,12 @@ impl From<BTreeMap<RuleName, Arc<Rule>>> for Rules {
     }
 }
 
-impl Rules {
+impl RulesByResource {
     /// The rules that speak of a target, by name.
     fn matching(&self, target: &Target<'_>) -> impl Iterator<Item = &Rule> {
         let named = self.by_resource.get(target.resource).into_iter().flatten();
-        let mut found: Vec<&Rule> = named
-            .chain(&self.wild)
-            .map(AsRef::as_ref)
-            .filter(|rule| rule.speaks_of(target))
-            .collect();
+        let mut found: Vec<&Rule> =
+            named.chain(&self.wild).map(AsRef::as_ref).filter(|rule| rule.covers(target)).collect();
         found.sort_by(|one, two| one.name.cmp(&two.name));
         found.into_iter()
     }
@@ -88,7 +85,7 @@ impl RuleSet {
             return Err(RuleErrors(errors));
         }
         let exemptions = Arc::default();
-        let (digest, rules) = (digest(&rules, &exemptions), Arc::new(Rules::from(rules)));
+        let (digest, rules) = (digest(&rules, &exemptions), Arc::new(RulesByResource::from(rules)));
         Ok(Self { digest, whole: Arc::clone(&rules), rules, exemptions })
     }
 
@@ -128,7 +125,7 @@ impl RuleSet {
     }
 
     fn part(&self, rules: BTreeMap<RuleName, Arc<Rule>>) -> Self {
-        Self { rules: Arc::new(Rules::from(rules)), ..self.clone() }
+        Self { rules: Arc::new(RulesByResource::from(rules)), ..self.clone() }
     }
 
     /// All rules, of a set that holds only one of them too.

@@ -10,7 +10,7 @@ use super::Step;
 /// A tree of paths with marks of type `M` at the locations that the paths select.
 #[derive(Debug, Clone)]
 pub(crate) struct Tree<M> {
-    nodes: Vec<Node<M>>,
+    nodes: Vec<TreeNode<M>>,
 }
 
 /// The tree's nodes that a location has reached: none when no path leads there, several where
@@ -18,7 +18,7 @@ pub(crate) struct Tree<M> {
 pub(crate) type Reached = SmallVec<[u32; 6]>;
 
 #[derive(Debug, Clone)]
-struct Node<M> {
+struct TreeNode<M> {
     names: BTreeMap<String, u32>,
     prefixes: BTreeMap<String, u32>,
     any_member: Option<u32>,
@@ -37,7 +37,7 @@ enum ByName {
     No,
 }
 
-impl<M> Node<M> {
+impl<M> TreeNode<M> {
     fn new(by_name: ByName) -> Self {
         Self {
             names: BTreeMap::new(),
@@ -67,7 +67,7 @@ impl<M> Node<M> {
 
 impl<M> Default for Tree<M> {
     fn default() -> Self {
-        Self { nodes: vec![Node::new(ByName::No)] }
+        Self { nodes: vec![TreeNode::new(ByName::No)] }
     }
 }
 
@@ -159,7 +159,7 @@ impl<M> Tree<M> {
     /// The nodes that those steps lead to which `goes_on` accepts.
     pub(crate) fn next(&self, from: &[u32], goes_on: impl Fn(&Step) -> bool) -> Reached {
         self.reached(from)
-            .flat_map(Node::children)
+            .flat_map(TreeNode::children)
             .filter(|(step, _)| goes_on(step))
             .map(|(_, next)| next)
             .collect()
@@ -167,7 +167,7 @@ impl<M> Tree<M> {
 
     /// The steps by which paths go on.
     pub(crate) fn steps(&self, from: &[u32]) -> BTreeSet<Step> {
-        self.reached(from).flat_map(Node::children).map(|(step, _)| step).collect()
+        self.reached(from).flat_map(TreeNode::children).map(|(step, _)| step).collect()
     }
 
     /// The marks at a location.
@@ -177,7 +177,7 @@ impl<M> Tree<M> {
 
     /// The marks at a location and at those below it.
     pub(crate) fn marks_below(&self, at: &[u32]) -> impl Iterator<Item = &M> {
-        let mut nodes: Vec<&Node<M>> = self.reached(at).collect();
+        let mut nodes: Vec<&TreeNode<M>> = self.reached(at).collect();
         let next = move || {
             let node = nodes.pop()?;
             nodes.extend(node.children().filter_map(|(_, next)| self.nodes.get(next as usize)));
@@ -199,11 +199,11 @@ impl<M> Tree<M> {
             .flat_map(|node| node.entries_below.iter().copied())
     }
 
-    fn reached<'t>(&'t self, at: &[u32]) -> impl Iterator<Item = &'t Node<M>> {
+    fn reached<'t>(&'t self, at: &[u32]) -> impl Iterator<Item = &'t TreeNode<M>> {
         at.iter().filter_map(|index| self.nodes.get(*index as usize))
     }
 
-    fn node_mut(&mut self, at: u32) -> Option<&mut Node<M>> {
+    fn node_mut(&mut self, at: u32) -> Option<&mut TreeNode<M>> {
         self.nodes.get_mut(at as usize)
     }
 
@@ -228,7 +228,7 @@ impl<M> Tree<M> {
         };
         let next = *slot;
         if next == fresh {
-            self.nodes.push(Node::new(by_name));
+            self.nodes.push(TreeNode::new(by_name));
         }
         next
     }

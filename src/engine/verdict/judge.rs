@@ -25,7 +25,7 @@ pub(crate) fn judge<'i>(
         active_entries,
         alignment,
         deleting: is_deleting(alignment),
-        states: vec![State::Equal; alignment.len()],
+        states: vec![LocationState::Equal; alignment.len()],
         reorders: Vec::new(),
     };
     judging.descend(&changed);
@@ -51,7 +51,7 @@ fn changed(alignment: &Alignment<'_>, is_late: &dyn Fn() -> bool) -> Result<Vec<
 
 /// The judgement of a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum LocationState {
     /// Nothing differs here or below.
     Equal,
     /// Something differs, and each child is judged for itself.
@@ -74,7 +74,7 @@ struct Judging<'s, 'g, 'a> {
     active_entries: &'s ActiveEntries<'g, 'a>,
     alignment: &'s Alignment<'a>,
     deleting: bool,
-    states: Vec<State>,
+    states: Vec<LocationState>,
     reorders: Vec<(Id, Standing)>,
 }
 
@@ -86,27 +86,31 @@ impl<'a> Judging<'_, '_, 'a> {
             self.open(*id);
         }
         for id in 1..self.alignment.len() {
-            if self.state(id) == State::Equal {
+            if self.state(id) == LocationState::Equal {
                 continue;
             }
             let Some(location) = self.alignment.get(id) else { continue };
             let state = match self.state(location.parent) {
-                State::Permitted => State::Permitted,
-                State::Granted => self.granted(&location),
-                State::Violation | State::Covered => State::Covered,
-                State::Equal | State::Open | State::Mixed => self.decide(&location),
+                LocationState::Permitted => LocationState::Permitted,
+                LocationState::Granted => self.granted(&location),
+                LocationState::Violation | LocationState::Covered => LocationState::Covered,
+                LocationState::Equal | LocationState::Open | LocationState::Mixed => {
+                    self.decide(&location)
+                }
             };
             // The order of the elements that stay is a value of the list itself, so it needs a
             // permission even where every element is permitted.
             let reordered = location.pairing == Pairing::Key && changed.binary_search(&id).is_ok();
-            if reordered && state == State::Open {
+            if reordered && state == LocationState::Open {
                 let standing = if *self.permissions(&location).narrowed(Verb::Modify) {
                     Standing::Permitted
                 } else {
                     Standing::Violation
                 };
                 self.reorders.push((id, standing));
-            } else if reordered && matches!(state, State::Permitted | State::Granted) {
+            } else if reordered
+                && matches!(state, LocationState::Permitted | LocationState::Granted)
+            {
                 self.reorders.push((id, Standing::Permitted));
             }
             self.set(id, state);
@@ -116,8 +120,8 @@ impl<'a> Judging<'_, '_, 'a> {
     /// Marks a location that differs and those above it.
     fn open(&mut self, id: Id) {
         let mut at = id;
-        while self.state(at) == State::Equal {
-            self.set(at, State::Open);
+        while self.state(at) == LocationState::Equal {
+            self.set(at, LocationState::Open);
             if at == ROOT {
                 return;
             }
@@ -125,14 +129,14 @@ impl<'a> Judging<'_, '_, 'a> {
         }
     }
 
-    fn decide(&self, location: &Location<'_, 'a>) -> State {
+    fn decide(&self, location: &Location<'_, 'a>) -> LocationState {
         let holder = self.alignment.get(location.parent).map(|parent| self.permissions(&parent));
         let may = Permissions::new(
             &self.permissions(location),
             &holder.unwrap_or_else(LocalPermissions::none),
         );
         if may.every || self.finalizers_shrink(location) {
-            return State::Permitted;
+            return LocationState::Permitted;
         }
         let (value, whole, container) = match (location.old, location.new) {
             (Some(_), Some(_)) if may.modify_item => return self.granted(location),
@@ -141,23 +145,23 @@ impl<'a> Judging<'_, '_, 'a> {
             (old, None) => (old, may.clear, may.clear_container),
         };
         if whole || (container && value.is_some_and(Node::is_container)) {
-            State::Permitted
+            LocationState::Permitted
         } else if location.pairing == Pairing::Members {
-            State::Open
+            LocationState::Open
         } else {
-            State::Violation
+            LocationState::Violation
         }
     }
 
     /// Judges a location below a narrowed entry that permits the change around it. The elements of
     /// a replaced list do not pair, so no verb describes what happened to them.
-    fn granted(&self, location: &Location<'_, 'a>) -> State {
+    fn granted(&self, location: &Location<'_, 'a>) -> LocationState {
         if self.permissions(location).every() {
-            State::Permitted
+            LocationState::Permitted
         } else if location.pairing == Pairing::Replaced {
-            State::Violation
+            LocationState::Violation
         } else {
-            State::Granted
+            LocationState::Granted
         }
     }
 
@@ -168,12 +172,12 @@ impl<'a> Judging<'_, '_, 'a> {
         // Children have higher numbers than their parents.
         for id in (1..parts.len()).rev() {
             let Some(location) = self.alignment.get(id) else { continue };
-            if self.state(id) == State::Open && is_one_sided(&location) {
+            if self.state(id) == LocationState::Open && is_one_sided(&location) {
                 let own = parts.get(id).copied().unwrap_or_default();
                 self.set(id, own.state());
             }
             if let Some(parent) = parts.get_mut(location.parent) {
-                parent.add(self.states.get(id).copied().unwrap_or(State::Equal));
+                parent.add(self.states.get(id).copied().unwrap_or(LocationState::Equal));
             }
         }
     }
@@ -184,17 +188,17 @@ impl<'a> Judging<'_, '_, 'a> {
             let Some(location) = self.alignment.get(id) else { continue };
             let above = self.state(location.parent);
             // A part of an object that appears or vanishes is reported with that object.
-            let inside = above != State::Mixed
+            let inside = above != LocationState::Mixed
                 && self.alignment.get(location.parent).is_some_and(|parent| is_one_sided(&parent));
             let state = match above {
-                State::Violation | State::Covered => State::Covered,
+                LocationState::Violation | LocationState::Covered => LocationState::Covered,
                 _ if inside => above,
                 _ => self.state(id),
             };
             // An entry never permits a protected change, neither here nor as part of a larger one.
             let is_refused = location.cursor.is_protected()
-                && matches!(state, State::Permitted | State::Granted);
-            self.set(id, if is_refused { State::Violation } else { state });
+                && matches!(state, LocationState::Permitted | LocationState::Granted);
+            self.set(id, if is_refused { LocationState::Violation } else { state });
             if inside && !is_refused {
                 continue;
             }
@@ -207,9 +211,12 @@ impl<'a> Judging<'_, '_, 'a> {
                 continue;
             }
             let standing = match self.state(id) {
-                State::Permitted | State::Granted => Standing::Permitted,
-                State::Violation => Standing::Violation,
-                State::Equal | State::Open | State::Covered | State::Mixed => continue,
+                LocationState::Permitted | LocationState::Granted => Standing::Permitted,
+                LocationState::Violation => Standing::Violation,
+                LocationState::Equal
+                | LocationState::Open
+                | LocationState::Covered
+                | LocationState::Mixed => continue,
             };
             findings.push(Finding { at: id, kind: kind(&location), standing });
         }
@@ -237,11 +244,11 @@ impl<'a> Judging<'_, '_, 'a> {
             }
     }
 
-    fn state(&self, id: Id) -> State {
-        self.states.get(id).copied().unwrap_or(State::Equal)
+    fn state(&self, id: Id) -> LocationState {
+        self.states.get(id).copied().unwrap_or(LocationState::Equal)
     }
 
-    fn set(&mut self, id: Id, state: State) {
+    fn set(&mut self, id: Id, state: LocationState) {
         if let Some(slot) = self.states.get_mut(id) {
             *slot = state;
         }
@@ -256,26 +263,29 @@ struct Parts {
 }
 
 impl Parts {
-    fn add(&mut self, child: State) {
-        self.permitted |= matches!(child, State::Permitted | State::Granted | State::Mixed);
-        self.violating |= matches!(child, State::Violation | State::Mixed);
+    fn add(&mut self, child: LocationState) {
+        self.permitted |= matches!(
+            child,
+            LocationState::Permitted | LocationState::Granted | LocationState::Mixed
+        );
+        self.violating |= matches!(child, LocationState::Violation | LocationState::Mixed);
     }
 
-    fn state(self) -> State {
+    fn state(self) -> LocationState {
         match (self.permitted, self.violating) {
-            (_, false) => State::Permitted,
-            (true, true) => State::Mixed,
-            (false, true) => State::Violation,
+            (_, false) => LocationState::Permitted,
+            (true, true) => LocationState::Mixed,
+            (false, true) => LocationState::Violation,
         }
     }
 }
 
 /// Judges a location that both sides have. Where children pair, they decide.
-fn decide_pair(location: &Location<'_, '_>, may_modify: bool) -> State {
+fn decide_pair(location: &Location<'_, '_>, may_modify: bool) -> LocationState {
     match location.pairing {
-        Pairing::Whole if may_modify => State::Permitted,
-        Pairing::Whole | Pairing::Replaced => State::Violation,
-        _ => State::Open,
+        Pairing::Whole if may_modify => LocationState::Permitted,
+        Pairing::Whole | Pairing::Replaced => LocationState::Violation,
+        _ => LocationState::Open,
     }
 }
 

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::uploads::Uploads;
-use crate::server::class::Class;
-use crate::server::judge::requester;
-use crate::server::pool::{Holder, Permit, Pool};
+use crate::server::judge_pool::requester;
+use crate::server::memory_pool::{Holder, Permit, Pool};
+use crate::server::size_class::SizeClass;
 
 /// Of all memory, one byte in this many is for ordinary reviews.
 const RESERVED: usize = 8;
@@ -54,8 +54,8 @@ impl Memory {
     pub(super) fn new(bytes: usize) -> Self {
         let reserved = bytes / RESERVED;
         Self {
-            ordinary: ClassMemory::new(Class::Ordinary, reserved),
-            large: ClassMemory::new(Class::Large, bytes - reserved),
+            ordinary: ClassMemory::new(SizeClass::Ordinary, reserved),
+            large: ClassMemory::new(SizeClass::Large, bytes - reserved),
         }
     }
 
@@ -67,9 +67,9 @@ impl Memory {
         connection: &Connection,
     ) -> Permit {
         let connected = Holder::Connection(connection.number);
-        let (memory, holders) = match Class::of(size) {
-            Class::Ordinary => (&self.ordinary, vec![connected]),
-            Class::Large => (&self.large, vec![requester(beginning), connected]),
+        let (memory, holders) = match SizeClass::of(size) {
+            SizeClass::Ordinary => (&self.ordinary, vec![connected]),
+            SizeClass::Large => (&self.large, vec![requester(beginning), connected]),
         };
         let mut permit = std::pin::pin!(memory.pool.take(holders, size));
         tokio::select! {
@@ -84,13 +84,13 @@ impl Memory {
 /// The memory of one class of bodies.
 #[derive(Debug)]
 struct ClassMemory {
-    class: Class,
+    class: SizeClass,
     pool: Pool,
     is_reclaiming: AtomicBool,
 }
 
 impl ClassMemory {
-    fn new(class: Class, bytes: usize) -> Arc<Self> {
+    fn new(class: SizeClass, bytes: usize) -> Arc<Self> {
         Arc::new(Self { class, pool: Pool::new(bytes), is_reclaiming: AtomicBool::new(false) })
     }
 
@@ -117,7 +117,7 @@ impl ClassMemory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::class::ORDINARY;
+    use crate::server::size_class::ORDINARY;
 
     /// The memory that a body gets without waiting for others.
     async fn at_once(memory: &Memory, user: &str, size: usize) -> Option<Permit> {
@@ -167,7 +167,8 @@ mod tests {
         let uploads = connection.uploads();
         let memory = Memory::new(8 * ORDINARY);
         let _held = memory.reserve(ORDINARY, &[], &Connection::default()).await;
-        let [large, ordinary] = [Class::Large, Class::Ordinary].map(|c| uploads.start(1, Some(c)));
+        let [large, ordinary] =
+            [SizeClass::Large, SizeClass::Ordinary].map(|c| uploads.start(1, Some(c)));
         let aborted = tokio::select! {
             _ = memory.reserve(ORDINARY, &[], &connection) => "none",
             () = large.aborted() => "large",
@@ -183,7 +184,7 @@ mod tests {
         let memory = Memory::new(32 * ORDINARY);
         let _held = memory.reserve(ORDINARY, &[], &connection).await;
         let _more = memory.reserve(ORDINARY, &[], &connection).await;
-        let upload = uploads.start(1, Some(Class::Ordinary));
+        let upload = uploads.start(1, Some(SizeClass::Ordinary));
         let aborted = tokio::select! {
             _ = memory.reserve(ORDINARY, &[], &connection) => true,
             () = upload.aborted() => true,

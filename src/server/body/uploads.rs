@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::server::class::Class;
+use crate::server::size_class::SizeClass;
 
 /// How long a body may keep the server waiting before it may be given up.
 const GRACE: Duration = Duration::from_millis(250);
@@ -29,7 +29,7 @@ struct All {
 
 impl Uploads {
     /// Registers a body of which this much has arrived, and the memory that it holds, if any.
-    pub(super) fn start(self: &Arc<Self>, received: usize, memory: Option<Class>) -> Upload {
+    pub(super) fn start(self: &Arc<Self>, received: usize, memory: Option<SizeClass>) -> Upload {
         let now = Instant::now();
         let progress = Arc::new(Progress {
             memory,
@@ -48,7 +48,7 @@ impl Uploads {
     }
 
     /// Gives up so many bodies, the slowest first; only those that hold this memory, if any.
-    pub(in crate::server) fn abort_slowest(&self, count: usize, memory: Option<Class>) {
+    pub(in crate::server) fn abort_slowest(&self, count: usize, memory: Option<SizeClass>) {
         if count == 0 {
             return;
         }
@@ -73,7 +73,7 @@ impl Uploads {
 
 #[derive(Debug)]
 struct Progress {
-    memory: Option<Class>,
+    memory: Option<SizeClass>,
     started: Instant,
     received: AtomicUsize,
     last: Mutex<Instant>,

@@ -25,7 +25,7 @@ use crate::engine::escape_control;
 /// Accepts client certificates of the given CAs; if names are given, a certificate must have one.
 #[derive(Debug)]
 pub(super) struct ClientVerifier {
-    authorities: Vec<Authority>,
+    authorities: Vec<ClientCa>,
     names: Vec<String>,
     provider: Arc<CryptoProvider>,
     /// Accepts the certificates of all the CAs, expired CAs included.
@@ -34,7 +34,7 @@ pub(super) struct ClientVerifier {
 
 /// A CA that client certificates may come from.
 #[derive(Debug)]
-struct Authority {
+struct ClientCa {
     anchor: TrustAnchor<'static>,
     /// In seconds since 1970.
     valid: RangeInclusive<i64>,
@@ -56,7 +56,7 @@ impl ClientVerifier {
                 .validity()
                 .clone();
             let valid = validity.not_before.timestamp()..=validity.not_after.timestamp();
-            Ok(Authority { anchor, valid })
+            Ok(ClientCa { anchor, valid })
         };
         let authorities =
             ca.certificates()?.into_iter().map(authority).collect::<Result<Vec<_>, TlsError>>()?;
@@ -69,7 +69,7 @@ impl ClientVerifier {
     /// validity of CAs.
     fn of_valid_authorities(&self, now: UnixTime) -> Result<Arc<dyn ClientCertVerifier>, Error> {
         let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-        let is_valid = |authority: &&Authority| authority.valid.contains(&now);
+        let is_valid = |authority: &&ClientCa| authority.valid.contains(&now);
         if self.authorities.iter().all(|authority| is_valid(&authority)) {
             return Ok(Arc::clone(&self.all));
         }
@@ -79,7 +79,7 @@ impl ClientVerifier {
 }
 
 fn of_authorities<'a>(
-    authorities: impl IntoIterator<Item = &'a Authority>,
+    authorities: impl IntoIterator<Item = &'a ClientCa>,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, VerifierBuilderError> {
     let roots = authorities.into_iter().map(|authority| authority.anchor.clone()).collect();

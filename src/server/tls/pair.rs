@@ -17,13 +17,13 @@ use crate::server::files::{FileReader, LARGEST, name_of};
 
 /// A certificate chain with its key, valid when it was parsed.
 #[derive(Debug)]
-pub(super) struct Pair {
+pub(super) struct KeyPair {
     pub(super) certified: Arc<CertifiedKey>,
     /// In seconds since 1970.
     pub(super) not_after: i64,
 }
 
-impl Pair {
+impl KeyPair {
     pub(super) fn parse(
         chain: &Blob,
         key: &Blob,

@@ -6,7 +6,7 @@ use super::dice::Dice;
 use super::explained::Still;
 use super::loads::loads;
 use super::scene::{some_verbs, who};
-use super::{Run, door};
+use super::{Run, admission};
 use crate::oracle;
 use crate::oracle::render;
 use crate::oracle::rule::{
@@ -159,8 +159,8 @@ pub(super) fn differences_are_complete(run: Run) -> Result<(), Failed> {
     let (alike, turned, without) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     run.each(&Pairs, |versions| {
         let Versions { case, after } = &versions;
-        let [before_set, after_set] =
-            [door::load(&case.rule), door::load(after)].map(|set| set.map_err(TestCaseError::fail));
+        let [before_set, after_set] = [admission::load(&case.rule), admission::load(after)]
+            .map(|set| set.map_err(TestCaseError::fail));
         let (before_set, after_set) = (before_set?, after_set?);
         let found =
             differences(before_set.get("generated").unwrap(), after_set.get("generated").unwrap())

@@ -4,7 +4,7 @@
 use super::case::Case;
 use super::dice::Dice;
 use super::wild::{self, Token};
-use super::{Run, door, world};
+use super::{Run, admission, world};
 use crate::oracle::notation;
 use crate::oracle::rule::{At, Location, Reading, Rule, Who};
 use fieldward::analysis::explain::{Cases, MayChange, cases, may_change};
@@ -186,12 +186,12 @@ pub(super) fn explanations_are_true(run: Run) -> Result<(), Failed> {
     let counts: Mutex<BTreeMap<(&str, String), usize>> = Mutex::default();
     run.each(&Edits, |edit| {
         let Edit { case, at, verb } = &edit;
-        let set = door::load(&case.rule).map_err(TestCaseError::fail)?;
+        let set = admission::load(&case.rule).map_err(TestCaseError::fail)?;
         let rule = set.get("generated").unwrap();
         let steps: Vec<Step> = at.iter().map(step).collect();
         let said = cases(rule, &steps).into_iter().find(|(name, _)| name == verb).unwrap().1;
         let reply =
-            admit(&set, door::review(&case.old, &case.new, &case.user).to_string().as_bytes());
+            admit(&set, admission::review(&case.old, &case.new, &case.user).to_string().as_bytes());
         let changes = &reply.judgement().unwrap().changes;
         let child = matches!(*verb, "AddItem" | "RemoveItem");
         let list = key_of(at);

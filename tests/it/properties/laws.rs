@@ -1,8 +1,8 @@
 //! Laws that need no oracle.
 
+use super::admission;
 use super::case::{Case, Cases};
 use super::dice::Dice;
-use super::door;
 use super::{Run, wild, world};
 use crate::oracle::rule::{Entry, Reading, Rule, User};
 use crate::oracle::{self, notation, render};
@@ -19,10 +19,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Old = new is allowed, whatever the rule.
 pub(super) fn an_update_that_changes_nothing_is_allowed(run: Run) -> Result<(), Failed> {
     run.each(&Cases, |case: Case| {
-        let set = door::load(&case.rule).map_err(TestCaseError::fail)?;
+        let set = admission::load(&case.rule).map_err(TestCaseError::fail)?;
         for side in [&case.old, &case.new] {
             let answer =
-                door::ask_about(&set, side, side, &case.user).map_err(TestCaseError::fail)?;
+                admission::ask_about(&set, side, side, &case.user).map_err(TestCaseError::fail)?;
             prop_assert!(answer.allowed, "denied: {:?}", answer.fields);
         }
         Ok(())
@@ -108,9 +108,9 @@ impl<T: Clone + std::fmt::Debug> ValueTree for Fixed<T> {
 /// be done in one.
 pub(super) fn bare_entries_are_symmetric_and_transitive(run: Run) -> Result<(), Failed> {
     run.each(&Chains, |(case, last)| {
-        let set = door::load(&case.rule).map_err(TestCaseError::fail)?;
+        let set = admission::load(&case.rule).map_err(TestCaseError::fail)?;
         let ask = |old: &Value, new: &Value| {
-            door::ask_about(&set, old, new, &case.user).map_err(TestCaseError::fail)
+            admission::ask_about(&set, old, new, &case.user).map_err(TestCaseError::fail)
         };
         let (first, second) = (ask(&case.old, &case.new)?.allowed, ask(&case.new, &last)?.allowed);
         prop_assert_eq!(first, ask(&case.new, &case.old)?.allowed, "not symmetric");
@@ -152,12 +152,12 @@ pub(super) fn a_patch_gives_the_new_object(run: Run) -> Result<(), Failed> {
 /// Of a repeated JSON key the last one counts (§2).
 pub(super) fn of_a_repeated_key_the_last_counts(run: Run) -> Result<(), Failed> {
     run.each(&Decoyed, |(case, Body(body))| {
-        let set = door::load(&case.rule).map_err(TestCaseError::fail)?;
-        let plain =
-            door::ask_about(&set, &case.old, &case.new, &case.user).map_err(TestCaseError::fail)?;
+        let set = admission::load(&case.rule).map_err(TestCaseError::fail)?;
+        let plain = admission::ask_about(&set, &case.old, &case.new, &case.user)
+            .map_err(TestCaseError::fail)?;
         prop_assert_eq!(
             plain,
-            door::ask_with(&set, &body).map_err(TestCaseError::fail)?,
+            admission::ask_with(&set, &body).map_err(TestCaseError::fail)?,
             "{}",
             String::from_utf8_lossy(&body)
         );
@@ -168,10 +168,10 @@ pub(super) fn of_a_repeated_key_the_last_counts(run: Run) -> Result<(), Failed> 
 /// The same for each member of the envelope, and each kind of value before it.
 pub(super) fn of_a_repeated_key_of_the_envelope_the_last_counts() -> Result<(), Failed> {
     let rule = Rule::default();
-    let set = door::load(&rule)?;
+    let set = admission::load(&rule)?;
     let user = User { name: "alice".into(), groups: vec!["staff".into()] };
-    let review = door::review(&json!({"a": 1}), &json!({"a": 2}), &user);
-    let plain = door::ask_about(&set, &json!({"a": 1}), &json!({"a": 2}), &user)?;
+    let review = admission::review(&json!({"a": 1}), &json!({"a": 2}), &user);
+    let plain = admission::ask_about(&set, &json!({"a": 1}), &json!({"a": 2}), &user)?;
     let mut wrong = Vec::new();
     for above in ["", "/request", "/request/kind", "/request/resource", "/request/userInfo"] {
         let members = review.pointer(above).and_then(Value::as_object).unwrap();
@@ -191,7 +191,7 @@ pub(super) fn of_a_repeated_key_of_the_envelope_the_last_counts() -> Result<(), 
                 let twice = printed.replace(&member, &format!("{}:{decoy},{member}", json!(key)));
                 let body = review.to_string().replace(&printed, &twice);
                 assert_ne!(body, review.to_string());
-                match door::ask_with(&set, body.as_bytes()) {
+                match admission::ask_with(&set, body.as_bytes()) {
                     Ok(answer) if answer == plain => {}
                     answer => wrong.push(format!("{above}/{key} after {decoy}: {answer:?}")),
                 }
@@ -224,7 +224,7 @@ impl Strategy for Decoyed {
         runner: &mut TestRunner,
     ) -> Result<Self::Tree, proptest::test_runner::Reason> {
         let case = Cases.new_tree(runner)?.current();
-        let mut review = door::review(&case.old, &case.new, &case.user).to_string();
+        let mut review = admission::review(&case.old, &case.new, &case.user).to_string();
         let mut dice = Dice(runner.rng());
         for (field, side) in [("object", &case.new), ("oldObject", &case.old)] {
             let mut text = String::new();
@@ -275,8 +275,8 @@ pub(super) fn several_rules_must_all_allow(run: Run) -> Result<(), Failed> {
             .collect();
         let set = RuleSet::load(Builtin::Left, &documents)
             .map_err(|error| TestCaseError::fail(error.to_string()))?;
-        let body = door::review(&case.old, &case.new, &case.user).to_string();
-        let reply = door::both_ways(&set, body.as_bytes()).map_err(TestCaseError::fail)?;
+        let body = admission::review(&case.old, &case.new, &case.user).to_string();
+        let reply = admission::both_ways(&set, body.as_bytes()).map_err(TestCaseError::fail)?;
         let answer: Value = serde_json::from_slice(&reply.into_body())
             .map_err(|error| TestCaseError::fail(error.to_string()))?;
         let causes = answer["response"]["status"]["details"]["causes"]
@@ -310,7 +310,7 @@ impl Strategy for Bodies {
     ) -> Result<Self::Tree, proptest::test_runner::Reason> {
         let case = Cases.new_tree(runner)?.current();
         let mut dice = Dice(runner.rng());
-        let mut review = door::review(&case.old, &case.new, &case.user);
+        let mut review = admission::review(&case.old, &case.new, &case.user);
         let mut bytes;
         match dice.below(4) {
             0 => {
@@ -423,14 +423,14 @@ fn break_bytes(dice: &mut Dice, bytes: &mut Vec<u8>) {
 /// Whatever the bytes, there is an answer, and a verdict carries the review's uid.
 pub(super) fn every_body_is_answered(run: Run) -> Result<(), Failed> {
     run.each(&Bodies, |(case, Body(bytes))| {
-        let set: RuleSet = door::load(&case.rule).map_err(TestCaseError::fail)?;
+        let set: RuleSet = admission::load(&case.rule).map_err(TestCaseError::fail)?;
         answered(&set, &bytes)
     })
 }
 
 /// Whether a body is answered with a sentence or with a verdict on its own uid.
 pub(crate) fn answered(set: &RuleSet, bytes: &[u8]) -> Result<(), TestCaseError> {
-    let reply = door::both_ways(set, bytes).map_err(TestCaseError::fail)?;
+    let reply = admission::both_ways(set, bytes).map_err(TestCaseError::fail)?;
     let status = reply.status();
     let body = reply.into_body();
     let shown = format!(

@@ -3,7 +3,7 @@
 
 use super::case::{Case, Cases};
 use super::explained::{Still, load};
-use super::{Run, door};
+use super::{Run, admission};
 use fieldward::analysis::learn::{GivenUpdates, Learned};
 use fieldward::engine::{OWNED, Path, Step, admit};
 use libtest_mimic::Failed;
@@ -36,7 +36,9 @@ pub(super) fn a_learned_rule_is_the_smallest(run: Run) -> Result<(), Failed> {
     run.each(&Histories, |cases| {
         let bodies: Vec<Vec<u8>> = cases
             .iter()
-            .map(|case| door::review(&case.old, &case.new, &case.user).to_string().into_bytes())
+            .map(|case| {
+                admission::review(&case.old, &case.new, &case.user).to_string().into_bytes()
+            })
             .collect();
         let text = learned(&bodies).map_err(TestCaseError::fail)?;
         let allowed = |text: &str| -> Result<bool, TestCaseError> {

@@ -4,11 +4,11 @@
 //! which ones (default: those that the number gives, so that every run of so many cases is the
 //! same).
 
+pub(crate) mod admission;
 pub(crate) mod case;
 mod counts;
 pub(crate) mod dice;
 mod differing;
-pub(crate) mod door;
 mod explained;
 mod focus;
 pub(crate) mod laws;
@@ -89,7 +89,7 @@ pub(crate) fn trials() -> Vec<Trial> {
                 new: sentence.new,
                 user: sentence.user,
             };
-            let answer = door::ask(&case)?;
+            let answer = admission::ask(&case)?;
             if answer.fields == sentence.fields {
                 return Ok(());
             }
@@ -215,7 +215,7 @@ pub(crate) fn agree(case: &Case, violations: &[Location]) -> Result<(), TestCase
     let nobody_is_exempt = Rule { exempt: Who::default(), ..case.rule.clone() };
     let recorded = fields(&oracle::violations(&nobody_is_exempt, &case.old, &case.new, &case.user));
     let expected = fields(violations);
-    let answer = door::ask(case).map_err(TestCaseError::fail)?;
+    let answer = admission::ask(case).map_err(TestCaseError::fail)?;
     if answer.allowed == expected.is_empty()
         && answer.fields == expected
         && answer.recorded == recorded

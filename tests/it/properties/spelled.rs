@@ -11,16 +11,18 @@ use serde_json::{Value, json};
 use super::case::{Case, Cases};
 use super::dice::Dice;
 use super::laws::{Body, Fixed};
-use super::{Run, door, world};
+use super::{Run, admission, world};
 
 /// However the two objects are written, the verdict is that of the same objects written plainly,
 /// and the same whichever way they are read.
 pub(super) fn every_spelling_has_one_verdict(run: Run) -> Result<(), Failed> {
     run.each(&Spelled, |(case, body): (Case, Body)| {
-        let plain = door::ask(&case).map_err(TestCaseError::fail)?;
-        let spelled =
-            door::ask_with(&door::load(&case.rule).map_err(TestCaseError::fail)?, &body.0)
-                .map_err(TestCaseError::fail)?;
+        let plain = admission::ask(&case).map_err(TestCaseError::fail)?;
+        let spelled = admission::ask_with(
+            &admission::load(&case.rule).map_err(TestCaseError::fail)?,
+            &body.0,
+        )
+        .map_err(TestCaseError::fail)?;
         prop_assert_eq!(plain, spelled);
         Ok(())
     })
@@ -39,7 +41,7 @@ impl Strategy for Spelled {
         runner: &mut TestRunner,
     ) -> Result<Self::Tree, proptest::test_runner::Reason> {
         let case = Cases.new_tree(runner)?.current();
-        let mut review = door::review(&case.old, &case.new, &case.user).to_string();
+        let mut review = admission::review(&case.old, &case.new, &case.user).to_string();
         let mut dice = Dice(runner.rng());
         let (style, habits) =
             (u64::try_from(dice.below(1 << 20)).unwrap(), *dice.pick(&[3, 30, 300]));

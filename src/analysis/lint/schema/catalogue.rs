@@ -5,7 +5,7 @@ use serde_json::{Map, json};
 use crate::analysis::kinds::{Kind, Schema, SchemaLocation, Shape, Subresource, Version};
 use crate::engine::{ResourceRule, Rule, Step};
 
-use super::walk::{Misfit, walk};
+use super::path::{Misfit, walk};
 
 #[derive(Debug)]
 pub(crate) struct Catalogue {

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::catalogue::MatchedKind;
-use super::walk::{below, walk};
+use super::path::{below, walk};
 use crate::analysis::kinds::{ListType, Scalar, Schema, SchemaLocation, Shape};
+use crate::analysis::lint::common::entries::is_bare;
 use crate::analysis::lint::definition::{Context, LintFinding, finding};
-use crate::analysis::lint::entries::is_bare;
 use crate::analysis::paths::{covers, meets};
 use crate::analysis::words::{counted, equality_line, written};
 use crate::engine::{Cursor, Entry, Meaning, Rule, Step};

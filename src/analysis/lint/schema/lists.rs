@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::catalogue::{ResolvedPath, resolve};
 use crate::analysis::kinds::{ListShape, ListType, Scalar, Schema, SchemaLocation, Shape};
+use crate::analysis::lint::common::entries::is_open;
 use crate::analysis::lint::definition::Context;
-use crate::analysis::lint::entries::is_open;
 use crate::engine::{Cursor, Entry, Rule, Step, Verbs, escape_control};
 
 /// The member by which the schema pairs the elements, if it is one string.

@@ -3,6 +3,6 @@
 pub(crate) mod catalogue;
 pub(crate) mod exact;
 pub(crate) mod lists;
+pub(crate) mod path;
 pub(crate) mod suggestion;
 pub(crate) mod versions;
-pub(crate) mod walk;

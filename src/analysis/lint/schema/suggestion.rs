@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::catalogue::MatchedKind;
-use super::walk::{Misfit, Why, below, from, walk};
+use super::path::{Misfit, Why, below, from, walk};
 use crate::analysis::kinds::{Schema, SchemaLocation, Shape};
 use crate::analysis::paths::{is_out_of_reach, reaches};
 use crate::analysis::words::{what_scalar, written};
@@ -164,7 +164,7 @@ fn known(schema: &Schema, steps: &[Step], misfit: &Misfit) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::lint::schema::walk::tests::sample;
+    use crate::analysis::lint::schema::path::tests::sample;
 
     #[test]
     fn what_was_meant_is_found() {

@@ -86,18 +86,18 @@ fn admit_has_a_budget() {
     assert_eq!(reasons(&reply), [("spec.x", "too much to evaluate", 1)]);
 }
 
-/// An object whose `spec.list` makes [`DEAR`] cost about three quarters of [`LITTLE`].
-fn dear(x: u64) -> Value {
+/// An object whose `spec.list` makes [`COSTLY`] cost about three quarters of [`LITTLE`].
+fn costly(x: u64) -> Value {
     json!({"spec": {"a": x, "b": x, "c": x, "d": x, "e": x, "list": (0..30).collect::<Vec<u32>>()}})
 }
 
-const DEAR: &str = "oldObject.spec.list.all(a, oldObject.spec.list.all(b, a + b >= 0))";
+const COSTLY: &str = "oldObject.spec.list.all(a, oldObject.spec.list.all(b, a + b >= 0))";
 
 #[test]
 fn all_conditions_of_a_review_have_one_budget() {
-    /// The violations, and the entries whose conditions were too dear.
+    /// The violations, and the entries whose conditions were too costly.
     fn ask(lists: &[Value]) -> (String, String) {
-        let reply = admit_within(LITTLE, &rules(lists), review(&dear(1), &dear(2)).as_bytes());
+        let reply = admit_within(LITTLE, &rules(lists), review(&costly(1), &costly(2)).as_bytes());
         let too_dear = reasons(&reply).into_iter().map(|failure| {
             assert_eq!((failure.1, failure.2), ("too much to evaluate", 1));
             failure.0
@@ -105,25 +105,25 @@ fn all_conditions_of_a_review_have_one_budget() {
         (reply.fields().join(" "), too_dear.collect::<Vec<_>>().join(" "))
     }
     let told = |violations: &str, too_dear: &str| (violations.to_owned(), too_dear.to_owned());
-    let (other, cheap) = (format!("{DEAR} && true"), "oldObject.spec.c == 1");
+    let (other, cheap) = (format!("{COSTLY} && true"), "oldObject.spec.c == 1");
     // Alone it may spend everything, and what many entries ask is asked once.
-    assert_eq!(ask(&[entries(&[("spec.a", DEAR)])]), told("spec.b spec.c spec.d spec.e", ""));
+    assert_eq!(ask(&[entries(&[("spec.a", COSTLY)])]), told("spec.b spec.c spec.d spec.e", ""));
     assert_eq!(
         ask(&[entries(
-            &["spec.a", "spec.b", "spec.c", "spec.d", "spec.e"].map(|path| (path, DEAR))
+            &["spec.a", "spec.b", "spec.c", "spec.d", "spec.e"].map(|path| (path, COSTLY))
         )]),
         told("", "")
     );
-    // Others take their share, and however dear they are, a cheap one has its own.
-    let all = entries(&[("spec.a", DEAR), ("spec.b", &other), ("spec.c", cheap)]);
+    // Others take their share, and however costly they are, a cheap one has its own.
+    let all = entries(&[("spec.a", COSTLY), ("spec.b", &other), ("spec.c", cheap)]);
     assert_eq!(ask(&[all]), told("spec.a spec.b spec.d spec.e", "spec.a spec.b"));
     // So do those of another rule.
     let (one, two) =
-        (entries(&[("spec.a", DEAR), ("spec.c", cheap)]), entries(&[("spec.b", &other)]));
+        (entries(&[("spec.a", COSTLY), ("spec.c", cheap)]), entries(&[("spec.b", &other)]));
     let (violations, too_dear) = ask(&[one, two]);
     assert_eq!((violations.matches("spec.c").count(), too_dear.as_str()), (1, "spec.a spec.b"));
     // What somebody else's entry asks takes nothing.
-    let theirs = json!([{"path": "spec.a", "when": DEAR}, {"path": "spec.b", "when": other,
+    let theirs = json!([{"path": "spec.a", "when": COSTLY}, {"path": "spec.b", "when": other,
         "by": {"users": ["bob"]}}]);
     assert_eq!(ask(&[theirs]), told("spec.b spec.c spec.d spec.e", ""));
 }
@@ -233,7 +233,7 @@ fn price(when: &str) -> u64 {
     most
 }
 
-/// What is charged decides which conditions are too dear, so a charge that changes is seen.
+/// What is charged decides which conditions are too costly, so a charge that changes is seen.
 #[test]
 fn each_step_has_its_price() {
     let table = [

@@ -14,7 +14,7 @@ use crate::engine::review::Node;
 
 /// A step of a path in an object.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Step<'v> {
+pub(super) enum FieldStep<'v> {
     /// A member of an object.
     Member(&'v str),
     /// An element of a list, with its position if that is known.
@@ -23,7 +23,7 @@ pub(super) enum Step<'v> {
 
 /// The field manager that last wrote a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Writer {
+pub(crate) struct FieldWriter {
     pub(crate) manager: String,
     /// The subresource that it wrote through, empty for the object itself.
     pub(crate) subresource: String,
@@ -39,8 +39,8 @@ pub(crate) struct Writer {
 pub(crate) fn last_writers(
     entries: Option<Node<'_>>,
     own: Option<&str>,
-    paths: &[Vec<Step<'_>>],
-) -> Vec<Option<Writer>> {
+    paths: &[Vec<FieldStep<'_>>],
+) -> Vec<Option<FieldWriter>> {
     let tree = PathTree::of(paths);
     let mut owners: Vec<Owners> = paths.iter().map(|_| Owners::default()).collect();
     for entry in entries.into_iter().flat_map(Node::elements) {
@@ -56,7 +56,7 @@ pub(crate) fn last_writers(
             if own.is_some_and(|own| is_same_client(own, &manager)) {
                 owners.own = owners.own.max(Some(depth));
             } else {
-                owners.add(Writer {
+                owners.add(FieldWriter {
                     manager: manager.clone(),
                     subresource: subresource.clone(),
                     depth,
@@ -77,21 +77,21 @@ fn is_same_client(one: &str, other: &str) -> bool {
 /// Who owns what is at a path.
 #[derive(Debug, Default)]
 struct Owners {
-    other: Option<Writer>,
+    other: Option<FieldWriter>,
     /// How far the requester's own manager's ownership reaches.
     own: Option<usize>,
 }
 
 impl Owners {
     /// Keeps the most specific owner, and of several the one that wrote last.
-    fn add(&mut self, writer: Writer) {
-        let rank = |writer: &Writer| (writer.depth, writer.time.clone());
+    fn add(&mut self, writer: FieldWriter) {
+        let rank = |writer: &FieldWriter| (writer.depth, writer.time.clone());
         if self.other.as_ref().is_none_or(|known| rank(known) <= rank(&writer)) {
             self.other = Some(writer);
         }
     }
 
-    fn other(self) -> Option<Writer> {
+    fn other(self) -> Option<FieldWriter> {
         self.other.filter(|other| {
             !other.manager.is_empty() && self.own.is_none_or(|own| own < other.depth)
         })
@@ -107,7 +107,7 @@ struct PathTree<'v> {
 struct PathNode<'v> {
     depth: usize,
     members: BTreeMap<&'v str, usize>,
-    elements: Vec<(Step<'v>, usize)>,
+    elements: Vec<(FieldStep<'v>, usize)>,
     /// The paths that end here.
     paths: Vec<usize>,
     /// The paths that end below.
@@ -118,7 +118,7 @@ struct PathNode<'v> {
 type Owned = BTreeMap<usize, usize>;
 
 impl<'v> PathTree<'v> {
-    fn of(paths: &[Vec<Step<'v>>]) -> Self {
+    fn of(paths: &[Vec<FieldStep<'v>>]) -> Self {
         let mut tree = Self { nodes: vec![PathNode::default()] };
         for (index, path) in paths.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
             let end = path.iter().fold(0, |at, step| {
@@ -134,14 +134,14 @@ impl<'v> PathTree<'v> {
         tree
     }
 
-    fn step(&mut self, at: usize, step: Step<'v>) -> usize {
+    fn step(&mut self, at: usize, step: FieldStep<'v>) -> usize {
         let next = self.nodes.len();
         let Some(node) = self.nodes.get_mut(at) else { return at };
         let known = match step {
-            Step::Member(name) => *node.members.entry(name).or_insert(next),
-            Step::Element { value, .. } => {
-                let is_it = |other: &Step<'_>| {
-                    matches!(other, Step::Element { value: other, .. }
+            FieldStep::Member(name) => *node.members.entry(name).or_insert(next),
+            FieldStep::Element { value, .. } => {
+                let is_it = |other: &FieldStep<'_>| {
+                    matches!(other, FieldStep::Element { value: other, .. }
                     if *other == value)
                 };
                 let known =
@@ -167,7 +167,7 @@ impl<'v> PathTree<'v> {
             if !set.is_object() {
                 return None;
             }
-            let below = set.members().map(|(key, below)| (below, self.go(&from, key)));
+            let below = set.members().map(|(key, below)| (below, self.below(&from, key)));
             pending.extend(below.filter(|(_, at)| !at.is_empty()));
             deepest(&mut owned, self.ends(&from, set.is_empty()));
         }
@@ -175,13 +175,14 @@ impl<'v> PathTree<'v> {
     }
 
     /// Where a key of a set leads: `f:NAME`, `k:{"KEY":VALUE}`, `v:VALUE` or `i:INDEX`.
-    fn go(&self, from: &[usize], key: &str) -> Vec<usize> {
+    fn below(&self, from: &[usize], key: &str) -> Vec<usize> {
         let Some((kind, text)) = key.split_once(':') else { return Vec::new() };
         let nodes = from.iter().filter_map(|at| self.nodes.get(*at));
         if kind == "f" {
             return nodes.filter_map(|node| node.members.get(text).copied()).collect();
         }
-        let elements: Vec<&(Step<'v>, usize)> = nodes.flat_map(|node| &node.elements).collect();
+        let elements: Vec<&(FieldStep<'v>, usize)> =
+            nodes.flat_map(|node| &node.elements).collect();
         if elements.is_empty() {
             return Vec::new();
         }
@@ -233,8 +234,8 @@ impl Selector {
         }
     }
 
-    fn selects(&self, step: &Step<'_>) -> bool {
-        let Step::Element { index, value } = step else { return false };
+    fn selects(&self, step: &FieldStep<'_>) -> bool {
+        let FieldStep::Element { index, value } = step else { return false };
         let is = |one: Node<'_>, other: &Value| match other {
             // A set of fields names elements by scalars.
             Value::Object(_) | Value::Array(_) => false,
@@ -259,7 +260,7 @@ impl Selector {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Step, last_writers};
+    use super::{FieldStep, last_writers};
     use crate::engine::review::{Node, scan};
 
     /// A node for as long as the tests run.
@@ -275,7 +276,7 @@ mod tests {
     fn writer(
         entries: &Value,
         own: Option<&str>,
-        path: &[Step<'_>],
+        path: &[FieldStep<'_>],
     ) -> Option<(String, String, usize)> {
         let writers = last_writers(Some(node(entries)), own, &[path.to_vec()]);
         writers
@@ -290,7 +291,7 @@ mod tests {
             "fieldsV1": fields})
     }
 
-    const QUEUE: [Step<'static>; 2] = [Step::Member("spec"), Step::Member("queue")];
+    const QUEUE: [FieldStep<'static>; 2] = [FieldStep::Member("spec"), FieldStep::Member("queue")];
 
     #[test]
     fn a_field_belongs_to_the_manager_that_wrote_it_last() {
@@ -308,7 +309,10 @@ mod tests {
             writer(&entries, Some("c"), &QUEUE).map(|(manager, ..)| manager),
             Some("b".to_owned())
         );
-        assert_eq!(writer(&entries, None, &[Step::Member("spec"), Step::Member("other")]), None);
+        assert_eq!(
+            writer(&entries, None, &[FieldStep::Member("spec"), FieldStep::Member("other")]),
+            None
+        );
     }
 
     #[test]
@@ -333,10 +337,10 @@ mod tests {
     fn what_is_owned_as_a_whole_is_said_with_its_depth() {
         let volume = json!({"mountPath": "/data", "volumeClaimName": "x"});
         let path = [
-            Step::Member("spec"),
-            Step::Member("volumes"),
-            Step::Element { index: Some(0), value: node(&volume) },
-            Step::Member("volumeClaimName"),
+            FieldStep::Member("spec"),
+            FieldStep::Member("volumes"),
+            FieldStep::Element { index: Some(0), value: node(&volume) },
+            FieldStep::Member("volumeClaimName"),
         ];
         let atomic = json!([entry("controller", "", &json!({"f:spec": {"f:volumes": {}}}))]);
         assert_eq!(
@@ -374,8 +378,10 @@ mod tests {
             ("3", &item, false),
         ];
         for (key, value, is_owned) in table {
-            let path =
-                [Step::Member("ports"), Step::Element { index: Some(3), value: node(value) }];
+            let path = [
+                FieldStep::Member("ports"),
+                FieldStep::Element { index: Some(3), value: node(value) },
+            ];
             let entries = json!([entry("m", "", &json!({"f:ports": {key: {".": {}}}}))]);
             assert_eq!(writer(&entries, None, &path).is_some(), is_owned, "{key}");
         }
@@ -402,7 +408,7 @@ mod tests {
             r#"{"f:x":"#.repeat(9_000),
             "}".repeat(9_000)
         );
-        let deep: Vec<Step<'_>> = vec![Step::Member("x"); 9_000];
+        let deep: Vec<FieldStep<'_>> = vec![FieldStep::Member("x"); 9_000];
         for text in ["1", "{}", "null", &nested] {
             let writers = last_writers(Some(of_text(text)), None, &[QUEUE.to_vec(), deep.clone()]);
             assert_eq!(writers[0], None, "{text:.20}");
@@ -414,7 +420,7 @@ mod tests {
     #[test]
     fn of_a_repeated_member_the_last_one_counts() {
         let text = r#"[{"manager":"a","manager":"m","subresource":"scale","fieldsV1":{"f:spec":{"f:other":{}}}}]"#;
-        let other = vec![Step::Member("spec"), Step::Member("other")];
+        let other = vec![FieldStep::Member("spec"), FieldStep::Member("other")];
         let writers = last_writers(Some(of_text(text)), None, &[QUEUE.to_vec(), other]);
         let names: Vec<Option<(&str, &str)>> = writers
             .iter()
@@ -429,10 +435,14 @@ mod tests {
     fn many_sets_that_own_many_deep_paths_are_cheap() {
         let names: Vec<String> = (0..32).map(|number| number.to_string()).collect();
         let deep = |name| {
-            [vec![Step::Member("spec")], vec![Step::Member("x"); 5_000], vec![Step::Member(name)]]
-                .concat()
+            [
+                vec![FieldStep::Member("spec")],
+                vec![FieldStep::Member("x"); 5_000],
+                vec![FieldStep::Member(name)],
+            ]
+            .concat()
         };
-        let paths: Vec<Vec<Step<'_>>> = names.iter().map(|name| deep(name)).collect();
+        let paths: Vec<Vec<FieldStep<'_>>> = names.iter().map(|name| deep(name)).collect();
         let entry = r#"{"manager":"m","fieldsV1":{"f:spec":{},"f:spec":{},"f:spec":{}}}"#;
         let text = format!("[{}]", vec![entry; 30_000].join(","));
         let writers = last_writers(Some(of_text(&text)), None, &paths);

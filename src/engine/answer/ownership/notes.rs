@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::managed_fields::{Step, Writer, last_writers};
+use super::managed_fields::{FieldStep, FieldWriter, last_writers};
 use crate::engine::alignment::{Alignment, Id, Segment};
 use crate::engine::answer::change::field_of;
 use crate::engine::answer::messages::granted_text;
@@ -44,7 +44,7 @@ pub(crate) fn notes(
     if violations.is_empty() {
         return notes;
     }
-    let paths: Vec<Vec<Step<'_>>> = violations
+    let paths: Vec<Vec<FieldStep<'_>>> = violations
         .iter()
         .map(|(_, (found, finding))| old_path(&found.alignment, finding.at))
         .collect();
@@ -94,16 +94,18 @@ fn becomes_empty(alignment: &Alignment<'_>, finding: &Finding) -> bool {
 }
 
 /// The path of a location in the old object; empty if the old object has nothing there.
-fn old_path<'a>(alignment: &Alignment<'a>, at: Id) -> Vec<Step<'a>> {
+fn old_path<'a>(alignment: &Alignment<'a>, at: Id) -> Vec<FieldStep<'a>> {
     let mut path = Vec::new();
     if alignment.get(at).is_none_or(|location| location.old.is_none()) {
         return path;
     }
     for location in alignment.ancestry(at) {
         let step = match (location.segment, location.old) {
-            (Segment::Member(name), _) => Step::Member(name),
-            (Segment::Index(index), Some(value)) => Step::Element { index: Some(index), value },
-            (Segment::Keyed { .. }, Some(value)) => Step::Element { index: None, value },
+            (Segment::Member(name), _) => FieldStep::Member(name),
+            (Segment::Index(index), Some(value)) => {
+                FieldStep::Element { index: Some(index), value }
+            }
+            (Segment::Keyed { .. }, Some(value)) => FieldStep::Element { index: None, value },
             (_, None) => return Vec::new(),
         };
         path.push(step);
@@ -113,7 +115,7 @@ fn old_path<'a>(alignment: &Alignment<'a>, at: Id) -> Vec<Step<'a>> {
 }
 
 fn wrote_text(
-    writer: &Writer,
+    writer: &FieldWriter,
     secrets: &Secrets,
     alignment: &Alignment<'_>,
     at: Id,

@@ -2,7 +2,7 @@
 
 use super::super::equality::Meaning;
 use super::super::path::Step;
-use super::table::{Elements, GoScalar, GoShape, GoType, TypeName};
+use super::table::{ElementPairing, GoScalar, GoShape, GoType, TypeName};
 
 /// A location of which a rule declares the type, here or above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ enum Held {
 }
 
 /// What tells a typed location from others.
-pub(crate) type Identity = (usize, *const GoType, bool);
+pub(crate) type TypedLocationId = (usize, *const GoType, bool);
 
 impl TypedLocation {
     /// The location that the declaration itself is about.
@@ -31,7 +31,7 @@ impl TypedLocation {
         Some(Self { order, go_type: name.go_type()?, held: Held::Otherwise })
     }
 
-    pub(crate) fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> TypedLocationId {
         (self.order, std::ptr::from_ref(self.go_type), self.is_field())
     }
 
@@ -95,7 +95,7 @@ impl TypedLocation {
     /// The member by which the elements of a list here pair.
     pub(crate) fn key(&self) -> Option<&'static str> {
         match self.go_type.shape {
-            GoShape::List(_, Elements::ByKey(key)) => Some(key),
+            GoShape::List(_, ElementPairing::ByKey(key)) => Some(key),
             _ => None,
         }
     }
@@ -108,7 +108,7 @@ impl TypedLocation {
     /// `above` are the structs around: one that contains itself has nothing new.
     fn leads_to_key(self, above: &mut Vec<TypeName>) -> bool {
         match &self.go_type.shape {
-            GoShape::List(_, Elements::ByKey(_)) => true,
+            GoShape::List(_, ElementPairing::ByKey(_)) => true,
             GoShape::List(..) => self.element().is_some_and(|below| below.leads_to_key(above)),
             GoShape::Map(_) => self.member("").is_some_and(|below| below.leads_to_key(above)),
             GoShape::Struct(name) if !above.contains(name) => {
@@ -128,7 +128,7 @@ impl TypedLocation {
             GoShape::Scalar(GoScalar::Duration) => Some(Meaning::Duration),
             GoShape::Scalar(GoScalar::Time) => Some(Meaning::Time),
             GoShape::Scalar(GoScalar::Float32) => Some(Meaning::Float32),
-            GoShape::List(_, Elements::Set) => Some(Meaning::Set),
+            GoShape::List(_, ElementPairing::Set) => Some(Meaning::Set),
             _ => None,
         }
     }

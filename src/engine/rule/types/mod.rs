@@ -10,6 +10,6 @@
 mod location;
 mod table;
 
-pub(crate) use location::{Identity, TypedLocation};
+pub(crate) use location::{TypedLocation, TypedLocationId};
 pub use table::TypeName;
 pub(crate) use table::{GoScalar, GoShape};

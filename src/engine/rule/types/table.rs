@@ -95,12 +95,12 @@ pub(crate) enum GoShape {
     Scalar(GoScalar),
     Struct(TypeName),
     Map(Box<GoType>),
-    List(Box<GoType>, Elements),
+    List(Box<GoType>, ElementPairing),
 }
 
 /// How the elements of a list pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Elements {
+pub(crate) enum ElementPairing {
     ByPosition,
     /// By this member, which is a string.
     ByKey(&'static str),
@@ -175,24 +175,24 @@ impl Table {
         let mut words = line.split(' ');
         let (name, text) = (words.next()?, words.next()?);
         let elements = match words.next() {
-            None => Elements::ByPosition,
-            Some("set") => Elements::Set,
+            None => ElementPairing::ByPosition,
+            Some("set") => ElementPairing::Set,
             // Pairing by several members decides nothing as long as no path of a rule selects
             // elements by them: the order is part of the value.
             Some(word) => match word.strip_prefix("key=")? {
-                several if several.contains([',', ':']) => Elements::ByPosition,
-                one => Elements::ByKey(one),
+                several if several.contains([',', ':']) => ElementPairing::ByPosition,
+                one => ElementPairing::ByKey(one),
             },
         };
         Some((name, self.go_type(text, elements)?))
     }
 
-    fn go_type(&self, text: &'static str, elements: Elements) -> Option<GoType> {
+    fn go_type(&self, text: &'static str, elements: ElementPairing) -> Option<GoType> {
         let (is_pointer, text) = match text.strip_prefix('*') {
             Some(text) => (true, text),
             None => (false, text),
         };
-        let nested = |text| self.go_type(text, Elements::ByPosition).map(Box::new);
+        let nested = |text| self.go_type(text, ElementPairing::ByPosition).map(Box::new);
         let shape = if let Some(text) = text.strip_prefix("[]") {
             GoShape::List(nested(text)?, elements)
         } else if let Some(text) = text.strip_prefix("{}") {
@@ -245,7 +245,7 @@ mod tests {
         let field = |name| table.structs[0].fields[name].clone();
         let b = || GoType { is_pointer: false, shape: GoShape::Struct(TypeName(1)) };
         assert_eq!(field("b"), GoType { is_pointer: true, ..b() });
-        assert_eq!(field("c").shape, GoShape::List(Box::new(b()), Elements::ByKey("name")));
+        assert_eq!(field("c").shape, GoShape::List(Box::new(b()), ElementPairing::ByKey("name")));
         let quantity = GoType { is_pointer: false, shape: GoShape::Scalar(GoScalar::Quantity) };
         assert_eq!(field("d").shape, GoShape::Map(Box::new(quantity)));
     }

@@ -1,0 +1,4 @@
+//! What several lints ask of a rule.
+
+pub(crate) mod conditions;
+pub(crate) mod entries;

@@ -1,0 +1,13 @@
+//! From the text of a rule document to a [`Rule`](crate::engine::rule::Rule): raw shapes with
+//! positions, then parsed values. Every error has a position.
+
+mod checks;
+pub(super) mod document;
+mod matching;
+pub(super) mod parser;
+pub(super) mod raw;
+mod raw_resource;
+mod rule;
+mod schema;
+pub(super) mod source_map;
+mod tree;

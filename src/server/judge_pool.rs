@@ -1,0 +1,108 @@
+//! Runs the engine off the async threads when a review is large, and catches panics.
+//!
+//! An ordinary review is judged at once. Larger ones, and those with slow conditions, run on
+//! threads of their own with a lower priority, as many at once as the memory allows.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use tokio::sync::oneshot;
+
+use super::memory_pool::{Holder, Permit, Pool};
+use super::size_class::SizeClass;
+use crate::engine::{self, Reply, RuleSet};
+
+/// The niceness of these threads. The async threads get most of the time of a core that both need.
+const NICE: i32 = 10;
+
+/// Where reviews are judged.
+#[derive(Debug, Clone)]
+pub(super) struct JudgePool {
+    memory: Pool,
+    engine: Engine,
+}
+
+/// The functions of the engine that judge.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Engine {
+    pub(super) at_once: fn(&RuleSet, &[u8]) -> Option<Reply>,
+    pub(super) unless_late: fn(&RuleSet, &[u8], &dyn Fn() -> bool) -> Reply,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self { at_once: engine::admit_at_once, unless_late: engine::admit_unless_late }
+    }
+}
+
+/// Why a review has no reply.
+#[derive(Debug)]
+pub(super) struct Panicked;
+
+impl JudgePool {
+    /// A pool that uses at most about `memory` bytes for judging.
+    pub(super) fn new(memory: usize, engine: Engine) -> Self {
+        Self { memory: Pool::new(memory), engine }
+    }
+
+    /// The reply. The memory of the review is released once it is judged. An ordinary review that
+    /// panics does so in the caller.
+    pub(super) async fn judge(
+        &self,
+        rules: RuleSet,
+        bytes: Bytes,
+        body: Arc<Permit>,
+    ) -> Result<Reply, Panicked> {
+        let Engine { at_once, unless_late } = self.engine;
+        if SizeClass::of(bytes.len()) == SizeClass::Ordinary {
+            // A review with slow conditions is handed over like a large one: it would keep this
+            // thread's other reviews waiting.
+            if let Some(reply) = at_once(&rules, &bytes) {
+                return Ok(reply);
+            }
+        }
+        let permit = self.memory.take(vec![requester(&bytes)], cost(&bytes)).await;
+        let (sender, reply) = oneshot::channel();
+        let judge = move || {
+            // Linux changes only the calling thread. A failure does no harm.
+            let _ = rustix::process::setpriority_process(None, NICE);
+            // The receiver is dropped at the deadline, and when the client has gone.
+            let is_late = || sender.is_closed();
+            let reply = guarded(|| unless_late(&rules, &bytes, &is_late));
+            drop((bytes, body, permit));
+            let _ = sender.send(reply);
+        };
+        if let Err(error) = std::thread::Builder::new().name("judge".to_owned()).spawn(judge) {
+            tracing::error!(%error, "cannot start a thread that judges a review");
+        }
+        reply.await.ok().flatten().ok_or(Panicked)
+    }
+}
+
+/// Who sent the review. All reviews without a user name count as one requester's.
+pub(super) fn requester(review: &[u8]) -> Holder {
+    Holder::Requester(guarded(|| engine::requester(review)).flatten().unwrap_or_default())
+}
+
+/// A high estimate of the bytes that judging a review takes.
+fn cost(review: &[u8]) -> usize {
+    /// Measured with reviews that take as much as possible.
+    const PER_BYTE: usize = 18;
+    /// What a thread takes. It also bounds the number of threads.
+    const LEAST: usize = 4 * 1024 * 1024;
+    LEAST.max(review.len() * PER_BYTE)
+}
+
+/// What the closure returns, or none if it panicked; the panic hook has logged where.
+pub(super) fn guarded<T>(run: impl FnOnce() -> T) -> Option<T> {
+    // Whatever a panic leaves half done is dropped with the closure: the rules are never changed in
+    // place.
+    catch_unwind(AssertUnwindSafe(run)).ok()
+}
+
+/// The same for a future.
+pub(super) async fn guarded_async<T>(run: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(run).catch_unwind().await.ok()
+}

@@ -1,0 +1,163 @@
+//! The rules in force, swapped whole while reviews are judged.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use tokio::sync::watch;
+
+use crate::engine::RuleSet;
+
+/// How long a rule may come after its registration: other replicas hear of it at their own time.
+/// The API server waits longer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The rules in force; a review is judged by those that were when its body had come.
+#[derive(Debug)]
+pub(crate) struct ServedRules {
+    in_force: ArcSwap<InForce>,
+    /// Why what was read last is not in force.
+    refusal: ArcSwapOption<String>,
+    /// For those who must know when others are in force.
+    followed: watch::Sender<RuleSet>,
+    lingering: Duration,
+}
+
+/// One set of rules, and since when it is in force.
+#[derive(Debug)]
+pub(crate) struct InForce {
+    addressed: Addressed,
+    since: SystemTime,
+    /// Rules that have left or changed, the latest first, each with when it did.
+    departed: Vec<(Instant, Arc<Addressed>)>,
+    lingering: Duration,
+}
+
+/// A set, and the parts of it that have an address of their own.
+#[derive(Debug)]
+struct Addressed {
+    all: RuleSet,
+    single: BTreeMap<String, RuleSet>,
+}
+
+/// Whom a review asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked<'a> {
+    /// All rules.
+    All,
+    /// The rule of that name.
+    Rule(&'a str),
+}
+
+impl ServedRules {
+    /// Puts the first set in force. Rules that leave stay so long for reviews that nothing newer
+    /// speaks of.
+    pub(crate) fn new(rules: RuleSet, now: SystemTime, lingering: Duration) -> Self {
+        let followed = watch::Sender::new(rules.clone());
+        let in_force = InForce {
+            addressed: Addressed::new(rules),
+            since: now,
+            departed: Vec::new(),
+            lingering,
+        };
+        Self {
+            in_force: ArcSwap::from_pointee(in_force),
+            refusal: ArcSwapOption::empty(),
+            followed,
+            lingering,
+        }
+    }
+
+    /// Puts another set in force; reviews that are being judged are not disturbed.
+    pub(crate) fn replace(&self, rules: RuleSet, now: SystemTime) {
+        let before = self.current();
+        let departed = before.addressed.all.without(&rules);
+        let lingering =
+            before.departed.iter().filter(|(at, _)| at.elapsed() < self.lingering).cloned();
+        let departed = (!departed.is_empty())
+            .then(|| (Instant::now(), Arc::new(Addressed::new(departed))))
+            .into_iter()
+            .chain(lingering);
+        let in_force = InForce {
+            departed: departed.collect(),
+            addressed: Addressed::new(rules.clone()),
+            since: now,
+            lingering: self.lingering,
+        };
+        self.in_force.store(Arc::new(in_force));
+        self.followed.send_replace(rules);
+    }
+
+    /// What is in force, from now on.
+    pub(crate) fn follow(&self) -> watch::Receiver<RuleSet> {
+        self.followed.subscribe()
+    }
+
+    /// How long a review that no rule covers may wait for a rule to be loaded; zero if removed
+    /// rules do not linger either.
+    pub(super) fn longest_wait(&self) -> Duration {
+        PATIENCE.min(self.lingering)
+    }
+
+    /// What is in force.
+    pub(crate) fn current(&self) -> Arc<InForce> {
+        self.in_force.load_full()
+    }
+
+    /// Says that what was read last is in force.
+    pub(crate) fn accept(&self) {
+        self.refusal.store(None);
+    }
+
+    /// Says why what was read last is not in force.
+    pub(crate) fn refuse(&self, reason: String) {
+        self.refusal.store(Some(Arc::new(reason)));
+    }
+
+    /// Why what was read last is not in force; none if it is.
+    pub(crate) fn refusal(&self) -> Option<Arc<String>> {
+        self.refusal.load_full()
+    }
+}
+
+impl InForce {
+    /// All rules.
+    pub(crate) fn all(&self) -> &RuleSet {
+        &self.addressed.all
+    }
+
+    /// The rules that are asked: first those in force, then those that have left a moment ago, the
+    /// latest first.
+    pub(super) fn asked(&self, asked: Asked<'_>) -> Vec<RuleSet> {
+        let departed = self
+            .departed
+            .iter()
+            .filter(|(at, _)| at.elapsed() < self.lingering)
+            .map(|(_, departed)| &**departed);
+        std::iter::once(&self.addressed)
+            .chain(departed)
+            .filter_map(|addressed| addressed.asked(asked).cloned())
+            .collect()
+    }
+
+    /// Since when, in seconds since 1970.
+    pub(crate) fn since(&self) -> f64 {
+        self.since.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+    }
+}
+
+impl Addressed {
+    fn new(all: RuleSet) -> Self {
+        let single =
+            all.names().filter_map(|name| Some((name.to_owned(), all.only(name)?))).collect();
+        Self { all, single }
+    }
+
+    fn asked(&self, asked: Asked<'_>) -> Option<&RuleSet> {
+        match asked {
+            Asked::All => Some(&self.all),
+            Asked::Rule(name) => self.single.get(name),
+        }
+    }
+}
