@@ -34,7 +34,6 @@ pub(crate) enum ErrorClass {
 }
 
 impl ErrorClass {
-    /// All classes.
     pub(crate) const ALL: [Self; 7] = [
         Self::Forbidden,
         Self::Invalid,
@@ -73,7 +72,6 @@ impl ErrorClass {
 /// An error of a request to the API server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ApiError {
-    /// Its class.
     pub(crate) class: ErrorClass,
     sentence: String,
 }

@@ -17,7 +17,7 @@ const SKEW: Duration = Duration::from_secs(5 * 60);
 pub enum Subject {
     /// A DNS name, as `fieldward.fieldward-system.svc`.
     Dns(String),
-    /// An address.
+    /// In the certificate as an IP address, which clients compare with the URL.
     Ip(IpAddr),
 }
 

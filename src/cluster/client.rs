@@ -34,7 +34,6 @@ pub(crate) enum ClusterError {
     Asked {
         /// What it was asked for.
         what: String,
-        /// Its address.
         server: String,
         /// What came of it.
         reason: String,
@@ -46,7 +45,6 @@ pub(crate) enum ClusterError {
 pub(crate) struct Group {
     /// Its name; the empty string is the core group.
     pub(crate) name: String,
-    /// Its versions.
     pub(crate) versions: Vec<GroupVersion>,
 }
 
@@ -55,7 +53,6 @@ pub(crate) struct Group {
 pub(crate) struct GroupVersion {
     /// Its name, such as `v1`.
     pub(crate) name: String,
-    /// The resources of the version.
     pub(crate) resources: APIResourceList,
     /// Its `OpenAPI` v3 document, if the API server has one.
     pub(crate) document: Option<Value>,
@@ -110,7 +107,6 @@ impl Cluster {
         self.client
     }
 
-    /// Its address.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }

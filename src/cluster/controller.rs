@@ -82,76 +82,21 @@ impl Controller {
         let [rules_error, registrations_error, secret_error] =
             [&rules_errors, &registrations_errors, &secret_errors].map(WatchErrors::subscribe);
 
-        let api: Api<DynamicObject> =
-            Api::all_with(client.clone(), &ApiResource::erase::<UpdateRule>(&()));
-        let keep = |object: DynamicObject| Arc::new(RuleObject::of(&object));
-        tasks.spawn(follow::all(
-            "UpdateRules",
-            api,
-            watcher::Config::default(),
-            rules_errors,
-            keep,
-            move |objects| {
-                let objects: Vec<Arc<RuleObject>> = objects.values().cloned().collect();
-                rules_sender.send_if_modified(|known| {
-                    let differs = known
-                        .as_ref()
-                        .is_none_or(|known: &Arc<Vec<Arc<RuleObject>>>| **known != objects);
-                    if differs {
-                        *known = Some(Arc::new(objects));
-                    }
-                    differs
-                });
-            },
-        ));
-
-        let without_history = |mut object: ValidatingWebhookConfiguration| {
-            object.metadata.managed_fields = None;
-            object
-        };
-        let api: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
-        let own = watcher::Config::default().labels(&format!("{}={}", LABEL.0, LABEL.1));
-        let name = settings.name.clone();
-        tasks.spawn(follow::all(
-            "ValidatingWebhookConfigurations",
-            api,
-            own,
+        tasks.spawn(follow_rules(client.clone(), rules_errors, rules_sender));
+        tasks.spawn(follow_registrations(
+            client.clone(),
+            settings.name.clone(),
             registrations_errors,
-            without_history,
-            move |all| {
-                let is_own = |found: &str| {
-                    (1..=MOST_CONFIGURATIONS).any(|number| numbered(&name, number) == found)
-                };
-                let own: Registrations = all
-                    .iter()
-                    .filter(|(found, _)| is_own(found))
-                    .map(|(name, found)| (name.clone(), found.clone()))
-                    .collect();
-                registrations_sender.send_replace(Some(Arc::new(own)));
-            },
+            registrations_sender,
         ));
-
         if let Certificates::Managed { secret, .. } = &settings.certificates {
             let api: Api<Secret> = Api::namespaced(client.clone(), &settings.namespace);
-            let one = watcher::Config::default().fields(&format!("metadata.name={secret}"));
-            tasks.spawn(follow::all(
-                "the Secret of the certificates",
+            tasks.spawn(follow_secret(
                 api,
-                one,
+                secret.clone(),
                 secret_errors,
-                |secret: Secret| secret,
-                move |found| {
-                    let secret = found.values().next().cloned();
-                    match secret.as_ref().map(TlsBundle::of) {
-                        Some(Ok(kept)) => drop(kept_sender.send_replace(Some(Arc::new(kept)))),
-                        // What was read before goes on being shown.
-                        Some(Err(error)) => {
-                            tracing::error!(%error, "the certificates in the Secret cannot be used");
-                        }
-                        None => {}
-                    }
-                    secret_sender.send_replace(Some(Arc::new(secret)));
-                },
+                kept_sender,
+                secret_sender,
             ));
         }
         let followed = Followed {
@@ -243,6 +188,85 @@ impl std::fmt::Debug for Controller {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Controller").field("settings", &self.settings).finish_non_exhaustive()
     }
+}
+
+/// Publishes the `UpdateRule`s of the cluster.
+async fn follow_rules(
+    client: Client,
+    errors: WatchErrors,
+    rules: watch::Sender<Option<Arc<Vec<Arc<RuleObject>>>>>,
+) {
+    let api: Api<DynamicObject> = Api::all_with(client, &ApiResource::erase::<UpdateRule>(&()));
+    let keep = |object: DynamicObject| Arc::new(RuleObject::of(&object));
+    follow::all("UpdateRules", api, watcher::Config::default(), errors, keep, move |objects| {
+        let objects: Vec<Arc<RuleObject>> = objects.values().cloned().collect();
+        rules.send_if_modified(|known| {
+            let differs =
+                known.as_ref().is_none_or(|known: &Arc<Vec<Arc<RuleObject>>>| **known != objects);
+            if differs {
+                *known = Some(Arc::new(objects));
+            }
+            differs
+        });
+    })
+    .await;
+}
+
+/// Publishes the webhook configurations of this fieldward.
+async fn follow_registrations(
+    client: Client,
+    name: String,
+    errors: WatchErrors,
+    registrations: watch::Sender<Option<Arc<Registrations>>>,
+) {
+    let without_history = |mut object: ValidatingWebhookConfiguration| {
+        object.metadata.managed_fields = None;
+        object
+    };
+    let api: Api<ValidatingWebhookConfiguration> = Api::all(client);
+    let own = watcher::Config::default().labels(&format!("{}={}", LABEL.0, LABEL.1));
+    follow::all("ValidatingWebhookConfigurations", api, own, errors, without_history, move |all| {
+        let is_own =
+            |found: &str| (1..=MOST_CONFIGURATIONS).any(|number| numbered(&name, number) == found);
+        let own: Registrations = all
+            .iter()
+            .filter(|(found, _)| is_own(found))
+            .map(|(name, found)| (name.clone(), found.clone()))
+            .collect();
+        registrations.send_replace(Some(Arc::new(own)));
+    })
+    .await;
+}
+
+/// Publishes the Secret of the certificates, and the last certificates in it that can be used.
+async fn follow_secret(
+    api: Api<Secret>,
+    name: String,
+    errors: WatchErrors,
+    certificates: watch::Sender<Option<Arc<TlsBundle>>>,
+    secret_sender: watch::Sender<Option<Arc<Option<Secret>>>>,
+) {
+    let one = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    follow::all(
+        "the Secret of the certificates",
+        api,
+        one,
+        errors,
+        |secret: Secret| secret,
+        move |found| {
+            let secret = found.values().next().cloned();
+            match secret.as_ref().map(TlsBundle::of) {
+                Some(Ok(kept)) => drop(certificates.send_replace(Some(Arc::new(kept)))),
+                // What was read before goes on being shown.
+                Some(Err(error)) => {
+                    tracing::error!(%error, "the certificates in the Secret cannot be used");
+                }
+                None => {}
+            }
+            secret_sender.send_replace(Some(Arc::new(secret)));
+        },
+    )
+    .await;
 }
 
 /// Asks for the lease for ever, and leads while it holds it.

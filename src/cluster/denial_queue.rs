@@ -30,10 +30,8 @@ impl DenialQueue {
     }
 }
 
-/// A denial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Denial {
-    /// The object.
     pub(crate) regarding: ObjectReference,
     /// What its user was told.
     pub(crate) message: String,
@@ -60,7 +58,6 @@ pub(crate) struct ObjectReference {
     pub(crate) kind: String,
     /// Empty for a cluster-scoped object.
     pub(crate) namespace: String,
-    /// Its name.
     pub(crate) name: String,
     /// Its `metadata.uid`, empty if it has none.
     pub(crate) uid: String,

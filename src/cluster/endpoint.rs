@@ -7,13 +7,13 @@ use super::certificates::Subject;
 /// Where the API server reaches the webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
-    /// A service in the cluster.
+    /// A Service in the same cluster.
     Service {
-        /// Its name.
+        /// `metadata.name` of the Service.
         name: String,
         /// Its namespace, in which nothing is asked about.
         namespace: String,
-        /// Its port.
+        /// A port of the Service, not of its pods.
         port: u16,
     },
     /// Anywhere.

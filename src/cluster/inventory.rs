@@ -18,7 +18,6 @@ use crate::engine::ResourceRule;
 /// What there is, by name.
 #[derive(Debug)]
 pub(crate) struct Inventory {
-    /// The UpdateRules.
     pub(crate) objects: Vec<Arc<RuleObject>>,
     /// The registered rules that are no UpdateRules.
     pub(crate) others: Vec<RegisteredRule>,
@@ -27,7 +26,6 @@ pub(crate) struct Inventory {
 /// A rule of which only the registration is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RegisteredRule {
-    /// Its name.
     pub(crate) name: String,
     /// The resources that the API server asks about.
     pub(crate) resources: Vec<ResourceRule>,

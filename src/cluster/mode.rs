@@ -36,7 +36,6 @@ pub(crate) enum StartError {
     /// No certificate can be made.
     #[error(transparent)]
     Issue(#[from] IssueError),
-    /// The metrics.
     #[error(transparent)]
     Metrics(#[from] prometheus::Error),
     /// There is no cluster to ask.
@@ -46,7 +45,7 @@ pub(crate) enum StartError {
 
 /// The cluster's half of a server.
 pub(crate) struct ClusterMode {
-    control: Controller,
+    controller: Controller,
     followed: Followed,
     certificate: Option<SharedCertificate>,
     resolved: watch::Receiver<Arc<Resolved>>,
@@ -77,14 +76,14 @@ impl ClusterMode {
         };
         let denials = settings.writes_events.then(DenialQueue::channel);
         let metrics = prometheus::Registry::new();
-        let control =
+        let controller =
             Controller::start(access, settings, ClusterMetrics::register(&metrics)?).await?;
-        let followed = control.followed();
+        let followed = controller.followed();
         let (sender, resolved) = watch::channel(Arc::default());
         let reading = RuleReader::new(files, followed.rules.clone(), sender);
         let waiting = || watch::Sender::new(Err(readiness::NO_ANSWER.to_owned()));
         Ok(Self {
-            control,
+            controller,
             followed,
             certificate,
             resolved,
@@ -112,7 +111,6 @@ impl ClusterMode {
         Arc::clone(&self.changed)
     }
 
-    /// Its metrics.
     pub(crate) fn metrics(&self) -> prometheus::Registry {
         self.metrics.clone()
     }
@@ -142,7 +140,7 @@ impl ClusterMode {
         let made =
             Made { rules: rules.clone(), resolved: self.resolved.clone(), shown: shown.clone() };
         let Self {
-            control,
+            controller,
             followed,
             certificate,
             resolved,
@@ -152,10 +150,10 @@ impl ClusterMode {
             denials,
             ..
         } = self;
-        let (keeps, registration) = (certificate.is_some(), control.registration());
+        let (keeps, registration) = (certificate.is_some(), controller.registration());
         async move {
             tokio::join!(
-                control.run(made, denials.map(|(_, receiver)| receiver), lacking),
+                controller.run(made, denials.map(|(_, receiver)| receiver), lacking),
                 notify(followed.rules.clone(), changed),
                 show(followed.certificates.clone(), certificate),
                 readiness::rules(followed.clone(), resolved, rules, is_synced),

@@ -27,7 +27,6 @@ pub(crate) fn is_of_object(origin: &str) -> bool {
 /// A rule as the API server has it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RuleObject {
-    /// Its name.
     pub(crate) name: String,
     /// Tells it from an earlier one of that name.
     pub(crate) uid: String,
@@ -39,7 +38,6 @@ pub(crate) struct RuleObject {
     pub(crate) text: String,
     /// Annotations with the prefix of fieldward that it does not read.
     pub(crate) unknown_annotations: Vec<String>,
-    /// Its status, as it is.
     pub(crate) status: UpdateRuleStatus,
 }
 
@@ -138,7 +136,6 @@ impl RuleObject {
 /// What became of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ObjectOutcome {
-    /// It is in force.
     InForce,
     /// It is no rule; `stays` is the generation before it that goes on, if there is one.
     Refused {
@@ -178,7 +175,6 @@ pub(crate) struct Acceptance {
 pub(crate) struct Resolved {
     /// Their documents, to be loaded after those of the files.
     pub(crate) documents: Vec<Document>,
-    /// By name.
     pub(crate) verdicts: BTreeMap<String, Acceptance>,
     /// What each object was found to say, by name.
     known: BTreeMap<String, Arc<ReadGenerations>>,

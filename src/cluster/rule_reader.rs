@@ -11,7 +11,6 @@ use crate::engine::{Builtin, Document, RuleSet, escape_control};
 pub(crate) struct RuleFiles {
     /// Whether the rules compiled in are among them.
     pub(crate) builtin: Builtin,
-    /// Reads the files.
     pub(crate) read: Box<dyn Fn() -> Result<Vec<Document>, String> + Send + Sync>,
 }
 

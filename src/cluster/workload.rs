@@ -18,12 +18,9 @@ const OF_REGISTRATION: [&str; 4] =
 /// What there is to run.
 #[derive(Debug, Clone)]
 pub(crate) struct Workload {
-    /// The name of the objects.
     pub(crate) name: String,
     pub(crate) namespace: String,
-    /// The port of the service.
     pub(crate) port: u16,
-    /// The container image.
     pub(crate) image: String,
     /// The Secret with `tls.crt` and `tls.key`.
     pub(crate) tls_secret: String,

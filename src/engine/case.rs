@@ -17,7 +17,6 @@ pub(crate) struct Case<R> {
     pub(crate) name: String,
     /// What is expected.
     pub(crate) expect: Expect,
-    /// The review.
     pub(crate) review: R,
 }
 
@@ -70,7 +69,6 @@ pub(crate) enum NotACase {
         /// What it is here; control characters are escaped.
         found: String,
     },
-    /// An empty name.
     #[error("expected a name in metadata, found an empty text")]
     Name,
 }

@@ -48,7 +48,6 @@ const LEAST_RATE: u64 = 64 * 1024;
 
 /// What came of a body.
 pub(super) enum Received {
-    /// All of it.
     Whole(Vec<u8>, Permit),
     /// The first bytes of a body that exceeds the cap.
     Oversized(Vec<u8>),

@@ -36,7 +36,6 @@ pub(crate) enum BindError {
     /// The address for reviews.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The address.
         address: SocketAddr,
         /// Why not.
         source: io::Error,
@@ -44,7 +43,6 @@ pub(crate) enum BindError {
     /// The address for probes and metrics.
     #[error("cannot listen on {address}: {source}")]
     OpsListen {
-        /// The address.
         address: SocketAddr,
         /// Why not.
         source: io::Error,
@@ -52,7 +50,6 @@ pub(crate) enum BindError {
     /// The folder of recordings.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// The metrics.
     #[error("metrics cannot be set up: {0}")]
     Metrics(#[from] prometheus::Error),
 }

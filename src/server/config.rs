@@ -14,7 +14,6 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// Where probes and metrics are served, over plain HTTP. Port 0 takes a free one.
     pub(crate) ops_listen: SocketAddr,
-    /// The certificate and its key.
     pub(crate) certificate: tls::CertificateSource,
     /// Which clients may ask, if they must have a certificate.
     pub(crate) clients: Option<tls::Clients>,
@@ -43,7 +42,6 @@ pub(crate) struct Config {
 /// Something that must hold for a server to be ready, looked at from elsewhere.
 #[derive(Debug, Clone)]
 pub(crate) struct ReadyCheck {
-    /// Its name in `/readyz`.
     pub(crate) name: &'static str,
     /// What there is to say; or why it does not hold.
     pub(crate) state: watch::Receiver<Result<String, String>>,

@@ -51,7 +51,6 @@ pub enum ReadError {
         /// What there is.
         found: &'static str,
     },
-    /// The file is too large.
     #[error("expected at most {} MiB, found more", most >> 20)]
     TooLarge {
         /// The largest size that is accepted, in bytes.
@@ -206,21 +205,13 @@ pub(crate) struct TimeLimit {
 pub enum NothingRead {
     /// A file is not read in time.
     #[error("cannot read `{file}`: the file system does not answer within {time:?}")]
-    TooSlow {
-        /// The file.
-        file: String,
-        /// The time.
-        time: Duration,
-    },
+    TooSlow { file: String, time: Duration },
     /// There is no thread to read on.
     #[error("cannot start a thread that reads files: {0}")]
     NoThread(#[from] io::Error),
     /// A defect of this program.
     #[error("cannot read `{file}`: the thread that reads files panicked")]
-    Panicked {
-        /// The file.
-        file: String,
-    },
+    Panicked { file: String },
 }
 
 impl Default for TimeLimit {

@@ -44,9 +44,7 @@ struct Addressed {
 /// Whom a review asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked<'a> {
-    /// All rules.
     All,
-    /// The rule of that name.
     Rule(&'a str),
 }
 
@@ -122,7 +120,6 @@ impl ServedRules {
 }
 
 impl InForce {
-    /// All rules.
     pub(crate) fn all(&self) -> &RuleSet {
         &self.addressed.all
     }

@@ -39,9 +39,9 @@ pub enum CertificateSource {
     },
     /// PEM texts made by this process.
     Made {
-        /// The certificate chain.
+        /// The certificate of the server first.
         chain: String,
-        /// The private key.
+        /// PKCS#8.
         key: String,
     },
     /// PEM texts that somebody else keeps, and changes while this process serves: the chain and the

@@ -67,7 +67,6 @@ struct Tried {
 /// What the API server says of a webhook that was tried alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum WebhookValidity {
-    /// It accepts it.
     Accepted,
     /// It rejects it, for a reason in one sentence.
     Rejected(String),

@@ -28,7 +28,6 @@ pub(super) const AGAIN: Duration = Duration::from_secs(10 * 60);
 pub(crate) struct ControllerSettings {
     /// The name of the configurations that it keeps, of the lease, and of itself.
     pub(crate) name: String,
-    /// Its namespace.
     pub(crate) namespace: String,
     /// Which replica it is.
     pub(crate) identity: String,
@@ -76,7 +75,6 @@ pub(crate) struct Followed {
 /// What the process has made of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Made {
-    /// The rules in force.
     pub(crate) rules: watch::Receiver<RuleSet>,
     /// What is said of the objects.
     pub(crate) resolved: watch::Receiver<Arc<Resolved>>,

@@ -11,7 +11,6 @@ use crate::engine::review::{Node, NodeKind};
 use crate::engine::rule::{Path, Rule, Step, cut, escape_control};
 use crate::engine::verdict::{ChangeKind, Finding, Standing};
 
-/// One change to an object.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// Where, in dotted notation.

@@ -111,7 +111,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The HTTP status.
+    /// 200 if the body is an admission response, else an HTTP error.
     pub fn status(&self) -> u16 {
         self.status
     }
@@ -121,7 +121,7 @@ impl Reply {
         if self.allowed.is_some() { "application/json" } else { "text/plain; charset=utf-8" }
     }
 
-    /// The HTTP body.
+    /// An AdmissionReview as JSON, or the sentence of an HTTP error.
     pub fn into_body(self) -> Vec<u8> {
         self.body
     }

@@ -17,7 +17,6 @@ use crate::engine::verdict::{ChangeKind, Finding, Standing};
 pub(crate) struct Report {
     /// At most [`MAX_REPORTED`] violations and as many others.
     pub(crate) changes: Vec<Change>,
-    /// Violations in all.
     pub(crate) total: usize,
 }
 

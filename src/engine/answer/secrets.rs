@@ -67,7 +67,6 @@ impl Secrets {
         self
     }
 
-    /// All values.
     pub(crate) fn everything() -> Self {
         Self { scope: Scope::Everything, ..Self::default() }
     }

@@ -41,7 +41,6 @@ pub(crate) enum FailurePolicy {
     Ignore,
 }
 
-/// The reason of a denial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// 403: tools leave the object alone.

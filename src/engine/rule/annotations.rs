@@ -15,7 +15,6 @@ pub(super) const LINT_IGNORE: &str = "fieldward.io/lint-ignore";
 /// Where the mutable fields are documented.
 pub(super) const SOURCE: &str = "fieldward.io/source";
 
-/// All of them.
 pub(crate) const ANNOTATIONS: [&str; 4] = [ABSENT, DEFAULTED, LINT_IGNORE, SOURCE];
 
 /// Whether an annotation looks like one of them and is none.

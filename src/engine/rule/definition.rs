@@ -69,7 +69,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Its name.
+    /// Unique in a set of rules.
     pub fn name(&self) -> &RuleName {
         &self.name
     }
@@ -99,7 +99,7 @@ impl Rule {
         &self.unknown_annotations
     }
 
-    /// The resources it covers.
+    /// What the registration lists as `rules`.
     pub fn resources(&self) -> &[ResourceRule] {
         &self.resources
     }
@@ -130,7 +130,7 @@ impl Rule {
         self.failure_policy
     }
 
-    /// The reason of its denials.
+    /// What the status of a denial has as its reason.
     pub fn reason(&self) -> Reason {
         self.reason
     }

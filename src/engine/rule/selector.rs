@@ -18,14 +18,12 @@ const SYSTEM_NAMESPACES: [&str; 2] = ["kube-system", "kube-node-lease"];
 pub(crate) struct LabelSelector {
     /// Labels with their values.
     pub(crate) match_labels: Vec<(String, String)>,
-    /// Expressions.
     pub(crate) match_expressions: Vec<SelectorExpression>,
 }
 
 /// One expression of a [`LabelSelector`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SelectorExpression {
-    /// The label.
     pub(crate) key: String,
     /// `In`, `NotIn`, `Exists` or `DoesNotExist`.
     pub(crate) operator: String,
@@ -36,9 +34,7 @@ pub(crate) struct SelectorExpression {
 /// A CEL condition of the registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MatchCondition {
-    /// Its name.
     pub(crate) name: String,
-    /// The expression.
     pub(crate) expression: String,
 }
 

@@ -143,7 +143,7 @@ impl RuleSet {
         self.whole.matching(target)
     }
 
-    /// All rules, by name.
+    /// In the order of their names.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.rules.by_name.values().map(AsRef::as_ref)
     }

@@ -49,7 +49,6 @@ fn changed(alignment: &Alignment<'_>, is_late: &dyn Fn() -> bool) -> Result<Vec<
     Ok(all)
 }
 
-/// The judgement of a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LocationState {
     /// Nothing differs here or below.
@@ -61,7 +60,6 @@ enum LocationState {
     /// Permitted by a narrowed entry, with everything below except the replacement of a keyed list,
     /// which needs a bare entry.
     Granted,
-    /// A violation as a whole.
     Violation,
     /// Part of a change reported further up.
     Covered,

@@ -12,7 +12,6 @@ pub enum TlsError {
     /// The file cannot be read.
     #[error("cannot read `{file}`: {source}; name a PEM file that this process may read")]
     Unreadable {
-        /// The file.
         file: String,
         /// Why not.
         source: ReadError,
@@ -25,37 +24,25 @@ pub enum TlsError {
         "no certificate in `{file}`; expected PEM, `-----BEGIN CERTIFICATE-----`, the server's own \
          certificate first"
     )]
-    NoCertificate {
-        /// The file.
-        file: String,
-    },
+    NoCertificate { file: String },
     /// A certificate in the file is broken.
     #[error("broken certificate in `{file}`: {reason}; write the file anew")]
     BadCertificate {
-        /// The file.
         file: String,
         /// What the parser says.
         reason: String,
     },
     /// There is no private key in the file.
     #[error("no private key in `{file}`; expected PEM with a PKCS#8, PKCS#1 or SEC1 key")]
-    NoKey {
-        /// The file.
-        file: String,
-    },
-    /// The private key is encrypted.
+    NoKey { file: String },
     #[error("the private key in `{file}` is encrypted; decrypt it first, as with `openssl pkey`")]
-    EncryptedKey {
-        /// The file.
-        file: String,
-    },
+    EncryptedKey { file: String },
     /// The private key is broken or of an unknown kind.
     #[error(
         "unusable private key in `{file}`: {reason}; expected RSA of 2048 bits or more, ECDSA \
          P-256, P-384 or P-521, or Ed25519"
     )]
     BadKey {
-        /// The file.
         file: String,
         /// What the parser says.
         reason: String,
@@ -68,13 +55,11 @@ pub enum TlsError {
     Mismatch {
         /// The file of the certificate.
         chain: String,
-        /// The file of the key.
         key: String,
     },
     /// The certificate is no longer valid.
     #[error("the certificate in `{file}` expired at {at}; renew it")]
     Expired {
-        /// The file.
         file: String,
         /// When, RFC 3339.
         at: String,
@@ -84,7 +69,6 @@ pub enum TlsError {
         "the certificate in `{file}` is not valid before {at}; check this machine's clock or wait"
     )]
     NotYetValid {
-        /// The file.
         file: String,
         /// When it will be, RFC 3339.
         at: String,

@@ -16,7 +16,7 @@ use crate::engine::rule::error::RuleError;
 pub struct Document {
     /// What errors call it: a file name, usually.
     pub origin: String,
-    /// Its text.
+    /// YAML, of one or several documents.
     pub text: String,
 }
 

@@ -16,7 +16,6 @@ pub(crate) struct RawResource {
     /// API groups; "" is the core group, "*" is all.
     #[schemars(required, schema_with = "schema::api_groups")]
     pub(crate) api_groups: Option<Spanned<RawTexts>>,
-    /// API versions; "*" is all.
     #[schemars(required, schema_with = "schema::api_versions")]
     pub(crate) api_versions: Option<Spanned<RawTexts>>,
     /// Resources as "jobs", "jobs/scale", "*" or "*/*".

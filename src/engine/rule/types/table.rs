@@ -30,7 +30,6 @@ impl TypeName {
         TABLE.find(text)
     }
 
-    /// All types.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         (0u16..).take(TABLE.structs.len()).map(Self)
     }
