@@ -1,7 +1,6 @@
 //! A copy of an object in which tokens stand for the values that nobody may read.
 //!
-//! The text is copied token by token: numbers stay as they are spelled, and no nesting is too deep.
-//! Leaves are masked, and the keys of objects at and below `sensitive` paths, so containers and
+//! Numbers stay as they are spelled, and no nesting is too deep, because nothing here recurses. Leaves are masked, and the keys of objects at and below `sensitive` paths, so containers and
 //! `null` stay. Equal values get equal tokens and different values different ones, all over a
 //! review.
 
@@ -13,6 +12,7 @@ use serde_json::Value;
 use super::indented::{Indented, TooLarge};
 use crate::engine::alignment::scalar;
 use crate::engine::answer::{Secrets, Visibility};
+use crate::engine::review::{Members, Node, NodeElements, NodeKind};
 
 /// What is masked, and which tokens have been given out.
 #[derive(Debug)]
@@ -36,7 +36,17 @@ pub(crate) enum MaskedKind {
 struct Spot {
     place: Visibility,
     at: MaskedAt,
-    is_list: bool,
+}
+
+/// A container of which the beginning is written.
+struct OpenContainer<'t> {
+    spot: Spot,
+    children: Children<'t>,
+}
+
+enum Children<'t> {
+    Members(Members<'t>),
+    Elements(NodeElements<'t>),
 }
 
 /// Locations that are special whatever the rules say.
@@ -54,67 +64,78 @@ impl<'s> Mask<'s> {
         Self { secrets, kind, tokens: HashMap::new() }
     }
 
-    /// Copies JSON that is well-formed.
-    pub(crate) fn copy(&mut self, json: &str, out: &mut Indented) -> Result<(), TooLarge> {
-        let mut tokens = Tokens(json);
-        let mut around: Vec<Spot> = Vec::new();
-        // The member whose key has been written.
-        let mut member = None;
-        while let Some(token) = tokens.next() {
-            if matches!(token, "}" | "]") {
-                around.pop();
-                out.close(token)?;
-                continue;
-            }
-            let spot = match (member.take(), around.last()) {
-                (Some(member), _) => member,
-                (None, None) => self.root(token),
-                (None, Some(list)) if list.is_list => {
-                    out.element()?;
-                    Spot {
-                        place: self.secrets.any_element(&list.place),
-                        at: below(list.at),
-                        is_list: false,
+    /// Copies a value, with the members of each object in the order of their names.
+    pub(crate) fn copy(&mut self, value: Node<'_>, out: &mut Indented) -> Result<(), TooLarge> {
+        let root = self.root(value);
+        let mut open: Vec<OpenContainer<'_>> = Vec::new();
+        open.extend(self.enter(value, root, out)?);
+        while let Some(container) = open.last_mut() {
+            let (value, spot) = match &mut container.children {
+                Children::Members(members) => {
+                    let Some((name, value)) = members.next() else {
+                        out.close("}")?;
+                        open.pop();
+                        continue;
+                    };
+                    if self.is_dropped(container.spot.at, name) {
+                        continue;
                     }
-                }
-                (None, Some(object)) => {
-                    let key =
-                        serde_json::from_str::<String>(token).unwrap_or_else(|_| token.to_owned());
-                    if self.is_dropped(object.at, &key) {
-                        tokens.skip_value();
+                    let key = Value::from(name).to_string();
+                    let spot = self.member(&container.spot, name);
+                    if container.spot.place.hides_keys() {
+                        out.key(&self.token(&key, MaskedAt::Elsewhere))?;
                     } else {
-                        if object.place.hides_keys() {
-                            out.key(&self.token(token, MaskedAt::Elsewhere))?;
-                        } else {
-                            out.key(token)?;
-                        }
-                        member = Some(self.member(object, &key));
+                        out.key(&key)?;
                     }
-                    continue;
+                    (value, spot)
+                }
+                Children::Elements(elements) => {
+                    let Some(value) = elements.next() else {
+                        out.close("]")?;
+                        open.pop();
+                        continue;
+                    };
+                    out.element()?;
+                    let place = self.secrets.any_element(&container.spot.place);
+                    (value, Spot { place, at: below(container.spot.at) })
                 }
             };
-            match token {
-                "{" | "[" => {
-                    out.open(token)?;
-                    around.push(Spot { is_list: token == "[", ..spot });
-                }
-                leaf if spot.place.is_hidden() && leaf != "null" => {
-                    out.scalar(&self.token(leaf, spot.at))?;
-                }
-                leaf => out.scalar(leaf)?,
-            }
+            open.extend(self.enter(value, spot, out)?);
         }
         Ok(())
     }
 
-    fn root(&self, token: &str) -> Spot {
+    /// Writes a leaf, or the beginning of a container, whose content follows.
+    fn enter<'t>(
+        &mut self,
+        value: Node<'t>,
+        spot: Spot,
+        out: &mut Indented,
+    ) -> Result<Option<OpenContainer<'t>>, TooLarge> {
+        let children = match value.kind() {
+            NodeKind::Object => Children::Members(value.members()),
+            NodeKind::List => Children::Elements(value.elements()),
+            kind if spot.place.is_hidden() && kind != NodeKind::Null => {
+                out.scalar(&self.token(value.text(), spot.at))?;
+                return Ok(None);
+            }
+            _ => {
+                out.scalar(value.text())?;
+                return Ok(None);
+            }
+        };
+        out.open(if value.is_list() { "[" } else { "{" })?;
+        Ok(Some(OpenContainer { spot, children }))
+    }
+
+    fn root(&self, value: Node<'_>) -> Spot {
         // No path leads into what is no object.
-        let place = if token == "{" || self.secrets.are_none() {
+        let place = if value.is_object() || self.secrets.are_none() {
             self.secrets.root()
         } else {
             Secrets::everything().root()
         };
-        Spot { place, at: MaskedAt::Root, is_list: false }
+        Spot { place, at: MaskedAt::Root }
     }
 
     fn member(&self, object: &Spot, key: &str) -> Spot {
@@ -123,7 +144,7 @@ impl<'s> Mask<'s> {
             (MaskedAt::Root, "data") if self.kind == MaskedKind::Secret => MaskedAt::Data,
             (at, _) => below(at),
         };
-        Spot { place: self.secrets.member(&object.place, key), at, is_list: false }
+        Spot { place: self.secrets.member(&object.place, key), at }
     }
 
     /// Field sets name the elements of a set by their values.
@@ -151,50 +172,4 @@ fn below(at: MaskedAt) -> MaskedAt {
 fn by_value(leaf: &str) -> String {
     serde_json::from_str::<Value>(leaf)
         .map_or_else(|_| leaf.to_owned(), |value| scalar(&value).to_string())
-}
-
-/// The tokens of JSON that is well-formed, without commas and colons.
-struct Tokens<'t>(&'t str);
-
-impl<'t> Iterator for Tokens<'t> {
-    type Item = &'t str;
-
-    fn next(&mut self) -> Option<&'t str> {
-        let rest = self.0.trim_start_matches([' ', '\t', '\n', '\r', ',', ':']);
-        let end = match rest.as_bytes().first()? {
-            b'{' | b'}' | b'[' | b']' => 1,
-            b'"' => string_end(rest),
-            _ => rest.find([' ', '\t', '\n', '\r', ',', '}', ']']).unwrap_or(rest.len()),
-        };
-        let (token, after) = rest.split_at_checked(end)?;
-        self.0 = after;
-        Some(token)
-    }
-}
-
-impl Tokens<'_> {
-    fn skip_value(&mut self) {
-        let mut open = 0usize;
-        for token in self {
-            match token {
-                "{" | "[" => open += 1,
-                "}" | "]" => open = open.saturating_sub(1),
-                _ => {}
-            }
-            if open == 0 {
-                return;
-            }
-        }
-    }
-}
-
-/// Where a text ends that begins with a string in quotes.
-fn string_end(text: &str) -> usize {
-    let mut is_escaped = false;
-    let closing = text.bytes().enumerate().skip(1).find(|(_, byte)| {
-        let closes = *byte == b'"' && !is_escaped;
-        is_escaped = *byte == b'\\' && !is_escaped;
-        closes
-    });
-    closing.map_or(text.len(), |(at, _)| at + 1)
 }

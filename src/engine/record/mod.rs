@@ -164,12 +164,12 @@ fn masked(rules: &RuleSet, review: &Review<'_>, most: usize) -> Result<String, U
     let mut out = Indented::new(1, most);
     chosen(review.root(), &ENVELOPE, &mut out, |name, value, out| {
         if name != "request" {
-            return rest.copy(value.text(), out);
+            return rest.copy(value, out);
         }
         chosen(value, &REQUEST, out, |name, value, out| match name {
-            "object" | "oldObject" => objects.copy(value.text(), out),
-            "userInfo" => chosen(value, &USER, out, |_, value, out| rest.copy(value.text(), out)),
-            _ => rest.copy(value.text(), out),
+            "object" | "oldObject" => objects.copy(value, out),
+            "userInfo" => chosen(value, &USER, out, |_, value, out| rest.copy(value, out)),
+            _ => rest.copy(value, out),
         })
     })?;
     Ok(out.into_text())

@@ -16,7 +16,7 @@ mod tests;
 mod unjudgeable;
 
 pub(crate) use envelope::{Operation, Review};
-pub(crate) use node::{Node, NodeKind};
+pub(crate) use node::{Members, Node, NodeElements, NodeKind};
 pub(crate) use plain::printed;
 pub(crate) use scanner::scan;
 pub(crate) use unjudgeable::{API_VERSION, StrayOperation, Unjudgeable};
