@@ -52,7 +52,7 @@ fn broken_pem(error: &pem::Error) -> &'static str {
     }
 }
 
-/// Not a bundle.
+/// Why a text is no bundle of certificates.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected PEM certificates, found {0}")]
 pub struct NotABundle(String);

@@ -50,8 +50,8 @@ pub enum IssueError {
     Refused(#[from] rcgen::Error),
 }
 
-/// Makes a CA and a server certificate, both ECDSA P-256 and both valid from five minutes before
-/// `now` for `lifetime` after it.
+/// Makes a CA and a server certificate, both ECDSA P-256. Both are valid for `lifetime` after
+/// `now`, and from at most five minutes before it, or a tenth of `lifetime` if that is shorter.
 ///
 /// # Errors
 /// No subject, or a DNS name that is not ASCII.
@@ -78,7 +78,7 @@ impl std::fmt::Debug for Authority {
 }
 
 impl Authority {
-    /// Makes one, valid from five minutes before `now` for `lifetime` after it.
+    /// Makes one, valid for `lifetime` after `now`, and from at most five minutes before it.
     ///
     /// # Errors
     /// The library's own failure.

@@ -48,7 +48,7 @@ pub(crate) struct Group {
     pub(crate) versions: Vec<GroupVersion>,
 }
 
-/// One version of a group.
+/// A version of an API group, with its resources.
 #[derive(Debug, Clone)]
 pub(crate) struct GroupVersion {
     /// Its name, such as `v1`.

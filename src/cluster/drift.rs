@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::admissionregistration::v1 as api;
 
-/// What the webhooks of a configuration have to be changed to, if what the API server has is not
-/// what was applied: others may have added webhooks, or selectors and conditions that were left
-/// out. A bundle that was left out is somebody else's and stays.
+/// The webhooks to write, if the stored configuration differs from the applied one: others may have
+/// added webhooks, or selectors and conditions that were left out. A bundle that was left out
+/// belongs to somebody else and stays.
 pub(super) fn correction(
     applied: &api::ValidatingWebhookConfiguration,
     found: &api::ValidatingWebhookConfiguration,

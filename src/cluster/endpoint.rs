@@ -43,7 +43,7 @@ impl Endpoint {
     }
 }
 
-/// Not an address.
+/// Why a text is no URL of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "expected an address as `https://host:port/path`, found `{0}`; the API server takes https \

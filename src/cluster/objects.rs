@@ -83,8 +83,8 @@ impl RuleObject {
         }
     }
 
-    /// Whether both say the same, whatever is said of them, and the same generation stands in for
-    /// what they say.
+    /// Whether the content of both is the same: their generation, and what stands in for it. Their
+    /// statuses may differ.
     pub(crate) fn says_the_same(&self, other: &Self) -> bool {
         let all = |object: &Self| (object.is_rejected(), object.last_good().cloned());
         self.is_same_generation(other) && self.name == other.name && all(self) == all(other)
@@ -206,7 +206,7 @@ impl Resolved {
     ) -> Result<Self, RuleErrors> {
         let from_files = RuleSet::load(Builtin::Left, files)?;
         let compiled_in = RuleSet::load(builtin, &[])?;
-        // What replaces a rule compiled in takes its place, which is that of the oldest.
+        // An object that replaces a built-in rule counts as the oldest.
         let mut by_age: Vec<&Arc<RuleObject>> = objects.iter().collect();
         by_age.sort_by_key(|object| {
             (compiled_in.get(&object.name).is_none(), &object.created, &object.name)
@@ -280,7 +280,7 @@ impl Resolved {
 }
 
 impl ReadGenerations {
-    /// What is known of an object that says what it said before is that.
+    /// The result of an object whose content is unchanged is used again.
     fn of(object: &Arc<RuleObject>, resolved: &Resolved) -> Arc<Self> {
         let last = resolved.known.get(&object.name).filter(|last| last.object.uid == object.uid);
         if let Some(last) = last.filter(|last| last.object.says_the_same(object)) {

@@ -11,7 +11,7 @@ use super::ca_bundle::CaBundle;
 use super::endpoint::Endpoint;
 use crate::engine::{Builtin, FailurePolicy, LONGEST_NAME, ResourceRule, Rule, RuleSet};
 
-/// The label by which it is known whose something is.
+/// The label of every object that fieldward creates.
 pub(super) const LABEL: (&str, &str) = ("app.kubernetes.io/name", "fieldward");
 
 /// The annotation of a configuration that lists its built-in rules, separated by commas. Nothing
@@ -24,7 +24,7 @@ pub(super) const DOMAIN: &str = "fieldward.io";
 /// How long the API server waits, in seconds; a verdict takes milliseconds.
 const TIMEOUT: i32 = 5;
 
-/// What judging a review does besides.
+/// The side effects of judging a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SideEffects {
     /// Nothing.
@@ -42,7 +42,7 @@ impl SideEffects {
     }
 }
 
-/// By what the API server trusts the webhook.
+/// Where the CA bundle of the webhook comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
     /// By the CAs of the API server's machine, or by what somebody else writes into the
@@ -69,7 +69,7 @@ impl Trust {
     }
 }
 
-/// Of a rule's name no webhook name can be made.
+/// The name of a rule is too long for the name of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "expected a rule name of at most {LONGEST_NAME} characters, found `{0}`; its webhook is called \

@@ -191,9 +191,9 @@ fn enforced(
     }
 }
 
-/// A generation replaces the one before it once it is registered: until then the API server may
-/// reject it. One that is held by another rule is not registered, and would not be enforced either
-/// if it was an older one.
+/// A generation replaces the last good one once it is registered, because the API server may reject
+/// it until then. A rule in conflict is never registered, so it replaces its last good generation
+/// at once.
 fn last_good(
     verdict: &Acceptance,
     good: Option<(i64, &Rule)>,

@@ -120,8 +120,8 @@ pub(crate) enum Renewal {
 }
 
 impl TlsBundle {
-    /// A new CA and a certificate of it, `trusted` besides: CAs of which certificates may still be
-    /// shown.
+    /// Makes a CA and a certificate of it. `trusted` are further CAs, of which certificates may
+    /// still be in use.
     ///
     /// # Errors
     /// As [`Authority::new`] and [`Authority::certificate`].
@@ -217,8 +217,8 @@ impl TlsBundle {
         (&self.certificate, &self.key)
     }
 
-    /// What there is to do at `now`. `trusted_since` is since when the API server has had this
-    /// bundle in the registration; none: not yet.
+    /// What there is to do at `now`. `trusted_since` is when the registration received this bundle,
+    /// none if it has not.
     ///
     /// # Errors
     /// A CA key that cannot sign, or subjects that cannot be certified.

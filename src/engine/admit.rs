@@ -47,7 +47,7 @@ pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8]) -> Reply {
     admit_with(JudgingLimits { budget, is_late: &|| false }, rules, body)
 }
 
-/// Limits on judging one review.
+/// How much one review may cost.
 #[derive(Clone, Copy)]
 struct JudgingLimits<'a> {
     /// The budget that all conditions of the review share.

@@ -109,7 +109,7 @@ impl Reader {
             let asked = Instant::now();
             let reserve = self.memory.reserve(size, &arriving.bytes, connection);
             match timeout_at(by, reserve).await {
-                // Memory of the other pool is returned after that.
+                // The assignment gives the memory of the other pool back.
                 Ok(reserved) => share = Some(reserved),
                 Err(_) => filled = Filled::TimedOut,
             }

@@ -23,7 +23,7 @@ pub(crate) struct Config {
     pub(crate) lingering: Duration,
     /// How often the certificate files are read again.
     pub(crate) reload_every: Duration,
-    /// What one connection may take.
+    /// How long connections may take, and how many there may be.
     pub(crate) limits: accept::ConnectionLimits,
     /// Limits on answering reviews.
     pub(crate) answers: routes::AnswerLimits,

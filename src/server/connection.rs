@@ -33,8 +33,8 @@ const HTTP2_HEADER_LIST_BYTES: u32 = 32 * 1024;
 const HTTP2_STREAMS: u32 = 128;
 /// Large enough that a review of megabytes is not slowed by round trips.
 const HTTP2_STREAM_WINDOW: u32 = 64 * 1024;
-/// The sum of all stream windows, so that no stream blocks another one. What has arrived and is not
-/// read yet takes so much memory, so only [`WIDE_WINDOWS`] connections have such a window. All
+/// The sum of all stream windows, so that no stream blocks another one. Data that has arrived
+/// unread can take this much memory, so only [`WIDE_WINDOWS`] connections have this window. All
 /// others have the window of one stream.
 const HTTP2_CONNECTION_WINDOW: u32 = HTTP2_STREAMS * HTTP2_STREAM_WINDOW;
 /// More than there are API servers: each keeps one connection.
@@ -240,9 +240,9 @@ fn panicked() -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, sentence).into_response()
 }
 
-/// A server that leaves has the client connect anew after each answer, which takes it to another
-/// server. On a connection that is in use until it ends, a request may meet the end; with HTTP/1.1
-/// nobody knows whether it was heard, so the API server does not repeat it.
+/// Asks clients to reconnect while the server shuts down, so that they reach another server. A
+/// request on a connection that the server closes could get lost, and the API server does not
+/// repeat it.
 fn ask_to_reconnect(response: &mut Response, phase: Phase) {
     if phase >= Phase::Leaving {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

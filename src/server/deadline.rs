@@ -23,10 +23,10 @@ pub(super) struct RequestStart(pub(super) Instant);
 /// When a review must be answered.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AnswerTime {
-    /// After its timeout less the margin, but not before half of it.
+    /// The deadline for judging: the timeout less the margin, which is at most half of the timeout.
     pub(super) by: Instant,
-    /// After half of the margin. Without its uid a review cannot be answered, so the beginning of
-    /// a review that comes late is read until then.
+    /// The deadline for reading the uid: half a margin later. A review without a uid cannot be
+    /// answered, so the server reads the beginning of a late review until then.
     pub(super) latest: Instant,
 }
 

@@ -1,10 +1,9 @@
 //! A time limit for request heads that leaves idle connections alone.
 //!
-//! hyper arms its header timer when it starts to wait for a request, so a kept-alive connection
-//! that is merely idle is closed by it. The API server reuses a connection for about 90 s and a
-//! call on one that is just being closed fails, so a short limit on slow heads must not be one on
-//! idle time. hyper asks its timer again after each read: this one starts to count only once a byte
-//! of the head has come.
+//! hyper arms its header timer when it starts to wait for a request, so it closes a connection that
+//! is merely idle. The API server reuses a connection for about 90 s, and a request fails on a
+//! connection that is closing. So the limit on slow heads must not limit idle time. hyper asks its
+//! timer again after each read. This timer starts only when the first byte of a head has arrived.
 
 use std::future::Future;
 use std::io;
@@ -90,14 +89,14 @@ impl Activity {
         u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(NONE)
     }
 
-    /// A request is being answered until what is returned is dropped.
+    /// Counts a request as in flight until the guard is dropped.
     pub(super) fn request(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
         InFlight(Arc::clone(self))
     }
 
-    /// When the connection has been without a request for so long; in the past if it has already.
+    /// When the connection has been idle for `limit`, or will have been.
     pub(super) fn idle_at(&self, limit: Duration) -> Instant {
         if self.has_request() {
             return Instant::now() + limit;

@@ -22,7 +22,7 @@ pub(crate) enum LogFormat {
 /// Why nothing can be logged.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LogError {
-    /// The filter is none.
+    /// The filter cannot be parsed.
     #[error(
         "`{0}` is no log level; expected error, warn, info, debug, trace, or directives such as \
          `info,fieldward=debug`"
@@ -63,11 +63,11 @@ impl Write for Batches {
 /// each error once.
 const QUIET: &str = "kube_client=off,kube_runtime=off,kube_lease_manager=off";
 
-/// Sends log lines to stderr from now on, panics included (where, not with which values), through a
-/// thread of its own. What waits is written when the guard is dropped.
+/// Sends log lines to stderr from now on, through a thread of its own. A panic is logged with its
+/// place and without its message. Dropping the guard writes what is queued.
 ///
 /// # Errors
-/// A filter that is none, or a second call.
+/// A filter that cannot be parsed, or a second call.
 pub(crate) fn init(format: LogFormat, filter: &str) -> Result<WorkerGuard, LogError> {
     EnvFilter::try_new(filter).map_err(|_| LogError::Filter(filter.to_owned()))?;
     let level = EnvFilter::try_new(format!("{QUIET},{filter}"))

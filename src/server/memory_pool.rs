@@ -57,7 +57,7 @@ impl Pool {
         self.grant();
         match permit.await {
             Ok(permit) => permit,
-            // Never happens: the sender is dropped only with the guard.
+            // Never happens: the guard keeps the sender.
             Err(_) => std::future::pending().await,
         }
     }
@@ -82,7 +82,7 @@ impl Pool {
         !self.state().waiting.is_empty()
     }
 
-    /// How many holders wait only because others hold the memory.
+    /// How many holders wait although they hold less than their share.
     pub(super) fn short_of_memory(&self) -> usize {
         let state = self.state();
         let heads = state.waiting.values().filter_map(BTreeMap::first_key_value);

@@ -56,7 +56,7 @@ async fn scrape(State(ops): State<Arc<Ops>>) -> Response {
     ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response()
 }
 
-/// A check's name, and what is wrong or what there is to say though nothing is.
+/// The name of a check, and its error, or a remark if it passes.
 type ProbeCheck = (&'static str, Result<Option<String>, String>);
 
 impl Ops {
@@ -65,9 +65,9 @@ impl Ops {
         let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let fails = |reason: &str| reason.to_owned();
         let own = [
-            // A server without rules is never built: that a set is there at all is what makes it
-            // ready. Newer ones that are refused do not take it away: all replicas would read them,
-            // and none be left.
+            // A server is never built without rules, so it is always ready in this respect. A
+            // refused newer set does not change that: all replicas read the same rules, so none
+            // would be left.
             ("rules", Ok(Some(self.rules()))),
             (
                 "certificate",

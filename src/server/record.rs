@@ -27,7 +27,7 @@ const WAITING: usize = 256;
 /// Bytes that they may have together.
 const WAITING_BYTES: usize = 32 * 1024 * 1024;
 
-/// How long what waits may take at the end.
+/// How long the shutdown waits for queued reviews to be written.
 const FINISHING: Duration = Duration::from_secs(5);
 
 /// Where reviews are recorded, and how many.
@@ -163,7 +163,7 @@ impl RecordWriter {
                     let recorded = guarded(|| self.review(&rules, &body));
                     self.metrics.recorded(recorded.unwrap_or(Recorded::Failed));
                 }
-                // Nobody waits any more: as well.
+                // The receiver may have stopped waiting.
                 Item::End(told) => drop(told.send(())),
             }
         }

@@ -1,5 +1,5 @@
-//! The rules, read again while the server runs: a set is taken whole or not at all, and what was in
-//! force stays otherwise.
+//! Reads the rules again while the server runs. A set with an error is refused as a whole, and the
+//! set before it stays in force.
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,11 +32,11 @@ impl From<Vec<Document>> for ReadDocuments {
 /// Characters of a reason that are kept: there is one for each thing that is wrong.
 const LONGEST: usize = 4096;
 
-/// Reading takes one part in so many of the time, so that ten thousand files, which take a tenth of
-/// a second, cost little;
+/// After a read, the reader rests so many times as long as the read took. Ten thousand files take a
+/// tenth of a second, so reading them costs little.
 const REST: u32 = 50;
 
-/// but a change is never seen later than this.
+/// The longest rest, so that a change is noticed by then.
 pub(crate) const LONGEST_REST: Duration = Duration::from_secs(10);
 
 /// Where rules come from.
@@ -54,7 +54,7 @@ pub(crate) struct RuleSource {
     pub(crate) every: Duration,
     /// Told when something is known to have changed.
     pub(crate) changed: Arc<Notify>,
-    /// Whether a set without rules is one: more may come from elsewhere.
+    /// Whether a set without rules is accepted, because rules may come from elsewhere.
     pub(crate) may_be_empty: bool,
 }
 
@@ -134,8 +134,7 @@ impl SeenTexts {
         match source.load(&documents) {
             Err(reason) => self.refuse(rules, Ok(fingerprint), &reason),
             // A mounted ConfigMap may change while it is read, and half of one version with half of
-            // another may load. Of two readings one after the other only what did not change is the
-            // same.
+            // another may load. So two reads in a row must agree.
             Ok(_)
                 if (source.read)().map(|reading| Fingerprint::of(&reading.documents))
                     != Ok(fingerprint) => {}

@@ -201,9 +201,9 @@ impl App {
         guarded(|| engine::answer_unread(rules, beginning, why))
     }
 
-    /// The reply, and the rules that gave it; none if there are no such rules. What is registered
-    /// and what is in force change one after the other, so where no rule speaks of the review,
-    /// those are asked that have left a moment ago, and then those that come in a moment.
+    /// The reply, and the rules that gave it; none if no rule matches. A registration and the rules
+    /// in force do not change at the same moment. So if no rule matches, this asks the rules that
+    /// were removed a moment ago, and then waits briefly for new ones.
     async fn judged(
         &self,
         asked: Asked<'_>,

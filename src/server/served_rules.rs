@@ -9,11 +9,11 @@ use tokio::sync::watch;
 
 use crate::engine::RuleSet;
 
-/// How long a rule may come after its registration: other replicas hear of it at their own time.
-/// The API server waits longer.
+/// How long a review waits for a rule that is registered and not loaded yet: replicas load rules at
+/// different times. The API server waits longer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The rules in force; a review is judged by those that were when its body had come.
+/// The rules in force. A review is judged by those that are in force when its body is complete.
 #[derive(Debug)]
 pub(crate) struct ServedRules {
     in_force: ArcSwap<InForce>,
@@ -29,7 +29,7 @@ pub(crate) struct ServedRules {
 pub(crate) struct InForce {
     addressed: Addressed,
     since: SystemTime,
-    /// Rules that have left or changed, the latest first, each with when it did.
+    /// The rules that were removed or replaced, the newest first, each with when that was.
     departed: Vec<(Instant, Arc<Addressed>)>,
     lingering: Duration,
 }
@@ -49,8 +49,8 @@ pub(super) enum Asked<'a> {
 }
 
 impl ServedRules {
-    /// Puts the first set in force. Rules that leave stay so long for reviews that nothing newer
-    /// speaks of.
+    /// Puts the first set in force. Removed rules keep judging for `lingering` what no newer rule
+    /// matches.
     pub(crate) fn new(rules: RuleSet, now: SystemTime, lingering: Duration) -> Self {
         let followed = watch::Sender::new(rules.clone());
         let in_force = InForce {

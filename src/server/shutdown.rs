@@ -27,7 +27,7 @@ pub(crate) struct Leaving {
     pub(crate) timeout: Duration,
 }
 
-/// A wish of the one who started the process that it ends.
+/// A signal that asks the process to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// SIGTERM.

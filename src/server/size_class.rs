@@ -3,7 +3,7 @@
 /// The largest size of an ordinary review, in bytes.
 pub(super) const ORDINARY: usize = 64 * 1024;
 
-/// A class of reviews.
+/// By the size of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SizeClass {
     Ordinary,

@@ -74,8 +74,8 @@ impl Slots {
         }
     }
 
-    /// Closes as many connections as wait and have none closing for them. One search serves all
-    /// that wait.
+    /// Closes an idle connection for each waiting one that has none closing for it. One search
+    /// serves all that wait.
     fn make_room(&self) {
         let mut served = self.served();
         let wanted = served.waiting.saturating_sub(served.closing);

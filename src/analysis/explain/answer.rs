@@ -297,8 +297,8 @@ impl<'r> Answer<'r> {
         for change in ChangeClass::VERBS {
             add(change, &[]);
         }
-        add(ChangeClass::SetContainer, &[ChangeClass::Set, ChangeClass::AddItem]);
-        add(ChangeClass::ClearContainer, &[ChangeClass::Clear, ChangeClass::RemoveItem]);
+        add(ChangeClass::SetContainer, &[ChangeClass::Set]);
+        add(ChangeClass::ClearContainer, &[ChangeClass::Clear]);
         add(ChangeClass::Appear, &[ChangeClass::SetContainer]);
         add(ChangeClass::Vanish, &[ChangeClass::ClearContainer]);
         found
@@ -308,15 +308,17 @@ impl<'r> Answer<'r> {
         self.is_owned
     }
 
-    /// The five that are permitted to nobody.
+    /// Those of the five that are permitted to nobody. `AddItem` lets a list appear and
+    /// `RemoveItem` lets it vanish, so then only scalars may not.
     pub(crate) fn refused(&self) -> Vec<&'static str> {
-        ChangeClass::VERBS
-            .into_iter()
-            .filter(|change| {
-                !self.is_owned && self.formula(*change, Certainty::Possible).is_never()
-            })
-            .map(ChangeClass::as_str)
-            .collect()
+        let never = |change| self.formula(change, Certainty::Possible).is_never();
+        let name = |change: ChangeClass| match change {
+            ChangeClass::Set if !never(ChangeClass::SetContainer) => "Set as a scalar",
+            ChangeClass::Clear if !never(ChangeClass::ClearContainer) => "Clear of a scalar",
+            other => other.as_str(),
+        };
+        let refused = ChangeClass::VERBS.into_iter().filter(|change| never(*change));
+        if self.is_owned { Vec::new() } else { refused.map(name).collect() }
     }
 }
 

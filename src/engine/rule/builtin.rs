@@ -5,7 +5,7 @@ use super::parse::document::Document;
 /// Whether the rules compiled in are part of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Builtin {
-    /// They are; a document of the same name replaces one.
+    /// They are. A document of the same name replaces one.
     Included,
     /// They are not.
     Left,

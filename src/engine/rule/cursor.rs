@@ -13,7 +13,7 @@ use super::path::Step;
 use super::tree::{Reached, Tree};
 use super::types::{TypeName, TypedLocation, TypedLocationId};
 
-/// What tells a location from others.
+/// The identity of a location: a rule treats locations with equal ids alike.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct CursorId {
     reached: Reached,
@@ -53,8 +53,7 @@ impl<'t> Cursor<'t> {
         steps.iter().fold(Self::root(rule), |cursor, step| cursor.meeting(step))
     }
 
-    /// What tells the location from others: two locations with the same identity are alike to the
-    /// rule.
+    /// The rule treats locations with equal ids alike.
     pub(crate) fn identity(&self) -> CursorId {
         let typed = self.typed.map(|typed| typed.identity());
         CursorId { reached: self.reached.clone(), typed, is_protected: self.is_protected }
@@ -155,8 +154,9 @@ impl<'t> Cursor<'t> {
         self.tree.marks(&self.reached).filter_map(Mark::entry)
     }
 
-    /// The entries that an object here is intermediate to, by index: their paths come here by a
-    /// named member and go on to a member. With each the number of its steps that lead here.
+    /// The entries that an object here is intermediate to: their paths reach it by a named member
+    /// and go on to a member. Each item is the index of the entry, and how many steps of its path
+    /// lead here.
     pub(crate) fn entries_below(&self) -> impl Iterator<Item = (usize, usize)> + use<'_, 't> {
         self.tree.entries_below(&self.reached)
     }
@@ -261,7 +261,7 @@ impl<'t> Cursor<'t> {
 
     /// Whether paths come here by named members only, and all go on to members.
     pub(crate) fn is_named_ancestor(&self) -> bool {
-        // An object that counts as left out when all of it does is not just its members.
+        // A struct that is left out when all its members are cannot be judged member by member.
         let may_be_left_out =
             self.typed.is_some_and(|typed| typed.is_field() && !typed.is_pointer());
         !self.reached.is_empty()

@@ -64,7 +64,7 @@ pub struct Rule {
     pub(crate) defaulted: Vec<Path>,
     pub(crate) exempt: Requesters,
     pub(crate) tree: Tree<Mark>,
-    /// The fields that requesters whom no entry names may change, as replies list them.
+    /// The mutable fields of a requester whom no `by` names, as text for messages.
     pub(crate) for_everybody: Arc<str>,
 }
 

@@ -80,8 +80,8 @@ impl fmt::Display for RuleErrors {
 
 impl std::error::Error for RuleErrors {}
 
-/// Whether the text says that it is a document of this program, even if nothing else in it is
-/// right. A message must not quote any other text, which may be a secret.
+/// Whether the text claims to be a document of fieldward. Messages quote no other text, because
+/// that may be a secret.
 pub(crate) fn is_own_document(text: &str) -> bool {
     let says = |key: &str, values: &[&str]| {
         let value = |at: usize| {

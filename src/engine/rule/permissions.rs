@@ -117,8 +117,8 @@ pub(crate) struct Permissions<A> {
     pub(crate) clear_container: A,
     /// To get another value, unless both values are objects or both are lists.
     pub(crate) modify: A,
-    /// To get another value, as an item that may be modified. Only a keyed list somewhere below
-    /// must not become one whose keys repeat.
+    /// To get another value, as an item that may be modified. Everything below may change, but a
+    /// keyed list must keep unique keys.
     pub(crate) modify_item: A,
 }
 

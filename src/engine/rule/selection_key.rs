@@ -1,17 +1,16 @@
-//! Which rules are registered for the same updates as far as their selectors go: of two such rules
-//! for one resource only one can hold.
+//! Which rules select the same updates. Two rules for one resource with the same selectors cannot
+//! both be in force.
 
 use sha2::{Digest, Sha256};
 
 use super::{FailurePolicy, LabelSelector, Rule};
 
-/// A digest of what the registration of a rule contains besides its resources: selectors, match
-/// conditions and failure policy.
+/// A digest of the selectors, match conditions and failure policy that a rule document declares.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct SelectionKey([u8; 32]);
 
 impl Rule {
-    /// What the registration of the rule contains besides its resources.
+    /// Equal keys mean that the API server selects the same updates, as far as resources agree.
     pub(crate) fn selection(&self) -> SelectionKey {
         let mut hash = Hash(Sha256::new());
         hash.selector(&self.namespace_selector);

@@ -73,8 +73,8 @@ impl LabelSelector {
         })
     }
 
-    /// The labels that it names, as paths. As an object selector it protects them: who could change one could take the object out of the
-    /// rule by relabelling it.
+    /// The paths of the labels that this selector names. An object selector protects them: an
+    /// update of such a label could take the object out of the rule.
     pub(crate) fn label_paths(&self) -> Vec<Path> {
         let keys = self.match_labels.iter().map(|(key, _)| key);
         let keys = keys.chain(self.match_expressions.iter().map(|expression| &expression.key));

@@ -29,7 +29,7 @@ struct RulesByResource {
     by_name: BTreeMap<RuleName, Arc<Rule>>,
     /// Those that name the resource, in the order of their names.
     by_resource: HashMap<String, Vec<Arc<Rule>>>,
-    /// Those that speak of resources without naming them, too.
+    /// Those that match resources by a wildcard, too.
     wild: Vec<Arc<Rule>>,
 }
 
@@ -138,7 +138,8 @@ impl RuleSet {
         self.rules.matching(target)
     }
 
-    /// The rules of the whole set that speak of a target: what one of them hides, none shows.
+    /// The rules of the whole set that match a target. A value that one of them hides is shown by
+    /// none.
     pub(crate) fn matching_in_whole(&self, target: &Target<'_>) -> impl Iterator<Item = &Rule> {
         self.whole.matching(target)
     }

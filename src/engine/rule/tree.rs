@@ -80,8 +80,8 @@ impl<M> Tree<M> {
         }
     }
 
-    /// Notes that the entry's path leads through the objects above it, which are intermediate to it
-    /// and may so appear and vanish.
+    /// Records the objects above the location of an entry. They are intermediate objects, so they
+    /// may appear and vanish.
     pub(crate) fn add_entry_below(&mut self, steps: &[Step], entry: usize) {
         let mut at = 0;
         for (depth, (step, next)) in steps.iter().zip(steps.iter().skip(1)).enumerate() {
@@ -136,8 +136,8 @@ impl<M> Tree<M> {
         to
     }
 
-    /// What an element reaches if its list counts as keyed by whatever selects it (key and value),
-    /// and steps into any member go into elements too.
+    /// What an element reaches if `is_selected` decides which keys select it. A step into any
+    /// member selects elements too.
     pub(crate) fn loosely_element(
         &self,
         from: &[u32],
@@ -156,7 +156,7 @@ impl<M> Tree<M> {
         to
     }
 
-    /// The nodes that those steps lead to which `goes_on` accepts.
+    /// What those steps reach that `goes_on` accepts.
     pub(crate) fn next(&self, from: &[u32], goes_on: impl Fn(&Step) -> bool) -> Reached {
         self.reached(from)
             .flat_map(TreeNode::children)

@@ -1,5 +1,5 @@
 //! The rule document as YAML has it: private shapes with positions, nothing checked beyond shape.
-//! The schema of the CRD is made of the same.
+//! The schema of the CRD is derived from these types.
 
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -1,9 +1,8 @@
 //! The schemas of the parts of a rule document.
 //!
-//! A structural schema cannot say "a path, or an object": such an entry has no type there, so what
-//! is neither gets through, as does an unknown member of it. `null` gets through too, where without
-//! it an emptied `by:` would be dropped and read as one left out. All of these the parser refuses,
-//! and the object's status says so.
+//! A structural schema cannot say "a path, or an object", so it accepts anything there. It also
+//! accepts `null`: the API server would otherwise drop an empty `by:`, which then means everybody.
+//! The parser refuses all of these, and the status of the object says so.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
