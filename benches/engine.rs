@@ -81,7 +81,7 @@ fn no_rule_under_rules(bencher: Bencher, rules: usize) {
 #[divan::bench(args = RULES)]
 fn load_rules(bencher: Bencher, rules: usize) {
     let documents = support::documents(rules);
-    bencher.counter(ItemsCount::new(rules)).bench(|| RuleSet::load(Builtin::Left, &documents));
+    bencher.counter(ItemsCount::new(rules)).bench(|| RuleSet::load(Builtin::Excluded, &documents));
 }
 
 fn update(bencher: Bencher, size: Size, change: Change) {

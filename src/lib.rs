@@ -18,4 +18,4 @@ pub mod engine;
 pub mod export;
 pub mod server;
 
-pub use engine::{Builtin, Document, Reply, RuleSet, admit};
+pub use engine::{Builtin, Reply, RuleFile, RuleSet, admit};

@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use fieldward::engine::{Builtin, Decision, Document, RuleErrors, RuleSet};
+use fieldward::engine::{Builtin, Decision, RuleErrors, RuleFile, RuleSet};
 use serde_json::{Value, json};
 
 /// A job of so many tasks.
@@ -69,27 +69,27 @@ pub(crate) fn review(size: Size, change: Change) -> String {
     reviewed("UPDATE", &encoded(new), &encoded(old))
 }
 
-/// The same review, of a creation, which no rule speaks of.
+/// The same review, of a creation, which no rule covers.
 pub(crate) fn creation(size: Size) -> String {
     reviewed("CREATE", &encoded(job(size.tasks)), "null")
 }
 
-/// The same review, of a kind that no rule speaks of.
+/// The same review, of a kind that no rule covers.
 pub(crate) fn stranger(size: Size) -> String {
     review(size, Change::LeafAllowed).replace("batch.volcano.sh", "batch.example.com")
 }
 
 /// So many rules: the built-in one for Volcano jobs, the others for other kinds.
 pub(crate) fn rules(count: usize) -> Result<RuleSet, RuleErrors> {
-    RuleSet::load(Builtin::Left, &documents(count))
+    RuleSet::load(Builtin::Excluded, &documents(count))
 }
 
 /// The files of so many rules.
-pub(crate) fn documents(count: usize) -> Vec<Document> {
+pub(crate) fn documents(count: usize) -> Vec<RuleFile> {
     let volcano = include_str!("../../deploy/rules/volcano-job.yaml").to_owned();
     let others = (1..count)
-        .map(|number| Document { origin: format!("rule-{number:05}.yaml"), text: rule(number) });
-    std::iter::once(Document { origin: "volcano-job.yaml".to_owned(), text: volcano })
+        .map(|number| RuleFile { origin: format!("rule-{number:05}.yaml"), text: rule(number) });
+    std::iter::once(RuleFile { origin: "volcano-job.yaml".to_owned(), text: volcano })
         .chain(others)
         .collect()
 }

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use fieldward::engine::{Builtin, Document, Reply, RuleSet, admit, record};
+use fieldward::engine::{Builtin, RuleFile, Reply, RuleSet, admit, record};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
@@ -33,7 +33,7 @@ static RULES: LazyLock<RuleSet> = LazyLock::new(|| {
     let read = |(number, path): (usize, &PathBuf)| {
         let text = std::fs::read_to_string(path).expect("a rule file");
         // Each suite of cases has a `widget` of its own.
-        Document {
+        RuleFile {
             origin: path.display().to_string(),
             text: text.replace("name: widget", &format!("name: widget-{number}")),
         }

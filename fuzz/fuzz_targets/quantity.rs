@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use fieldward::engine::{Builtin, Document, RuleSet, admit};
+use fieldward::engine::{Builtin, RuleFile, RuleSet, admit};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ spec:
   mutable: []
   equality: [{path: quantity, as: Quantity}, {path: duration, as: Duration}]
 ";
-    RuleSet::load(Builtin::Left, &[Document { origin: "amounts.yaml".into(), text: text.into() }])
+    RuleSet::load(Builtin::Excluded, &[RuleFile { origin: "amounts.yaml".into(), text: text.into() }])
         .expect("a rule that loads")
 });
 

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use fieldward::engine::{Builtin, Document, Rule, RuleSet, admit};
+use fieldward::engine::{Builtin, RuleFile, Rule, RuleSet, admit};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
@@ -38,7 +38,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn load(text: &str) -> Result<RuleSet, fieldward::engine::RuleErrors> {
-    RuleSet::load(Builtin::Left, &[Document { origin: "rule.yaml".into(), text: text.into() }])
+    RuleSet::load(Builtin::Excluded, &[RuleFile { origin: "rule.yaml".into(), text: text.into() }])
 }
 
 fn same(one: &Rule, two: &Rule) -> bool {

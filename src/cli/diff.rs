@@ -57,7 +57,7 @@ fn load(path: &PathBuf) -> anyhow::Result<RuleSet> {
     if is_stdin(path) || path.exists() {
         let reader = FileReader::new(Accepted::Pipes);
         let documents = rule_sources::read(std::slice::from_ref(path), &reader)?;
-        return Ok(RuleSet::load(Builtin::Left, &documents)?);
+        return Ok(RuleSet::load(Builtin::Excluded, &documents)?);
     }
     let builtin = RuleSet::load(Builtin::Included, &[])?;
     let name = path.display().to_string();

@@ -10,8 +10,8 @@ use crate::analysis::explain::in_schema::InSchema;
 use crate::analysis::explain::kind::{self, Meant};
 use crate::analysis::explain::location::AskedLocation;
 use crate::analysis::words::{one_line, shown};
-use crate::cli::args::{Format, OutputArgs, RequesterArgs, RuleArgs};
-use crate::cli::kinds::{self, KindArgs};
+use crate::cli::args::{Format, KindArgs, OutputArgs, RequesterArgs, RuleArgs};
+use crate::cli::kinds;
 use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, GOOD, styled};
 use crate::engine::{Effect, Verbs, escape_control};
 
@@ -124,7 +124,7 @@ impl ExplainReport<'_> {
             let is_conditional = self.answers.iter().any(|answer| !answer.only_where.is_empty());
             let all =
                 if is_conditional { "all of them that apply to an update" } else { "all of them" };
-            text += &styled(ASIDE, &format!("several rules speak of it; {all} must allow"));
+            text += &styled(ASIDE, &format!("several rules cover it; {all} must allow"));
             text.push('\n');
         }
         for answer in &self.answers {

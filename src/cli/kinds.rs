@@ -1,31 +1,18 @@
 //! The kinds that rules are compared with: those of CRD files, or those of a cluster.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{anyhow, bail};
 use serde_json::Value;
 
 use crate::analysis::kinds::{self, Kind, ServedVersion};
 use crate::analysis::lint::schema::catalogue::{Catalogue, SchemaSource};
-use crate::cli::args::{LiveArgs, block_on};
+use crate::cli::args::{KindArgs, block_on};
 use crate::cli::documents;
-use crate::cluster::client::{Cluster, Group};
+use crate::cluster::client::{ApiGroup, Cluster};
 use crate::engine::{Rule, escape_control};
 use crate::server::files::name_of;
-
-/// Where the kinds are read from; nothing if rules are looked at by themselves.
-#[derive(Debug, Clone, clap::Args)]
-#[command(mut_arg("live", |live| live
-    .help("Read the schemas that a cluster serves")
-    .conflicts_with("crd")))]
-pub(crate) struct KindArgs {
-    /// Read the schemas of the CRDs in a file, or in the files of a folder; may be repeated
-    #[arg(long, value_name = "FILE", value_delimiter = ',', env = "FIELDWARD_CRD")]
-    crd: Vec<PathBuf>,
-    #[command(flatten)]
-    cluster: LiveArgs,
-}
 
 /// The kinds that are asked for, as far as these rules need them.
 pub(crate) fn catalogue(args: &KindArgs, rules: &[&Rule]) -> anyhow::Result<Catalogue> {
@@ -97,15 +84,15 @@ fn from_cluster(args: &KindArgs, rules: &[&Rule]) -> anyhow::Result<Catalogue> {
         .flat_map(|named| named.api_groups.iter().cloned())
         .collect();
     let (groups, address) = block_on(async {
-        let cluster = Cluster::find(&access).await?;
+        let cluster = Cluster::connect(&access).await?;
         Ok::<_, anyhow::Error>((cluster.groups(&wanted).await?, cluster.address().to_owned()))
     })??;
     Ok(Catalogue::new(served(&groups), SchemaSource::Cluster(address)))
 }
 
 /// The kinds of groups that an API server serves.
-pub(crate) fn served(groups: &[Group]) -> Vec<Kind> {
-    let kinds = |group: &Group| {
+pub(crate) fn served(groups: &[ApiGroup]) -> Vec<Kind> {
+    let kinds = |group: &ApiGroup| {
         let versions = group.versions.iter().map(|version| ServedVersion {
             name: &version.name,
             resources: &version.resources,

@@ -12,12 +12,12 @@ use crate::analysis::lint::definition::Severity;
 use crate::analysis::lint::registry::{LINTS, Reported, run as run_lints, runs};
 use crate::analysis::words::counted;
 use crate::analysis::words::likely_name;
-use crate::cli::args::{Format, OutputArgs, RuleArgs};
+use crate::cli::args::{Format, KindArgs, OutputArgs, RuleArgs};
 use crate::cli::kinds;
 use crate::cli::output::{self, ASIDE, BAD, DOUBTFUL, GOOD, styled};
 use crate::cli::rule_sources;
 use crate::engine::{
-    Builtin, Document, Position, Rule, RuleError, RuleSet, SourceMap, builtin_documents,
+    Builtin, Position, Rule, RuleError, RuleFile, RuleSet, SourceMap, builtin_documents,
     escape_control,
 };
 use crate::server::files::{Accepted, FileReader};
@@ -42,7 +42,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     rules: RuleArgs,
     #[command(flatten)]
-    kinds: kinds::KindArgs,
+    kinds: KindArgs,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (builtin, documents) = if args.paths.is_empty() {
         (args.rules.builtin(), args.rules.documents()?)
     } else {
-        (Builtin::Left, rule_sources::read(&args.paths, &FileReader::new(Accepted::Pipes))?)
+        (Builtin::Excluded, rule_sources::read(&args.paths, &FileReader::new(Accepted::Pipes))?)
     };
     let report = LintReport::of(builtin, &documents, &args.kinds)?;
     match args.output.format {
@@ -124,7 +124,7 @@ struct LintReport {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Error {
-    Document { file: String, line: u64, column: u64, message: String },
+    RuleFile { file: String, line: u64, column: u64, message: String },
     Rule(RuleFinding),
 }
 
@@ -143,11 +143,7 @@ struct RuleFinding {
 }
 
 impl LintReport {
-    fn of(
-        builtin: Builtin,
-        documents: &[Document],
-        kinds: &kinds::KindArgs,
-    ) -> anyhow::Result<Self> {
+    fn of(builtin: Builtin, documents: &[RuleFile], kinds: &KindArgs) -> anyhow::Result<Self> {
         let (sets, errors) = match RuleSet::load(builtin, documents) {
             Ok(set) => (vec![set], Vec::new()),
             // Lint also reads the files that hold no error.
@@ -155,7 +151,7 @@ impl LintReport {
                 documents
                     .iter()
                     .filter_map(|document| {
-                        RuleSet::load(Builtin::Left, std::slice::from_ref(document)).ok()
+                        RuleSet::load(Builtin::Excluded, std::slice::from_ref(document)).ok()
                     })
                     .collect(),
                 errors.iter().map(Error::of).collect(),
@@ -215,7 +211,7 @@ impl LintReport {
         for wrong in &self.errors {
             let error = styled(BAD.bold(), "error");
             match wrong {
-                Error::Document { file, line, column, message } => {
+                Error::RuleFile { file, line, column, message } => {
                     text += &format!("{file}:{line}:{column}: {error}: {message}\n");
                 }
                 Error::Rule(finding) => text += &finding.line(&error),
@@ -259,7 +255,7 @@ impl LintReport {
 struct Positions(BTreeMap<(String, String), SourceMap>);
 
 impl Positions {
-    fn of(documents: &[Document]) -> Self {
+    fn of(documents: &[RuleFile]) -> Self {
         let builtin = builtin_documents();
         let maps = documents.iter().chain(&builtin).flat_map(|document| {
             let named = SourceMap::of_rules(document).into_iter();
@@ -284,7 +280,7 @@ impl RuleFinding {
 impl Error {
     fn of(error: &RuleError) -> Self {
         let (line, column) = error.place();
-        Self::Document {
+        Self::RuleFile {
             file: escape_control(error.origin()),
             line,
             column,

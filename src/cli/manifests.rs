@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::args::{EndpointArgs, ManagedArgs, RuleArgs, TrustArgs};
 use super::output;
+use crate::cluster::manifests::Workload;
 use crate::cluster::placement::{MOST_CONFIGURATIONS, Registrations, place};
 use crate::cluster::registration::{self, SideEffects};
 use crate::cluster::update_rule;
-use crate::cluster::workload::Workload;
 use crate::engine::{Builtin, RuleSet};
 use crate::server::files::{Accepted, FileReader};
 
@@ -92,7 +92,7 @@ fn workload(args: &Args, rules: &RuleSet) -> Workload {
     let is_built_in =
         |name: &str, text: &str| built_in.get(name).is_some_and(|rule| rule.text() == text);
     let added = rules.rules().filter(|rule| !is_built_in(rule.name().as_str(), rule.text()));
-    let no_builtin = matches!(args.rules.builtin(), Builtin::Left);
+    let no_builtin = matches!(args.rules.builtin(), Builtin::Excluded);
     Workload {
         name: args.endpoint.service_name.clone(),
         namespace: args.managed.service_namespace.clone(),

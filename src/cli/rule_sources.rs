@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::documents;
-use crate::engine::Document;
-use crate::server::files::{FileReader, LARGEST, name_of};
+use crate::engine::RuleFile;
+use crate::server::files::{FileReader, MAX_FILE_BYTES, name_of};
 
 /// Reads files as they are, and of a folder its `*.yaml` and `*.yml` in the order of their names.
 ///
 /// What begins with a dot is passed over: a mounted `ConfigMap` keeps its versions in such folders,
 /// and shows links to their files.
-pub(crate) fn read(paths: &[PathBuf], reader: &FileReader) -> anyhow::Result<Vec<Document>> {
+pub(crate) fn read(paths: &[PathBuf], reader: &FileReader) -> anyhow::Result<Vec<RuleFile>> {
     let mut documents = Vec::new();
     for path in paths {
         if reader.is_folder(path) {
@@ -41,13 +41,13 @@ fn rule_files(folder: &Path, reader: &FileReader) -> anyhow::Result<Vec<PathBuf>
     Ok(files)
 }
 
-fn document(path: &Path, reader: &FileReader) -> anyhow::Result<Document> {
+fn document(path: &Path, reader: &FileReader) -> anyhow::Result<RuleFile> {
     let origin = name_of(path);
     let bytes = reader
-        .read(path, LARGEST)
+        .read(path, MAX_FILE_BYTES)
         .with_context(|| format!("cannot read the rule file `{origin}`"))?;
     match String::from_utf8(bytes) {
-        Ok(text) => Ok(Document { origin, text }),
+        Ok(text) => Ok(RuleFile { origin, text }),
         Err(_) => bail!("the rule file `{origin}` is not UTF-8; save it as UTF-8"),
     }
 }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
     use crate::server::files::Accepted;
 
-    fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<Document>> {
+    fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<RuleFile>> {
         super::read(paths, &FileReader::new(Accepted::RegularFiles))
     }
 

@@ -11,7 +11,7 @@ use crate::analysis::expanded::{ExpandedType, expanded};
 use crate::analysis::resources::resource_names;
 use crate::cluster::inventory::{self, Inventory, RegisteredRule};
 use crate::cluster::objects::RuleObject;
-use crate::engine::{Builtin, Document, Entry, Rule, RuleSet, escape_control};
+use crate::engine::{Builtin, Entry, Rule, RuleFile, RuleSet, escape_control};
 
 const AFTER_HELP: &str = "\
 Exit code: 0; 2 if no rule has that name.
@@ -129,8 +129,8 @@ impl Row {
 
     /// What an object says, if it is a rule, with its status.
     fn of_object(object: &RuleObject) -> Self {
-        let document = Document { origin: OBJECT.to_owned(), text: object.text.clone() };
-        let rules = RuleSet::load(Builtin::Left, &[document]).unwrap_or_default();
+        let document = RuleFile { origin: OBJECT.to_owned(), text: object.text.clone() };
+        let rules = RuleSet::load(Builtin::Excluded, &[document]).unwrap_or_default();
         let said = rules.rules().next().map(Self::of);
         let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         Self {

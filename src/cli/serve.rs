@@ -19,7 +19,7 @@ use crate::cluster::certificates::{self, Subject};
 use crate::engine::{RuleSet, admit, escape_control};
 use crate::server::files::name_of;
 use crate::server::reload::{self, Fingerprint};
-use crate::server::shutdown::{Leaving, ShutdownOutcome};
+use crate::server::shutdown::{ShutdownOutcome, ShutdownTimes};
 use crate::server::{
     AnswerLimits, BindError, Bound, Config, accept, body, log, record, shutdown, tls,
 };
@@ -359,7 +359,7 @@ fn config(args: Args, certificate: tls::CertificateSource, files: Fingerprint) -
             most_bytes: args.recording.record_max_size.0,
         }),
         denials: None,
-        leaving: Leaving {
+        shutdown: ShutdownTimes {
             delay: args.shutdown.shutdown_delay.0,
             timeout: args.shutdown.shutdown_timeout.0,
         },
@@ -410,7 +410,7 @@ fn announce(bound: &Bound, rules: &[String], ca: Option<&CaFile>, to_try: &ToTry
     if let (Some(ca), Some(command)) = (ca, command) {
         let what = match to_try {
             ToTry::Example => "try it",
-            ToTry::OwnReview => "try it with an AdmissionReview of a kind that a rule speaks of",
+            ToTry::OwnReview => "try it with an AdmissionReview of a kind that a rule covers",
         };
         text += &format!("CA:         {ca}\n\n{what}:\n  {command}\n");
     }

@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use super::args::{AccessArgs, ManagedArgs, block_on};
 use super::output;
-use crate::cluster::removal::{self, Removed, Traces};
+use crate::cluster::removal::{self, RemovalTargets, Removed};
 use crate::server::files::{Accepted, FileReader};
 
 const AFTER_HELP: &str = "\
@@ -27,7 +27,7 @@ pub(crate) struct Args {
 
 /// Removes what is there, and says what it was. UpdateRules stay: they are their authors'.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let traces = Traces {
+    let traces = RemovalTargets {
         name: args.managed.registration.clone(),
         namespace: args.managed.service_namespace.clone(),
         secret: args.managed.tls_secret.clone(),
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let tell = |what: &str, removed: Removed| {
         lines += &match removed {
             Removed::Gone => format!("{what} removed\n"),
-            Removed::Foreign => format!("{what} left: it is not labelled as fieldward's\n"),
+            Removed::NotOurs => format!("{what} left: it is not labelled as fieldward's\n"),
         };
     };
     let access = args.cluster.access(&FileReader::new(Accepted::Pipes))?;

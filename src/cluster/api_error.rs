@@ -12,7 +12,7 @@ use rustls::{CertificateError, OtherError};
 use crate::engine::{cut_bytes, escape_control};
 
 /// Bytes of the API server's message that a sentence holds at most: it may quote whole objects.
-const MESSAGE: usize = 300;
+const MAX_MESSAGE_CHARS: usize = 300;
 
 /// What kind of error it is; the values of a metric's label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -164,7 +164,7 @@ impl From<&watcher::Error> for ApiError {
 
 /// One line without control characters, and not longer than a status or a log line should be.
 fn short(text: &str) -> String {
-    cut_bytes(&escape_control(text.trim()), MESSAGE)
+    cut_bytes(&escape_control(text.trim()), MAX_MESSAGE_CHARS)
 }
 
 /// An error and its causes, each once, on one line.
@@ -225,11 +225,11 @@ pub(super) fn certificate_fault(error: &(dyn Error + 'static)) -> Option<&'stati
 
 /// Reports an error that comes again and again once, until `recovered`.
 #[derive(Debug, Default)]
-pub(super) struct Once {
+pub(super) struct Deduplicator {
     reported: Option<ApiError>,
 }
 
-impl Once {
+impl Deduplicator {
     /// Whether this error is to be reported.
     pub(super) fn is_new(&mut self, error: &ApiError) -> bool {
         let is_new = self.reported.as_ref() != Some(error);
@@ -328,14 +328,14 @@ mod tests {
 
     #[test]
     fn an_error_is_reported_once_until_recovery() {
-        let (mut complaint, first, second) =
-            (Once::default(), ApiError::other(&"one"), ApiError::other(&"other"));
+        let (mut reported, first, second) =
+            (Deduplicator::default(), ApiError::other(&"one"), ApiError::other(&"other"));
         assert_eq!(
-            [complaint.is_new(&first), complaint.is_new(&first), complaint.is_new(&second)],
+            [reported.is_new(&first), reported.is_new(&first), reported.is_new(&second)],
             [true, false, true]
         );
         assert_eq!(
-            [complaint.recovered(), complaint.recovered(), complaint.is_new(&second)],
+            [reported.recovered(), reported.recovered(), reported.is_new(&second)],
             [true, false, true]
         );
     }

@@ -42,7 +42,7 @@ pub(crate) enum ClusterError {
 
 /// An API group as it is served.
 #[derive(Debug, Clone)]
-pub(crate) struct Group {
+pub(crate) struct ApiGroup {
     /// Its name; the empty string is the core group.
     pub(crate) name: String,
     pub(crate) versions: Vec<GroupVersion>,
@@ -81,7 +81,7 @@ impl Cluster {
     ///
     /// # Errors
     /// A kubeconfig that cannot be used, or none where there is no service account either.
-    pub(crate) async fn find(access: &Access) -> Result<Self, ClusterError> {
+    pub(crate) async fn connect(access: &Access) -> Result<Self, ClusterError> {
         let unusable = |error: &(dyn Error + 'static)| ClusterError::Access(config_error(error));
         let config = if let Some(kubeconfig) = &access.kubeconfig {
             let options = KubeConfigOptions {
@@ -119,7 +119,7 @@ impl Cluster {
     pub(crate) async fn groups(
         &self,
         wanted: &BTreeSet<String>,
-    ) -> Result<Vec<Group>, ClusterError> {
+    ) -> Result<Vec<ApiGroup>, ClusterError> {
         let is_wanted = |name: &str| wanted.contains("*") || wanted.contains(name);
         let documents = self.documents().await?;
         let mut groups = Vec::new();
@@ -153,8 +153,8 @@ impl Cluster {
         name: &str,
         versions: Vec<(String, String)>,
         documents: &Value,
-    ) -> Result<Group, ClusterError> {
-        let mut group = Group { name: name.to_owned(), versions: Vec::new() };
+    ) -> Result<ApiGroup, ClusterError> {
+        let mut group = ApiGroup { name: name.to_owned(), versions: Vec::new() };
         for (path, version) in versions {
             let resources = self.get(&format!("/{path}")).await?;
             let resources = serde_json::from_value(resources)

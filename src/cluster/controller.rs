@@ -27,7 +27,7 @@ use kube_lease_manager::{LeaseManager, LeaseManagerBuilder, LeaseManagerError};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::api_error::{ApiError, Once};
+use super::api_error::{ApiError, Deduplicator};
 use super::client::{Access, Cluster, ClusterError};
 use super::denial_queue::Denial;
 use super::events;
@@ -40,7 +40,7 @@ use super::update_rule::UpdateRule;
 
 use health::WatchErrors;
 pub(crate) use schemas::MissingFromCluster;
-pub(crate) use settings::{Certificates, ControllerSettings, Followed, Made};
+pub(crate) use settings::{Certificates, ControllerSettings, Followed, ReplicaState};
 pub(crate) use state::RegistrationState;
 
 /// How long a lease holds without being renewed, and how long before its end it is: another replica
@@ -70,7 +70,7 @@ impl Controller {
         settings: ControllerSettings,
         metrics: ClusterMetrics,
     ) -> Result<Self, ClusterError> {
-        let cluster = Cluster::find(access).await?;
+        let cluster = Cluster::connect(access).await?;
         let client = cluster.clone().into_client();
         let mut tasks = JoinSet::new();
         let (rules_sender, rules) = watch::channel(None);
@@ -133,7 +133,7 @@ impl Controller {
     /// lack of the rules.
     pub(crate) async fn run(
         mut self,
-        made: Made,
+        replica: ReplicaState,
         denials: Option<mpsc::Receiver<Denial>>,
         lacking: Arc<MissingFromCluster>,
     ) {
@@ -154,7 +154,7 @@ impl Controller {
         let (findings_sender, findings) = watch::channel(None);
         self.tasks.spawn(schemas::follow(
             self.cluster,
-            made.rules.clone(),
+            replica.rules.clone(),
             self.state.subscribe(),
             lacking,
             sender,
@@ -164,7 +164,7 @@ impl Controller {
         let channels = lead::Channels {
             followed: self.followed,
             secret: self.secret,
-            made,
+            replica,
             state: self.state,
             findings: findings_sender,
         };
@@ -174,7 +174,7 @@ impl Controller {
             channels,
             self.metrics.clone(),
         );
-        let errors = LeaseErrors { complaint: Once::default(), metrics: self.metrics };
+        let errors = LeaseErrors { reported: Deduplicator::default(), metrics: self.metrics };
         self.tasks.spawn(hold(self.client, self.settings, lead, errors));
         while let Some(ended) = self.tasks.join_next().await {
             if let Err(error) = ended {
@@ -327,7 +327,7 @@ async fn next_change(
             () = holds.closed() => return None,
             changed = &mut changed => return Some(changed),
             // Every error would have come by now.
-            () = tokio::time::sleep(LEASE) => if errors.complaint.recovered() {
+            () = tokio::time::sleep(LEASE) => if errors.reported.recovered() {
                 tracing::info!("lease recovered");
             },
         }
@@ -336,7 +336,7 @@ async fn next_change(
 
 /// The errors of requests for the lease: counted, and each logged once.
 struct LeaseErrors {
-    complaint: Once,
+    reported: Deduplicator,
     metrics: ClusterMetrics,
 }
 
@@ -347,7 +347,7 @@ impl LeaseErrors {
             other => ApiError::other(other),
         };
         self.metrics.count_error(error.class);
-        if self.complaint.is_new(&error) {
+        if self.reported.is_new(&error) {
             tracing::warn!(%error, "cannot renew the lease; retrying");
         }
     }

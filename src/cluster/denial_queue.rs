@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use crate::engine::Reply;
 
 /// How many denials may wait; more are dropped.
-const WAITING: usize = 256;
+const MAX_QUEUED_DENIALS: usize = 256;
 
 /// Where denials go.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub(crate) struct DenialQueue(mpsc::Sender<Denial>);
 impl DenialQueue {
     /// A way for denials and its other end.
     pub(crate) fn channel() -> (Self, mpsc::Receiver<Denial>) {
-        let (sender, receiver) = mpsc::channel(WAITING);
+        let (sender, receiver) = mpsc::channel(MAX_QUEUED_DENIALS);
         (Self(sender), receiver)
     }
 

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
     use crate::cluster::endpoint::Endpoint;
     use crate::cluster::registration::{SideEffects, Trust, webhook};
-    use crate::engine::{Builtin, Document, RuleSet};
+    use crate::engine::{Builtin, RuleFile, RuleSet};
 
     /// A configuration with the webhook of a rule for widgets.
     fn registered() -> api::ValidatingWebhookConfiguration {
@@ -96,12 +96,12 @@ mod tests {
                     widget}\nspec:\n  matchConstraints:\n    resourceRules: \
                     [{apiGroups: [example.com], apiVersions: [v1], resources: \
                     [widgets]}]\n  mutable: [spec.a]\n";
-        let document = Document { origin: "rule.yaml".to_owned(), text: text.to_owned() };
-        let rules = RuleSet::load(Builtin::Left, &[document]).expect("a rule");
+        let document = RuleFile { origin: "rule.yaml".to_owned(), text: text.to_owned() };
+        let rules = RuleSet::load(Builtin::Excluded, &[document]).expect("a rule");
         let endpoint =
             Endpoint::Service { name: "s".to_owned(), namespace: "n".to_owned(), port: 443 };
         let webhooks = rules.rules().map(|rule| {
-            webhook(rule, &endpoint, &Trust::Elsewhere, SideEffects::None).expect("a webhook")
+            webhook(rule, &endpoint, &Trust::External, SideEffects::None).expect("a webhook")
         });
         api::ValidatingWebhookConfiguration {
             webhooks: Some(webhooks.collect()),

@@ -14,7 +14,7 @@ use kube::api::{Api, PostParams};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
-use super::api_error::{ApiError, Once};
+use super::api_error::{ApiError, Deduplicator};
 use super::client::FIELD_MANAGER;
 use super::denial_queue::Denial;
 use super::metrics::ClusterMetrics;
@@ -25,14 +25,14 @@ use crate::engine::cut_bytes;
 const CONTROLLER: &str = "fieldward.io/webhook";
 
 /// Bytes of a note, at most: what the API server takes.
-const NOTE: usize = 1024;
+const MAX_NOTE_BYTES: usize = 1024;
 
 /// The same denial of the same object is told again after this time.
 const AGAIN: Duration = Duration::from_secs(5 * 60);
 
 /// All Events together, in a second, and as many at once.
 const A_SECOND: NonZeroU32 = NonZeroU32::new(5).unwrap();
-const AT_ONCE: NonZeroU32 = NonZeroU32::new(50).unwrap();
+const EVENT_BURST: NonZeroU32 = NonZeroU32::new(50).unwrap();
 
 /// Denials that are remembered before those that may be told again are forgotten.
 const REMEMBERED: usize = 4096;
@@ -45,7 +45,7 @@ pub(super) async fn tell(
     metrics: ClusterMetrics,
 ) {
     let limits = EventLimits::new();
-    let mut complaint = Once::default();
+    let mut reported = Deduplicator::default();
     let params =
         PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
     while let Some(denial) = denials.recv().await {
@@ -58,11 +58,11 @@ pub(super) async fn tell(
             event.metadata.namespace.as_deref().unwrap_or_default(),
         );
         match api.create(&params, &event).await {
-            Ok(_) => drop(complaint.recovered()),
+            Ok(_) => drop(reported.recovered()),
             Err(error) => {
                 let error = ApiError::from(error);
                 metrics.count_error(error.class);
-                if complaint.is_new(&error) {
+                if reported.is_new(&error) {
                     tracing::warn!(%error, "cannot write the Event of a denial");
                 }
             }
@@ -81,7 +81,7 @@ impl EventLimits {
         let same = Quota::with_period(AGAIN).unwrap_or_else(|| Quota::per_hour(NonZeroU32::MIN));
         Self {
             same: RateLimiter::keyed(same),
-            all: RateLimiter::direct(Quota::per_second(A_SECOND).allow_burst(AT_ONCE)),
+            all: RateLimiter::direct(Quota::per_second(A_SECOND).allow_burst(EVENT_BURST)),
         }
     }
 
@@ -199,7 +199,7 @@ fn warning(
         type_: Some("Warning".to_owned()),
         reason: Some(reason.to_owned()),
         action: Some(action.to_owned()),
-        note: Some(cut_bytes(note, NOTE)),
+        note: Some(cut_bytes(note, MAX_NOTE_BYTES)),
         event_time: Some(MicroTime(now)),
         reporting_controller: Some(CONTROLLER.to_owned()),
         reporting_instance: Some(replica.to_owned()),
@@ -253,7 +253,9 @@ mod tests {
                 .note
                 .unwrap_or_default()
         };
-        assert_eq!(note(NOTE / 2), "é".repeat(NOTE / 2));
-        assert!(note(NOTE).len() <= NOTE && note(NOTE).ends_with('…'));
+        assert_eq!(note(MAX_NOTE_BYTES / 2), "é".repeat(MAX_NOTE_BYTES / 2));
+        assert!(
+            note(MAX_NOTE_BYTES).len() <= MAX_NOTE_BYTES && note(MAX_NOTE_BYTES).ends_with('…')
+        );
     }
 }

@@ -38,7 +38,7 @@ pub(crate) struct RegisteredRule {
 /// # Errors
 /// No cluster to ask, or one that does not tell.
 pub(crate) async fn read(access: &Access) -> Result<Inventory, ClusterError> {
-    let cluster = Cluster::find(access).await?;
+    let cluster = Cluster::connect(access).await?;
     let server = cluster.address().to_owned();
     let asked = |what: &'static str| {
         let server = server.clone();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::update_rule::{LastGood, REGISTERED, REJECTED, UpdateRuleStatus};
 use crate::engine::{
-    Builtin, Document, Rule, RuleErrors, RuleSet, SelectionKey, annotations, cut_bytes,
+    Builtin, Rule, RuleErrors, RuleFile, RuleSet, SelectionKey, annotations, cut_bytes,
 };
 
 /// What the origin of an object's rule begins with.
@@ -50,7 +50,7 @@ impl RuleObject {
             .annotations
             .iter()
             .flatten()
-            .filter(|(key, _)| key.starts_with(annotations::PREFIX))
+            .filter(|(key, _)| key.starts_with(annotations::ANNOTATION_PREFIX))
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect();
         let document = json!({
@@ -117,8 +117,8 @@ impl RuleObject {
             .filter(|last| last.generation != self.generation || !says(last))
     }
 
-    fn document(&self, text: String) -> Document {
-        Document { origin: format!("{OBJECT}{}", self.name), text }
+    fn document(&self, text: String) -> RuleFile {
+        RuleFile { origin: format!("{OBJECT}{}", self.name), text }
     }
 
     /// The generation that the status keeps, as a rule, if it is one still.
@@ -127,7 +127,7 @@ impl RuleObject {
         // In the form that a text has which comes from the API server.
         let value: Value = serde_json::from_str(&last.rule).ok()?;
         let document = self.document(serde_json::to_string_pretty(&value).ok()?);
-        let rules = RuleSet::load(Builtin::Left, &[document]).ok()?;
+        let rules = RuleSet::load(Builtin::Excluded, &[document]).ok()?;
         rules.get(&self.name)?;
         Some((last.generation, rules))
     }
@@ -138,7 +138,7 @@ impl RuleObject {
 pub(crate) enum ObjectOutcome {
     InForce,
     /// It is no rule; `stays` is the generation before it that goes on, if there is one.
-    Refused {
+    Invalid {
         /// Why, with place.
         reason: String,
         /// The last good generation.
@@ -151,7 +151,7 @@ pub(crate) enum ObjectOutcome {
         stays: Option<i64>,
     },
     /// Another rule holds for the same updates, or has its name.
-    Contended {
+    Conflicting {
         /// Which one, and what to do.
         reason: String,
     },
@@ -164,7 +164,7 @@ pub(crate) struct Acceptance {
     pub(crate) generation: i64,
     /// What became of it.
     pub(crate) outcome: ObjectOutcome,
-    /// The kinds that it speaks of, or resources where it names none.
+    /// The kinds that it covers, or resources where it names none.
     pub(crate) kinds: String,
     /// How many entries of mutable fields it has; none if it is no rule.
     pub(crate) mutable: Option<i64>,
@@ -174,8 +174,8 @@ pub(crate) struct Acceptance {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Resolved {
     /// Their documents, to be loaded after those of the files.
-    pub(crate) documents: Vec<Document>,
-    pub(crate) verdicts: BTreeMap<String, Acceptance>,
+    pub(crate) documents: Vec<RuleFile>,
+    pub(crate) acceptances: BTreeMap<String, Acceptance>,
     /// What each object was found to say, by name.
     known: BTreeMap<String, Arc<ReadGenerations>>,
     /// Where the document of an object stands, by name.
@@ -200,11 +200,11 @@ impl Resolved {
     /// The files' own, as [`RuleSet::load`] has them.
     pub(crate) fn new(
         builtin: Builtin,
-        files: &[Document],
+        files: &[RuleFile],
         objects: &[Arc<RuleObject>],
         before: &Self,
     ) -> Result<Self, RuleErrors> {
-        let from_files = RuleSet::load(Builtin::Left, files)?;
+        let from_files = RuleSet::load(Builtin::Excluded, files)?;
         let compiled_in = RuleSet::load(builtin, &[])?;
         // An object that replaces a built-in rule counts as the oldest.
         let mut by_age: Vec<&Arc<RuleObject>> = objects.iter().collect();
@@ -230,17 +230,17 @@ impl Resolved {
             let mut verdict = known.verdict();
             if let Some((_, rule)) = known.rule() {
                 if let Some(reason) = holding.against(rule) {
-                    verdict.outcome = ObjectOutcome::Contended { reason };
+                    verdict.outcome = ObjectOutcome::Conflicting { reason };
                 } else {
                     holding.add(rule);
                     resolved.places.insert(name.clone(), resolved.documents.len());
-                    resolved.documents.push(Document {
+                    resolved.documents.push(RuleFile {
                         origin: rule.origin().to_owned(),
                         text: rule.text().to_owned(),
                     });
                 }
             }
-            resolved.verdicts.insert(name.clone(), verdict);
+            resolved.acceptances.insert(name.clone(), verdict);
         }
         resolved.known =
             known.iter().map(|known| (known.object.name.clone(), Arc::clone(known))).collect();
@@ -268,12 +268,12 @@ impl Resolved {
 
     /// Whether all of these objects are resolved, and the rules in force are what was resolved.
     pub(crate) fn is_taken(&self, objects: &[Arc<RuleObject>], rules: &RuleSet) -> bool {
-        objects.iter().all(|object| self.verdicts.contains_key(&object.name))
+        objects.iter().all(|object| self.acceptances.contains_key(&object.name))
             && self.documents.iter().all(|document| Self::has_taken(document, rules))
     }
 
     /// Whether the rule of one of the documents is among those in force.
-    pub(crate) fn has_taken(document: &Document, rules: &RuleSet) -> bool {
+    pub(crate) fn has_taken(document: &RuleFile, rules: &RuleSet) -> bool {
         let rule = document.origin.strip_prefix(OBJECT).and_then(|name| rules.get(name));
         rule.is_some_and(|rule| rule.text() == document.text)
     }
@@ -289,7 +289,8 @@ impl ReadGenerations {
         let same = last.filter(|last| last.object.is_same_generation(object));
         let newest = same.map_or_else(
             || {
-                let loaded = RuleSet::load(Builtin::Left, &[object.document(object.text.clone())]);
+                let loaded =
+                    RuleSet::load(Builtin::Excluded, &[object.document(object.text.clone())]);
                 loaded.map_err(|errors| in_object(&errors, &object.text))
             },
             |same| same.newest.clone(),
@@ -329,7 +330,7 @@ impl ReadGenerations {
         let outcome = match &self.newest {
             Ok(_) if self.object.is_rejected() => ObjectOutcome::Rejected { stays },
             Ok(_) => ObjectOutcome::InForce,
-            Err(reason) => ObjectOutcome::Refused { reason: reason.clone(), stays },
+            Err(reason) => ObjectOutcome::Invalid { reason: reason.clone(), stays },
         };
         let rule = self
             .good()

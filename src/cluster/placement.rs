@@ -12,7 +12,7 @@ use super::registration::{Trust, metadata, webhook_name};
 
 /// Bytes of webhooks that one configuration may hold: etcd takes objects of 1.5 MB, and
 /// managedFields take as much again.
-const LARGEST: usize = 500 * 1024;
+const MAX_CONFIGURATION_BYTES: usize = 500 * 1024;
 
 /// How many configurations there may be: a role has to name each.
 pub(crate) const MOST_CONFIGURATIONS: usize = 8;
@@ -102,7 +102,7 @@ impl PlannedConfiguration {
     }
 
     fn has_room_for(&self, webhook: &api::ValidatingWebhook) -> bool {
-        self.webhooks.is_empty() || self.bytes + size(webhook) <= LARGEST
+        self.webhooks.is_empty() || self.bytes + size(webhook) <= MAX_CONFIGURATION_BYTES
     }
 
     /// The rules among these whose webhooks it has.
@@ -162,7 +162,7 @@ mod tests {
 
     fn placed(webhooks: Vec<api::ValidatingWebhook>, there: &Registrations) -> Placement {
         let built_in = ["rule-001", "rule-059"].map(str::to_owned).into();
-        place(webhooks, &built_in, "fieldward", &Trust::Elsewhere, there)
+        place(webhooks, &built_in, "fieldward", &Trust::External, there)
     }
 
     const LARGE: usize = 15_000;

@@ -37,14 +37,14 @@ pub(super) async fn rules(
         let mut patience = Duration::MAX;
         let listed = followed.rules.borrow_and_update().clone();
         let error = followed.rules_error.borrow_and_update().clone();
-        let verdicts = resolved.borrow_and_update().clone();
+        let known = resolved.borrow_and_update().clone();
         let in_force = rules.borrow_and_update().clone();
         if let Some(listed) = listed {
             let unknown = listed
                 .iter()
-                .filter(|object| !verdicts.verdicts.contains_key(&object.name))
+                .filter(|object| !known.acceptances.contains_key(&object.name))
                 .count();
-            let untaken = verdicts
+            let untaken = known
                 .documents
                 .iter()
                 .filter(|document| !Resolved::has_taken(document, &in_force))
@@ -97,20 +97,24 @@ fn unlisted(error: &ApiError, waited: Duration) -> Check {
 pub(super) async fn registration(
     mut followed: Followed,
     mut registration: watch::Receiver<RegistrationState>,
-    keeps: bool,
+    manages_certificate: bool,
     mut shown: watch::Receiver<Vec<u8>>,
     state: watch::Sender<Check>,
 ) {
     loop {
         let own = String::from_utf8_lossy(&shown.borrow_and_update()).into_owned();
-        let kept = followed.certificates.borrow_and_update().as_ref().map(|kept| kept.bundle());
+        let managed_ca = followed
+            .certificates
+            .borrow_and_update()
+            .as_ref()
+            .map(|managed_ca| managed_ca.bundle());
         let registrations = followed.registrations.borrow_and_update().clone();
         let watch_error = followed.registrations_error.borrow_and_update().clone();
         let secret_error = followed.secret_error.borrow_and_update().clone();
         let own_registration = registration.borrow_and_update().clone();
         let known = ReadinessState {
-            keeps,
-            kept: kept.as_deref(),
+            manages_certificate,
+            managed_ca: managed_ca.as_deref(),
             registrations: registrations.as_deref(),
             watch_error: watch_error.as_ref(),
             secret_error: secret_error.as_ref(),
@@ -146,9 +150,9 @@ fn publish(state: &watch::Sender<Check>, verdict: Check) {
 /// What is known of the registration.
 struct ReadinessState<'a> {
     /// Whether the certificate comes from the cluster.
-    keeps: bool,
+    manages_certificate: bool,
     /// The CAs of the certificate in the cluster.
-    kept: Option<&'a str>,
+    managed_ca: Option<&'a str>,
     registrations: Option<&'a Registrations>,
     watch_error: Option<&'a ApiError>,
     secret_error: Option<&'a ApiError>,
@@ -162,7 +166,7 @@ impl ReadinessState<'_> {
             let text = format!("cannot list ValidatingWebhookConfigurations: {error}");
             // A configuration that says Fail may exist, so a replica that can answer must stay in
             // the Service.
-            return if !self.keeps || self.kept.is_some_and(is_trusted) {
+            return if !self.manages_certificate || self.managed_ca.is_some_and(is_trusted) {
                 Ok(text)
             } else {
                 Err(text)
@@ -171,7 +175,7 @@ impl ReadinessState<'_> {
         let out_of_sync =
             self.failure.map(|error| format!("; out of sync: {error}")).unwrap_or_default();
         // The certificate that is shown before the cluster has one is trusted by nobody.
-        if self.keeps && self.kept.is_none() {
+        if self.manages_certificate && self.managed_ca.is_none() {
             return Err(match self.secret_error {
                 Some(error) => format!("cannot read the Secret of the certificate: {error}"),
                 None => format!("there is no certificate in the cluster yet{out_of_sync}"),
@@ -179,7 +183,7 @@ impl ReadinessState<'_> {
         }
         if registrations.is_empty() {
             return match self.failure {
-                _ if self.kept.is_some_and(|bundle| !is_trusted(bundle)) => {
+                _ if self.managed_ca.is_some_and(|bundle| !is_trusted(bundle)) => {
                     Err("the certificate in the cluster is not shown yet".to_owned())
                 }
                 Some(error) => Err(format!("nothing is registered: {error}")),
@@ -232,7 +236,7 @@ mod tests {
         let (partly, without) = (registrations(&["other", "own"]), registrations(&[]));
         let forbidden = ApiError::other(&"no permission");
         let error = Some(&forbidden);
-        for (registrations, kept, watch_error, failure, expected) in [
+        for (registrations, managed_ca, watch_error, failure, expected) in [
             (None, Some("own"), None, None, Err("the API server has not answered yet")),
             (
                 None,
@@ -304,8 +308,8 @@ mod tests {
             ),
         ] {
             let known = ReadinessState {
-                keeps: true,
-                kept,
+                manages_certificate: true,
+                managed_ca,
                 registrations,
                 watch_error,
                 secret_error: None,
@@ -316,8 +320,8 @@ mod tests {
         }
         for registrations in [Some(&none), None] {
             let given = ReadinessState {
-                keeps: false,
-                kept: None,
+                manages_certificate: false,
+                managed_ca: None,
                 registrations,
                 watch_error: error,
                 secret_error: None,
@@ -329,8 +333,8 @@ mod tests {
             );
         }
         let unread = ReadinessState {
-            keeps: true,
-            kept: None,
+            manages_certificate: true,
+            managed_ca: None,
             registrations: Some(&none),
             watch_error: None,
             secret_error: error,

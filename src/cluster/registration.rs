@@ -22,7 +22,7 @@ pub(super) const BUILT_IN_RULES: &str = "fieldward.io/built-in-rules";
 pub(super) const DOMAIN: &str = "fieldward.io";
 
 /// How long the API server waits, in seconds; a verdict takes milliseconds.
-const TIMEOUT: i32 = 5;
+const TIMEOUT_SECONDS: i32 = 5;
 
 /// The side effects of judging a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl SideEffects {
 pub enum Trust {
     /// By the CAs of the API server's machine, or by what somebody else writes into the
     /// registration.
-    Elsewhere,
+    External,
     /// By these.
     Bundle(CaBundle),
     /// By what cert-manager writes into the registration.
@@ -64,7 +64,7 @@ impl Trust {
         match self {
             Self::Bundle(bundle) => Some(bundle),
             Self::CertManager { bundle, .. } => bundle.as_ref(),
-            Self::Elsewhere => None,
+            Self::External => None,
         }
     }
 }
@@ -89,7 +89,7 @@ pub(super) fn metadata(name: &str, trust: &Trust, built_in: &[&str]) -> meta::Ob
         Trust::CertManager { certificate, .. } => {
             Some(("cert-manager.io/inject-ca-from".to_owned(), certificate.clone()))
         }
-        Trust::Elsewhere | Trust::Bundle(_) => None,
+        Trust::External | Trust::Bundle(_) => None,
     };
     let built_in = (BUILT_IN_RULES.to_owned(), built_in.join(","));
     let labels = [(LABEL.0.to_owned(), LABEL.1.to_owned())];
@@ -115,7 +115,7 @@ pub fn webhook(
     if name.len() > 253 {
         return Err(NameTooLong(rule.name().to_string()));
     }
-    let conditions = rule.conditions().iter().map(|condition| api::MatchCondition {
+    let conditions = rule.match_conditions().iter().map(|condition| api::MatchCondition {
         name: condition.name.clone(),
         expression: condition.expression.clone(),
     });
@@ -126,7 +126,7 @@ pub fn webhook(
         admission_review_versions: vec!["v1".to_owned()],
         side_effects: side_effects.as_str().to_owned(),
         match_policy: Some("Equivalent".to_owned()),
-        timeout_seconds: Some(TIMEOUT),
+        timeout_seconds: Some(TIMEOUT_SECONDS),
         failure_policy: Some(
             match rule.failure_policy() {
                 FailurePolicy::Fail => "Fail",

@@ -10,10 +10,10 @@ use serde_json::Value;
 use crate::engine::{cut_bytes, escape_control};
 
 /// Bytes of the sentence at most.
-const SENTENCE: usize = 300;
+const MAX_SENTENCE_CHARS: usize = 300;
 
 /// Bytes of the rejected value in the sentence at most.
-const VALUE: usize = 60;
+const MAX_VALUE_CHARS: usize = 60;
 
 /// What the rule has no part in.
 const NOT_OF_THE_RULE: [&str; 1] = ["clientConfig"];
@@ -26,7 +26,7 @@ pub(crate) fn is_about_content(status: &Status) -> bool {
 
 /// Why the API server rejects webhooks of a configuration, by their position. Only a cause in a
 /// field of a rule is a verdict on that rule.
-pub(crate) fn verdicts(status: &Status) -> BTreeMap<usize, String> {
+pub(crate) fn errors_by_webhook(status: &Status) -> BTreeMap<usize, String> {
     let mut of_rules: BTreeMap<usize, Vec<(&str, &str)>> = BTreeMap::new();
     if is_about_content(status) {
         for cause in causes(status) {
@@ -69,7 +69,7 @@ fn in_rule(field: &str) -> String {
     }
 }
 
-/// What is wrong first, then the value: `KIND: "VALUE": DETAIL` becomes `DETAIL, found "VALUE"`.
+/// What is wrong first, then the value: `KIND: "MAX_VALUE_CHARS": DETAIL` becomes `DETAIL, found "MAX_VALUE_CHARS"`.
 fn detail(message: &str) -> String {
     let quoted = ["Invalid value: ", "Duplicate value: ", "Unsupported value: "];
     let Some(rest) = quoted.iter().find_map(|kind| message.strip_prefix(kind)) else {
@@ -82,7 +82,9 @@ fn detail(message: &str) -> String {
         Some(Err(_)) | None => return first_line(message),
     };
     match rest.get(values.byte_offset()..).and_then(|rest| rest.strip_prefix(": ")) {
-        Some(detail) => format!("{}, found `{}`", first_line(detail), cut_bytes(&value, VALUE)),
+        Some(detail) => {
+            format!("{}, found `{}`", first_line(detail), cut_bytes(&value, MAX_VALUE_CHARS))
+        }
         None => first_line(message),
     }
 }
@@ -95,7 +97,7 @@ fn first_line(message: &str) -> String {
 }
 
 fn short(text: &str) -> String {
-    cut_bytes(&escape_control(text.trim()), SENTENCE)
+    cut_bytes(&escape_control(text.trim()), MAX_SENTENCE_CHARS)
 }
 
 #[cfg(test)]
@@ -119,7 +121,7 @@ mod tests {
     }
 
     fn alone(causes: &[(&str, &str)]) -> Option<String> {
-        verdicts(&status(causes)).remove(&0)
+        errors_by_webhook(&status(causes)).remove(&0)
     }
 
     #[test]
@@ -178,18 +180,26 @@ mod tests {
             "metadata.name",
             "",
         ] {
-            assert_eq!(verdicts(&status(&[(field, "Invalid value")])), BTreeMap::new(), "{field}");
+            assert_eq!(
+                errors_by_webhook(&status(&[(field, "Invalid value")])),
+                BTreeMap::new(),
+                "{field}"
+            );
         }
         for code in [400, 401, 403, 409, 422, 500, 504] {
             assert_eq!(
-                verdicts(&Status { code, message: "unreadable".to_owned(), ..Status::default() }),
+                errors_by_webhook(&Status {
+                    code,
+                    message: "unreadable".to_owned(),
+                    ..Status::default()
+                }),
                 BTreeMap::new(),
                 "{code}"
             );
         }
         for code in [403, 500] {
             assert_eq!(
-                verdicts(&Status { code, ..status(&[("webhooks[0].rules[0]", "x")]) }),
+                errors_by_webhook(&Status { code, ..status(&[("webhooks[0].rules[0]", "x")]) }),
                 BTreeMap::new(),
                 "{code}"
             );
@@ -206,6 +216,6 @@ mod tests {
         ]);
         let expected = [(3, "spec.b: y, and 1 more"), (12, "spec.a: x")]
             .map(|(position, text)| (position, text.to_owned()));
-        assert_eq!(verdicts(&found), BTreeMap::from(expected));
+        assert_eq!(errors_by_webhook(&found), BTreeMap::from(expected));
     }
 }

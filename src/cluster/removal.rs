@@ -15,7 +15,7 @@ use super::registration::LABEL;
 
 /// What to remove.
 #[derive(Debug, Clone)]
-pub(crate) struct Traces {
+pub(crate) struct RemovalTargets {
     /// The name of the configurations and of the lease.
     pub(crate) name: String,
     /// The namespace of the lease and the Secret.
@@ -30,7 +30,7 @@ pub(crate) enum Removed {
     /// It is gone.
     Gone,
     /// It is somebody else's: it lacks the label that fieldward gives its own.
-    Foreign,
+    NotOurs,
 }
 
 /// Why something is still there.
@@ -56,10 +56,10 @@ pub(crate) enum RemovalError {
 /// The first that cannot be removed; what came before it is gone.
 pub(crate) async fn remove(
     access: &Access,
-    traces: &Traces,
+    traces: &RemovalTargets,
     mut tell: impl FnMut(&str, Removed),
 ) -> Result<(), RemovalError> {
-    let client = Cluster::find(access).await?.into_client();
+    let client = Cluster::connect(access).await?.into_client();
     let configurations: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
     for number in 1..=MOST_CONFIGURATIONS {
         one(&configurations, &numbered(&traces.name, number), Own::Labelled, &mut tell).await?;
@@ -71,7 +71,7 @@ pub(crate) async fn remove(
     one(&namespaced::<Lease>(&client, traces), &traces.name, Own::Named, &mut tell).await
 }
 
-fn namespaced<K>(client: &Client, traces: &Traces) -> Api<K>
+fn namespaced<K>(client: &Client, traces: &RemovalTargets) -> Api<K>
 where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {
@@ -101,7 +101,7 @@ where
     };
     let Some(found) = api.get_opt(name).await.map_err(refused)? else { return Ok(()) };
     if own == Own::Labelled && found.labels().get(LABEL.0).is_none_or(|value| value != LABEL.1) {
-        tell(&what, Removed::Foreign);
+        tell(&what, Removed::NotOurs);
         return Ok(());
     }
     let preconditions = Preconditions { uid: found.uid(), resource_version: None };

@@ -5,20 +5,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use super::objects::{Resolved, RuleObject};
-use crate::engine::{Builtin, Document, RuleSet, escape_control};
+use crate::engine::{Builtin, RuleFile, RuleSet, escape_control};
 
 /// The rules that are no objects.
 pub(crate) struct RuleFiles {
     /// Whether the rules compiled in are among them.
     pub(crate) builtin: Builtin,
-    pub(crate) read: Box<dyn Fn() -> Result<Vec<Document>, String> + Send + Sync>,
+    pub(crate) read: Box<dyn Fn() -> Result<Vec<RuleFile>, String> + Send + Sync>,
 }
 
 /// What was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RuleDocuments {
     /// The documents that are to be in force.
-    pub(crate) documents: Vec<Document>,
+    pub(crate) documents: Vec<RuleFile>,
     /// Why some of them are not those that were found, but the last good ones.
     pub(crate) refused: Option<String>,
 }
@@ -33,7 +33,7 @@ pub(crate) struct RuleReader {
 }
 
 struct Last {
-    files: Vec<Document>,
+    files: Vec<RuleFile>,
     objects: Arc<Vec<Arc<RuleObject>>>,
 }
 
@@ -80,7 +80,7 @@ impl RuleReader {
     }
 
     /// The texts of files, if they can be in force.
-    fn usable(&self, files: Vec<Document>, last: Option<&Last>) -> Result<Vec<Document>, String> {
+    fn usable(&self, files: Vec<RuleFile>, last: Option<&Last>) -> Result<Vec<RuleFile>, String> {
         if last.is_none_or(|last| last.files != files) {
             RuleSet::load(self.files.builtin, &files)
                 .map_err(|errors| escape_control(&errors.to_string()))?;
@@ -138,16 +138,16 @@ mod tests {
         let text = Arc::new(Mutex::new(String::new()));
         let file = Arc::clone(&text);
         let read = move || {
-            Ok(vec![Document {
+            Ok(vec![RuleFile {
                 origin: "rule.yaml".to_owned(),
                 text: file.lock().unwrap().clone(),
             }])
         };
-        let files = RuleFiles { builtin: Builtin::Left, read: Box::new(read) };
+        let files = RuleFiles { builtin: Builtin::Excluded, read: Box::new(read) };
         let reading = RuleReader::new(files, objects.subscribe(), watch::Sender::default());
         let names = |reading: Result<RuleDocuments, String>| {
             let reading = reading.unwrap();
-            let rules = RuleSet::load(Builtin::Left, &reading.documents).unwrap();
+            let rules = RuleSet::load(Builtin::Excluded, &reading.documents).unwrap();
             (
                 rules.names().map(str::to_owned).collect::<Vec<_>>().join(" "),
                 reading.refused.is_some(),

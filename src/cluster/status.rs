@@ -18,10 +18,10 @@ pub(super) const REMOVE_RULES: &str = "the configurations have no room for the w
 const SCHEMA_WARNING: &str = "SchemaWarning";
 
 /// Bytes of a rule that is kept in the status at most.
-const KEPT: usize = 64 * 1024;
+const MAX_KEPT_BYTES: usize = 64 * 1024;
 
 /// Bytes of a condition's message at most.
-const MESSAGE: usize = 1536;
+const MAX_MESSAGE_BYTES: usize = 1536;
 
 /// Whether the API server asks about a rule's objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(crate) enum Registered {
 pub(crate) enum SchemaFit {
     /// It was not asked yet.
     Unknown,
-    /// It is not asked: the rule is not in force, or speaks of all groups.
+    /// It is not asked: the rule is not in force, or covers all groups.
     NotAsked,
     /// It has everything that the rule names.
     Fits,
@@ -99,12 +99,12 @@ fn accepted(
 ) -> ConditionState {
     let is_kept = good.is_none_or(|(_, rule)| kept(rule).is_some());
     match &verdict.outcome {
-        ObjectOutcome::Refused { reason, stays: Some(generation) } => {
+        ObjectOutcome::Invalid { reason, stays: Some(generation) } => {
             let until = if is_kept { "" } else { " until all replicas restart" };
             let message = format!("generation {generation} stays in force{until}: {reason}");
             state(false, "Invalid", message)
         }
-        ObjectOutcome::Refused { reason, stays: None } => match &before.last_good {
+        ObjectOutcome::Invalid { reason, stays: None } => match &before.last_good {
             Some(last) => {
                 let message = format!(
                     "generation {}, which was accepted, is no longer: {reason}",
@@ -118,7 +118,7 @@ fn accepted(
             let message = format!(
                 "the rule is larger than {} KiB, so once a newer generation is invalid, this one \
                  stays in force only until all replicas restart",
-                KEPT / 1024
+                MAX_KEPT_BYTES / 1024
             );
             state(true, NOT_KEPT, message)
         }
@@ -128,15 +128,15 @@ fn accepted(
 
 fn conflicting(verdict: &Acceptance) -> ConditionState {
     match &verdict.outcome {
-        ObjectOutcome::Contended { reason } => state(true, "HeldByAnother", reason.clone()),
+        ObjectOutcome::Conflicting { reason } => state(true, "HeldByAnother", reason.clone()),
         _ => state(false, "NoConflict", String::new()),
     }
 }
 
 fn asked(verdict: &Acceptance, registered: &Registered) -> ConditionState {
     match (&verdict.outcome, registered) {
-        (ObjectOutcome::Contended { .. }, _) => not_in_force("Conflicting"),
-        (ObjectOutcome::Refused { stays: None, .. }, _) => not_in_force("Accepted"),
+        (ObjectOutcome::Conflicting { .. }, _) => not_in_force("Conflicting"),
+        (ObjectOutcome::Invalid { stays: None, .. }, _) => not_in_force("Accepted"),
         (ObjectOutcome::Rejected { stays: Some(generation) }, Registered::Rejected(sentence)) => {
             state(false, REJECTED, format!("generation {generation} stays in force: {sentence}"))
         }
@@ -182,9 +182,9 @@ fn enforced(
     registered: &Registered,
 ) -> Option<i64> {
     match (&verdict.outcome, registered) {
-        (ObjectOutcome::Contended { .. }, _)
+        (ObjectOutcome::Conflicting { .. }, _)
         | (
-            ObjectOutcome::InForce | ObjectOutcome::Refused { .. },
+            ObjectOutcome::InForce | ObjectOutcome::Invalid { .. },
             Registered::Rejected(_) | Registered::NoRoom,
         ) => None,
         _ => good.map(|(generation, _)| generation),
@@ -201,10 +201,10 @@ fn last_good(
     before: &UpdateRuleStatus,
 ) -> Option<LastGood> {
     let is_settled = matches!(registered, Registered::Under(_))
-        || matches!(verdict.outcome, ObjectOutcome::Contended { .. });
+        || matches!(verdict.outcome, ObjectOutcome::Conflicting { .. });
     let is_rejected = matches!(
         (&verdict.outcome, registered),
-        (ObjectOutcome::InForce | ObjectOutcome::Refused { .. }, Registered::Rejected(_))
+        (ObjectOutcome::InForce | ObjectOutcome::Invalid { .. }, Registered::Rejected(_))
     );
     match good {
         Some((generation, rule)) if is_settled || (before.last_good.is_none() && !is_rejected) => {
@@ -217,7 +217,7 @@ fn last_good(
 /// The rule as it is kept; none if it is too large.
 fn kept(rule: &Rule) -> Option<String> {
     let value: Value = serde_json::from_str(rule.text()).ok()?;
-    Some(value.to_string()).filter(|text| text.len() <= KEPT)
+    Some(value.to_string()).filter(|text| text.len() <= MAX_KEPT_BYTES)
 }
 
 struct ConditionState {
@@ -252,7 +252,7 @@ impl ConditionState {
             type_: name.to_owned(),
             status: status.to_owned(),
             reason: self.reason.to_owned(),
-            message: cut_bytes(&self.message, MESSAGE),
+            message: cut_bytes(&self.message, MAX_MESSAGE_BYTES),
             observed_generation: Some(generation),
             last_transition_time: last
                 .map_or(Time(now), |condition| condition.last_transition_time.clone()),
@@ -268,7 +268,7 @@ mod tests {
 
     use super::*;
     use crate::cluster::metrics::STATES;
-    use crate::engine::{Builtin, Document, RuleSet};
+    use crate::engine::{Builtin, RuleFile, RuleSet};
 
     fn object(status: UpdateRuleStatus) -> RuleObject {
         let text = String::new;
@@ -291,8 +291,11 @@ mod tests {
             "metadata": {"name": "r"},
                           "spec": {"matchConstraints": {"resourceRules": resources},
                               "mutable": mutable}});
-        RuleSet::load(Builtin::Left, &[Document { origin: "r".to_owned(), text: text.to_string() }])
-            .expect("a rule")
+        RuleSet::load(
+            Builtin::Excluded,
+            &[RuleFile { origin: "r".to_owned(), text: text.to_string() }],
+        )
+        .expect("a rule")
     }
 
     fn verdict(outcome: ObjectOutcome) -> Acceptance {
@@ -310,8 +313,8 @@ mod tests {
         registered: &Registered,
     ) -> Option<UpdateRuleStatus> {
         let generation = match outcome {
-            ObjectOutcome::Refused { stays, .. } | ObjectOutcome::Rejected { stays } => stays,
-            ObjectOutcome::InForce | ObjectOutcome::Contended { .. } => Some(2),
+            ObjectOutcome::Invalid { stays, .. } | ObjectOutcome::Rejected { stays } => stays,
+            ObjectOutcome::InForce | ObjectOutcome::Conflicting { .. } => Some(2),
         };
         let rules = rules(1);
         let good = generation.zip(rules.rules().next());
@@ -342,12 +345,12 @@ mod tests {
     }
 
     fn refused(stays: Option<i64>) -> ObjectOutcome {
-        ObjectOutcome::Refused { reason: "why".to_owned(), stays }
+        ObjectOutcome::Invalid { reason: "why".to_owned(), stays }
     }
 
     #[test]
     fn a_rule_is_ready_when_it_is_accepted_registered_and_alone() {
-        let contended = || ObjectOutcome::Contended { reason: "why".to_owned() };
+        let contended = || ObjectOutcome::Conflicting { reason: "why".to_owned() };
         let table = [
             (ObjectOutcome::InForce, under(), "True", "", ["True", "False", "True"], Some(2)),
             (
@@ -443,7 +446,7 @@ mod tests {
             (ObjectOutcome::InForce, rejected(), None, Some(1)),
             (ObjectOutcome::Rejected { stays: Some(1) }, rejected(), Some(1), Some(1)),
             (
-                ObjectOutcome::Contended { reason: String::new() },
+                ObjectOutcome::Conflicting { reason: String::new() },
                 Registered::NotYet,
                 Some(2),
                 Some(2),
@@ -501,15 +504,18 @@ mod tests {
 
     #[test]
     fn the_message_of_a_condition_is_bounded() {
-        let reason = || "é".repeat(MESSAGE);
+        let reason = || "é".repeat(MAX_MESSAGE_BYTES);
         for outcome in [
-            ObjectOutcome::Refused { reason: reason(), stays: None },
-            ObjectOutcome::Refused { reason: reason(), stays: Some(1) },
-            ObjectOutcome::Contended { reason: reason() },
+            ObjectOutcome::Invalid { reason: reason(), stays: None },
+            ObjectOutcome::Invalid { reason: reason(), stays: Some(1) },
+            ObjectOutcome::Conflicting { reason: reason() },
         ] {
             let status = told(outcome.clone(), &Registered::Failed(reason()));
             let longest = status.conditions.iter().map(|one| one.message.len()).max();
-            assert!(longest.is_some_and(|longest| longest <= MESSAGE), "{outcome:?} {longest:?}");
+            assert!(
+                longest.is_some_and(|longest| longest <= MAX_MESSAGE_BYTES),
+                "{outcome:?} {longest:?}"
+            );
         }
     }
 

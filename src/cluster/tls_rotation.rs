@@ -25,7 +25,7 @@ use crate::engine::{cut_bytes, escape_control};
 pub(crate) const RENEW: &str = "fieldward.io/renew";
 
 /// What the annotations of fieldward begin with.
-const OWN: &str = "fieldward.io/";
+const ANNOTATION_PREFIX: &str = "fieldward.io/";
 
 /// What somebody wants to be renewed before it is due.
 pub(crate) fn wanted(secret: &Secret) -> Option<Renewal> {
@@ -39,7 +39,7 @@ pub(crate) fn wanted(secret: &Secret) -> Option<Renewal> {
 /// The annotations of fieldward that mean nothing, a sentence for each.
 pub(crate) fn misunderstood(secret: &Secret) -> BTreeSet<String> {
     let annotations = secret.metadata.annotations.iter().flatten();
-    let own = annotations.filter(|(key, _)| key.starts_with(OWN));
+    let own = annotations.filter(|(key, _)| key.starts_with(ANNOTATION_PREFIX));
     own.filter_map(|(key, value)| match (key.as_str(), value.as_str()) {
         (RENEW, "ca" | "certificate") => None,
         (RENEW, other) => Some(format!(

@@ -31,7 +31,7 @@ use crate::engine::{LONGEST_NAME, RawSpec};
     name = "Kind",
     type_ = "string",
     json_path = ".status.kinds",
-    description = "What the rule speaks of"
+    description = "What the rule covers"
 ))]
 #[kube(printcolumn(
     name = "Mutable",
@@ -105,10 +105,10 @@ pub(super) const NO_ROOM: &str = "NoRoom";
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UpdateRuleStatus {
-    /// The generation that this speaks of.
+    /// The generation that this status is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) observed_generation: Option<i64>,
-    /// What the rule speaks of: its kinds, or resources where it names none.
+    /// What the rule covers: its kinds, or resources where it names none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) kinds: String,
     /// How many entries of fields that may change there are.

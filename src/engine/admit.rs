@@ -225,7 +225,7 @@ impl Judged {
                 )
                 .into()
             } else {
-                Arc::clone(&found.rule.for_everybody)
+                Arc::clone(&found.rule.mutable_for_everybody)
             };
             (found.rule.name.clone(), text)
         };

@@ -49,6 +49,6 @@ pub(crate) use rule::{
     escape_control, escape_json, is_dns_subdomain, is_own_document, is_owned, steps_pair, written,
 };
 pub use rule::{
-    Builtin, Document, OWNED, Path, Requesters, Rule, RuleErrors, RuleSet, Step, TypeName,
+    Builtin, OWNED, Path, Requesters, Rule, RuleErrors, RuleFile, RuleSet, Step, TypeName,
 };
 pub(crate) use verdict::ChangeKind;

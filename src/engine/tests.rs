@@ -9,7 +9,7 @@ mod types;
 
 use serde_json::{Value, json};
 
-use crate::engine::{Builtin, Document, Reply, RuleSet, admit, admit_plainly};
+use crate::engine::{Builtin, Reply, RuleFile, RuleSet, admit, admit_plainly};
 
 const ADMIN: &str = "admin";
 const COLLECTOR: &str = "system:serviceaccount:kube-system:generic-garbage-collector";
@@ -22,7 +22,7 @@ fn rules(spec: &str) -> RuleSet {
          widget}}\nspec:\n  matchConstraints:\n    resourceRules: \
          [{{apiGroups: [example.com], apiVersions: [v1], resources: [widgets]}}]\n{indented}"
     );
-    match RuleSet::load(Builtin::Left, &[Document { origin: "widget.yaml".to_owned(), text }]) {
+    match RuleSet::load(Builtin::Excluded, &[RuleFile { origin: "widget.yaml".to_owned(), text }]) {
         Ok(rules) => rules,
         Err(errors) => panic!("{errors}"),
     }
@@ -80,7 +80,7 @@ fn expect_for(user: &str, spec: &str, old: &Value, new: &Value, fields: &[&str])
 
 /// Rules of these names for widgets, each with these lines under `spec`.
 fn several(specs: &[(&str, &str)]) -> RuleSet {
-    let document = |(name, spec): &(&str, &str)| Document {
+    let document = |(name, spec): &(&str, &str)| RuleFile {
         origin: (*name).to_owned(),
         text: format!(
             "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: \
@@ -88,6 +88,6 @@ fn several(specs: &[(&str, &str)]) -> RuleSet {
              [example.com], apiVersions: [v1], resources: [widgets]}}]}}\n  {spec}\n"
         ),
     };
-    let documents: Vec<Document> = specs.iter().map(document).collect();
-    RuleSet::load(Builtin::Left, &documents).expect("the rules are right")
+    let documents: Vec<RuleFile> = specs.iter().map(document).collect();
+    RuleSet::load(Builtin::Excluded, &documents).expect("the rules are right")
 }

@@ -38,11 +38,11 @@ use named_ancestors::NamedAncestors;
 use permitted::Judge;
 
 /// The longest expression that the API server's CEL parser takes, in characters.
-const LONGEST: usize = 100_000;
+const MAX_EXPRESSION_BYTES: usize = 100_000;
 
 /// The most characters in all expressions. kube-apiserver 1.37 compiles 100,000 in seconds; 320,000
 /// exceed the time of a request on a busy machine.
-const LARGEST: usize = 150_000;
+const MAX_POLICY_BYTES: usize = 150_000;
 
 /// The brackets in brackets that the parser takes, of whose 250 levels each may need two.
 const DEEPEST: usize = 120;
@@ -76,11 +76,13 @@ pub(crate) struct Unexportable {
 /// What the API server does not take.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum Obstacle {
-    #[error("expected at most {LONGEST} characters in `{variable}`, found {found}; split the rule")]
+    #[error(
+        "expected at most {MAX_EXPRESSION_BYTES} characters in `{variable}`, found {found}; split the rule"
+    )]
     Long { variable: String, found: usize },
     /// More than it compiles within the time of a request.
     #[error(
-        "expected at most {LARGEST} characters in all variables, found {found}; split the rule"
+        "expected at most {MAX_POLICY_BYTES} characters in all variables, found {found}; split the rule"
     )]
     Large { found: usize },
     /// A condition that its type checker refuses.
@@ -167,12 +169,12 @@ fn variables(rule: &Rule) -> Result<Vec<api::Variable>, Obstacle> {
     let mut all = 0;
     for api::Variable { name, expression } in &variables {
         let found = expression.chars().count();
-        if found > LONGEST {
+        if found > MAX_EXPRESSION_BYTES {
             return Err(Obstacle::Long { variable: name.clone(), found });
         }
         all += found;
     }
-    if all > LARGEST {
+    if all > MAX_POLICY_BYTES {
         return Err(Obstacle::Large { found: all });
     }
     for api::Variable { name, expression } in &variables {
@@ -203,7 +205,7 @@ fn conditions(rule: &Rule) -> Vec<api::MatchCondition> {
     if rule.resources().iter().any(|resource| !resource.kinds.is_empty()) {
         let expression = match rule.resources() {
             [one] => format!("request.kind.kind in {}", texts(&one.kinds)),
-            several => several.iter().map(speaks_of).collect::<Vec<_>>().join("\n|| "),
+            several => several.iter().map(covers).collect::<Vec<_>>().join("\n|| "),
         };
         conditions
             .push(api::MatchCondition { name: unused(rule, "fieldward.io/kinds"), expression });
@@ -213,7 +215,7 @@ fn conditions(rule: &Rule) -> Vec<api::MatchCondition> {
         let name = unused(rule, "fieldward.io/not-exempt");
         conditions.push(api::MatchCondition { name, expression });
     }
-    let own = rule.conditions().iter();
+    let own = rule.match_conditions().iter();
     conditions.extend(own.map(|own| api::MatchCondition {
         name: own.name.clone(),
         expression: own.expression.clone(),
@@ -224,14 +226,14 @@ fn conditions(rule: &Rule) -> Vec<api::MatchCondition> {
 /// A name for a condition that the rule has no other condition of.
 fn unused(rule: &Rule, name: &str) -> String {
     let mut name = name.to_owned();
-    while rule.conditions().iter().any(|own| own.name == name) {
+    while rule.match_conditions().iter().any(|own| own.name == name) {
         name += "-2";
     }
     name
 }
 
-/// Whether one element of the resource rules speaks of the request.
-fn speaks_of(resource: &ResourceRule) -> String {
+/// Whether one element of the resource rules covers the request.
+fn covers(resource: &ResourceRule) -> String {
     let mut parts = Vec::new();
     let mut lists = |what: &str, list: &[String]| {
         if !list.iter().any(|entry| entry == "*") {

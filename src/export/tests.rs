@@ -1,5 +1,5 @@
 use super::{Obstacle, Rule, Unexportable, export};
-use crate::engine::{Builtin, Document, RuleSet};
+use crate::engine::{Builtin, RuleFile, RuleSet};
 
 fn rules(spec: &str) -> RuleSet {
     let text = format!(
@@ -8,7 +8,7 @@ fn rules(spec: &str) -> RuleSet {
          resourceRules: [{{apiGroups: [g], apiVersions: [v1], resources: [widgets], kinds: \
          [Widget]}}]\n{spec}"
     );
-    RuleSet::load(Builtin::Left, &[Document { origin: "test".to_owned(), text }]).unwrap()
+    RuleSet::load(Builtin::Excluded, &[RuleFile { origin: "test".to_owned(), text }]).unwrap()
 }
 
 /// What the variable of the policy says, on one line.

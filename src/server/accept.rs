@@ -89,7 +89,7 @@ struct Backoff(Option<Duration>);
 
 impl Backoff {
     const FIRST: Duration = Duration::from_millis(5);
-    const LONGEST: Duration = Duration::from_secs(1);
+    const MAX_PAUSE: Duration = Duration::from_secs(1);
 
     fn after(&mut self, error: &io::Error) -> Option<Duration> {
         use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
@@ -101,7 +101,7 @@ impl Backoff {
             return None;
         }
         let pause = if let Some(last) = self.0 {
-            (last * 2).min(Self::LONGEST)
+            (last * 2).min(Self::MAX_PAUSE)
         } else {
             tracing::warn!(%error, "cannot accept connections; trying again until it works");
             Self::FIRST

@@ -80,7 +80,7 @@ impl Reader {
         connection: &Connection,
         time: AnswerTime,
     ) -> Received {
-        let (by, latest) = (time.by.into(), time.latest.into());
+        let (by, latest) = (time.judge_by.into(), time.read_uid_by.into());
         let cap = self.limits.cap;
         let declared =
             body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));

@@ -126,7 +126,7 @@ impl Bound {
 
     /// Serves until the first signal has been obeyed, or a second one has come.
     pub(crate) async fn serve(self, mut signals: mpsc::Receiver<Signal>) -> ShutdownOutcome {
-        let Config { limits, answers, leaving, rules, reload_every, readiness, .. } = self.config;
+        let Config { limits, answers, shutdown, rules, reload_every, readiness, .. } = self.config;
         let (phase, watching) = watch::channel(Phase::Serving);
         let mut background = JoinSet::new();
         background.spawn(tls::watch(Arc::clone(&self.tls), reload_every));
@@ -163,12 +163,12 @@ impl Bound {
         let mut serving = JoinSet::from_iter([serving]);
 
         let first = shutdown::next(&mut signals).await;
-        phase.send_replace(Phase::Leaving);
+        phase.send_replace(Phase::Draining);
         let delay = match first {
-            Signal::Terminate => leaving.delay,
+            Signal::Terminate => shutdown.delay,
             Signal::Interrupt => Duration::ZERO,
         };
-        tracing::info!(signal = ?first, delay = ?delay, "leaving: no longer ready, still serving");
+        tracing::info!(signal = ?first, delay = ?delay, "draining: no longer ready, still serving");
         tokio::select! {
             () = tokio::time::sleep(delay) => {}
             second = shutdown::next(&mut signals) => return ShutdownOutcome::Forced(second),
@@ -176,11 +176,11 @@ impl Bound {
         phase.send_replace(Phase::Stopping);
         tracing::info!("stopping: no new connections");
         let outcome = tokio::select! {
-            finished = tokio::time::timeout(leaving.timeout, serving.join_next()) => {
+            finished = tokio::time::timeout(shutdown.timeout, serving.join_next()) => {
                 if finished.is_ok() {
                     ShutdownOutcome::Clean
                 } else {
-                    tracing::warn!(timeout = ?leaving.timeout, "requests in flight were cut");
+                    tracing::warn!(timeout = ?shutdown.timeout, "requests in flight were cut");
                     ShutdownOutcome::Cut
                 }
             }

@@ -32,7 +32,7 @@ pub(crate) struct Config {
     /// Receives denials, which the requesters see too.
     pub(crate) denials: Option<denial_listener::DenialListener>,
     /// How the server shuts down.
-    pub(crate) leaving: shutdown::Leaving,
+    pub(crate) shutdown: shutdown::ShutdownTimes,
     /// The registry of its metrics, which other components use too.
     pub(crate) metrics: prometheus::Registry,
     /// What else must hold for it to be ready.

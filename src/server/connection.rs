@@ -109,7 +109,7 @@ pub(super) async fn run(
             let ready = before_serving(ready, &handshake, settings.limits, &mut phase).await;
             let Some((stream, slot)) = ready else { return };
             drop(handshake);
-            speak(stream, Protocol::Http1, slot, activity, &settings, phase).await;
+            serve_http(stream, Protocol::Http1, slot, activity, &settings, phase).await;
         }
         Transport::Tls(tls) => {
             let ready = async {
@@ -125,7 +125,7 @@ pub(super) async fn run(
                 Some(b"h2") => Protocol::Http2,
                 _ => Protocol::Http1,
             };
-            speak(stream, protocol, slot, activity, &settings, phase).await;
+            serve_http(stream, protocol, slot, activity, &settings, phase).await;
         }
     }
 }
@@ -151,7 +151,7 @@ async fn before_serving<T>(
     }
 }
 
-async fn speak<S>(
+async fn serve_http<S>(
     stream: S,
     protocol: Protocol,
     mut slot: ConnectionSlot,
@@ -244,7 +244,7 @@ fn panicked() -> Response {
 /// request on a connection that the server closes could get lost, and the API server does not
 /// repeat it.
 fn ask_to_reconnect(response: &mut Response, phase: Phase) {
-    if phase >= Phase::Leaving {
+    if phase >= Phase::Draining {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }

@@ -24,10 +24,10 @@ pub(super) struct RequestStart(pub(super) Instant);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AnswerTime {
     /// The deadline for judging: the timeout less the margin, which is at most half of the timeout.
-    pub(super) by: Instant,
+    pub(super) judge_by: Instant,
     /// The deadline for reading the uid: half a margin later. A review without a uid cannot be
     /// answered, so the server reads the beginning of a late review until then.
-    pub(super) latest: Instant,
+    pub(super) read_uid_by: Instant,
 }
 
 impl AnswerTime {
@@ -36,8 +36,8 @@ impl AnswerTime {
             request.extensions().get::<RequestStart>().map_or_else(Instant::now, |began| began.0);
         let timeout = timeout(request.uri().query());
         let margin = margin.min(timeout / 2);
-        let by = began + timeout.saturating_sub(margin);
-        Self { by, latest: by + margin / 2 }
+        let judge_by = began + timeout.saturating_sub(margin);
+        Self { judge_by, read_uid_by: judge_by + margin / 2 }
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
             *request.uri_mut() = path.parse().unwrap_or_default();
             request.extensions_mut().insert(RequestStart(began));
             let time = AnswerTime::of(&request, Duration::from_millis(margin));
-            let after = [time.by, time.latest].map(|at| (at - began).as_millis());
+            let after = [time.judge_by, time.read_uid_by].map(|at| (at - began).as_millis());
             assert_eq!(after, <[u128; 2]>::from(expected), "{path}");
         }
     }

@@ -7,7 +7,7 @@ use super::accept::{CLOSING, ConnectionLimits};
 
 /// Reserved for the process itself: listeners, the log, rules, certificates, the connection to
 /// the API server.
-const OWN: u64 = 32;
+const OWN_DESCRIPTORS: u64 = 32;
 
 /// At most this many are reserved for connections to probes and metrics.
 const OPERATIONS: u64 = 64;
@@ -34,7 +34,8 @@ impl Descriptors {
 
     fn of(limit: u64) -> Self {
         let operations = (limit / 8).clamp(4, OPERATIONS);
-        let reviews = limit.saturating_sub(OWN + operations + 2 * u64::from(CLOSING)).max(8);
+        let reviews =
+            limit.saturating_sub(OWN_DESCRIPTORS + operations + 2 * u64::from(CLOSING)).max(8);
         let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         Self { operations: count(operations), reviews: count(reviews) }
     }

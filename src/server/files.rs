@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use crate::engine::escape_control;
 
 /// How large a rule file, a certificate or a key may be.
-pub(crate) const LARGEST: u64 = 4 * 1024 * 1024;
+pub(crate) const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How long reading one file may take.
 const TIME: Duration = Duration::from_secs(10);
@@ -292,7 +292,7 @@ mod tests {
         ];
         let reader = FileReader::new(Accepted::RegularFiles);
         for (path, expected) in table {
-            let found = match reader.read(&path, LARGEST) {
+            let found = match reader.read(&path, MAX_FILE_BYTES) {
                 Ok(bytes) => String::from_utf8(bytes).unwrap(),
                 Err(error) => error.to_string(),
             };
@@ -310,11 +310,11 @@ mod tests {
             move || fs::write(fifo, "text")
         });
         let reader = FileReader::new(Accepted::Pipes);
-        assert_eq!(reader.read(&fifo, LARGEST).unwrap(), b"text");
+        assert_eq!(reader.read(&fifo, MAX_FILE_BYTES).unwrap(), b"text");
         writer.join().unwrap().unwrap();
         for (path, found) in [("/dev/null", "a device"), ("/", "a folder")] {
             assert_eq!(
-                reader.read(Path::new(path), LARGEST).unwrap_err().to_string(),
+                reader.read(Path::new(path), MAX_FILE_BYTES).unwrap_err().to_string(),
                 format!("expected a file or a pipe, found {found}")
             );
         }
@@ -324,11 +324,11 @@ mod tests {
     fn a_file_may_be_as_large_as_the_limit() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let reader = FileReader::new(Accepted::RegularFiles);
-        file.as_file().set_len(LARGEST).unwrap();
-        assert_eq!(reader.read(file.path(), LARGEST).unwrap().len() as u64, LARGEST);
-        file.as_file().set_len(LARGEST + 1).unwrap();
+        file.as_file().set_len(MAX_FILE_BYTES).unwrap();
+        assert_eq!(reader.read(file.path(), MAX_FILE_BYTES).unwrap().len() as u64, MAX_FILE_BYTES);
+        file.as_file().set_len(MAX_FILE_BYTES + 1).unwrap();
         assert_eq!(
-            reader.read(file.path(), LARGEST).unwrap_err().to_string(),
+            reader.read(file.path(), MAX_FILE_BYTES).unwrap_err().to_string(),
             "expected at most 4 MiB, found more"
         );
     }

@@ -22,10 +22,10 @@ use folder::{Folder, Kept};
 pub(super) use outcome::Recorded;
 
 /// Reviews that wait to be written; further ones are dropped.
-const WAITING: usize = 256;
+const MAX_QUEUED_REVIEWS: usize = 256;
 
 /// Bytes that they may have together.
-const WAITING_BYTES: usize = 32 * 1024 * 1024;
+const MAX_QUEUED_BYTES: usize = 32 * 1024 * 1024;
 
 /// How long the shutdown waits for queued reviews to be written.
 const FINISHING: Duration = Duration::from_secs(5);
@@ -90,7 +90,7 @@ impl Recorder {
         let error = |source| RecordError { folder: folder.clone(), source };
         let open = Folder::open(&folder, most_files).map_err(error)?;
         tracing::info!(folder = name_of(&folder), files = open.files(), "recording reviews");
-        let (recorder, items) = Self::queue(WAITING, WAITING_BYTES, metrics);
+        let (recorder, items) = Self::queue(MAX_QUEUED_REVIEWS, MAX_QUEUED_BYTES, metrics);
         let writer = RecordWriter {
             record,
             folder: open,

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
 use super::served_rules::ServedRules;
-use crate::engine::{Builtin, Document, Exemptions, RuleSet, escape_control};
+use crate::engine::{Builtin, Exemptions, RuleFile, RuleSet, escape_control};
 
 /// What reads the rules, or says why they cannot be read.
 pub(crate) type ReadRules = dyn Fn() -> Result<ReadDocuments, String> + Send + Sync;
@@ -18,19 +18,19 @@ pub(crate) type ReadRules = dyn Fn() -> Result<ReadDocuments, String> + Send + S
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReadDocuments {
     /// The texts that are to be in force.
-    pub(crate) documents: Vec<Document>,
+    pub(crate) documents: Vec<RuleFile>,
     /// Why some of them are not those that were found, but the last good ones.
     pub(crate) refused: Option<String>,
 }
 
-impl From<Vec<Document>> for ReadDocuments {
-    fn from(documents: Vec<Document>) -> Self {
+impl From<Vec<RuleFile>> for ReadDocuments {
+    fn from(documents: Vec<RuleFile>) -> Self {
         Self { documents, refused: None }
     }
 }
 
 /// Characters of a reason that are kept: there is one for each thing that is wrong.
-const LONGEST: usize = 4096;
+const MAX_REASON_CHARS: usize = 4096;
 
 /// After a read, the reader rests so many times as long as the read took. Ten thousand files take a
 /// tenth of a second, so reading them costs little.
@@ -163,7 +163,7 @@ impl SeenTexts {
 }
 
 impl RuleSource {
-    fn load(&self, documents: &[Document]) -> Result<RuleSet, String> {
+    fn load(&self, documents: &[RuleFile]) -> Result<RuleSet, String> {
         let set = RuleSet::load(self.builtin, documents)
             .map_err(|errors| cut(&escape_control(&errors.to_string())))?;
         if set.is_empty() && !self.may_be_empty {
@@ -176,7 +176,7 @@ impl RuleSource {
 }
 
 fn cut(text: &str) -> String {
-    match text.char_indices().nth(LONGEST).and_then(|(end, _)| text.get(..end)) {
+    match text.char_indices().nth(MAX_REASON_CHARS).and_then(|(end, _)| text.get(..end)) {
         Some(kept) => format!("{kept} …"),
         None => text.to_owned(),
     }
@@ -184,7 +184,7 @@ fn cut(text: &str) -> String {
 
 impl Fingerprint {
     /// Of these texts.
-    pub(crate) fn of(documents: &[Document]) -> Self {
+    pub(crate) fn of(documents: &[RuleFile]) -> Self {
         let mut hasher = Sha256::new();
         for part in documents.iter().flat_map(|document| [&document.origin, &document.text]) {
             hasher.update(part.len().to_le_bytes());
@@ -212,7 +212,7 @@ mod tests {
 
     /// Readings that come one after the other; the last comes for ever.
     fn readings(texts: &[Result<&[String], &str>]) -> RuleSource {
-        let all: Vec<Result<Vec<Document>, String>> = texts
+        let all: Vec<Result<Vec<RuleFile>, String>> = texts
             .iter()
             .map(|reading| match reading {
                 Ok(texts) => Ok(documents(texts)),
@@ -229,10 +229,10 @@ mod tests {
         source(read)
     }
 
-    fn documents(texts: &[String]) -> Vec<Document> {
+    fn documents(texts: &[String]) -> Vec<RuleFile> {
         texts
             .iter()
-            .map(|text| Document { origin: "rules.yaml".to_owned(), text: text.clone() })
+            .map(|text| RuleFile { origin: "rules.yaml".to_owned(), text: text.clone() })
             .collect()
     }
 
@@ -240,7 +240,7 @@ mod tests {
         read: impl Fn() -> Result<ReadDocuments, String> + Send + Sync + 'static,
     ) -> RuleSource {
         RuleSource {
-            builtin: Builtin::Left,
+            builtin: Builtin::Excluded,
             exemptions: Arc::default(),
             started_with: Fingerprint::of(&[]),
             read: Arc::new(read),
@@ -252,10 +252,10 @@ mod tests {
 
     /// These in force from the start.
     fn started(text: &str) -> (ServedRules, SeenTexts) {
-        let documents = [Document { origin: "rules.yaml".to_owned(), text: text.to_owned() }];
+        let documents = [RuleFile { origin: "rules.yaml".to_owned(), text: text.to_owned() }];
         (
             ServedRules::new(
-                RuleSet::load(Builtin::Left, &documents).unwrap(),
+                RuleSet::load(Builtin::Excluded, &documents).unwrap(),
                 NOW,
                 Duration::ZERO,
             ),
@@ -342,7 +342,7 @@ mod tests {
     #[test]
     fn a_reason_is_not_longer_than_a_page() {
         assert_eq!(cut("short"), "short");
-        let long = cut(&"ä".repeat(LONGEST + 1));
-        assert_eq!((long.chars().count(), long.ends_with(" …")), (LONGEST + 2, true));
+        let long = cut(&"ä".repeat(MAX_REASON_CHARS + 1));
+        assert_eq!((long.chars().count(), long.ends_with(" …")), (MAX_REASON_CHARS + 2, true));
     }
 }

@@ -23,7 +23,7 @@ use super::log;
 use super::memory_pool::Permit;
 use super::metrics::Metrics;
 use super::record::Recorder;
-use super::served_rules::{Asked, InForce, ServedRules};
+use super::served_rules::{Asked, RuleSnapshot, ServedRules};
 use crate::engine::{self, Reply, RuleSet, Unjudgeable};
 
 /// How many rules a 404 names; the response must not grow with the rule set.
@@ -133,7 +133,7 @@ impl App {
             Received::Whole(bytes, share) => {
                 let bytes = Bytes::from(bytes);
                 let judged = guarded_async(self.judged(asked, &bytes, share));
-                match timeout_at(time.by.into(), judged).await {
+                match timeout_at(time.judge_by.into(), judged).await {
                     Ok(Some(Some((judged_by, Ok(reply))))) => {
                         to_tell = self.denials.as_ref().map(|denials| (denials, bytes.clone()));
                         to_record =
@@ -216,9 +216,9 @@ impl App {
         loop {
             for rules in self.rules.current().asked(asked) {
                 let reply = self.pool.judge(rules.clone(), bytes.clone(), Arc::clone(&share)).await;
-                let speaks = reply.as_ref().ok().and_then(Reply::error_code) != Some(NO_RULE);
+                let is_covered = reply.as_ref().ok().and_then(Reply::error_code) != Some(NO_RULE);
                 found = Some((rules, reply));
-                if speaks {
+                if is_covered {
                     return found;
                 }
             }
@@ -267,7 +267,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// Never repeats the name that was asked for: it is the client's text.
-fn no_rule(in_force: &InForce) -> String {
+fn no_rule(in_force: &RuleSnapshot) -> String {
     let mut names: Vec<&str> = in_force.all().names().take(NAMED).collect();
     if in_force.all().len() > names.len() {
         names.push("…");

@@ -11,12 +11,12 @@ use crate::engine::RuleSet;
 
 /// How long a review waits for a rule that is registered and not loaded yet: replicas load rules at
 /// different times. The API server waits longer.
-const PATIENCE: Duration = Duration::from_secs(2);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// The rules in force. A review is judged by those that are in force when its body is complete.
 #[derive(Debug)]
 pub(crate) struct ServedRules {
-    in_force: ArcSwap<InForce>,
+    in_force: ArcSwap<RuleSnapshot>,
     /// Why what was read last is not in force.
     refusal: ArcSwapOption<String>,
     /// For those who must know when others are in force.
@@ -26,17 +26,17 @@ pub(crate) struct ServedRules {
 
 /// One set of rules, and since when it is in force.
 #[derive(Debug)]
-pub(crate) struct InForce {
-    addressed: Addressed,
+pub(crate) struct RuleSnapshot {
+    addressed: RulesByPath,
     since: SystemTime,
     /// The rules that were removed or replaced, the newest first, each with when that was.
-    departed: Vec<(Instant, Arc<Addressed>)>,
+    removed: Vec<(Instant, Arc<RulesByPath>)>,
     lingering: Duration,
 }
 
 /// A set, and the parts of it that have an address of their own.
 #[derive(Debug)]
-struct Addressed {
+struct RulesByPath {
     all: RuleSet,
     single: BTreeMap<String, RuleSet>,
 }
@@ -53,10 +53,10 @@ impl ServedRules {
     /// matches.
     pub(crate) fn new(rules: RuleSet, now: SystemTime, lingering: Duration) -> Self {
         let followed = watch::Sender::new(rules.clone());
-        let in_force = InForce {
-            addressed: Addressed::new(rules),
+        let in_force = RuleSnapshot {
+            addressed: RulesByPath::new(rules),
             since: now,
-            departed: Vec::new(),
+            removed: Vec::new(),
             lingering,
         };
         Self {
@@ -70,16 +70,16 @@ impl ServedRules {
     /// Puts another set in force; reviews that are being judged are not disturbed.
     pub(crate) fn replace(&self, rules: RuleSet, now: SystemTime) {
         let before = self.current();
-        let departed = before.addressed.all.without(&rules);
+        let removed = before.addressed.all.without(&rules);
         let lingering =
-            before.departed.iter().filter(|(at, _)| at.elapsed() < self.lingering).cloned();
-        let departed = (!departed.is_empty())
-            .then(|| (Instant::now(), Arc::new(Addressed::new(departed))))
+            before.removed.iter().filter(|(at, _)| at.elapsed() < self.lingering).cloned();
+        let removed = (!removed.is_empty())
+            .then(|| (Instant::now(), Arc::new(RulesByPath::new(removed))))
             .into_iter()
             .chain(lingering);
-        let in_force = InForce {
-            departed: departed.collect(),
-            addressed: Addressed::new(rules.clone()),
+        let in_force = RuleSnapshot {
+            removed: removed.collect(),
+            addressed: RulesByPath::new(rules.clone()),
             since: now,
             lingering: self.lingering,
         };
@@ -95,11 +95,11 @@ impl ServedRules {
     /// How long a review that no rule covers may wait for a rule to be loaded; zero if removed
     /// rules do not linger either.
     pub(super) fn longest_wait(&self) -> Duration {
-        PATIENCE.min(self.lingering)
+        LONGEST_WAIT.min(self.lingering)
     }
 
     /// What is in force.
-    pub(crate) fn current(&self) -> Arc<InForce> {
+    pub(crate) fn current(&self) -> Arc<RuleSnapshot> {
         self.in_force.load_full()
     }
 
@@ -119,7 +119,7 @@ impl ServedRules {
     }
 }
 
-impl InForce {
+impl RuleSnapshot {
     pub(crate) fn all(&self) -> &RuleSet {
         &self.addressed.all
     }
@@ -127,13 +127,13 @@ impl InForce {
     /// The rules that are asked: first those in force, then those that have left a moment ago, the
     /// latest first.
     pub(super) fn asked(&self, asked: Asked<'_>) -> Vec<RuleSet> {
-        let departed = self
-            .departed
+        let removed = self
+            .removed
             .iter()
             .filter(|(at, _)| at.elapsed() < self.lingering)
-            .map(|(_, departed)| &**departed);
+            .map(|(_, removed)| &**removed);
         std::iter::once(&self.addressed)
-            .chain(departed)
+            .chain(removed)
             .filter_map(|addressed| addressed.asked(asked).cloned())
             .collect()
     }
@@ -144,7 +144,7 @@ impl InForce {
     }
 }
 
-impl Addressed {
+impl RulesByPath {
     fn new(all: RuleSet) -> Self {
         let single =
             all.names().filter_map(|name| Some((name.to_owned(), all.only(name)?))).collect();

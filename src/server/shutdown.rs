@@ -12,14 +12,14 @@ pub enum Phase {
     /// Ready and serving.
     Serving,
     /// No longer ready, still serving, until the load balancers have noticed.
-    Leaving,
+    Draining,
     /// No new connections; those there are finish what is in flight.
     Stopping,
 }
 
-/// How long leaving may take.
+/// How long a shutdown may take.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Leaving {
+pub(crate) struct ShutdownTimes {
     /// From SIGTERM until connections are no longer accepted. SIGINT comes from a terminal and
     /// skips it.
     pub(crate) delay: Duration,

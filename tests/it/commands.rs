@@ -202,8 +202,7 @@ static COMMANDS: &[Line] = &[
     line(
         "check-pair-user",
         "check --old tests/golden/files/unclaimed.yaml --new tests/golden/files/claimed.yaml \
-         --user system:serviceaccount:volcano-system:volcano-controllers --group \
-         system:serviceaccounts",
+         --user system:serviceaccount:volcano-system:volcano-controllers",
     ),
     line(
         "check-pair-other-user",
@@ -286,10 +285,14 @@ static COMMANDS: &[Line] = &[
     line("lint-help", "lint --help"),
     line(
         "explain-exempt",
-        "explain widget spec.phase --user bob --group system:authenticated \
+        "explain widget spec.phase --user bob \
          --no-builtin-rules --rules tests/golden/files/roundabout.yaml",
     ),
     line("explain-owned", "explain volcano-job metadata.generation"),
+    line(
+        "explain-append",
+        "explain served metadata.finalizers --rules tests/golden/files/served.yaml",
+    ),
     line("explain-finalizers", "explain job metadata.finalizers"),
     line("explain-warns", "explain configmaps data[0] --rules tests/golden/files/clean.yaml"),
     line(
@@ -553,9 +556,10 @@ fn what_is_learned_of_all_cases_holds() {
         };
         let mut judged = 0;
         let rules =
-            fieldward::engine::Document { origin: "learned.yaml".into(), text: text.clone() };
+            fieldward::engine::RuleFile { origin: "learned.yaml".into(), text: text.clone() };
         let rules =
-            fieldward::engine::RuleSet::load(fieldward::engine::Builtin::Left, &[rules]).unwrap();
+            fieldward::engine::RuleSet::load(fieldward::engine::Builtin::Excluded, &[rules])
+                .unwrap();
         for case in of_suite.iter().filter(|case| case.allowed) {
             let reply = fieldward::engine::admit(&rules, &case.body());
             if reply.error_code().is_none() {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fieldward::engine::{Builtin, Document, RuleSet};
+use fieldward::engine::{Builtin, RuleFile, RuleSet};
 use serde_json::Value;
 
 /// A recorded review and what is expected of it.
@@ -98,11 +98,11 @@ pub(crate) fn files(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
 impl Case {
     /// The rules that it is judged by.
     pub(crate) fn rule_set(&self) -> RuleSet {
-        let read = |path: &PathBuf| Document {
+        let read = |path: &PathBuf| RuleFile {
             origin: path.display().to_string(),
             text: std::fs::read_to_string(path).unwrap(),
         };
-        let documents: Vec<Document> = self.rules.iter().map(read).collect();
+        let documents: Vec<RuleFile> = self.rules.iter().map(read).collect();
         RuleSet::load(Builtin::Included, &documents).unwrap()
     }
 

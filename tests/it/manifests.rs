@@ -6,7 +6,7 @@ use fieldward::cluster::ca_bundle::CaBundle;
 use fieldward::cluster::endpoint::{BaseUrl, Endpoint};
 use fieldward::cluster::placement::{Registrations, place};
 use fieldward::cluster::registration::{SideEffects, Trust, built_in, webhook};
-use fieldward::engine::{Builtin, Document, RuleSet};
+use fieldward::engine::{Builtin, RuleFile, RuleSet};
 use k8s_openapi::Resource;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -139,7 +139,7 @@ spec:
 fn awkward() -> RuleSet {
     RuleSet::load(
         Builtin::Included,
-        &[Document { origin: "awkward.yaml".to_owned(), text: AWKWARD.to_owned() }],
+        &[RuleFile { origin: "awkward.yaml".to_owned(), text: AWKWARD.to_owned() }],
     )
     .unwrap()
 }
@@ -152,7 +152,7 @@ fn the_registration_comes_back_equal() {
     let url = Endpoint::Url(BaseUrl::parse("https://example.com:8443/base").unwrap());
     let service = Endpoint::Service { name: "a".to_owned(), namespace: "b".to_owned(), port: 9443 };
     let table = [
-        (url, Trust::Elsewhere, vec!["--url", "https://example.com:8443/base/"]),
+        (url, Trust::External, vec!["--url", "https://example.com:8443/base/"]),
         (
             service,
             Trust::CertManager { certificate: "b/c".to_owned(), bundle: None },
@@ -264,11 +264,11 @@ fn the_longest_name_fits() {
     let name = [&"a".repeat(63), ".", &"b".repeat(63), ".", &"c".repeat(63), ".", &"d".repeat(48)]
         .concat();
     let document =
-        Document { origin: "long.yaml".to_owned(), text: AWKWARD.replace("awkward.rule-1", &name) };
-    let rules = RuleSet::load(Builtin::Left, &[document]).unwrap();
+        RuleFile { origin: "long.yaml".to_owned(), text: AWKWARD.replace("awkward.rule-1", &name) };
+    let rules = RuleSet::load(Builtin::Excluded, &[document]).unwrap();
     let endpoint = Endpoint::Url(BaseUrl::parse("https://example.com").unwrap());
     let fits =
-        webhook(rules.rules().next().unwrap(), &endpoint, &Trust::Elsewhere, SideEffects::None)
+        webhook(rules.rules().next().unwrap(), &endpoint, &Trust::External, SideEffects::None)
             .unwrap();
     assert_eq!(fits.name.len(), 253);
 }

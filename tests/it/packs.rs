@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fieldward::engine::{Builtin, Document, RuleSet, admit};
+use fieldward::engine::{Builtin, RuleFile, RuleSet, admit};
 use libtest_mimic::Trial;
 use serde_json::Value;
 
@@ -36,11 +36,11 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// All rules of a folder together, as `serve --rules FOLDER` loads them.
 fn loads_clean_and_documented(folder: &Path) {
-    let read = |path: &PathBuf| Document {
+    let read = |path: &PathBuf| RuleFile {
         origin: path.display().to_string(),
         text: std::fs::read_to_string(path).unwrap(),
     };
-    let documents: Vec<Document> = files(folder, &["yaml"])
+    let documents: Vec<RuleFile> = files(folder, &["yaml"])
         .iter()
         .filter(|path| path.parent() == Some(folder))
         .map(read)
@@ -112,7 +112,7 @@ fn every_entry_of(name: &str, file: &Path, cases: &[Case]) {
             if entry.as_str().is_some_and(|path| absent.contains(&path)) {
                 continue;
             }
-            let document = Document { origin: name.to_owned(), text: less.to_string() };
+            let document = RuleFile { origin: name.to_owned(), text: less.to_string() };
             let Ok(rules) = RuleSet::load(Builtin::Included, &[document]) else { continue };
             let as_before = |case: &Case| {
                 let reply = admit(&rules, &case.body());

@@ -1,6 +1,6 @@
 //! Every error that a rule document can have, in the words in which it is said: a table as data.
 
-use fieldward::engine::{Builtin, Document, RuleSet};
+use fieldward::engine::{Builtin, RuleFile, RuleSet};
 use libtest_mimic::Trial;
 use serde::Deserialize;
 
@@ -20,7 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     assert!(rows.len() > 60, "only {} rows were found", rows.len());
     let trial = |row: Row| {
         Trial::test(format!("rule_errors::{}", row.name.replace(' ', "_")), move || {
-            let document = Document { origin: "rule.yaml".to_owned(), text: row.document };
+            let document = RuleFile { origin: "rule.yaml".to_owned(), text: row.document };
             let errors = RuleSet::load(Builtin::Included, &[document]).unwrap_err();
             let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
             assert_eq!(lines, row.errors);

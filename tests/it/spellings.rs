@@ -3,7 +3,7 @@
 //! tests/controllers/NAME/spellings.json is what the program in tests/controllers/NAME/spellings
 //! found in the controller's Go types; the tier `controllers` checks that it still does.
 
-use fieldward::engine::{Builtin, Document, RuleSet, admit};
+use fieldward::engine::{Builtin, RuleFile, RuleSet, admit};
 use libtest_mimic::Trial;
 use serde_json::{Map, Value, json};
 
@@ -245,11 +245,11 @@ impl Rewriting {
         &self,
         update: impl Fn(&Value, &Spelling) -> (&'a str, Value, Value),
     ) -> Vec<(String, Vec<String>)> {
-        let document = |path: &str| Document {
+        let document = |path: &str| RuleFile {
             origin: path.to_owned(),
             text: std::fs::read_to_string(root().join(path)).unwrap(),
         };
-        let documents: Vec<Document> = self.rule.map(document).into_iter().collect();
+        let documents: Vec<RuleFile> = self.rule.map(document).into_iter().collect();
         let rules = RuleSet::load(Builtin::Included, &documents).unwrap();
         let (base, spellings) = read(self.spellings);
         let judge = |spelling: &Spelling| {

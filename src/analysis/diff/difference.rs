@@ -19,7 +19,7 @@ pub enum Difference {
         /// How now.
         after: String,
     },
-    /// The rule speaks of other updates, or something else follows.
+    /// The rule covers other updates, or something else follows.
     Scope {
         /// The part of the document.
         what: &'static str,

@@ -41,7 +41,7 @@ pub(crate) fn comparisons(before: &RuleSet, after: &RuleSet) -> Result<Vec<Compa
             .flat_map(|rule| rule.resources().iter().flat_map(|one| one.resources.clone()))
             .collect()
     };
-    // Another version may have another name, but not speak of something else.
+    // Another version may have another name, but not cover something else.
     let single = before.len() == 1 && after.len() == 1 && !names(before).is_disjoint(&names(after));
     let partner = |of: &Rule, among: &RuleSet| -> Option<String> {
         let rule = if single { among.rules().next() } else { among.get(of.name().as_str()) };

@@ -1,4 +1,4 @@
-//! Of which updates a rule speaks, and what follows: compared part by part.
+//! Which updates a rule covers, and what follows from a violation: compared part by part.
 
 use std::collections::BTreeSet;
 
@@ -108,7 +108,8 @@ pub(crate) fn selector(selector: &LabelSelector) -> BTreeSet<String> {
 }
 
 fn conditions(rule: &Rule) -> BTreeSet<String> {
-    let shown = rule.conditions().iter().map(|one| format!("`{}`", one_line(&one.expression)));
+    let shown =
+        rule.match_conditions().iter().map(|one| format!("`{}`", one_line(&one.expression)));
     shown.collect()
 }
 

@@ -76,7 +76,7 @@ pub(crate) struct Permitted {
 
 pub(crate) struct Requester<'a> {
     pub(crate) user: &'a str,
-    pub(crate) groups: &'a [String],
+    pub(crate) groups: Vec<String>,
 }
 
 /// In which cases a change at a location is permitted.
@@ -119,7 +119,7 @@ enum Certainty {
 impl<'r> Answer<'r> {
     pub(crate) fn of(rule: &'r Rule, steps: &[Step], requester: Option<&Requester<'_>>) -> Self {
         let is_theirs = |by: &Requesters| {
-            requester.is_none_or(|requester| by.contains(requester.user, requester.groups))
+            requester.is_none_or(|requester| by.contains(requester.user, &requester.groups))
         };
         let entries = match requester {
             None => Entries::all(rule),
@@ -163,7 +163,7 @@ impl<'r> Answer<'r> {
             only_where: only_where(rule),
             is_owned,
             is_exempt: requester
-                .is_some_and(|requester| rule.exempt().contains(requester.user, requester.groups)),
+                .is_some_and(|requester| rule.exempt().contains(requester.user, &requester.groups)),
             is_narrowed: requester.is_some(),
             notes: for_others,
             certain,
@@ -416,7 +416,7 @@ fn only_where(rule: &Rule) -> Vec<String> {
         .map(|label| format!("the namespace has {label}"));
     let object = selector(rule.object_selector()).into_iter().collect::<Vec<_>>().join(", ");
     let object = (!object.is_empty()).then(|| format!("the object has, before or after, {object}"));
-    let conditions = rule.conditions().iter().map(|condition| {
+    let conditions = rule.match_conditions().iter().map(|condition| {
         format!("`{}` ({})", one_line(&condition.expression), escape_control(&condition.name))
     });
     namespace.chain(object).chain(conditions).collect()

@@ -7,7 +7,7 @@ use crate::analysis::lint::schema::catalogue::{Catalogue, MatchedKind};
 use crate::analysis::resources::{combinations, resource_name};
 use crate::engine::{ResourceRule, Rule, RuleSet, escape_control};
 
-/// The rules meant, and the resources that all of them speak of.
+/// The rules meant, and the resources that all of them cover.
 pub(crate) struct Meant<'r, 'c> {
     pub(crate) rules: Vec<&'r Rule>,
     pub(crate) resources: Vec<String>,
@@ -17,13 +17,13 @@ pub(crate) struct Meant<'r, 'c> {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotMeant {
-    #[error("no rule speaks of `{name}`, and none has that name; rules speak of: {known}")]
+    #[error("no rule covers `{name}`, and none has that name; rules cover: {known}")]
     Unknown { name: String, known: String },
     #[error("expected one kind, found several called `{name}`; name one of: {all}")]
     Several { name: String, all: String },
 }
 
-/// All rules that speak of the kind: `job`, `jobs`, `Job`, `jobs.batch`, `job.v1.batch`,
+/// All rules that cover the kind: `job`, `jobs`, `Job`, `jobs.batch`, `job.v1.batch`,
 /// `jobs/scale`, or a short name if the catalogue has the kind; if there is no such kind, the rule
 /// of that name alone. If several kinds have the name, a rule of that name decides.
 pub(crate) fn find<'r, 'c>(
@@ -32,14 +32,14 @@ pub(crate) fn find<'r, 'c>(
     text: &str,
 ) -> Result<Meant<'r, 'c>, NotMeant> {
     let name = Name::of(text, &catalogue.kinds);
-    let mut speaking: Vec<(&Rule, BTreeSet<String>)> = rules
+    let mut covering: Vec<(&Rule, BTreeSet<String>)> = rules
         .rules()
         .map(|rule| (rule, resources(rule, |resource| name.means(resource))))
         .filter(|(_, named)| !named.is_empty())
         .collect();
     if let Some(rule) = rules.get(text) {
         // A wildcard means everything, so also what is no kind.
-        if speaking.iter().flat_map(|(_, named)| named).all(|resource| resource.starts_with('*')) {
+        if covering.iter().flat_map(|(_, named)| named).all(|resource| resource.starts_with('*')) {
             return Ok(Meant {
                 rules: vec![rule],
                 resources: resources(rule, |_| true).into_iter().collect(),
@@ -48,16 +48,16 @@ pub(crate) fn find<'r, 'c>(
         }
         let own = resources(rule, |resource| name.means(resource));
         if !own.is_empty() {
-            for (_, named) in &mut speaking {
+            for (_, named) in &mut covering {
                 named.retain(|resource| own.contains(resource));
             }
-            speaking.retain(|(_, named)| !named.is_empty());
+            covering.retain(|(_, named)| !named.is_empty());
         }
     }
-    let all: BTreeSet<&String> = speaking.iter().flat_map(|(_, named)| named).collect();
+    let all: BTreeSet<&String> = covering.iter().flat_map(|(_, named)| named).collect();
     let common: Vec<String> = all
         .iter()
-        .filter(|resource| speaking.iter().all(|(_, named)| named.contains(**resource)))
+        .filter(|resource| covering.iter().all(|(_, named)| named.contains(**resource)))
         .map(|resource| (*resource).clone())
         .collect();
     let groups: BTreeSet<&str> =
@@ -76,7 +76,7 @@ pub(crate) fn find<'r, 'c>(
         let all = all.into_iter().cloned().collect::<Vec<_>>().join(", ");
         return Err(NotMeant::Several { name: escape_control(text), all });
     }
-    let rules: Vec<&Rule> = speaking.into_iter().map(|(rule, _)| rule).collect();
+    let rules: Vec<&Rule> = covering.into_iter().map(|(rule, _)| rule).collect();
     let mut targets: Vec<MatchedKind<'c>> =
         rules.iter().flat_map(|rule| catalogue.targets(rule)).collect();
     targets.retain(|target| name.means_target(target));

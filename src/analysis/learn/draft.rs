@@ -7,7 +7,7 @@ use super::lines::{self, LearnedEquality, Line, Lines, What};
 use super::reviews::{Reviews, Update, UpdateTarget, components};
 use super::shape::RecordedShape;
 use crate::analysis::paths::meets;
-use crate::engine::{Builtin, Decision, Document, RuleSet, Step, admit, refused_changes};
+use crate::engine::{Builtin, Decision, RuleFile, RuleSet, Step, admit, refused_changes};
 
 const KEY: What = What::Equal(LearnedEquality::Key);
 
@@ -119,8 +119,8 @@ impl<'u> Draft<'u> {
 
     fn load(&self) -> Result<RuleSet, String> {
         let text = Learned::of(self.target, self.updates, &self.lines).document;
-        let document = Document { origin: "learned rule".to_owned(), text };
-        RuleSet::load(Builtin::Left, &[document]).map_err(|errors| errors.to_string())
+        let document = RuleFile { origin: "learned rule".to_owned(), text };
+        RuleSet::load(Builtin::Excluded, &[document]).map_err(|errors| errors.to_string())
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::engine::{escape_control, is_dns_subdomain};
 
-/// What a rule speaks of.
+/// What a rule covers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct UpdateTarget {
     pub(super) group: String,

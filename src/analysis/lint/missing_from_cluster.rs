@@ -9,7 +9,7 @@ use crate::analysis::kinds::Kind;
 use crate::engine::{Rule, RuleSet, cut_bytes};
 
 /// Bytes that are said of a rule at most.
-const LONGEST: usize = 1024;
+const MAX_MESSAGE_BYTES: usize = 1024;
 
 /// What the API server at an address lacks of rules, by their names: kinds that it does not serve,
 /// paths that no object has.
@@ -32,7 +32,7 @@ pub(crate) fn missing_from_cluster(
             }
         }
         (!messages.is_empty())
-            .then(|| (rule.name().to_string(), cut_bytes(&messages.join("\n"), LONGEST)))
+            .then(|| (rule.name().to_string(), cut_bytes(&messages.join("\n"), MAX_MESSAGE_BYTES)))
     };
     rules.rules().filter_map(of_rule).collect()
 }

@@ -28,7 +28,7 @@ spec:
 };
 
 fn check(context: &Context<'_>) -> Vec<LintFinding> {
-    let conditions = context.rule.conditions().iter().enumerate();
+    let conditions = context.rule.match_conditions().iter().enumerate();
     // Of an expression that cannot be read, `unchecked-condition` speaks.
     let reading = conditions.filter(|(_, condition)| {
         Condition::reads_of(&condition.expression).is_ok()

@@ -7,7 +7,7 @@ use super::definition::{Input, Lint};
 use super::registry::{LINTS, Reported, run};
 use super::schema::catalogue::{Catalogue, SchemaSource};
 use crate::analysis::kinds::{Kind, in_document};
-use crate::engine::{Builtin, Document, Rule, RuleSet};
+use crate::engine::{Builtin, Rule, RuleFile, RuleSet};
 
 const KINDS: &str = include_str!("example-crd.yaml");
 
@@ -36,8 +36,9 @@ fn rule(parts: &str) -> RuleSet {
     });
     let parts: Value = serde_saphyr::from_str(parts).unwrap();
     json_patch::merge(&mut rule, &parts);
-    let document = Document { origin: "example.yaml".to_owned(), text: rule.to_string() };
-    RuleSet::load(Builtin::Left, &[document]).unwrap_or_else(|errors| panic!("{errors}\n{rule}"))
+    let document = RuleFile { origin: "example.yaml".to_owned(), text: rule.to_string() };
+    RuleSet::load(Builtin::Excluded, &[document])
+        .unwrap_or_else(|errors| panic!("{errors}\n{rule}"))
 }
 
 /// What a lint finds and the rule does not suppress.

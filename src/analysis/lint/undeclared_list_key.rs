@@ -45,7 +45,7 @@ fn of_list(undeclared: &UndeclaredList<'_>) -> Option<LintFinding> {
     let (list, path) = (written(list), shown(&entry.path));
     let pairs = format!("the schema pairs the elements of `{list}` by");
     let wrong = format!(
-        "by position: with an element added or removed before others, `{path}` speaks of the \
+        "by position: with an element added or removed before others, `{path}` covers the \
          wrong ones"
     );
     let Some(key) = text_key(schema, elements) else {

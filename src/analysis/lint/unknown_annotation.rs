@@ -2,7 +2,7 @@
 
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use crate::analysis::words::likely_name;
-use crate::engine::annotations::{ANNOTATIONS, PREFIX};
+use crate::engine::annotations::{ANNOTATION_PREFIX, ANNOTATIONS};
 use crate::engine::escape_control;
 
 pub(super) const LINT: Lint = Lint {
@@ -27,15 +27,16 @@ metadata:
 
 fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let found = context.rule.unknown_annotations().iter().map(|name| {
-        let own = name.strip_prefix(PREFIX).unwrap_or_default();
-        let known = || ANNOTATIONS.into_iter().filter_map(|known| known.strip_prefix(PREFIX));
+        let own = name.strip_prefix(ANNOTATION_PREFIX).unwrap_or_default();
+        let known =
+            || ANNOTATIONS.into_iter().filter_map(|known| known.strip_prefix(ANNOTATION_PREFIX));
         let fix = likely_name(known(), own).map_or_else(
             || {
                 let known: Vec<String> =
                     ANNOTATIONS.iter().map(|known| format!("`{known}`")).collect();
                 format!("remove it; the annotations of a rule are {}", known.join(", "))
             },
-            |meant| format!("did you mean `{PREFIX}{meant}`?"),
+            |meant| format!("did you mean `{ANNOTATION_PREFIX}{meant}`?"),
         );
         finding(
             format!("/metadata/annotations/{}", name.replace('~', "~0").replace('/', "~1")),

@@ -33,7 +33,7 @@ spec:
 
 fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let mut found = Vec::new();
-    for (index, condition) in context.rule.conditions().iter().enumerate() {
+    for (index, condition) in context.rule.match_conditions().iter().enumerate() {
         for fault in Condition::unknown_functions(&condition.expression) {
             found.push(finding(
                 format!("/spec/matchConditions/{index}/expression"),

@@ -34,8 +34,8 @@ spec:
 
 fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let (rule, kinds) = (context.rule, &context.catalogue.kinds);
-    let speaks = |kind: &Kind| rule.resources().iter().any(|named| names(named, kind));
-    if context.catalogue.source != SchemaSource::Files || kinds.iter().any(speaks) {
+    let covers = |kind: &Kind| rule.resources().iter().any(|named| names(named, kind));
+    if context.catalogue.source != SchemaSource::Files || kinds.iter().any(covers) {
         return Vec::new();
     }
     let means = |named: &ResourceRule, kind: &Kind| {

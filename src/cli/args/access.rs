@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use crate::cluster::client::Access;
 use crate::cluster::kubeconfig;
-use crate::server::files::{Accepted, FileReader, LARGEST, name_of};
+use crate::server::files::{Accepted, FileReader, MAX_FILE_BYTES, name_of};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(in crate::cli) struct AccessArgs {
@@ -34,7 +34,7 @@ impl AccessArgs {
             return Ok(Access::default());
         }
         let name = |path: &Path| format!("`{}`", name_of(path));
-        let read = |path: &Path| reader.read(path, LARGEST);
+        let read = |path: &Path| reader.read(path, MAX_FILE_BYTES);
         let kubeconfig = kubeconfig::load(&paths, context.as_deref(), name, read)
             .context("no cluster to ask")?;
         Ok(Access { kubeconfig: Some(kubeconfig), context })

@@ -2,6 +2,7 @@
 
 mod access;
 mod exempt;
+mod kinds;
 mod names;
 mod output;
 mod registration;
@@ -10,6 +11,7 @@ mod rules;
 
 pub(super) use access::{AccessArgs, LiveArgs, block_on};
 pub(super) use exempt::ExemptArgs;
+pub(super) use kinds::KindArgs;
 pub(super) use output::{Format, OutputArgs};
 pub(super) use registration::{EndpointArgs, ManagedArgs, TrustArgs};
 pub(super) use requester::RequesterArgs;

@@ -10,7 +10,7 @@ use crate::cluster::ca_bundle::CaBundle;
 use crate::cluster::endpoint::{BaseUrl, Endpoint};
 use crate::cluster::registration::Trust;
 use crate::engine::escape_control;
-use crate::server::files::{FileReader, LARGEST, name_of};
+use crate::server::files::{FileReader, MAX_FILE_BYTES, name_of};
 
 /// The names of the objects in the cluster.
 // A Service of that name puts FIELDWARD_PORT and FIELDWARD_SERVICE_* into every pod's environment:
@@ -98,13 +98,14 @@ impl TrustArgs {
     ) -> anyhow::Result<Trust> {
         let read = |path: &PathBuf| {
             let name = name_of(path);
-            let pem =
-                reader.read(path, LARGEST).with_context(|| format!("cannot read `{name}`"))?;
+            let pem = reader
+                .read(path, MAX_FILE_BYTES)
+                .with_context(|| format!("cannot read `{name}`"))?;
             CaBundle::parse(without_byte_order_mark(pem)).context(name)
         };
         let bundle = self.ca_bundle.as_ref().map(read).transpose()?;
         let Some(name) = &self.inject_ca_from else {
-            return Ok(bundle.map_or(Trust::Elsewhere, Trust::Bundle));
+            return Ok(bundle.map_or(Trust::External, Trust::Bundle));
         };
         let certificate =
             if name.contains('/') { name.clone() } else { format!("{namespace}/{name}") };

@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::builder::BoolishValueParser;
 
 use crate::cli::rule_sources;
-use crate::engine::{Builtin, Document, Rule, RuleSet, escape_control};
+use crate::engine::{Builtin, Rule, RuleFile, RuleSet, escape_control};
 use crate::server::files::{Accepted, FileReader, TimeLimit};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -25,7 +25,7 @@ impl RuleArgs {
         Ok(RuleSet::load(self.builtin(), &self.documents()?)?)
     }
 
-    pub(in crate::cli) fn documents(&self) -> anyhow::Result<Vec<Document>> {
+    pub(in crate::cli) fn documents(&self) -> anyhow::Result<Vec<RuleFile>> {
         rule_sources::read(&self.paths, &FileReader::new(Accepted::Pipes))
     }
 
@@ -33,7 +33,7 @@ impl RuleArgs {
     /// limited time.
     pub(in crate::cli) fn reread(
         &self,
-    ) -> impl Fn() -> anyhow::Result<Vec<Document>> + Send + Sync + use<> {
+    ) -> impl Fn() -> anyhow::Result<Vec<RuleFile>> + Send + Sync + use<> {
         let (paths, limit) = (self.paths.clone(), TimeLimit::default());
         move || {
             let paths = paths.clone();
@@ -42,7 +42,7 @@ impl RuleArgs {
     }
 
     pub(in crate::cli) fn builtin(&self) -> Builtin {
-        if self.no_builtin_rules { Builtin::Left } else { Builtin::Included }
+        if self.no_builtin_rules { Builtin::Excluded } else { Builtin::Included }
     }
 }
 

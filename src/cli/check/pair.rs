@@ -45,7 +45,7 @@ pub(super) fn review(
             "name": metadata("name"),
             "namespace": metadata("namespace"),
             "operation": "UPDATE",
-            "userInfo": {"username": requester.user.as_deref().unwrap_or_default(), "groups": requester.groups},
+            "userInfo": {"username": requester.user.as_deref().unwrap_or_default(), "groups": requester.all_groups()},
             "dryRun": false,
             "object": new.object,
             "oldObject": old.object,

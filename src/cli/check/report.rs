@@ -68,7 +68,7 @@ impl CheckReport {
                 )
             }
             None => format!(
-                "{}{}: no rule speaks of this operation\n",
+                "{}{}: no rule covers this operation\n",
                 styled(GOOD.bold(), "allowed"),
                 about(reply)
             ),

@@ -11,10 +11,10 @@ use crate::analysis::lint;
 use crate::cli::args::{AccessArgs, EndpointArgs, ExemptArgs, ManagedArgs, RuleArgs, TrustArgs};
 use crate::cli::kinds;
 use crate::cli::quantity::PositiveTime;
-use crate::cluster::client::Group;
+use crate::cluster::client::ApiGroup;
+use crate::cluster::cluster_mode::ClusterMode;
 use crate::cluster::controller::{Certificates, ControllerSettings};
 use crate::cluster::endpoint::Endpoint;
-use crate::cluster::mode::ClusterMode;
 use crate::cluster::rule_reader::RuleFiles;
 use crate::cluster::tls_rotation::Lifetimes;
 use crate::engine::{RuleSet, escape_control};
@@ -23,7 +23,7 @@ use crate::server::files::TimeLimit;
 use crate::server::reload::{self, Fingerprint};
 use crate::server::{Bound, Config, ReadyCheck, tls};
 
-/// How long a rule that has left is still there for reviews that no other rule speaks of: the
+/// How long a rule that has left is still there for reviews that no other rule covers: the
 /// registration is changed elsewhere and later, and to refuse all updates of a kind until then
 /// would be an outage. Another replica takes over changing it within half of that.
 const LINGERING: Duration = Duration::from_secs(30);
@@ -202,7 +202,7 @@ pub(super) fn configured(
 
 /// Runs the tasks of cluster mode; it never returns.
 pub(super) fn run(mode: ClusterMode, bound: &Bound) -> impl Future<Output = ()> + use<> {
-    let lacking = |rules: &RuleSet, groups: &[Group], address: &str| {
+    let lacking = |rules: &RuleSet, groups: &[ApiGroup], address: &str| {
         lint::missing_from_cluster::missing_from_cluster(rules, kinds::served(groups), address)
     };
     mode.run(bound.rules().follow(), bound.certificate(), Arc::new(lacking))

@@ -57,11 +57,11 @@ impl Got {
     }
 }
 
-/// What is expected and what was got, as far as the case speaks of it. Fields are compared without
+/// What is expected and what was got, as far as the case covers it. Fields are compared without
 /// regard to order.
 pub(super) fn compare(expect: &Expect, got: Got) -> (Expect, Expect) {
     let mut expected = expect.clone();
-    // What is no verdict tells itself apart by its code and message, whatever the case speaks of.
+    // What is no verdict tells itself apart by its code and message, whatever the case covers.
     let is_verdict = got.allowed.is_some();
     let mut got = Expect {
         allowed: got.allowed == Some(true),

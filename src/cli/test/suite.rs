@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::case::{self, JsonCase};
 use crate::cli::args::ExemptArgs;
 use crate::cli::documents;
-use crate::engine::{Builtin, Document, RuleSet, escape_control};
+use crate::engine::{Builtin, RuleFile, RuleSet, escape_control};
 use crate::server::files::name_of;
 
 /// The cases of all paths, and what is broken.
@@ -28,7 +28,7 @@ impl Suite {
     pub(super) fn find(
         paths: &[PathBuf],
         builtin: Builtin,
-        rules: &[Document],
+        rules: &[RuleFile],
         exempt: &ExemptArgs,
     ) -> Self {
         let mut search =
@@ -60,7 +60,7 @@ struct Search<'a> {
 /// What a file holds, as far as the search must know.
 enum Found {
     Case(String),
-    Rules(Document),
+    Rules(RuleFile),
 }
 
 #[derive(Deserialize)]
@@ -69,7 +69,7 @@ struct Head {
 }
 
 impl Search<'_> {
-    fn folder(&mut self, folder: &Path, above: &[Document]) {
+    fn folder(&mut self, folder: &Path, above: &[RuleFile]) {
         let entries = match documents::entries(folder) {
             Ok(entries) => entries,
             Err(error) => return self.suite.errors.push(format!("{error:#}")),
@@ -86,7 +86,7 @@ impl Search<'_> {
     }
 
     /// Takes the files of one folder; the rules in force there.
-    fn files(&mut self, files: Vec<PathBuf>, above: &[Document]) -> Vec<Document> {
+    fn files(&mut self, files: Vec<PathBuf>, above: &[RuleFile]) -> Vec<RuleFile> {
         let (mut rules, mut cases) = (above.to_vec(), Vec::new());
         for file in files {
             match read(&file) {
@@ -128,7 +128,7 @@ fn read(file: &Path) -> Result<Found, String> {
     let text = String::from_utf8(bytes)
         .map_err(|error| format!("{name}: expected UTF-8, found {error}"))?;
     match kind(&text).as_deref() {
-        Some("UpdateRule") => Ok(Found::Rules(Document { origin: name, text })),
+        Some("UpdateRule") => Ok(Found::Rules(RuleFile { origin: name, text })),
         // A file whose kind cannot be told is reported as a case, with line and column.
         Some("UpdateCase") | None => Ok(Found::Case(text)),
         Some("AdmissionReview") => Err(format!(

@@ -14,7 +14,7 @@ use kube::{Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 
 use super::health::WatchErrors;
-use crate::cluster::api_error::{ApiError, Once};
+use crate::cluster::api_error::{ApiError, Deduplicator};
 
 /// The longest pause between two attempts to watch: who restores the permissions expects the
 /// registration to follow at once, and the few watches of a replica cost the API server little.
@@ -52,12 +52,12 @@ pub(super) async fn all<K, T>(
 {
     let mut events = pin!(watcher(api, config).backoff(Retries::default()));
     let (mut objects, mut listed) = (BTreeMap::new(), BTreeMap::new());
-    let mut complaint = Once::default();
+    let mut reported = Deduplicator::default();
     while let Some(event) = events.next().await {
         // A list begins whether it succeeds or not.
         if !matches!(event, Ok(watcher::Event::Init) | Err(_)) {
             errors.recovered();
-            if complaint.recovered() {
+            if reported.recovered() {
                 tracing::info!(what, "watch recovered");
             }
         }
@@ -81,7 +81,7 @@ pub(super) async fn all<K, T>(
             Err(error) => {
                 let error = ApiError::from(&error);
                 errors.failed(&error);
-                if complaint.is_new(&error) {
+                if reported.is_new(&error) {
                     tracing::warn!(what, %error, "watch failed; continuing with the last known \
                                                   state");
                 }

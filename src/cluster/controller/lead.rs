@@ -15,10 +15,10 @@ use super::annotations::{self, UnknownAnnotations};
 use super::registrar::Registrar;
 use super::retry::{RETRY, RETRY_AT_MOST, Retry};
 use super::rule_reports::{RuleReports, Webhooks};
-use super::settings::{AGAIN, Certificates, ControllerSettings, Followed, GATHERING, Made};
+use super::settings::{AGAIN, Certificates, ControllerSettings, Followed, GATHERING, ReplicaState};
 use super::state::RegistrationState;
 use super::statuses::Findings;
-use crate::cluster::api_error::{ApiError, Once};
+use crate::cluster::api_error::{ApiError, Deduplicator};
 use crate::cluster::ca_bundle::CaBundle;
 use crate::cluster::client::FIELD_MANAGER;
 use crate::cluster::metrics::ClusterMetrics;
@@ -35,13 +35,13 @@ pub(super) struct Lead {
     settings: ControllerSettings,
     followed: Followed,
     secret: watch::Receiver<Option<Arc<Option<Secret>>>>,
-    made: Made,
+    replica: ReplicaState,
     /// The bundle that all webhooks have, and since when.
     trusted: Option<(String, SystemTime)>,
     registrar: Registrar,
     state: watch::Sender<RegistrationState>,
     findings: watch::Sender<Option<Arc<Findings>>>,
-    complaint: Once,
+    reported: Deduplicator,
     metrics: ClusterMetrics,
     /// Whether the objects that were there at the start have been in force.
     has_taken_objects: bool,
@@ -52,7 +52,7 @@ pub(super) struct Lead {
 pub(super) struct Channels {
     pub(super) followed: Followed,
     pub(super) secret: watch::Receiver<Option<Arc<Option<Secret>>>>,
-    pub(super) made: Made,
+    pub(super) replica: ReplicaState,
     pub(super) state: watch::Sender<RegistrationState>,
     pub(super) findings: watch::Sender<Option<Arc<Findings>>>,
 }
@@ -64,18 +64,18 @@ impl Lead {
         channels: Channels,
         metrics: ClusterMetrics,
     ) -> Self {
-        let Channels { followed, secret, made, state, findings } = channels;
+        let Channels { followed, secret, replica, state, findings } = channels;
         Self {
             registrar: Registrar::new(client.clone(), &settings.name),
             client,
             settings,
             followed,
             secret,
-            made,
+            replica,
             trusted: None,
             state,
             findings,
-            complaint: Once::default(),
+            reported: Deduplicator::default(),
             metrics,
             has_taken_objects: false,
             misunderstood: UnknownAnnotations::default(),
@@ -120,14 +120,14 @@ impl Lead {
             }
             match self.turn().await {
                 Ok(next) => {
-                    if self.complaint.recovered() {
+                    if self.reported.recovered() {
                         tracing::info!("registration recovered");
                     }
                     retry = Retry::default();
                     wake = Instant::now() + next.min(AGAIN);
                 }
                 Err(error) => {
-                    if self.complaint.is_new(&error) {
+                    if self.reported.is_new(&error) {
                         tracing::error!(%error, "cannot keep the registration; retrying");
                     }
                     self.metrics.count_error(error.class);
@@ -143,9 +143,9 @@ impl Lead {
         tokio::select! {
             changed = self.followed.registrations.changed() => changed,
             changed = self.followed.registrations_error.changed() => changed,
-            changed = self.made.rules.changed() => changed,
-            changed = self.made.resolved.changed() => changed,
-            changed = self.made.shown.changed() => changed,
+            changed = self.replica.rules.changed() => changed,
+            changed = self.replica.resolved.changed() => changed,
+            changed = self.replica.shown.changed() => changed,
             // Without a Secret to follow there is nobody who could send.
             Ok(()) = self.secret.changed() => Ok(()),
         }
@@ -182,8 +182,8 @@ impl Lead {
                 (Trust::Bundle(bundle), next)
             }
         };
-        let rules = self.made.rules.borrow_and_update().clone();
-        let resolved = self.made.resolved.borrow_and_update().clone();
+        let rules = self.replica.rules.borrow_and_update().clone();
+        let resolved = self.replica.resolved.borrow_and_update().clone();
         // Nobody hears of what others do to the registration, so it is written again and again.
         let is_blind = self.followed.registrations_error.borrow_and_update().is_some();
         let next = if is_blind { next.min(RETRY_AT_MOST) } else { next };
@@ -213,7 +213,7 @@ impl Lead {
 
     /// Whether clients that trust the bundle accept the certificate that this replica presents.
     fn presents_certificate_of(&mut self, bundle: &CaBundle) -> bool {
-        let shown = self.made.shown.borrow_and_update();
+        let shown = self.replica.shown.borrow_and_update();
         let chain = String::from_utf8_lossy(&shown);
         tls_rotation::is_trusted(&chain, &bundle.text(), SystemTime::now())
     }

@@ -22,7 +22,7 @@ use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::settings::{AGAIN, AT_ONCE};
+use super::settings::{AGAIN, MAX_CONCURRENT_REQUESTS};
 use crate::cluster::api_error::ApiError;
 use crate::cluster::client::FIELD_MANAGER;
 use crate::cluster::drift::{asks_the_same, correction, is_applied};
@@ -363,7 +363,7 @@ impl Registrar {
                 .flat_map(|one| one.webhooks.iter().flatten())
                 .any(|other| asks_the_same(other, webhook))
         };
-        let named = rejection::verdicts(status).into_keys();
+        let named = rejection::errors_by_webhook(status).into_keys();
         let named = named.filter_map(|position| failure.sent.get(position).cloned()).collect();
         let (registered, new): (Vec<_>, Vec<_>) =
             failure.sent.iter().cloned().partition(is_registered);
@@ -388,7 +388,7 @@ impl Registrar {
         });
         // The first error ends it: it says nothing of a rule, so it would be the same for the
         // others.
-        let mut tries = stream::iter(tries).buffer_unordered(AT_ONCE);
+        let mut tries = stream::iter(tries).buffer_unordered(MAX_CONCURRENT_REQUESTS);
         while let Some((webhook, verdict)) = tries.try_next().await? {
             self.remember(webhook, verdict);
         }
@@ -451,7 +451,7 @@ async fn dry_run(
     };
     match answer {
         Ok(_) => Ok(WebhookValidity::Accepted),
-        Err(kube::Error::Api(status)) => match rejection::verdicts(&status).remove(&0) {
+        Err(kube::Error::Api(status)) => match rejection::errors_by_webhook(&status).remove(&0) {
             Some(sentence) => Ok(WebhookValidity::Rejected(sentence)),
             None => Err((&kube::Error::Api(status)).into()),
         },

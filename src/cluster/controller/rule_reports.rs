@@ -31,7 +31,7 @@ pub(super) struct RuleReports {
 }
 
 impl RuleReports {
-    /// `unfit` are rules of which no webhook can be made, with the reason.
+    /// `unfit` are rules of which no webhook can be replica, with the reason.
     pub(super) fn of(
         wanted: &Webhooks,
         candidates: &Webhooks,

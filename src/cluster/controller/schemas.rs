@@ -11,8 +11,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::state::RegistrationState;
-use crate::cluster::api_error::{ApiError, Once};
-use crate::cluster::client::{Cluster, ClusterError, Group};
+use crate::cluster::api_error::{ApiError, Deduplicator};
+use crate::cluster::client::{ApiGroup, Cluster, ClusterError};
 use crate::cluster::objects::is_of_object;
 use crate::cluster::status::SchemaFit;
 use crate::engine::{Builtin, Rule, RuleSet};
@@ -26,7 +26,7 @@ const GATHERING: Duration = Duration::from_secs(1);
 /// Says of rules, by name, what the API server at an address lacks, given the groups that they
 /// name.
 pub(crate) type MissingFromCluster =
-    dyn Fn(&RuleSet, &[Group], &str) -> BTreeMap<String, String> + Send + Sync;
+    dyn Fn(&RuleSet, &[ApiGroup], &str) -> BTreeMap<String, String> + Send + Sync;
 
 /// What the schemas lack of certain rules.
 #[derive(Debug, Default)]
@@ -79,7 +79,7 @@ pub(super) async fn follow(
     lacking: Arc<MissingFromCluster>,
     schemas: watch::Sender<Arc<Schemas>>,
 ) {
-    let (mut seen, mut complaint): (Option<SeenSchemas>, _) = (None, Once::default());
+    let (mut seen, mut reported): (Option<SeenSchemas>, _) = (None, Deduplicator::default());
     let mut told = BTreeMap::new();
     loop {
         let leads = state.borrow_and_update().leads;
@@ -87,7 +87,7 @@ pub(super) async fn follow(
             let in_force = rules.borrow_and_update().clone();
             match look(&cluster, &in_force, &mut seen).await {
                 Ok(groups) => {
-                    if complaint.recovered() {
+                    if reported.recovered() {
                         tracing::info!("schemas can be read again");
                     }
                     if let Some(groups) = groups {
@@ -121,7 +121,7 @@ pub(super) async fn follow(
                     }
                 }
                 Err(error) => {
-                    if complaint.is_new(&ApiError::other(&error)) {
+                    if reported.is_new(&ApiError::other(&error)) {
                         tracing::warn!(%error, "cannot read the schemas of the rules' kinds; \
                                                 retrying");
                     }
@@ -145,7 +145,7 @@ async fn look(
     cluster: &Cluster,
     rules: &RuleSet,
     seen: &mut Option<SeenSchemas>,
-) -> Result<Option<Vec<Group>>, ClusterError> {
+) -> Result<Option<Vec<ApiGroup>>, ClusterError> {
     let wanted: BTreeSet<String> = rules
         .rules()
         .filter(|rule| has_groups(rule))
@@ -179,7 +179,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::engine::Document;
+    use crate::engine::RuleFile;
 
     fn rules(group: &str) -> RuleSet {
         rules_of(group, "r")
@@ -192,8 +192,8 @@ mod tests {
             "metadata": {"name": "r"},
                           "spec": {"matchConstraints": {"resourceRules": resources},
                               "mutable": ["spec.a"]}});
-        let document = Document { origin: origin.to_owned(), text: text.to_string() };
-        RuleSet::load(Builtin::Left, &[document]).unwrap()
+        let document = RuleFile { origin: origin.to_owned(), text: text.to_string() };
+        RuleSet::load(Builtin::Excluded, &[document]).unwrap()
     }
 
     #[test]

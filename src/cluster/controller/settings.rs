@@ -15,7 +15,7 @@ use crate::cluster::tls_rotation::{Lifetimes, TlsBundle};
 use crate::engine::RuleSet;
 
 /// Requests under way at once.
-pub(super) const AT_ONCE: usize = 8;
+pub(super) const MAX_CONCURRENT_REQUESTS: usize = 8;
 
 /// How long to wait for further changes, so that a burst is handled once and all replicas see it.
 pub(super) const GATHERING: Duration = Duration::from_millis(500);
@@ -74,7 +74,7 @@ pub(crate) struct Followed {
 
 /// What the process has made of it.
 #[derive(Debug, Clone)]
-pub(crate) struct Made {
+pub(crate) struct ReplicaState {
     pub(crate) rules: watch::Receiver<RuleSet>,
     /// What is said of the objects.
     pub(crate) resolved: watch::Receiver<Arc<Resolved>>,

@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use super::retry::Retry;
 use super::rule_reports::RuleReports;
 use super::schemas::Schemas;
-use super::settings::{AT_ONCE, GATHERING};
-use crate::cluster::api_error::{ApiError, Once};
+use super::settings::{GATHERING, MAX_CONCURRENT_REQUESTS};
+use crate::cluster::api_error::{ApiError, Deduplicator};
 use crate::cluster::client::FIELD_MANAGER;
 use crate::cluster::metrics::ClusterMetrics;
 use crate::cluster::objects::{Resolved, RuleObject};
@@ -42,11 +42,11 @@ pub(super) struct Sources {
 /// Writes statuses while this replica holds the lease, until its sources end.
 pub(super) async fn write(client: Client, mut sources: Sources, metrics: ClusterMetrics) {
     let api: Api<DynamicObject> = Api::all_with(client, &ApiResource::erase::<UpdateRule>(&()));
-    let (mut complaint, mut retry) = (Once::default(), Retry::default());
+    let (mut reported, mut retry) = (Deduplicator::default(), Retry::default());
     loop {
         let pause = match sources.write_due(&api).await {
             Ok(Written::All) => {
-                if complaint.recovered() {
+                if reported.recovered() {
                     tracing::info!("the status of each rule can be written again");
                 }
                 retry = Retry::default();
@@ -55,7 +55,7 @@ pub(super) async fn write(client: Client, mut sources: Sources, metrics: Cluster
             Ok(Written::NotAll) => Duration::MAX,
             Err(error) => {
                 metrics.count_error(error.class);
-                if complaint.is_new(&error) {
+                if reported.is_new(&error) {
                     tracing::warn!(%error, "cannot write the status of a rule; retrying");
                 }
                 retry.pause_after(error.class)
@@ -117,7 +117,7 @@ impl Sources {
         });
         // One status that cannot be written does not keep the others from being written.
         let results: Vec<Result<bool, ApiError>> =
-            stream::iter(writing).buffer_unordered(AT_ONCE).collect().await;
+            stream::iter(writing).buffer_unordered(MAX_CONCURRENT_REQUESTS).collect().await;
         let written = results.into_iter().collect::<Result<Vec<bool>, _>>()?;
         let is_all = !written.is_empty() && written.into_iter().all(|written| written);
         Ok(if is_all { Written::All } else { Written::NotAll })
@@ -152,7 +152,7 @@ impl Sources {
         let of_object = |object: &Arc<RuleObject>| {
             // What is not resolved yet is told after the turn that resolves it.
             let verdict = resolved
-                .verdicts
+                .acceptances
                 .get(&object.name)
                 .filter(|verdict| verdict.generation == object.generation)?;
             let registered = report.registered(&object.name, &verdict.outcome, resolved, rules)?;

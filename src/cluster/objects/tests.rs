@@ -17,7 +17,7 @@ fn object(name: &str, created: &str, generation: i64, mutable: &Value) -> Arc<Ru
 }
 
 fn resolved(objects: &[Arc<RuleObject>], before: &Resolved) -> Resolved {
-    Resolved::new(Builtin::Left, &[], objects, before).expect("no files")
+    Resolved::new(Builtin::Excluded, &[], objects, before).expect("no files")
 }
 
 fn held_by(resolved: &Resolved) -> Vec<&str> {
@@ -33,13 +33,13 @@ fn the_older_of_two_holds_and_then_the_other() {
         (object("b", OLD, 1, &json!(["spec.a"])), object("a", NEW, 1, &json!(["spec.b"])));
     let both = resolved(&[Arc::clone(&new), Arc::clone(&old)], &Resolved::default());
     assert_eq!(held_by(&both), ["updaterules/b"]);
-    assert!(matches!(&both.verdicts["a"].outcome, ObjectOutcome::Contended { reason }
+    assert!(matches!(&both.acceptances["a"].outcome, ObjectOutcome::Conflicting { reason }
             if reason.starts_with("the older UpdateRule b holds")));
     assert_eq!(
         (
-            &both.verdicts["b"].outcome,
-            both.verdicts["b"].kinds.as_str(),
-            both.verdicts["b"].mutable
+            &both.acceptances["b"].outcome,
+            both.acceptances["b"].kinds.as_str(),
+            both.acceptances["b"].mutable
         ),
         (&ObjectOutcome::InForce, "widgets", Some(1))
     );
@@ -50,7 +50,7 @@ fn the_older_of_two_holds_and_then_the_other() {
 fn objects_are_taken_once_each_is_resolved_and_in_force() {
     let (one, other) = (object("a", OLD, 1, &json!(["spec.a"])), object("b", NEW, 1, &json!([3])));
     let found = resolved(&[Arc::clone(&one), Arc::clone(&other)], &Resolved::default());
-    let load = |documents: &[Document]| RuleSet::load(Builtin::Left, documents).expect("rules");
+    let load = |documents: &[RuleFile]| RuleSet::load(Builtin::Excluded, documents).expect("rules");
     let (at_start, reloaded) = (load(&[]), load(&found.documents));
     let both = [one, other];
     assert!(!Resolved::default().is_taken(&both, &at_start), "nothing is resolved");
@@ -62,15 +62,15 @@ fn objects_are_taken_once_each_is_resolved_and_in_force() {
 #[test]
 fn what_a_file_says_holds_before_any_object() {
     let text = object("file", OLD, 1, &json!(["spec.a"])).text.clone();
-    let file = Document { origin: "file.yaml".to_owned(), text };
+    let file = RuleFile { origin: "file.yaml".to_owned(), text };
     let found = Resolved::new(
-        Builtin::Left,
+        Builtin::Excluded,
         &[file],
         &[object("a", OLD, 1, &json!([]))],
         &Resolved::default(),
     )
     .expect("a rule");
-    assert!(matches!(&found.verdicts["a"].outcome, ObjectOutcome::Contended { reason }
+    assert!(matches!(&found.acceptances["a"].outcome, ObjectOutcome::Conflicting { reason }
             if reason.starts_with("the rule file of file.yaml holds")));
     assert!(found.documents.is_empty());
 }
@@ -80,7 +80,7 @@ fn the_last_good_generation_stays_until_there_is_a_better_one() {
     let good = resolved(&[object("a", OLD, 1, &json!(["spec.a"]))], &Resolved::default());
     let broken = resolved(&[object("a", OLD, 2, &json!(["spec..a"]))], &good);
     assert_eq!(broken.documents, good.documents);
-    let ObjectOutcome::Refused { reason, stays: Some(1) } = &broken.verdicts["a"].outcome else {
+    let ObjectOutcome::Invalid { reason, stays: Some(1) } = &broken.acceptances["a"].outcome else {
         panic!("{broken:?}")
     };
     assert!(reason.contains("\"spec..a\": in path `spec..a`"), "{reason}");
@@ -89,7 +89,7 @@ fn the_last_good_generation_stays_until_there_is_a_better_one() {
     let better = resolved(&[object("a", OLD, 4, &json!(["spec.b"]))], &still);
     assert!(
         better.documents != good.documents
-            && better.verdicts["a"].outcome == ObjectOutcome::InForce
+            && better.acceptances["a"].outcome == ObjectOutcome::InForce
     );
     // An object that only has its name is another one.
     let mut other = RuleObject::clone(&object("a", NEW, 1, &json!([3])));
@@ -127,12 +127,12 @@ fn the_last_good_generation_is_read_from_the_status_after_a_restart() {
         "as it was, byte by byte"
     );
     assert!(matches!(
-        &restarted.verdicts["a"].outcome,
-        ObjectOutcome::Refused { stays: Some(1), .. }
+        &restarted.acceptances["a"].outcome,
+        ObjectOutcome::Invalid { stays: Some(1), .. }
     ));
     let never = resolved(&[broken], &Resolved::default());
     assert!(
-        matches!(&never.verdicts["a"].outcome, ObjectOutcome::Refused { stays: None, .. })
+        matches!(&never.acceptances["a"].outcome, ObjectOutcome::Invalid { stays: None, .. })
             && never.documents.is_empty()
     );
 }
@@ -145,7 +145,10 @@ fn the_last_good_text_is_read_from_the_status_though_only_an_annotation_broke_th
     let restarted = resolved(&[with_status(&broken, Some(&good), false)], &Resolved::default());
     assert_eq!(restarted.documents, resolved(&[Arc::clone(&good)], &Resolved::default()).documents);
     assert!(
-        matches!(&restarted.verdicts["a"].outcome, ObjectOutcome::Refused { stays: Some(1), .. }),
+        matches!(
+            &restarted.acceptances["a"].outcome,
+            ObjectOutcome::Invalid { stays: Some(1), .. }
+        ),
         "{restarted:?}"
     );
     assert!(
@@ -162,8 +165,8 @@ fn a_newer_good_generation_that_was_seen_outranks_the_one_in_the_status() {
     let seen = resolved(&[with_status(&second, Some(&first), false)], &Resolved::default());
     let stays = |is_rejected: bool, before: &Resolved| {
         let found = resolved(&[with_status(&broken, Some(&first), is_rejected)], before);
-        match &found.verdicts["a"].outcome {
-            ObjectOutcome::Refused { stays, .. } => *stays,
+        match &found.acceptances["a"].outcome {
+            ObjectOutcome::Invalid { stays, .. } => *stays,
             other => panic!("{other:?}"),
         }
     };
@@ -179,11 +182,11 @@ fn what_the_api_server_rejects_is_not_in_force() {
         (object("a", OLD, 1, &json!(["spec.a"])), object("a", OLD, 2, &json!(["spec.b"])));
     let in_force =
         resolved(&[Arc::clone(&second)], &resolved(&[Arc::clone(&first)], &Resolved::default()));
-    assert_eq!(in_force.verdicts["a"].outcome, ObjectOutcome::InForce);
+    assert_eq!(in_force.acceptances["a"].outcome, ObjectOutcome::InForce);
     // Whether the replica has seen the generation before or only reads of it.
     for before in [&in_force, &Resolved::default()] {
         let rejected = resolved(&[with_status(&second, Some(&first), true)], before);
-        assert_eq!(rejected.verdicts["a"].outcome, ObjectOutcome::Rejected { stays: Some(1) });
+        assert_eq!(rejected.acceptances["a"].outcome, ObjectOutcome::Rejected { stays: Some(1) });
         assert_eq!(
             rejected.documents,
             resolved(&[Arc::clone(&first)], &Resolved::default()).documents
@@ -196,7 +199,7 @@ fn what_the_api_server_rejects_is_not_in_force() {
         );
         let taken = resolved(&[with_status(&second, Some(&first), false)], &rejected);
         assert_eq!(
-            (taken.documents, taken.verdicts["a"].outcome.clone()),
+            (taken.documents, taken.acceptances["a"].outcome.clone()),
             (in_force.documents.clone(), ObjectOutcome::InForce)
         );
     }
@@ -204,7 +207,7 @@ fn what_the_api_server_rejects_is_not_in_force() {
     let younger = object("b", NEW, 1, &json!(["spec.c"]));
     let never = resolved(&[with_status(&first, None, true), younger], &Resolved::default());
     assert_eq!(
-        (held_by(&never), &never.verdicts["a"].outcome),
+        (held_by(&never), &never.acceptances["a"].outcome),
         (vec!["updaterules/b"], &ObjectOutcome::Rejected { stays: None })
     );
 }
@@ -215,7 +218,7 @@ fn an_object_named_as_a_built_in_rule_replaces_it() {
     let found =
         Resolved::new(Builtin::Included, &[], &[own], &Resolved::default()).expect("no files");
     assert_eq!(
-        (held_by(&found), &found.verdicts["mxjob"].outcome),
+        (held_by(&found), &found.acceptances["mxjob"].outcome),
         (vec!["updaterules/mxjob"], &ObjectOutcome::InForce)
     );
 }

@@ -5,7 +5,7 @@ mod language;
 
 use serde_json::{Value, json};
 
-use crate::engine::{Builtin, Document, Reply, RuleSet, admit};
+use crate::engine::{Builtin, Reply, RuleFile, RuleSet, admit};
 
 fn rule(path: &str, when: &str) -> RuleSet {
     rules(&[entries(&[(path, when)])])
@@ -24,10 +24,12 @@ fn rules(lists: &[Value]) -> RuleSet {
              [{{apiGroups: [example.com], apiVersions: [v1], resources: [widgets]}}]\n  mutable: \
              {entries}\n"
         );
-        Document { origin: format!("widget-{number}.yaml"), text }
+        RuleFile { origin: format!("widget-{number}.yaml"), text }
     };
-    match RuleSet::load(Builtin::Left, &lists.iter().enumerate().map(document).collect::<Vec<_>>())
-    {
+    match RuleSet::load(
+        Builtin::Excluded,
+        &lists.iter().enumerate().map(document).collect::<Vec<_>>(),
+    ) {
         Ok(rules) => rules,
         Err(errors) => panic!("{errors}"),
     }

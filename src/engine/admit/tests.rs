@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{PREFIX, Unjudgeable, admit, admit_unless_late, answer_unread};
 use crate::engine::answer::ReplySubject;
-use crate::engine::{Builtin, Decision, Document, Exemptions, Reply, Requesters, RuleSet};
+use crate::engine::{Builtin, Decision, Exemptions, Reply, Requesters, RuleFile, RuleSet};
 
 /// Rules for widgets, each with these lines under `spec`.
 fn rules(specs: &[&str]) -> RuleSet {
@@ -18,10 +18,12 @@ fn rules(specs: &[&str]) -> RuleSet {
              resourceRules: [{{apiGroups: [example.com], apiVersions: [v1], resources: [widgets, \
              widgets/scale]}}]\n  mutable: [spec.a]\n{spec}\n"
         );
-        Document { origin: format!("{number}.yaml"), text }
+        RuleFile { origin: format!("{number}.yaml"), text }
     };
-    match RuleSet::load(Builtin::Left, &specs.iter().enumerate().map(document).collect::<Vec<_>>())
-    {
+    match RuleSet::load(
+        Builtin::Excluded,
+        &specs.iter().enumerate().map(document).collect::<Vec<_>>(),
+    ) {
         Ok(rules) => rules,
         Err(errors) => panic!("{errors}"),
     }
@@ -108,7 +110,7 @@ fn a_denial_is_a_whole_status() {
 }
 
 #[test]
-fn an_allowed_update_and_what_no_rule_speaks_of_are_told_apart() {
+fn an_allowed_update_and_what_no_rule_covers_are_told_apart() {
     let rules = rules(&[""]);
     let reply =
         ask(&rules, &with("object", json!({"metadata": {"name": "w"}, "spec": {"a": 2, "b": 1}})));

@@ -1,7 +1,7 @@
 //! Rules with their conditions compiled.
 
 use super::{compile, match_condition};
-use crate::engine::rule::{Builtin, Compiler, Document, RuleErrors, RuleSet};
+use crate::engine::rule::{Builtin, Compiler, RuleErrors, RuleFile, RuleSet};
 
 impl RuleSet {
     /// Parses the documents; with [`Builtin::Included`] the rules compiled in are there too, unless
@@ -9,7 +9,7 @@ impl RuleSet {
     ///
     /// # Errors
     /// Everything that is wrong with any document, with file, line and column.
-    pub fn load(builtin: Builtin, documents: &[Document]) -> Result<Self, RuleErrors> {
+    pub fn load(builtin: Builtin, documents: &[RuleFile]) -> Result<Self, RuleErrors> {
         Self::parse(
             builtin,
             documents,

@@ -137,18 +137,18 @@ fn kind(review: &Review<'_>) -> String {
     if kind.is_empty() { "object".to_owned() } else { kind }
 }
 
-/// What is masked in the objects of a review: what the rules that speak of it say, and everything
+/// What is masked in the objects of a review: what the rules that cover it say, and everything
 /// where none does.
 fn secrets(rules: &RuleSet, review: &Review<'_>) -> Secrets {
     let Some(target) = review.target() else { return Secrets::everything() };
     // A subresource may carry the object itself, though no rule names it.
     let resource = Target { subresource: "", ..target.clone() };
-    let mut speaking =
+    let mut covering =
         rules.matching_in_whole(&target).chain(rules.matching_in_whole(&resource)).peekable();
-    if speaking.peek().is_none() {
+    if covering.peek().is_none() {
         return Secrets::everything();
     }
-    let declared = Secrets::declared(speaking);
+    let declared = Secrets::declared(covering);
     if review.is_secret() { declared.and_data() } else { declared }
 }
 

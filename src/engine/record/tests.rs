@@ -2,12 +2,12 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{Recording, Unrecorded, record};
-use crate::engine::{Builtin, CaseDocument, Document, RuleSet, admit};
+use crate::engine::{Builtin, CaseDocument, RuleFile, RuleSet, admit};
 
 const MOST: usize = 1024 * 1024;
 
 /// Vaults, of which nothing but labels may change, with these lines under `spec`; Secrets; and
-/// parcels, of which two rules speak.
+/// parcels, that two rules cover.
 fn rules(spec: &str) -> RuleSet {
     let rule = |name: &str, group: &str, resource: &str, spec: &str| {
         format!(
@@ -21,7 +21,7 @@ fn rules(spec: &str) -> RuleSet {
         + &rule("secret", "", "secrets", "")
         + &rule("parcel", "example.com", "parcels", "")
         + &rule("slip", "example.com", "parcels", "  sensitive: [slip]");
-    match RuleSet::load(Builtin::Left, &[Document { origin: "rules.yaml".to_owned(), text }]) {
+    match RuleSet::load(Builtin::Excluded, &[RuleFile { origin: "rules.yaml".to_owned(), text }]) {
         Ok(rules) => rules,
         Err(errors) => panic!("{errors}"),
     }
@@ -37,8 +37,8 @@ fn pair(one: &str, two: &str) -> RuleSet {
         )
     };
     let document =
-        Document { origin: "rules.yaml".to_owned(), text: rule("one", one) + &rule("two", two) };
-    match RuleSet::load(Builtin::Left, &[document]) {
+        RuleFile { origin: "rules.yaml".to_owned(), text: rule("one", one) + &rule("two", two) };
+    match RuleSet::load(Builtin::Excluded, &[document]) {
         Ok(rules) => rules,
         Err(errors) => panic!("{errors}"),
     }
@@ -282,7 +282,7 @@ fn what_masking_decides_is_not_recorded() {
 }
 
 #[test]
-fn what_no_rule_speaks_of_is_masked_altogether() {
+fn what_no_rule_covers_is_masked_altogether() {
     for (from, to) in [("vaults", "tokens"), ("\"resource\":{", "\"resources\":{")] {
         let body = update("Vault", "null", r#"{"kind":"Vault","spec":{"token":"hunter2","n":42}}"#)
             .replace("UPDATE", "CREATE")

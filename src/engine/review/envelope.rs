@@ -45,7 +45,7 @@ pub(crate) struct Review<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Operation {
     Update,
-    /// CREATE, DELETE, CONNECT: no rule speaks of it.
+    /// CREATE, DELETE, CONNECT: no rule covers it.
     Other,
     /// Not one of Kubernetes' operations.
     Unknown(String),

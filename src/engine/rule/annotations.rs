@@ -1,7 +1,7 @@
 //! The annotations of a rule that fieldward reads.
 
 /// What their names begin with.
-pub(crate) const PREFIX: &str = "fieldward.io/";
+pub(crate) const ANNOTATION_PREFIX: &str = "fieldward.io/";
 
 /// Documented paths that the kind lacks.
 pub(super) const ABSENT: &str = "fieldward.io/absent";
@@ -19,5 +19,5 @@ pub(crate) const ANNOTATIONS: [&str; 4] = [ABSENT, DEFAULTED, LINT_IGNORE, SOURC
 
 /// Whether an annotation looks like one of them and is none.
 pub(crate) fn is_unknown(name: &str) -> bool {
-    name.starts_with(PREFIX) && !ANNOTATIONS.contains(&name)
+    name.starts_with(ANNOTATION_PREFIX) && !ANNOTATIONS.contains(&name)
 }

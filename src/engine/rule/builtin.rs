@@ -1,6 +1,6 @@
 //! The rules compiled in.
 
-use super::parse::document::Document;
+use super::parse::rule_file::RuleFile;
 
 /// Whether the rules compiled in are part of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub enum Builtin {
     /// They are. A document of the same name replaces one.
     Included,
     /// They are not.
-    Left,
+    Excluded,
 }
 
 impl Builtin {
@@ -17,10 +17,10 @@ impl Builtin {
 }
 
 /// Their documents, the files of `deploy/rules/`.
-pub(crate) fn documents() -> [Document; 2] {
+pub(crate) fn documents() -> [RuleFile; 2] {
     [
         include_str!("../../../deploy/rules/volcano-job.yaml"),
         include_str!("../../../deploy/rules/mxjob.yaml"),
     ]
-    .map(|text| Document { origin: Builtin::ORIGIN.to_owned(), text: text.to_owned() })
+    .map(|text| RuleFile { origin: Builtin::ORIGIN.to_owned(), text: text.to_owned() })
 }

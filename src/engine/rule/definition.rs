@@ -65,7 +65,7 @@ pub struct Rule {
     pub(crate) exempt: Requesters,
     pub(crate) tree: Tree<Mark>,
     /// The mutable fields of a requester whom no `by` names, as text for messages.
-    pub(crate) for_everybody: Arc<str>,
+    pub(crate) mutable_for_everybody: Arc<str>,
 }
 
 impl Rule {
@@ -116,7 +116,7 @@ impl Rule {
     }
 
     /// CEL conditions of the registration; the API server evaluates them.
-    pub(crate) fn conditions(&self) -> &[MatchCondition] {
+    pub(crate) fn match_conditions(&self) -> &[MatchCondition] {
         &self.conditions
     }
 
@@ -210,7 +210,7 @@ impl Entry {
 
     /// Whether the rule's document lists it.
     pub(crate) fn is_documented(&self) -> bool {
-        self.origin == EntryOrigin::Document
+        self.origin == EntryOrigin::RuleFile
     }
 }
 
@@ -218,7 +218,7 @@ impl Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EntryOrigin {
     /// The rule's document.
-    Document,
+    RuleFile,
     /// Every rule has it: what Kubernetes' own controllers must be able to write.
     Lifecycle,
 }

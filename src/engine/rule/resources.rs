@@ -1,4 +1,4 @@
-//! Which resources a rule speaks of.
+//! Which resources a rule covers.
 
 use k8s_openapi::api::admissionregistration::v1 as api;
 
@@ -41,7 +41,7 @@ impl ResourceRule {
         }
     }
 
-    /// Whether it speaks of the target.
+    /// Whether it covers the target.
     pub(crate) fn matches(&self, target: &Target<'_>) -> bool {
         lists(&self.api_groups, target.group)
             && lists(&self.api_versions, target.version)
@@ -49,7 +49,7 @@ impl ResourceRule {
             && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == target.kind))
     }
 
-    /// Whether there can be a target that both speak of.
+    /// Whether there can be a target that both cover.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         let pair = |one: &[String], two: &[String], meet: fn(&str, &str) -> bool| {
             one.iter().any(|a| two.iter().any(|b| meet(a, b)))

@@ -9,7 +9,7 @@ use super::builtin::{self, Builtin};
 use super::condition::Compiler;
 use super::definition::{Rule, RuleName};
 use super::error::{RuleError, RuleErrors};
-use super::parse::document::{self, Document, split};
+use super::parse::rule_file::{self, RuleFile, split};
 use super::requesters::Exemptions;
 use super::resources::{self, Target};
 
@@ -53,7 +53,7 @@ impl From<BTreeMap<RuleName, Arc<Rule>>> for RulesByResource {
 }
 
 impl RulesByResource {
-    /// The rules that speak of a target, by name.
+    /// The rules that cover a target, by name.
     fn matching(&self, target: &Target<'_>) -> impl Iterator<Item = &Rule> {
         let named = self.by_resource.get(target.resource).into_iter().flatten();
         let mut found: Vec<&Rule> =
@@ -71,7 +71,7 @@ impl RuleSet {
     /// Everything that is wrong with any document, with file, line and column.
     pub(crate) fn parse(
         builtin: Builtin,
-        documents: &[Document],
+        documents: &[RuleFile],
         compiler: Compiler,
     ) -> Result<Self, RuleErrors> {
         let mut errors = Vec::new();
@@ -133,7 +133,7 @@ impl RuleSet {
         Self { rules: Arc::clone(&self.whole), ..self.clone() }
     }
 
-    /// The rules that speak of a target, by name.
+    /// The rules that cover a target, by name.
     pub(crate) fn matching(&self, target: &Target<'_>) -> impl Iterator<Item = &Rule> {
         self.rules.matching(target)
     }
@@ -177,7 +177,7 @@ impl RuleSet {
 }
 
 fn parse_all(
-    documents: &[Document],
+    documents: &[RuleFile],
     compiler: Compiler,
     errors: &mut Vec<RuleError>,
 ) -> BTreeMap<RuleName, Arc<Rule>> {
@@ -193,7 +193,7 @@ fn parse_all(
             ));
         }
         for (line, text) in parts {
-            match document::rules(&document.origin, line, &text, compiler) {
+            match rule_file::rules(&document.origin, line, &text, compiler) {
                 Err(found) => errors.extend(found),
                 Ok(found) => {
                     for (line, rule) in found {

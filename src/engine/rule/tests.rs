@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::actions::Actions;
 use super::{
-    Builtin, Document, Effect, Exemptions, FailurePolicy, LabelSelector, MatchCondition, Reason,
-    Requesters, ResourceRule, Rule, RuleSet, SelectorExpression, Verb, Verbs,
+    Builtin, Effect, Exemptions, FailurePolicy, LabelSelector, MatchCondition, Reason, Requesters,
+    ResourceRule, Rule, RuleFile, RuleSet, SelectorExpression, Verb, Verbs,
 };
 
 use crate::engine::{Declaration, Path};
@@ -34,8 +34,8 @@ spec:
 
 fn loaded(text: &str) -> RuleSet {
     match RuleSet::load(
-        Builtin::Left,
-        &[Document { origin: "widget.yaml".to_owned(), text: text.to_owned() }],
+        Builtin::Excluded,
+        &[RuleFile { origin: "widget.yaml".to_owned(), text: text.to_owned() }],
     ) {
         Ok(rules) => rules,
         Err(errors) => panic!("{errors}"),
@@ -87,7 +87,7 @@ fn every_part_is_there() {
     assert_eq!(protected, ["metadata.labels.tier"]);
     let grown =
         MatchCondition { name: "grown".to_owned(), expression: "object.spec.size > 3".to_owned() };
-    assert_eq!(rule.conditions(), [grown]);
+    assert_eq!(rule.match_conditions(), [grown]);
     assert_eq!(rule.actions(), Actions { effect: Effect::Warn, audit: true });
     assert_eq!((rule.failure_policy(), rule.reason()), (FailurePolicy::Ignore, Reason::Invalid));
     assert_eq!(rule.exempt(), &Requesters { users: texts(["root"]), ..Requesters::default() });
@@ -125,8 +125,8 @@ fn equality_secrecy_and_defaults_are_told() {
 #[test]
 fn an_error_says_where_and_what() {
     let document =
-        Document { origin: "widget.yaml".to_owned(), text: WHOLE.replace("spec.b", "spec..b") };
-    let errors = RuleSet::load(Builtin::Left, &[document]).unwrap_err();
+        RuleFile { origin: "widget.yaml".to_owned(), text: WHOLE.replace("spec.b", "spec..b") };
+    let errors = RuleSet::load(Builtin::Excluded, &[document]).unwrap_err();
     let told: Vec<(&str, u64, &str)> = errors
         .into_iter()
         .map(|error| (error.origin(), error.place().0, error.message()))
@@ -137,7 +137,7 @@ fn an_error_says_where_and_what() {
     // A star begins an alias in YAML, where nothing quotes it; a bracket does not.
     let refused = |mutable: &str| {
         let text = WHOLE.replace("mutable: [spec.a,", &format!("mutable: [{mutable},"));
-        RuleSet::load(Builtin::Left, &[Document { origin: "widget.yaml".to_owned(), text }])
+        RuleSet::load(Builtin::Excluded, &[RuleFile { origin: "widget.yaml".to_owned(), text }])
             .unwrap_err()
             .to_string()
     };
@@ -206,7 +206,7 @@ fn what_is_left_out_has_its_default() {
     );
     let rule = only(&rules);
     assert_eq!(
-        (rule.source(), rule.conditions(), rule.entries().count()),
+        (rule.source(), rule.match_conditions(), rule.entries().count()),
         (None, [].as_slice(), 0)
     );
     assert_eq!(

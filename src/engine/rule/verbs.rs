@@ -43,7 +43,7 @@ impl Verbs {
 
     /// Those in either set.
     #[must_use]
-    pub(crate) fn and(self, others: Self) -> Self {
+    pub(crate) fn union(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 

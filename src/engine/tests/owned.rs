@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{ADMIN, COLLECTOR, expect, expect_for, judge, reported};
-use crate::engine::{Builtin, Document, RuleSet};
+use crate::engine::{Builtin, RuleFile, RuleSet};
 
 #[test]
 fn what_the_api_server_owns_is_no_change() {
@@ -71,7 +71,7 @@ fn a_label_that_selects_the_object_is_protected() {
              [widgets]}}]\n    objectSelector: {{matchLabels: {{guard: 'on'}}, \
              matchExpressions: [{{key: tier, operator: Exists}}]}}\n  {rules}"
         );
-        RuleSet::load(Builtin::Left, &[Document { origin: "x".to_owned(), text }])
+        RuleSet::load(Builtin::Excluded, &[RuleFile { origin: "x".to_owned(), text }])
             .expect("the rule is right")
     };
     let labels = |labels: Value| json!({"metadata": {"labels": labels}});

@@ -13,7 +13,7 @@ use time::format_description::well_known::Rfc3339;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::error::{TlsError, broken_pem};
-use crate::server::files::{FileReader, LARGEST, name_of};
+use crate::server::files::{FileReader, MAX_FILE_BYTES, name_of};
 
 /// A certificate chain with its key, valid when it was parsed.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ pub(super) struct Blob {
 impl Blob {
     pub(super) fn read(path: &Path, reader: &FileReader) -> Result<Self, TlsError> {
         let name = name_of(path);
-        match reader.read(path, LARGEST) {
+        match reader.read(path, MAX_FILE_BYTES) {
             Ok(bytes) => Ok(Self { name, bytes }),
             Err(source) => Err(TlsError::Unreadable { file: name, source }),
         }

@@ -43,7 +43,7 @@ impl Api {
         }
     }
 
-    /// The same, as somebody else: RBAC then speaks of that user and those groups.
+    /// The same, as somebody else: RBAC then covers that user and those groups.
     pub(crate) fn impersonating(&self, user: &str, groups: &[&str]) -> Self {
         let mut other = self.clone();
         other.headers.push(("impersonate-user", user.to_owned()));

@@ -167,7 +167,7 @@ async fn what_is_not_listed_stays(ward: &Ward) {
         (json!({"suspend": true}), "spec.suspend"),
         (json!({"timeZone": "Europe/Berlin"}), "spec.timeZone"),
         (json!({"successfulJobsHistoryLimit": 9}), "spec.successfulJobsHistoryLimit"),
-        // The nearest to the replicas that the page speaks of.
+        // The nearest to the replicas that the page covers.
         (json!({"jobTemplate": {"spec": {"parallelism": 2}}}), "spec.jobTemplate.spec.parallelism"),
         // The deadline of the same name that is not meant.
         (

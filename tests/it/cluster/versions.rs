@@ -19,7 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     )]
 }
 
-/// The same widgets in a version of which no rule speaks.
+/// The same widgets in a version that no rule covers.
 const WIDGETS_V2: Resource = ("example.com/v2", "widgets");
 
 async fn another_served_version(plane: Arc<ControlPlane>) {

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use fieldward::engine::{Builtin, Document, RuleSet, admit};
+use fieldward::engine::{Builtin, RuleFile, RuleSet, admit};
 use serde_json::{Value, json};
 
 use super::scene::{Scene, USER};
@@ -130,7 +130,7 @@ pub(crate) fn read(recordings: &Path) -> Vec<Value> {
     texts.filter_map(|text| serde_json::from_str(&text).ok()).collect()
 }
 
-/// The review without what differs from run to run and what no rule speaks of.
+/// The review without what differs from run to run and what no rule covers.
 fn cleaned(review: &Value) -> Value {
     let mut review = steady(review);
     for object in ["object", "oldObject"] {
@@ -150,7 +150,7 @@ fn cleaned(review: &Value) -> Value {
 
 impl Suite {
     fn write(&self, name: &str, review: &Value, allowed: bool) {
-        let document = |path: &str| Document {
+        let document = |path: &str| RuleFile {
             origin: path.to_owned(),
             text: std::fs::read_to_string(root().join(path)).unwrap(),
         };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use fieldward::engine::{Builtin, Document, RuleSet, admit};
+use fieldward::engine::{Builtin, RuleFile, RuleSet, admit};
 use serde_json::Value;
 
 use super::cases::read;
@@ -15,7 +15,7 @@ use crate::oracle::condition::holds;
 pub(crate) struct Rules {
     builtin: Vec<Value>,
     /// The further ones, and what is parsed of each.
-    further: Vec<(Document, Value)>,
+    further: Vec<(RuleFile, Value)>,
 }
 
 impl Rules {
@@ -69,7 +69,7 @@ impl Rules {
                 holds(expression, &request["oldObject"], &request["object"])
             })
         };
-        let asked: Vec<Document> = self
+        let asked: Vec<RuleFile> = self
             .further
             .iter()
             .filter(|(_, rule)| hold(rule))
@@ -110,7 +110,7 @@ pub(crate) fn every_grant_is_used(scene: &Scene, rule: &str, controller: Account
         less["spec"]["mutable"].as_array_mut().unwrap().retain(|entry| {
             Some(entry) != granted && (entry["when"].is_null() || !entry["by"].is_null())
         });
-        let document = Document { origin: "less".to_owned(), text: less.to_string() };
+        let document = RuleFile { origin: "less".to_owned(), text: less.to_string() };
         RuleSet::load(Builtin::Included, &[document]).unwrap()
     };
     let with_all = without(None);
@@ -127,11 +127,11 @@ pub(crate) fn every_grant_is_used(scene: &Scene, rule: &str, controller: Account
     assert!(unused.is_empty(), "{account} used none of {unused:#?} in {} writes", writes.len());
 }
 
-fn document(path: &str) -> Document {
+fn document(path: &str) -> RuleFile {
     let text = std::fs::read_to_string(root().join(path)).unwrap();
-    Document { origin: path.to_owned(), text }
+    RuleFile { origin: path.to_owned(), text }
 }
 
-fn parse(rule: &Document) -> Value {
+fn parse(rule: &RuleFile) -> Value {
     serde_saphyr::from_str(&rule.text).unwrap()
 }

@@ -1,6 +1,6 @@
 //! docs/rules.md names what conditions lack of Kubernetes' CEL, and nothing that they have.
 
-use fieldward::engine::{Builtin, Document, RuleSet};
+use fieldward::engine::{Builtin, RuleFile, RuleSet};
 
 use super::page::Page;
 
@@ -106,8 +106,8 @@ pub(crate) fn check() {
             },
         });
         RuleSet::load(
-            Builtin::Left,
-            &[Document { origin: "widget.yaml".to_owned(), text: rule.to_string() }],
+            Builtin::Excluded,
+            &[RuleFile { origin: "widget.yaml".to_owned(), text: rule.to_string() }],
         )
         .map(drop)
     };

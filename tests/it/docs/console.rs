@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use fieldward::engine::{Builtin, Document, RuleSet};
+use fieldward::engine::{Builtin, RuleFile, RuleSet};
 
 use super::page::{Block, Page};
 use crate::corpus::root;
@@ -114,8 +114,8 @@ fn read(page: &Page, block: &Block) {
 }
 
 fn load(page: &Page, block: &Block) {
-    let document = Document { origin: page.name.clone(), text: block.text.clone() };
-    RuleSet::load(Builtin::Left, &[document])
+    let document = RuleFile { origin: page.name.clone(), text: block.text.clone() };
+    RuleSet::load(Builtin::Excluded, &[document])
         .unwrap_or_else(|errors| panic!("{}: {errors}\n{}", page.name, block.text));
 }
 

@@ -3,7 +3,7 @@
 use super::case::Case;
 use crate::oracle::render;
 use crate::oracle::rule::{Rule, User};
-use fieldward::engine::{Builtin, Document, Reply, RuleSet, admit, admit_plainly};
+use fieldward::engine::{Builtin, Reply, RuleFile, RuleSet, admit, admit_plainly};
 use serde_json::{Value, json};
 
 /// What the engine answered.
@@ -20,8 +20,8 @@ pub(super) const UID: &str = "705ab4f5-6393-11e8-b7cc-42010a800002";
 
 /// The engine's reading of a rule.
 pub(super) fn load(rule: &Rule) -> Result<RuleSet, String> {
-    let document = Document { origin: "generated.yaml".into(), text: render::document(rule) };
-    let set = RuleSet::load(Builtin::Left, &[document])
+    let document = RuleFile { origin: "generated.yaml".into(), text: render::document(rule) };
+    let set = RuleSet::load(Builtin::Excluded, &[document])
         .map_err(|error| format!("the rule was refused: {error}"))?;
     if set.len() == 1 { Ok(set) } else { Err(format!("expected 1 rule, found {}", set.len())) }
 }

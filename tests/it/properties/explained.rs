@@ -8,7 +8,7 @@ use super::{Run, admission, world};
 use crate::oracle::notation;
 use crate::oracle::rule::{At, Location, Reading, Rule, Who};
 use fieldward::analysis::explain::{Cases, MayChange, cases, may_change};
-use fieldward::engine::{Builtin, Document, RuleSet, Step, admit};
+use fieldward::engine::{Builtin, RuleFile, RuleSet, Step, admit};
 use libtest_mimic::Failed;
 use proptest::strategy::{NewTree, Strategy};
 use proptest::test_runner::{TestCaseError, TestRunner};
@@ -302,7 +302,7 @@ fn step(at: &At) -> Step {
 
 /// A rule document's only rule.
 pub(super) fn load(text: &str) -> Result<RuleSet, TestCaseError> {
-    let document = Document { origin: "generated.yaml".into(), text: text.to_owned() };
-    RuleSet::load(Builtin::Left, &[document])
+    let document = RuleFile { origin: "generated.yaml".into(), text: text.to_owned() };
+    RuleSet::load(Builtin::Excluded, &[document])
         .map_err(|errors| TestCaseError::fail(format!("{errors}\n{text}")))
 }

@@ -6,7 +6,7 @@ use super::dice::Dice;
 use super::{Run, wild, world};
 use crate::oracle::rule::{Entry, Reading, Rule, User};
 use crate::oracle::{self, notation, render};
-use fieldward::engine::{Builtin, Document, Path, RuleSet};
+use fieldward::engine::{Builtin, Path, RuleFile, RuleSet};
 use libtest_mimic::Failed;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -267,13 +267,13 @@ fn decoy(dice: &mut Dice, value: &Value, text: &mut String) {
 pub(super) fn several_rules_must_all_allow(run: Run) -> Result<(), Failed> {
     run.each(&(Cases, Cases), |(case, other): (Case, Case)| {
         let names = ["first", "second"];
-        let documents: Vec<Document> = (names.iter().zip([&case.rule, &other.rule]))
-            .map(|(name, rule)| Document {
+        let documents: Vec<RuleFile> = (names.iter().zip([&case.rule, &other.rule]))
+            .map(|(name, rule)| RuleFile {
                 origin: format!("{name}.yaml"),
                 text: render::named_document(name, rule),
             })
             .collect();
-        let set = RuleSet::load(Builtin::Left, &documents)
+        let set = RuleSet::load(Builtin::Excluded, &documents)
             .map_err(|error| TestCaseError::fail(error.to_string()))?;
         let body = admission::review(&case.old, &case.new, &case.user).to_string();
         let reply = admission::both_ways(&set, body.as_bytes()).map_err(TestCaseError::fail)?;

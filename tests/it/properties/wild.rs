@@ -37,7 +37,7 @@ pub(super) fn stage(scene: &mut Scene) {
     }
 }
 
-/// Edits an object, mostly at, above or below a location that the rule speaks of.
+/// Edits an object, mostly at, above or below a location that the rule covers.
 pub(super) fn edit_near(dice: &mut Dice, rule: &Rule, object: &mut Value, edits: usize) {
     let paths: Vec<&Path> = rule
         .mutable

@@ -311,7 +311,7 @@ fn recording(folder: &Path, args: &[&str]) -> Server {
     Server::start(&[&common, args].concat())
 }
 
-/// A review that is allowed, of a kind that a rule speaks of.
+/// A review that is allowed, of a kind that a rule covers.
 fn create(uid: &str, kind: &str, text: &str) -> String {
     json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
         "uid": uid,

@@ -34,7 +34,7 @@ async fn all_is_made() {
     assert_eq!(std::fs::metadata(ca).unwrap().permissions().mode() & 0o777, 0o644);
     assert!(!std::fs::read_to_string(ca).unwrap().contains("PRIVATE"));
     assert!(server.to_try.as_ref().unwrap().contains(&server.url("/validate")));
-    // An example that no rule speaks of would be answered with 404.
+    // An example that no rule covers would be answered with 404.
     let other = Server::start(&[
         "--no-builtin-rules",
         "--rules",

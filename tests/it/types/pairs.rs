@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::sync::Mutex;
 use std::thread;
 
-use fieldward::engine::{Builtin, Document, Reply, RuleSet, admit};
+use fieldward::engine::{Builtin, Reply, RuleFile, RuleSet, admit};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -149,7 +149,7 @@ fn rules_of_type(name: &str) -> RuleSet {
          \x20 mutable: [metadata.labels]\n\
          \x20 equality: [{{path: spec, as: {name}}}]\n"
     );
-    RuleSet::load(Builtin::Left, &[Document { origin: name.to_owned(), text }]).unwrap()
+    RuleSet::load(Builtin::Excluded, &[RuleFile { origin: name.to_owned(), text }]).unwrap()
 }
 
 /// An update of `spec`. The texts of the values stay as they are.

@@ -25,7 +25,7 @@ pub(crate) fn conditions<'a>(context: &Context<'a>) -> Vec<RuleCondition<'a>> {
             reads: Ok(condition.reads().to_vec()),
         })
     });
-    let of_registration = context.rule.conditions().iter().enumerate();
+    let of_registration = context.rule.match_conditions().iter().enumerate();
     let of_registration = of_registration.map(|(index, condition)| RuleCondition {
         at: format!("/spec/matchConditions/{index}/expression"),
         name: format!("the match condition `{}`", escape_control(&condition.name)),

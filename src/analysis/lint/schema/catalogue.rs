@@ -28,7 +28,7 @@ pub(crate) enum SchemaSource {
     Cluster(String),
 }
 
-/// One kind of object that a rule speaks of.
+/// One kind of object that a rule covers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MatchedKind<'c> {
     pub(crate) kind: &'c Kind,
@@ -63,14 +63,14 @@ impl Catalogue {
     /// How many of the rules name one of the kinds, and how many of the kinds a rule names; none if
     /// no schema was given.
     pub(crate) fn checked(&self, rules: &[&Rule]) -> Option<(usize, usize)> {
-        let speaks =
+        let covers =
             |rule: &&Rule, kind: &Kind| rule.resources().iter().any(|named| names(named, kind));
-        let checked = rules.iter().filter(|rule| self.kinds.iter().any(|kind| speaks(rule, kind)));
-        let named = self.kinds.iter().filter(|kind| rules.iter().any(|rule| speaks(rule, kind)));
+        let checked = rules.iter().filter(|rule| self.kinds.iter().any(|kind| covers(rule, kind)));
+        let named = self.kinds.iter().filter(|kind| rules.iter().any(|rule| covers(rule, kind)));
         (self.source != SchemaSource::Nothing).then(|| (checked.count(), named.count()))
     }
 
-    /// Everything that a rule speaks of and that is served.
+    /// Everything that a rule covers and that is served.
     pub(crate) fn targets(&self, rule: &Rule) -> Vec<MatchedKind<'_>> {
         let mut targets = Vec::new();
         for named in rule.resources() {

@@ -2,12 +2,12 @@
 //! positions, then parsed values. Every error has a position.
 
 mod checks;
-pub(super) mod document;
 mod matching;
 pub(super) mod parser;
 pub(super) mod raw;
 mod raw_resource;
 mod rule;
+pub(super) mod rule_file;
 mod schema;
 pub(super) mod source_map;
 mod tree;

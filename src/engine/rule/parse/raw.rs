@@ -77,7 +77,7 @@ pub(crate) struct RawMetadata {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct RawSpec {
-    /// The objects that the rule speaks of.
+    /// The objects that the rule covers.
     pub(crate) match_constraints: RawMatch,
     /// CEL conditions that the API server evaluates before it asks: only if all hold is the update
     /// judged by this rule.

@@ -13,7 +13,7 @@ use crate::engine::rule::definition::{Entry, EntryOrigin, LONGEST_NAME, Rule, Ru
 use crate::engine::rule::equality::Meaning;
 use crate::engine::rule::error::RuleError;
 use crate::engine::rule::escape::escape_control;
-use crate::engine::rule::mutable::mutable_text;
+use crate::engine::rule::mutable_text::mutable_text;
 use crate::engine::rule::requesters::Requesters;
 use crate::engine::rule::types::TypeName;
 use crate::engine::rule::verbs::{Verb, Verbs};
@@ -102,7 +102,7 @@ impl DocumentParser<'_> {
         entries.extend(checks::lifecycle_entries());
         let protected = object_selector.label_paths();
         let tree = tree::tree(&entries, &equality, &protected);
-        let for_everybody =
+        let mutable_for_everybody =
             mutable_text(entries.iter().filter(|entry| entry.by.is_none() && !entry.is_absent))
                 .into();
         let equality = equality.into_iter().map(PlacedEquality::declared).collect();
@@ -127,7 +127,7 @@ impl DocumentParser<'_> {
             defaulted: defaulted.into_iter().map(|placed| placed.path).collect(),
             exempt,
             tree,
-            for_everybody,
+            mutable_for_everybody,
         })
     }
 
@@ -195,7 +195,7 @@ impl DocumentParser<'_> {
         let placed = self.path(&raw.path)?;
         let (path, line) = (placed.path.clone(), Some(placed.at.line()));
         let entry =
-            Entry { path, verbs, by, when, is_absent: false, line, origin: EntryOrigin::Document };
+            Entry { path, verbs, by, when, is_absent: false, line, origin: EntryOrigin::RuleFile };
         Some((placed, entry))
     }
 

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
-use super::document::{Document, split};
 use super::parser::read;
+use super::rule_file::{RuleFile, split};
 
 /// A line and a column, both counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,7 +34,7 @@ struct SourceValue {
 
 impl SourceMap {
     /// The rules of a file, by name. A document that cannot be read has no positions.
-    pub(crate) fn of_rules(document: &Document) -> BTreeMap<String, Self> {
+    pub(crate) fn of_rules(document: &RuleFile) -> BTreeMap<String, Self> {
         let parts = split(&document.text);
         let roots = parts.iter().filter_map(|(_, text)| read(&document.origin, text).ok());
         let rules = roots.flat_map(|mut root: Spanned<SourceValue>| {
@@ -151,7 +151,7 @@ items:
 
     #[test]
     fn everything_written_has_a_position() {
-        let document = Document { origin: "rules.yaml".to_owned(), text: FILE.to_owned() };
+        let document = RuleFile { origin: "rules.yaml".to_owned(), text: FILE.to_owned() };
         let maps = SourceMap::of_rules(&document);
         let at = |rule: &str, pointer: &str| {
             let Position { line, column } = maps[rule].position(pointer);

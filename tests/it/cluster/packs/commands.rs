@@ -159,7 +159,7 @@ async fn on_pods_and_jobs(plane: Arc<ControlPlane>) {
         object: json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "web"},
             "spec": {"template": template(&json!({}), "Never")}}),
         next: json!({"spec": {"backoffLimit": 3}}),
-        // While it is suspended the other rule speaks.
+        // While it is suspended the other rule applies.
         through: &[
             "label job/web team=a",
             "annotate job/web note=x",

@@ -1,7 +1,7 @@
 //! A rule in a namespace of its own, about a kind of which nothing is known, with objects from its
 //! cases.
 
-use fieldward::engine::{Builtin, Document, Path, RuleSet};
+use fieldward::engine::{Builtin, Path, RuleFile, RuleSet};
 use serde_json::{Value, json};
 
 use super::TOO_LARGE;
@@ -19,7 +19,7 @@ pub(super) struct Scene {
     pub(super) namespace: String,
     /// What of it is written anew, as JSON.
     document: Value,
-    /// The paths that its entries and its equalities speak of, with who may use each; none:
+    /// The paths that its entries and its equalities cover, with who may use each; none:
     /// everybody.
     pub(super) entries: Vec<(Path, Option<User>)>,
     pub(super) equalities: Vec<(Path, Value)>,
@@ -58,9 +58,11 @@ pub(super) fn scenes() -> Vec<Scene> {
 impl Scene {
     fn new(number: usize, file: String, cases: Vec<Case>) -> Self {
         let text = std::fs::read_to_string(root().join(&file)).unwrap();
-        let rules =
-            RuleSet::load(Builtin::Left, &[Document { origin: file.clone(), text: text.clone() }])
-                .unwrap();
+        let rules = RuleSet::load(
+            Builtin::Excluded,
+            &[RuleFile { origin: file.clone(), text: text.clone() }],
+        )
+        .unwrap();
         let rule = rules.rules().next().unwrap();
         let user = |by: &fieldward::engine::Requesters| {
             let account = by

@@ -32,7 +32,7 @@ pub(super) async fn compare(folder: &Path, case: &Case, sent: &Sent) {
     assert_eq!(fields, expected, "{}", case.name);
 
     let file = root().join(format!("tests/cases/{}.json", case.name));
-    let mut document: Document =
+    let mut document: RuleFile =
         serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     document.review = steady(&found["review"]);
     golden::compare(&file, &(serde_json::to_string_pretty(&document).unwrap() + "\n"));
@@ -103,7 +103,7 @@ const UID: &str = "00000000-0000-4000-8000-000000000000";
 /// A case file in the order in which people read it.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Document {
+struct RuleFile {
     api_version: String,
     kind: String,
     metadata: Value,

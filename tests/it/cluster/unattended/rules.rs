@@ -341,7 +341,7 @@ pub(super) async fn beside_files(assets: Assets) {
             .replace("resources: [widgets]", "resources: [gadgets]"),
     )
     .unwrap();
-    eventually("the object's rule holds when the file's speaks of something else", async || {
+    eventually("the object's rule holds when the file's covers something else", async || {
         may_be(&api, "blue").await
     })
     .await;

@@ -6,7 +6,7 @@ pub(crate) mod candidates;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use fieldward::engine::{Builtin, Document, RuleSet};
+use fieldward::engine::{Builtin, RuleFile, RuleSet};
 use libtest_mimic::Trial;
 
 use self::candidates::{Candidate, Candidates};
@@ -39,8 +39,8 @@ pub(crate) async fn refused_by_the_api_server(api: &Api, candidate: &Candidate) 
 /// Why the rule's own checks refuse it, if they do.
 pub(crate) fn refused_here(candidate: &Candidate) -> Option<String> {
     let document =
-        Document { origin: "rule.json".to_owned(), text: candidate.rule("candidate").to_string() };
-    RuleSet::load(Builtin::Left, &[document]).err().map(|errors| errors.to_string())
+        RuleFile { origin: "rule.json".to_owned(), text: candidate.rule("candidate").to_string() };
+    RuleSet::load(Builtin::Excluded, &[document]).err().map(|errors| errors.to_string())
 }
 
 /// How many candidates of a class both accept, both refuse, and only the API server refuses; and

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::certificates::{self, IssueError};
 use super::client::{Access, ClusterError};
 use super::controller::{
-    Certificates, Controller, ControllerSettings, Followed, Made, MissingFromCluster,
+    Certificates, Controller, ControllerSettings, Followed, MissingFromCluster, ReplicaState,
 };
 use super::denial_queue::{Denial, DenialQueue};
 use super::metrics::ClusterMetrics;
@@ -137,8 +137,11 @@ impl ClusterMode {
         shown: watch::Receiver<Vec<u8>>,
         lacking: Arc<MissingFromCluster>,
     ) -> impl Future<Output = ()> + use<> {
-        let made =
-            Made { rules: rules.clone(), resolved: self.resolved.clone(), shown: shown.clone() };
+        let replica = ReplicaState {
+            rules: rules.clone(),
+            resolved: self.resolved.clone(),
+            shown: shown.clone(),
+        };
         let Self {
             controller,
             followed,
@@ -153,7 +156,7 @@ impl ClusterMode {
         let (keeps, registration) = (certificate.is_some(), controller.registration());
         async move {
             tokio::join!(
-                controller.run(made, denials.map(|(_, receiver)| receiver), lacking),
+                controller.run(replica, denials.map(|(_, receiver)| receiver), lacking),
                 notify(followed.rules.clone(), changed),
                 show(followed.certificates.clone(), certificate),
                 readiness::rules(followed.clone(), resolved, rules, is_synced),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::raw::{RawKind, RawList};
 use super::{parser, rule};
-use crate::engine::rule::annotations::PREFIX;
+use crate::engine::rule::annotations::ANNOTATION_PREFIX;
 use crate::engine::rule::condition::Compiler;
 use crate::engine::rule::definition::Rule;
 use crate::engine::rule::error::RuleError;
@@ -13,7 +13,7 @@ use crate::engine::rule::error::RuleError;
 /// One file of rules: YAML, several documents separated by `---`, each a rule or a list of rules as
 /// kubectl prints it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Document {
+pub struct RuleFile {
     /// What errors call it: a file name, usually.
     pub origin: String,
     /// YAML, of one or several documents.
@@ -118,7 +118,7 @@ fn document(list: &Value, index: usize) -> String {
         |path: &str| list.pointer(&format!("/items/{index}/{path}")).cloned().unwrap_or_default();
     let annotations: serde_json::Map<String, Value> = match part("metadata/annotations") {
         Value::Object(annotations) => {
-            annotations.into_iter().filter(|(key, _)| key.starts_with(PREFIX)).collect()
+            annotations.into_iter().filter(|(key, _)| key.starts_with(ANNOTATION_PREFIX)).collect()
         }
         _ => serde_json::Map::new(),
     };
@@ -132,7 +132,7 @@ fn document(list: &Value, index: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::engine::{Builtin, Document, RuleSet};
+    use crate::engine::{Builtin, RuleFile, RuleSet};
 
     const PRINTED: &str = "apiVersion: v1
 items:
@@ -171,8 +171,8 @@ metadata:
 
     fn load(text: &str) -> RuleSet {
         RuleSet::load(
-            Builtin::Left,
-            &[Document { origin: "list.yaml".to_owned(), text: text.to_owned() }],
+            Builtin::Excluded,
+            &[RuleFile { origin: "list.yaml".to_owned(), text: text.to_owned() }],
         )
         .unwrap()
     }

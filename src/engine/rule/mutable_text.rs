@@ -19,7 +19,7 @@ pub(crate) fn mutable_text<'a>(entries: impl Iterator<Item = &'a Entry>) -> Stri
         let item = (entry.path.to_string(), entry.when.as_ref().map(condition_text));
         let place = *places.entry(item.clone()).or_insert(paths.len());
         match paths.get_mut(place) {
-            Some((_, verbs)) => *verbs = verbs.and(entry.verbs),
+            Some((_, verbs)) => *verbs = verbs.union(entry.verbs),
             None => paths.push((item, entry.verbs)),
         }
     }
