@@ -291,7 +291,7 @@ static COMMANDS: &[Line] = &[
     line("explain-owned", "explain volcano-job metadata.generation"),
     line(
         "explain-append",
-        "explain served metadata.finalizers --rules tests/golden/files/served.yaml",
+        "explain native metadata.finalizers --rules tests/golden/files/served.yaml",
     ),
     line("explain-finalizers", "explain job metadata.finalizers"),
     line("explain-warns", "explain configmaps data[0] --rules tests/golden/files/clean.yaml"),

@@ -47,8 +47,9 @@ fn bypassed(
     condition: &RuleCondition<'_>,
     read: &Read,
 ) -> Option<LintFinding> {
-    let location = location(read, condition.entry)
-        .filter(|location| !Cursor::of_all(context.rule, location).is_protected())?;
+    let location = location(read, condition.entry).filter(|location| {
+        !read.is_compared && !Cursor::of_all(context.rule, location).is_protected()
+    })?;
     let opens = |entry: &&Entry| {
         is_for_all(entry.by.as_ref())
             && meets(entry.path.steps(), &location)

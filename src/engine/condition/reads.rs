@@ -50,7 +50,7 @@ struct Chain {
 
 impl From<Chain> for Read {
     fn from(chain: Chain) -> Self {
-        Self { variable: chain.variable.to_owned(), members: chain.members }
+        Self { variable: chain.variable.to_owned(), members: chain.members, is_compared: false }
     }
 }
 
@@ -85,20 +85,44 @@ impl Chain {
 /// (names sees to that).
 pub(crate) fn of(expression: &IdedExpr) -> (Reads, Vec<Read>) {
     let (mut reads, mut chains) = (Reads::default(), Vec::new());
-    collect(expression, &mut |chain, whole| {
+    collect(expression, &mut |chain, whole, is_compared| {
         reads.note(&chain, whole);
-        chains.push(chain.into());
+        chains.push(Read { is_compared, ..chain.into() });
     });
+    // Of one chain the occurrence that is not compared comes first, and stays.
     chains.sort();
-    chains.dedup();
+    chains
+        .dedup_by(|one, other| (&one.variable, &one.members) == (&other.variable, &other.members));
     (reads, chains)
 }
 
-fn collect(expression: &IdedExpr, note: &mut dyn FnMut(Chain, bool)) {
+fn collect(expression: &IdedExpr, note: &mut dyn FnMut(Chain, bool, bool)) {
+    if let Some([old, new]) = compared(expression) {
+        note(old, true, true);
+        note(new, true, true);
+        return;
+    }
     match chain(expression) {
-        Some((chain, whole)) => note(chain, whole),
+        Some((chain, whole)) => note(chain, whole, false),
         None => children(expression, &mut |child| collect(child, note)),
     }
+}
+
+/// The sides of an expression that asks whether one field of both objects is the same.
+fn compared(expression: &IdedExpr) -> Option<[Chain; 2]> {
+    let Expr::Call(call) = &expression.expr else { return None };
+    let ([one, other], operators::EQUALS | operators::NOT_EQUALS) =
+        (call.args.as_slice(), call.func_name.as_str())
+    else {
+        return None;
+    };
+    let sides = [Chain::of(one)?, Chain::of(other)?];
+    let [mut one, mut other] = [sides[0].variable, sides[1].variable];
+    if one > other {
+        (one, other) = (other, one);
+    }
+    let are_counterparts = matches!((one, other), ("object", "oldObject") | ("oldValue", "value"));
+    (are_counterparts && sides[0].members == sides[1].members).then_some(sides)
 }
 
 /// The chain that an expression is, and whether more is read of its end than that it is there.

@@ -88,6 +88,9 @@ pub(crate) struct Read {
     pub(crate) variable: String,
     /// The members named after it.
     pub(crate) members: Vec<String>,
+    /// Whether it is only compared with the same field of the other object. Such a condition is
+    /// about the change itself, not about the state of the object.
+    pub(crate) is_compared: bool,
 }
 
 /// What is read of a value: the whole, or only its kind and some members.
