@@ -132,9 +132,9 @@ const HEADINGS: [(&str, &str); 5] = [
 
 #[derive(Serialize)]
 struct DiffJson<'r> {
-    /// Its name before; none: it is new.
+    /// Its name before; `None` if it is new.
     before: Option<&'r str>,
-    /// Its name after; none: it is gone.
+    /// Its name after; `None` if it is gone.
     after: Option<&'r str>,
     differences: Vec<JsonDifference>,
 }

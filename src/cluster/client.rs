@@ -58,7 +58,7 @@ pub(crate) struct GroupVersion {
     pub(crate) document: Option<Value>,
 }
 
-/// An API server.
+/// The configuration of a client for one API server.
 #[derive(Clone)]
 pub(crate) struct Cluster {
     client: kube::Client,

@@ -1,4 +1,4 @@
-//! Where the API server reaches the webhook.
+//! The address of the webhook in `clientConfig`.
 
 use std::net::IpAddr;
 

@@ -157,12 +157,11 @@ pub(crate) enum ObjectOutcome {
     },
 }
 
-/// What is said of an object.
+/// What the status of an object is to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Acceptance {
-    /// Of which generation.
+    /// The generation that this is about.
     pub(crate) generation: i64,
-    /// What became of it.
     pub(crate) outcome: ObjectOutcome,
     /// The kinds that it covers, or resources where it names none.
     pub(crate) kinds: String,

@@ -41,12 +41,7 @@ pub(crate) enum RemovalError {
     Cluster(#[from] ClusterError),
     /// It cannot be removed.
     #[error("cannot remove {what}: {reason}")]
-    Refused {
-        /// Which.
-        what: String,
-        /// Why.
-        reason: String,
-    },
+    Refused { what: String, reason: String },
 }
 
 /// Removes the configurations first: from then on the API server asks nobody. `tell` is called for

@@ -7,14 +7,15 @@ use tokio::sync::watch;
 use super::objects::{Resolved, RuleObject};
 use crate::engine::{Builtin, RuleFile, RuleSet, escape_control};
 
-/// The rules that are no objects.
+/// Where the rules that are no objects come from.
 pub(crate) struct RuleFiles {
     /// Whether the rules compiled in are among them.
     pub(crate) builtin: Builtin,
     pub(crate) read: Box<dyn Fn() -> Result<Vec<RuleFile>, String> + Send + Sync>,
 }
 
-/// What was read.
+/// What one read of files and objects found. The server has a type of its own for this, since
+/// neither module uses the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RuleDocuments {
     /// The documents that are to be in force.

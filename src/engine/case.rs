@@ -29,10 +29,10 @@ pub(crate) struct Expect {
     /// The violating field paths, in any order.
     #[serde(default)]
     pub(crate) fields: Vec<String>,
-    /// What the requester reads; left out: whatever it is.
+    /// What the requester reads, if the case says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<String>,
-    /// The code of the denial, or of what is no verdict; left out: whatever it is.
+    /// The code of the denial, or of the answer that is no verdict, if the case says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) code: Option<u64>,
 }

@@ -35,18 +35,10 @@ pub(crate) enum BindError {
     Tls(#[from] TlsError),
     /// The address for reviews.
     #[error("cannot listen on {address}: {source}")]
-    Listen {
-        address: SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
+    Listen { address: SocketAddr, source: io::Error },
     /// The address for probes and metrics.
     #[error("cannot listen on {address}: {source}")]
-    OpsListen {
-        address: SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
+    OpsListen { address: SocketAddr, source: io::Error },
     /// The folder of recordings.
     #[error(transparent)]
     Record(#[from] RecordError),

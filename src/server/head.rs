@@ -80,7 +80,6 @@ impl Activity {
         (!self.has_request() && !is_fresh).then_some(idle)
     }
 
-    /// Whether a request is in flight.
     pub(super) fn has_request(&self) -> bool {
         self.in_flight.load(Ordering::Relaxed) > 0
     }

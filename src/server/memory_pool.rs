@@ -77,7 +77,6 @@ impl Pool {
         Some(MemoryWaitGuard { pool: self, first, place })
     }
 
-    /// Whether requests wait.
     pub(super) fn has_waiting(&self) -> bool {
         !self.state().waiting.is_empty()
     }

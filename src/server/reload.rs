@@ -14,7 +14,7 @@ use crate::engine::{Builtin, Exemptions, RuleFile, RuleSet, escape_control};
 /// What reads the rules, or says why they cannot be read.
 pub(crate) type ReadRules = dyn Fn() -> Result<ReadDocuments, String> + Send + Sync;
 
-/// What was read.
+/// What one read of the rules found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ReadDocuments {
     /// The texts that are to be in force.

@@ -25,8 +25,8 @@ pub enum MayChange {
 pub(crate) struct Answer<'r> {
     pub(crate) rule: &'r Rule,
     pub(crate) may_change: MayChange,
-    /// Which updates the rule judges at all, all of which must hold; nothing: every one of its
-    /// resources.
+    /// Conditions that must all hold for the rule to judge an update. Empty if it judges all
+    /// updates of its resources.
     pub(crate) only_where: Vec<String>,
     /// Whether the API server writes it, so that entries say nothing.
     is_owned: bool,

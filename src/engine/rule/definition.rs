@@ -190,7 +190,7 @@ pub struct Entry {
     pub path: Path,
     /// The changes it permits there.
     pub verbs: Verbs,
-    /// Who may make them; none: everybody.
+    /// Who may make them; everybody if this is `None`.
     pub by: Option<Requesters>,
     /// What must hold, else the entry is not active.
     pub when: Option<Condition>,

@@ -38,7 +38,6 @@ pub(crate) enum Meaning {
 /// What counts as equal at the locations that a path selects.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Declaration {
-    /// The locations.
     pub(crate) path: Path,
     /// What counts as equal there.
     pub(crate) equal: Equal,

@@ -1,4 +1,4 @@
-//! The result of recording a review.
+//! How recording a review ends, as its metric counts it.
 
 /// The result of recording a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
