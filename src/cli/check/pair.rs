@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::analysis::lint::schema::catalogue::lists;
 use crate::cli::args::RequesterArgs;
@@ -34,11 +35,14 @@ pub(super) fn review(
             .and_then(Value::as_str)
             .unwrap_or_default()
     };
+    // Different updates get different names as cases, which are made of the uid.
+    let digest = Sha256::digest(json!([old.object, new.object, requester.user]).to_string());
+    let uid: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let review = json!({
         "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
         "request": {
-            "uid": "fieldward-check",
+            "uid": uid,
             "kind": {"group": group, "version": version, "kind": new.kind},
             "resource": {"group": group, "version": version, "resource": resource(rules, group,
                 version, &new.kind)},
