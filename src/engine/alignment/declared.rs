@@ -190,6 +190,15 @@ mod tests {
     }
 
     #[test]
+    fn both_zeros_are_one_float() {
+        let document = scan("[0.0, -0.0]").unwrap();
+        let mut elements = document.root().elements();
+        let (old, new) = (elements.next(), elements.next());
+        let float = Declared { meaning: Some(Meaning::Float32), ..Declared::default() };
+        assert!(float.alike(old, new));
+    }
+
+    #[test]
     fn what_two_values_are_the_same_as_is_told() {
         let table = [
             (json!("1000m"), json!("1"), Some(Equal::Quantity)),
@@ -204,6 +213,8 @@ mod tests {
             (json!(1), json!(1.0), None),
             (json!({}), json!({"a": 1}), None),
             (json!([]), json!([1]), None),
+            // What stands for a quantity, as a value.
+            (json!({"Quantity": "1"}), json!(1), None),
             (json!({}), json!([]), None),
         ];
         for (one, two, expected) in table {
