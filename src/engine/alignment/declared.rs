@@ -190,6 +190,15 @@ mod tests {
     }
 
     #[test]
+    fn both_zeros_are_one_float() {
+        let document = scan("[0.0, -0.0]").unwrap();
+        let mut elements = document.root().elements();
+        let (old, new) = (elements.next(), elements.next());
+        let float = Declared { meaning: Some(Meaning::Float32), ..Declared::default() };
+        assert!(float.alike(old, new));
+    }
+
+    #[test]
     fn what_two_values_are_the_same_as_is_told() {
         let table = [
             (json!("1000m"), json!("1"), Some(Equal::Quantity)),
@@ -210,5 +219,8 @@ mod tests {
             assert_eq!(respelled(&one, &two), expected, "{one} {two}");
             assert_eq!(respelled(&two, &one), expected, "{two} {one}");
         }
+        // No value is what stands for another.
+        let quantity = Declared { meaning: Some(Meaning::Quantity), ..Declared::default() };
+        assert_eq!(respelled(&quantity.shown(&json!(1)), &json!(1)), None);
     }
 }

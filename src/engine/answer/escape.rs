@@ -50,6 +50,7 @@ mod tests {
             ("IMMUTABLE FIELD immutable field", "IMMUTABLE\\u0020FIELD immutable\\u0020field"),
             ("is immutable fields", "is\\u0020immutable\\u0020fields"),
             ("is  immutable", "is  immutable"),
+            ("is an immutable one", "is an immutable one"),
             ("isimmutable", "isimmutable"),
             ("is\u{a0}immutable", "is\\u00a0immutable"),
         ];

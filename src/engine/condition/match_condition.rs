@@ -300,7 +300,7 @@ fn member(chain: &IdedExpr) -> Option<Cow<'static, str>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Condition, check};
+    use super::{Condition, LONGEST, check};
 
     /// Each is accepted by an API server, or cannot be told without a type checker.
     #[test]
@@ -314,6 +314,8 @@ mod tests {
             "has(object.metadata.labels) && 'a' in object.metadata.labels",
             "has(object.metadata.labels.`example.com/a`)",
             "request.dryRun",
+            "has(object.metadata.labels)",
+            "dyn(object.spec).paused",
             "request.namespace == 'a' && request.options.kind == 'b' && \
              request.userInfo.extra['x'][0] == 'y'",
             "authorizer.requestResource.check('get').allowed()",
@@ -413,6 +415,11 @@ mod tests {
                  makes a condition of it",
             ),
             (
+                "object.a['b']",
+                "1:1 expected a condition, true or false, found a value of any type; `== true` \
+                 makes a condition of it",
+            ),
+            (
                 "request.name",
                 "1:1 expected a condition, true or false, found another member of the request than \
                  `dryRun`",
@@ -440,6 +447,13 @@ mod tests {
                 .map_err(|fault| format!("{}:{} {}", fault.line, fault.column, fault.message));
             assert_eq!(found, Err(expected.to_owned()), "{expression}");
         }
+    }
+
+    #[test]
+    fn an_expression_that_is_too_long_is_not_looked_at() {
+        let padded = |length| format!("{:length$}", "1 +");
+        assert!(check(&padded(LONGEST)).is_err());
+        assert_eq!(check(&padded(LONGEST + 1)), Ok(()));
     }
 
     #[test]

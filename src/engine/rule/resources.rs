@@ -98,8 +98,58 @@ fn names(pattern: &str, target: &Target<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Target;
+    use super::{ResourceRule, Target};
     use super::{names, patterns_meet};
+
+    /// Each part as words.
+    fn rule(groups: &str, versions: &str, resources: &str, kinds: &str) -> ResourceRule {
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+        ResourceRule {
+            api_groups: words(groups),
+            api_versions: words(versions),
+            resources: words(resources),
+            kinds: words(kinds),
+        }
+    }
+
+    #[test]
+    fn a_rule_speaks_of_a_target_that_fits_each_part() {
+        let table = [
+            (rule("g", "v1", "jobs", ""), true),
+            (rule("h g", "v2 v1", "pods jobs", "Pod Job"), true),
+            (rule("*", "*", "*", "Job"), true),
+            (rule("h", "v1", "jobs", ""), false),
+            (rule("g", "v2", "jobs", ""), false),
+            (rule("g", "v1", "pods", ""), false),
+            (rule("g", "v1", "jobs", "Pod"), false),
+        ];
+        let target =
+            Target { group: "g", version: "v1", resource: "jobs", subresource: "", kind: "Job" };
+        for (rule, expected) in table {
+            assert_eq!(rule.matches(&target), expected, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn rules_overlap_if_all_parts_meet() {
+        let one = rule("g", "v1", "jobs", "Job");
+        let table = [
+            (rule("g", "v1", "jobs", "Job"), true),
+            (rule("g", "v1", "jobs", ""), true),
+            (rule("*", "*", "*", "Pod Job"), true),
+            (rule("h", "v1", "jobs", "Job"), false),
+            (rule("g", "v2", "jobs", "Job"), false),
+            (rule("g", "v1", "pods", "Job"), false),
+            (rule("g", "v1", "jobs", "Pod"), false),
+        ];
+        for (other, expected) in table {
+            assert_eq!(
+                (one.overlaps(&other), other.overlaps(&one)),
+                (expected, expected),
+                "{other:?}"
+            );
+        }
+    }
 
     #[test]
     fn patterns_meet_where_a_target_fits_both() {

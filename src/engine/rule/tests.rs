@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::actions::Actions;
 use super::{
-    Builtin, Effect, Exemptions, FailurePolicy, LabelSelector, MatchCondition, Reason, Requesters,
-    ResourceRule, Rule, RuleFile, RuleSet, SelectorExpression, Verb, Verbs,
+    Builtin, Cursor, Effect, Exemptions, FailurePolicy, LabelSelector, MatchCondition, Reason,
+    Requesters, ResourceRule, Rule, RuleFile, RuleSet, SelectorExpression, Verb, Verbs,
+    is_dns_subdomain,
 };
 
 use crate::engine::{Declaration, Path};
@@ -168,9 +169,109 @@ fn a_set_tells_its_names_and_its_digest() {
 }
 
 #[test]
+fn a_part_of_a_set_has_only_its_rules() {
+    let builtin = RuleSet::load(Builtin::Included, &[]).unwrap();
+    let both = RuleSet::load(
+        Builtin::Included,
+        &[RuleFile { origin: "widget.yaml".to_owned(), text: WHOLE.to_owned() }],
+    )
+    .unwrap();
+    let changed = loaded(&WHOLE.replace("spec.a,", "spec.c,"));
+    let names = |set: &RuleSet| set.names().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(names(&both.only("mxjob").unwrap()), ["mxjob"]);
+    assert_eq!(names(&both.without(&builtin)), ["widget"]);
+    assert_eq!(names(&both.without(&changed)), ["mxjob", "volcano-job", "widget"]);
+    assert_eq!(names(&both.without(&both)), [""; 0]);
+}
+
+#[test]
+fn the_selection_is_what_is_registered_besides_the_resources() {
+    let selection = |text: &str| only(&loaded(text)).selection();
+    for (from, to) in [
+        ("team: red", "tea: mred"),
+        ("team: red", "team: blue"),
+        ("key: tier", "key: size"),
+        ("gold, silver", "gold"),
+        ("name: grown", "name: grows"),
+        ("size > 3", "size > 4"),
+        ("failurePolicy: Ignore", "failurePolicy: Fail"),
+    ] {
+        assert_ne!(selection(&WHOLE.replace(from, to)), selection(WHOLE), "{to}");
+    }
+    assert_eq!(selection(&WHOLE.replace("[v1, v2]", "[v1]")), selection(WHOLE));
+}
+
+#[test]
+fn a_dns_subdomain_is_of_labels() {
+    for text in ["a", "a-1.b", "1.2"] {
+        assert!(is_dns_subdomain(text), "{text}");
+    }
+    for text in ["", "a..b", "a_b", "A", "-a", "a-", "a.-b", &"a".repeat(254)] {
+        assert!(!is_dns_subdomain(text), "{text}");
+    }
+}
+
+#[test]
+fn a_location_tells_by_which_steps_paths_go_on() {
+    let rules = loaded(
+        &(WHOLE
+            .replace("spec.a,", "\"d['a*']\", \"d['abc*']\", \"t[name=x].a\", \"t[name=y].b\",")
+            + "  equality: [{path: t, key: name}, {path: s, as: PodTemplateSpec}]\n"),
+    );
+    let root = Cursor::root(only(&rules));
+    let (data, tasks) = (root.member("d"), root.member("t"));
+    assert_eq!(data.prefixes(), ["abc", "a"]);
+    assert_eq!(tasks.prefixes(), [""; 0]);
+    assert_eq!(tasks.selected("name"), BTreeSet::from(["x".to_owned(), "y".to_owned()]));
+    assert_eq!(tasks.selected("id"), BTreeSet::new());
+    let pod = root.member("s");
+    let table = [
+        (&root, true),
+        (&tasks, true),
+        (&data, false),
+        (&pod, true),
+        (&pod.member("spec"), true),
+        (&pod.member("spec").member("containers"), true),
+        (&pod.member("spec").member("nodeSelector"), false),
+        (&pod.member("metadata").member("labels"), false),
+        (&tasks.keyed_element("name", "x"), false),
+    ];
+    for (index, (cursor, expected)) in table.iter().enumerate() {
+        assert_eq!(cursor.leads_to_keyed_list(), *expected, "{index}");
+    }
+}
+
+#[test]
+fn the_objects_above_an_entry_are_known() {
+    let rules = loaded(
+        &(WHOLE.replace("spec.a,", "a.b.c, \"w.*.x\", s.spec.hostname,")
+            + "  equality: [{path: s, as: PodTemplateSpec}]\n"),
+    );
+    let root = Cursor::root(only(&rules));
+    let depths = |at: &Cursor<'_>| at.entries_below().map(|(_, depth)| depth).collect::<Vec<_>>();
+    assert_eq!(depths(&root.member("a")), [1]);
+    assert_eq!(depths(&root.member("a").member("b")), [2]);
+    let table = [
+        (root.member("a"), true),
+        (root.member("a").member("b").member("c"), false),
+        (root.member("w"), true),
+        (root.member("w").member("k"), false),
+        // An object that a struct holds by value counts as left out if it is empty.
+        (root.member("s"), true),
+        (root.member("s").member("spec"), false),
+        (root.member("x"), false),
+    ];
+    for (index, (cursor, expected)) in table.iter().enumerate() {
+        assert_eq!(cursor.is_named_ancestor(), *expected, "{index}");
+    }
+}
+
+#[test]
 fn a_verb_that_is_added_twice_is_there() {
     let twice = Verbs::default().with(Verb::Set).with(Verb::Set);
     assert!(twice.has(Verb::Set) && !twice.has(Verb::Modify));
+    let both = twice.union(Verbs::default().with(Verb::Set).with(Verb::Clear));
+    assert_eq!(both.names().collect::<Vec<_>>(), ["Set", "Clear"]);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Limits on the size of reports and of reviews.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{ADMIN, judge, reported, rules, several};
+use super::{ADMIN, expect, judge, reported, rules, several};
 use crate::engine::{Change, Reply, RuleSet, Shown, admit};
 
 #[test]
@@ -61,6 +61,40 @@ fn several_rules_report_each_change_once_and_in_order() {
         &json!({"spec": {"a": 2, "b": 2}}),
     );
     assert_eq!(reported(&reply), ["spec.a Modify", "spec.b Modify"]);
+}
+
+/// A report lists only some of the changes that bare entries permit.
+#[test]
+fn many_permitted_changes_hide_no_other_change() {
+    let many = |value: u8, others: Value| {
+        let mut object: Map<_, _> =
+            (0..300).map(|index| (format!("f{index}"), json!(value))).collect();
+        object.extend(others.as_object().cloned().unwrap_or_default());
+        Value::Object(object)
+    };
+    let (old, new) = (many(1, json!({})), many(2, json!({})));
+    expect("mutable: [a]", json!({"a": old, "b": 1}), json!({"a": new, "b": 2}), &["b Modify"]);
+    expect(
+        "mutable: [{path: a, allow: [Modify]}]",
+        json!({"a": old}),
+        json!({"a": many(2, json!({"g": 1}))}),
+        &["a.g Set"],
+    );
+    expect(
+        "mutable: [a, b.c]",
+        json!({"a": old}),
+        json!({"a": new, "b": {"c": 1, "d": 1}}),
+        &["b.d Set"],
+    );
+    // Nor do many violations hide a permitted change.
+    let reply = judge(
+        &rules("mutable: [b]"),
+        ADMIN,
+        &json!({"a": old, "b": 1}),
+        &json!({"a": new, "b": 2}),
+    );
+    let changes = &reply.judgement().unwrap().changes;
+    assert!(changes.iter().any(|change| change.field == "b" && !change.violates), "{changes:?}");
 }
 
 #[test]

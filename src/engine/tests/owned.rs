@@ -1,6 +1,6 @@
 //! Fields of the API server, finalizers, and labels that a selector names.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{ADMIN, COLLECTOR, expect, expect_for, judge, reported};
 use crate::engine::{Builtin, RuleFile, RuleSet};
@@ -37,6 +37,9 @@ fn finalizers_go_while_the_object_is_being_deleted() {
         with(json!(["a", "b"])),
         &["metadata.finalizers[1] AddItem"],
     );
+    for other in [json!({}), json!("b"), json!(null)] {
+        expect("mutable: []", with(json!(["a"])), with(other), &["metadata.finalizers Modify"]);
+    }
     expect(
         "mutable: []",
         with(json!(["a"])),
@@ -108,6 +111,13 @@ fn a_label_that_selects_the_object_is_protected() {
     for (old, new, fields) in table {
         assert_eq!(reported(&judge(&selecting(spec), ADMIN, &old, &new)), fields, "{old} {new}");
     }
+    // A report does not list so many permitted changes.
+    let many = |value: u32, guard: &str| {
+        let annotations: Map<_, _> = (0..300).map(|n| (format!("a{n}"), json!(value))).collect();
+        json!({"metadata": {"annotations": annotations, "labels": {"guard": guard}}})
+    };
+    let reply = judge(&selecting(spec), ADMIN, &many(1, "on"), &many(2, "off"));
+    assert_eq!(reported(&reply), ["metadata.labels.guard Modify"]);
     let reply = judge(
         &selecting("mutable: []"),
         ADMIN,

@@ -60,6 +60,50 @@ fn a_zero_is_left_out_unless_it_stands_behind_a_pointer() {
 }
 
 #[test]
+fn a_time_is_read_as_go_reads_it() {
+    let created = |time| json!({"s": {"metadata": {"name": "n", "creationTimestamp": time}}});
+    let left_out = json!({"s": {"metadata": {"name": "n"}}});
+    let field = "s.metadata.creationTimestamp";
+    expect(POD, left_out.clone(), created("0001-01-01T00:00:00Z"), &[]);
+    expect(POD, left_out, created("2026-01-01T00:00:00Z"), &[&format!("{field} Set")]);
+    let noon = created("2026-01-01T12:00:00Z");
+    expect(POD, noon.clone(), created("2026-01-01T13:00:00+01:00"), &[]);
+    expect(POD, noon, created("2026-01-01T12:00:00+01:00"), &[&format!("{field} Modify")]);
+}
+
+#[test]
+fn a_quantity_of_zero_is_left_out() {
+    let divided = |divisor| {
+        let from = json!({"resourceFieldRef": {"resource": "limits.cpu", "divisor": divisor}});
+        let env = json!([{"name": "e", "valueFrom": from}]);
+        json!({"s": {"spec": {"containers": [{"name": "c", "env": env}]}}})
+    };
+    let field = "s.spec.containers[name=c].env[name=e].valueFrom.resourceFieldRef.divisor";
+    expect(POD, divided(json!(null)), divided(json!("0m")), &[]);
+    expect(POD, divided(json!(null)), divided(json!("1")), &[&format!("{field} Set")]);
+}
+
+#[test]
+fn null_in_a_list_is_an_empty_object_and_another_scalar_is_not() {
+    let tolerations = |element| json!({"s": {"spec": {"tolerations": [element]}}});
+    expect(POD, tolerations(json!(null)), tolerations(json!({})), &[]);
+    expect(
+        POD,
+        tolerations(json!("x")),
+        tolerations(json!("y")),
+        &["s.spec.tolerations[0] Modify"],
+    );
+}
+
+#[test]
+fn a_zero_in_an_object_that_counts_as_left_out_is_left_out() {
+    let rule = "mutable: []\nequality: [{path: s, as: PodTemplateSpec}, \
+                {path: s, absentAs: {spec: {hostname: h}}}]";
+    let filled = json!({"s": {"spec": {"hostname": "h", "nodeName": ""}}});
+    expect(rule, json!({}), filled, &[]);
+}
+
+#[test]
 fn of_a_line_and_a_type_the_first_listed_counts() {
     let host = |name: &str| json!({"s": {"spec": {"hostname": "h", "nodeName": name}}});
     let left_out = json!({"s": {"spec": {"hostname": "h"}}});

@@ -78,6 +78,7 @@ fn unknown_names_are_refused_at_load() {
         ),
         ("oldObject.x.frob()", "unknown function `frob`"),
         ("frob(oldObject)", "unknown function `frob`"),
+        ("optional.frob(oldObject)", "unknown function `frob`"),
         (
             "contains(oldObject.a, 'b')",
             "unknown function `contains`; expected it on a value, as `x.contains()`",

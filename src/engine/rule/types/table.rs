@@ -239,12 +239,22 @@ mod tests {
     }
 
     #[test]
+    fn a_type_with_a_quarter_of_its_letters_wrong_is_the_likely_one() {
+        assert_eq!(TypeName::likely("PodTemplSpec"), TypeName::find("PodTemplateSpec"));
+        assert_eq!(TypeName::likely("PodSpek"), TypeName::find("PodSpec"));
+        assert_eq!(TypeName::likely("Pxdxpxcx"), None);
+    }
+
+    #[test]
     fn a_field_has_its_go_type() {
-        let table = Table::parse(&["# made up\nA\n  b *B\n  c []B key=name\n  d {}quantity\nB\n"]);
+        let table = Table::parse(&[
+            "# made up\nA\n  b *B\n  c []B key=name\n  d {}quantity\n  e []B key=name,kind\nB\n",
+        ]);
         let field = |name| table.structs[0].fields[name].clone();
         let b = || GoType { is_pointer: false, shape: GoShape::Struct(TypeName(1)) };
         assert_eq!(field("b"), GoType { is_pointer: true, ..b() });
         assert_eq!(field("c").shape, GoShape::List(Box::new(b()), ElementPairing::ByKey("name")));
+        assert_eq!(field("e").shape, GoShape::List(Box::new(b()), ElementPairing::ByPosition));
         let quantity = GoType { is_pointer: false, shape: GoShape::Scalar(GoScalar::Quantity) };
         assert_eq!(field("d").shape, GoShape::Map(Box::new(quantity)));
     }
