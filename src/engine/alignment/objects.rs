@@ -59,8 +59,8 @@ struct Cursors<'a> {
 
 impl<'a> Alignment<'a> {
     pub(super) fn new(root: (Node<'a>, Node<'a>)) -> Self {
-        let cursors = Cursors { all: Vec::new(), known: HashMap::new() };
-        Self { slots: Vec::new(), cursors, root }
+        let cursors = Cursors { all: Vec::new(), known: HashMap::with_capacity(16) };
+        Self { slots: Vec::with_capacity(32), cursors, root }
     }
 
     /// How many locations there are.
@@ -146,18 +146,19 @@ impl<'a> Alignment<'a> {
     }
 
     /// The canonical forms of some locations: two flat objects that map each location's number to
-    /// what stands there.
+    /// what stands there. Containers that are alike apart from what is in them are left out of
+    /// both.
     pub(crate) fn forms(&self, ids: Range<Id>) -> (Value, Value) {
         let (mut olds, mut news) = (Map::new(), Map::new());
         for id in ids {
+            let Some(slot) = self.slots.get(id).filter(|slot| !slot.is_alike()) else { continue };
             let Some(location) = self.get(id) else { continue };
             let declared = location.cursor.declared();
             if let Some(old) = location.old {
                 olds.insert(id.to_string(), declared.mark(old));
             }
             if let Some(new) = location.new {
-                let differs = self.slots.get(id).is_some_and(|slot| slot.differs);
-                let mark = if differs {
+                let mark = if slot.differs {
                     Value::Array(vec![Value::Bool(true)])
                 } else {
                     declared.mark(new)
@@ -181,6 +182,14 @@ impl<'a> Alignment<'a> {
         std::iter::successors(Some(id), step)
             .take_while(|id| *id != ROOT)
             .filter_map(|id| self.get(id))
+    }
+}
+
+impl Slot<'_> {
+    /// Whether both sides have containers of one kind that can differ only in what is in them.
+    fn is_alike(&self) -> bool {
+        let is_whole = matches!(self.pairing, Pairing::Whole | Pairing::Replaced);
+        !is_whole && !self.differs && self.old.is_some() && self.new.is_some()
     }
 }
 

@@ -67,18 +67,22 @@ pub(crate) fn keys<'a>(
     like: Option<&Keys<'a>>,
 ) -> Option<Keys<'a>> {
     let like = like.map(Vec::as_slice).unwrap_or_default();
-    let keyed = |(index, element): (usize, Node<'a>)| match like.get(index) {
-        Some((value, other)) if *other == element => Some((*value, element)),
-        _ => {
-            match element.get(key.name).filter(|value| !value.is_null() || key.default.is_none()) {
-                Some(value) => Some((value.as_str()?, element)),
-                None => Some((key.default?, element)),
-            }
-        }
-    };
-    let keys: Keys<'a> = list.elements().enumerate().map(keyed).collect::<Option<_>>()?;
-    let is_the_same =
-        keys.len() == like.len() && keys.iter().zip(like).all(|((one, _), (two, _))| one == two);
+    let mut keys = Keys::with_capacity(list.elements().count());
+    let mut others = like.iter();
+    let mut is_the_same = true;
+    for element in list.elements() {
+        let other = others.next();
+        let value = match other {
+            Some((value, other)) if *other == element => *value,
+            _ => match element.get(key.name) {
+                Some(value) if !value.is_null() || key.default.is_none() => value.as_str()?,
+                _ => key.default?,
+            },
+        };
+        is_the_same &= other.is_some_and(|(other, _)| *other == value);
+        keys.push((value, element));
+    }
+    is_the_same &= keys.len() == like.len();
     let mut seen = HashSet::with_capacity(if is_the_same { 0 } else { keys.len() });
     (is_the_same || keys.iter().all(|(value, _)| seen.insert(*value))).then_some(keys)
 }

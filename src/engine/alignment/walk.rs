@@ -98,7 +98,7 @@ impl<'a> Walk<'a, '_, '_> {
             return;
         }
         let place = match at.place {
-            LocationContext::Judged if self.is_bare(cursor) && !is_guarded(cursor) => {
+            LocationContext::Judged if self.is_bare(cursor) && !self.is_guarded(cursor) => {
                 LocationContext::Permitted
             }
             place => place,
@@ -126,7 +126,7 @@ impl<'a> Walk<'a, '_, '_> {
         let mut differs = pairing == Pairing::Replaced;
         match pairing {
             // An entry may permit this change as a whole, but never what is protected below.
-            Pairing::Whole if cursor.leads_to_protected() => {
+            Pairing::Whole if self.leads_to_protected(cursor) => {
                 self.members(id, place, cursor, (old, new), sent, Cursor::leads_to_protected);
             }
             Pairing::Whole | Pairing::Replaced => {}
@@ -162,6 +162,15 @@ impl<'a> Walk<'a, '_, '_> {
         })
     }
 
+    /// Whether something here, above or below is protected from every entry.
+    fn is_guarded(&self, cursor: &Cursor<'_>) -> bool {
+        cursor.is_protected() || self.leads_to_protected(cursor)
+    }
+
+    fn leads_to_protected(&self, cursor: &Cursor<'_>) -> bool {
+        !self.rule.protected.is_empty() && cursor.leads_to_protected()
+    }
+
     /// Visits the members of an object that `is_meant` accepts.
     fn members(
         &mut self,
@@ -172,7 +181,7 @@ impl<'a> Walk<'a, '_, '_> {
         sent: Sent<'a>,
         is_meant: fn(&Cursor<'a>) -> bool,
     ) {
-        let members = |node: Option<Node<'a>>| node.map(Node::members).into_iter().flatten();
+        let members = |node: Option<Node<'a>>| node.map(Node::members).unwrap_or_default();
         let (mut old, mut new) = (members(sides.0).peekable(), members(sides.1).peekable());
         // A value that counts as absent is still among the values that were sent.
         let left_out = |side: Option<Node<'a>>, sent| if side.is_none() { sent } else { None };
@@ -190,13 +199,13 @@ impl<'a> Walk<'a, '_, '_> {
             let two = if order.is_ge() { new.next() } else { None };
             let Some((name, _)) = one.or(two) else { break };
             let (one, two) = (one.map(|(_, node)| node), two.map(|(_, node)| node));
+            if self.is_skipped(one, two) {
+                continue;
+            }
             let sent = Sent {
                 old: one.or_else(|| named(&mut sent_old, name)),
                 new: two.or_else(|| named(&mut sent_new, name)),
             };
-            if self.is_skipped(one, two) {
-                continue;
-            }
             let below = cursor.member(name);
             if is_meant(&below) {
                 let at = At { parent, segment: Segment::Member(name), place };
@@ -324,11 +333,6 @@ impl<'a> Walk<'a, '_, '_> {
             self.visit(at, &below, (old, new), Sent { old, new });
         }
     }
-}
-
-/// Whether something here, above or below is protected from every entry.
-fn is_guarded(cursor: &Cursor<'_>) -> bool {
-    cursor.is_protected() || cursor.leads_to_protected()
 }
 
 /// The member of that name, of members sorted by name; later names only are asked for next.

@@ -8,11 +8,11 @@ const IMMUTABLE: &str = "immutable";
 /// Breaks up the words on which Flux deletes and recreates an object: what matches `is\simmutable`
 /// or `immutable\sfield`.
 pub(crate) fn break_recreate_trigger(text: &str) -> String {
-    if !text
-        .as_bytes()
-        .windows(IMMUTABLE.len())
-        .any(|word| word.eq_ignore_ascii_case(IMMUTABLE.as_bytes()))
-    {
+    // The first letter alone rules out most of the text.
+    let is_trigger = |word: &[u8]| {
+        matches!(word.first(), Some(b'i' | b'I')) && word.eq_ignore_ascii_case(IMMUTABLE.as_bytes())
+    };
+    if !text.as_bytes().windows(IMMUTABLE.len()).any(is_trigger) {
         return text.to_owned();
     }
     let mut out = String::with_capacity(text.len());

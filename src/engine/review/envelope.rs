@@ -39,6 +39,9 @@ pub(crate) struct Review<'a> {
     kind: Option<ReviewKind<'a>>,
     resource: Option<ReviewResource<'a>>,
     subresource: Cow<'a, str>,
+    /// `request.oldObject` and `request.object` in the document, if they are there.
+    old: Option<u32>,
+    new: Option<u32>,
     document: IndexedText<'a>,
 }
 
@@ -66,17 +69,17 @@ struct ReviewResource<'a> {
 
 impl<'a> Review<'a> {
     pub(crate) fn parse(body: &'a [u8]) -> Result<Self, NotAReview> {
-        let document = std::str::from_utf8(body).ok().and_then(scan);
+        let document = simdutf8::basic::from_utf8(body).ok().and_then(scan);
         let document = document
             .filter(|document| document.root().is_object())
             .ok_or_else(|| NotAReview::Json(not_json(body)))?;
-        let root = document.root();
-        let text = |node: Option<Node<'_>>, name: &str| document.string(node?.get(name)?);
-        let version = text(Some(root), "apiVersion").unwrap_or_default();
+        let [version, kind] = document.root().get_all(["apiVersion", "kind"]);
+        let version = version.and_then(|node| document.string(node)).unwrap_or_default();
         if version != API_VERSION {
             return Err(NotAReview::Version(cut(&escape_control(&version), 64)));
         }
-        if let Some(kind) = text(Some(root), "kind").filter(|kind| kind != "AdmissionReview") {
+        let kind = kind.and_then(|node| document.string(node));
+        if let Some(kind) = kind.filter(|kind| kind != "AdmissionReview") {
             return Err(NotAReview::Kind(cut(&escape_control(&kind), 64)));
         }
         Self::of(document)
@@ -94,45 +97,58 @@ impl<'a> Review<'a> {
     }
 
     fn of(document: IndexedText<'a>) -> Result<Self, NotAReview> {
-        let root = document.root();
-        let text = |node: Option<Node<'_>>, name: &str| document.string(node?.get(name)?);
-        let request = root.get("request").filter(|request| request.is_object());
-        let request = Some(request.ok_or(NotAReview::Request)?);
-        let uid = text(request, "uid").filter(|uid| !uid.is_empty()).ok_or(NotAReview::Uid)?;
-        let member = |name: &str| request?.get(name);
-        let user_info = member("userInfo");
+        let text = |node: Option<Node<'_>>| document.string(node?);
+        let request = document.root().get("request").filter(|request| request.is_object());
+        let request = request.ok_or(NotAReview::Request)?;
+        let [uid, operation, name, namespace, user_info, kind, resource, subresource] = request
+            .get_all([
+                "uid",
+                "operation",
+                "name",
+                "namespace",
+                "userInfo",
+                "kind",
+                "resource",
+                "subResource",
+            ]);
+        let [old, new] =
+            request.get_all(["oldObject", "object"]).map(|object| object.map(Node::number));
+        let uid = text(uid).filter(|uid| !uid.is_empty()).ok_or(NotAReview::Uid)?;
+        let [user, groups] =
+            user_info.map(|info| info.get_all(["username", "groups"])).unwrap_or_default();
         let groups = || {
-            let groups = user_info?.get("groups")?;
-            let names = groups.elements().map(|group| group.as_str().map(str::to_owned));
+            let names = groups?.elements().map(|group| group.as_str().map(str::to_owned));
             names.collect::<Option<Vec<String>>>()
         };
-        let operation = match text(request, "operation").as_deref() {
+        let operation = match text(operation).as_deref() {
             Some("UPDATE") => Operation::Update,
             Some("CREATE" | "DELETE" | "CONNECT") => Operation::Other,
             other => Operation::Unknown(other.unwrap_or_default().to_owned()),
         };
         let kind = || {
-            let kind = member("kind");
-            Some(ReviewKind { group: text(kind, "group")?, kind: text(kind, "kind")? })
+            let [group, kind] = kind?.get_all(["group", "kind"]);
+            Some(ReviewKind { group: text(group)?, kind: text(kind)? })
         };
         let resource = || {
-            let resource = member("resource");
+            let [group, version, plural] = resource?.get_all(["group", "version", "resource"]);
             Some(ReviewResource {
-                group: text(resource, "group")?,
-                version: text(resource, "version")?,
-                plural: text(resource, "resource")?,
+                group: text(group)?,
+                version: text(version)?,
+                plural: text(plural)?,
             })
         };
         Ok(Self {
             uid,
             operation,
-            name: text(request, "name").unwrap_or_default(),
-            namespace: text(request, "namespace").unwrap_or_default(),
-            user: text(user_info, "username").unwrap_or_default(),
+            name: text(name).unwrap_or_default(),
+            namespace: text(namespace).unwrap_or_default(),
+            user: text(user).unwrap_or_default(),
             groups: groups().unwrap_or_default(),
             kind: kind(),
             resource: resource(),
-            subresource: text(request, "subResource").unwrap_or_default(),
+            subresource: text(subresource).unwrap_or_default(),
+            old,
+            new,
             document,
         })
     }
@@ -166,7 +182,7 @@ impl<'a> Review<'a> {
 
     /// `metadata.managedFields` of the old object.
     pub(crate) fn managed_fields(&self) -> Option<Node<'_>> {
-        self.in_request("oldObject")?.get("metadata")?.get("managedFields")
+        self.document.node(self.old?).get("metadata")?.get("managedFields")
     }
 
     /// What the review is about, converted for the registration; never what the requester's own
@@ -200,11 +216,11 @@ impl<'a> Review<'a> {
         &'s self,
         judge: impl FnOnce(Node<'s>, Node<'s>) -> Result<T, Unjudgeable>,
     ) -> Result<T, Unjudgeable> {
-        let object = |name: &'static str| {
-            let object = self.in_request(name).filter(|object| !object.is_null());
-            object.ok_or(Unjudgeable::Missing(name))
+        let object = |number: Option<u32>, name: &'static str| {
+            let object = number.map(|number| self.document.node(number));
+            object.filter(|object| !object.is_null()).ok_or(Unjudgeable::Missing(name))
         };
-        let (old, new) = (object("oldObject")?, object("object")?);
+        let (old, new) = (object(self.old, "oldObject")?, object(self.new, "object")?);
         let both = [(old, "oldObject"), (new, "object")];
         for (object, name) in both {
             if self.document.levels(object) > DEEPEST {

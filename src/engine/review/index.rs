@@ -2,9 +2,13 @@
 //! but the text of strings that are written with escapes.
 //!
 //! Entries stand in the order of the text, so a container is followed by what is in it and `next`
-//! skips over that. In the second object of a review, a container that repeats the text of its
+//! skips over that. In the second object of a review, a value that repeats the text of its
 //! counterpart in the first one has an entry that only refers to that one: equal text is one node,
-//! and comparing two nodes by number often settles whether they are equal.
+//! and comparing two nodes by number often settles whether they are equal. In the first object, a
+//! value that repeats its counterpart in the list element before has entries of its own, so no two
+//! locations of the first object share a node.
+
+use std::ops::Range;
 
 /// Marks an entry's field; positions stay below it.
 pub(super) const FLAG: u32 = 1 << 31;
@@ -25,12 +29,13 @@ pub(crate) struct IndexedText<'t> {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct IndexEntry {
-    /// Where its name starts if it is a member, else [`NONE`]; marked if the name has an escape.
+    /// Where its name starts if it is a member, else where it starts itself; marked if the name
+    /// has an escape.
     pub(super) key: u32,
     /// Where its text starts; marked if it only refers to another entry.
     pub(super) start: u32,
     /// Where its text ends, or the entry that it refers to. Marked if it is a string with an
-    /// escape, or an object whose names do not ascend, repeat or have escapes.
+    /// escape.
     pub(super) end: u32,
     /// The entry behind it and all that is in it.
     pub(super) next: u32,
@@ -45,7 +50,7 @@ impl IndexEntry {
         (self.end & !FLAG) as usize
     }
 
-    pub(super) fn is_irregular(self) -> bool {
+    pub(super) fn has_escape(self) -> bool {
         self.end & FLAG != 0
     }
 }
@@ -60,7 +65,7 @@ pub(super) struct Escaped {
     unreadable: Vec<u32>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct EscapedString {
     /// Where it starts in the JSON text.
     at: u32,
@@ -98,6 +103,19 @@ impl Escaped {
         self.text.get(string.start as usize..string.end as usize)
     }
 
+    /// Adds the strings of a text once more, for one that repeats it `distance` behind it.
+    pub(super) fn repeat(&mut self, text: Range<usize>, distance: u32) {
+        let first = self.strings.partition_point(|string| (string.at as usize) < text.start);
+        for index in first..self.strings.len() {
+            match self.strings.get(index).copied() {
+                Some(string) if (string.at as usize) < text.end => {
+                    self.strings.push(EscapedString { at: string.at + distance, ..string });
+                }
+                _ => return,
+            }
+        }
+    }
+
     /// The first unreadable string or number between two positions.
     pub(super) fn unreadable_in(&self, start: usize, end: usize) -> Option<usize> {
         let first = self.unreadable.partition_point(|at| (*at as usize) < start);
@@ -110,21 +128,20 @@ pub(super) fn position(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(NONE)
 }
 
-/// How many bytes of a string come before its end, an escape or a control character; eight at a
-/// time.
-pub(super) fn plain(bytes: &[u8]) -> usize {
+/// Where a string that goes on at `start` has its end, an escape or a control character; eight
+/// bytes are read at a time.
+#[inline]
+pub(super) fn plain(bytes: &[u8], start: usize) -> usize {
     const ONES: u64 = u64::MAX / 0xff;
-    const HIGH: u64 = ONES * 0x80;
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
-    let mut at = 0;
-    let (words, rest) = bytes.as_chunks::<8>();
+    let mut at = start;
+    let (words, rest) = bytes.get(start..).unwrap_or_default().as_chunks();
     for word in words {
         let word = u64::from_le_bytes(*word);
-        // The lowest bit set tells the first such byte; those above it may be wrong.
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let found = zeros(word ^ (ONES * u64::from(b'"')))
-            | zeros(word ^ (ONES * u64::from(b'\\')))
-            | control;
+        // A byte without its highest bit gets it by a subtraction if it is smaller. The lowest such
+        // byte is the first; those above it may be wrong. Of a quote, 0x02 makes 0x20.
+        let end_or_control = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+        let escape = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+        let found = (end_or_control | escape) & !word & (ONES * 0x80);
         if found != 0 {
             return at + (found.trailing_zeros() / 8) as usize;
         }
@@ -142,17 +159,17 @@ mod tests {
         let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
         for filler in [b'a', b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xff] {
             for length in [0, 7, 8, 9, 16, 23] {
-                assert_eq!(plain(&vec![filler; length]), length, "{filler} {length}");
+                assert_eq!(plain(&vec![filler; length], 0), length, "{filler} {length}");
                 for at in 0..length {
                     for byte in 0..=u8::MAX {
                         let mut bytes = vec![filler; length];
                         bytes[at] = byte;
                         let expected = bytes.iter().position(ends).unwrap_or(length);
-                        assert_eq!(plain(&bytes), expected, "{filler} {length} {at} {byte}");
+                        assert_eq!(plain(&bytes, 0), expected, "{filler} {length} {at} {byte}");
                         // Of two the first counts.
                         bytes.push(b'"');
                         bytes.push(byte);
-                        assert_eq!(plain(&bytes), expected, "{filler} {length} {at} {byte}");
+                        assert_eq!(plain(&bytes, 0), expected, "{filler} {length} {at} {byte}");
                     }
                 }
             }

@@ -47,7 +47,7 @@ impl<'t> IndexedText<'t> {
     /// The text of a string, borrowed where it is written as it is.
     pub(crate) fn string(&self, node: Node<'_>) -> Option<Cow<'t, str>> {
         let entry = self.entry(node.at);
-        if entry.is_irregular() {
+        if entry.has_escape() {
             return node.as_str().map(|text| Cow::Owned(text.to_owned()));
         }
         let text = self.text.get(entry.start as usize..entry.end())?;
@@ -75,17 +75,18 @@ impl<'t> IndexedText<'t> {
 
     /// The name of the member with this number; none if no text can hold it.
     fn name(&self, at: u32) -> Option<&str> {
-        let key = self.entry(at).key;
+        let IndexEntry { key, start, .. } = self.entry(at);
         if key & FLAG != 0 {
             return self.escaped.get(key & !FLAG);
         }
-        let start = key as usize + 1;
-        let length = plain(self.text.as_bytes().get(start..)?);
-        self.text.get(start..start + length)
+        let (name, value) = (key as usize + 1, (start & !FLAG) as usize);
+        let bytes = self.text.as_bytes();
+        let is_compact = bytes.get(value.saturating_sub(2)..value) == Some(b"\":");
+        self.text.get(name..if is_compact { value - 2 } else { plain(bytes, name) })
     }
 
     /// The numbers of what is directly in the container with this number.
-    fn children(&self, container: u32) -> impl Iterator<Item = u32> + use<'_, 't> {
+    fn children(&self, container: u32) -> impl Iterator<Item = u32> + Clone + use<'_, 't> {
         let end = self.entry(container).next;
         std::iter::successors(Some(container + 1), move |at| Some(self.entry(*at).next))
             .take_while(move |at| *at < end)
@@ -146,7 +147,7 @@ impl<'t> Node<'t> {
         let text = self.text();
         let inner = text.strip_prefix('"')?;
         let entry = self.document.entry(self.at);
-        if entry.is_irregular() {
+        if entry.has_escape() {
             self.document.escaped.get(entry.start)
         } else {
             inner.strip_suffix('"')
@@ -160,22 +161,31 @@ impl<'t> Node<'t> {
         }
         let document = self.document;
         let bytes = document.text.as_bytes();
-        // A name with a quote or a backslash could match bytes beyond the end of a key.
-        let is_plain = plain(name.as_bytes()) == name.len();
         let is_named = |at: &u32| {
             let key = document.entry(*at).key;
             if key & FLAG != 0 {
                 return document.escaped.get(key & !FLAG) == Some(name);
             }
-            let end = key as usize + 1 + name.len();
-            is_plain
-                && bytes.get(key as usize + 1..end) == Some(name.as_bytes())
-                && bytes.get(end) == Some(&b'"')
+            let (start, end) = (key as usize + 1, key as usize + 1 + name.len());
+            // A name with a quote or a backslash could match bytes beyond the end of a key.
+            bytes.get(end) == Some(&b'"')
+                && bytes.get(start..end) == Some(name.as_bytes())
+                && plain(name.as_bytes(), 0) == name.len()
         };
-        let mut found = document.children(self.at).filter(is_named);
-        let found =
-            if document.entry(self.at).is_irregular() { found.last() } else { found.next() };
-        found.map(|at| document.node(at))
+        document.children(self.at).filter(is_named).last().map(|at| document.node(at))
+    }
+
+    /// The members of those names, as [`Self::get`] finds each.
+    pub(crate) fn get_all<const COUNT: usize>(self, names: [&str; COUNT]) -> [Option<Self>; COUNT] {
+        let mut found = [None; COUNT];
+        if self.is_object() {
+            for member in self.document.children(self.at) {
+                let Some(name) = self.document.name(member) else { continue };
+                let slots = names.iter().zip(&mut found).filter(|(wanted, _)| **wanted == name);
+                slots.for_each(|(_, slot)| *slot = Some(self.document.node(member)));
+            }
+        }
+        found
     }
 
     /// The members of an object in the order of their names, of each name the last; none of
@@ -184,12 +194,13 @@ impl<'t> Node<'t> {
         let document = self.document;
         let entry = document.entry(self.at);
         if !self.is_object() {
-            return Members(Order::Text { document, at: 0, end: 0 });
-        }
-        if !entry.is_irregular() {
-            return Members(Order::Text { document, at: self.at + 1, end: entry.next });
+            return Members::default();
         }
         let members = document.children(self.at);
+        let names = members.clone().map(|at| document.name(at));
+        if names.is_sorted_by(|one, two| one.is_some() && one < two) {
+            return Members(Order::Text { document, at: self.at + 1, end: entry.next });
+        }
         let mut members: Vec<(&str, u32)> =
             members.filter_map(|at| Some((document.name(at)?, at))).collect();
         // The sort is stable, so of equal names the last in the text comes last.
@@ -202,6 +213,19 @@ impl<'t> Node<'t> {
             is_repeated
         });
         Members(Order::Names { document, members: members.into_iter() })
+    }
+
+    /// Whether `holds` is true of all [`Self::members`]. It mostly is not true of the first, so
+    /// they are put in order only if that one is not the last of its name.
+    pub(crate) fn has_only(self, holds: impl Fn(&str, Self) -> bool) -> bool {
+        let document = self.document;
+        let member = |at| Some((document.name(at)?, document.node(at)));
+        let mut members = document.children(self.at).filter_map(member);
+        match members.find(|(name, member)| !holds(name, *member)) {
+            Some((name, member)) if self.get(name) == Some(member) => false,
+            Some(_) => self.members().all(|(name, member)| holds(name, member)),
+            None => true,
+        }
     }
 
     /// The elements of a list; none of anything else.
@@ -250,11 +274,13 @@ impl<'t> Node<'t> {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Members<'t>(Order<'t>);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 enum Order<'t> {
+    #[default]
+    Nothing,
     /// The names ascend in the text.
     Text {
         document: &'t IndexedText<'t>,
@@ -272,6 +298,7 @@ impl<'t> Iterator for Members<'t> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
+            Order::Nothing => None,
             Order::Text { document, at, end } => {
                 if at >= end {
                     return None;

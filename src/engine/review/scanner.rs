@@ -2,9 +2,10 @@
 //! recursion.
 //!
 //! The crates that index JSON (simd-json, sonic-rs, jiter) build trees of 24 bytes or more per
-//! value or unescape in place, and none can take the second object's text as equal to the first's,
-//! which saves half the work of a usual review. They rest on `unsafe`; this scanner does not, and
-//! every verdict on its index is checked against `serde_json` by properties and fuzzers.
+//! value or unescape in place, and none can take a text as equal to one that was read. That saves
+//! most of the work of a usual review: the second object repeats the first one, and the elements
+//! of a list resemble each other. The crates rest on `unsafe`; this scanner does not, and every
+//! verdict on its index is checked against `serde_json` by properties and fuzzers.
 
 use super::index::{Escaped, FLAG, IndexEntry, IndexedText, NONE, plain, position};
 use super::unjudgeable::DEEPEST;
@@ -15,61 +16,57 @@ const LONGEST_NUMBER: usize = 300;
 /// The index of a text; none if it is not JSON, or 2 GiB or more.
 pub(crate) fn scan(text: &str) -> Option<IndexedText<'_>> {
     let mut scanner = Scanner::new(text)?;
-    scanner.document()?;
-    Some(scanner.finish())
+    let end = scanner.value(space(scanner.bytes, 0))?;
+    (space(scanner.bytes, end) == text.len()).then(|| scanner.finish())
 }
 
 /// The index of the values that the beginning of a text holds.
 pub(crate) fn scan_prefix(text: &str) -> Option<IndexedText<'_>> {
     let mut scanner = Scanner::new(text)?;
-    if scanner.document().is_none() {
+    if scanner.value(space(scanner.bytes, 0)).is_none() {
         while scanner.open != NONE {
-            scanner.close()?;
+            scanner.close(text.len())?;
         }
     }
     Some(scanner.finish()).filter(|document| !document.entries.is_empty())
 }
 
+/// Positions in the text are arguments and results, so that the compiler keeps them in registers.
 struct Scanner<'t> {
     text: &'t str,
     bytes: &'t [u8],
-    at: usize,
     entries: Vec<IndexEntry>,
     escaped: Escaped,
     objects: Vec<(u32, u32)>,
     /// The innermost container that is open. While it is, its `next` is the container around it,
-    /// marked if its names are known to be irregular, and its `end` is its model; marked, it has
-    /// none and `end` is the candidate that was left for its siblings.
+    /// and its `end` is its model; marked, it has none and `end` is the candidate that was left for
+    /// its siblings.
     open: u32,
-    is_object: bool,
+    /// The bracket that ends it.
+    closing: u8,
     depth: u32,
     deepest: u32,
-    /// Where the name of the value that comes starts; where the previous one of this object did,
-    /// and where it ended.
+    /// Where the name of the value that comes starts.
     key: u32,
-    previous: (u32, u32),
     /// The object of the review that is being read.
     reviewed: u32,
-    /// The first object of the review.
+    /// The first object of the review, once it is read.
     first: u32,
     /// The entry that the next value may repeat, and the one that the value after it may repeat.
+    /// In the second object it is the counterpart in the first one; before that, the element
+    /// before, or its counterpart in an element before.
     model: u32,
     candidate: u32,
+    /// The model of the element before, if that differs from it. The element may be a new one.
+    passed: u32,
     agreement: Agreement,
 }
 
-/// How far the text is known to be that of a model.
+/// Up to where a text is known to be repeated `distance` behind it.
 #[derive(Clone, Copy, Default)]
 struct Agreement {
     distance: usize,
     until: usize,
-}
-
-#[derive(PartialEq, Eq)]
-enum Scanned {
-    Value,
-    /// A bracket with something behind it.
-    Opening,
 }
 
 impl<'t> Scanner<'t> {
@@ -81,22 +78,21 @@ impl<'t> Scanner<'t> {
         Some(Self {
             text,
             bytes,
-            at: 0,
             // A value usually takes thirteen bytes, and the second object mostly repeats the first.
             // Memory that is reserved but never written costs nothing.
             entries: Vec::with_capacity(bytes.len() / 8),
             escaped: Escaped::default(),
             objects: Vec::new(),
             open: NONE,
-            is_object: false,
+            closing: 0,
             depth: 0,
             deepest: 0,
             key: NONE,
-            previous: (NONE, NONE),
             reviewed: NONE,
             first: NONE,
             model: NONE,
             candidate: NONE,
+            passed: NONE,
             agreement: Agreement::default(),
         })
     }
@@ -110,32 +106,63 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    fn document(&mut self) -> Option<()> {
-        self.space();
-        while self.value()? == Scanned::Opening || self.goes_on()? {}
-        self.space();
-        (self.at == self.bytes.len()).then_some(())
-    }
-
-    fn value(&mut self) -> Option<Scanned> {
-        let start = self.at;
-        let end = match self.peek()? {
-            bracket @ (b'{' | b'[') => return self.container(bracket == b'{'),
-            b'"' => {
-                let is_escaped = self.string()?;
-                position(self.at) | if is_escaped { FLAG } else { 0 }
+    /// Reads the value that starts at `at`, with all that is in it. Where it ends.
+    fn value(&mut self, mut at: usize) -> Option<usize> {
+        let bytes = self.bytes;
+        loop {
+            let start = at;
+            match *bytes.get(at)? {
+                b'"' => {
+                    let end = self.string(at)?;
+                    at = (end & !FLAG) as usize;
+                    self.push(start, end);
+                }
+                bracket @ (b'{' | b'[') => {
+                    if let Some(end) = self.repeated(at) {
+                        at = end;
+                    } else {
+                        self.open(start, if bracket == b'{' { b'}' } else { b']' });
+                        at = space(bytes, at + 1);
+                        if *bytes.get(at)? != self.closing {
+                            let Some(end) = self.taken(at) else {
+                                at = self.child(at)?;
+                                continue;
+                            };
+                            at = end;
+                        }
+                    }
+                }
+                b'-' | b'0'..=b'9' => {
+                    at = self.number(at)?;
+                    self.push(start, position(at));
+                }
+                _ => {
+                    at = literal(bytes, at)?;
+                    self.push(start, position(at));
+                }
             }
-            b'-' | b'0'..=b'9' => {
-                self.number()?;
-                position(self.at)
+            // A value has ended, and with it perhaps the containers around it.
+            loop {
+                if self.open == NONE {
+                    return Some(at);
+                }
+                at = space(bytes, at);
+                let byte = *bytes.get(at)?;
+                at += 1;
+                if byte == self.closing {
+                    self.close(at)?;
+                } else if byte == b',' {
+                    at = space(bytes, at);
+                    match self.taken(at) {
+                        Some(end) => at = end,
+                        None => break,
+                    }
+                } else {
+                    return None;
+                }
             }
-            _ => {
-                self.literal()?;
-                position(self.at)
-            }
-        };
-        self.push(start, end);
-        Some(Scanned::Value)
+            at = self.child(at)?;
+        }
     }
 
     fn push(&mut self, start: usize, end: u32) {
@@ -143,102 +170,66 @@ impl<'t> Scanner<'t> {
         self.entries.push(IndexEntry { key: self.key, start: position(start), end, next });
     }
 
-    fn container(&mut self, is_object: bool) -> Option<Scanned> {
-        let start = self.at;
-        if self.model != NONE && self.repeats()? {
-            return Some(Scanned::Value);
-        }
+    fn open(&mut self, start: usize, closing: u8) {
         let end = if self.model == NONE { self.candidate | FLAG } else { self.model };
         let own = position(self.entries.len());
-        self.entries.push(IndexEntry {
-            key: self.key,
-            start: position(start),
-            end,
-            next: self.open,
-        });
-        (self.open, self.is_object) = (own, is_object);
+        let start = position(start);
+        self.entries.push(IndexEntry { key: self.key, start, end, next: self.open });
+        (self.open, self.closing) = (own, closing);
         self.depth += 1;
         self.deepest = self.deepest.max(self.depth);
-        self.previous = (NONE, NONE);
-        self.candidate = self.first_in(self.model);
-        self.at += 1;
-        self.space();
-        if self.peek()? == if is_object { b'}' } else { b']' } {
-            self.at += 1;
-            self.close()?;
-            return Some(Scanned::Value);
-        }
-        self.child()?;
-        Some(Scanned::Opening)
+        self.candidate = self.first_like(start, self.model);
+        self.passed = NONE;
     }
 
-    /// Whether another value comes; closes the containers that end.
-    fn goes_on(&mut self) -> Option<bool> {
-        loop {
-            if self.depth == 2 && self.reviewed != NONE {
-                self.reviewed();
-            }
-            if self.open == NONE {
-                return Some(false);
-            }
-            self.space();
-            match self.peek()? {
-                b',' => {
-                    self.at += 1;
-                    self.space();
-                    self.child()?;
-                    return Some(true);
-                }
-                b'}' if self.is_object => self.at += 1,
-                b']' if !self.is_object => self.at += 1,
-                _ => return None,
-            }
-            self.close()?;
+    fn close(&mut self, end: usize) -> Option<()> {
+        if self.depth == 2 {
+            self.reviewed();
         }
-    }
-
-    fn close(&mut self) -> Option<()> {
-        let (next, end) = (position(self.entries.len()), position(self.at));
-        let entry = self.entries.get_mut(self.open as usize)?;
+        let (own, next) = (self.open, position(self.entries.len()));
+        let entry = self.entries.get_mut(own as usize)?;
         let (around, model) = (entry.next, entry.end);
-        entry.end = end | (around & FLAG);
-        entry.next = next;
-        self.previous = (entry.key, NONE);
-        self.open = around & !FLAG;
+        (entry.end, entry.next) = (position(end), next);
+        self.open = around;
         self.depth -= 1;
-        let around = self.entries.get(self.open as usize);
-        self.is_object =
-            around.is_some_and(|around| self.bytes.get(around.start as usize) == Some(&b'{'));
-        self.candidate = if model & FLAG == 0 { self.behind(model) } else { model & !FLAG };
+        (self.passed, self.candidate) =
+            if model & FLAG == 0 { (model, self.behind(model)) } else { (NONE, model & !FLAG) };
+        if let Some(around) = self.entries.get(around as usize) {
+            let is_object = self.bytes.get(around.start as usize) == Some(&b'{');
+            self.closing = if is_object { b'}' } else { b']' };
+            // Elements of the first object mostly resemble the ones before them.
+            if !is_object && around.end & FLAG != 0 && self.first == NONE {
+                (self.passed, self.candidate) = (NONE, own);
+            }
+        }
         Some(())
     }
 
     /// Reads up to the value of the member or element that comes.
-    fn child(&mut self) -> Option<()> {
-        if self.is_object {
-            return self.name();
+    fn child(&mut self, at: usize) -> Option<usize> {
+        if self.closing == b'}' {
+            return self.name(at);
         }
-        self.key = NONE;
+        self.key = position(at);
         self.model = self.candidate;
         self.candidate = self.behind(self.model);
-        Some(())
+        Some(at)
     }
 
-    fn name(&mut self) -> Option<()> {
-        let start = self.at;
-        let is_escaped = self.string()?;
-        let end = self.at;
-        self.space();
-        self.take(b':')?;
-        self.space();
-        self.key = position(start) | if is_escaped { FLAG } else { 0 };
-        let name = self.bytes.get(start + 1..end - 1)?;
-        if is_escaped || !self.ascends(name) {
-            self.entries.get_mut(self.open as usize)?.next |= FLAG;
+    fn name(&mut self, start: usize) -> Option<usize> {
+        if *self.bytes.get(start)? != b'"' {
+            return None;
         }
-        self.previous = (self.key, position(end));
+        let string = self.string(start)?;
+        let end = (string & !FLAG) as usize;
+        let at = space(self.bytes, end);
+        if *self.bytes.get(at)? != b':' {
+            return None;
+        }
+        self.key = position(start) | (string & FLAG);
         self.model = NONE;
         if self.candidate != NONE {
+            let name = self.bytes.get(start..end)?;
             let behind = self.behind(self.candidate);
             let found =
                 [self.candidate, behind].into_iter().find(|entry| self.is_named(*entry, name));
@@ -248,55 +239,35 @@ impl<'t> Scanner<'t> {
             }
         }
         if self.depth == 2 {
-            self.reviewed = NONE;
-            if self.is_object_of_review(name, is_escaped) {
+            self.reviewed();
+            if self.is_object_of_review(self.bytes.get(start + 1..end - 1)?) {
                 self.reviewed = position(self.entries.len());
                 self.deepest = self.depth;
                 self.model = self.first;
             }
         }
-        Some(())
+        Some(space(self.bytes, at + 1))
     }
 
-    /// Whether a name comes behind the previous one in the order of names.
-    fn ascends(&self, name: &[u8]) -> bool {
-        let (start, end) = self.previous;
-        if start == NONE {
-            return true;
-        }
-        if start & FLAG != 0 {
-            return false;
-        }
-        let previous = self.bytes.get(start as usize + 1..).unwrap_or_default();
-        let end = if end == NONE { plain(previous) } else { (end - start) as usize - 2 };
-        let previous = previous.get(..end).unwrap_or_default();
-        match (previous.first(), name.first()) {
-            (Some(one), Some(two)) if one != two => one < two,
-            _ => previous < name,
-        }
-    }
-
+    /// Whether a name, in quotes, is that of an entry.
     fn is_named(&self, entry: u32, name: &[u8]) -> bool {
-        let Some(key) = self.entries.get(entry as usize).map(|entry| entry.key as usize) else {
-            return false;
-        };
-        // The quote is compared, too, so that the name is as long.
-        self.bytes.get(key..).is_some_and(|rest| {
-            rest.get(1..)
-                .is_some_and(|rest| rest.starts_with(name) && rest.get(name.len()) == Some(&b'"'))
-        })
+        let key = self.entries.get(entry as usize).map(|entry| entry.key as usize);
+        key.and_then(|key| self.bytes.get(key..)).is_some_and(|text| text.starts_with(name))
     }
 
     /// Whether the name of a member is that of an object to be judged. The member may be outside
     /// `request`, or one that a later key overwrites; see [`IndexedText::deepest`].
-    fn is_object_of_review(&self, name: &[u8], is_escaped: bool) -> bool {
-        let decoded = if is_escaped { self.escaped.get(self.key & !FLAG) } else { None };
+    fn is_object_of_review(&self, name: &[u8]) -> bool {
+        let decoded = if self.key & FLAG == 0 { None } else { self.escaped.get(self.key & !FLAG) };
         matches!(decoded.map_or(name, str::as_bytes), b"object" | b"oldObject")
     }
 
-    /// Notes an object of the review that was read.
+    /// Notes an object of the review if one was read.
     fn reviewed(&mut self) {
         let object = std::mem::replace(&mut self.reviewed, NONE);
+        if object == NONE {
+            return;
+        }
         let levels = self.deepest - self.depth;
         self.objects.push((object, levels));
         if self.first == NONE && (1..=DEEPEST).contains(&(levels as usize)) {
@@ -304,9 +275,13 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    fn first_in(&self, model: u32) -> u32 {
+    /// The first entry in a model, if it is a container of the kind that starts at `start`.
+    fn first_like(&self, start: u32, model: u32) -> u32 {
+        let bracket = |start: u32| self.bytes.get(start as usize);
         match self.entries.get(model as usize) {
-            Some(entry) if entry.next > model + 1 => model + 1,
+            Some(entry) if entry.next > model + 1 && bracket(entry.start) == bracket(start) => {
+                model + 1
+            }
             _ => NONE,
         }
     }
@@ -323,140 +298,172 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Takes a container that repeats its model, or in a list the one behind that.
-    fn repeats(&mut self) -> Option<bool> {
-        let model = self.model;
-        if self.is_repeated(model)? {
-            self.refer(model)?;
-            return Some(true);
+    /// Takes the next member or element if its text, with the name, is known to be that of its
+    /// model. Where it ends.
+    fn taken(&mut self, at: usize) -> Option<usize> {
+        let model = self.candidate;
+        if model == NONE {
+            return None;
         }
-        let behind = self.candidate;
-        if self.is_object || behind == NONE {
-            return Some(false);
+        let entry = *self.entries.get(model as usize)?;
+        let distance = self.agreement.distance;
+        // A name with an escape is marked, so its member is never taken. The byte behind the model
+        // tells that a number ends there, too.
+        if entry.key as usize + distance != at || self.agreement.until <= entry.end() {
+            return None;
+        }
+        self.key = position(at);
+        self.take(model, distance)?;
+        Some(entry.end() + distance)
+    }
+
+    /// Takes a container that repeats its model. In a list it may repeat the one behind that, if
+    /// an element is gone, or the one before, if there is a new element. Where it ends.
+    fn repeated(&mut self, at: usize) -> Option<usize> {
+        if self.model == NONE {
+            return None;
+        }
+        if let Some(end) = self.repeats(self.model, at) {
+            return Some(end);
+        }
+        if self.closing == b'}' {
+            return None;
         }
         let agreement = self.agreement;
-        if self.is_repeated(behind)? {
-            self.candidate = self.behind(behind);
-            self.refer(behind)?;
-            return Some(true);
+        for model in [self.candidate, self.passed] {
+            if let Some(end) = self.repeats(model, at) {
+                return Some(end);
+            }
         }
         self.agreement = agreement;
-        Some(false)
+        None
     }
 
-    fn refer(&mut self, model: u32) -> Option<()> {
-        let entry = *self.entries.get(model as usize)?;
-        let start = self.at | FLAG as usize;
-        self.at += entry.end() - entry.start as usize;
-        self.push(start, model);
-        Some(())
-    }
-
-    /// Whether the text from here on repeats that of a container. No text is compared twice with
-    /// the same model, so nesting does not make the scan quadratic.
-    fn is_repeated(&mut self, model: u32) -> Option<bool> {
+    /// Takes a value if it repeats a container. The text is compared up to where it differs, which
+    /// mostly is far behind the container. It is not compared again up
+    /// to there, so nesting does not make the scan quadratic. An element of a list that differs
+    /// from its two neighbours differs from each within the shorter one of both.
+    fn repeats(&mut self, model: u32, at: usize) -> Option<usize> {
         let entry = *self.entries.get(model as usize)?;
         let (start, end) = (entry.start as usize, entry.end());
         if !matches!(self.bytes.get(start), Some(b'{' | b'[')) {
-            return Some(false);
+            return None;
         }
-        let distance = self.at - start;
+        let distance = at - start;
         if self.agreement.distance != distance || self.agreement.until <= start {
-            let model = self.bytes.get(start..end)?;
-            let until = start + common(model, self.bytes.get(self.at..)?);
+            let until = start + common(self.bytes.get(start..)?, self.bytes.get(at..)?);
             self.agreement = Agreement { distance, until };
         }
-        let is_readable = || self.escaped.unreadable_in(start, end).is_none();
-        Some(self.agreement.until >= end && is_readable())
+        if self.agreement.until < end {
+            return None;
+        }
+        self.take(model, distance)?;
+        Some(end + distance)
     }
 
-    /// Reads a string, and whether it has an escape.
-    fn string(&mut self) -> Option<bool> {
-        let start = self.at;
-        self.take(b'"')?;
-        self.at += plain(self.bytes.get(self.at..)?);
-        match self.peek()? {
-            b'"' => {
-                self.at += 1;
-                Some(false)
-            }
+    /// Adds a value whose text is that of a model, `distance` behind it. In the second object it
+    /// refers to the model. None if the model holds what nothing can hold: that must be found in
+    /// each object that has it.
+    fn take(&mut self, model: u32, distance: usize) -> Option<()> {
+        let entry = *self.entries.get(model as usize)?;
+        let text = entry.start as usize..entry.end();
+        if self.escaped.unreadable_in(text.start, text.end).is_some() {
+            return None;
+        }
+        let own = position(self.entries.len());
+        if self.first != NONE {
+            self.push((entry.start as usize + distance) | FLAG as usize, model);
+            (self.passed, self.candidate) = (NONE, self.behind(model));
+            return Some(());
+        }
+        self.entries.extend_from_within(model as usize..entry.next as usize);
+        let moved = position(distance);
+        let copies = self.entries.get_mut(own as usize..)?;
+        for copy in copies.iter_mut() {
+            copy.key += moved;
+            copy.start += moved;
+            copy.end += moved;
+            copy.next += own - model;
+        }
+        copies.first_mut()?.key = self.key;
+        if entry.next > model + 1 || entry.has_escape() {
+            self.escaped.repeat(text, moved);
+        }
+        let is_in_model = self.entries.get(self.open as usize)?.end & FLAG == 0;
+        (self.passed, self.candidate) = (NONE, if is_in_model { self.behind(model) } else { own });
+        Some(())
+    }
+
+    /// Where the string that starts at `at` ends, marked if it has an escape.
+    fn string(&mut self, at: usize) -> Option<u32> {
+        let end = plain(self.bytes, at + 1);
+        match self.bytes.get(end)? {
+            b'"' => Some(position(end + 1)),
             b'\\' => {
-                let (text, at) = (self.text, &mut self.at);
-                self.escaped.add(start, |decoded| decode(text, start + 1, at, decoded))?;
-                Some(true)
+                let (text, mut last) = (self.text, end);
+                self.escaped.add(at, |decoded| decode(text, at + 1, &mut last, decoded))?;
+                Some(position(last) | FLAG)
             }
             _ => None,
         }
     }
 
-    fn number(&mut self) -> Option<()> {
-        let start = self.at;
-        if self.peek()? == b'-' {
-            self.at += 1;
+    /// Where the number that starts at `start` ends.
+    fn number(&mut self, start: usize) -> Option<usize> {
+        let bytes = self.bytes;
+        let mut at = start + usize::from(bytes.get(start) == Some(&b'-'));
+        at = if bytes.get(at) == Some(&b'0') { at + 1 } else { digits(bytes, at)? };
+        if bytes.get(at) == Some(&b'.') {
+            at = digits(bytes, at + 1)?;
         }
-        match self.peek()? {
-            b'0' => self.at += 1,
-            _ => self.digits()?,
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        let has_exponent = matches!(self.peek(), Some(b'e' | b'E'));
+        let has_exponent = matches!(bytes.get(at), Some(b'e' | b'E'));
         if has_exponent {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.digits()?;
+            let has_sign = matches!(bytes.get(at + 1), Some(b'+' | b'-'));
+            at = digits(bytes, at + 1 + usize::from(has_sign))?;
         }
-        if has_exponent || self.at - start > LONGEST_NUMBER {
-            let text = self.text.get(start..self.at)?;
+        if has_exponent || at - start > LONGEST_NUMBER {
+            let text = self.text.get(start..at)?;
             if serde_json::from_str::<serde_json::Number>(text).is_err() {
                 self.escaped.add_unreadable(start);
             }
         }
-        Some(())
+        Some(at)
     }
+}
 
-    fn digits(&mut self) -> Option<()> {
-        let start = self.at;
-        while let Some(b'0'..=b'9') = self.peek() {
-            self.at += 1;
-        }
-        (self.at > start).then_some(())
+fn digits(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start;
+    while let Some(b'0'..=b'9') = bytes.get(at) {
+        at += 1;
     }
+    (at > start).then_some(at)
+}
 
-    fn literal(&mut self) -> Option<()> {
-        let rest = self.bytes.get(self.at..)?;
-        let word: &[u8] =
-            [&b"null"[..], b"true", b"false"].into_iter().find(|word| rest.starts_with(word))?;
-        self.at += word.len();
-        Some(())
-    }
+fn literal(bytes: &[u8], at: usize) -> Option<usize> {
+    let rest = bytes.get(at..)?;
+    let mut words = [&b"null"[..], b"true", b"false"].into_iter();
+    Some(at + words.find(|word| rest.starts_with(word))?.len())
+}
 
-    fn space(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.peek() {
-            self.at += 1;
-        }
+/// The first position from `at` on that has no white space.
+fn space(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(at) {
+        at += 1;
     }
-
-    fn take(&mut self, byte: u8) -> Option<()> {
-        (self.peek()? == byte).then(|| self.at += 1)
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
+    at
 }
 
 /// How many bytes two texts begin with alike.
 fn common(one: &[u8], two: &[u8]) -> usize {
-    let (chunks, _) = one.as_chunks::<32>();
-    let alike = chunks.iter().zip(two.as_chunks::<32>().0).take_while(|(one, two)| one == two);
-    let start = alike.count() * 32;
-    let rest = one.iter().zip(two).skip(start);
-    start + rest.take_while(|(one, two)| one == two).count()
+    fn blocks<const SIZE: usize>(one: &[u8], two: &[u8], start: usize) -> usize {
+        let blocks = |text| <[u8]>::get(text, start..).unwrap_or_default().as_chunks::<SIZE>().0;
+        let pairs = blocks(one).iter().zip(blocks(two));
+        start + pairs.take_while(|(one, two)| one == two).count() * SIZE
+    }
+    let start = blocks::<1024>(one, two, 0);
+    let start = blocks::<32>(one, two, start);
+    let start = blocks::<8>(one, two, start);
+    blocks::<1>(one, two, start)
 }
 
 /// Decodes a string whose content starts at `start`; `at` is its first escape, and comes to be
@@ -477,9 +484,9 @@ fn decode(text: &str, start: usize, at: &mut usize, decoded: &mut String) -> Opt
             },
             0..0x20 => return None,
             _ => {
-                let length = plain(bytes.get(*at..)?);
-                decoded.push_str(text.get(*at..*at + length)?);
-                *at += length;
+                let end = plain(bytes, *at);
+                decoded.push_str(text.get(*at..end)?);
+                *at = end;
             }
         }
     }

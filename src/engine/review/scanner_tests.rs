@@ -108,6 +108,9 @@ fn reviews() -> Vec<String> {
         r#"{"d":{"f":{"g":[]},"e":"x"},"a":[1,{"b":2},[3],{"c":[{}]}]}"#,
         r#"{"d":{"e":"\ud800","f":{"g":[1e400]}},"x":{"f":{"g":[1e400]}}}"#,
         r#"{"d":{"e":"\u0041","\u0066":{"g":["\n"]}}}"#,
+        r#"{"a":[{"n":"x\n","v":[1,{"k":2}]},{"n":"x\n","v":[1,{"k":2}]},
+            {"n":"yy\n","v":[1,{"k":2},"\u0041"],"\u0062":3},{"n":"y","v":[1,{"k":2},"\u0041"]},
+            {"n":"y","v":[1,{"k":2},"\u0041"],"\u0062":33},[1,{"k":2},1e400],[1,{"k":2},1e400]]}"#,
         "[[1],[[1],[1]],[2]]",
         "[[[1],[1]],[2]]",
         "1",
@@ -195,11 +198,38 @@ fn what_the_second_object_repeats_is_one_node() {
 }
 
 #[test]
+fn an_element_that_repeats_the_one_before_counts_with_its_levels() {
+    let text = r#"{"request":{"object":[[1,[2]],[1,[2]]],"oldObject":[[1],[1]]}}"#;
+    let document = scan(text).unwrap();
+    let request = document.root().get("request").unwrap();
+    let levels = ["object", "oldObject"].map(|name| document.levels(request.get(name).unwrap()));
+    assert_eq!(levels, [3, 2]);
+}
+
+#[test]
 fn deep_nesting_costs_neither_stack_nor_quadratic_time() {
     let deep = |inner: &str| "[".repeat(100_000) + inner + &",[]]".repeat(100_000);
     let (one, two) = ("1,".repeat(100_000) + "1", "1,".repeat(100_000) + "2");
     let text = format!(r#"{{"request":{{"object":{},"oldObject":{}}}}}"#, deep(&one), deep(&two));
     assert!(scan(&text).is_some());
+}
+
+#[test]
+fn repetition_costs_no_quadratic_time() {
+    let review =
+        |one: &str, two: &str| format!(r#"{{"request":{{"object":{one},"oldObject":{two}}}}}"#);
+    let mut nested = ["[1]", "[2]", "[1,1]"].map(str::to_owned);
+    for _ in 0..15 {
+        let [one, two, longer] = &nested;
+        nested = [format!("[{one},{one}]"), format!("[{one},{two}]"), format!("[{two},{longer}]")];
+    }
+    let rows = |elements: [&str; 2]| format!("[{}[]]", (elements.join(",") + ",").repeat(30_000));
+    let rows = [rows(["[1]", "[1]"]), rows(["[1,[2]]", "[11,[2]]"]), rows(["[[1],2]", "[[1],3]"])];
+    for one in nested.iter().chain(&rows) {
+        for two in nested.iter().chain(&rows) {
+            assert!(scan(&review(one, two)).is_some());
+        }
+    }
 }
 
 #[test]
