@@ -103,7 +103,7 @@ impl Escaped {
         self.text.get(string.start as usize..string.end as usize)
     }
 
-    /// Adds the strings of a text once more, for one that repeats it `distance` behind it.
+    /// Adds the strings of a text once more, for the same text `distance` bytes further on.
     pub(super) fn repeat(&mut self, text: Range<usize>, distance: u32) {
         let first = self.strings.partition_point(|string| (string.at as usize) < text.start);
         for index in first..self.strings.len() {

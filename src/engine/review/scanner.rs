@@ -62,7 +62,7 @@ struct Scanner<'t> {
     agreement: Agreement,
 }
 
-/// Up to where a text is known to be repeated `distance` behind it.
+/// Up to where the text is known to be repeated `distance` bytes further on.
 #[derive(Clone, Copy, Default)]
 struct Agreement {
     distance: usize,
@@ -340,9 +340,9 @@ impl<'t> Scanner<'t> {
     }
 
     /// Takes a value if it repeats a container. The text is compared up to where it differs, which
-    /// mostly is far behind the container. It is not compared again up
-    /// to there, so nesting does not make the scan quadratic. An element of a list that differs
-    /// from its two neighbours differs from each within the shorter one of both.
+    /// mostly is far behind the container, and not again up to there, so nesting does not make the
+    /// scan quadratic. An element of a list that differs from its two neighbours differs from each
+    /// within the shorter one of both.
     fn repeats(&mut self, model: u32, at: usize) -> Option<usize> {
         let entry = *self.entries.get(model as usize)?;
         let (start, end) = (entry.start as usize, entry.end());
@@ -361,9 +361,10 @@ impl<'t> Scanner<'t> {
         Some(end + distance)
     }
 
-    /// Adds a value whose text is that of a model, `distance` behind it. In the second object it
-    /// refers to the model. None if the model holds what nothing can hold: that must be found in
-    /// each object that has it.
+    /// Adds a value whose text is that of a model, `distance` bytes further on. In the second
+    /// object it refers to the model; before that it is a copy, so that no two locations of the
+    /// first object share a node. None if the model holds what nothing can hold: that must be
+    /// found in each object that has it.
     fn take(&mut self, model: u32, distance: usize) -> Option<()> {
         let entry = *self.entries.get(model as usize)?;
         let text = entry.start as usize..entry.end();
