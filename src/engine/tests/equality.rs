@@ -26,6 +26,8 @@ fn a_keyed_list_pairs_by_key_and_keeps_its_order() {
     expect(rule, list(json!([a, b])), list(json!([b])), &["t[name=a] RemoveItem"]);
     expect(rule, list(json!([a])), list(json!([b, a])), &["t[name=b] AddItem"]);
     expect(rule, list(json!([a])), list(json!([a, a])), &["t Modify"]);
+    let other = json!({"name": "c", "r": 1, "s": 1});
+    expect(rule, list(json!([a, b])), list(json!([other, other])), &["t Modify"]);
     expect(rule, list(json!([a])), list(json!([{"r": 1}])), &["t Modify"]);
     expect(
         rule,
