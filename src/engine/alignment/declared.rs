@@ -6,7 +6,8 @@ use super::{duration, quantity, time, value};
 use crate::engine::review::{Node, NodeKind};
 use crate::engine::rule::{Cursor, Declared, Equal, Meaning};
 
-/// As what two different values are the same: quantities, or durations; none if they are not.
+/// Why two values that are spelled differently are equal: as quantities or as durations; none if
+/// they are not.
 pub(crate) fn respelled(one: &Value, two: &Value) -> Option<Equal> {
     let as_meaning = |meaning| {
         let declared = Declared { meaning: Some(meaning), ..Declared::default() };
@@ -72,7 +73,7 @@ impl Declared<'_> {
         }
     }
 
-    /// The same of a value that is built.
+    /// Like `mark`, for a value that is built.
     pub(crate) fn shown(&self, value: &Value) -> Value {
         match value {
             Value::Object(_) => Value::Object(Map::new()),

@@ -1,5 +1,5 @@
-//! Both objects in the form in which `json_patch::diff` sees every change once and at an address
-//! that never shifts.
+//! The canonical forms of both objects. In them `json_patch::diff` reports each change once, at an
+//! address that does not shift.
 //!
 //! The two objects are walked together, in step with the rule's tree. Every location that either of
 //! them has gets a number if it differs; list elements pair by key, membership or position as the

@@ -203,7 +203,7 @@ impl<'a> Cursors<'a> {
     }
 }
 
-/// There are fewer locations than a text of 2 GiB has bytes, twice.
+/// Two texts of at most 2 GiB have fewer than `u32::MAX` locations.
 fn short(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -7,8 +7,8 @@
 
 /// The one spelling of the value that `text` names, or none if it is no quantity.
 pub(crate) fn spell(text: &str) -> Option<String> {
-    // It trims the text between the quotes, where control characters are escaped and so no white
-    // space.
+    // Go trims the text as JSON spells it, in which control characters are escaped and so are not
+    // trimmed.
     let text = text.trim_matches(|letter: char| letter.is_whitespace() && !letter.is_control());
     if text.is_empty() {
         return None;
