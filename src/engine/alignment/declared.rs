@@ -131,7 +131,7 @@ impl Declared<'_> {
     fn equal(&self, cursor: &Cursor<'_>, one: Node<'_>, two: &Value) -> bool {
         match (one.kind(), two) {
             (NodeKind::Object, Value::Object(two)) if two.is_empty() => {
-                one.has_only(|name, member| {
+                one.members().all(|(name, member)| {
                     let below = cursor.member(name);
                     below.declared().normalise(&below, Some(member)).is_none()
                 })

@@ -19,7 +19,7 @@ impl Declared<'_> {
             }
             (_, NodeKind::Null) => true,
             _ if typed.is_pointer() => false,
-            (GoShape::Struct(_), NodeKind::Object) => value.has_only(|name, member| {
+            (GoShape::Struct(_), NodeKind::Object) => value.members().all(|(name, member)| {
                 let below = cursor.member(name);
                 below.declared().normalise(&below, Some(member)).is_none()
             }),

@@ -215,19 +215,6 @@ impl<'t> Node<'t> {
         Members(Order::Names { document, members: members.into_iter() })
     }
 
-    /// Whether `holds` is true of all [`Self::members`]. It mostly is not true of the first, so
-    /// they are put in order only if that one is not the last of its name.
-    pub(crate) fn has_only(self, holds: impl Fn(&str, Self) -> bool) -> bool {
-        let document = self.document;
-        let member = |at| Some((document.name(at)?, document.node(at)));
-        let mut members = document.children(self.at).filter_map(member);
-        match members.find(|(name, member)| !holds(name, *member)) {
-            Some((name, member)) if self.get(name) == Some(member) => false,
-            Some(_) => self.members().all(|(name, member)| holds(name, member)),
-            None => true,
-        }
-    }
-
     /// The elements of a list; none of anything else.
     pub(crate) fn elements(self) -> NodeElements<'t> {
         let end = if self.is_list() { self.document.entry(self.at).next } else { 0 };

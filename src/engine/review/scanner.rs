@@ -346,7 +346,9 @@ impl<'t> Scanner<'t> {
     fn repeats(&mut self, model: u32, at: usize) -> Option<usize> {
         let entry = *self.entries.get(model as usize)?;
         let (start, end) = (entry.start as usize, entry.end());
-        if !matches!(self.bytes.get(start), Some(b'{' | b'[')) {
+        let is_container = matches!(self.bytes.get(start), Some(b'{' | b'['));
+        // What nothing can hold must be found in each object that has it, so it is read again.
+        if !is_container || self.escaped.unreadable_in(start, end).is_some() {
             return None;
         }
         let distance = at - start;
@@ -362,9 +364,8 @@ impl<'t> Scanner<'t> {
     }
 
     /// Adds a value whose text is that of a model, `distance` bytes further on. In the second
-    /// object it refers to the model; before that it is a copy, so that no two locations of the
-    /// first object share a node. None if the model holds what nothing can hold: that must be
-    /// found in each object that has it.
+    /// object it refers to the model. Otherwise it is a copy, so that no two locations of an object
+    /// share a node. None if the model holds what nothing can hold.
     fn take(&mut self, model: u32, distance: usize) -> Option<()> {
         let entry = *self.entries.get(model as usize)?;
         let text = entry.start as usize..entry.end();
@@ -372,7 +373,8 @@ impl<'t> Scanner<'t> {
             return None;
         }
         let own = position(self.entries.len());
-        if self.first != NONE {
+        // Members of the element before may refer to members of the model that it passed.
+        if self.first != NONE && model != self.passed {
             self.push((entry.start as usize + distance) | FLAG as usize, model);
             (self.passed, self.candidate) = (NONE, self.behind(model));
             return Some(());

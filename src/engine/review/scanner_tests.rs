@@ -224,7 +224,13 @@ fn repetition_costs_no_quadratic_time() {
         nested = [format!("[{one},{one}]"), format!("[{one},{two}]"), format!("[{two},{longer}]")];
     }
     let rows = |elements: [&str; 2]| format!("[{}[]]", (elements.join(",") + ",").repeat(10_000));
-    let rows = [rows(["[1]", "[1]"]), rows(["[1,[2]]", "[11,[2]]"]), rows(["[[1],2]", "[[1],3]"])];
+    let rows = [
+        rows(["[1]", "[1]"]),
+        rows(["[1,[2]]", "[11,[2]]"]),
+        rows(["[[1],2]", "[[1],3]"]),
+        rows(["[1e400]", "[1e400]"]),
+        rows([r#"["\ud800"]"#, r#"["\ud800"]"#]),
+    ];
     for one in nested.iter().chain(&rows) {
         for two in nested.iter().chain(&rows) {
             assert!(scan(&review(one, two)).is_some());
@@ -240,4 +246,18 @@ fn a_prefix_has_the_values_that_are_complete() {
     assert_eq!(request.get("uid").and_then(Node::as_str), Some("u"));
     assert_eq!(request.get("name"), None);
     assert!(scan_prefix("").is_none());
+}
+
+#[test]
+fn no_two_elements_share_a_node() {
+    let text = r#"{"request": {
+        "oldObject": {"l": [{"x": {"v": 1}, "n": 1}, {"n": 2}]},
+        "object": {"l": [{"x": {"v": 1}, "n": 3}, {"x": {"v": 1}, "n": 1}, {"n": 2}]}
+    }}"#;
+    let document = scan(text).unwrap();
+    let object = document.root().get("request").and_then(|request| request.get("object"));
+    let list = object.and_then(|object| object.get("l")).unwrap();
+    let members = list.elements().filter_map(|element| element.get("x"));
+    let numbers: std::collections::BTreeSet<u32> = members.map(Node::number).collect();
+    assert_eq!(numbers.len(), 2);
 }
