@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use fieldward::engine::{Builtin, RuleFile, Reply, RuleSet, admit, record};
+use fieldward::engine::{Builtin, Reply, RuleFile, RuleSet, admit, record};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 

@@ -27,8 +27,11 @@ spec:
   mutable: []
   equality: [{path: quantity, as: Quantity}, {path: duration, as: Duration}]
 ";
-    RuleSet::load(Builtin::Excluded, &[RuleFile { origin: "amounts.yaml".into(), text: text.into() }])
-        .expect("a rule that loads")
+    RuleSet::load(
+        Builtin::Excluded,
+        &[RuleFile { origin: "amounts.yaml".into(), text: text.into() }],
+    )
+    .expect("a rule that loads")
 });
 
 fuzz_target!(|data: &[u8]| {

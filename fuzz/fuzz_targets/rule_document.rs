@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use fieldward::engine::{Builtin, RuleFile, Rule, RuleSet, admit};
+use fieldward::engine::{Builtin, Rule, RuleFile, RuleSet, admit};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
