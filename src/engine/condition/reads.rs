@@ -97,9 +97,10 @@ pub(crate) fn of(expression: &IdedExpr) -> (Reads, Vec<Read>) {
 }
 
 fn collect(expression: &IdedExpr, note: &mut dyn FnMut(Chain, bool, bool)) {
-    if let Some([old, new]) = compared(expression) {
-        note(old, true, true);
-        note(new, true, true);
+    if let Some(sides) = compared(expression) {
+        for side in sides {
+            note(side, true, true);
+        }
         return;
     }
     match chain(expression) {
@@ -116,13 +117,15 @@ fn compared(expression: &IdedExpr) -> Option<[Chain; 2]> {
     else {
         return None;
     };
-    let sides = [Chain::of(one)?, Chain::of(other)?];
-    let [mut one, mut other] = [sides[0].variable, sides[1].variable];
-    if one > other {
-        (one, other) = (other, one);
-    }
-    let are_counterparts = matches!((one, other), ("object", "oldObject") | ("oldValue", "value"));
-    (are_counterparts && sides[0].members == sides[1].members).then_some(sides)
+    let (one, other) = (Chain::of(one)?, Chain::of(other)?);
+    let are_counterparts = matches!(
+        (one.variable, other.variable),
+        ("object", "oldObject")
+            | ("oldObject", "object")
+            | ("value", "oldValue")
+            | ("oldValue", "value")
+    );
+    (are_counterparts && one.members == other.members).then_some([one, other])
 }
 
 /// The chain that an expression is, and whether more is read of its end than that it is there.

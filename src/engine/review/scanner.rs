@@ -373,7 +373,7 @@ impl<'t> Scanner<'t> {
             return None;
         }
         let own = position(self.entries.len());
-        // Members of the element before may refer to members of the model that it passed.
+        // Members of the element before may refer to those of this model.
         if self.first != NONE && model != self.passed {
             self.push((entry.start as usize + distance) | FLAG as usize, model);
             (self.passed, self.candidate) = (NONE, self.behind(model));

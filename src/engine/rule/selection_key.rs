@@ -10,7 +10,7 @@ use super::{FailurePolicy, LabelSelector, Rule};
 pub(crate) struct SelectionKey([u8; 32]);
 
 impl Rule {
-    /// Equal keys mean that the API server selects the same updates, as far as resources agree.
+    /// Rules with equal keys are registered alike, apart from their resources.
     pub(crate) fn selection(&self) -> SelectionKey {
         let mut hash = Hash(Sha256::new());
         hash.selector(&self.namespace_selector);

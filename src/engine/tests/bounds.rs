@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ADMIN, expect, judge, reported, rules, several};
+use super::{ADMIN, expect, judge, reported, review, rules, several};
 use crate::engine::{Change, Reply, RuleSet, Shown, admit};
 
 #[test]
@@ -224,6 +224,24 @@ fn a_deep_object_that_is_not_judged_exhausts_no_stack() {
         let reply = on_a_worker(&rules("mutable: [spec.a]"), body);
         assert_eq!((reply.allowed(), reply.error_code()), (Some(false), None));
     }
+}
+
+#[test]
+fn a_repeated_member_is_asked_once_on_each_level() {
+    let mut equality = String::from("mutable: []\nequality:");
+    let (mut path, mut objects) = (String::from("spec"), ["{}", "{ }"].map(str::to_owned));
+    for _ in 0..40 {
+        equality +=
+            &format!("\n- {{path: {path}.b, absentAs: 2}}\n- {{path: {path}.a, absentAs: {{}}}}");
+        path += ".a";
+        objects = objects.map(|inner| format!(r#"{{"a":{inner},"b":1,"b":2}}"#));
+    }
+    let body = review(ADMIN, ("example.com", "Widget"), &json!("old"), &json!("new"));
+    let mut body = String::from_utf8(body).unwrap();
+    for (name, object) in ["\"old\"", "\"new\""].into_iter().zip(objects) {
+        body = body.replace(name, &format!(r#"{{"spec":{object}}}"#));
+    }
+    assert_eq!(admit(&rules(&equality), body.as_bytes()).allowed(), Some(true));
 }
 
 /// The reply of a thread with as much stack as a worker has.
