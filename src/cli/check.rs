@@ -84,8 +84,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let reports: Vec<CheckReport> = reviews
         .into_iter()
         .map(|(file, review)| match review {
-            Ok(review) => CheckReport::of(file, &rules, judged(&rules, review_in(&review))),
-            Err(error) => CheckReport::of(None, &rules, ReviewAnswer::Unread(format!("{error:#}"))),
+            Ok(review) => CheckReport::new(file, &rules, judged(&rules, review_in(&review))),
+            Err(error) => {
+                CheckReport::new(None, &rules, ReviewAnswer::Unread(format!("{error:#}")))
+            }
         })
         .collect();
     match reports.as_slice() {
@@ -120,7 +122,7 @@ fn write_case(rules: &RuleSet, reviews: Vec<Given>) -> anyhow::Result<ExitCode> 
     let review = review_in(&review);
     let case = engine::record(rules, review, usize::MAX).context("cannot write a case")?;
     output::print(&escape_json(&case.document))?;
-    Ok(ExitCode::from(CheckReport::of(None, rules, judged(rules, review)).exit_code()))
+    Ok(ExitCode::from(CheckReport::new(None, rules, judged(rules, review)).exit_code()))
 }
 
 /// The review in a case of a suite; everything else is taken as a review itself.

@@ -116,7 +116,7 @@ impl DiffReport {
         DiffJson {
             before: self.0.before.as_deref(),
             after: self.0.after.as_deref(),
-            differences: self.0.differences.iter().map(JsonDifference::of).collect(),
+            differences: self.0.differences.iter().map(JsonDifference::new).collect(),
         }
     }
 }
@@ -189,7 +189,7 @@ fn permission_line(permission: &Permission) -> String {
 }
 
 fn place(path: &[Step], others: bool) -> String {
-    let text = Path::of(path).as_ref().map(shown).unwrap_or_default();
+    let text = Path::from_steps(path).as_ref().map(shown).unwrap_or_default();
     if others { format!("{text} (those not named)") } else { text }
 }
 
@@ -222,8 +222,8 @@ struct JsonDifference {
 }
 
 impl JsonDifference {
-    fn of(difference: &Difference) -> Self {
-        let shown = |path: &[Step]| Path::of(path).map(|path| path.to_string());
+    fn new(difference: &Difference) -> Self {
+        let shown = |path: &[Step]| Path::from_steps(path).map(|path| path.to_string());
         let own = Self { difference: difference.kind(), ..Self::default() };
         match difference {
             Difference::Permission(permission) => Self {

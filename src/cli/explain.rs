@@ -56,8 +56,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let in_schema = rules
         .first()
         .filter(|_| args.path.is_some())
-        .and_then(|rule| InSchema::of(&targets, &steps(rule)));
-    let answers = rules.into_iter().map(|rule| Answer::of(rule, &steps(rule), requester.as_ref()));
+        .and_then(|rule| InSchema::find(&targets, &steps(rule)));
+    let answers = rules.into_iter().map(|rule| Answer::new(rule, &steps(rule), requester.as_ref()));
     let report = ExplainReport {
         path: args.path.as_deref(),
         resources,
@@ -146,7 +146,7 @@ impl ExplainReport<'_> {
                 Verdict::Same(may_change) => may_change,
                 Verdict::ByRule => MayChange::Partly,
             },
-            rules: self.answers.iter().map(JsonAnswer::of).collect(),
+            rules: self.answers.iter().map(JsonAnswer::new).collect(),
         }
     }
 }
@@ -297,7 +297,7 @@ struct JsonEntry {
 }
 
 impl<'r> JsonAnswer<'r> {
-    fn of(answer: &'r Answer<'_>) -> Self {
+    fn new(answer: &'r Answer<'_>) -> Self {
         let entry = |related: &Related| JsonEntry {
             path: related.entry.path.to_string(),
             relation: related.relation,

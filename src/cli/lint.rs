@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     } else {
         (Builtin::Excluded, rule_sources::read(&args.paths, &FileReader::new(Accepted::Pipes))?)
     };
-    let report = LintReport::of(builtin, &documents, &args.kinds)?;
+    let report = LintReport::new(builtin, &documents, &args.kinds)?;
     match args.output.format {
         Format::Text => {
             output::print(&report.text())?;
@@ -143,7 +143,7 @@ struct RuleFinding {
 }
 
 impl LintReport {
-    fn of(builtin: Builtin, documents: &[RuleFile], kinds: &KindArgs) -> anyhow::Result<Self> {
+    fn new(builtin: Builtin, documents: &[RuleFile], kinds: &KindArgs) -> anyhow::Result<Self> {
         let (sets, errors) = match RuleSet::load(builtin, documents) {
             Ok(set) => (vec![set], Vec::new()),
             // Lint also reads the files that hold no error.
@@ -157,7 +157,7 @@ impl LintReport {
                 errors.iter().map(Error::of).collect(),
             ),
         };
-        let positions = Positions::of(documents);
+        let positions = Positions::new(documents);
         let mut rules: Vec<&Rule> = sets.iter().flat_map(RuleSet::rules).collect();
         rules.sort_by_key(|rule| (rule.origin(), positions.of_pointer(rule, "")));
         let catalogue = kinds::catalogue(kinds, &rules)?;
@@ -255,7 +255,7 @@ impl LintReport {
 struct Positions(BTreeMap<(String, String), SourceMap>);
 
 impl Positions {
-    fn of(documents: &[RuleFile]) -> Self {
+    fn new(documents: &[RuleFile]) -> Self {
         let builtin = builtin_documents();
         let maps = documents.iter().chain(&builtin).flat_map(|document| {
             let named = SourceMap::of_rules(document).into_iter();

@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let rows: Vec<Row> = if args.cluster.live {
         live(&block_on(inventory::read(&args.cluster.access()?))??)
     } else {
-        args.rules.load()?.rules().map(Row::of).collect()
+        args.rules.load()?.rules().map(Row::new).collect()
     };
     match args.output.format {
         Format::Text => output::print(&table(&rows, args.cluster.live))?,
@@ -115,7 +115,7 @@ const OBJECT: &str = "UpdateRule";
 const FILE: &str = "file";
 
 impl Row {
-    fn of(rule: &Rule) -> Self {
+    fn new(rule: &Rule) -> Self {
         Self {
             name: rule.name().to_string(),
             kinds: rule.resources().iter().flat_map(resource_names).collect(),
@@ -131,7 +131,7 @@ impl Row {
     fn of_object(object: &RuleObject) -> Self {
         let document = RuleFile { origin: OBJECT.to_owned(), text: object.text.clone() };
         let rules = RuleSet::load(Builtin::Excluded, &[document]).unwrap_or_default();
-        let said = rules.rules().next().map(Self::of);
+        let said = rules.rules().next().map(Self::new);
         let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
         Self {
             ready: filled(&object.status.ready),

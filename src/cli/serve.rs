@@ -278,7 +278,7 @@ fn load_rules(args: &Args) -> anyhow::Result<(RuleSet, Fingerprint)> {
     if rules.is_empty() && !args.cluster.is_wanted() {
         bail!("there is no rule to serve; add some with --rules PATH or drop --no-builtin-rules");
     }
-    Ok((rules, Fingerprint::of(&documents)))
+    Ok((rules, Fingerprint::of_documents(&documents)))
 }
 
 /// What is compiled in does not change.

@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (builtin, rules) = (args.rules.builtin(), args.rules.documents()?);
     RuleSet::load(builtin, &rules)?;
     let Suite { tests, errors } = Suite::find(&args.paths, builtin, &rules, &args.exempt);
-    let outcomes: Vec<CaseOutcome<'_>> = tests.iter().map(CaseOutcome::of).collect();
+    let outcomes: Vec<CaseOutcome<'_>> = tests.iter().map(CaseOutcome::new).collect();
     let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
     match args.output.format {
         Format::Text => {
@@ -95,8 +95,8 @@ struct CaseOutcome<'a> {
 }
 
 impl<'a> CaseOutcome<'a> {
-    fn of(test: &'a Test) -> Self {
-        let got = Got::of(&test.rules, &test.case.review);
+    fn new(test: &'a Test) -> Self {
+        let got = Got::judge(&test.rules, &test.case.review);
         let (expected, got) = compare(&test.case.expect, got);
         let passed = expected == got;
         let (expected, got) = if passed { (None, None) } else { (Some(expected), Some(got)) };

@@ -92,7 +92,7 @@ impl Authority {
     ///
     /// # Errors
     /// What is no certificate of a CA, or no key.
-    pub(crate) fn of(certificate: &str, key: &str) -> Result<Self, IssueError> {
+    pub(crate) fn from_pem(certificate: &str, key: &str) -> Result<Self, IssueError> {
         let issuer = Issuer::from_ca_cert_pem(certificate, KeyPair::from_pem(key)?)?;
         Ok(Self { pem: certificate.to_owned(), issuer })
     }

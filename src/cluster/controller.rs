@@ -197,7 +197,7 @@ async fn follow_rules(
     rules: watch::Sender<Option<Arc<Vec<Arc<RuleObject>>>>>,
 ) {
     let api: Api<DynamicObject> = Api::all_with(client, &ApiResource::erase::<UpdateRule>(&()));
-    let keep = |object: DynamicObject| Arc::new(RuleObject::of(&object));
+    let keep = |object: DynamicObject| Arc::new(RuleObject::from_object(&object));
     follow::all("UpdateRules", api, watcher::Config::default(), errors, keep, move |objects| {
         let objects: Vec<Arc<RuleObject>> = objects.values().cloned().collect();
         rules.send_if_modified(|known| {
@@ -255,7 +255,7 @@ async fn follow_secret(
         |secret: Secret| secret,
         move |found| {
             let secret = found.values().next().cloned();
-            match secret.as_ref().map(TlsBundle::of) {
+            match secret.as_ref().map(TlsBundle::from_secret) {
                 Some(Ok(kept)) => drop(certificates.send_replace(Some(Arc::new(kept)))),
                 // What was read before goes on being shown.
                 Some(Err(error)) => {

@@ -24,7 +24,7 @@ impl DenialQueue {
     /// not a record.
     pub(crate) fn offer(&self, reply: &Reply, review: &[u8]) {
         let Ok(place) = self.0.try_reserve() else { return };
-        if let Some(denial) = Denial::of(reply, review) {
+        if let Some(denial) = Denial::from_reply(reply, review) {
             place.send(denial);
         }
     }
@@ -40,11 +40,12 @@ pub(crate) struct Denial {
 impl Denial {
     /// Of what was replied to a review; none if it was allowed, is a trial, or does not tell of
     /// which object it is.
-    pub(crate) fn of(reply: &Reply, review: &[u8]) -> Option<Self> {
+    pub(crate) fn from_reply(reply: &Reply, review: &[u8]) -> Option<Self> {
         if reply.allowed() != Some(false) {
             return None;
         }
-        let regarding = ObjectReference::of(review).filter(|regarding| !regarding.is_dry_run)?;
+        let regarding =
+            ObjectReference::from_review(review).filter(|regarding| !regarding.is_dry_run)?;
         Some(Self { regarding, message: reply.message().to_owned() })
     }
 }
@@ -106,7 +107,7 @@ struct ObjectUid {
 }
 
 impl ObjectReference {
-    fn of(review: &[u8]) -> Option<Self> {
+    fn from_review(review: &[u8]) -> Option<Self> {
         let DeniedReview { request } = serde_json::from_slice(review).ok()?;
         let ReviewedKind { group, version, name: kind } = request.kind;
         Some(Self {
@@ -126,8 +127,9 @@ mod tests {
 
     #[test]
     fn an_object_is_named_as_it_was_asked_for() {
-        let told =
-            |request: &str| ObjectReference::of(format!(r#"{{"request":{request}}}"#).as_bytes());
+        let told = |request: &str| {
+            ObjectReference::from_review(format!(r#"{{"request":{request}}}"#).as_bytes())
+        };
         let whole = r#"{"kind":{"group":"g","version":"v1","kind":"K"},"namespace":"n","name":"o","dryRun":true,
             "oldObject":{"metadata":{"uid":"u","name":"o"},"spec":{}},"object":{"metadata":{"uid":"other"}}}"#;
         let text = |text: &str| text.to_owned();

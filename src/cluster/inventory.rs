@@ -57,7 +57,7 @@ pub(crate) async fn read(access: &Access) -> Result<Inventory, ClusterError> {
     let configurations =
         configurations.list(&own).await.map_err(asked("the ValidatingWebhookConfigurations"))?;
     Ok(Inventory::new(
-        rules.items.iter().map(|rule| Arc::new(RuleObject::of(rule))).collect(),
+        rules.items.iter().map(|rule| Arc::new(RuleObject::from_object(rule))).collect(),
         &configurations.items,
     ))
 }
@@ -70,7 +70,7 @@ impl Inventory {
     ) -> Self {
         objects.sort_by(|one, two| one.name.cmp(&two.name));
         let mut others: Vec<RegisteredRule> =
-            configurations.iter().flat_map(RegisteredRule::of).collect();
+            configurations.iter().flat_map(RegisteredRule::all_in).collect();
         others.retain(|rule| {
             rule.is_built_in == Some(true) || objects.iter().all(|object| object.name != rule.name)
         });
@@ -82,7 +82,7 @@ impl Inventory {
 
 impl RegisteredRule {
     /// The rules that a configuration registers.
-    fn of(configuration: &ValidatingWebhookConfiguration) -> impl Iterator<Item = Self> {
+    fn all_in(configuration: &ValidatingWebhookConfiguration) -> impl Iterator<Item = Self> {
         let annotations = configuration.metadata.annotations.as_ref();
         let built_in = annotations.and_then(|annotations| annotations.get(BUILT_IN_RULES));
         let is_built_in =

@@ -43,7 +43,7 @@ pub(crate) struct RuleObject {
 
 impl RuleObject {
     /// Of what the API server sent.
-    pub(crate) fn of(object: &DynamicObject) -> Self {
+    pub(crate) fn from_object(object: &DynamicObject) -> Self {
         let metadata = &object.metadata;
         let name = metadata.name.clone().unwrap_or_default();
         let own: BTreeMap<&str, &str> = metadata
@@ -210,8 +210,10 @@ impl Resolved {
         by_age.sort_by_key(|object| {
             (compiled_in.get(&object.name).is_none(), &object.created, &object.name)
         });
-        let known: Vec<Arc<ReadGenerations>> =
-            by_age.into_iter().map(|object| ReadGenerations::of(object, before)).collect();
+        let known: Vec<Arc<ReadGenerations>> = by_age
+            .into_iter()
+            .map(|object| ReadGenerations::after_reading(object, before))
+            .collect();
         let names: BTreeSet<&str> = known
             .iter()
             .filter(|known| known.good().is_some())
@@ -280,7 +282,7 @@ impl Resolved {
 
 impl ReadGenerations {
     /// The result of an object whose content is unchanged is used again.
-    fn of(object: &Arc<RuleObject>, resolved: &Resolved) -> Arc<Self> {
+    fn after_reading(object: &Arc<RuleObject>, resolved: &Resolved) -> Arc<Self> {
         let last = resolved.known.get(&object.name).filter(|last| last.object.uid == object.uid);
         if let Some(last) = last.filter(|last| last.object.says_the_same(object)) {
             return Arc::clone(last);

@@ -37,7 +37,7 @@ pub(crate) fn wanted(secret: &Secret) -> Option<Renewal> {
 }
 
 /// The annotations of fieldward that mean nothing, a sentence for each.
-pub(crate) fn misunderstood(secret: &Secret) -> BTreeSet<String> {
+pub(crate) fn unknown_annotations(secret: &Secret) -> BTreeSet<String> {
     let annotations = secret.metadata.annotations.iter().flatten();
     let own = annotations.filter(|(key, _)| key.starts_with(ANNOTATION_PREFIX));
     own.filter_map(|(key, value)| match (key.as_str(), value.as_str()) {
@@ -147,7 +147,7 @@ impl TlsBundle {
     /// # Errors
     /// What is missing or cannot be read; the key of a CA or certificate that does not fit is found
     /// where it is used.
-    pub(crate) fn of(secret: &Secret) -> Result<Self, Unusable> {
+    pub(crate) fn from_secret(secret: &Secret) -> Result<Self, Unusable> {
         let member = |name: &'static str| {
             let bytes = secret
                 .data
@@ -322,8 +322,8 @@ impl TlsBundle {
         let newest = bundle.first().map(String::as_str).unwrap_or_default();
         let (_, until) = validity(newest).unwrap_or((UNIX_EPOCH, UNIX_EPOCH));
         let lifetime = lifetimes.certificate.min(until.duration_since(now).unwrap_or_default());
-        let (certificate, key) =
-            Authority::of(newest, &self.authority_key)?.certificate(subjects, now, lifetime)?;
+        let (certificate, key) = Authority::from_pem(newest, &self.authority_key)?
+            .certificate(subjects, now, lifetime)?;
         Ok(Self { bundle, certificate, key, ..self.clone() })
     }
 }
@@ -571,24 +571,24 @@ mod tests {
         let kept =
             TlsBundle::new(&subjects(), Vec::new(), whole_seconds(), LIFETIMES).expect("a CA");
         let secret = kept.secret("s", "n", BTreeMap::new());
-        assert_eq!(TlsBundle::of(&secret), Ok(kept));
+        assert_eq!(TlsBundle::from_secret(&secret), Ok(kept));
         for name in [CERTIFICATE, KEY, BUNDLE, AUTHORITY_KEY] {
             let mut lacking = secret.clone();
             lacking.data.as_mut().map(|data| data.remove(name));
-            assert_eq!(TlsBundle::of(&lacking), Err(Unusable::Missing(name)));
+            assert_eq!(TlsBundle::from_secret(&lacking), Err(Unusable::Missing(name)));
             let mut broken = secret.clone();
             broken
                 .data
                 .as_mut()
                 .map(|data| data.insert(name.to_owned(), ByteString(b"broken".to_vec())));
             assert!(
-                matches!(TlsBundle::of(&broken), Err(Unusable::Unreadable(found, _))
+                matches!(TlsBundle::from_secret(&broken), Err(Unusable::Unreadable(found, _))
                     if found == name),
                 "{name}"
             );
         }
         assert_eq!(
-            format!("{:?}", TlsBundle::of(&secret)),
+            format!("{:?}", TlsBundle::from_secret(&secret)),
             "Ok(TlsBundle { .. })",
             "keys are not shown"
         );

@@ -22,28 +22,32 @@ pub(crate) const PREFIX: usize = 64 * 1024;
 
 /// Judges one request body.
 pub fn admit(rules: &RuleSet, body: &[u8]) -> Reply {
-    admit_within(BUDGET, rules, body)
+    admit_with_budget(BUDGET, rules, body)
 }
 
 /// The same reply to the review as `serde_json` reads and prints it. It is the reference that
 /// [`admit`] is tested against.
-pub fn admit_plainly(rules: &RuleSet, body: &[u8]) -> Reply {
+pub fn admit_reference(rules: &RuleSet, body: &[u8]) -> Reply {
     admit(rules, printed(body).as_deref().unwrap_or(body))
 }
 
 /// The same reply, unless the rules' conditions take so long that other reviews should not wait for
 /// it. The caller then judges the review again, with the whole budget.
-pub(crate) fn admit_at_once(rules: &RuleSet, body: &[u8]) -> Option<Reply> {
-    Some(admit_within(AT_ONCE, rules, body)).filter(|reply| !reply.ran_out)
+pub(crate) fn admit_if_cheap(rules: &RuleSet, body: &[u8]) -> Option<Reply> {
+    Some(admit_with_budget(AT_ONCE, rules, body)).filter(|reply| !reply.ran_out)
 }
 
 /// Like [`admit`], but stops once `is_late` returns true, and replies that the review timed out.
-pub(crate) fn admit_unless_late(rules: &RuleSet, body: &[u8], is_late: &dyn Fn() -> bool) -> Reply {
+pub(crate) fn admit_with_deadline(
+    rules: &RuleSet,
+    body: &[u8],
+    is_late: &dyn Fn() -> bool,
+) -> Reply {
     admit_with(JudgingLimits { budget: BUDGET, is_late }, rules, body)
 }
 
 /// Judges one request body; the conditions have that budget.
-pub(crate) fn admit_within(budget: u64, rules: &RuleSet, body: &[u8]) -> Reply {
+pub(crate) fn admit_with_budget(budget: u64, rules: &RuleSet, body: &[u8]) -> Reply {
     admit_with(JudgingLimits { budget, is_late: &|| false }, rules, body)
 }
 
@@ -70,7 +74,7 @@ fn admit_with(allowance: JudgingLimits<'_>, rules: &RuleSet, body: &[u8]) -> Rep
         }
         Operation::Update => update(allowance, rules, &review),
     };
-    reply.about(ReplySubject::of(&review))
+    reply.about(ReplySubject::from_review(&review))
 }
 
 /// Every change in an update that the rules refuse, for tools that need more than a report shows.
@@ -80,7 +84,7 @@ pub(crate) fn refused_changes(rules: &RuleSet, body: &[u8]) -> Option<Vec<Refuse
     let matching = matching(rules, &review);
     let refused = review.with_objects(|old, new| {
         let inputs = Inputs::new(&review, old, new);
-        let conditions = Conditions::of(&matching, &inputs, BUDGET);
+        let conditions = Conditions::evaluate(&matching, &inputs, BUDGET);
         let mut refused = Vec::new();
         for rule in &matching {
             let found =
@@ -107,7 +111,7 @@ pub(crate) fn answer_unread(rules: &RuleSet, beginning: &[u8], why: &Unjudgeable
         Operation::Unknown(_) => unjudged(rules, &review, &[], why),
     };
     reply.code = Some(why.status().0);
-    reply.about(ReplySubject::of(&review))
+    reply.about(ReplySubject::from_review(&review))
 }
 
 /// The user name of the requester, if the first [`PREFIX`] bytes of the review contain it.
@@ -150,7 +154,7 @@ fn update(allowance: JudgingLimits<'_>, rules: &RuleSet, review: &Review<'_>) ->
     };
     let judged = review.with_objects(|old, new| {
         let inputs = Inputs::new(review, old, new);
-        let conditions = Conditions::of(&matching, &inputs, allowance.budget);
+        let conditions = Conditions::evaluate(&matching, &inputs, allowance.budget);
         let judge = || {
             matching
                 .iter()
@@ -158,7 +162,7 @@ fn update(allowance: JudgingLimits<'_>, rules: &RuleSet, review: &Review<'_>) ->
                 .collect::<Result<Vec<_>, _>>()
         };
         let found = conditions.on_a_stack(judge)?;
-        Ok((Judged::of(rules, review, &found, &secrets), conditions.ran_out()))
+        Ok((Judged::combine(rules, review, &found, &secrets), conditions.ran_out()))
     });
     match judged {
         Ok((judged, ran_out)) => Reply { ran_out, ..respond(rules, review, judged) },
@@ -179,8 +183,8 @@ fn judge<'a>(
     if is_late() {
         return Err(Unjudgeable::TimedOut);
     }
-    let active_entries = ActiveEntries::of(rule, conditions);
-    let alignment = Alignment::of(rule, &active_entries, old, new, Coverage::Differing);
+    let active_entries = ActiveEntries::decide(rule, conditions);
+    let alignment = Alignment::align(rule, &active_entries, old, new, Coverage::Differing);
     let findings = verdict::judge(rule, &active_entries, &alignment, is_late)?;
     Ok(RuleFindings { rule, alignment, findings, failures: active_entries.failures(rule) })
 }
@@ -196,7 +200,7 @@ struct Judged {
 }
 
 impl Judged {
-    fn of(
+    fn combine(
         rules: &RuleSet,
         review: &Review<'_>,
         found: &[RuleFindings<'_>],
@@ -229,12 +233,12 @@ impl Judged {
             };
             (found.rule.name.clone(), text)
         };
-        let all = Report::of(review, &found.iter().collect::<Vec<_>>(), secrets);
+        let all = Report::new(review, &found.iter().collect::<Vec<_>>(), secrets);
         let denying = of(Decision::Deny);
         let status = match denying.len() {
             0 => None,
             count if count == found.len() => Some(denial(review, &denying, &all, mutable)),
-            _ => Some(denial(review, &denying, &Report::of(review, &denying, secrets), mutable)),
+            _ => Some(denial(review, &denying, &Report::new(review, &denying, secrets), mutable)),
         };
         Self {
             outcomes: decided
@@ -319,7 +323,7 @@ fn denial(
 fn warnings(review: &Review<'_>, warning: &[&RuleFindings<'_>], secrets: &Secrets) -> Vec<String> {
     let reports: Vec<(&str, Report)> = warning
         .iter()
-        .map(|found| (found.rule.name.as_str(), Report::of(review, &[*found], secrets)))
+        .map(|found| (found.rule.name.as_str(), Report::new(review, &[*found], secrets)))
         .collect();
     let warnings: Vec<Warning<'_>> = reports
         .iter()

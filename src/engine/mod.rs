@@ -29,9 +29,9 @@ mod verdict;
 
 pub(crate) use activation::ConditionFailure;
 pub(crate) use admit::{
-    PREFIX, admit_at_once, admit_unless_late, answer_unread, refused_changes, requester,
+    PREFIX, admit_if_cheap, admit_with_deadline, answer_unread, refused_changes, requester,
 };
-pub use admit::{admit, admit_plainly};
+pub use admit::{admit, admit_reference};
 pub(crate) use alignment::{ZERO_TIME, respelled};
 pub(crate) use answer::{Change, Judgement, Piece, RefusedChange, Shown};
 pub use answer::{Decision, Reply};
@@ -42,11 +42,12 @@ pub(crate) use record::{Recording, Unrecorded};
 pub(crate) use review::Unjudgeable;
 pub(crate) use rule::annotations;
 pub(crate) use rule::{
-    Algebra, Condition, Cursor, Declaration, Declared, Effect, Entry, Equal, Equality, Exemptions,
-    FailurePolicy, GoScalar, GoShape, LONGEST_NAME, LabelSelector, LocalPermissions, Mark, Meaning,
-    PathError, Permissions, Position, RawSpec, Read, Reason, ResourceRule, RuleError, SelectionKey,
-    SourceMap, TypedLocation, Verb, Verbs, before_quote, builtin_documents, cut_bytes,
-    escape_control, escape_json, is_dns_subdomain, is_own_document, is_owned, steps_pair, written,
+    Algebra, Condition, Cursor, Declaration, DeclaredEquality, Effect, Entry, Equal, Equality,
+    Exemptions, FailurePolicy, GoScalar, GoShape, LONGEST_NAME, LabelSelector, LocalPermissions,
+    Mark, Meaning, PathError, Permissions, Position, RawSpec, Read, Reason, ResourceRule,
+    RuleError, SelectionKey, SourceMap, TypedLocation, Verb, Verbs, before_quote,
+    builtin_documents, cut_bytes, escape_control, escape_json, is_dns_subdomain, is_own_document,
+    is_owned, steps_pair, written,
 };
 pub use rule::{
     Builtin, OWNED, Path, Requesters, Rule, RuleErrors, RuleFile, RuleSet, Step, TypeName,

@@ -9,7 +9,7 @@ mod types;
 
 use serde_json::{Value, json};
 
-use crate::engine::{Builtin, Reply, RuleFile, RuleSet, admit, admit_plainly};
+use crate::engine::{Builtin, Reply, RuleFile, RuleSet, admit, admit_reference};
 
 const ADMIN: &str = "admin";
 const COLLECTOR: &str = "system:serviceaccount:kube-system:generic-garbage-collector";
@@ -44,7 +44,7 @@ fn review(user: &str, kind: (&str, &str), old: &Value, new: &Value) -> Vec<u8> {
 fn judge(rules: &RuleSet, user: &str, old: &Value, new: &Value) -> Reply {
     let body = review(user, ("example.com", "Widget"), old, new);
     let reply = admit(rules, &body);
-    assert_eq!(reply, admit_plainly(rules, &body), "as serde_json prints it");
+    assert_eq!(reply, admit_reference(rules, &body), "as serde_json prints it");
     reply
 }
 

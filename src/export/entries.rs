@@ -47,7 +47,7 @@ impl CelEntries {
         self.entries.is_empty()
     }
 
-    pub(super) fn of(entries: &[Entry]) -> Self {
+    pub(super) fn new(entries: &[Entry]) -> Self {
         let (mut requesters, mut conditions) = (Shared::new("by"), Shared::new("when"));
         let entry = |entry: &Entry| CelEntry {
             steps: entry.path.steps().to_vec(),

@@ -156,9 +156,9 @@ fn variables(rule: &Rule) -> Result<Vec<api::Variable>, Obstacle> {
     if let Some(mixed) = rule.entries.iter().find(mixes_types) {
         return Err(Obstacle::Mixed { path: escape_control(&mixed.path.to_string()) });
     }
-    let entries = CelEntries::of(&rule.entries);
+    let entries = CelEntries::new(&rule.entries);
     let judge = Judge { entries: &entries, depth: 0 };
-    let named_ancestors = NamedAncestors::of(judge, &Cursor::root(rule));
+    let named_ancestors = NamedAncestors::find(judge, &Cursor::root(rule));
     let mut refused = named_ancestors.lists;
     refused.extend(rule.protected().iter().map(|path| protected_label(judge, rule, path)));
     // Conditions read the objects as they are.

@@ -20,7 +20,7 @@ pub(super) struct NamedAncestors {
 }
 
 impl NamedAncestors {
-    pub(super) fn of(judge: Judge<'_>, root: &Cursor<'_>) -> Self {
+    pub(super) fn find(judge: Judge<'_>, root: &Cursor<'_>) -> Self {
         let variable = |name: &str, expression: &str| Variable {
             name: name.to_owned(),
             expression: expression.to_owned(),

@@ -70,7 +70,9 @@ impl Judge<'_> {
         let normal = |side: &str| {
             let value = format!("{side}.value()");
             let left_out = match &absent {
-                LeftOutAs::Declared(literal) => here.equals(cursor, &value, literal).print(),
+                LeftOutAs::DeclaredEquality(literal) => {
+                    here.equals(cursor, &value, literal).print()
+                }
                 LeftOutAs::Zero(literal) => format!("{value} == {}", cel(literal)),
             };
             format!("{side}.hasValue() && ({left_out}) ? optional.none() : {side}")
@@ -240,7 +242,9 @@ impl Judge<'_> {
 
     pub(super) fn local(self, cursor: &Cursor<'_>, sent: &SentExprs) -> Local {
         let entries = cursor.entries();
-        Local::of(entries.map(|entry| (self.entries.verbs(entry), self.entries.at(entry, sent))))
+        Local::from_entries(
+            entries.map(|entry| (self.entries.verbs(entry), self.entries.at(entry, sent))),
+        )
     }
 
     /// Whether nothing but equality permits a change here or below.

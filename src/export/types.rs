@@ -39,7 +39,7 @@ pub(super) fn reaches_elements(cursor: &Cursor<'_>) -> bool {
 /// The value that counts as left out.
 pub(super) enum LeftOutAs<'t> {
     /// As a line of the rule says.
-    Declared(&'t Value),
+    DeclaredEquality(&'t Value),
     /// The zero of the field's type. Of an object only the empty one counts, not one that consists
     /// of zeros.
     Zero(Value),
@@ -48,7 +48,7 @@ pub(super) enum LeftOutAs<'t> {
 impl LeftOutAs<'_> {
     pub(super) fn value(&self) -> &Value {
         match self {
-            Self::Declared(value) => value,
+            Self::DeclaredEquality(value) => value,
             Self::Zero(value) => value,
         }
     }
@@ -57,7 +57,7 @@ impl LeftOutAs<'_> {
 pub(super) fn left_out_as<'t>(cursor: &Cursor<'t>) -> Option<LeftOutAs<'t>> {
     let declared = cursor.declared();
     match declared.absent_as {
-        Some(value) => Some(LeftOutAs::Declared(value)),
+        Some(value) => Some(LeftOutAs::DeclaredEquality(value)),
         None => declared.typed.and_then(zero).map(LeftOutAs::Zero),
     }
 }

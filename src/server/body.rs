@@ -117,7 +117,7 @@ impl Reader {
             if !matches!(filled, Filled::Enough) {
                 break;
             }
-            filled = arriving.fill(size + beyond, Some(SizeClass::of(size)), by).await;
+            filled = arriving.fill(size + beyond, Some(SizeClass::from_bytes(size)), by).await;
         }
         let Arriving { body, mut bytes, .. } = arriving;
         let is_oversized = is_oversized || bytes.len() > cap;

@@ -31,7 +31,7 @@ pub(super) struct AnswerTime {
 }
 
 impl AnswerTime {
-    pub(super) fn of(request: &Request, margin: Duration) -> Self {
+    pub(super) fn from_request(request: &Request, margin: Duration) -> Self {
         let began =
             request.extensions().get::<RequestStart>().map_or_else(Instant::now, |began| began.0);
         let timeout = timeout(request.uri().query());
@@ -90,7 +90,7 @@ mod tests {
             let mut request = Request::new(Body::empty());
             *request.uri_mut() = path.parse().unwrap_or_default();
             request.extensions_mut().insert(RequestStart(began));
-            let time = AnswerTime::of(&request, Duration::from_millis(margin));
+            let time = AnswerTime::from_request(&request, Duration::from_millis(margin));
             let after = [time.judge_by, time.read_uid_by].map(|at| (at - began).as_millis());
             assert_eq!(after, <[u128; 2]>::from(expected), "{path}");
         }

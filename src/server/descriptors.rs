@@ -29,10 +29,10 @@ impl Descriptors {
                 tracing::debug!(%error, "cannot raise the limit of open files");
             }
         }
-        Self::of(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
+        Self::within(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX))
     }
 
-    fn of(limit: u64) -> Self {
+    fn within(limit: u64) -> Self {
         let operations = (limit / 8).clamp(4, OPERATIONS);
         let reviews =
             limit.saturating_sub(OWN_DESCRIPTORS + operations + 2 * u64::from(CLOSING)).max(8);
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn few_descriptors_are_shared_and_many_are_enough() {
         let shares = |limit| {
-            let Descriptors { operations, reviews } = Descriptors::of(limit);
+            let Descriptors { operations, reviews } = Descriptors::within(limit);
             (operations, reviews)
         };
         assert_eq!(shares(20), (4, 8));

@@ -27,13 +27,13 @@ pub(super) struct JudgePool {
 /// The functions of the engine that judge.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Engine {
-    pub(super) at_once: fn(&RuleSet, &[u8]) -> Option<Reply>,
-    pub(super) unless_late: fn(&RuleSet, &[u8], &dyn Fn() -> bool) -> Reply,
+    pub(super) if_cheap: fn(&RuleSet, &[u8]) -> Option<Reply>,
+    pub(super) with_deadline: fn(&RuleSet, &[u8], &dyn Fn() -> bool) -> Reply,
 }
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { at_once: engine::admit_at_once, unless_late: engine::admit_unless_late }
+        Self { if_cheap: engine::admit_if_cheap, with_deadline: engine::admit_with_deadline }
     }
 }
 
@@ -55,11 +55,11 @@ impl JudgePool {
         bytes: Bytes,
         body: Arc<Permit>,
     ) -> Result<Reply, Panicked> {
-        let Engine { at_once, unless_late } = self.engine;
-        if SizeClass::of(bytes.len()) == SizeClass::Ordinary {
+        let Engine { if_cheap, with_deadline } = self.engine;
+        if SizeClass::from_bytes(bytes.len()) == SizeClass::Ordinary {
             // A review with slow conditions is handed over like a large one: it would keep this
             // thread's other reviews waiting.
-            if let Some(reply) = at_once(&rules, &bytes) {
+            if let Some(reply) = if_cheap(&rules, &bytes) {
                 return Ok(reply);
             }
         }
@@ -70,7 +70,7 @@ impl JudgePool {
             let _ = rustix::process::setpriority_process(None, NICE);
             // The receiver is dropped at the deadline, and when the client has gone.
             let is_late = || sender.is_closed();
-            let reply = guarded(|| unless_late(&rules, &bytes, &is_late));
+            let reply = guarded(|| with_deadline(&rules, &bytes, &is_late));
             drop((bytes, body, permit));
             let _ = sender.send(reply);
         };

@@ -115,7 +115,7 @@ impl SeenTexts {
             Ok(reading) => reading,
             Err(reason) => return self.refuse(rules, Err(reason.clone()), &reason),
         };
-        let fingerprint = Fingerprint::of(&documents);
+        let fingerprint = Fingerprint::of_documents(&documents);
         if self.taken == fingerprint {
             if let Some(reason) = refused {
                 self.refuse(rules, Err(reason.clone()), &reason);
@@ -136,7 +136,7 @@ impl SeenTexts {
             // A mounted ConfigMap may change while it is read, and half of one version with half of
             // another may load. So two reads in a row must agree.
             Ok(_)
-                if (source.read)().map(|reading| Fingerprint::of(&reading.documents))
+                if (source.read)().map(|reading| Fingerprint::of_documents(&reading.documents))
                     != Ok(fingerprint) => {}
             Ok(set) => {
                 tracing::info!(rules = set.len(), digest = set.digest(), "rules reloaded");
@@ -184,7 +184,7 @@ fn cut(text: &str) -> String {
 
 impl Fingerprint {
     /// Of these texts.
-    pub(crate) fn of(documents: &[RuleFile]) -> Self {
+    pub(crate) fn of_documents(documents: &[RuleFile]) -> Self {
         let mut hasher = Sha256::new();
         for part in documents.iter().flat_map(|document| [&document.origin, &document.text]) {
             hasher.update(part.len().to_le_bytes());
@@ -242,7 +242,7 @@ mod tests {
         RuleSource {
             builtin: Builtin::Excluded,
             exemptions: Arc::default(),
-            started_with: Fingerprint::of(&[]),
+            started_with: Fingerprint::of_documents(&[]),
             read: Arc::new(read),
             every: Duration::ZERO,
             changed: Arc::default(),
@@ -259,7 +259,7 @@ mod tests {
                 NOW,
                 Duration::ZERO,
             ),
-            SeenTexts { taken: Fingerprint::of(&documents), refused: None },
+            SeenTexts { taken: Fingerprint::of_documents(&documents), refused: None },
         )
     }
 

@@ -23,7 +23,7 @@ use super::log;
 use super::memory_pool::Permit;
 use super::metrics::Metrics;
 use super::record::Recorder;
-use super::served_rules::{Asked, RuleSnapshot, ServedRules};
+use super::served_rules::{RuleAddress, RuleSnapshot, ServedRules};
 use crate::engine::{self, Reply, RuleSet, Unjudgeable};
 
 /// How many rules a 404 names; the response must not grow with the rule set.
@@ -85,7 +85,7 @@ struct App {
 }
 
 async fn by_kind(State(app): State<Arc<App>>, request: Request) -> Response {
-    app.review(Asked::All, request).await
+    app.review(RuleAddress::All, request).await
 }
 
 async fn by_name(
@@ -93,7 +93,7 @@ async fn by_name(
     name: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
-    app.review(Asked::Rule(&text(name)), request).await
+    app.review(RuleAddress::Rule(&text(name)), request).await
 }
 
 /// What is not text names nothing.
@@ -114,9 +114,9 @@ async fn no_path(State(app): State<Arc<App>>, request: Request) -> Response {
 }
 
 impl App {
-    async fn review(&self, asked: Asked<'_>, request: Request) -> Response {
+    async fn review(&self, address: RuleAddress<'_>, request: Request) -> Response {
         let in_force = self.rules.current();
-        if in_force.asked(asked).is_empty() && self.rules.longest_wait().is_zero() {
+        if in_force.rules_at(address).is_empty() && self.rules.longest_wait().is_zero() {
             return self.refuse(request, StatusCode::NOT_FOUND, no_rule(&in_force));
         }
         if !is_json(request.headers()) {
@@ -124,7 +124,7 @@ impl App {
             return self.refuse(request, StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence);
         }
         let version = request.version();
-        let time = AnswerTime::of(&request, self.margin);
+        let time = AnswerTime::from_request(&request, self.margin);
         let connection = request.extensions().get().cloned().unwrap_or_default();
         let received = self.reader.read(request.into_body(), &connection, time).await;
         let started = Instant::now();
@@ -132,7 +132,7 @@ impl App {
         let reply = match received {
             Received::Whole(bytes, share) => {
                 let bytes = Bytes::from(bytes);
-                let judged = guarded_async(self.judged(asked, &bytes, share));
+                let judged = guarded_async(self.judged(address, &bytes, share));
                 match timeout_at(time.judge_by.into(), judged).await {
                     Ok(Some(Some((judged_by, Ok(reply))))) => {
                         to_tell = self.denials.as_ref().map(|denials| (denials, bytes.clone()));
@@ -141,21 +141,21 @@ impl App {
                         Some(reply)
                     }
                     Ok(None | Some(Some((_, Err(Panicked))))) => {
-                        self.unread(asked, &bytes, &Unjudgeable::Internal)
+                        self.unread(address, &bytes, &Unjudgeable::Internal)
                     }
                     Ok(Some(None)) => {
                         return self.fail(StatusCode::NOT_FOUND, no_rule(&self.rules.current()));
                     }
-                    Err(_) => self.unread(asked, &bytes, &Unjudgeable::TimedOut),
+                    Err(_) => self.unread(address, &bytes, &Unjudgeable::TimedOut),
                 }
             }
             Received::Oversized(beginning) => {
                 closes = true;
-                self.unread(asked, &beginning, &Unjudgeable::Oversized(self.reader.cap()))
+                self.unread(address, &beginning, &Unjudgeable::Oversized(self.reader.cap()))
             }
             Received::TimedOut(beginning) => {
                 closes = true;
-                let reply = self.unread(asked, &beginning, &Unjudgeable::TimedOut);
+                let reply = self.unread(address, &beginning, &Unjudgeable::TimedOut);
                 if reply.as_ref().is_some_and(|reply| reply.allowed().is_none()) {
                     let sentence =
                         "the body did not come in time; send it faster or raise --body-timeout";
@@ -194,10 +194,15 @@ impl App {
 
     /// Answers a review that is not judged, based on its first bytes. If the rule that the path
     /// names is not in force, all rules apply.
-    fn unread(&self, asked: Asked<'_>, beginning: &[u8], why: &Unjudgeable) -> Option<Reply> {
+    fn unread(
+        &self,
+        address: RuleAddress<'_>,
+        beginning: &[u8],
+        why: &Unjudgeable,
+    ) -> Option<Reply> {
         let in_force = self.rules.current();
-        let asked = in_force.asked(asked);
-        let rules = asked.first().unwrap_or(in_force.all());
+        let matching = in_force.rules_at(address);
+        let rules = matching.first().unwrap_or(in_force.all());
         guarded(|| engine::answer_unread(rules, beginning, why))
     }
 
@@ -206,7 +211,7 @@ impl App {
     /// were removed a moment ago, and then waits briefly for new ones.
     async fn judged(
         &self,
-        asked: Asked<'_>,
+        address: RuleAddress<'_>,
         bytes: &Bytes,
         share: Permit,
     ) -> Option<(RuleSet, Result<Reply, Panicked>)> {
@@ -214,7 +219,7 @@ impl App {
         let mut newer = self.rules.follow();
         let until = tokio::time::Instant::now() + self.rules.longest_wait();
         loop {
-            for rules in self.rules.current().asked(asked) {
+            for rules in self.rules.current().rules_at(address) {
                 let reply = self.pool.judge(rules.clone(), bytes.clone(), Arc::clone(&share)).await;
                 let is_covered = reply.as_ref().ok().and_then(Reply::error_code) != Some(NO_RULE);
                 found = Some((rules, reply));
@@ -266,7 +271,7 @@ fn is_json(headers: &HeaderMap) -> bool {
         .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// Never repeats the name that was asked for: it is the client's text.
+/// Never repeats the requested name: it is the client's text.
 fn no_rule(in_force: &RuleSnapshot) -> String {
     let mut names: Vec<&str> = in_force.all().names().take(NAMED).collect();
     if in_force.all().len() > names.len() {
@@ -305,11 +310,11 @@ mod tests {
 
     /// An engine with a bug that only some reviews meet.
     const BROKEN: Engine = Engine {
-        at_once: |rules, body| {
+        if_cheap: |rules, body| {
             assert!(!body.ends_with(b" "), "on purpose");
-            engine::admit_at_once(rules, body)
+            engine::admit_if_cheap(rules, body)
         },
-        unless_late: |_, _, _| panic!("on purpose"),
+        with_deadline: |_, _, _| panic!("on purpose"),
     };
 
     /// Routes with this engine and this listener.

@@ -43,7 +43,7 @@ struct RulesByPath {
 
 /// Whom a review asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked<'a> {
+pub(super) enum RuleAddress<'a> {
     All,
     Rule(&'a str),
 }
@@ -124,9 +124,9 @@ impl RuleSnapshot {
         &self.addressed.all
     }
 
-    /// The rules that are asked: first those in force, then those that have left a moment ago, the
-    /// latest first.
-    pub(super) fn asked(&self, asked: Asked<'_>) -> Vec<RuleSet> {
+    /// The rules that judge at an address: first those in force, then those that were removed a moment
+    /// ago, the latest first.
+    pub(super) fn rules_at(&self, address: RuleAddress<'_>) -> Vec<RuleSet> {
         let removed = self
             .removed
             .iter()
@@ -134,7 +134,7 @@ impl RuleSnapshot {
             .map(|(_, removed)| &**removed);
         std::iter::once(&self.addressed)
             .chain(removed)
-            .filter_map(|addressed| addressed.asked(asked).cloned())
+            .filter_map(|addressed| addressed.rules_at(address).cloned())
             .collect()
     }
 
@@ -151,10 +151,10 @@ impl RulesByPath {
         Self { all, single }
     }
 
-    fn asked(&self, asked: Asked<'_>) -> Option<&RuleSet> {
-        match asked {
-            Asked::All => Some(&self.all),
-            Asked::Rule(name) => self.single.get(name),
+    fn rules_at(&self, address: RuleAddress<'_>) -> Option<&RuleSet> {
+        match address {
+            RuleAddress::All => Some(&self.all),
+            RuleAddress::Rule(name) => self.single.get(name),
         }
     }
 }

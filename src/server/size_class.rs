@@ -12,7 +12,7 @@ pub(super) enum SizeClass {
 
 impl SizeClass {
     /// The class of a review of this size.
-    pub(super) fn of(size: usize) -> Self {
+    pub(super) fn from_bytes(size: usize) -> Self {
         if size <= ORDINARY { Self::Ordinary } else { Self::Large }
     }
 }

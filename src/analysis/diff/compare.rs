@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use super::difference::{Container, Difference, Direction, Permission};
 use crate::analysis::symbolic::{Above, ChangeClass, Entries, Formula, LocalFormulas, Permits};
 use crate::analysis::words::equality;
-use crate::engine::{Cursor, Declared, Equal, Path, Rule, Step, TypeName};
+use crate::engine::{Cursor, DeclaredEquality, Equal, Path, Rule, Step, TypeName};
 
 /// More classes than any rule written by hand has.
 const MOST_CLASSES: usize = 100_000;
@@ -25,7 +25,7 @@ pub struct TooMany;
 
 /// What the entries and equalities of `after` permit and refuse otherwise than those of `before`.
 pub(crate) fn compare(before: &Rule, after: &Rule) -> Result<Vec<Difference>, TooMany> {
-    let root = [before, after].map(|rule| LocationClass::of(Cursor::root(rule)));
+    let root = [before, after].map(|rule| LocationClass::at(Cursor::root(rule)));
     let sides = [before, after].map(|rule| RuleSide { rule, entries: Entries::all(rule) });
     let mut walk = ClassWalk { sides, path: Vec::new(), classes: 0 };
     walk.below(&root).map(|below| below.differences)
@@ -45,7 +45,7 @@ struct LocationClass<'r> {
 }
 
 impl<'r> LocationClass<'r> {
-    fn of(cursor: Cursor<'r>) -> Self {
+    fn at(cursor: Cursor<'r>) -> Self {
         Self { cursor, permits: Permits::default(), above: Above::default() }
     }
 }
@@ -74,7 +74,7 @@ impl<'r> ClassWalk<'r> {
             }
             self.path.push(step.clone());
             let mut class =
-                parent.each_ref().map(|parent| LocationClass::of(parent.cursor.covering(&step)));
+                parent.each_ref().map(|parent| LocationClass::at(parent.cursor.covering(&step)));
             let differences = self.at(&mut class, parent)?;
             self.path.pop();
             found.push((step.clone(), differences));
@@ -140,13 +140,14 @@ impl<'r> ClassWalk<'r> {
         below: &ClassesBelow<'r>,
     ) -> Vec<Difference> {
         let is_keyed = class.iter().any(|side| side.cursor.declared().key.is_some());
-        let handed_down = parent
-            .and_then(|[before, after]| Direction::of(&before.above.granted, &after.above.granted));
+        let handed_down = parent.and_then(|[before, after]| {
+            Direction::between(&before.above.granted, &after.above.granted)
+        });
         let mut found: Vec<Permission> = Vec::new();
         let [before, after] = class.each_ref().map(|side| &side.permits);
         for change in ChangeClass::ALL {
             let (before, after) = (before.get(change), after.get(change));
-            let Some(direction) = Direction::of(before, after) else { continue };
+            let Some(direction) = Direction::between(before, after) else { continue };
             let wider = parent.and_then(|parent| {
                 direction.wider(parent.each_ref()).zip(direction.wider([before, after]))
             });
@@ -187,7 +188,7 @@ impl<'r> ClassWalk<'r> {
         }
         for (before, after) in before.within.iter().zip(&after.within) {
             let formulas = [&before.formula, &after.formula];
-            let Some(direction) = Direction::of(formulas[0], formulas[1]) else { continue };
+            let Some(direction) = Direction::between(formulas[0], formulas[1]) else { continue };
             let is_inherited = direction
                 .wider([before, after])
                 .is_some_and(|within| within.formula == within.inherited);
@@ -331,7 +332,7 @@ fn is_wide(step: &Step) -> bool {
     matches!(step, Step::AnyMember | Step::AnyElement)
 }
 
-fn comparison(type_name: Option<TypeName>, declared: &Declared<'_>) -> String {
+fn comparison(type_name: Option<TypeName>, declared: &DeclaredEquality<'_>) -> String {
     let key = declared.key.map(|key| Equal::Key(key.name.to_owned()));
     let absent = declared.absent_as.map(|value| Equal::AbsentAs(value.clone()));
     let all = [type_name.map(Equal::Type), key, declared.meaning.map(Equal::from), absent];
@@ -341,7 +342,7 @@ fn comparison(type_name: Option<TypeName>, declared: &Declared<'_>) -> String {
 
 impl Direction {
     /// None if nothing differs.
-    fn of(before: &Formula, after: &Formula) -> Option<Self> {
+    fn between(before: &Formula, after: &Formula) -> Option<Self> {
         match (before.covers(after), after.covers(before)) {
             (true, true) => None,
             (false, true) => Some(Self::Gained),

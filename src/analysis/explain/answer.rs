@@ -93,7 +93,7 @@ pub enum Cases {
 /// What a rule says of the five changes that its entries can permit, at a location whose parents
 /// both objects have.
 pub fn cases(rule: &Rule, steps: &[Step]) -> [(&'static str, Cases); 5] {
-    let answer = Answer::of(rule, steps, None);
+    let answer = Answer::new(rule, steps, None);
     let of = |change: ChangeClass| match (
         answer.formula(change, Certainty::Certain),
         answer.formula(change, Certainty::Possible),
@@ -107,7 +107,7 @@ pub fn cases(rule: &Rule, steps: &[Step]) -> [(&'static str, Cases); 5] {
 
 /// Whether a rule lets a location change, with everything below it.
 pub fn may_change(rule: &Rule, steps: &[Step]) -> MayChange {
-    Answer::of(rule, steps, None).may_change
+    Answer::new(rule, steps, None).may_change
 }
 
 #[derive(Clone, Copy)]
@@ -117,15 +117,15 @@ enum Certainty {
 }
 
 impl<'r> Answer<'r> {
-    pub(crate) fn of(rule: &'r Rule, steps: &[Step], requester: Option<&Requester<'_>>) -> Self {
+    pub(crate) fn new(rule: &'r Rule, steps: &[Step], requester: Option<&Requester<'_>>) -> Self {
         let is_theirs = |by: &Requesters| {
             requester.is_none_or(|requester| by.contains(requester.user, &requester.groups))
         };
         let entries = match requester {
             None => Entries::all(rule),
-            Some(_) => Entries::of(rule, is_theirs),
+            Some(_) => Entries::new(rule, is_theirs),
         };
-        let trace = Trace::of(rule, steps);
+        let trace = Trace::new(rule, steps);
         let is_protected = trace.covering.last().is_some_and(Cursor::is_protected);
         let is_owned = trace.covering.iter().any(Cursor::is_owned);
         let labels = if is_protected || steps.is_empty() {
@@ -140,7 +140,7 @@ impl<'r> Answer<'r> {
         if steps.len() > 2 && !labels.is_empty() {
             certain = Permits::default();
         }
-        let list_key = PairingKey::of(rule, &entries, steps);
+        let list_key = PairingKey::find(rule, &entries, steps);
         if let Some(list_key) = &list_key {
             certain = list_key.certain();
         }
@@ -336,7 +336,7 @@ struct Trace<'r> {
 }
 
 impl<'r> Trace<'r> {
-    fn of(rule: &'r Rule, steps: &[Step]) -> Self {
+    fn new(rule: &'r Rule, steps: &[Step]) -> Self {
         let walk = |step: fn(&Cursor<'r>, &Step) -> Cursor<'r>| {
             let mut cursors = vec![Cursor::root(rule)];
             for at in steps {

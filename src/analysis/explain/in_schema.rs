@@ -19,7 +19,7 @@ pub(crate) enum InSchema {
 
 impl InSchema {
     /// None where no schema is known.
-    pub(crate) fn of(targets: &[MatchedKind<'_>], steps: &[Step]) -> Option<Self> {
+    pub(crate) fn find(targets: &[MatchedKind<'_>], steps: &[Step]) -> Option<Self> {
         match resolve(targets, steps) {
             Ok(resolved) => {
                 let mut types: Vec<String> = Vec::new();

@@ -31,7 +31,7 @@ pub(crate) fn find<'r, 'c>(
     catalogue: &'c Catalogue,
     text: &str,
 ) -> Result<Meant<'r, 'c>, NotMeant> {
-    let name = Name::of(text, &catalogue.kinds);
+    let name = Name::parse(text, &catalogue.kinds);
     let mut covering: Vec<(&Rule, BTreeSet<String>)> = rules
         .rules()
         .map(|rule| (rule, resources(rule, |resource| name.means(resource))))
@@ -111,7 +111,7 @@ struct Name<'c> {
 }
 
 impl<'c> Name<'c> {
-    fn of(text: &str, known: &'c [Kind]) -> Self {
+    fn parse(text: &str, known: &'c [Kind]) -> Self {
         let text = text.to_lowercase();
         let (head, rest) = text.split_once('.').unwrap_or((&text, ""));
         let (head, subresource) = head.split_once('/').unwrap_or((head, ""));

@@ -17,7 +17,7 @@ pub(crate) struct PairingKey {
 
 impl PairingKey {
     /// None if no list pairs by what the steps lead to.
-    pub(crate) fn of(rule: &Rule, entries: &Entries, steps: &[Step]) -> Option<Self> {
+    pub(crate) fn find(rule: &Rule, entries: &Entries, steps: &[Step]) -> Option<Self> {
         let [list @ .., element, member] = steps else { return None };
         let key = key(rule, list, element, member)?;
         let any = [list, &[Step::AnyElement]].concat();

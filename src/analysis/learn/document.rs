@@ -31,7 +31,7 @@ struct LearnedEntry {
 }
 
 impl Learned {
-    pub(super) fn of(target: &UpdateTarget, updates: &[Update], lines: &Lines) -> Self {
+    pub(super) fn new(target: &UpdateTarget, updates: &[Update], lines: &Lines) -> Self {
         let count = counted(updates.len(), "review");
         let mut document = format!(
             "# Learned from {count}. Fields that are not named below may not change.\n\

@@ -26,14 +26,14 @@ impl<'u> Draft<'u> {
         let mut draft = Self::grown(target, updates)?;
         draft.shrink();
         match draft.refused(&(0..updates.len()).collect())? {
-            None => Ok(Learned::of(target, updates, &draft.lines)),
+            None => Ok(Learned::new(target, updates, &draft.lines)),
             Some(update) => Err(refusal(update)),
         }
     }
 
     /// A draft that permits the updates, and perhaps more.
     fn grown(target: &'u UpdateTarget, updates: &'u [Update]) -> Result<Self, String> {
-        let shape = RecordedShape::of(target, updates);
+        let shape = RecordedShape::new(target, updates);
         // All lines that some change asks for, and their number before the current round.
         let (mut seen, mut known) = (BTreeSet::new(), None);
         loop {
@@ -118,7 +118,7 @@ impl<'u> Draft<'u> {
     }
 
     fn load(&self) -> Result<RuleSet, String> {
-        let text = Learned::of(self.target, self.updates, &self.lines).document;
+        let text = Learned::new(self.target, self.updates, &self.lines).document;
         let document = RuleFile { origin: "learned rule".to_owned(), text };
         RuleSet::load(Builtin::Excluded, &[document]).map_err(|errors| errors.to_string())
     }

@@ -18,7 +18,7 @@ pub(super) struct RecordedShape<'t> {
 }
 
 impl<'t> RecordedShape<'t> {
-    pub(super) fn of(target: &'t UpdateTarget, updates: &[Update]) -> Self {
+    pub(super) fn new(target: &'t UpdateTarget, updates: &[Update]) -> Self {
         let mut shape = Self { target, lists: BTreeMap::new(), maps: BTreeSet::new() };
         for object in updates.iter().flat_map(|update| [&update.old, &update.new]) {
             shape.visit(&mut Vec::new(), object);

@@ -27,7 +27,7 @@ pub(crate) static NEVER: Formula = Formula(BTreeSet::new());
 impl Formula {
     /// Where an entry is active; `at` is the depth of the location, or the rest of the path at an
     /// object that is intermediate to the entry.
-    pub(crate) fn of(entry: &Entry, at: AskedAt<'_>) -> Self {
+    pub(crate) fn from_entry(entry: &Entry, at: AskedAt<'_>) -> Self {
         let by = entry.by.as_ref().map_or_else(Self::always, Self::requesters);
         let Some(when) = &entry.when else { return by };
         let text = when.text().trim().to_owned();

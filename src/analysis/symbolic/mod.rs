@@ -21,7 +21,7 @@ impl Entries {
     }
 
     /// Those of one requester, as that requester has them: without `by`.
-    pub(crate) fn of(rule: &Rule, is_requester: impl Fn(&Requesters) -> bool) -> Self {
+    pub(crate) fn new(rule: &Rule, is_requester: impl Fn(&Requesters) -> bool) -> Self {
         let own = |entry: &Entry| match &entry.by {
             Some(by) if !is_requester(by) => None,
             _ => Some(Entry { by: None, ..entry.clone() }),
@@ -48,12 +48,13 @@ impl LocalFormulas {
         let mut intermediate = Formula::never();
         for (index, steps) in cursor.entries_below() {
             let Some(entry) = entries.get(index) else { continue };
-            let rest = Path::of(entry.path.steps().get(steps..).unwrap_or_default());
+            let rest = Path::from_steps(entry.path.steps().get(steps..).unwrap_or_default());
             let rest = rest.map(|path| path.to_string()).unwrap_or_default();
-            intermediate = intermediate.or(&Formula::of(entry, AskedAt::Above(&rest)));
+            intermediate = intermediate.or(&Formula::from_entry(entry, AskedAt::Above(&rest)));
         }
-        let active = |entry: &Entry| (entry.verbs, Formula::of(entry, AskedAt::Depth(depth)));
-        Self { permissions: LocalPermissions::of(ending.map(active)), intermediate }
+        let active =
+            |entry: &Entry| (entry.verbs, Formula::from_entry(entry, AskedAt::Depth(depth)));
+        Self { permissions: LocalPermissions::from_entries(ending.map(active)), intermediate }
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct CheckReport {
 
 impl CheckReport {
     /// `file` is named where there are several.
-    pub(super) fn of(file: Option<String>, rules: &RuleSet, answer: ReviewAnswer) -> Self {
+    pub(super) fn new(file: Option<String>, rules: &RuleSet, answer: ReviewAnswer) -> Self {
         let names: Vec<&str> = match &answer {
             ReviewAnswer::Replied(reply) => {
                 reply.rules().iter().map(|outcome| outcome.rule.as_str()).collect()
@@ -132,12 +132,12 @@ impl CheckReport {
                     violations: changes
                         .iter()
                         .filter(|change| change.violates)
-                        .map(JsonChange::of)
+                        .map(JsonChange::new)
                         .collect(),
                     changes: changes
                         .iter()
                         .map(|change| JudgedChange {
-                            change: JsonChange::of(change),
+                            change: JsonChange::new(change),
                             violates: change.violates,
                         })
                         .collect(),
@@ -180,7 +180,7 @@ struct JudgedChange {
 }
 
 impl JsonChange {
-    fn of(change: &Change) -> Self {
+    fn new(change: &Change) -> Self {
         let value = |shown: &Option<Shown>| {
             shown.as_ref().map(|shown| match shown {
                 Shown::Value(value) => value.clone(),

@@ -181,7 +181,7 @@ pub(super) fn configured(
         exemptions: exempt.exemptions(),
         started_with: before
             .as_ref()
-            .map_or_else(|| Fingerprint::of(&[]), |files| files.started_with),
+            .map_or_else(|| Fingerprint::of_documents(&[]), |files| files.started_with),
         every: before.map_or(reload::LONGEST_REST, |files| files.every),
         read: Arc::new(read),
         changed: mode.changed(),

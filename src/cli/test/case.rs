@@ -40,7 +40,7 @@ pub(super) struct Got {
 }
 
 impl Got {
-    pub(super) fn of(rules: &RuleSet, review: &[u8]) -> Self {
+    pub(super) fn judge(rules: &RuleSet, review: &[u8]) -> Self {
         let reply = engine::admit(rules, review);
         let (allowed, fields, message) =
             (reply.allowed(), reply.fields().to_vec(), reply.message().to_owned());

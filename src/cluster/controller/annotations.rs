@@ -33,7 +33,7 @@ pub(super) fn notes(
     writes_events: bool,
 ) -> Vec<Note> {
     let of_secret = secret.into_iter().flat_map(|secret| {
-        tls_rotation::misunderstood(secret).into_iter().map(|text| Note {
+        tls_rotation::unknown_annotations(secret).into_iter().map(|text| Note {
             regarding: events::reference_to_secret(secret),
             text,
             writes_event: true,
@@ -122,7 +122,7 @@ mod tests {
         let secret: Secret = serde_json::from_value(json!({"metadata": {"name": "tls",
             "namespace": "own", "uid": "2", "annotations": {"fieldward.io/renw": "ca"}}}))
         .unwrap();
-        let said: Vec<_> = notes(Some(&secret), &[Arc::new(RuleObject::of(&rule))], false)
+        let said: Vec<_> = notes(Some(&secret), &[Arc::new(RuleObject::from_object(&rule))], false)
             .into_iter()
             .map(|note| (note.regarding.name.unwrap(), note.text, note.writes_event))
             .collect();

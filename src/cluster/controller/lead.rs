@@ -45,7 +45,7 @@ pub(super) struct Lead {
     metrics: ClusterMetrics,
     /// Whether the objects that were there at the start have been in force.
     has_taken_objects: bool,
-    misunderstood: UnknownAnnotations,
+    unknown_annotations: UnknownAnnotations,
 }
 
 /// What it reads, and where it says what came of it.
@@ -78,7 +78,7 @@ impl Lead {
             reported: Deduplicator::default(),
             metrics,
             has_taken_objects: false,
-            misunderstood: UnknownAnnotations::default(),
+            unknown_annotations: UnknownAnnotations::default(),
         }
     }
 
@@ -206,7 +206,7 @@ impl Lead {
         });
         let error = report.error.clone();
         self.findings.send_replace(Some(Arc::new(Findings { rules, resolved, report })));
-        let all_told = self.report_misunderstood(&objects).await;
+        let all_told = self.report_unknown_annotations(&objects).await;
         let next = if all_told { next } else { next.min(RETRY_AT_MOST) };
         error.map_or(Ok(if is_pending { next.min(RETRY) } else { next }), Err)
     }
@@ -252,7 +252,7 @@ impl Lead {
             .await;
         self.note_trust(trust, &outcome.there);
         (
-            RuleReports::of(&wanted, &candidates, unfit, &outcome, &self.registrar),
+            RuleReports::new(&wanted, &candidates, unfit, &outcome, &self.registrar),
             outcome.is_pending,
         )
     }
@@ -269,11 +269,13 @@ impl Lead {
 
     /// Reports the annotations of the Secret and of the rules that have no effect; returns whether
     /// all Events are written.
-    async fn report_misunderstood(&mut self, objects: &[Arc<RuleObject>]) -> bool {
+    async fn report_unknown_annotations(&mut self, objects: &[Arc<RuleObject>]) -> bool {
         let secret = self.secret.borrow().clone();
         let secret = secret.as_deref().and_then(Option::as_ref);
         let notes = annotations::notes(secret, objects, self.settings.writes_events);
-        self.misunderstood.report(notes, &self.client, &self.settings.identity, &self.metrics).await
+        self.unknown_annotations
+            .report(notes, &self.client, &self.settings.identity, &self.metrics)
+            .await
     }
 
     /// Keeps the Secret; what to trust, and when there is something to do again.
@@ -287,12 +289,12 @@ impl Lead {
     ) -> Result<(CaBundle, Duration), ApiError> {
         let now = SystemTime::now();
         let kept = known
-            .and_then(|secret| TlsBundle::of(secret).ok())
+            .and_then(|secret| TlsBundle::from_secret(secret).ok())
             .or_else(|| self.followed.certificates.borrow().as_deref().cloned());
         let (kept, change) = match kept {
             // Deleted or broken by hand, it is written anew as it was: what replicas show stays
             // trusted.
-            Some(kept) if known.is_none_or(|secret| TlsBundle::of(secret).is_err()) => {
+            Some(kept) if known.is_none_or(|secret| TlsBundle::from_secret(secret).is_err()) => {
                 (kept, "as they were")
             }
             Some(kept) => {

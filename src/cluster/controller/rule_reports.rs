@@ -32,7 +32,7 @@ pub(super) struct RuleReports {
 
 impl RuleReports {
     /// `unfit` are rules of which no webhook can be replica, with the reason.
-    pub(super) fn of(
+    pub(super) fn new(
         wanted: &Webhooks,
         candidates: &Webhooks,
         unfit: BTreeMap<String, String>,

@@ -13,7 +13,7 @@ fn object(name: &str, created: &str, generation: i64, mutable: &Value) -> Arc<Ru
         },
     });
     let object: DynamicObject = serde_json::from_value(object).expect("an object");
-    Arc::new(RuleObject::of(&object))
+    Arc::new(RuleObject::from_object(&object))
 }
 
 fn resolved(objects: &[Arc<RuleObject>], before: &Resolved) -> Resolved {

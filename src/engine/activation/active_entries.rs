@@ -24,7 +24,7 @@ pub(crate) struct Conditions<'a, 'i> {
 
 impl<'a, 'i: 'a> Conditions<'a, 'i> {
     /// Those of the requester's entries. Nothing is evaluated yet.
-    pub(crate) fn of(rules: &[&'a Rule], inputs: &'a Inputs<'i>, budget: u64) -> Self {
+    pub(crate) fn evaluate(rules: &[&'a Rule], inputs: &'a Inputs<'i>, budget: u64) -> Self {
         let entries =
             rules.iter().flat_map(|rule| &rule.entries).filter(|entry| is_for(entry, inputs));
         let distinct: BTreeMap<&'a str, &'a Condition> = entries
@@ -95,7 +95,7 @@ pub(crate) enum Activation {
 
 impl<'a, 'i: 'a> ActiveEntries<'a, 'i> {
     /// Nothing is evaluated yet.
-    pub(crate) fn of(rule: &'a Rule, conditions: &Conditions<'a, 'i>) -> Self {
+    pub(crate) fn decide(rule: &'a Rule, conditions: &Conditions<'a, 'i>) -> Self {
         let activation = |entry: &'a Entry| match &entry.when {
             _ if !is_for(entry, conditions.inputs) => EntryActivation::Nowhere,
             None => EntryActivation::Everywhere,

@@ -154,7 +154,7 @@ impl<'a, 'i: 'a> Evaluation<'a, 'i> {
         if self.budget.is_spent() {
             return Err(Failure::Budget);
         }
-        let value = result.map_err(|error| Failure::of(&error))?;
+        let value = result.map_err(|error| Failure::from_error(&error))?;
         value
             .downcast_ref::<CelBool>()
             .map(|bool| *bool.inner())

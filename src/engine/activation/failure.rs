@@ -41,7 +41,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// The class of an error of the library.
-    pub(crate) fn of(error: &ExecutionError) -> Self {
+    pub(crate) fn from_error(error: &ExecutionError) -> Self {
         match error {
             ExecutionError::NoSuchKey(_) => Self::NoSuchKey,
             ExecutionError::DivisionByZero(_) | ExecutionError::RemainderByZero(_) => {

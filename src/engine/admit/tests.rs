@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{PREFIX, Unjudgeable, admit, admit_unless_late, answer_unread};
+use super::{PREFIX, Unjudgeable, admit, admit_with_deadline, answer_unread};
 use crate::engine::answer::ReplySubject;
 use crate::engine::{Builtin, Decision, Exemptions, Reply, Requesters, RuleFile, RuleSet};
 
@@ -430,7 +430,7 @@ fn judging_stops_once_it_is_late() {
     };
     let judged = |specs: &[&str], times: u32| {
         let late = late_after(times);
-        admit_unless_late(&rules(specs), body_of.as_bytes(), &|| late(&asked))
+        admit_with_deadline(&rules(specs), body_of.as_bytes(), &|| late(&asked))
     };
     let never = judged(&["", ""], u32::MAX);
     assert_eq!(body(&never), body(&admit(&rules(&["", ""]), body_of.as_bytes())));

@@ -5,19 +5,19 @@
 //! them has gets a number if it differs; list elements pair by key, membership or position as the
 //! rule declares; values are normalised. The canonical form of an object is one flat JSON object
 //! that maps the number of each of its locations to what stands there: a scalar, or for a container
-//! a mark of its kind. The forms are made for a part of the locations at a time.
+//! an empty container of its kind. The forms are made for a part of the locations at a time.
 //!
 //! - An absent location has no member, so absent, `null`, `{}` and `[]` stay four different things.
-//! - Object and list have different marks (`{}`, `[]`), so a list and an object with the same
-//!   members differ.
+//! - Object and list have different canonical forms (`{}`, `[]`), so a list and an object with the
+//!   same members differ.
 //! - A location's name is its number, so no key can be taken for an index or for a piece of a
 //!   pointer, and removing an element shifts nothing.
 //! - A form is linear in its object: the diff's pointers are short however long and deep the keys
 //!   are.
 //! - A keyed list whose elements changed their order, and one that replaces a keyed list, have
-//!   another mark than the old list.
+//!   another canonical form than the old list.
 
-mod declared;
+mod declared_equality;
 mod duration;
 mod intermediate;
 mod location;
@@ -29,7 +29,7 @@ mod typed;
 mod value;
 mod walk;
 
-pub(crate) use declared::respelled;
+pub(crate) use declared_equality::respelled;
 pub(crate) use location::{Id, Location, ROOT, Segment};
 pub(crate) use objects::Alignment;
 pub(crate) use pairing::Pairing;

@@ -155,15 +155,15 @@ impl<'a> Alignment<'a> {
             let Some(location) = self.get(id) else { continue };
             let declared = location.cursor.declared();
             if let Some(old) = location.old {
-                olds.insert(id.to_string(), declared.mark(old));
+                olds.insert(id.to_string(), declared.canonical(old));
             }
             if let Some(new) = location.new {
-                let mark = if slot.differs {
+                let form = if slot.differs {
                     Value::Array(vec![Value::Bool(true)])
                 } else {
-                    declared.mark(new)
+                    declared.canonical(new)
                 };
-                news.insert(id.to_string(), mark);
+                news.insert(id.to_string(), form);
             }
         }
         (Value::Object(olds), Value::Object(news))

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::engine::review::{Node, NodeKind};
-use crate::engine::rule::{Declared, ListKey};
+use crate::engine::rule::{DeclaredEquality, ListKey};
 
 /// How children pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(crate) type Keys<'a> = Vec<(&'a str, Node<'a>)>;
 impl Pairing {
     /// How children pair, and the elements of both lists if they pair by key.
     pub(crate) fn of<'a>(
-        declared: &Declared<'_>,
+        declared: &DeclaredEquality<'_>,
         old: Option<Node<'a>>,
         new: Option<Node<'a>>,
         is_intermediate: impl Fn() -> bool,

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::declared::float32;
+use super::declared_equality::float32;
 use super::{duration, quantity, time};
 use crate::engine::review::{Node, NodeKind};
-use crate::engine::rule::{Cursor, Declared, GoScalar, GoShape, TypedLocation};
+use crate::engine::rule::{Cursor, DeclaredEquality, GoScalar, GoShape, TypedLocation};
 
-impl Declared<'_> {
+impl DeclaredEquality<'_> {
     /// Whether a field has the value that it has when it is left out.
     pub(super) fn is_zero_field(&self, cursor: &Cursor<'_>, value: Node<'_>) -> bool {
         let Some(typed) = self.typed.filter(TypedLocation::is_field) else { return false };

@@ -7,7 +7,7 @@ use serde_json::{Number, Value};
 
 use super::pairing;
 use crate::engine::review::{Node, NodeKind, scan};
-use crate::engine::rule::{Cursor, Declared, Tree};
+use crate::engine::rule::{Cursor, DeclaredEquality, Tree};
 
 /// A scalar with numbers spelled by value: `1.0` as `1`, `-0.0` as `0`.
 pub(crate) fn scalar(value: &Value) -> Value {
@@ -19,7 +19,7 @@ pub(crate) fn scalar(value: &Value) -> Value {
 
 /// The normal form where a rule declares nothing.
 pub(crate) fn exact(node: Node<'_>) -> String {
-    normal(&Cursor::of(&Tree::default()), node)
+    normal(&Cursor::at_root_of(&Tree::default()), node)
 }
 
 /// The normal form at a location.
@@ -38,12 +38,17 @@ pub(crate) fn normal_of(cursor: &Cursor<'_>, value: &Value) -> String {
 /// The normal form of an element of a set, which compares exactly. Null is the zero of its type.
 pub(super) fn member_of_set(cursor: &Cursor<'_>, element: Node<'_>) -> String {
     match cursor.declared().zero_for_null().filter(|_| element.is_null()) {
-        Some(zero) => normal_of(&Cursor::of(&Tree::default()), &zero),
+        Some(zero) => normal_of(&Cursor::at_root_of(&Tree::default()), &zero),
         None => exact(element),
     }
 }
 
-fn write_normal(out: &mut String, cursor: &Cursor<'_>, declared: &Declared<'_>, node: Node<'_>) {
+fn write_normal(
+    out: &mut String,
+    cursor: &Cursor<'_>,
+    declared: &DeclaredEquality<'_>,
+    node: Node<'_>,
+) {
     match declared.kind(node) {
         NodeKind::Object => {
             out.push('{');

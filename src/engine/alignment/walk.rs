@@ -29,7 +29,7 @@ pub(crate) enum Coverage {
 
 impl<'a> Alignment<'a> {
     /// Walks both objects in step with the rule; `active_entries` tells which entries are active.
-    pub(crate) fn of(
+    pub(crate) fn align(
         rule: &'a Rule,
         active_entries: &ActiveEntries<'_, 'a>,
         old: Node<'a>,

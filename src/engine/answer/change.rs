@@ -9,7 +9,7 @@ use super::secrets::{Secrets, Visibility};
 use crate::engine::alignment::{Alignment, Id, Location, Pairing, Segment};
 use crate::engine::review::{Node, NodeKind};
 use crate::engine::rule::{Path, Rule, Step, cut, escape_control};
-use crate::engine::verdict::{ChangeKind, Finding, Standing};
+use crate::engine::verdict::{ChangeKind, ChangeVerdict, Finding};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
@@ -76,7 +76,7 @@ pub(crate) fn describe(
     Some(Change {
         field,
         kind: finding.kind,
-        violates: finding.standing == Standing::Violation,
+        violates: finding.verdict == ChangeVerdict::Violation,
         old,
         new,
         defaulted,

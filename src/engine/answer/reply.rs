@@ -70,7 +70,7 @@ pub(crate) struct ReplySubject {
 }
 
 impl ReplySubject {
-    pub(crate) fn of(review: &Review<'_>) -> Self {
+    pub(crate) fn from_review(review: &Review<'_>) -> Self {
         let tame = |text: &str| break_recreate_trigger(&cut(&escape_control(text), 512));
         Self {
             kind: tame(review.kind()),

@@ -10,7 +10,7 @@ use super::rule_findings::RuleFindings;
 use super::secrets::Secrets;
 use crate::engine::alignment::{Location, MAX_REPORTED};
 use crate::engine::review::{Node, Review};
-use crate::engine::verdict::{ChangeKind, Finding, Standing};
+use crate::engine::verdict::{ChangeKind, ChangeVerdict, Finding};
 
 /// Changes as they are reported.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -22,7 +22,7 @@ pub(crate) struct Report {
 
 impl Report {
     /// What these rules found together. A change is a violation if any of them has it as one.
-    pub(crate) fn of(review: &Review<'_>, found: &[&RuleFindings<'_>], secrets: &Secrets) -> Self {
+    pub(crate) fn new(review: &Review<'_>, found: &[&RuleFindings<'_>], secrets: &Secrets) -> Self {
         let (listed, total) = match found {
             [one] => (first(one.findings.iter().map(|finding| (*one, *finding))), one.violations()),
             several => together(several),
@@ -56,7 +56,7 @@ impl RuleFindings<'_> {
         }
         self.findings.iter().filter_map(move |finding| {
             let location = self.alignment.get(finding.at)?;
-            Some((ReportedChange::of(&location, finding.kind, *paths.get(finding.at)?), *finding))
+            Some((ReportedChange::new(&location, finding.kind, *paths.get(finding.at)?), *finding))
         })
     }
 }
@@ -72,7 +72,7 @@ struct ReportedChange {
 }
 
 impl ReportedChange {
-    fn of(location: &Location<'_, '_>, kind: ChangeKind, path: u64) -> Self {
+    fn new(location: &Location<'_, '_>, kind: ChangeKind, path: u64) -> Self {
         Self {
             old: location.old.map(Node::number),
             new: location.new.map(Node::number),
@@ -91,14 +91,14 @@ fn together<'f, 'a>(several: &[&'f RuleFindings<'a>]) -> (Vec<Listed<'f, 'a>>, u
     {
         match known.entry(identity) {
             Entry::Vacant(slot) => drop(slot.insert((found, finding))),
-            Entry::Occupied(mut slot) if finding.standing == Standing::Violation => {
+            Entry::Occupied(mut slot) if finding.verdict == ChangeVerdict::Violation => {
                 slot.insert((found, finding));
             }
             Entry::Occupied(_) => {}
         }
     }
     let total =
-        known.values().filter(|(_, finding)| finding.standing == Standing::Violation).count();
+        known.values().filter(|(_, finding)| finding.verdict == ChangeVerdict::Violation).count();
     // Of each rule only what could be listed is put in order: the first of all are among the first
     // of each.
     let own = |found: &'f RuleFindings<'a>| {
@@ -121,13 +121,13 @@ fn together<'f, 'a>(several: &[&'f RuleFindings<'a>]) -> (Vec<Listed<'f, 'a>>, u
     (first(listed.into_iter()), total)
 }
 
-/// The first [`MAX_REPORTED`] of each standing.
+/// The first [`MAX_REPORTED`] of each verdict.
 fn first<'f, 'a>(all: impl Iterator<Item = Listed<'f, 'a>>) -> Vec<Listed<'f, 'a>> {
     let (mut violations, mut permitted) = (0, 0);
     all.filter(|(_, finding)| {
-        let count = match finding.standing {
-            Standing::Violation => &mut violations,
-            Standing::Permitted => &mut permitted,
+        let count = match finding.verdict {
+            ChangeVerdict::Violation => &mut violations,
+            ChangeVerdict::Permitted => &mut permitted,
         };
         *count += 1;
         *count <= MAX_REPORTED

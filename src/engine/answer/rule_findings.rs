@@ -6,7 +6,7 @@ use crate::engine::activation::ConditionFailure;
 use crate::engine::alignment::{Alignment, Segment};
 use crate::engine::review::Node;
 use crate::engine::rule::{Rule, Step};
-use crate::engine::verdict::{ChangeKind, Finding, Standing};
+use crate::engine::verdict::{ChangeKind, ChangeVerdict, Finding};
 
 /// What one rule found in a review.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct RefusedChange {
 impl RuleFindings<'_> {
     /// How many violations there are.
     pub(crate) fn violations(&self) -> usize {
-        self.findings.iter().filter(|finding| finding.standing == Standing::Violation).count()
+        self.findings.iter().filter(|finding| finding.verdict == ChangeVerdict::Violation).count()
     }
 
     /// The violations with their values in full.
@@ -39,7 +39,7 @@ impl RuleFindings<'_> {
             Segment::Index(_) | Segment::Keyed { .. } => Step::AnyElement,
         };
         let violations =
-            self.findings.iter().filter(|finding| finding.standing == Standing::Violation);
+            self.findings.iter().filter(|finding| finding.verdict == ChangeVerdict::Violation);
         violations.filter_map(move |finding| {
             let location = self.alignment.get(finding.at)?;
             Some(RefusedChange {

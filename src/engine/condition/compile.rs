@@ -35,7 +35,7 @@ impl Condition {
             if depth(program.expression()) > DEEPEST {
                 return Err(Unread::Deep);
             }
-            Ok(reads::of(program.expression()).1)
+            Ok(reads::find_all(program.expression()).1)
         })
     }
 }
@@ -56,7 +56,7 @@ pub(crate) fn compile(text: &str) -> Result<Condition, Fault> {
                 "expected a condition, true or false, found {found}"
             )));
         }
-        let (reads, chains) = reads::of(expression);
+        let (reads, chains) = reads::find_all(expression);
         let (nodes, is_mixed) = (nodes(expression).len() as u64, is_mixed(expression));
         let expression = instrument::rewrite(expression.clone());
         let depth = depth(&expression);

@@ -51,7 +51,7 @@ impl Condition {
     /// the text.
     pub(crate) fn unknown_functions(expression: &str) -> Vec<String> {
         let mut unknown = Vec::new();
-        ask(expression, |root| unknown = MatchCheck::of(root).unknown);
+        ask(expression, |root| unknown = MatchCheck::find(root).unknown);
         unknown.sort_by_key(|misnomer| misnomer.node);
         unknown.into_iter().map(|misnomer| misnomer.message).collect()
     }
@@ -95,7 +95,7 @@ pub(crate) fn check(text: &str) -> Result<(), Fault> {
             None => return Ok(()),
         };
         let expression = program.expression();
-        if let Some(first) = Misnomer::first(MatchCheck::of(expression).misnomers) {
+        if let Some(first) = Misnomer::first(MatchCheck::find(expression).misnomers) {
             return Err(first.fault(text, &program));
         }
         let no_condition =
@@ -125,7 +125,7 @@ struct MatchCheck {
 }
 
 impl MatchCheck {
-    fn of(expression: &IdedExpr) -> Self {
+    fn find(expression: &IdedExpr) -> Self {
         let mut check = Self::default();
         walk(expression, &mut Vec::new(), &mut |at, bound| check.enter(at, bound));
         check

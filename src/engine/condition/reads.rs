@@ -56,7 +56,7 @@ impl From<Chain> for Read {
 
 impl Chain {
     /// A variable, or a member of a chain, however it is selected.
-    fn of(expression: &IdedExpr) -> Option<Self> {
+    fn find(expression: &IdedExpr) -> Option<Self> {
         let (operand, member) = match &expression.expr {
             Expr::Ident(name) => {
                 let variable = VARIABLES.into_iter().find(|variable| variable == name)?;
@@ -75,7 +75,7 @@ impl Chain {
             }
             _ => return None,
         };
-        let mut chain = Self::of(operand)?;
+        let mut chain = Self::find(operand)?;
         chain.members.push(member);
         Some(chain)
     }
@@ -83,7 +83,7 @@ impl Chain {
 
 /// What an expression reads of its variables, as a tree and as chains. No variable is shadowed
 /// (names sees to that).
-pub(crate) fn of(expression: &IdedExpr) -> (Reads, Vec<Read>) {
+pub(crate) fn find_all(expression: &IdedExpr) -> (Reads, Vec<Read>) {
     let (mut reads, mut chains) = (Reads::default(), Vec::new());
     collect(expression, &mut |chain, whole, is_compared| {
         reads.note(&chain, whole);
@@ -117,7 +117,7 @@ fn compared(expression: &IdedExpr) -> Option<[Chain; 2]> {
     else {
         return None;
     };
-    let (one, other) = (Chain::of(one)?, Chain::of(other)?);
+    let (one, other) = (Chain::find(one)?, Chain::find(other)?);
     let are_counterparts = matches!(
         (one.variable, other.variable),
         ("object", "oldObject")
@@ -130,11 +130,11 @@ fn compared(expression: &IdedExpr) -> Option<[Chain; 2]> {
 
 /// The chain that an expression is, and whether more is read of its end than that it is there.
 fn chain(expression: &IdedExpr) -> Option<(Chain, bool)> {
-    if let Some(chain) = Chain::of(expression) {
+    if let Some(chain) = Chain::find(expression) {
         return Some((chain, true));
     }
     let Expr::Select(select) = &expression.expr else { return None };
-    let mut chain = Chain::of(&select.operand)?;
+    let mut chain = Chain::find(&select.operand)?;
     chain.members.push(select.field.clone());
     Some((chain, false))
 }

@@ -82,7 +82,7 @@ impl<'a> Review<'a> {
         if let Some(kind) = kind.filter(|kind| kind != "AdmissionReview") {
             return Err(NotAReview::Kind(cut(&escape_control(&kind), 64)));
         }
-        Self::of(document)
+        Self::from_document(document)
     }
 
     /// Reads the first bytes of a review. None if they hold no uid. The API server writes the two
@@ -93,10 +93,10 @@ impl<'a> Review<'a> {
             // A cut may go through a character.
             Err(error) => std::str::from_utf8(bytes.get(..error.valid_up_to())?).ok()?,
         };
-        Self::of(scan_prefix(text)?).ok()
+        Self::from_document(scan_prefix(text)?).ok()
     }
 
-    fn of(document: IndexedText<'a>) -> Result<Self, NotAReview> {
+    fn from_document(document: IndexedText<'a>) -> Result<Self, NotAReview> {
         let text = |node: Option<Node<'_>>| document.string(node?);
         let request = document.root().get("request").filter(|request| request.is_object());
         let request = request.ok_or(NotAReview::Request)?;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::definition::Rule;
-use super::mark::{Declared, Mark};
+use super::mark::{DeclaredEquality, Mark};
 use super::path::Step;
 use super::tree::{Reached, Tree};
 use super::types::{TypeName, TypedLocation, TypedLocationId};
@@ -33,11 +33,11 @@ pub(crate) struct Cursor<'t> {
 impl<'t> Cursor<'t> {
     /// The root of the objects that a rule covers.
     pub(crate) fn root(rule: &'t Rule) -> Self {
-        Self::of(&rule.tree)
+        Self::at_root_of(&rule.tree)
     }
 
     /// The root of a tree.
-    pub(crate) fn of(tree: &'t Tree<Mark>) -> Self {
+    pub(crate) fn at_root_of(tree: &'t Tree<Mark>) -> Self {
         let reached = Tree::<Mark>::root();
         let typed = declared_type(tree, &reached);
         Self { tree, reached, typed, is_protected: false }
@@ -162,13 +162,13 @@ impl<'t> Cursor<'t> {
     }
 
     /// The equality that the rule declares here, itself or by a type.
-    pub(crate) fn declared(&self) -> Declared<'t> {
-        Declared::of(self.tree.marks(&self.reached), self.typed)
+    pub(crate) fn declared(&self) -> DeclaredEquality<'t> {
+        DeclaredEquality::from_marks(self.tree.marks(&self.reached), self.typed)
     }
 
     /// The equality that the lines of the rule declare here, without what a type says.
-    pub(crate) fn declared_by_lines(&self) -> Declared<'t> {
-        Declared::of(self.tree.marks(&self.reached), None)
+    pub(crate) fn declared_by_lines(&self) -> DeclaredEquality<'t> {
+        DeclaredEquality::from_marks(self.tree.marks(&self.reached), None)
     }
 
     /// The type that a line of the rule declares here.

@@ -50,7 +50,7 @@ impl Mark {
 
 /// The equality declared of a location; of several declarations the first listed.
 #[derive(Default, PartialEq)]
-pub(crate) struct Declared<'t> {
+pub(crate) struct DeclaredEquality<'t> {
     pub(crate) key: Option<ListKey<'t>>,
     pub(crate) meaning: Option<Meaning>,
     pub(crate) absent_as: Option<&'t Value>,
@@ -67,9 +67,12 @@ pub(crate) struct ListKey<'t> {
     pub(crate) default: Option<&'static str>,
 }
 
-impl<'t> Declared<'t> {
+impl<'t> DeclaredEquality<'t> {
     /// What the marks declare, and a type that is declared here or above.
-    pub(crate) fn of(marks: impl Iterator<Item = &'t Mark>, typed: Option<TypedLocation>) -> Self {
+    pub(crate) fn from_marks(
+        marks: impl Iterator<Item = &'t Mark>,
+        typed: Option<TypedLocation>,
+    ) -> Self {
         let mut declared = Self::default();
         let (mut meanings, mut absents, mut keys) = (usize::MAX, usize::MAX, usize::MAX);
         let first =

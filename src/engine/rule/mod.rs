@@ -38,7 +38,7 @@ pub(crate) use equality::{Declaration, Equal, Equality, Meaning};
 pub use error::RuleErrors;
 pub(crate) use error::{RuleError, before_quote, is_own_document};
 pub(crate) use escape::{cut, cut_bytes, escape, escape_control, escape_json};
-pub(crate) use mark::{Declared, ListKey, Mark};
+pub(crate) use mark::{DeclaredEquality, ListKey, Mark};
 pub(crate) use mutable_text::{condition_text, mutable_text, narrowed};
 pub use owned::OWNED;
 pub(crate) use owned::is_owned;

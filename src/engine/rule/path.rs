@@ -110,7 +110,7 @@ impl Path {
 
     /// The path of these steps, written as a rule's author would; none if there are none, or a
     /// prefix that no rule can write.
-    pub fn of(steps: &[Step]) -> Option<Self> {
+    pub fn from_steps(steps: &[Step]) -> Option<Self> {
         Self::parse(&written(steps)).ok().filter(|path| path.steps == steps)
     }
 
@@ -417,10 +417,10 @@ mod tests {
         ];
         for text in table {
             let path = Path::parse(text).unwrap();
-            assert_eq!(Path::of(path.steps()), Some(path.clone()), "{text}");
+            assert_eq!(Path::from_steps(path.steps()), Some(path.clone()), "{text}");
         }
-        assert_eq!(Path::of(&[]), None);
-        assert_eq!(Path::of(&[Step::Prefix("a*".into())]), None);
+        assert_eq!(Path::from_steps(&[]), None);
+        assert_eq!(Path::from_steps(&[Step::Prefix("a*".into())]), None);
     }
 
     #[test]

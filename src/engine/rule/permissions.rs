@@ -51,7 +51,7 @@ impl<A: Algebra> LocalPermissions<A> {
     }
 
     /// What several entries permit, each with its verbs and where it is active.
-    pub(crate) fn of(entries: impl Iterator<Item = (Verbs, A)>) -> Self {
+    pub(crate) fn from_entries(entries: impl Iterator<Item = (Verbs, A)>) -> Self {
         let mut all = Self::none();
         for (verbs, active) in entries {
             all.add(verbs, &active);
@@ -123,15 +123,15 @@ pub(crate) struct Permissions<A> {
 }
 
 impl<A: Algebra> Permissions<A> {
-    pub(crate) fn new(own: &LocalPermissions<A>, holder: &LocalPermissions<A>) -> Self {
+    pub(crate) fn new(own: &LocalPermissions<A>, parent: &LocalPermissions<A>) -> Self {
         Self {
             every: own.every(),
-            set: holder.narrowed(Verb::AddItem).or(own.narrowed(Verb::Set)),
+            set: parent.narrowed(Verb::AddItem).or(own.narrowed(Verb::Set)),
             set_container: own.narrowed(Verb::AddItem).clone(),
-            clear: holder.narrowed(Verb::RemoveItem).or(own.narrowed(Verb::Clear)),
+            clear: parent.narrowed(Verb::RemoveItem).or(own.narrowed(Verb::Clear)),
             clear_container: own.narrowed(Verb::RemoveItem).clone(),
             modify: own.narrowed(Verb::Modify).clone(),
-            modify_item: holder.narrowed(Verb::Modify).clone(),
+            modify_item: parent.narrowed(Verb::Modify).clone(),
         }
     }
 }

@@ -81,7 +81,7 @@ impl LabelSelector {
         let mut paths: Vec<Path> = Vec::new();
         for key in keys {
             let steps = ["metadata", "labels", key].map(|name| Step::Name(name.to_owned()));
-            paths.extend(Path::of(&steps).filter(|path| !paths.contains(path)));
+            paths.extend(Path::from_steps(&steps).filter(|path| !paths.contains(path)));
         }
         paths
     }

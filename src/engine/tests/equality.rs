@@ -169,10 +169,10 @@ fn leaving_out_equal_locations_changes_no_operation() {
     let review = Review::parse(&body).expect("a review");
     let told = review.with_objects(|old, new| {
         let inputs = Inputs::new(&review, old, new);
-        let conditions = Conditions::of(&[rule], &inputs, BUDGET);
-        let active_entries = ActiveEntries::of(rule, &conditions);
+        let conditions = Conditions::evaluate(&[rule], &inputs, BUDGET);
+        let active_entries = ActiveEntries::decide(rule, &conditions);
         let tell = |coverage: Coverage| {
-            let alignment = Alignment::of(rule, &active_entries, old, new, coverage);
+            let alignment = Alignment::align(rule, &active_entries, old, new, coverage);
             let (old, new) = alignment.forms(0..alignment.len());
             let mut patched = old.clone();
             json_patch::patch(&mut patched, &json_patch::diff(&old, &new)).expect("it applies");
@@ -181,7 +181,7 @@ fn leaving_out_equal_locations_changes_no_operation() {
             let findings =
                 verdict::judge(rule, &active_entries, &alignment, &|| false).expect("a verdict");
             let told = findings.iter().map(|finding| {
-                (format!("{:?}", alignment.segments(finding.at)), finding.kind, finding.standing)
+                (format!("{:?}", alignment.segments(finding.at)), finding.kind, finding.verdict)
             });
             (alignment.len(), told.collect::<Vec<_>>())
         };

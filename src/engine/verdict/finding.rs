@@ -38,12 +38,12 @@ impl ChangeKind {
 pub(crate) struct Finding {
     pub(crate) at: Id,
     pub(crate) kind: ChangeKind,
-    pub(crate) standing: Standing,
+    pub(crate) verdict: ChangeVerdict,
 }
 
 /// Whether a change may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum ChangeVerdict {
     Permitted,
     Violation,
 }

@@ -5,7 +5,7 @@
 //! violation is then reported once, at the highest location that changed as a whole.
 
 use super::diff;
-use super::finding::{ChangeKind, Finding, Standing};
+use super::finding::{ChangeKind, ChangeVerdict, Finding};
 use crate::engine::activation::ActiveEntries;
 use crate::engine::alignment::{Alignment, Id, Location, Pairing, ROOT, Segment, exact};
 use crate::engine::review::{Node, Unjudgeable};
@@ -54,17 +54,17 @@ enum LocationState {
     /// Nothing differs here or below.
     Equal,
     /// Something differs, and each child is judged for itself.
-    Open,
+    ByChildren,
     /// Permitted with everything below, by a bare entry.
     Permitted,
     /// Permitted by a narrowed entry, with everything below except the replacement of a keyed list,
     /// which needs a bare entry.
-    Granted,
+    PermittedByVerb,
     Violation,
     /// Part of a change reported further up.
-    Covered,
+    InViolation,
     /// An intermediate object that one side lacks, with permitted parts and violations.
-    Mixed,
+    PartlyPermitted,
 }
 
 struct Judging<'s, 'g, 'a> {
@@ -73,7 +73,7 @@ struct Judging<'s, 'g, 'a> {
     alignment: &'s Alignment<'a>,
     deleting: bool,
     states: Vec<LocationState>,
-    reorders: Vec<(Id, Standing)>,
+    reorders: Vec<(Id, ChangeVerdict)>,
 }
 
 impl<'a> Judging<'_, '_, 'a> {
@@ -90,26 +90,26 @@ impl<'a> Judging<'_, '_, 'a> {
             let Some(location) = self.alignment.get(id) else { continue };
             let state = match self.state(location.parent) {
                 LocationState::Permitted => LocationState::Permitted,
-                LocationState::Granted => self.granted(&location),
-                LocationState::Violation | LocationState::Covered => LocationState::Covered,
-                LocationState::Equal | LocationState::Open | LocationState::Mixed => {
-                    self.decide(&location)
-                }
+                LocationState::PermittedByVerb => self.below_narrowed_entry(&location),
+                LocationState::Violation | LocationState::InViolation => LocationState::InViolation,
+                LocationState::Equal
+                | LocationState::ByChildren
+                | LocationState::PartlyPermitted => self.decide(&location),
             };
             // The order of the elements that stay is a value of the list itself, so it needs a
             // permission even where every element is permitted.
             let reordered = location.pairing == Pairing::Key && changed.binary_search(&id).is_ok();
-            if reordered && state == LocationState::Open {
-                let standing = if *self.permissions(&location).narrowed(Verb::Modify) {
-                    Standing::Permitted
+            if reordered && state == LocationState::ByChildren {
+                let verdict = if *self.permissions(&location).narrowed(Verb::Modify) {
+                    ChangeVerdict::Permitted
                 } else {
-                    Standing::Violation
+                    ChangeVerdict::Violation
                 };
-                self.reorders.push((id, standing));
+                self.reorders.push((id, verdict));
             } else if reordered
-                && matches!(state, LocationState::Permitted | LocationState::Granted)
+                && matches!(state, LocationState::Permitted | LocationState::PermittedByVerb)
             {
-                self.reorders.push((id, Standing::Permitted));
+                self.reorders.push((id, ChangeVerdict::Permitted));
             }
             self.set(id, state);
         }
@@ -119,7 +119,7 @@ impl<'a> Judging<'_, '_, 'a> {
     fn open(&mut self, id: Id) {
         let mut at = id;
         while self.state(at) == LocationState::Equal {
-            self.set(at, LocationState::Open);
+            self.set(at, LocationState::ByChildren);
             if at == ROOT {
                 return;
             }
@@ -137,7 +137,7 @@ impl<'a> Judging<'_, '_, 'a> {
             return LocationState::Permitted;
         }
         let (value, whole, container) = match (location.old, location.new) {
-            (Some(_), Some(_)) if may.modify_item => return self.granted(location),
+            (Some(_), Some(_)) if may.modify_item => return self.below_narrowed_entry(location),
             (Some(_), Some(_)) => return decide_pair(location, may.modify),
             (None, new) => (new, may.set, may.set_container),
             (old, None) => (old, may.clear, may.clear_container),
@@ -145,7 +145,7 @@ impl<'a> Judging<'_, '_, 'a> {
         if whole || (container && value.is_some_and(Node::is_container)) {
             LocationState::Permitted
         } else if location.pairing == Pairing::Members {
-            LocationState::Open
+            LocationState::ByChildren
         } else {
             LocationState::Violation
         }
@@ -153,13 +153,13 @@ impl<'a> Judging<'_, '_, 'a> {
 
     /// Judges a location below a narrowed entry that permits the change around it. The elements of
     /// a replaced list do not pair, so no verb describes what happened to them.
-    fn granted(&self, location: &Location<'_, 'a>) -> LocationState {
+    fn below_narrowed_entry(&self, location: &Location<'_, 'a>) -> LocationState {
         if self.permissions(location).every() {
             LocationState::Permitted
         } else if location.pairing == Pairing::Replaced {
             LocationState::Violation
         } else {
-            LocationState::Granted
+            LocationState::PermittedByVerb
         }
     }
 
@@ -170,7 +170,7 @@ impl<'a> Judging<'_, '_, 'a> {
         // Children have higher numbers than their parents.
         for id in (1..parts.len()).rev() {
             let Some(location) = self.alignment.get(id) else { continue };
-            if self.state(id) == LocationState::Open && is_one_sided(&location) {
+            if self.state(id) == LocationState::ByChildren && is_one_sided(&location) {
                 let own = parts.get(id).copied().unwrap_or_default();
                 self.set(id, own.state());
             }
@@ -186,37 +186,39 @@ impl<'a> Judging<'_, '_, 'a> {
             let Some(location) = self.alignment.get(id) else { continue };
             let above = self.state(location.parent);
             // A part of an object that appears or vanishes is reported with that object.
-            let inside = above != LocationState::Mixed
+            let inside = above != LocationState::PartlyPermitted
                 && self.alignment.get(location.parent).is_some_and(|parent| is_one_sided(&parent));
             let state = match above {
-                LocationState::Violation | LocationState::Covered => LocationState::Covered,
+                LocationState::Violation | LocationState::InViolation => LocationState::InViolation,
                 _ if inside => above,
                 _ => self.state(id),
             };
             // An entry never permits a protected change, neither here nor as part of a larger one.
             let is_refused = location.cursor.is_protected()
-                && matches!(state, LocationState::Permitted | LocationState::Granted);
+                && matches!(state, LocationState::Permitted | LocationState::PermittedByVerb);
             self.set(id, if is_refused { LocationState::Violation } else { state });
             if inside && !is_refused {
                 continue;
             }
             if let Ok(index) = self.reorders.binary_search_by_key(&id, |(at, _)| *at) {
-                findings.extend(self.reorders.get(index).map(|(at, standing)| Finding {
+                findings.extend(self.reorders.get(index).map(|(at, verdict)| Finding {
                     at: *at,
                     kind: ChangeKind::Reorder,
-                    standing: *standing,
+                    verdict: *verdict,
                 }));
                 continue;
             }
-            let standing = match self.state(id) {
-                LocationState::Permitted | LocationState::Granted => Standing::Permitted,
-                LocationState::Violation => Standing::Violation,
+            let verdict = match self.state(id) {
+                LocationState::Permitted | LocationState::PermittedByVerb => {
+                    ChangeVerdict::Permitted
+                }
+                LocationState::Violation => ChangeVerdict::Violation,
                 LocationState::Equal
-                | LocationState::Open
-                | LocationState::Covered
-                | LocationState::Mixed => continue,
+                | LocationState::ByChildren
+                | LocationState::InViolation
+                | LocationState::PartlyPermitted => continue,
             };
-            findings.push(Finding { at: id, kind: kind(&location), standing });
+            findings.push(Finding { at: id, kind: kind(&location), verdict });
         }
         findings
     }
@@ -226,7 +228,7 @@ impl<'a> Judging<'_, '_, 'a> {
             let entry = self.rule.entries.get(index)?;
             Some((entry.verbs, self.active_entries.at(index, location.sent)))
         });
-        LocalPermissions::of(entries)
+        LocalPermissions::from_entries(entries)
     }
 
     /// While an object is being deleted, its finalizers may go one by one or all at once.
@@ -264,15 +266,18 @@ impl Parts {
     fn add(&mut self, child: LocationState) {
         self.permitted |= matches!(
             child,
-            LocationState::Permitted | LocationState::Granted | LocationState::Mixed
+            LocationState::Permitted
+                | LocationState::PermittedByVerb
+                | LocationState::PartlyPermitted
         );
-        self.violating |= matches!(child, LocationState::Violation | LocationState::Mixed);
+        self.violating |=
+            matches!(child, LocationState::Violation | LocationState::PartlyPermitted);
     }
 
     fn state(self) -> LocationState {
         match (self.permitted, self.violating) {
             (_, false) => LocationState::Permitted,
-            (true, true) => LocationState::Mixed,
+            (true, true) => LocationState::PartlyPermitted,
             (false, true) => LocationState::Violation,
         }
     }
@@ -283,7 +288,7 @@ fn decide_pair(location: &Location<'_, '_>, may_modify: bool) -> LocationState {
     match location.pairing {
         Pairing::Whole if may_modify => LocationState::Permitted,
         Pairing::Whole | Pairing::Replaced => LocationState::Violation,
-        _ => LocationState::Open,
+        _ => LocationState::ByChildren,
     }
 }
 

@@ -5,5 +5,5 @@ pub(crate) mod diff;
 mod finding;
 mod judge;
 
-pub(crate) use finding::{ChangeKind, Finding, Standing};
+pub(crate) use finding::{ChangeKind, ChangeVerdict, Finding};
 pub(crate) use judge::judge;

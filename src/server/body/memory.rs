@@ -67,7 +67,7 @@ impl Memory {
         connection: &Connection,
     ) -> Permit {
         let connected = Holder::Connection(connection.number);
-        let (memory, holders) = match SizeClass::of(size) {
+        let (memory, holders) = match SizeClass::from_bytes(size) {
             SizeClass::Ordinary => (&self.ordinary, vec![connected]),
             SizeClass::Large => (&self.large, vec![requester(beginning), connected]),
         };

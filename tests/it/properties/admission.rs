@@ -3,7 +3,7 @@
 use super::case::Case;
 use crate::oracle::render;
 use crate::oracle::rule::{Rule, User};
-use fieldward::engine::{Builtin, Reply, RuleFile, RuleSet, admit, admit_plainly};
+use fieldward::engine::{Builtin, Reply, RuleFile, RuleSet, admit, admit_reference};
 use serde_json::{Value, json};
 
 /// What the engine answered.
@@ -106,7 +106,7 @@ pub(super) fn ask_with(set: &RuleSet, body: &[u8]) -> Result<Answer, String> {
 
 /// The reply, which is the same to the letter if `serde_json` reads and prints the review first.
 pub(crate) fn both_ways(set: &RuleSet, body: &[u8]) -> Result<Reply, String> {
-    let (reply, plain) = (admit(set, body), admit_plainly(set, body));
+    let (reply, plain) = (admit(set, body), admit_reference(set, body));
     if reply == plain {
         Ok(reply)
     } else {

@@ -121,7 +121,7 @@ impl Rule {
         let mut text = format!("{}  mutable:", self.head);
         text += if self.entries.is_empty() { " []\n" } else { "\n" };
         for Entry { path, verbs, by } in &self.entries {
-            let path = Value::from(Path::of(path).unwrap().to_string());
+            let path = Value::from(Path::from_steps(path).unwrap().to_string());
             text += &format!("    - path: {path}\n      allow: [{}]\n{by}", verbs.join(", "));
         }
         if !self.tail.is_empty() {

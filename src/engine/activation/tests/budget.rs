@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{ask, entries, holds, reasons, review, rule, rules};
-use crate::engine::admit::admit_within;
-use crate::engine::{admit, admit_at_once};
+use crate::engine::admit::admit_with_budget;
+use crate::engine::{admit, admit_if_cheap};
 
 /// A budget that is soon spent.
 const LITTLE: u64 = 20_000;
@@ -71,8 +71,11 @@ fn a_condition_that_exceeds_its_budget_grants_nothing() {
         doubled(".map(t, {'a': t, 'b': t})"),
     ];
     for when in table {
-        let reply =
-            admit_within(LITTLE, &rule("spec.x", &when), review(&object(1), &object(2)).as_bytes());
+        let reply = admit_with_budget(
+            LITTLE,
+            &rule("spec.x", &when),
+            review(&object(1), &object(2)).as_bytes(),
+        );
         assert_eq!(reply.allowed(), Some(false), "{when}");
         assert_eq!(reasons(&reply), [("spec.x", "too much to evaluate", 1)], "{when}");
     }
@@ -97,7 +100,8 @@ const COSTLY: &str = "oldObject.spec.list.all(a, oldObject.spec.list.all(b, a + 
 fn all_conditions_of_a_review_have_one_budget() {
     /// The violations, and the entries whose conditions were too costly.
     fn ask(lists: &[Value]) -> (String, String) {
-        let reply = admit_within(LITTLE, &rules(lists), review(&costly(1), &costly(2)).as_bytes());
+        let reply =
+            admit_with_budget(LITTLE, &rules(lists), review(&costly(1), &costly(2)).as_bytes());
         let too_dear = reasons(&reply).into_iter().map(|failure| {
             assert_eq!((failure.1, failure.2), ("too much to evaluate", 1));
             failure.0
@@ -134,7 +138,7 @@ fn each_evaluation_costs_something() {
         json!({"data": (0..900).map(|n| (format!("k{n:04}"),
         json!(value))).collect::<serde_json::Map<_, _>>()})
     };
-    let reply = admit_within(
+    let reply = admit_with_budget(
         2_000,
         &rule("data.*", "value != oldValue"),
         review(&object(1), &object(2)).as_bytes(),
@@ -150,7 +154,7 @@ fn each_evaluation_costs_something() {
         entries(&[("data.*", "value != oldValue")]),
     ]);
     for (set, allowed) in [(rule("data.*", "value != oldValue"), true), (both, true)] {
-        let reply = admit_within(15 * 900, &set, review(&object(1), &object(2)).as_bytes());
+        let reply = admit_with_budget(15 * 900, &set, review(&object(1), &object(2)).as_bytes());
         assert_eq!(reply.allowed(), Some(allowed), "{:?}", reply.condition_failures());
     }
 }
@@ -159,7 +163,7 @@ fn each_evaluation_costs_something() {
 fn admit_at_once_gives_up_on_slow_conditions() {
     let at_once = |when: &str| {
         let (rules, review) = (rule("spec.x", when), review(&list(1), &list(2)));
-        (admit_at_once(&rules, review.as_bytes()), admit(&rules, review.as_bytes()))
+        (admit_if_cheap(&rules, review.as_bytes()), admit(&rules, review.as_bytes()))
     };
     let (early, late) = at_once("oldObject.spec.list.all(a, a >= 0)");
     assert_eq!((early.as_ref(), late.allowed()), (Some(&late), Some(true)));
@@ -216,7 +220,7 @@ fn price(when: &str) -> u64 {
     let review = review(&object(1), &object(2));
     let rules = rule("spec.x", when);
     let is_enough = |budget: u64| {
-        let reply = admit_within(budget, &rules, review.as_bytes());
+        let reply = admit_with_budget(budget, &rules, review.as_bytes());
         assert!(
             reasons(&reply).iter().all(|reason| reason.1 == "too much to evaluate"),
             "{when}: {:?}",

@@ -41,7 +41,7 @@ pub(crate) fn last_writers(
     own: Option<&str>,
     paths: &[Vec<FieldStep<'_>>],
 ) -> Vec<Option<FieldWriter>> {
-    let tree = PathTree::of(paths);
+    let tree = PathTree::from_paths(paths);
     let mut owners: Vec<Owners> = paths.iter().map(|_| Owners::default()).collect();
     for entry in entries.into_iter().flat_map(Node::elements) {
         let Some(owned) = entry.get("fieldsV1").and_then(|fields| tree.owned(fields)) else {
@@ -118,7 +118,7 @@ struct PathNode<'v> {
 type Owned = BTreeMap<usize, usize>;
 
 impl<'v> PathTree<'v> {
-    fn of(paths: &[Vec<FieldStep<'v>>]) -> Self {
+    fn from_paths(paths: &[Vec<FieldStep<'v>>]) -> Self {
         let mut tree = Self { nodes: vec![PathNode::default()] };
         for (index, path) in paths.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
             let end = path.iter().fold(0, |at, step| {

@@ -11,7 +11,7 @@ use crate::engine::answer::rule_findings::RuleFindings;
 use crate::engine::answer::secrets::Secrets;
 use crate::engine::review::{Node, NodeKind, Review};
 use crate::engine::rule::{Condition, Entry, Rule, Verb, cut, escape_control};
-use crate::engine::verdict::{ChangeKind, Finding, Standing};
+use crate::engine::verdict::{ChangeKind, ChangeVerdict, Finding};
 
 /// How many violations of a review are looked up at most.
 const MOST: usize = 32;
@@ -37,7 +37,7 @@ pub(crate) fn notes(
 ) -> Vec<Option<String>> {
     let mut notes = vec![None; listed.len()];
     let is_violation = |(_, (_, finding)): &(usize, &(&RuleFindings<'_>, Finding))| {
-        finding.standing == Standing::Violation
+        finding.verdict == ChangeVerdict::Violation
     };
     let violations: Vec<(usize, &(&RuleFindings<'_>, Finding))> =
         listed.iter().enumerate().filter(is_violation).take(MOST).collect();

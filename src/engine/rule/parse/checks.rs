@@ -170,7 +170,7 @@ fn elements_are_selected_by_the_key(
     declared: &Tree<Mark>,
 ) {
     let steps = placed.path.steps();
-    let mut cursor = Cursor::of(declared);
+    let mut cursor = Cursor::at_root_of(declared);
     for (index, step) in steps.iter().enumerate() {
         let list = cursor.clone();
         cursor = cursor.covering(step);

@@ -4,16 +4,16 @@ use serde_json::{Map, Value};
 
 use super::{duration, quantity, time, value};
 use crate::engine::review::{Node, NodeKind};
-use crate::engine::rule::{Cursor, Declared, Equal, Meaning};
+use crate::engine::rule::{Cursor, DeclaredEquality, Equal, Meaning};
 
 /// Why two values that are spelled differently are equal: as quantities or as durations; none if
 /// they are not.
 pub(crate) fn respelled(one: &Value, two: &Value) -> Option<Equal> {
     let as_meaning = |meaning| {
-        let declared = Declared { meaning: Some(meaning), ..Declared::default() };
-        let (one, two) = (declared.shown(one), declared.shown(two));
-        // What does not parse is shown as it is, which is no object.
-        one == two && one.as_object().is_some_and(|shown| !shown.is_empty())
+        let declared = DeclaredEquality { meaning: Some(meaning), ..DeclaredEquality::default() };
+        let (one, two) = (declared.canonical_of(one), declared.canonical_of(two));
+        // What does not parse is its own canonical form, which is no object.
+        one == two && one.as_object().is_some_and(|form| !form.is_empty())
     };
     if value::scalar(one) == value::scalar(two) {
         None
@@ -31,7 +31,7 @@ pub(super) struct Spelling {
 }
 
 impl Spelling {
-    fn mark(self) -> Value {
+    fn canonical(self) -> Value {
         let meaning = format!("{:?}", self.meaning);
         Value::Object(Map::from_iter([(meaning, Value::String(self.text))]))
     }
@@ -44,7 +44,7 @@ pub(super) fn float32(text: &str) -> Option<f32> {
     Some(number + 0.0)
 }
 
-impl Declared<'_> {
+impl DeclaredEquality<'_> {
     /// The value, unless it counts as left out.
     pub(crate) fn normalise<'a>(
         &self,
@@ -59,27 +59,27 @@ impl Declared<'_> {
         value.filter(|value| !left_out(value))
     }
 
-    /// What stands for the value in a canonical form: the scalar itself, or a mark that no scalar
+    /// What stands for the value in a canonical form: the scalar itself, or a value that no scalar
     /// has.
-    pub(crate) fn mark(&self, value: Node<'_>) -> Value {
+    pub(crate) fn canonical(&self, value: Node<'_>) -> Value {
         match self.kind(value) {
             NodeKind::Object => Value::Object(Map::new()),
             NodeKind::List => Value::Array(Vec::new()),
-            NodeKind::Null => self.shown(&Value::Null),
+            NodeKind::Null => self.canonical_of(&Value::Null),
             kind => match self.respelled(kind, value.scalar_text()) {
-                Some(spelling) => spelling.mark(),
+                Some(spelling) => spelling.canonical(),
                 None => value::scalar(&value.to_value()),
             },
         }
     }
 
-    /// Like `mark`, for a value that is built.
-    pub(crate) fn shown(&self, value: &Value) -> Value {
+    /// Like `canonical`, for a value that is built.
+    pub(crate) fn canonical_of(&self, value: &Value) -> Value {
         match value {
             Value::Object(_) => Value::Object(Map::new()),
             Value::Array(_) => Value::Array(Vec::new()),
             Value::Null => match self.zero_for_null() {
-                Some(zero) => self.shown(&zero),
+                Some(zero) => self.canonical_of(&zero),
                 None => Value::Null,
             },
             _ => {
@@ -88,7 +88,7 @@ impl Declared<'_> {
                     Value::Number(number) => self.respelled(NodeKind::Number, &number.to_string()),
                     _ => None,
                 };
-                spelling.map_or_else(|| value::scalar(value), Spelling::mark)
+                spelling.map_or_else(|| value::scalar(value), Spelling::canonical)
             }
         }
     }
@@ -108,7 +108,7 @@ impl Declared<'_> {
         text.map(|text| Spelling { meaning, text })
     }
 
-    /// Whether two locations without children have the same mark.
+    /// Whether two locations without children have the same canonical form.
     pub(crate) fn alike(&self, old: Option<Node<'_>>, new: Option<Node<'_>>) -> bool {
         let (Some(old), Some(new)) = (old, new) else { return false };
         if old == new {
@@ -124,7 +124,7 @@ impl Declared<'_> {
         }
         match (old.as_str(), new.as_str()) {
             (Some(old), Some(new)) if self.meaning.is_none() => old == new,
-            _ => self.mark(old) == self.mark(new),
+            _ => self.canonical(old) == self.canonical(new),
         }
     }
 
@@ -143,8 +143,8 @@ impl Declared<'_> {
                 one.is_empty() == list.is_empty()
                     && value::normal(cursor, one) == value::normal_of(cursor, two)
             }
-            // A mark that stands for a container is no scalar's.
-            _ => self.mark(one) == self.shown(two),
+            // No scalar has the canonical form of a container.
+            _ => self.canonical(one) == self.canonical_of(two),
         }
     }
 }
@@ -170,8 +170,8 @@ mod tests {
             let document = scan(&text).unwrap();
             let mut elements = document.root().elements();
             let (old, new) = (elements.next(), elements.next());
-            assert_eq!(Declared::default().alike(old, new), are_alike, "{text}");
-            assert!(!Declared::default().alike(old, None));
+            assert_eq!(DeclaredEquality::default().alike(old, new), are_alike, "{text}");
+            assert!(!DeclaredEquality::default().alike(old, None));
         }
     }
 
@@ -185,7 +185,10 @@ mod tests {
             let document = scan(text).unwrap();
             let mut elements = document.root().elements();
             let (old, new) = (elements.next(), elements.next());
-            let quantity = Declared { meaning: Some(Meaning::Quantity), ..Declared::default() };
+            let quantity = DeclaredEquality {
+                meaning: Some(Meaning::Quantity),
+                ..DeclaredEquality::default()
+            };
             assert_eq!(quantity.alike(old, new), are_alike, "{text}");
         }
     }
@@ -195,7 +198,8 @@ mod tests {
         let document = scan("[0.0, -0.0]").unwrap();
         let mut elements = document.root().elements();
         let (old, new) = (elements.next(), elements.next());
-        let float = Declared { meaning: Some(Meaning::Float32), ..Declared::default() };
+        let float =
+            DeclaredEquality { meaning: Some(Meaning::Float32), ..DeclaredEquality::default() };
         assert!(float.alike(old, new));
     }
 
@@ -221,7 +225,8 @@ mod tests {
             assert_eq!(respelled(&two, &one), expected, "{two} {one}");
         }
         // No value is what stands for another.
-        let quantity = Declared { meaning: Some(Meaning::Quantity), ..Declared::default() };
-        assert_eq!(respelled(&quantity.shown(&json!(1)), &json!(1)), None);
+        let quantity =
+            DeclaredEquality { meaning: Some(Meaning::Quantity), ..DeclaredEquality::default() };
+        assert_eq!(respelled(&quantity.canonical_of(&json!(1)), &json!(1)), None);
     }
 }
