@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Error, anyhow};
 use serde::Serialize;
 
-use crate::analysis::learn::{GivenUpdates, Learned, NotAnUpdate, Skipped};
-use crate::analysis::words::counted;
-use crate::analysis::words::listed;
+use crate::analysis::learn::{GivenUpdates, Learned, Skipped};
+use crate::analysis::words::{counted, listed};
 use crate::cli::args::{Format, OutputArgs};
 use crate::cli::documents;
 use crate::cli::output;
@@ -42,13 +41,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut given = GivenUpdates::default();
     for path in &args.reviews {
-        if path.is_dir() {
-            folder(&mut given, path)?;
-        } else {
-            file(&mut given, path, false)?;
-        }
+        read(&mut given, path, false)?;
     }
-    let rules = Learned::from_updates(&given)?;
+    let rules = Learned::from_updates(&given).map_err(Error::msg)?;
     let is_empty = rules.is_empty();
     match args.output.format {
         Format::Text if is_empty => eprintln!("nothing to learn from: {}", skipped(&given)),
@@ -70,29 +65,17 @@ struct LearnJson<'g> {
     skipped: &'g [Skipped],
 }
 
-/// Reads every document in a folder and below.
-fn folder(given: &mut GivenUpdates, path: &Path) -> anyhow::Result<()> {
-    for path in documents::entries(path)? {
-        if documents::is_hidden(&path) {
-            continue;
-        }
-        if path.is_dir() {
-            folder(given, &path)?;
-        } else if documents::is_document(&path) {
-            file(given, &path, true)?;
-        }
+/// Reads every document in a file, or in a folder and below.
+fn read(given: &mut GivenUpdates, path: &Path, is_in_folder: bool) -> anyhow::Result<()> {
+    if path.is_dir() {
+        let mut found = documents::entries(path)?;
+        found.retain(|path| !documents::is_hidden(path));
+        found.retain(|path| path.is_dir() || documents::is_document(path));
+        return found.iter().try_for_each(|path| read(given, path, true));
     }
-    Ok(())
-}
-
-/// Reads every document in a file. In a folder, rules may stand beside the reviews.
-fn file(given: &mut GivenUpdates, path: &Path, is_in_folder: bool) -> anyhow::Result<()> {
     let name = name_of(path);
     for json in documents::as_json(&name, documents::read(path)?)? {
-        match given.add(&name, &json) {
-            Err(NotAnUpdate::Kind(kind)) if is_in_folder && kind == "UpdateRule" => {}
-            added => added.with_context(|| name.clone())?,
-        }
+        given.add(&name, &json, is_in_folder).map_err(|error| anyhow!("{name}: {error}"))?;
     }
     Ok(())
 }

@@ -39,15 +39,15 @@ pub(crate) use case::{Case, CaseDocument, Expect};
 pub(crate) use condition::Unread;
 pub use record::record;
 pub(crate) use record::{Recording, Unrecorded};
-pub(crate) use review::Unjudgeable;
+pub(crate) use review::{NotAReview, Unjudgeable};
 pub(crate) use rule::annotations;
 pub(crate) use rule::{
     Algebra, Condition, Cursor, Declaration, DeclaredEquality, Effect, Entry, Equal, Equality,
     Exemptions, FailurePolicy, GoScalar, GoShape, LONGEST_NAME, LabelSelector, LocalPermissions,
     Mark, Meaning, PathError, Permissions, Position, RawSpec, Read, Reason, ResourceRule,
     RuleError, SelectionKey, SourceMap, TypedLocation, Verb, Verbs, before_quote,
-    builtin_documents, cut_bytes, escape_control, escape_json, is_dns_subdomain, is_own_document,
-    is_owned, steps_pair, written,
+    builtin_documents, cut_bytes, escape_control, escape_json, is_bare, is_dns_subdomain,
+    is_own_document, is_owned, steps_pair, written,
 };
 pub use rule::{
     Builtin, OWNED, Path, Requesters, Rule, RuleErrors, RuleFile, RuleSet, Step, TypeName,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::lines::{Lines, What};
-use super::reviews::{Component, Reviews, Update, UpdateTarget, components};
+use super::reviews::{Reviews, Update, UpdateTarget, components};
 use crate::analysis::words::{counted, listed};
 use crate::analysis::yaml;
 use crate::engine::{Step, Verb, Verbs, escape_control, written};
@@ -31,7 +31,7 @@ struct LearnedEntry {
 }
 
 impl Learned {
-    pub(super) fn new(target: &UpdateTarget, updates: &[Update], lines: &Lines) -> Self {
+    pub(super) fn new(target: &UpdateTarget, updates: &[Update], lines: &Lines<'_>) -> Self {
         let count = counted(updates.len(), "review");
         let mut document = format!(
             "# Learned from {count}. Fields that are not named below may not change.\n\
@@ -46,41 +46,67 @@ impl Learned {
             yaml::scalar(&target.resource),
             yaml::scalar(&target.kind),
         );
-        let mut permitted: BTreeMap<_, (Verbs, Reviews)> = BTreeMap::new();
+        let example = |reviews: &Reviews<'_>| {
+            reviews.values().next().map(|update| update.file.clone()).unwrap_or_default()
+        };
+        let mut permitted: BTreeMap<_, (Verbs, Reviews<'_>)> = BTreeMap::new();
         let mut equal = BTreeMap::new();
         for ((path, what), reviews) in lines {
             match what {
                 What::May(verb) => {
-                    let by = components(updates, reviews);
+                    let by = components(reviews);
                     let (verbs, all) = permitted.entry((path, by)).or_default();
                     *verbs = verbs.with(*verb);
                     all.extend(reviews);
                 }
-                What::Equal(equality) => drop(equal.insert((equality, path), reviews)),
+                What::Equal(order, declaration, why) => {
+                    equal.insert((order, path), (declaration, why, reviews));
+                }
                 What::Masked => {}
             }
         }
         document += if permitted.is_empty() { "  mutable: []\n" } else { "  mutable:\n" };
         let mut entries = Vec::new();
         for ((path, by), (verbs, reviews)) in permitted {
-            let users =
-                reviews.iter().filter_map(|review| Some(updates.get(*review)?.user.clone()));
             let entry = LearnedEntry {
                 path: written(path),
                 allow: verbs.names().collect(),
                 reviews: reviews.len(),
-                example: example(updates, &reviews),
-                users: users.collect(),
+                example: example(&reviews),
+                users: reviews.values().map(|update| update.user.clone()).collect(),
             };
-            let is_masked =
-                verbs.has(Verb::Modify) && lines.contains_key(&(path.clone(), What::Masked));
-            document += &entry.text(path, &by, is_masked);
+            let name = |user: &String| {
+                if user.is_empty() { "nobody".to_owned() } else { escape_control(user) }
+            };
+            let users = listed(&entry.users.iter().map(name).collect::<Vec<_>>());
+            let count = counted(entry.reviews, "review");
+            document += &format!("    # {count}, as {}; by {users}\n", entry.example);
+            if matches!(path.last(), Some(Step::AnyMember | Step::Prefix(_))) {
+                document += "    # several keys of this map changed, or may not be named: all of \
+                             them may\n";
+            }
+            if verbs.has(Verb::Modify) && lines.contains_key(&(path.clone(), What::Masked)) {
+                document += "    # the recording masks the values, so another spelling looks like \
+                             a change here\n";
+            }
+            let (path, allow) = (yaml::scalar(&entry.path), entry.allow.join(", "));
+            document += &format!("    - path: {path}\n      allow: [{allow}]\n");
+            let mut lists: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+            for (list, name) in &by {
+                lists.entry(list).or_default().push(yaml::scalar(name));
+            }
+            let lists: Vec<String> = lists
+                .into_iter()
+                .map(|(list, names)| format!("{list}: [{}]", names.join(", ")))
+                .collect();
+            if !by.is_empty() {
+                document += &format!("      by: {{{}}}\n", lists.join(", "));
+            }
             entries.push(entry);
         }
         document += if equal.is_empty() { "" } else { "  equality:\n" };
-        for ((equality, path), reviews) in equal {
-            let (declaration, why) = equality.text();
-            let (count, example) = (counted(reviews.len(), "review"), example(updates, reviews));
+        for ((_, path), (declaration, why, reviews)) in equal {
+            let (count, example) = (counted(reviews.len(), "review"), example(reviews));
             document += &format!(
                 "    # {why}: {count}, as {example}\n    - {{path: {}, {declaration}}}\n",
                 yaml::scalar(&written(path))
@@ -88,40 +114,4 @@ impl Learned {
         }
         Self { name: target.rule_name(), reviews: updates.len(), entries, document }
     }
-}
-
-impl LearnedEntry {
-    fn text(&self, path: &[Step], by: &BTreeSet<Component>, is_masked: bool) -> String {
-        let name = |user: &String| {
-            if user.is_empty() { "nobody".to_owned() } else { escape_control(user) }
-        };
-        let users = listed(&self.users.iter().map(name).collect::<Vec<_>>());
-        let count = counted(self.reviews, "review");
-        let mut text = format!("    # {count}, as {}; by {users}\n", self.example);
-        if matches!(path.last(), Some(Step::AnyMember | Step::Prefix(_))) {
-            text +=
-                "    # several keys of this map changed, or may not be named: all of them may\n";
-        }
-        if is_masked {
-            text += "    # the recording masks the values, so another spelling looks like a change \
-                     here\n";
-        }
-        let (path, allow) = (yaml::scalar(&self.path), self.allow.join(", "));
-        text += &format!("    - path: {path}\n      allow: [{allow}]\n");
-        let mut lists: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for (list, name) in by {
-            lists.entry(list).or_default().push(yaml::scalar(name));
-        }
-        let list = |(list, names): (&str, Vec<String>)| format!("{list}: [{}]", names.join(", "));
-        if !by.is_empty() {
-            let lists: Vec<String> = lists.into_iter().map(list).collect();
-            text += &format!("      by: {{{}}}\n", lists.join(", "));
-        }
-        text
-    }
-}
-
-fn example(updates: &[Update], reviews: &Reviews) -> String {
-    let first = reviews.first().and_then(|review| updates.get(*review));
-    first.map(|update| update.file.clone()).unwrap_or_default()
 }

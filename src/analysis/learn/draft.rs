@@ -3,39 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::Learned;
-use super::lines::{self, LearnedEquality, Line, Lines, What};
+use super::lines::{self, KEY, Line, Lines, What};
 use super::reviews::{Reviews, Update, UpdateTarget, components};
 use super::shape::RecordedShape;
 use crate::analysis::paths::meets;
 use crate::engine::{Builtin, Decision, RuleFile, RuleSet, Step, admit, refused_changes};
 
-const KEY: What = What::Equal(LearnedEquality::Key);
-
 pub(super) struct Draft<'u> {
     target: &'u UpdateTarget,
     updates: &'u [Update],
-    lines: Lines,
+    lines: Lines<'u>,
 }
 
 impl<'u> Draft<'u> {
     /// The smallest rule that permits the updates, or why there is none.
-    pub(super) fn learned(
-        target: &'u UpdateTarget,
-        updates: &'u [Update],
-    ) -> Result<Learned, String> {
-        let mut draft = Self::grown(target, updates)?;
-        draft.shrink();
-        match draft.refused(&(0..updates.len()).collect())? {
-            None => Ok(Learned::new(target, updates, &draft.lines)),
+    pub(super) fn learned(mut self) -> Result<Learned, String> {
+        self.shrink();
+        match self.refused(&self.updates.iter().enumerate().collect())? {
+            None => Ok(Learned::new(self.target, self.updates, &self.lines)),
             Some(update) => Err(refusal(update)),
         }
     }
 
     /// A draft that permits the updates, and perhaps more.
-    fn grown(target: &'u UpdateTarget, updates: &'u [Update]) -> Result<Self, String> {
+    pub(super) fn grown(target: &'u UpdateTarget, updates: &'u [Update]) -> Result<Self, String> {
         let shape = RecordedShape::new(target, updates);
         // All lines that some change asks for, and their number before the current round.
-        let (mut seen, mut known) = (BTreeSet::new(), None);
+        let (mut seen, mut known) = (BTreeMap::new(), None);
         loop {
             let draft = Self { target, updates, lines: generalised(&shape, &seen) };
             let rules = draft.load()?;
@@ -49,7 +43,7 @@ impl<'u> Draft<'u> {
                     if lines.is_empty() || known.is_some() {
                         lines = lines::entries(&change);
                     }
-                    seen.extend(lines.into_iter().map(|line| (line, review)));
+                    seen.extend(lines.into_iter().map(|line| ((line, review), update)));
                     last = Some(update);
                 }
             }
@@ -66,19 +60,19 @@ impl<'u> Draft<'u> {
     fn shrink(&mut self) {
         let all = self.lines.clone();
         let of = |is_wanted: fn(&What) -> bool| all.keys().filter(move |line| is_wanted(&line.1));
-        let equalities = of(|what| matches!(what, What::Equal(_)) && *what != KEY);
+        let equalities = of(|what| matches!(what, What::Equal(..)) && *what != KEY);
         for line in equalities.chain(of(|what| matches!(what, What::May(_)))) {
             // A line decides only about updates with a change at its locations, above or below.
             let affected = || all.iter().filter(|((path, _), _)| meets(path, &line.0));
-            let affected: Reviews = affected().flat_map(|(_, reviews)| reviews).copied().collect();
+            let affected: Reviews<'_> =
+                affected().flat_map(|(_, reviews)| reviews.clone()).collect();
             let Some(mut reviews) = self.lines.remove(line) else { continue };
             if matches!(self.refused(&affected), Ok(None)) {
                 continue;
             }
-            for component in components(self.updates, &reviews) {
-                let who = |review: &usize| self.updates.get(*review)?.component.as_ref();
-                let others = reviews.iter().filter(|review| who(review) != Some(&component));
-                let fewer: Reviews = others.copied().collect();
+            for component in components(&reviews) {
+                let mut fewer = reviews.clone();
+                fewer.retain(|_, update| update.component.as_ref() != Some(&component));
                 self.lines.insert(line.clone(), fewer.clone());
                 if !fewer.is_empty() && matches!(self.refused(&affected), Ok(None)) {
                     reviews = fewer;
@@ -101,20 +95,20 @@ impl<'u> Draft<'u> {
                 ![KEY, What::Masked].contains(other) && path.starts_with(list)
             };
             let users = others.iter().filter(|(line, _)| goes_in(line));
-            *reviews = users.flat_map(|(_, reviews)| reviews).copied().collect();
+            *reviews = users.flat_map(|(_, reviews)| reviews.clone()).collect();
             !reviews.is_empty()
         });
     }
 
     /// The first of these updates that the rule refuses; the reason if the rule does not load.
-    fn refused(&self, reviews: &Reviews) -> Result<Option<&'u Update>, String> {
+    fn refused(&self, reviews: &Reviews<'u>) -> Result<Option<&'u Update>, String> {
         let rules = self.load()?;
         let is_refused = |update: &&Update| {
             let reply = admit(&rules, &update.body);
             reply.allowed() != Some(true)
                 || !reply.rules().iter().any(|outcome| outcome.decision == Decision::Allow)
         };
-        Ok(reviews.iter().filter_map(|review| self.updates.get(*review)).find(is_refused))
+        Ok(reviews.values().copied().find(is_refused))
     }
 
     fn load(&self) -> Result<RuleSet, String> {
@@ -129,9 +123,12 @@ fn refusal(update: &Update) -> String {
 }
 
 /// The lines with the keys of maps generalised, and the keys of all lists that can have one.
-fn generalised(shape: &RecordedShape<'_>, seen: &BTreeSet<(Line, usize)>) -> Lines {
+fn generalised<'u>(
+    shape: &RecordedShape<'_>,
+    seen: &BTreeMap<(Line, usize), &'u Update>,
+) -> Lines<'u> {
     let mut keys: BTreeMap<&[Step], BTreeSet<&str>> = BTreeMap::new();
-    for ((path, _), _) in seen {
+    for ((path, _), _) in seen.keys() {
         for (depth, step) in path.iter().enumerate().skip(1) {
             if let (Step::Name(key), Some(object)) = (step, path.get(..depth)) {
                 keys.entry(object).or_default().insert(key);
@@ -148,8 +145,8 @@ fn generalised(shape: &RecordedShape<'_>, seen: &BTreeSet<(Line, usize)>) -> Lin
         path.iter().enumerate().map(step).collect()
     };
     let mut lines = Lines::new();
-    for ((path, what), review) in seen {
-        lines.entry((general(path), *what)).or_default().insert(*review);
+    for (((path, what), review), update) in seen {
+        lines.entry((general(path), *what)).or_default().insert(*review, *update);
     }
     let mut keyed: BTreeMap<Vec<Step>, bool> = BTreeMap::new();
     for (list, is_named) in &shape.lists {

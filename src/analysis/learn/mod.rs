@@ -11,26 +11,20 @@ mod shape;
 
 pub use document::Learned;
 use draft::Draft;
+pub use reviews::GivenUpdates;
 pub(crate) use reviews::Skipped;
-pub use reviews::{GivenUpdates, NotAnUpdate};
-
-/// No rule permits all updates of a kind.
-#[derive(Debug, thiserror::Error)]
-#[error("no rule could be learned for {rule}: {failure}; leave that review out")]
-pub struct NoRule {
-    rule: String,
-    failure: String,
-}
 
 impl Learned {
     /// Learns one rule for each kind of object.
     ///
     /// # Errors
     /// Updates that no rule permits together.
-    pub fn from_updates(given: &GivenUpdates) -> Result<Vec<Self>, NoRule> {
+    pub fn from_updates(given: &GivenUpdates) -> Result<Vec<Self>, String> {
         let rules = given.updates.iter().map(|(target, updates)| {
-            Draft::learned(target, updates)
-                .map_err(|failure| NoRule { rule: target.rule_name(), failure })
+            Draft::grown(target, updates).and_then(Draft::learned).map_err(|failure| {
+                let rule = target.rule_name();
+                format!("no rule could be learned for {rule}: {failure}; leave that review out")
+            })
         });
         rules.collect()
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::engine::{escape_control, is_dns_subdomain};
+use crate::engine::{NotAReview, Unjudgeable, escape_control, is_dns_subdomain};
 
 /// What a rule covers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,12 +42,12 @@ pub(crate) struct Update {
 pub(super) type Component = (&'static str, String);
 
 /// Updates by their numbers.
-pub(super) type Reviews = BTreeSet<usize>;
+pub(super) type Reviews<'u> = BTreeMap<usize, &'u Update>;
 
 /// The components that made all of these updates; none if a person made one.
-pub(super) fn components(updates: &[Update], reviews: &Reviews) -> BTreeSet<Component> {
-    let component = |review: &usize| updates.get(*review)?.component.clone();
-    reviews.iter().map(component).collect::<Option<_>>().unwrap_or_default()
+pub(super) fn components(reviews: &Reviews<'_>) -> BTreeSet<Component> {
+    let all = reviews.values().map(|update| update.component.clone());
+    all.collect::<Option<_>>().unwrap_or_default()
 }
 
 /// None for a person, and for what may be one.
@@ -65,26 +65,6 @@ fn component(user: &str, groups: &[String]) -> Option<Component> {
         .then(|| ("users", user.to_owned()))
 }
 
-/// Why a document is neither a review nor a case.
-#[derive(Debug, thiserror::Error)]
-pub enum NotAnUpdate {
-    /// No JSON, or nested too deeply.
-    #[error("expected a review of at most 128 levels")]
-    Json(#[from] serde_json::Error),
-    /// Another kind.
-    #[error("expected kind `AdmissionReview` or `UpdateCase`, found `{0}`")]
-    Kind(String),
-    /// No request.
-    #[error("expected an AdmissionReview with a `request`, found none")]
-    Request,
-    /// A request that does not say what it is about.
-    #[error(
-        "expected `request.resource` with group, version and resource, and `request.kind`, found \
-         none"
-    )]
-    Target,
-}
-
 /// The updates of all documents, and the documents without one.
 #[derive(Debug, Default)]
 pub struct GivenUpdates {
@@ -100,27 +80,34 @@ pub(crate) struct Skipped {
 }
 
 impl GivenUpdates {
-    /// Adds a document as JSON: a review, or a case.
+    /// Adds a document as JSON: a review, or a case. In a folder, rules may stand beside them.
     ///
     /// # Errors
     /// What is neither.
-    pub fn add(&mut self, file: &str, json: &[u8]) -> Result<(), NotAnUpdate> {
-        let mut document: Value = serde_json::from_slice(json)?;
+    pub fn add(&mut self, file: &str, json: &[u8], is_in_folder: bool) -> Result<(), String> {
+        let mut document: Value = serde_json::from_slice(json)
+            .map_err(|error| format!("expected a review of at most 128 levels: {error}"))?;
         let review = match document.get("kind").and_then(Value::as_str) {
             Some("UpdateCase") => document.get_mut("review").map(Value::take).unwrap_or_default(),
             Some("AdmissionReview") | None => document.take(),
-            Some(other) => return Err(NotAnUpdate::Kind(escape_control(other))),
+            Some("UpdateRule") if is_in_folder => return Ok(()),
+            Some(other) => {
+                let other = escape_control(other);
+                return Err(format!(
+                    "expected kind `AdmissionReview` or `UpdateCase`, found `{other}`"
+                ));
+            }
         };
-        let denial = Some(&Value::Bool(false));
-        let is_denied = document.pointer("/expect/allowed") == denial
-            || review.pointer("/response/allowed") == denial;
+        let verdicts = [document.pointer("/expect/allowed"), review.pointer("/response/allowed")];
         let at = |pointer: &str| review.pointer(&format!("/request{pointer}"));
         let text = |pointer| at(pointer).and_then(Value::as_str);
-        let expect = |pointer| text(pointer).map(str::to_owned).ok_or(NotAnUpdate::Target);
+        let expect = |pointer| {
+            text(pointer).map(str::to_owned).ok_or_else(|| Unjudgeable::Target.to_string())
+        };
         let object = |pointer| at(pointer).filter(|object| object.is_object()).cloned();
         let reason = match (object("/oldObject"), object("/object")) {
-            _ if is_denied => "it was denied",
-            _ if object("").is_none() => return Err(NotAnUpdate::Request),
+            _ if verdicts.contains(&Some(&Value::Bool(false))) => "it was denied",
+            _ if object("").is_none() => return Err(NotAReview::Request.to_string()),
             _ if text("/operation") != Some("UPDATE") => "it is no update",
             (Some(old), Some(new)) => {
                 let mut target = UpdateTarget {
@@ -136,7 +123,7 @@ impl GivenUpdates {
                 let groups = at("/userInfo/groups").map(Vec::<String>::deserialize);
                 let groups = groups.and_then(Result::ok).unwrap_or_default();
                 let component = component(&user, &groups);
-                let (file, body) = (file.to_owned(), serde_json::to_vec(&review)?);
+                let (file, body) = (file.to_owned(), review.to_string().into_bytes());
                 let update = Update { file, body, user, component, old, new };
                 self.updates.entry(target).or_default().push(update);
                 return Ok(());

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::lines::child;
 use super::reviews::{Update, UpdateTarget};
-use crate::engine::{Path, Step, written};
+use crate::engine::{Step, is_bare, written};
 
 /// Lists and maps, by their paths with `[*]` for elements.
 pub(super) struct RecordedShape<'t> {
@@ -21,25 +22,20 @@ impl<'t> RecordedShape<'t> {
     pub(super) fn new(target: &'t UpdateTarget, updates: &[Update]) -> Self {
         let mut shape = Self { target, lists: BTreeMap::new(), maps: BTreeSet::new() };
         for object in updates.iter().flat_map(|update| [&update.old, &update.new]) {
-            shape.visit(&mut Vec::new(), object);
+            shape.visit(&[], object);
         }
         shape
     }
 
-    fn visit(&mut self, path: &mut Vec<Step>, value: &Value) {
+    fn visit(&mut self, path: &[Step], value: &Value) {
         match value {
             Value::Object(members) => {
                 // A path can name every field of a schema without quotes.
-                let is_field = |key: &String| {
-                    Path::parse(key).is_ok_and(|path| path.steps() == [Step::Name(key.clone())])
-                };
-                if !path.is_empty() && !members.keys().all(is_field) {
-                    self.maps.insert(path.clone());
+                if !path.is_empty() && !members.keys().all(|key| is_bare(key)) {
+                    self.maps.insert(path.to_vec());
                 }
                 for (key, member) in members {
-                    path.push(Step::Name(key.clone()));
-                    self.visit(path, member);
-                    path.pop();
+                    self.visit(&child(path, key), member);
                 }
             }
             Value::Array(elements) if !elements.is_empty() => {
@@ -51,12 +47,11 @@ impl<'t> RecordedShape<'t> {
                 // The names of owner references repeat.
                 let is_named = path.first() != Some(&Step::Name("metadata".to_owned()))
                     && elements.iter().all(&mut is_named);
-                *self.lists.entry(path.clone()).or_insert(true) &= is_named;
-                path.push(Step::AnyElement);
+                *self.lists.entry(path.to_vec()).or_insert(true) &= is_named;
+                let below = [path, &[Step::AnyElement]].concat();
                 for element in elements {
-                    self.visit(path, element);
+                    self.visit(&below, element);
                 }
-                path.pop();
             }
             _ => {}
         }
@@ -70,9 +65,10 @@ impl<'t> RecordedShape<'t> {
             ".data" | ".stringData" if is_core("Secret") => return Some(Step::AnyMember),
             ".data" | ".binaryData" if is_core("ConfigMap") => true,
             // ObjectMeta, of the object itself or of a template.
-            path if path.ends_with(".metadata.labels") => true,
-            path if path.ends_with(".metadata.annotations") => true,
-            _ => self.maps.contains(object),
+            path => {
+                let ends = [".metadata.labels", ".metadata.annotations"];
+                ends.iter().any(|end| path.ends_with(end)) || self.maps.contains(object)
+            }
         };
         if !is_map || keys.len() < 2 {
             return None;

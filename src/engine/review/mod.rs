@@ -19,4 +19,4 @@ pub(crate) use envelope::{Operation, Review};
 pub(crate) use node::{Members, Node, NodeElements, NodeKind};
 pub(crate) use plain::printed;
 pub(crate) use scanner::scan;
-pub(crate) use unjudgeable::{API_VERSION, StrayOperation, Unjudgeable};
+pub(crate) use unjudgeable::{API_VERSION, NotAReview, StrayOperation, Unjudgeable};

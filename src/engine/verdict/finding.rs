@@ -1,6 +1,7 @@
 //! A change that was found, and whether it may be made.
 
 use crate::engine::alignment::Id;
+use crate::engine::rule::Verb;
 
 /// What happened at a location.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +30,17 @@ impl ChangeKind {
             Self::AddItem => "AddItem",
             Self::RemoveItem => "RemoveItem",
             Self::Reorder => "Reorder",
+        }
+    }
+
+    /// The verb of `allow` that permits it.
+    pub(crate) fn verb(self) -> Verb {
+        match self {
+            Self::Set => Verb::Set,
+            Self::Clear => Verb::Clear,
+            Self::AddItem => Verb::AddItem,
+            Self::RemoveItem => Verb::RemoveItem,
+            Self::Modify | Self::Reorder => Verb::Modify,
         }
     }
 }

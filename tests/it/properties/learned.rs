@@ -74,9 +74,9 @@ pub(super) fn a_learned_rule_is_the_smallest(run: Run) -> Result<(), Failed> {
 fn learned(bodies: &[Vec<u8>]) -> Result<String, String> {
     let mut given = GivenUpdates::default();
     for body in bodies {
-        given.add("review", body).map_err(|error| error.to_string())?;
+        given.add("review", body, false)?;
     }
-    match Learned::from_updates(&given).map_err(|error| error.to_string())?.as_slice() {
+    match Learned::from_updates(&given)?.as_slice() {
         [rule] => Ok(rule.document.clone()),
         rules => Err(format!("expected one rule, found {}", rules.len())),
     }

@@ -146,15 +146,7 @@ fn granted<'r>(
     alignment: &Alignment<'_>,
     finding: Finding,
 ) -> impl Iterator<Item = &'r Entry> {
-    let covers = |entry: &Entry| {
-        entry.verbs.has(match finding.kind {
-            ChangeKind::Set => Verb::Set,
-            ChangeKind::Clear => Verb::Clear,
-            ChangeKind::AddItem => Verb::AddItem,
-            ChangeKind::RemoveItem => Verb::RemoveItem,
-            ChangeKind::Modify | ChangeKind::Reorder => Verb::Modify,
-        })
-    };
+    let covers = |entry: &Entry| entry.verbs.has(finding.kind.verb());
     let items: &[Verb] = match finding.kind {
         ChangeKind::Set | ChangeKind::AddItem => &[Verb::AddItem],
         // Whoever may add the item has perhaps written it.
