@@ -15,10 +15,8 @@ pub(super) const LINT: Lint = Lint {
     example: "\
 spec:
   matchConstraints:
-    resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]  # the CRD serves v1 and v1beta1
-      resources: [gadgets]
+    resourceRules:  # the CRD serves v1 and v1beta1
+    - {apiGroups: [example.com], apiVersions: [v1], resources: [gadgets]}
 ",
     fix: "Nothing needs to be done. List the version too if its users should see its own fields \
           in messages, and if the paths fit it.",
@@ -26,9 +24,7 @@ spec:
 spec:
   matchConstraints:
     resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1, v1beta1]
-      resources: [gadgets]
+    - {apiGroups: [example.com], apiVersions: [v1, v1beta1], resources: [gadgets]}
 ",
     check,
 };

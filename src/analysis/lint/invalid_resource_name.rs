@@ -14,9 +14,7 @@ pub(super) const LINT: Lint = Lint {
 spec:
   matchConstraints:
     resourceRules:
-    - apiGroups: [example.com/v1]
-      apiVersions: [v1]
-      resources: [Gadgets]
+    - {apiGroups: [example.com/v1], apiVersions: [v1], resources: [Gadgets]}
 ",
     fix: "Write group, version and resource as `kubectl api-resources` prints them: resources are \
           plural and in lower case.",
@@ -24,9 +22,7 @@ spec:
 spec:
   matchConstraints:
     resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]
-      resources: [gadgets]
+    - {apiGroups: [example.com], apiVersions: [v1], resources: [gadgets]}
 ",
     check,
 };

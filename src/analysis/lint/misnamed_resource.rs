@@ -15,18 +15,14 @@ pub(super) const LINT: Lint = Lint {
 spec:
   matchConstraints:
     resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]
-      resources: [gadget]
+    - {apiGroups: [example.com], apiVersions: [v1], resources: [gadget]}
 ",
     fix: "Write the plural that `kubectl api-resources` prints.",
     fixed: "\
 spec:
   matchConstraints:
     resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]
-      resources: [gadgets]
+    - {apiGroups: [example.com], apiVersions: [v1], resources: [gadgets]}
 ",
     check,
 };

@@ -13,19 +13,15 @@ pub(super) const LINT: Lint = Lint {
     example: "\
 spec:
   matchConstraints:
-    resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v2]  # the CRD serves v1 and v1beta1
-      resources: [gadgets]
+    resourceRules:  # the CRD serves v1 and v1beta1
+    - {apiGroups: [example.com], apiVersions: [v2], resources: [gadgets]}
 ",
     fix: "Name a served version, and check that the paths of the rule fit it.",
     fixed: "\
 spec:
   matchConstraints:
     resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]
-      resources: [gadgets]
+    - {apiGroups: [example.com], apiVersions: [v1], resources: [gadgets]}
 ",
     check,
 };

@@ -11,10 +11,8 @@ pub(super) const LINT: Lint = Lint {
     example: "\
 spec:
   matchConstraints:
-    resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]
-      resources: [gadgetclasses]  # their CRD has no schema
+    resourceRules:  # their CRD has no schema
+    - {apiGroups: [example.com], apiVersions: [v1], resources: [gadgetclasses]}
 ",
     fix: "Nothing, if the CRD has no schema. A cluster publishes the schema of a new CRD after a \
           few seconds: run lint again.",
@@ -22,9 +20,7 @@ spec:
 spec:
   matchConstraints:
     resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]
-      resources: [gadgets]
+    - {apiGroups: [example.com], apiVersions: [v1], resources: [gadgets]}
 ",
     check,
 };

@@ -15,19 +15,15 @@ pub(super) const LINT: Lint = Lint {
     example: "\
 spec:
   matchConstraints:
-    resourceRules:
-    - apiGroups: [example.org]  # the CRD has the group example.com
-      apiVersions: [v1]
-      resources: [gadgets]
+    resourceRules:  # the CRD has the group example.com
+    - {apiGroups: [example.org], apiVersions: [v1], resources: [gadgets]}
 ",
     fix: "Give the CRD of the kind, use `--live`, or correct the group.",
     fixed: "\
 spec:
   matchConstraints:
     resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]
-      resources: [gadgets]
+    - {apiGroups: [example.com], apiVersions: [v1], resources: [gadgets]}
 ",
     check,
 };

@@ -15,19 +15,15 @@ pub(super) const LINT: Lint = Lint {
     example: "\
 spec:
   matchConstraints:
-    resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]
-      resources: [gadgets, gadgets/exec]  # gadgets have no subresource exec
+    resourceRules:  # gadgets have no subresource exec
+    - {apiGroups: [example.com], apiVersions: [v1], resources: [gadgets, gadgets/exec]}
 ",
     fix: "Install what serves the resource, correct its group and name, or remove it.",
     fixed: "\
 spec:
   matchConstraints:
     resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]
-      resources: [gadgets]
+    - {apiGroups: [example.com], apiVersions: [v1], resources: [gadgets]}
 ",
     check,
 };

@@ -15,19 +15,15 @@ pub(super) const LINT: Lint = Lint {
     example: "\
 spec:
   matchConstraints:
-    resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1, v1alpha1]  # the CRD serves v1 and v1beta1
-      resources: [gadgets]
+    resourceRules:  # the CRD serves v1 and v1beta1
+    - {apiGroups: [example.com], apiVersions: [v1, v1alpha1], resources: [gadgets]}
 ",
     fix: "Remove the version.",
     fixed: "\
 spec:
   matchConstraints:
     resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]
-      resources: [gadgets]
+    - {apiGroups: [example.com], apiVersions: [v1], resources: [gadgets]}
 ",
     check,
 };

@@ -15,10 +15,8 @@ spec:
   matchConstraints:
     namespaceSelector:
       matchLabels: {team: red}
-    resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]
-      resources: [gadgetclasses]  # their CRD has `scope: Cluster`
+    resourceRules:  # their CRD has `scope: Cluster`
+    - {apiGroups: [example.com], apiVersions: [v1], resources: [gadgetclasses]}
 ",
     fix: "Select objects by `objectSelector` or `matchConditions`.",
     fixed: "\
@@ -27,9 +25,7 @@ spec:
     objectSelector:
       matchLabels: {team: red}
     resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]
-      resources: [gadgetclasses]
+    - {apiGroups: [example.com], apiVersions: [v1], resources: [gadgetclasses]}
 ",
     check,
 };

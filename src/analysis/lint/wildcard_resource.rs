@@ -13,18 +13,14 @@ pub(super) const LINT: Lint = Lint {
 spec:
   matchConstraints:
     resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]
-      resources: ['*']
+    - {apiGroups: [example.com], apiVersions: [v1], resources: ['*']}
 ",
     fix: "Name the groups and the resources.",
     fixed: "\
 spec:
   matchConstraints:
     resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]
-      resources: [gadgets, gadgets/status]
+    - {apiGroups: [example.com], apiVersions: [v1], resources: [gadgets, gadgets/status]}
 ",
     check,
 };

@@ -13,9 +13,7 @@ pub(super) const LINT: Lint = Lint {
 spec:
   matchConstraints:
     resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: ['*']
-      resources: [gadgets]
+    - {apiGroups: [example.com], apiVersions: ['*'], resources: [gadgets]}
 ",
     fix: "Name the versions that the list documents. The API server converts updates of other \
           versions to one of these before it sends them to the webhook.",
@@ -23,9 +21,7 @@ spec:
 spec:
   matchConstraints:
     resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]
-      resources: [gadgets]
+    - {apiGroups: [example.com], apiVersions: [v1], resources: [gadgets]}
 ",
     check,
 };

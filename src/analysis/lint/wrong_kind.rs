@@ -17,20 +17,16 @@ pub(super) const LINT: Lint = Lint {
 spec:
   matchConstraints:
     resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]
-      resources: [gadgets, gadgets/scale]
-      kinds: [Gadget]  # the objects of gadgets/scale are of kind Scale
+    - {apiGroups: [example.com], apiVersions: [v1], resources: [gadgets, gadgets/scale],
+       kinds: [Gadget]}  # the objects of gadgets/scale are of kind Scale
 ",
     fix: "Add the kind, or leave `kinds` out.",
     fixed: "\
 spec:
   matchConstraints:
     resourceRules:
-    - apiGroups: [example.com]
-      apiVersions: [v1]
-      resources: [gadgets, gadgets/scale]
-      kinds: [Gadget, Scale]
+    - {apiGroups: [example.com], apiVersions: [v1], resources: [gadgets, gadgets/scale],
+       kinds: [Gadget, Scale]}
 ",
     check,
 };
