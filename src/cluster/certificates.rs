@@ -71,12 +71,6 @@ pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
 }
 
-impl std::fmt::Debug for Authority {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Authority").finish_non_exhaustive()
-    }
-}
-
 impl Authority {
     /// Makes one, valid for `lifetime` after `now`, and from at most five minutes before it.
     ///

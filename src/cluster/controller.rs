@@ -184,12 +184,6 @@ impl Controller {
     }
 }
 
-impl std::fmt::Debug for Controller {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Controller").field("settings", &self.settings).finish_non_exhaustive()
-    }
-}
-
 /// Publishes the `UpdateRule`s of the cluster.
 async fn follow_rules(
     client: Client,

@@ -47,7 +47,6 @@ pub(crate) enum BindError {
 }
 
 /// A server that listens; clients that connect wait until it serves.
-#[derive(Debug)]
 pub(crate) struct Bound {
     config: Config,
     listener: TcpListener,

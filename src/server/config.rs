@@ -1,14 +1,14 @@
 //! The configuration of a server.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{accept, denial_listener, record, reload, routes, shutdown, tls};
+use super::{accept, record, reload, routes, shutdown, tls};
 
 /// The configuration of a server.
-#[derive(Debug)]
 pub(crate) struct Config {
     /// Where reviews are served, over TLS. Port 0 takes a free one.
     pub(crate) listen: SocketAddr,
@@ -29,8 +29,7 @@ pub(crate) struct Config {
     pub(crate) answers: routes::AnswerLimits,
     /// Where reviews are recorded, if they are.
     pub(crate) recording: Option<record::RecordingSettings>,
-    /// Receives denials, which the requesters see too.
-    pub(crate) denials: Option<denial_listener::DenialListener>,
+    pub(crate) denials: Option<Arc<routes::DenialListener>>,
     /// How the server shuts down.
     pub(crate) shutdown: shutdown::ShutdownTimes,
     /// The registry of its metrics, which other components use too.

@@ -9,7 +9,6 @@ mod bound;
 mod config;
 mod connection;
 mod deadline;
-pub(crate) mod denial_listener;
 mod descriptors;
 pub(crate) mod files;
 mod handshakes;
@@ -32,4 +31,4 @@ pub mod tls;
 
 pub(crate) use bound::{BindError, Bound};
 pub(crate) use config::{Config, ReadyCheck};
-pub(crate) use routes::AnswerLimits;
+pub(crate) use routes::{AnswerLimits, DenialListener};

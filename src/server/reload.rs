@@ -1,7 +1,6 @@
 //! Reads the rules again while the server runs. A set with an error is refused as a whole, and the
 //! set before it stays in force.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -56,15 +55,6 @@ pub(crate) struct RuleSource {
     pub(crate) changed: Arc<Notify>,
     /// Whether a set without rules is accepted, because rules may come from elsewhere.
     pub(crate) may_be_empty: bool,
-}
-
-impl fmt::Debug for RuleSource {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("RuleSource")
-            .field("builtin", &self.builtin)
-            .field("every", &self.every)
-            .finish_non_exhaustive()
-    }
 }
 
 /// SHA-256 over the texts of rules, with their names.

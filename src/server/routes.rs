@@ -17,7 +17,6 @@ use tokio::time::timeout_at;
 
 use super::body::{self, Reader, Received};
 use super::deadline::AnswerTime;
-use super::denial_listener::DenialListener;
 use super::judge_pool::{Engine, JudgePool, Panicked, guarded, guarded_async};
 use super::log;
 use super::memory_pool::Permit;
@@ -46,13 +45,16 @@ pub(crate) struct AnswerLimits {
     pub(crate) margin: Duration,
 }
 
+/// Receives each reply with its review. It must not block: the response is sent after it returns.
+pub(crate) type DenialListener = dyn Fn(&Reply, &[u8]) + Send + Sync;
+
 /// The routes of the webhook.
 pub(super) fn router(
     rules: Arc<ServedRules>,
     metrics: Arc<Metrics>,
     answers: AnswerLimits,
     recorder: Option<Arc<Recorder>>,
-    denials: Option<DenialListener>,
+    denials: Option<Arc<DenialListener>>,
     engine: Engine,
 ) -> Router {
     let app = Arc::new(App {
@@ -79,7 +81,7 @@ struct App {
     pool: JudgePool,
     margin: Duration,
     recorder: Option<Arc<Recorder>>,
-    denials: Option<DenialListener>,
+    denials: Option<Arc<DenialListener>>,
     /// Places for reviews that wait for a rule to come.
     waiting: Semaphore,
 }
@@ -174,7 +176,7 @@ impl App {
                     self.metrics.observe(&reply, started.elapsed());
                     log::reply(&reply);
                     if let Some((denials, bytes)) = to_tell {
-                        denials.offer(&reply, &bytes);
+                        denials(&reply, &bytes);
                     }
                     if let Some((recorder, rules, bytes)) =
                         to_record.filter(|_| reply.allowed().is_some())
@@ -318,7 +320,7 @@ mod tests {
     };
 
     /// Routes with this engine and this listener.
-    fn routes(engine: Engine, denials: Option<DenialListener>) -> (Router, Arc<Metrics>) {
+    fn routes(engine: Engine, denials: Option<Arc<DenialListener>>) -> (Router, Arc<Metrics>) {
         let rules = RuleSet::load(Builtin::Included, &[]).unwrap();
         let rules = ServedRules::new(rules, std::time::SystemTime::now(), Duration::ZERO);
         let metrics = Arc::new(Metrics::new(prometheus::Registry::new()).unwrap());
@@ -364,7 +366,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_after_judging_does_not_hold_the_answer_back() {
-        let told = DenialListener::new(|_, _| panic!("on purpose"));
+        let told = Arc::new(|_: &Reply, _: &[u8]| panic!("on purpose"));
         let (mut router, _) = routes(Engine::default(), Some(told));
         let forbidden = REVIEW.replace(r#""object":{}"#, r#""object":{"spec":{"queue":"x"}}"#);
         let response = response(&mut router, forbidden).await;

@@ -18,10 +18,9 @@ use crate::cluster::endpoint::Endpoint;
 use crate::cluster::rule_reader::RuleFiles;
 use crate::cluster::tls_rotation::Lifetimes;
 use crate::engine::{RuleSet, escape_control};
-use crate::server::denial_listener::DenialListener;
 use crate::server::files::TimeLimit;
 use crate::server::reload::{self, Fingerprint};
-use crate::server::{Bound, Config, ReadyCheck, tls};
+use crate::server::{Bound, Config, DenialListener, ReadyCheck, tls};
 
 /// How long a rule that has left is still there for reviews that no other rule covers: the
 /// registration is changed elsewhere and later, and to refuse all updates of a kind until then
@@ -192,9 +191,9 @@ pub(super) fn configured(
         config.reload_every = LOOKING;
     }
     config.metrics = mode.metrics();
-    config.denials = mode
-        .denials()
-        .map(|denials| DenialListener::new(move |reply, review| denials.offer(reply, review)));
+    config.denials = mode.denials().map(|denials| -> Arc<DenialListener> {
+        Arc::new(move |reply, review| denials.offer(reply, review))
+    });
     config.readiness =
         mode.readiness().into_iter().map(|(name, state)| ReadyCheck { name, state }).collect();
     config
