@@ -292,8 +292,10 @@ fn reloading(
         return None;
     }
     let read = rules.reread();
-    let read =
-        move || read().map(Into::into).map_err(|error| escape_control(&format!("{error:#}")));
+    let read = move || match read() {
+        Ok(documents) => Ok((documents, None)),
+        Err(error) => Err(escape_control(&format!("{error:#}"))),
+    };
     Some(reload::RuleSource {
         builtin: rules.builtin(),
         exemptions: exempt.exemptions(),

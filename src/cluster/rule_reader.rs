@@ -14,16 +14,6 @@ pub(crate) struct RuleFiles {
     pub(crate) read: Box<dyn Fn() -> Result<Vec<RuleFile>, String> + Send + Sync>,
 }
 
-/// What one read of files and objects found. The server has a type of its own for this, since
-/// neither module uses the other.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RuleDocuments {
-    /// The documents that are to be in force.
-    pub(crate) documents: Vec<RuleFile>,
-    /// Why some of them are not those that were found, but the last good ones.
-    pub(crate) refused: Option<String>,
-}
-
 /// Reads files and objects together.
 pub(crate) struct RuleReader {
     files: RuleFiles,
@@ -47,15 +37,17 @@ impl RuleReader {
         Self { files, objects, resolved, last: Mutex::new(None) }
     }
 
-    /// Reads the files, and resolves the objects with them if either has changed.
+    /// Reads the files, and resolves the objects with them if either has changed. Returns the
+    /// documents that are to be in force, and why some of them are not those that were found, but
+    /// the last good ones.
     ///
     /// # Errors
     /// Files that cannot be used while nothing is known of the objects, or together with them.
-    pub(crate) fn read(&self) -> Result<RuleDocuments, String> {
+    pub(crate) fn read(&self) -> Result<(Vec<RuleFile>, Option<String>), String> {
         let found = (self.files.read)();
         // Before they were listed nothing is known of them, and nothing of them is in force.
         let Some(objects) = self.objects.borrow().clone() else {
-            return found.map(|documents| RuleDocuments { documents, refused: None });
+            return found.map(|documents| (documents, None));
         };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         // Files that cannot be used do not keep changes of objects from being taken.
@@ -77,7 +69,7 @@ impl RuleReader {
         }
         let mut documents = files;
         documents.extend(self.resolved.borrow().documents.iter().cloned());
-        Ok(RuleDocuments { documents, refused })
+        Ok((documents, refused))
     }
 
     /// The texts of files, if they can be in force.
@@ -146,13 +138,10 @@ mod tests {
         };
         let files = RuleFiles { builtin: Builtin::Excluded, read: Box::new(read) };
         let reading = RuleReader::new(files, objects.subscribe(), watch::Sender::default());
-        let names = |reading: Result<RuleDocuments, String>| {
-            let reading = reading.unwrap();
-            let rules = RuleSet::load(Builtin::Excluded, &reading.documents).unwrap();
-            (
-                rules.names().map(str::to_owned).collect::<Vec<_>>().join(" "),
-                reading.refused.is_some(),
-            )
+        let names = |reading: Result<(Vec<RuleFile>, Option<String>), String>| {
+            let (documents, refused) = reading.unwrap();
+            let rules = RuleSet::load(Builtin::Excluded, &documents).unwrap();
+            (rules.names().collect::<Vec<_>>().join(" "), refused.is_some())
         };
         *text.lock().unwrap() = rule("file", "files").to_string();
         set(&["one"]);

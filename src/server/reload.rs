@@ -10,23 +10,10 @@ use tokio::sync::Notify;
 use super::served_rules::ServedRules;
 use crate::engine::{Builtin, Exemptions, RuleFile, RuleSet, escape_control};
 
-/// What reads the rules, or says why they cannot be read.
-pub(crate) type ReadRules = dyn Fn() -> Result<ReadDocuments, String> + Send + Sync;
-
-/// What one read of the rules found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ReadDocuments {
-    /// The texts that are to be in force.
-    pub(crate) documents: Vec<RuleFile>,
-    /// Why some of them are not those that were found, but the last good ones.
-    pub(crate) refused: Option<String>,
-}
-
-impl From<Vec<RuleFile>> for ReadDocuments {
-    fn from(documents: Vec<RuleFile>) -> Self {
-        Self { documents, refused: None }
-    }
-}
+/// Reads the texts that are to be in force, and why some of them are not those that were found, but
+/// the last good ones; or says why they cannot be read.
+pub(crate) type ReadRules =
+    dyn Fn() -> Result<(Vec<RuleFile>, Option<String>), String> + Send + Sync;
 
 /// Characters of a reason that are kept: there is one for each thing that is wrong.
 const MAX_REASON_CHARS: usize = 4096;
@@ -101,7 +88,7 @@ pub(super) async fn watch(source: RuleSource, rules: Arc<ServedRules>) {
 impl SeenTexts {
     /// Reads once, and takes what changed if all of it can be used.
     fn turn(&mut self, source: &RuleSource, rules: &ServedRules, now: SystemTime) {
-        let ReadDocuments { documents, refused } = match (source.read)() {
+        let (documents, refused) = match (source.read)() {
             Ok(reading) => reading,
             Err(reason) => return self.refuse(rules, Err(reason.clone()), &reason),
         };
@@ -126,7 +113,7 @@ impl SeenTexts {
             // A mounted ConfigMap may change while it is read, and half of one version with half of
             // another may load. So two reads in a row must agree.
             Ok(_)
-                if (source.read)().map(|reading| Fingerprint::of_documents(&reading.documents))
+                if (source.read)().map(|(documents, _)| Fingerprint::of_documents(&documents))
                     != Ok(fingerprint) => {}
             Ok(set) => {
                 tracing::info!(rules = set.len(), digest = set.digest(), "rules reloaded");
@@ -214,7 +201,7 @@ mod tests {
             let mut next = next.lock().unwrap();
             let reading = all.get(*next).or(all.last()).unwrap().clone();
             *next += 1;
-            reading.map(ReadDocuments::from)
+            reading.map(|documents| (documents, None))
         };
         source(read)
     }
@@ -227,7 +214,7 @@ mod tests {
     }
 
     fn source(
-        read: impl Fn() -> Result<ReadDocuments, String> + Send + Sync + 'static,
+        read: impl Fn() -> Result<(Vec<RuleFile>, Option<String>), String> + Send + Sync + 'static,
     ) -> RuleSource {
         RuleSource {
             builtin: Builtin::Excluded,
@@ -296,10 +283,7 @@ mod tests {
     fn what_is_refused_beside_good_rules_does_not_keep_them_from_being_taken() {
         let (rules, mut seen) = started(&rule("one", "spec.a"));
         let mut turn = |name: &str, refused: Option<&str>| {
-            let reading = ReadDocuments {
-                documents: documents(&[rule(name, "spec.b")]),
-                refused: refused.map(str::to_owned),
-            };
+            let reading = (documents(&[rule(name, "spec.b")]), refused.map(str::to_owned));
             seen.turn(&source(move || Ok(reading.clone())), &rules, NOW);
             (names(&rules), rules.refusal().map(|reason| reason.to_string()))
         };

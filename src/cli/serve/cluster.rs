@@ -169,11 +169,6 @@ pub(super) fn configured(
     exempt: &ExemptArgs,
 ) -> Config {
     let reading = mode.reading();
-    let read = move || {
-        reading
-            .read()
-            .map(|read| reload::ReadDocuments { documents: read.documents, refused: read.refused })
-    };
     let before = config.rules.take();
     config.rules = Some(reload::RuleSource {
         builtin: files.builtin(),
@@ -182,7 +177,7 @@ pub(super) fn configured(
             .as_ref()
             .map_or_else(|| Fingerprint::of_documents(&[]), |files| files.started_with),
         every: before.map_or(reload::LONGEST_REST, |files| files.every),
-        read: Arc::new(read),
+        read: Arc::new(move || reading.read()),
         changed: mode.changed(),
         may_be_empty: true,
     });
