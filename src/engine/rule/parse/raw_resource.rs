@@ -80,6 +80,15 @@ impl<'de> Deserialize<'de> for RawTexts {
 
 struct TextsVisitor;
 
+/// Accepts a scalar of a type in place of a list.
+macro_rules! no_list {
+    ($($visit:ident: $type:ty),*) => {
+        $(fn $visit<E>(self, _: $type) -> Result<RawTexts, E> {
+            Ok(RawTexts::NoList)
+        })*
+    };
+}
+
 impl<'de> Visitor<'de> for TextsVisitor {
     type Value = RawTexts;
 
@@ -100,33 +109,8 @@ impl<'de> Visitor<'de> for TextsVisitor {
         Ok(RawTexts::NoList)
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<RawTexts, E> {
-        Ok(RawTexts::NoList)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<RawTexts, E> {
-        Ok(RawTexts::NoList)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<RawTexts, E> {
-        Ok(RawTexts::NoList)
-    }
-
-    fn visit_i128<E>(self, _: i128) -> Result<RawTexts, E> {
-        Ok(RawTexts::NoList)
-    }
-
-    fn visit_u128<E>(self, _: u128) -> Result<RawTexts, E> {
-        Ok(RawTexts::NoList)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<RawTexts, E> {
-        Ok(RawTexts::NoList)
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<RawTexts, E> {
-        Ok(RawTexts::NoList)
-    }
+    no_list!(visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_i128: i128, visit_u128: u128);
+    no_list!(visit_f64: f64, visit_str: &str);
 
     fn visit_unit<E>(self) -> Result<RawTexts, E> {
         Ok(RawTexts::NoList)
