@@ -1,7 +1,7 @@
 //! The names in an expression, checked against those that exist: the library would find them
 //! missing only when it evaluates.
 
-use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators};
+use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue};
 
 use super::kubernetes::{self, GLOBAL, MEMBER};
 use super::re2;
@@ -211,30 +211,8 @@ fn unknown(name: &str, is_member: bool, arguments: usize) -> String {
     }
 }
 
-/// What the parser makes of operators and macros.
+/// What the parser makes of operators and macros, as `_+_` or `@in`. A name that is written has
+/// only letters, digits, underscores and dots.
 pub(crate) fn is_operator(name: &str) -> bool {
-    matches!(
-        name,
-        operators::CONDITIONAL
-            | operators::LOGICAL_AND
-            | operators::LOGICAL_OR
-            | operators::LOGICAL_NOT
-            | operators::SUBSTRACT
-            | operators::ADD
-            | operators::MULTIPLY
-            | operators::DIVIDE
-            | operators::MODULO
-            | operators::EQUALS
-            | operators::NOT_EQUALS
-            | operators::GREATER_EQUALS
-            | operators::LESS_EQUALS
-            | operators::GREATER
-            | operators::LESS
-            | operators::NEGATE
-            | operators::INDEX
-            | operators::OPT_INDEX
-            | operators::OPT_SELECT
-            | operators::NOT_STRICTLY_FALSE
-            | operators::IN
-    )
+    name.contains(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.')))
 }
