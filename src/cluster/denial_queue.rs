@@ -1,7 +1,7 @@
 //! Denials queued to become Events: the object and the reasons.
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use serde::Deserialize;
-
 use tokio::sync::mpsc;
 
 use crate::engine::Reply;
@@ -30,7 +30,7 @@ impl DenialQueue {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Denial {
     pub(crate) regarding: ObjectReference,
     /// What its user was told.
@@ -44,26 +44,8 @@ impl Denial {
         if reply.allowed() != Some(false) {
             return None;
         }
-        let regarding =
-            ObjectReference::from_review(review).filter(|regarding| !regarding.is_dry_run)?;
-        Some(Self { regarding, message: reply.message().to_owned() })
+        Some(Self { regarding: regarding(review)?, message: reply.message().to_owned() })
     }
-}
-
-/// The object of a review, as references to objects name it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ObjectReference {
-    /// `group/version` of the kind that was asked for.
-    pub(crate) api_version: String,
-    /// The kind that was asked for.
-    pub(crate) kind: String,
-    /// Empty for a cluster-scoped object.
-    pub(crate) namespace: String,
-    pub(crate) name: String,
-    /// Its `metadata.uid`, empty if it has none.
-    pub(crate) uid: String,
-    /// Whether nothing may follow from the request.
-    pub(crate) is_dry_run: bool,
 }
 
 #[derive(Deserialize)]
@@ -106,56 +88,55 @@ struct ObjectUid {
     uid: String,
 }
 
-impl ObjectReference {
-    fn from_review(review: &[u8]) -> Option<Self> {
-        let DeniedReview { request } = serde_json::from_slice(review).ok()?;
-        let ReviewedKind { group, version, name: kind } = request.kind;
-        Some(Self {
-            api_version: if group.is_empty() { version } else { format!("{group}/{version}") },
-            kind,
-            namespace: request.namespace,
-            name: request.name,
-            uid: request.old_object.map(|object| object.metadata.uid).unwrap_or_default(),
-            is_dry_run: request.dry_run == Some(true),
-        })
+/// The object of a review, by the kind that was asked for; none of a trial.
+fn regarding(review: &[u8]) -> Option<ObjectReference> {
+    let DeniedReview { request } = serde_json::from_slice(review).ok()?;
+    if request.dry_run == Some(true) {
+        return None;
     }
+    let ReviewedKind { group, version, name: kind } = request.kind;
+    let filled = |text: String| Some(text).filter(|text| !text.is_empty());
+    Some(ObjectReference {
+        api_version: filled(if group.is_empty() { version } else { format!("{group}/{version}") }),
+        kind: filled(kind),
+        namespace: filled(request.namespace),
+        name: filled(request.name),
+        uid: request.old_object.and_then(|object| filled(object.metadata.uid)),
+        ..ObjectReference::default()
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::ObjectReference;
+    use super::{ObjectReference, regarding};
 
     #[test]
     fn an_object_is_named_as_it_was_asked_for() {
-        let told = |request: &str| {
-            ObjectReference::from_review(format!(r#"{{"request":{request}}}"#).as_bytes())
-        };
-        let whole = r#"{"kind":{"group":"g","version":"v1","kind":"K"},"namespace":"n","name":"o","dryRun":true,
+        let told = |request: &str| regarding(format!(r#"{{"request":{request}}}"#).as_bytes());
+        let whole = r#"{"kind":{"group":"g","version":"v1","kind":"K"},"namespace":"n","name":"o",
             "oldObject":{"metadata":{"uid":"u","name":"o"},"spec":{}},"object":{"metadata":{"uid":"other"}}}"#;
-        let text = |text: &str| text.to_owned();
+        let text = |text: &str| Some(text.to_owned());
         let expected = ObjectReference {
             api_version: text("g/v1"),
             kind: text("K"),
             namespace: text("n"),
             name: text("o"),
             uid: text("u"),
-            is_dry_run: true,
+            ..ObjectReference::default()
         };
         assert_eq!(told(whole), Some(expected));
         let least = ObjectReference {
             api_version: text("v1"),
             kind: text("K"),
-            namespace: String::new(),
-            name: String::new(),
-            uid: String::new(),
-            is_dry_run: false,
+            ..ObjectReference::default()
         };
         assert_eq!(
             told(r#"{"kind":{"version":"v1","kind":"K"},"dryRun":null,"oldObject":null}"#),
             Some(least)
         );
-        for broken in ["{}", "null", r#"{"kind":{"version":"v1"}}"#] {
-            assert_eq!(told(broken), None, "{broken}");
+        let trial = r#"{"kind":{"version":"v1","kind":"K"},"dryRun":true}"#;
+        for other in [trial, "{}", "null", r#"{"kind":{"version":"v1"}}"#] {
+            assert_eq!(told(other), None, "{other}");
         }
     }
 }

@@ -90,11 +90,10 @@ impl EventLimits {
             self.same.retain_recent();
             self.same.shrink_to_fit();
         }
-        let regarding = &denial.regarding;
-        let object = format!(
-            "{}/{}/{}/{}",
-            regarding.api_version, regarding.kind, regarding.namespace, regarding.name
-        );
+        let core::ObjectReference { api_version, kind, namespace, name, .. } = &denial.regarding;
+        let object = [api_version, kind, namespace, name]
+            .map(|part| part.as_deref().unwrap_or_default())
+            .join("/");
         // A flood of different denials is not remembered, only kept out.
         self.same.len() < REMEMBERED
             && self.same.check_key(&(object, denial.message.clone())).is_ok()
@@ -165,24 +164,14 @@ pub(super) async fn warn_once(
 const OF_THE_CLUSTER: &str = "default";
 
 fn event(denial: &Denial, replica: &str, now: Timestamp) -> Event {
-    let regarding = &denial.regarding;
-    let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    let namespace = filled(&regarding.namespace);
-    let reference = core::ObjectReference {
-        api_version: filled(&regarding.api_version),
-        kind: filled(&regarding.kind),
-        namespace: namespace.clone(),
-        name: filled(&regarding.name),
-        uid: filled(&regarding.uid),
-        ..core::ObjectReference::default()
-    };
+    let regarding = denial.regarding.clone();
     Event {
         metadata: ObjectMeta {
-            namespace: namespace.or_else(|| Some(OF_THE_CLUSTER.to_owned())),
+            namespace: regarding.namespace.clone().or_else(|| Some(OF_THE_CLUSTER.to_owned())),
             generate_name: Some("fieldward-".to_owned()),
             ..ObjectMeta::default()
         },
-        ..warning(reference, replica, "UpdateDenied", "Update", &denial.message, now)
+        ..warning(regarding, replica, "UpdateDenied", "Update", &denial.message, now)
     }
 }
 
@@ -210,19 +199,14 @@ fn warning(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::denial_queue::ObjectReference;
 
     fn denial(name: &str, message: &str) -> Denial {
-        let text = |text: &str| text.to_owned();
-        let regarding = ObjectReference {
-            api_version: text("g/v1"),
-            kind: text("K"),
-            namespace: text("n"),
-            name: text(name),
-            uid: text("u"),
-            is_dry_run: false,
+        let regarding = core::ObjectReference {
+            kind: Some("K".to_owned()),
+            name: Some(name.to_owned()),
+            ..core::ObjectReference::default()
         };
-        Denial { regarding, message: text(message) }
+        Denial { regarding, message: message.to_owned() }
     }
 
     #[test]
