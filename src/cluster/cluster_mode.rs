@@ -47,14 +47,18 @@ pub(crate) enum StartError {
 pub(crate) struct ClusterMode {
     controller: Controller,
     followed: Followed,
-    certificate: Option<SharedCertificate>,
+    /// The certificate that the cluster keeps, if it does.
+    pub(crate) certificate: Option<SharedCertificate>,
     resolved: watch::Receiver<Arc<Resolved>>,
-    reading: Arc<RuleReader>,
-    metrics: prometheus::Registry,
-    changed: Arc<Notify>,
+    /// The rules of files and objects.
+    pub(crate) reading: Arc<RuleReader>,
+    pub(crate) metrics: prometheus::Registry,
+    /// Is notified when the objects have changed.
+    pub(crate) changed: Arc<Notify>,
     is_synced: watch::Sender<Result<String, String>>,
     is_trusted: watch::Sender<Result<String, String>>,
-    denials: Option<(DenialQueue, mpsc::Receiver<Denial>)>,
+    /// The queue of denials that become Events, and its other end; none if Events are off.
+    pub(crate) denials: Option<(DenialQueue, mpsc::Receiver<Denial>)>,
 }
 
 impl ClusterMode {
@@ -94,30 +98,6 @@ impl ClusterMode {
             is_trusted: waiting(),
             denials,
         })
-    }
-
-    /// The certificate that the cluster keeps, if it does.
-    pub(crate) fn certificate(&self) -> Option<SharedCertificate> {
-        self.certificate.clone()
-    }
-
-    /// The rules of files and objects.
-    pub(crate) fn reading(&self) -> Arc<RuleReader> {
-        Arc::clone(&self.reading)
-    }
-
-    /// Is notified when the objects have changed.
-    pub(crate) fn changed(&self) -> Arc<Notify> {
-        Arc::clone(&self.changed)
-    }
-
-    pub(crate) fn metrics(&self) -> prometheus::Registry {
-        self.metrics.clone()
-    }
-
-    /// The queue of denials that become Events; none if Events are off.
-    pub(crate) fn denials(&self) -> Option<DenialQueue> {
-        self.denials.as_ref().map(|(denials, _)| denials.clone())
     }
 
     /// What must hold for the replica to be ready, by name.

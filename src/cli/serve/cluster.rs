@@ -159,7 +159,7 @@ pub(super) async fn start(
 
 /// The certificate that the cluster keeps, if it does.
 pub(super) fn certificate(mode: &ClusterMode) -> Option<tls::CertificateSource> {
-    mode.certificate().map(tls::CertificateSource::Shared)
+    mode.certificate.clone().map(tls::CertificateSource::Shared)
 }
 
 pub(super) fn configured(
@@ -168,7 +168,7 @@ pub(super) fn configured(
     files: &RuleArgs,
     exempt: &ExemptArgs,
 ) -> Config {
-    let reading = mode.reading();
+    let reading = Arc::clone(&mode.reading);
     let before = config.rules.take();
     config.rules = Some(reload::RuleSource {
         builtin: files.builtin(),
@@ -178,15 +178,16 @@ pub(super) fn configured(
             .map_or_else(|| Fingerprint::of_documents(&[]), |files| files.started_with),
         every: before.map_or(reload::LONGEST_REST, |files| files.every),
         read: Arc::new(move || reading.read()),
-        changed: mode.changed(),
+        changed: Arc::clone(&mode.changed),
         may_be_empty: true,
     });
     config.lingering = LINGERING;
-    if mode.certificate().is_some() {
+    if mode.certificate.is_some() {
         config.reload_every = LOOKING;
     }
-    config.metrics = mode.metrics();
-    config.denials = mode.denials().map(|denials| -> Arc<DenialListener> {
+    config.metrics = mode.metrics.clone();
+    config.denials = mode.denials.as_ref().map(|(denials, _)| -> Arc<DenialListener> {
+        let denials = denials.clone();
         Arc::new(move |reply, review| denials.offer(reply, review))
     });
     config.readiness =
