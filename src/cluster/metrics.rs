@@ -48,12 +48,15 @@ struct Flag {
 }
 
 impl Flag {
-    fn new(name: &str, help: &str) -> prometheus::Result<Self> {
+    fn register(registry: &Registry, name: &str, help: &str) -> prometheus::Result<Self> {
         let since = format!("When {name} changed last, or the start of the process.");
-        Ok(Self {
-            value: Gauge::new(name, help)?,
-            since: Gauge::new(format!("{name}_since_timestamp_seconds"), since)?,
-        })
+        let (value, since) = (
+            Gauge::new(name, help)?,
+            Gauge::new(format!("{name}_since_timestamp_seconds"), since)?,
+        );
+        registry.register(Box::new(value.clone()))?;
+        registry.register(Box::new(since.clone()))?;
+        Ok(Self { value, since })
     }
 
     fn set(&self, value: Option<bool>, now: SystemTime) {
@@ -71,69 +74,65 @@ impl ClusterMetrics {
     /// # Errors
     /// Two metrics have the same name, which is a bug.
     pub(crate) fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone())).map(|()| gauge)
+        };
+        let gauges = |name: &str, help: &str, labels: &[&str]| {
+            let gauges = IntGaugeVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(gauges.clone())).map(|()| gauges)
+        };
+        let errors = IntCounterVec::new(
+            Opts::new(
+                "fieldward_api_errors_total",
+                "Requests to the API server that failed, by class of error.",
+            ),
+            &["class"],
+        )?;
+        registry.register(Box::new(errors.clone()))?;
+        let last_error = GaugeVec::new(
+            Opts::new(
+                "fieldward_api_last_error_timestamp_seconds",
+                "When a request to the API server failed last, by class of error; 0 if none did.",
+            ),
+            &["class"],
+        )?;
+        registry.register(Box::new(last_error.clone()))?;
         let metrics = Self {
-            present: Flag::new(
+            present: Flag::register(
+                registry,
                 "fieldward_registration_present",
                 "Whether the API server has a ValidatingWebhookConfiguration of this installation: \
                  1, 0, or NaN while that is unknown.",
             )?,
-            in_sync: Flag::new(
+            in_sync: Flag::register(
+                registry,
                 "fieldward_registration_in_sync",
                 "Whether all that can be registered is registered: 1 on the replica that holds the \
                  lease, or 0.",
             )?,
-            unregistered: IntGaugeVec::new(
-                Opts::new(
-                    "fieldward_unregistered_rules",
-                    "Rules that cannot be registered, on the replica that holds the lease: the API \
-                     server rejects them, or no configuration has room for them.",
-                ),
+            unregistered: gauges(
+                "fieldward_unregistered_rules",
+                "Rules that cannot be registered, on the replica that holds the lease: the API \
+                 server rejects them, or no configuration has room for them.",
                 &["reason"],
             )?,
-            gate_open: IntGauge::new(
+            gate_open: gauge(
                 "fieldward_gate_open",
                 "Whether this replica has seen that nothing is registered, and may not register \
                  anything: the runbook's command has opened the gate.",
             )?,
-            lease_holder: IntGauge::new(
-                "fieldward_lease_holder",
-                "Whether this replica holds the lease.",
-            )?,
-            conditions: IntGaugeVec::new(
-                Opts::new(
-                    "fieldward_updaterule_conditions",
-                    "UpdateRules by the conditions in their status.",
-                ),
+            lease_holder: gauge("fieldward_lease_holder", "Whether this replica holds the lease.")?,
+            conditions: gauges(
+                "fieldward_updaterule_conditions",
+                "UpdateRules by the conditions in their status.",
                 &["condition", "status", "reason"],
             )?,
-            errors: IntCounterVec::new(
-                Opts::new(
-                    "fieldward_api_errors_total",
-                    "Requests to the API server that failed, by class of error.",
-                ),
-                &["class"],
-            )?,
-            last_error: GaugeVec::new(
-                Opts::new(
-                    "fieldward_api_last_error_timestamp_seconds",
-                    "When a request to the API server failed last, by class of error; 0 if none \
-                     did.",
-                ),
-                &["class"],
-            )?,
+            errors,
+            last_error,
         };
-        for (flag, value) in [(&metrics.present, None), (&metrics.in_sync, Some(false))] {
-            registry.register(Box::new(flag.value.clone()))?;
-            registry.register(Box::new(flag.since.clone()))?;
-            flag.set(value, SystemTime::now());
-        }
-        for gauge in [&metrics.gate_open, &metrics.lease_holder] {
-            registry.register(Box::new(gauge.clone()))?;
-        }
-        registry.register(Box::new(metrics.unregistered.clone()))?;
-        registry.register(Box::new(metrics.conditions.clone()))?;
-        registry.register(Box::new(metrics.errors.clone()))?;
-        registry.register(Box::new(metrics.last_error.clone()))?;
+        metrics.set_present(None);
+        metrics.set_in_sync(false);
         // A counter that begins at zero shows its first error as an increase.
         for class in ErrorClass::ALL {
             metrics.errors.with_label_values(&[class.as_str()]).inc_by(0);

@@ -38,69 +38,81 @@ impl Metrics {
     /// # Errors
     /// Two metrics have the same name, which is a bug.
     pub(crate) fn new(registry: Registry) -> prometheus::Result<Self> {
+        let counters = |name: &str, help: &str, labels: &[&str]| {
+            let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counters.clone())).map(|()| counters)
+        };
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone())).map(|()| gauge)
+        };
+        let buckets = prometheus::exponential_buckets(25e-6, 2.0, 18)?;
+        let duration = Histogram::with_opts(
+            HistogramOpts::new(
+                "fieldward_review_duration_seconds",
+                "Time from a review's last byte to its answer.",
+            )
+            .buckets(buckets),
+        )?;
+        registry.register(Box::new(duration.clone()))?;
+        let rules_since = Gauge::new(
+            "fieldward_rules_last_reload_success_timestamp_seconds",
+            "When the rules in force were loaded.",
+        )?;
+        registry.register(Box::new(rules_since.clone()))?;
+        let build = IntGaugeVec::new(
+            Opts::new("fieldward_build_info", "Which fieldward this is."),
+            &["version"],
+        )?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        registry.register(Box::new(build))?;
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(super::process::ProcessCollector::new()?))?;
         let metrics = Self {
-            registry,
-            reviews: IntCounterVec::new(
-                Opts::new("fieldward_reviews_total", "Reviews judged, by rule and decision."),
+            reviews: counters(
+                "fieldward_reviews_total",
+                "Reviews judged, by rule and decision.",
                 &["rule", "decision"],
             )?,
-            duration: Histogram::with_opts(
-                HistogramOpts::new(
-                    "fieldward_review_duration_seconds",
-                    "Time from a review's last byte to its answer.",
-                )
-                .buckets(prometheus::exponential_buckets(25e-6, 2.0, 18)?),
-            )?,
-            violations: IntCounterVec::new(
-                Opts::new(
-                    "fieldward_violations_total",
-                    "Changes outside the fields that may change, by rule.",
-                ),
+            duration,
+            violations: counters(
+                "fieldward_violations_total",
+                "Changes outside the fields that may change, by rule.",
                 &["rule"],
             )?,
-            errors: IntCounterVec::new(
-                Opts::new(
-                    "fieldward_review_errors_total",
-                    "Requests that got no verdict of a rule, by code.",
-                ),
+            errors: counters(
+                "fieldward_review_errors_total",
+                "Requests that got no verdict of a rule, by code.",
                 &["code"],
             )?,
-            condition_errors: IntCounterVec::new(
-                Opts::new(
-                    "fieldward_condition_errors_total",
-                    "Evaluations of conditions that could not be decided and granted nothing, by \
-                     rule.",
-                ),
+            condition_errors: counters(
+                "fieldward_condition_errors_total",
+                "Evaluations of conditions that could not be decided and granted nothing, by rule.",
                 &["rule"],
             )?,
-            recordings: IntCounterVec::new(
-                Opts::new(
-                    "fieldward_recordings_total",
-                    "Reviews that were to be recorded, by what became of them.",
-                ),
+            recordings: counters(
+                "fieldward_recordings_total",
+                "Reviews that were to be recorded, by what became of them.",
                 &["outcome"],
             )?,
-            rules: IntGauge::new("fieldward_rules", "Rules in force.")?,
-            rules_digest: IntGauge::new(
+            rules: gauge("fieldward_rules", "Rules in force.")?,
+            rules_digest: gauge(
                 "fieldward_rules_digest",
                 "The first 48 bits of the digest of the rules in force and of the exemptions from \
                  all of them.",
             )?,
-            rules_since: Gauge::new(
-                "fieldward_rules_last_reload_success_timestamp_seconds",
-                "When the rules in force were loaded.",
-            )?,
-            rules_accepted: IntGauge::new(
+            rules_since,
+            rules_accepted: gauge(
                 "fieldward_rules_last_reload_successful",
                 "Whether the rules that were read last are in force: 1, or 0 if they were refused \
                  and older ones stay.",
             )?,
-            certificate_expiry: IntGauge::new(
+            certificate_expiry: gauge(
                 "fieldward_tls_certificate_expiry_timestamp_seconds",
                 "When the certificate in force expires.",
             )?,
+            registry,
         };
-        metrics.register()?;
         for recorded in Recorded::ALL {
             metrics.recordings.with_label_values(&[recorded.as_str()]).inc_by(0);
         }
@@ -160,29 +172,6 @@ impl Metrics {
             tracing::error!(%error, "metrics cannot be written");
         }
         text
-    }
-
-    fn register(&self) -> prometheus::Result<()> {
-        let build = IntGaugeVec::new(
-            Opts::new("fieldward_build_info", "Which fieldward this is."),
-            &["version"],
-        )?;
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
-        self.registry.register(Box::new(build))?;
-        self.registry.register(Box::new(self.reviews.clone()))?;
-        self.registry.register(Box::new(self.duration.clone()))?;
-        self.registry.register(Box::new(self.violations.clone()))?;
-        self.registry.register(Box::new(self.errors.clone()))?;
-        self.registry.register(Box::new(self.condition_errors.clone()))?;
-        self.registry.register(Box::new(self.recordings.clone()))?;
-        self.registry.register(Box::new(self.rules.clone()))?;
-        self.registry.register(Box::new(self.rules_digest.clone()))?;
-        self.registry.register(Box::new(self.rules_since.clone()))?;
-        self.registry.register(Box::new(self.rules_accepted.clone()))?;
-        self.registry.register(Box::new(self.certificate_expiry.clone()))?;
-        #[cfg(target_os = "linux")]
-        self.registry.register(Box::new(super::process::ProcessCollector::new()?))?;
-        Ok(())
     }
 }
 
