@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::api_error::{ApiError, ErrorClass};
 use super::controller::{Followed, RegistrationState};
 use super::objects::Resolved;
-use super::placement::Registrations;
+use super::placement::{Registrations, all_webhooks};
 use super::tls_rotation;
 use crate::engine::RuleSet;
 
@@ -190,9 +190,8 @@ impl ReadinessState<'_> {
                 None => Ok("nothing registered yet".to_owned()),
             };
         }
-        let webhooks = registrations.values().flat_map(|one| one.webhooks.iter().flatten());
-        let bundles: Vec<String> = webhooks
-            .filter_map(|webhook| webhook.client_config.ca_bundle.as_ref())
+        let bundles: Vec<String> = all_webhooks(registrations)
+            .filter_map(|(_, webhook)| webhook.client_config.ca_bundle.as_ref())
             .map(|bundle| String::from_utf8_lossy(&bundle.0).into_owned())
             .collect();
         if bundles.is_empty() {

@@ -23,7 +23,7 @@ use crate::cluster::ca_bundle::CaBundle;
 use crate::cluster::client::FIELD_MANAGER;
 use crate::cluster::metrics::ClusterMetrics;
 use crate::cluster::objects::{Resolved, RuleObject};
-use crate::cluster::placement::{Registrations, all_trust};
+use crate::cluster::placement::{Registrations, all_trust, all_webhooks};
 use crate::cluster::registration::{self, LABEL, SideEffects, Trust};
 use crate::cluster::status;
 use crate::cluster::tls_rotation::{self, Due, Lifetimes, Renewal, TlsBundle};
@@ -381,9 +381,9 @@ fn words(change: Renewal) -> &'static str {
 
 /// The CAs that the registrations name: certificates of theirs may still be shown.
 fn trusted_before(registrations: &Registrations) -> Vec<String> {
-    let webhooks = registrations.values().flat_map(|one| one.webhooks.iter().flatten());
-    let bundles = webhooks
-        .filter_map(|webhook| String::from_utf8(webhook.client_config.ca_bundle.clone()?.0).ok());
+    let bundles = all_webhooks(registrations).filter_map(|(_, webhook)| {
+        String::from_utf8(webhook.client_config.ca_bundle.clone()?.0).ok()
+    });
     let all: BTreeSet<String> = bundles
         .flat_map(|bundle| tls_rotation::certificates(&bundle).unwrap_or_default())
         .collect();
@@ -393,9 +393,8 @@ fn trusted_before(registrations: &Registrations) -> Vec<String> {
 /// What somebody else fills in is never taken away: what is there stays, also in a webhook that is
 /// new.
 fn given(trust: Trust, registrations: &Registrations) -> Trust {
-    let webhooks = registrations.values().flat_map(|one| one.webhooks.iter().flatten());
-    let there = webhooks
-        .filter_map(|webhook| webhook.client_config.ca_bundle.as_ref())
+    let there = all_webhooks(registrations)
+        .filter_map(|(_, webhook)| webhook.client_config.ca_bundle.as_ref())
         .find(|bundle| !bundle.0.is_empty());
     match (trust, there.and_then(|bundle| CaBundle::parse(bundle.0.clone()).ok())) {
         (Trust::CertManager { certificate, bundle }, there) => {

@@ -26,7 +26,7 @@ use super::settings::{AGAIN, MAX_CONCURRENT_REQUESTS};
 use crate::cluster::api_error::ApiError;
 use crate::cluster::client::FIELD_MANAGER;
 use crate::cluster::drift::{asks_the_same, correction, is_applied};
-use crate::cluster::placement::{Placement, Registrations, place};
+use crate::cluster::placement::{Placement, Registrations, all_webhooks, place};
 use crate::cluster::registration::{LABEL, Trust};
 use crate::cluster::rejection;
 
@@ -179,30 +179,23 @@ impl Registrar {
             let failures = self.apply(&configurations, is_due, &mut there).await;
             if failures.is_empty() {
                 self.applied = if is_due { Some(Instant::now()) } else { self.applied };
-                error = error.or(self
-                    .delete_others(left_over(&configurations, wanted, &there), &mut there)
-                    .await
-                    .err());
-                let unplaced = unplaced.into_iter().map(|webhook| webhook.name).collect();
-                return RegistrationOutcome { there, unplaced, is_pending: false, error };
-            }
-            let mut has_found = false;
-            for failure in &failures {
-                match self.culprits(failure, &there).await {
-                    Ok(found) => has_found |= found,
-                    Err(failed) => error = error.or(Some(failed)),
+                let left = left_over(&configurations, wanted, &there);
+                error = error.or(self.delete_others(left, &mut there).await.err());
+            } else {
+                let mut has_found = false;
+                for failure in &failures {
+                    match self.culprits(failure, &there).await {
+                        Ok(found) => has_found |= found,
+                        Err(failed) => error = error.or(Some(failed)),
+                    }
                 }
+                if has_found {
+                    continue;
+                }
+                error = failures.first().map(|failure| (&failure.error).into()).or(error);
             }
-            if !has_found {
-                let first = failures.first().map(|failure| ApiError::from(&failure.error));
-                let unplaced = unplaced.into_iter().map(|webhook| webhook.name).collect();
-                return RegistrationOutcome {
-                    there,
-                    unplaced,
-                    is_pending: false,
-                    error: first.or(error),
-                };
-            }
+            let unplaced = unplaced.into_iter().map(|webhook| webhook.name).collect();
+            return RegistrationOutcome { there, unplaced, is_pending: false, error };
         }
     }
 
@@ -214,10 +207,7 @@ impl Registrar {
         there: &Registrations,
     ) -> Vec<ValidatingWebhook> {
         let registered = |name: &str| {
-            there
-                .values()
-                .flat_map(|one| one.webhooks.iter().flatten())
-                .find(|webhook| webhook.name == name)
+            all_webhooks(there).map(|(_, webhook)| webhook).find(|webhook| webhook.name == name)
         };
         let in_its_form = |webhook: &ValidatingWebhook| {
             if !self.holds_back(webhook) {
@@ -269,16 +259,12 @@ impl Registrar {
         wanted: &ValidatingWebhookConfiguration,
         there: &mut Registrations,
     ) -> Result<(), ConfigurationFailure> {
-        match self.write(wanted).await {
-            Ok(found) => {
-                there.insert(name_of(wanted).to_owned(), found);
-                Ok(())
-            }
-            Err(error) => Err(ConfigurationFailure {
-                sent: wanted.webhooks.clone().unwrap_or_default(),
-                error,
-            }),
-        }
+        let found = self.write(wanted).await.map_err(|error| ConfigurationFailure {
+            sent: wanted.webhooks.clone().unwrap_or_default(),
+            error,
+        })?;
+        there.insert(name_of(wanted).to_owned(), found);
+        Ok(())
     }
 
     async fn write(
@@ -348,10 +334,7 @@ impl Registrar {
             return Ok(false);
         }
         let is_registered = |webhook: &ValidatingWebhook| {
-            there
-                .values()
-                .flat_map(|one| one.webhooks.iter().flatten())
-                .any(|other| asks_the_same(other, webhook))
+            all_webhooks(there).any(|(_, other)| asks_the_same(other, webhook))
         };
         let named = rejection::errors_by_webhook(status).into_keys();
         let named = named.filter_map(|position| failure.sent.get(position).cloned()).collect();
@@ -456,11 +439,8 @@ fn left_over(
     wanted: &[ValidatingWebhook],
     there: &Registrations,
 ) -> Vec<String> {
-    let names = |one: &ValidatingWebhookConfiguration| {
-        one.webhooks.iter().flatten().map(|one| one.name.clone()).collect::<Vec<_>>()
-    };
-    let placed_webhooks: BTreeSet<String> = placed.iter().flat_map(names).collect();
-    let is_left_out = |name: &String| {
+    let placed_webhooks: BTreeSet<&str> = placed.iter().flat_map(names).collect();
+    let is_left_out = |name: &&str| {
         !placed_webhooks.contains(name) && wanted.iter().any(|webhook| webhook.name == *name)
     };
     let has_nothing_wanted = |(name, one): &(&String, &ValidatingWebhookConfiguration)| {
@@ -474,11 +454,13 @@ fn name_of(configuration: &ValidatingWebhookConfiguration) -> &str {
     configuration.metadata.name.as_deref().unwrap_or_default()
 }
 
+/// The names of the webhooks of a configuration.
+fn names(configuration: &ValidatingWebhookConfiguration) -> BTreeSet<&str> {
+    configuration.webhooks.iter().flatten().map(|webhook| webhook.name.as_str()).collect()
+}
+
 /// Whether a webhook that is there goes to another configuration.
 fn moves(wanted: &[ValidatingWebhookConfiguration], there: &Registrations) -> bool {
-    let names = |one: &ValidatingWebhookConfiguration| -> BTreeSet<String> {
-        one.webhooks.iter().flatten().map(|webhook| webhook.name.clone()).collect()
-    };
     wanted.iter().any(|one| {
         let wanted = names(one);
         there

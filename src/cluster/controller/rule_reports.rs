@@ -10,6 +10,7 @@ use super::state::RegistrationState;
 use crate::cluster::api_error::ApiError;
 use crate::cluster::drift::asks_the_same;
 use crate::cluster::objects::{ObjectOutcome, Resolved};
+use crate::cluster::placement::all_webhooks;
 use crate::cluster::status;
 use crate::engine::RuleSet;
 
@@ -39,15 +40,8 @@ impl RuleReports {
         outcome: &RegistrationOutcome,
         registrar: &Registrar,
     ) -> Self {
-        let there: BTreeMap<&str, (&str, &ValidatingWebhook)> = outcome
-            .there
-            .iter()
-            .flat_map(|(name, one)| {
-                one.webhooks
-                    .iter()
-                    .flatten()
-                    .map(move |webhook| (webhook.name.as_str(), (name.as_str(), webhook)))
-            })
+        let there: BTreeMap<&str, (&str, &ValidatingWebhook)> = all_webhooks(&outcome.there)
+            .map(|(name, webhook)| (webhook.name.as_str(), (name, webhook)))
             .collect();
         let (mut registered, mut rejected, mut unplaced) =
             (BTreeMap::new(), unfit, BTreeSet::new());
