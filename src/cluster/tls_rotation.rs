@@ -229,25 +229,17 @@ impl TlsBundle {
         trusted_since: Option<SystemTime>,
         lifetimes: Lifetimes,
     ) -> Result<Due, IssueError> {
-        let valid: Vec<String> = self
-            .bundle
-            .iter()
-            .filter(|ca| validity(ca).is_some_and(|(_, end)| now < end))
-            .cloned()
-            .collect();
+        let renew = |kept: Self, change| Ok(Due::Renew(Box::new(kept), change));
+        let is_valid = |ca: &&String| validity(ca).is_some_and(|(_, end)| now < end);
+        let valid: Vec<String> = self.bundle.iter().filter(is_valid).cloned().collect();
         let Some(newest) = valid.first() else {
-            return Ok(Due::Renew(
-                Box::new(Self::new(subjects, Vec::new(), now, lifetimes)?),
-                Renewal::Certificate,
-            ));
+            let new = Self::new(subjects, Vec::new(), now, lifetimes)?;
+            return renew(new, Renewal::Certificate);
         };
         let (ca_from, ca_until) = validity(newest).unwrap_or((UNIX_EPOCH, UNIX_EPOCH));
         let ca_due = two_thirds(ca_from, ca_until);
         if ca_due <= now {
-            return Ok(Due::Renew(
-                Box::new(self.with_authority(valid, now, lifetimes)?),
-                Renewal::Authority,
-            ));
+            return renew(self.with_authority(valid, now, lifetimes)?, Renewal::Authority);
         }
         let (from, until) = validity(&self.certificate).unwrap_or((UNIX_EPOCH, UNIX_EPOCH));
         let leaf_due = two_thirds(from, until);
@@ -256,16 +248,11 @@ impl TlsBundle {
         let may_issue =
             is_of_newest || settled.is_some_and(|settled| settled <= now) || until <= now;
         if (leaf_due <= now || !is_of_newest) && may_issue {
-            return Ok(Due::Renew(
-                Box::new(self.with_certificate(valid, subjects, now, lifetimes)?),
-                Renewal::Certificate,
-            ));
+            let new = self.with_certificate(valid, subjects, now, lifetimes)?;
+            return renew(new, Renewal::Certificate);
         }
         if valid.len() < self.bundle.len() {
-            return Ok(Due::Renew(
-                Box::new(Self { bundle: valid, ..self.clone() }),
-                Renewal::Bundle,
-            ));
+            return renew(Self { bundle: valid, ..self.clone() }, Renewal::Bundle);
         }
         let waiting =
             if is_of_newest { leaf_due } else { settled.unwrap_or(now + lifetimes.settling) };

@@ -288,16 +288,11 @@ impl Lead {
         registrations: &Registrations,
     ) -> Result<(CaBundle, Duration), ApiError> {
         let now = SystemTime::now();
-        let kept = known
-            .and_then(|secret| TlsBundle::from_secret(secret).ok())
-            .or_else(|| self.followed.certificates.borrow().as_deref().cloned());
-        let (kept, change) = match kept {
-            // Deleted or broken by hand, it is written anew as it was: what replicas show stays
-            // trusted.
-            Some(kept) if known.is_none_or(|secret| TlsBundle::from_secret(secret).is_err()) => {
-                (kept, "as they were")
-            }
-            Some(kept) => {
+        let trust = |kept: &TlsBundle| CaBundle::parse(kept.bundle().into_bytes()).map_err(other);
+        let there = known.and_then(|secret| TlsBundle::from_secret(secret).ok());
+        let before = self.followed.certificates.borrow().as_deref().cloned();
+        let (kept, change) = match (there, before) {
+            (Some(kept), _) => {
                 if let Some(change) = known.and_then(tls_rotation::wanted)
                     && let Some(kept) =
                         kept.renewed(change, subjects, now, lifetimes).map_err(other)?
@@ -309,29 +304,23 @@ impl Lead {
                         change = words(change),
                         "certificates written, as the annotation wants"
                     );
-                    return Ok((
-                        CaBundle::parse(kept.bundle().into_bytes()).map_err(other)?,
-                        RETRY,
-                    ));
+                    return Ok((trust(&kept)?, RETRY));
                 }
                 let bundle = kept.bundle();
-                let since = self
-                    .trusted
-                    .as_ref()
-                    .filter(|(trusted, _)| *trusted == bundle)
-                    .map(|(_, since)| *since);
+                let trusted = self.trusted.as_ref().filter(|(trusted, _)| *trusted == bundle);
+                let since = trusted.map(|(_, since)| *since);
                 match kept.due(subjects, now, since, lifetimes).map_err(other)? {
                     Due::Nothing(until) => {
-                        let rest = until
-                            .duration_since(now)
-                            .unwrap_or_default()
-                            .max(Duration::from_millis(200));
-                        return Ok((CaBundle::parse(bundle.into_bytes()).map_err(other)?, rest));
+                        let rest = until.duration_since(now).unwrap_or_default();
+                        return Ok((trust(&kept)?, rest.max(Duration::from_millis(200))));
                     }
                     Due::Renew(kept, change) => (*kept, words(change)),
                 }
             }
-            None => {
+            // Deleted or broken by hand, it is written anew as it was: what replicas show stays
+            // trusted.
+            (None, Some(kept)) => (kept, "as they were"),
+            (None, None) => {
                 let trusted = trusted_before(registrations);
                 (TlsBundle::new(subjects, trusted, now, lifetimes).map_err(other)?, "new ones")
             }
@@ -339,7 +328,7 @@ impl Lead {
         self.write(name, &kept, known).await?;
         tracing::info!(secret = name, change, "certificates written");
         // The Secret's own change wakes the next turn.
-        Ok((CaBundle::parse(kept.bundle().into_bytes()).map_err(other)?, RETRY))
+        Ok((trust(&kept)?, RETRY))
     }
 
     async fn write(
