@@ -56,17 +56,6 @@ impl ErrorClass {
             Self::Other => "other",
         }
     }
-
-    fn of_status(status: &Status) -> Self {
-        match status.code {
-            401 | 403 => Self::Forbidden,
-            400 | 413 | 422 => Self::Invalid,
-            409 => Self::Conflict,
-            404 => Self::NotFound,
-            408 | 504 => Self::Timeout,
-            _ => Self::Other,
-        }
-    }
 }
 
 /// An error of a request to the API server.
@@ -83,19 +72,16 @@ impl ApiError {
     }
 
     fn of_status(status: &Status) -> Self {
-        let class = ErrorClass::of_status(status);
-        let message = short(&status.message);
-        let sentence = match (class, status.code) {
-            (ErrorClass::Forbidden, 401) => {
-                format!("the API server does not accept the credentials: {message}")
-            }
-            (ErrorClass::Forbidden, _) => format!("forbidden: {message}"),
-            (ErrorClass::Invalid, _) => format!("the API server refuses the request: {message}"),
-            (ErrorClass::Conflict, _) => format!("conflict: {message}"),
-            (ErrorClass::NotFound, _) => format!("not found: {message}"),
-            (ErrorClass::Timeout, _) => format!("the API server did not answer in time: {message}"),
-            (_, code) => format!("the API server failed with code {code}: {message}"),
+        let (class, words) = match status.code {
+            401 => (ErrorClass::Forbidden, "the API server does not accept the credentials"),
+            403 => (ErrorClass::Forbidden, "forbidden"),
+            400 | 413 | 422 => (ErrorClass::Invalid, "the API server refuses the request"),
+            409 => (ErrorClass::Conflict, "conflict"),
+            404 => (ErrorClass::NotFound, "not found"),
+            408 | 504 => (ErrorClass::Timeout, "the API server did not answer in time"),
+            code => (ErrorClass::Other, &*format!("the API server failed with code {code}")),
         };
+        let sentence = format!("{words}: {}", short(&status.message));
         Self { class, sentence: sentence.trim_end_matches(": ").to_owned() }
     }
 
@@ -163,7 +149,7 @@ impl From<&watcher::Error> for ApiError {
 }
 
 /// One line without control characters, and not longer than a status or a log line should be.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     cut_bytes(&escape_control(text.trim()), MAX_MESSAGE_CHARS)
 }
 

@@ -7,10 +7,8 @@ use kube::core::Status;
 use kube::core::response::StatusCause;
 use serde_json::Value;
 
-use crate::engine::{cut_bytes, escape_control};
-
-/// Bytes of the sentence at most.
-const MAX_SENTENCE_CHARS: usize = 300;
+use super::api_error::short;
+use crate::engine::cut_bytes;
 
 /// Bytes of the rejected value in the sentence at most.
 const MAX_VALUE_CHARS: usize = 60;
@@ -94,10 +92,6 @@ fn detail(message: &str) -> String {
 fn first_line(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
     line.split(" (e.g. ").next().unwrap_or_default().replacen("ERROR: <input>:", "", 1)
-}
-
-fn short(text: &str) -> String {
-    cut_bytes(&escape_control(text.trim()), MAX_SENTENCE_CHARS)
 }
 
 #[cfg(test)]
