@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
 use super::ca_bundle::CaBundle;
 use super::endpoint::Endpoint;
-use crate::engine::{Builtin, FailurePolicy, LONGEST_NAME, ResourceRule, Rule, RuleSet};
+use crate::engine::{Builtin, LONGEST_NAME, ResourceRule, Rule, RuleSet};
 
 /// The label of every object that fieldward creates.
 pub(super) const LABEL: (&str, &str) = ("app.kubernetes.io/name", "fieldward");
@@ -127,13 +127,7 @@ pub fn webhook(
         side_effects: side_effects.as_str().to_owned(),
         match_policy: Some("Equivalent".to_owned()),
         timeout_seconds: Some(TIMEOUT_SECONDS),
-        failure_policy: Some(
-            match rule.failure_policy() {
-                FailurePolicy::Fail => "Fail",
-                FailurePolicy::Ignore => "Ignore",
-            }
-            .to_owned(),
-        ),
+        failure_policy: Some(rule.failure_policy().as_str().to_owned()),
         namespace_selector: Some(
             rule.namespace_selector().without_system_namespaces(endpoint.namespace()),
         ),

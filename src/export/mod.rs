@@ -28,7 +28,7 @@ use k8s_openapi::api::admissionregistration::v1 as api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
 use crate::engine::{
-    Condition, Cursor, Entry, LocalPermissions, Path, Reason, Requesters, ResourceRule, Rule,
+    Condition, Cursor, Entry, LocalPermissions, Path, Requesters, ResourceRule, Rule,
     escape_control,
 };
 
@@ -294,12 +294,6 @@ fn validation(rule: &Rule) -> api::Validation {
             text(&before),
             text(&may)
         )),
-        reason: Some(
-            match rule.reason() {
-                Reason::Forbidden => "Forbidden",
-                Reason::Invalid => "Invalid",
-            }
-            .to_owned(),
-        ),
+        reason: Some(rule.reason().as_str().to_owned()),
     }
 }

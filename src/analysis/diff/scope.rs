@@ -6,7 +6,7 @@ use super::difference::Difference;
 use crate::analysis::paths::reaches;
 use crate::analysis::resources::{combinations, resource_name};
 use crate::analysis::words::{one_line, shown};
-use crate::engine::{FailurePolicy, LabelSelector, Path, Reason, Requesters, Rule, escape_control};
+use crate::engine::{LabelSelector, Path, Reason, Requesters, Rule, escape_control};
 
 /// A part of the document: its name, what is in it, and what stands for nothing.
 type Section = (&'static str, fn(&Rule) -> BTreeSet<String>, &'static str);
@@ -19,13 +19,7 @@ pub(crate) fn compare(before: &Rule, after: &Rule) -> Vec<Difference> {
         ("objectSelector", |rule| selector(rule.object_selector()), "every object"),
         ("matchConditions", conditions, "none"),
         ("validationActions", |rule| rule.actions().names().map(str::to_owned).collect(), "none"),
-        (
-            "failurePolicy",
-            |rule| {
-                one(if rule.failure_policy() == FailurePolicy::Fail { "Fail" } else { "Ignore" })
-            },
-            "none",
-        ),
+        ("failurePolicy", |rule| one(rule.failure_policy().as_str()), "none"),
         (
             "reason",
             |rule| {

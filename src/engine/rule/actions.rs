@@ -41,10 +41,36 @@ pub(crate) enum FailurePolicy {
     Ignore,
 }
 
+impl FailurePolicy {
+    pub(crate) fn find(name: &str) -> Option<Self> {
+        [Self::Fail, Self::Ignore].into_iter().find(|policy| policy.as_str() == name)
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Fail => "Fail",
+            Self::Ignore => "Ignore",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// 403: tools leave the object alone.
     Forbidden,
     /// 422: tools that are told to force may delete and recreate the object.
     Invalid,
+}
+
+impl Reason {
+    pub(crate) fn find(name: &str) -> Option<Self> {
+        [Self::Forbidden, Self::Invalid].into_iter().find(|reason| reason.as_str() == name)
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Forbidden => "Forbidden",
+            Self::Invalid => "Invalid",
+        }
+    }
 }

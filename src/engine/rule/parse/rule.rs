@@ -73,11 +73,11 @@ impl DocumentParser<'_> {
             });
         let failure_policy = spec
             .failure_policy
-            .and_then(|text| self.choice(&text, "`Fail` or `Ignore`", failure_policy))
+            .and_then(|text| self.choice(&text, "`Fail` or `Ignore`", FailurePolicy::find))
             .unwrap_or(FailurePolicy::Fail);
         let reason = spec
             .reason
-            .and_then(|text| self.choice(&text, "`Forbidden` or `Invalid`", reason))
+            .and_then(|text| self.choice(&text, "`Forbidden` or `Invalid`", Reason::find))
             .unwrap_or(Reason::Forbidden);
         let exempt =
             spec.exempt.map(|requesters| self.requesters("exempt", requesters)).unwrap_or_default();
@@ -334,22 +334,6 @@ impl DocumentParser<'_> {
 enum SpelledAs {
     Meaning(Meaning),
     Type(TypeName),
-}
-
-fn failure_policy(text: &str) -> Option<FailurePolicy> {
-    match text {
-        "Fail" => Some(FailurePolicy::Fail),
-        "Ignore" => Some(FailurePolicy::Ignore),
-        _ => None,
-    }
-}
-
-fn reason(text: &str) -> Option<Reason> {
-    match text {
-        "Forbidden" => Some(Reason::Forbidden),
-        "Invalid" => Some(Reason::Invalid),
-        _ => None,
-    }
 }
 
 fn meaning(text: &str) -> Option<Meaning> {
