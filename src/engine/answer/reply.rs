@@ -94,7 +94,7 @@ pub struct Judgement {
 }
 
 /// The answer to one request body.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reply {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
@@ -181,15 +181,9 @@ impl Reply {
         Self {
             status,
             body: format!("{message}\n").into_bytes(),
-            allowed: None,
             code: Some(status),
             message,
-            outcomes: Vec::new(),
-            subject: None,
-            fields: Vec::new(),
-            condition_failures: Vec::new(),
-            ran_out: false,
-            judgement: None,
+            ..Self::default()
         }
     }
 
@@ -243,14 +237,8 @@ impl Response<'_> {
             status: if body.is_empty() { 500 } else { 200 },
             body,
             allowed: Some(self.allowed),
-            code: None,
             message,
-            outcomes: Vec::new(),
-            subject: None,
-            fields: Vec::new(),
-            condition_failures: Vec::new(),
-            ran_out: false,
-            judgement: None,
+            ..Reply::default()
         }
     }
 }
