@@ -98,7 +98,7 @@ const LOGGED: [(Decision, &str); 4] = [
 /// one if conditions could not be decided.
 pub(super) fn reply(reply: &Reply) {
     conditions(reply);
-    let Some(subject) = reply.subject() else {
+    let Some(subject) = reply.subject.as_ref() else {
         if let Some(code) = reply.error_code() {
             tracing::debug!(code, "not a review");
         }
@@ -153,7 +153,7 @@ const NOT_JUDGED: &str = "review not judged";
 /// Conditions that could not be decided: one line for a review, however many there are.
 fn conditions(reply: &Reply) {
     let Some((subject, [first, others @ ..])) =
-        reply.subject().zip(Some(reply.condition_failures()))
+        reply.subject.as_ref().zip(Some(reply.condition_failures.as_slice()))
     else {
         return;
     };

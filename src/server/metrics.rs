@@ -129,7 +129,7 @@ impl Metrics {
                 self.violations.with_label_values(&[rule]).inc_by(outcome.violations as u64);
             }
         }
-        for failure in reply.condition_failures() {
+        for failure in &reply.condition_failures {
             self.condition_errors
                 .with_label_values(&[failure.rule.as_str()])
                 .inc_by(failure.times as u64);

@@ -77,7 +77,7 @@ impl CheckReport {
     }
 
     fn judged(&self, reply: &Reply, judgement: &Judgement) -> String {
-        let kind = reply.subject().map(|subject| subject.kind.clone()).unwrap_or_default();
+        let kind = reply.subject.as_ref().map(|subject| subject.kind.clone()).unwrap_or_default();
         let mut text = format!(
             "{}{}{}: {}\n",
             verdict(reply),
@@ -92,7 +92,7 @@ impl CheckReport {
         if listed < judgement.violations {
             text += &format!("  {} and {} more\n", styled(BAD, "✗"), judgement.violations - listed);
         }
-        for failure in reply.condition_failures() {
+        for failure in &reply.condition_failures {
             let times = if failure.times == 1 {
                 String::new()
             } else {
@@ -141,7 +141,7 @@ impl CheckReport {
                             violates: change.violates,
                         })
                         .collect(),
-                    condition_errors: reply.condition_failures(),
+                    condition_errors: &reply.condition_failures,
                     error: reply.error_code().map(|_| reply.message().to_owned()),
                 }
             }
@@ -208,7 +208,7 @@ fn verdict(reply: &Reply) -> String {
 
 /// `: Job namespace/name by user`, as far as the review tells.
 fn about(reply: &Reply) -> String {
-    let Some(subject) = reply.subject() else { return String::new() };
+    let Some(subject) = reply.subject.as_ref() else { return String::new() };
     let namespace = if subject.namespace.is_empty() {
         String::new()
     } else {
@@ -263,7 +263,7 @@ fn line(change: &Change, kind: &str) -> String {
 
 /// What to do with what is no review at all.
 fn hint(reply: &Reply) -> &'static str {
-    if reply.subject().is_none() {
+    if reply.subject.is_none() {
         "  give a recorded AdmissionReview, or two manifests by --old FILE --new FILE\n"
     } else {
         ""

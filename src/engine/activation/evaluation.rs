@@ -145,7 +145,7 @@ impl<'a, 'i: 'a> Evaluation<'a, 'i> {
         let context = self.context.insert(context).as_mut().map_err(|failure| failure.clone())?;
         if let Some(sent) = sent {
             for (name, value) in [("oldValue", sent.old), ("value", sent.new)] {
-                if let Some(reads) = program.reads.of_variable(name) {
+                if let Some(reads) = program.reads.members.get(name) {
                     context.add_variable_as_val(name, convert(value, reads, &self.budget)?);
                 }
             }
@@ -170,11 +170,11 @@ impl<'a, 'i: 'a> Evaluation<'a, 'i> {
             context.add_variable_as_val(pattern_name(number), Box::new(pattern.clone()));
         }
         for (name, value) in [("oldObject", self.inputs.old), ("object", self.inputs.new)] {
-            if let Some(reads) = program.reads.of_variable(name) {
+            if let Some(reads) = program.reads.members.get(name) {
                 context.add_variable_as_val(name, convert(Some(value), reads, &self.budget)?);
             }
         }
-        if let Some(reads) = program.reads.of_variable("request") {
+        if let Some(reads) = program.reads.members.get("request") {
             let request = self.inputs.request().ok_or(Failure::Request)?;
             context.add_variable_as_val("request", convert_object(request, reads, &self.budget)?);
         }

@@ -54,7 +54,7 @@ fn review(old: &Value, new: &Value) -> String {
 
 fn reasons(reply: &Reply) -> Vec<(&str, &str, usize)> {
     reply
-        .condition_failures()
+        .condition_failures
         .iter()
         .map(|failure| (failure.path.as_str(), failure.reason.as_str(), failure.times))
         .collect()
@@ -72,7 +72,7 @@ fn holds(when: &str) -> Result<bool, String> {
         })
     };
     let reply = ask("spec.x", when, &object(1), &object(2));
-    match reply.condition_failures() {
+    match reply.condition_failures.as_slice() {
         [] => Ok(reply.allowed() == Some(true)),
         [failure] => {
             assert_eq!(reply.allowed(), Some(false), "{when}");

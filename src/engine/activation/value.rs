@@ -58,7 +58,7 @@ fn part<'v>(
         NodeKind::List => {
             let element = |element| part(element, reads, budget, depth + 1);
             // A list is read as a whole or not at all.
-            let elements: Vec<Boxed<'v>> = if reads.is_whole() {
+            let elements: Vec<Boxed<'v>> = if reads.is_whole {
                 value.elements().map(element).collect::<Result<_, Failure>>()?
             } else {
                 Vec::new()
@@ -77,12 +77,12 @@ fn object<'v>(
     depth: usize,
 ) -> Result<Boxed<'v>, Failure> {
     let mut map: HashMap<CelMapKey<'v>, Boxed<'v>> = HashMap::new();
-    if reads.is_whole() {
+    if reads.is_whole {
         for (name, member) in members {
             map.insert(CelMapKey::from(name), part(member, reads, budget, depth + 1)?);
         }
     } else {
-        for (name, reads) in reads.members() {
+        for (name, reads) in &reads.members {
             if let Some(member) = get(name) {
                 let member = part(member, reads, budget, depth + 1)?;
                 map.insert(CelMapKey::from(name.to_owned()), member);

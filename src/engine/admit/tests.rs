@@ -102,7 +102,7 @@ fn a_denial_is_a_whole_status() {
         user: "admin".into(),
         uid: "u-1".into(),
     };
-    assert_eq!(reply.subject(), Some(&subject));
+    assert_eq!(reply.subject.as_ref(), Some(&subject));
     assert_eq!(
         (reply.fields(), reply.fields_text()),
         (["spec.b".to_owned()].as_slice(), "spec.b".to_owned())
@@ -321,7 +321,7 @@ fn a_body_over_the_cap_is_refused_if_its_beginning_holds_the_uid() {
         );
         assert_eq!((reply.allowed(), reply.error_code()), (Some(false), Some(413)));
         assert_eq!(
-            reply.subject(),
+            reply.subject.as_ref(),
             Some(&ReplySubject { uid: "u-2".into(), ..ReplySubject::default() })
         );
     }

@@ -102,8 +102,11 @@ pub struct Reply {
     pub(crate) code: Option<u16>,
     pub(crate) message: String,
     pub(crate) outcomes: Vec<RuleOutcome>,
+    /// Whom and what it is about, once the envelope could be read.
     pub(crate) subject: Option<ReplySubject>,
     pub(crate) fields: Vec<String>,
+    /// Conditions of entries (`when`) that granted nothing because they could not be decided; names
+    /// and reasons, never values.
     pub(crate) condition_failures: Vec<ConditionFailure>,
     /// Whether a condition took all that it may spend.
     pub(crate) ran_out: bool,
@@ -146,11 +149,6 @@ impl Reply {
         &self.outcomes
     }
 
-    /// Whom and what it is about, once the envelope could be read.
-    pub(crate) fn subject(&self) -> Option<&ReplySubject> {
-        self.subject.as_ref()
-    }
-
     /// The violating field paths, at most 256; values never.
     pub fn fields(&self) -> &[String] {
         &self.fields
@@ -162,12 +160,6 @@ impl Reply {
             &self.fields,
             self.judgement.as_ref().map_or(0, |judgement| judgement.violations),
         )
-    }
-
-    /// Conditions of entries (`when`) that granted nothing because they could not be decided; names
-    /// and reasons, never values.
-    pub(crate) fn condition_failures(&self) -> &[ConditionFailure] {
-        &self.condition_failures
     }
 
     /// What was found, if the review was judged by a rule.

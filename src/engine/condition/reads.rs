@@ -39,7 +39,7 @@ impl Reads {
                 self.members.entry(chain.variable.to_owned()).or_default(),
                 |reads, member| reads.members.entry(member.clone()).or_default(),
             );
-        end.whole |= whole;
+        end.is_whole |= whole;
     }
 }
 

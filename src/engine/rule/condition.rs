@@ -25,7 +25,7 @@ pub(crate) struct Program {
     pub(crate) patterns: Vec<Pattern>,
     /// What of each variable is read.
     pub(crate) reads: Reads,
-    /// Every chain of members that is read.
+    /// What it reads: each variable with the members named after it.
     pub(crate) chains: Vec<Read>,
     /// Whether a list or map in it mixes types.
     pub(crate) is_mixed: bool,
@@ -35,11 +35,6 @@ impl Condition {
     /// The expression as it was written.
     pub(crate) fn text(&self) -> &str {
         &self.text
-    }
-
-    /// What it reads: each variable with the members named after it.
-    pub(crate) fn reads(&self) -> &[Read] {
-        &self.program.chains
     }
 
     /// Whether it has a list or map with literals of several types, which Kubernetes' CEL refuses
@@ -96,23 +91,8 @@ pub(crate) struct Read {
 /// What is read of a value: the whole, or only its kind and some members.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reads {
-    pub(crate) whole: bool,
+    pub(crate) is_whole: bool,
     pub(crate) members: BTreeMap<String, Reads>,
-}
-
-impl Reads {
-    pub(crate) fn is_whole(&self) -> bool {
-        self.whole
-    }
-
-    pub(crate) fn members(&self) -> &BTreeMap<String, Reads> {
-        &self.members
-    }
-
-    /// What is read of a variable; none if it is not named.
-    pub(crate) fn of_variable(&self, name: &str) -> Option<&Self> {
-        self.members.get(name)
-    }
 }
 
 /// What is wrong with an expression.

@@ -99,7 +99,7 @@ fn control_characters_are_escaped() {
     let reply = admit(&rules("mutable: []"), body.to_string().as_bytes());
     assert_eq!(reply.allowed(), Some(false));
     let text = String::from_utf8(reply.clone().into_body()).expect("text");
-    let all = format!("{}\n{}\n{:?}\n{:?}", reply.message(), text, reply.subject(), reply.fields());
+    let all = format!("{}\n{}\n{:?}\n{:?}", reply.message(), text, reply.subject, reply.fields());
     assert!(!all.contains('\u{1b}') && !all.contains('\r') && !all.contains('\u{202e}'));
     let lower = all.to_lowercase();
     assert!(!lower.contains("is immutable") && !lower.contains("immutable field"), "{all}");

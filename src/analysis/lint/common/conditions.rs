@@ -22,7 +22,7 @@ pub(crate) fn conditions<'a>(context: &Context<'a>) -> Vec<RuleCondition<'a>> {
             at: format!("/spec/mutable/{index}/when"),
             name: format!("the condition of `{}`", shown(&entry.path)),
             entry: Some(entry),
-            reads: Ok(condition.reads().to_vec()),
+            reads: Ok(condition.program.chains.clone()),
         })
     });
     let of_registration = context.rule.match_conditions().iter().enumerate();
