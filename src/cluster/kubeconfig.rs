@@ -5,7 +5,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::ByteString;
-use kube::config::{AuthInfo, Cluster, Context, Kubeconfig, KubeconfigError};
+use kube::config::{Context, Kubeconfig, KubeconfigError};
 use serde_json::Value;
 
 use crate::engine::escape_control;
@@ -65,16 +65,27 @@ pub(crate) fn load<E>(
         merged = merged.merge(resolved(parsed, folder)).map_err(LoadError::Unmergeable)?;
     }
     let used = used_context(&merged, context).map_err(LoadError::NoContext)?;
-    for named in merged.clusters.iter_mut().filter(|named| named.name == used.cluster) {
-        if let Some(cluster) = &mut named.cluster {
-            embed_authority(cluster, &read)?;
+    let clusters = merged.clusters.iter_mut().filter(|named| named.name == used.cluster);
+    for cluster in clusters.filter_map(|named| named.cluster.as_mut()) {
+        if let (None, Some(path)) =
+            (&cluster.certificate_authority_data, cluster.certificate_authority.take())
+        {
+            cluster.certificate_authority_data = Some(base64(read(Path::new(&path))?));
         }
     }
-    for named in
-        merged.auth_infos.iter_mut().filter(|named| Some(&named.name) == used.user.as_ref())
-    {
-        if let Some(user) = &mut named.auth_info {
-            embed_identity(user, &read)?;
+    let users =
+        merged.auth_infos.iter_mut().filter(|named| Some(&named.name) == used.user.as_ref());
+    for user in users.filter_map(|named| named.auth_info.as_mut()) {
+        if let (None, Some(path)) = (&user.client_certificate_data, user.client_certificate.take())
+        {
+            user.client_certificate_data = Some(base64(read(Path::new(&path))?));
+        }
+        if let (None, Some(path)) = (&user.client_key_data, user.client_key.take()) {
+            user.client_key_data = Some(base64(read(Path::new(&path))?).into());
+        }
+        // The token stays a file, since the client reads it again whenever it has changed.
+        if let Some(path) = &user.token_file {
+            read(Path::new(path))?;
         }
     }
     Ok(merged)
@@ -139,35 +150,6 @@ fn resolved(mut kubeconfig: Kubeconfig, folder: &Path) -> Kubeconfig {
 
 fn has_slash(command: Option<&str>) -> bool {
     command.is_some_and(|command| command.contains('/'))
-}
-
-fn embed_authority<E>(
-    cluster: &mut Cluster,
-    read: &impl Fn(&Path) -> Result<Vec<u8>, E>,
-) -> Result<(), E> {
-    if let (None, Some(path)) =
-        (&cluster.certificate_authority_data, cluster.certificate_authority.take())
-    {
-        cluster.certificate_authority_data = Some(base64(read(Path::new(&path))?));
-    }
-    Ok(())
-}
-
-/// The token stays a file, since the client reads it again whenever it has changed.
-fn embed_identity<E>(
-    user: &mut AuthInfo,
-    read: &impl Fn(&Path) -> Result<Vec<u8>, E>,
-) -> Result<(), E> {
-    if let (None, Some(path)) = (&user.client_certificate_data, user.client_certificate.take()) {
-        user.client_certificate_data = Some(base64(read(Path::new(&path))?));
-    }
-    if let (None, Some(path)) = (&user.client_key_data, user.client_key.take()) {
-        user.client_key_data = Some(base64(read(Path::new(&path))?).into());
-    }
-    if let Some(path) = &user.token_file {
-        read(Path::new(path))?;
-    }
-    Ok(())
 }
 
 fn base64(bytes: Vec<u8>) -> String {
