@@ -63,32 +63,24 @@ impl Ops {
     fn checks(&self, now: SystemTime) -> Vec<ProbeCheck> {
         let expires_at = u64::try_from(self.tls.expires_at()).unwrap_or(0);
         let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let fails = |reason: &str| reason.to_owned();
+        let unless =
+            |fails: bool, reason: &str| if fails { Err(reason.to_owned()) } else { Ok(None) };
         let own = [
             // A server is never built without rules, so it is always ready in this respect. A
             // refused newer set does not change that: all replicas read the same rules, so none
             // would be left.
             ("rules", Ok(Some(self.rules()))),
-            (
-                "certificate",
-                (now <= expires_at)
-                    .then_some(None)
-                    .ok_or_else(|| fails("the certificate has expired")),
-            ),
+            ("certificate", unless(now > expires_at, "the certificate has expired")),
             (
                 "shutdown",
-                (*self.phase.borrow() == Phase::Serving)
-                    .then_some(None)
-                    .ok_or_else(|| fails("the server is shutting down")),
+                unless(*self.phase.borrow() != Phase::Serving, "the server is shutting down"),
             ),
         ];
         let others =
             self.others.iter().map(|check| (check.name, check.state.borrow().clone().map(Some)));
         own.into_iter().chain(others).collect()
     }
-}
 
-impl Ops {
     fn rules(&self) -> String {
         let current = self.rules.current();
         let in_force =
