@@ -390,9 +390,9 @@ fn summary(rules: &[String]) -> String {
 /// Says where everything is: in the log, and for people on standard output. Where that is no
 /// terminal, the log has the command to try too.
 fn announce(bound: &Bound, rules: &[String], ca: Option<&CaFile>, covers_example: bool) {
-    let address = bound.address();
+    let address = bound.address;
     let (reviews, operations) =
-        (format!("https://{address}/validate"), format!("http://{}", bound.ops_address()));
+        (format!("https://{address}/validate"), format!("http://{}", bound.ops_address));
     let (version, ca) = (env!("CARGO_PKG_VERSION"), ca.map(|ca| name_of(ca.path())));
     tracing::info!(version, rules = rules.join(","), reviews, operations, ca, "serving");
     let command = ca.as_ref().map(|ca| command(address, ca, covers_example));

@@ -50,11 +50,14 @@ pub(crate) enum BindError {
 pub(crate) struct Bound {
     config: Config,
     listener: TcpListener,
-    address: SocketAddr,
+    /// Where reviews are served.
+    pub(crate) address: SocketAddr,
     ops_listener: TcpListener,
-    ops_address: SocketAddr,
+    /// Where probes and metrics are served.
+    pub(crate) ops_address: SocketAddr,
     tls: Arc<Tls>,
-    rules: Arc<ServedRules>,
+    /// The rules in force, to be replaced while serving.
+    pub(crate) rules: Arc<ServedRules>,
     metrics: Arc<Metrics>,
     recorder: Option<Arc<Recorder>>,
 }
@@ -95,21 +98,6 @@ impl Config {
 }
 
 impl Bound {
-    /// Where reviews are served.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Where probes and metrics are served.
-    pub(crate) fn ops_address(&self) -> SocketAddr {
-        self.ops_address
-    }
-
-    /// The rules in force, to be replaced while serving.
-    pub(crate) fn rules(&self) -> Arc<ServedRules> {
-        Arc::clone(&self.rules)
-    }
-
     /// The certificate chain that is shown, PEM, from now on.
     pub(crate) fn certificate(&self) -> watch::Receiver<Vec<u8>> {
         self.tls.shown()

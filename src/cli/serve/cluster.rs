@@ -200,5 +200,5 @@ pub(super) fn run(mode: ClusterMode, bound: &Bound) -> impl Future<Output = ()> 
     let lacking = |rules: &RuleSet, groups: &[ApiGroup], address: &str| {
         lint::missing_from_cluster::missing_from_cluster(rules, kinds::served(groups), address)
     };
-    mode.run(bound.rules().follow(), bound.certificate(), Arc::new(lacking))
+    mode.run(bound.rules.follow(), bound.certificate(), Arc::new(lacking))
 }
