@@ -14,6 +14,7 @@ mod settings;
 mod state;
 mod statuses;
 
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -159,7 +160,9 @@ impl Controller {
             lacking,
             sender,
         ));
-        let sources = statuses::Sources::new(self.followed.rules.clone(), schemas, findings);
+        let objects = self.followed.rules.clone();
+        let sources =
+            statuses::Sources { objects, schemas, findings, not_kept: BTreeSet::default() };
         self.tasks.spawn(statuses::write(self.client.clone(), sources, self.metrics.clone()));
         let channels = lead::Channels {
             followed: self.followed,
