@@ -15,7 +15,7 @@ use super::args::{ExemptArgs, OutputArgs, RequesterArgs, RuleArgs};
 use super::{documents, output};
 use crate::engine::{self, RuleSet, escape_json};
 use crate::server::files::name_of;
-use report::{CheckReport, ReviewAnswer};
+use report::CheckReport;
 
 const AFTER_HELP: &str = "\
 Exit code: 0 allowed, 1 denied, 2 could not be judged; of several the highest.
@@ -84,10 +84,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let reports: Vec<CheckReport> = reviews
         .into_iter()
         .map(|(file, review)| match review {
-            Ok(review) => CheckReport::new(file, &rules, judged(&rules, review_in(&review))),
-            Err(error) => {
-                CheckReport::new(None, &rules, ReviewAnswer::Unread(format!("{error:#}")))
+            Ok(review) => {
+                let reply = engine::admit(&rules, review_in(&review));
+                CheckReport::new(file, &rules, Ok(Box::new(reply)))
             }
+            Err(error) => CheckReport::new(None, &rules, Err(format!("{error:#}"))),
         })
         .collect();
     match reports.as_slice() {
@@ -109,10 +110,6 @@ fn read(path: &Path, is_one_of_several: bool) -> Vec<Given> {
     }
 }
 
-fn judged(rules: &RuleSet, review: &[u8]) -> ReviewAnswer {
-    ReviewAnswer::Replied(Box::new(engine::admit(rules, review)))
-}
-
 fn write_case(rules: &RuleSet, reviews: Vec<Given>) -> anyhow::Result<ExitCode> {
     let found = reviews.len();
     let Ok([(_, review)]) = <[Given; 1]>::try_from(reviews) else {
@@ -122,7 +119,8 @@ fn write_case(rules: &RuleSet, reviews: Vec<Given>) -> anyhow::Result<ExitCode> 
     let review = review_in(&review);
     let case = engine::record(rules, review, usize::MAX).context("cannot write a case")?;
     output::print(&escape_json(&case.document))?;
-    Ok(ExitCode::from(CheckReport::new(None, rules, judged(rules, review)).exit_code()))
+    let reply = Box::new(engine::admit(rules, review));
+    Ok(ExitCode::from(CheckReport::new(None, rules, Ok(reply)).exit_code()))
 }
 
 /// The review in a case of a suite; everything else is taken as a review itself.

@@ -8,29 +8,25 @@ use crate::engine::{
     Change, ConditionFailure, Decision, Judgement, Piece, Reply, RuleSet, Shown, escape_control,
 };
 
-pub(super) enum ReviewAnswer {
-    Replied(Box<Reply>),
-    Unread(String),
-}
-
 pub(super) struct CheckReport {
     file: Option<String>,
-    answer: ReviewAnswer,
+    /// The reply, or why the review could not be read.
+    answer: Result<Box<Reply>, String>,
     /// Where each rule that matched says that its list is documented.
     sources: Vec<String>,
 }
 
 impl CheckReport {
     /// `file` is named where there are several.
-    pub(super) fn new(file: Option<String>, rules: &RuleSet, answer: ReviewAnswer) -> Self {
-        let names: Vec<&str> = match &answer {
-            ReviewAnswer::Replied(reply) => {
-                reply.rules().iter().map(|outcome| outcome.rule.as_str()).collect()
-            }
-            ReviewAnswer::Unread(_) => Vec::new(),
-        };
-        let mut sources: Vec<String> =
-            names.iter().filter_map(|name| rules.get(name)?.source().map(escape_control)).collect();
+    pub(super) fn new(
+        file: Option<String>,
+        rules: &RuleSet,
+        answer: Result<Box<Reply>, String>,
+    ) -> Self {
+        let outcomes = answer.iter().flat_map(|reply| reply.rules());
+        let mut sources: Vec<String> = outcomes
+            .filter_map(|outcome| rules.get(outcome.rule.as_str())?.source().map(escape_control))
+            .collect();
         sources.dedup();
         Self { file, answer, sources }
     }
@@ -38,23 +34,18 @@ impl CheckReport {
     /// 0 allowed, 1 denied, 2 could not be judged.
     pub(super) fn exit_code(&self) -> u8 {
         match &self.answer {
-            ReviewAnswer::Replied(reply) if reply.error_code().is_none() => {
-                u8::from(reply.allowed() != Some(true))
-            }
+            Ok(reply) if reply.error_code().is_none() => u8::from(reply.allowed() != Some(true)),
             _ => 2,
         }
     }
 
     /// Why the review could not be read, if that is so.
     pub(super) fn unread(&self) -> Option<&str> {
-        match &self.answer {
-            ReviewAnswer::Replied(_) => None,
-            ReviewAnswer::Unread(error) => Some(error),
-        }
+        self.answer.as_ref().err().map(String::as_str)
     }
 
     pub(super) fn text(&self) -> String {
-        let ReviewAnswer::Replied(reply) = &self.answer else { return String::new() };
+        let Ok(reply) = &self.answer else { return String::new() };
         let file = self.file.as_ref().map(|file| format!("{file}: ")).unwrap_or_default();
         let body = match reply.judgement() {
             Some(judgement) => self.judged(reply, judgement),
@@ -120,10 +111,8 @@ impl CheckReport {
 
     pub(super) fn json(&self) -> CheckJson<'_> {
         match &self.answer {
-            ReviewAnswer::Unread(error) => {
-                CheckJson { error: Some(error.clone()), ..CheckJson::default() }
-            }
-            ReviewAnswer::Replied(reply) => {
+            Err(error) => CheckJson { error: Some(error.clone()), ..CheckJson::default() },
+            Ok(reply) => {
                 let changes: &[Change] =
                     reply.judgement().map_or(&[], |judgement| &judgement.changes);
                 CheckJson {
