@@ -147,7 +147,7 @@ impl Reader {
 }
 
 async fn drain(mut body: Body, deadline: Instant) {
-    while let Frame::Data(_) = frame(&mut body, deadline).await {}
+    while frame(&mut body, deadline).await.is_ok() {}
 }
 
 /// A body, and what has arrived of it.
@@ -194,7 +194,7 @@ impl<'a> Arriving<'a> {
             let frame = tokio::select! {
                 biased;
                 frame = frame(&mut self.body, deadline) => frame,
-                () = aborted => Frame::TimedOut,
+                () = aborted => Err(Filled::TimedOut),
                 // The client keeps the server waiting.
                 () = std::future::ready(()), if upload.is_none() => {
                     upload = Some(self.connection.uploads().start(self.bytes.len(), memory));
@@ -202,10 +202,8 @@ impl<'a> Arriving<'a> {
                 }
             };
             match frame {
-                Frame::Data(data) => self.bytes.extend_from_slice(&data),
-                Frame::End => return Filled::End,
-                Frame::TimedOut => return Filled::TimedOut,
-                Frame::Broken => return Filled::Broken,
+                Ok(data) => self.bytes.extend_from_slice(&data),
+                Err(filled) => return filled,
             }
             if let Some(upload) = &upload {
                 upload.received(self.bytes.len());
@@ -215,19 +213,13 @@ impl<'a> Arriving<'a> {
     }
 }
 
-enum Frame {
-    Data(Bytes),
-    End,
-    TimedOut,
-    Broken,
-}
-
-async fn frame(body: &mut Body, deadline: Instant) -> Frame {
+/// The next data of a body, or why there is none.
+async fn frame(body: &mut Body, deadline: Instant) -> Result<Bytes, Filled> {
     match timeout_at(deadline, body.frame()).await {
-        Err(_) => Frame::TimedOut,
-        Ok(None) => Frame::End,
-        Ok(Some(Err(_))) => Frame::Broken,
+        Err(_) => Err(Filled::TimedOut),
+        Ok(None) => Err(Filled::End),
+        Ok(Some(Err(_))) => Err(Filled::Broken),
         // Trailers are of no interest; no data is as good as none.
-        Ok(Some(Ok(frame))) => Frame::Data(frame.into_data().unwrap_or_default()),
+        Ok(Some(Ok(frame))) => Ok(frame.into_data().unwrap_or_default()),
     }
 }
