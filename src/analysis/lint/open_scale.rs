@@ -2,7 +2,7 @@
 
 use super::common::entries::is_open;
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
-use super::schema::catalogue::{MatchedKind, asks_for, lists};
+use super::schema::catalogue::MatchedKind;
 use crate::analysis::words::written;
 use crate::engine::{Path, ResourceRule};
 
@@ -40,9 +40,9 @@ fn of_target(context: &Context<'_>, target: &MatchedKind<'_>) -> Option<LintFind
     let scale = target.version.subresource("scale").filter(|_| target.subresource.is_none())?;
     let (kind, version) = (target.kind, target.version);
     let closes = |named: &ResourceRule| {
-        lists(&named.api_groups, &kind.group)
-            && lists(&named.api_versions, &version.name)
-            && asks_for(named, &kind.plural, "scale")
+        named.has_group(&kind.group)
+            && named.has_version(&version.name)
+            && named.asks_for(&kind.plural, "scale")
             && (named.kinds.is_empty() || named.kinds.contains(&scale.kind))
     };
     if context.rules.iter().any(|other| other.resources().iter().any(closes)) {

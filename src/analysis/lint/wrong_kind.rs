@@ -1,7 +1,7 @@
 //! `kinds` that the objects of the resource do not have.
 
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
-use super::schema::catalogue::{asks_for, names_plural};
+use super::schema::catalogue::names_plural;
 use crate::analysis::kinds::{Kind, Subresource};
 use crate::engine::{ResourceRule, escape_control};
 
@@ -44,7 +44,7 @@ fn wrong_kinds(at: &str, named: &ResourceRule, kind: &Kind) -> Vec<LintFinding> 
     let at = format!("{at}/kinds");
     let mut found = Vec::new();
     let listed = escape_control(&named.kinds.join(", "));
-    if asks_for(named, &kind.plural, "") && !named.kinds.contains(&kind.name) {
+    if named.asks_for(&kind.plural, "") && !named.kinds.contains(&kind.name) {
         found.push(finding(
             &at,
             format!(

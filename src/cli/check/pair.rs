@@ -6,7 +6,6 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::analysis::lint::schema::catalogue::lists;
 use crate::cli::args::RequesterArgs;
 use crate::cli::documents;
 use crate::engine::{Rule, RuleSet, escape_control};
@@ -93,7 +92,7 @@ fn resource(rules: &RuleSet, group: &str, version: &str, kind: &str) -> String {
     let listed = rules
         .rules()
         .flat_map(Rule::resources)
-        .filter(|rule| lists(&rule.api_groups, group) && lists(&rule.api_versions, version))
+        .filter(|rule| rule.has_group(group) && rule.has_version(version))
         .filter(|rule| rule.kinds.iter().any(|listed| listed == kind))
         .flat_map(|rule| &rule.resources)
         .find(|resource| !resource.contains(['*', '/']));

@@ -43,10 +43,23 @@ impl ResourceRule {
 
     /// Whether it covers the target.
     pub(crate) fn matches(&self, target: &Target<'_>) -> bool {
-        lists(&self.api_groups, target.group)
-            && lists(&self.api_versions, target.version)
-            && self.resources.iter().any(|pattern| names(pattern, target))
+        self.has_group(target.group)
+            && self.has_version(target.version)
+            && self.asks_for(target.resource, target.subresource)
             && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == target.kind))
+    }
+
+    pub(crate) fn has_group(&self, group: &str) -> bool {
+        lists(&self.api_groups, group)
+    }
+
+    pub(crate) fn has_version(&self, version: &str) -> bool {
+        lists(&self.api_versions, version)
+    }
+
+    /// Whether it asks for a resource, or for a subresource of it.
+    pub(crate) fn asks_for(&self, resource: &str, subresource: &str) -> bool {
+        self.resources.iter().any(|pattern| names(pattern, resource, subresource))
     }
 
     /// Whether there can be a target that both cover.
@@ -90,10 +103,9 @@ fn patterns_meet(one: &str, two: &str) -> bool {
     meet(&resource, &other) && meet(&subresource, &other_subresource)
 }
 
-fn names(pattern: &str, target: &Target<'_>) -> bool {
-    let (resource, subresource) = pattern.split_once('/').unwrap_or((pattern, ""));
-    let subresource_fits = subresource == ANY || subresource == target.subresource;
-    (resource == ANY || resource == target.resource) && subresource_fits
+fn names(pattern: &str, resource: &str, subresource: &str) -> bool {
+    let (wanted, below) = pattern.split_once('/').unwrap_or((pattern, ""));
+    (wanted == ANY || wanted == resource) && (below == ANY || below == subresource)
 }
 
 #[cfg(test)]
@@ -191,8 +203,8 @@ mod tests {
             ("job", "jobs", "", false),
         ];
         for (pattern, resource, subresource, expected) in table {
-            let target = Target { group: "g", version: "v1", resource, subresource, kind: "Job" };
-            assert_eq!(names(pattern, &target), expected, "{pattern} {resource}/{subresource}");
+            let found = names(pattern, resource, subresource);
+            assert_eq!(found, expected, "{pattern} {resource}/{subresource}");
         }
     }
 }

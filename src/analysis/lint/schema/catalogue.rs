@@ -74,10 +74,8 @@ impl Catalogue {
     pub(crate) fn targets(&self, rule: &Rule) -> Vec<MatchedKind<'_>> {
         let mut targets = Vec::new();
         for named in rule.resources() {
-            for kind in self.kinds.iter().filter(|kind| lists(&named.api_groups, &kind.group)) {
-                for version in
-                    kind.served().filter(|version| lists(&named.api_versions, &version.name))
-                {
+            for kind in self.kinds.iter().filter(|kind| named.has_group(&kind.group)) {
+                for version in kind.served().filter(|version| named.has_version(&version.name)) {
                     targets.extend(self.of_version(named, kind, version));
                 }
             }
@@ -94,11 +92,11 @@ impl Catalogue {
         let fits =
             |name: &str| named.kinds.is_empty() || named.kinds.iter().any(|listed| listed == name);
         let mut targets = Vec::new();
-        if asks_for(named, &kind.plural, "") && fits(&kind.name) {
+        if named.asks_for(&kind.plural, "") && fits(&kind.name) {
             targets.push(MatchedKind { kind, version, subresource: None, schema: &version.schema });
         }
         for subresource in &version.subresources {
-            if asks_for(named, &kind.plural, &subresource.name) && fits(&subresource.kind) {
+            if named.asks_for(&kind.plural, &subresource.name) && fits(&subresource.kind) {
                 let schema = match subresource.kind.as_str() {
                     "Scale" => &self.scale,
                     own if own == kind.name => &version.schema,
@@ -135,7 +133,7 @@ impl MatchedKind<'_> {
 
     /// Whether the status differs in none of the updates that a rule judges.
     pub(crate) fn hides_status(&self, rule: &Rule) -> bool {
-        let is_status = |named| asks_for(named, &self.kind.plural, "status");
+        let is_status = |named: &ResourceRule| named.asks_for(&self.kind.plural, "status");
         self.status_is_apart() && !rule.resources().iter().any(is_status)
     }
 }
@@ -199,7 +197,7 @@ pub(crate) fn names(named: &ResourceRule, kind: &Kind) -> bool {
         matches!(resource.split('/').next(), Some(name)
         if name == "*" || is_like(name, kind))
     };
-    lists(&named.api_groups, &kind.group)
+    named.has_group(&kind.group)
         && (named.resources.iter().any(is_meant) || named.kinds.contains(&kind.name))
 }
 
@@ -208,7 +206,7 @@ pub(crate) fn names_plural(named: &ResourceRule, kind: &Kind) -> bool {
     let is_plural = |resource: &String| {
         resource.split('/').next().is_some_and(|name| name == "*" || name == kind.plural)
     };
-    lists(&named.api_groups, &kind.group) && named.resources.iter().any(is_plural)
+    named.has_group(&kind.group) && named.resources.iter().any(is_plural)
 }
 
 /// Whether a name is one by which the kind could be meant.
@@ -217,16 +215,4 @@ pub(crate) fn is_like(resource: &str, kind: &Kind) -> bool {
         || resource == kind.singular
         || resource == kind.name.to_lowercase()
         || resource == format!("{}s", kind.singular)
-}
-
-pub(crate) fn lists(patterns: &[String], value: &str) -> bool {
-    patterns.iter().any(|pattern| pattern == "*" || pattern == value)
-}
-
-/// Whether a resource rule asks for a resource, or for a subresource of it.
-pub(crate) fn asks_for(named: &ResourceRule, resource: &str, subresource: &str) -> bool {
-    named.resources.iter().any(|pattern| {
-        let (wanted, below) = pattern.split_once('/').unwrap_or((pattern, ""));
-        (wanted == "*" || wanted == resource) && (below == "*" || below == subresource)
-    })
 }

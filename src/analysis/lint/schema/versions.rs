@@ -1,6 +1,6 @@
 //! The versions that a rule lists and those that are served.
 
-use super::catalogue::{lists, names_plural};
+use super::catalogue::names_plural;
 use crate::analysis::kinds::Kind;
 use crate::analysis::lint::definition::Context;
 use crate::engine::ResourceRule;
@@ -21,7 +21,7 @@ pub(crate) struct Versions<'a> {
 /// The versions of every kind that a resource rule names without a wildcard for versions.
 pub(crate) fn versions<'a>(context: &Context<'a>) -> Vec<Versions<'a>> {
     let mut all = Vec::new();
-    let listing = context.resources().filter(|(_, named)| !lists(&named.api_versions, "*"));
+    let listing = context.resources().filter(|(_, named)| !named.has_version("*"));
     for (at, named) in listing {
         let kinds = context.catalogue.kinds.iter().filter(|kind| names_plural(named, kind));
         all.extend(kinds.map(|kind| of_kind(&at, named, kind)));
@@ -33,7 +33,7 @@ fn of_kind<'a>(at: &str, named: &'a ResourceRule, kind: &'a Kind) -> Versions<'a
     let served: Vec<&str> = kind.served().map(|version| version.name.as_str()).collect();
     let listed = named.api_versions.iter().map(String::as_str);
     let (matched, unserved) = listed.partition(|version| served.contains(version));
-    let is_unlisted = |version: &&str| !lists(&named.api_versions, version);
+    let is_unlisted = |version: &&str| !named.has_version(version);
     let unlisted = served.iter().copied().filter(is_unlisted).collect();
     let at = format!("{at}/apiVersions");
     Versions { at, kind: &kind.name, served, matched, unserved, unlisted }
