@@ -20,12 +20,15 @@ impl DenialQueue {
         (Self(sender), receiver)
     }
 
-    /// Queues the denials of a reply without waiting. A full queue drops them: an Event is a hint,
-    /// not a record.
+    /// Queues a reply that denies, without waiting; not that to a trial, or to a review that does
+    /// not tell of which object it is. A full queue drops it: an Event is a hint, not a record.
     pub(crate) fn offer(&self, reply: &Reply, review: &[u8]) {
+        if reply.allowed() != Some(false) {
+            return;
+        }
         let Ok(place) = self.0.try_reserve() else { return };
-        if let Some(denial) = Denial::from_reply(reply, review) {
-            place.send(denial);
+        if let Some(regarding) = regarding(review) {
+            place.send(Denial { regarding, message: reply.message().to_owned() });
         }
     }
 }
@@ -35,17 +38,6 @@ pub(crate) struct Denial {
     pub(crate) regarding: ObjectReference,
     /// What its user was told.
     pub(crate) message: String,
-}
-
-impl Denial {
-    /// Of what was replied to a review; none if it was allowed, is a trial, or does not tell of
-    /// which object it is.
-    pub(crate) fn from_reply(reply: &Reply, review: &[u8]) -> Option<Self> {
-        if reply.allowed() != Some(false) {
-            return None;
-        }
-        Some(Self { regarding: regarding(review)?, message: reply.message().to_owned() })
-    }
 }
 
 #[derive(Deserialize)]
