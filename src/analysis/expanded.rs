@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 use crate::analysis::words::{equality, shown};
 use crate::engine::{
@@ -80,7 +81,7 @@ impl TypeWalk {
 
 /// How values at a location compare, as its type says.
 pub(crate) fn compared(at: TypedLocation) -> Vec<String> {
-    let key = at.key().map(|key| Equal::Key(key.to_owned()));
+    let key = at.key().map(|key| Equal::Key(Arc::new(key.clone())));
     let zero = if at.is_field() { zero(at).map(Equal::AbsentAs) } else { None };
     [key, at.meaning().map(Equal::from), zero].iter().flatten().map(equality).collect()
 }

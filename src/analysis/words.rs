@@ -2,7 +2,7 @@
 
 use crate::analysis::kinds::{Scalar, Shape};
 use crate::analysis::yaml;
-use crate::engine::{self, Equal, Path, Step, escape_control};
+use crate::engine::{self, Equal, ListKey, Path, Step, escape_control};
 
 pub(crate) fn shown(path: &Path) -> String {
     escape_control(&path.to_string())
@@ -49,8 +49,16 @@ pub(crate) fn equality(equal: &Equal) -> String {
         Equal::Float32 => "as a 32-bit float".to_owned(),
         Equal::Type(name) => format!("as {name}"),
         Equal::AbsentAs(value) => escape_control(&format!("left out = {value}")),
-        Equal::Key(key) => escape_control(&format!("elements paired by `{key}`")),
+        Equal::Key(key) => {
+            let order = if key.ignores_order { ", in any order" } else { "" };
+            format!("elements paired by {}{order}", key_words(key))
+        }
     }
+}
+
+/// The members of a list's key: `` `port` and `protocol` ``.
+pub(crate) fn key_words(key: &ListKey) -> String {
+    quoted(&key.names().collect::<Vec<_>>(), " and ")
 }
 
 /// An expression without its line breaks.

@@ -2,7 +2,8 @@
 
 use super::entries::text;
 use super::expression::Expr;
-use crate::engine::Step;
+use super::literal::cel;
+use crate::engine::{KeyValue, Step};
 
 /// Whether `holds` at one of the locations below `value`. Each loop numbers its variables by its
 /// depth in other loops.
@@ -33,13 +34,13 @@ pub(super) fn below(
             (members, format!("{k}, {v}"), selected(format!("{k}.startsWith({})", text(prefix))))
         }
         Step::AnyElement => (elements, v.clone(), inner()),
-        Step::Keyed { key, value } => {
-            let (key, value) = (text(key), text(value));
-            (
-                elements,
-                v.clone(),
-                selected(format!("(type({v}) == map && {v}[?{key}] == optional.of(dyn({value})))")),
-            )
+        Step::Keyed(selector) => {
+            let has = |(name, value): (&str, &KeyValue<'_>)| {
+                format!("{v}[?{}] == optional.of(dyn({}))", text(name), cel(&value.to_value()))
+            };
+            let all: Vec<String> = selector.members().map(has).collect();
+            let test = format!("(type({v}) == map && {})", all.join(" && "));
+            (elements, v.clone(), selected(test))
         }
     };
     Expr::exists(range, variables, body)

@@ -4,7 +4,7 @@ use super::entries::text;
 use super::expression::Expr;
 use super::literal::cel;
 use super::permitted::{Judge, Local, is_kind};
-use crate::engine::{Cursor, Meaning, Verb};
+use crate::engine::{Cursor, KeyMember, KeyOrigin, KeySelector, ListKey, Meaning, Verb};
 
 /// A Go duration.
 const DURATION: &str = r"^[-+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$";
@@ -19,8 +19,8 @@ impl Judge<'_> {
             }
             // Where nothing but equality permits a change, the order that a type's key keeps makes
             // pairing by position the same.
-            Some(key) if key.default.is_none() || !self.permits_nothing(cursor) => {
-                self.keyed(cursor, items, key.name, (x, y))
+            Some(key) if key.origin == KeyOrigin::Line || !self.permits_nothing(cursor) => {
+                self.keyed(cursor, items, key, (x, y))
             }
             _ => self.positions(&cursor.element(), items, (x, y)),
         }
@@ -63,23 +63,30 @@ impl Judge<'_> {
 
     /// By key if the old list can be keyed, else by position. Keys that agree position by position
     /// need neither to be unique nor to be looked up: then both ways pair the same elements.
-    fn keyed(self, cursor: &Cursor<'_>, items: &Local, key: &str, (x, y): (&str, &str)) -> Expr {
+    fn keyed(
+        self,
+        cursor: &Cursor<'_>,
+        items: &Local,
+        key: &ListKey,
+        (x, y): (&str, &str),
+    ) -> Expr {
         let here = self.deeper();
         let (u, i, e, f, m) =
             (here.name('u'), here.name('i'), here.name('e'), here.name('f'), here.name('m'));
-        let name = text(key);
         let selected = cursor.selected(key);
         // Only an element of a list that is keyed is selected by its key.
         let each = |element: &str, judged: &dyn Fn(&Cursor<'_>) -> Expr| {
-            let is_it =
-                |value: &str| Expr::text(format!("({u} && {element}[{name}] == {})", text(value)));
+            let is_it = |selector: &KeySelector| {
+                Expr::text(format!("({u} && {})", is_selected(element, key, selector)))
+            };
             by_value(cursor, key, &is_it, judged)
         };
         let removed = each(&e, &|cursor| here.removed(cursor, items, &e));
         let added = each(&f, &|cursor| here.added(cursor, items, &f));
-        let agree = here.agree(&name, (x, y));
+        let agree = here.agree(key, (x, y));
         let unique_old = unique(here, x, key);
         if selected.is_empty()
+            && !key.ignores_order
             && [&removed, &added, items.narrowed(Verb::Modify)]
                 .into_iter()
                 .all(|grant| *grant == Expr::False)
@@ -91,16 +98,19 @@ impl Judge<'_> {
         }
         let is_keyed =
             if selected.is_empty() { Expr::and([agree.negated(), unique_old]) } else { unique_old };
-        let order =
-            Expr::or([items.narrowed(Verb::Modify).clone(), here.same_order(&name, (x, y))]);
+        let order = if key.ignores_order {
+            Expr::True
+        } else {
+            Expr::or([items.narrowed(Verb::Modify).clone(), here.same_order(key, (x, y))])
+        };
         let paired = each(&e, &|cursor| here.pair(cursor, items, (&e, &f)));
         let keyed = |yes: String, no: String| format!("({u} ? {yes} : {no})");
         let partners = keyed(
-            format!("{y}.filter({f}, {f}[{name}] == {e}[{name}])"),
+            format!("{y}.filter({f}, {})", same_key(key, &f, &e)),
             format!("({i} < size({y}) ? [{y}[{i}]] : [])"),
         );
         let has_partner = keyed(
-            format!("{x}.exists({e}, {e}[{name}] == {f}[{name}])"),
+            format!("{x}.exists({e}, {})", same_key(key, &e, &f)),
             format!("{i} < size({x})"),
         );
         let none = Expr::text(format!("size({m}) == 0"));
@@ -117,14 +127,15 @@ impl Judge<'_> {
     }
 
     /// Whether the keys are the same at every position.
-    fn agree(self, name: &str, (x, y): (&str, &str)) -> Expr {
+    fn agree(self, key: &ListKey, (x, y): (&str, &str)) -> Expr {
         let (i, e) = (self.name('i'), self.name('e'));
         let other = format!("{y}[{i}]");
-        let same = Expr::and([
-            is_kind(&e, "map"),
-            is_kind(&other, "map"),
-            Expr::text(format!("{e}[?{name}] == {other}[?{name}]")),
-        ]);
+        let members = key
+            .names()
+            .map(text)
+            .map(|name| Expr::text(format!("{e}[?{name}] == {other}[?{name}]")));
+        let same =
+            Expr::and([is_kind(&e, "map"), is_kind(&other, "map")].into_iter().chain(members));
         Expr::and([
             Expr::text(format!("size({x}) == size({y})")),
             Expr::all(x, format!("{i}, {e}"), same),
@@ -132,11 +143,16 @@ impl Judge<'_> {
     }
 
     /// Whether the elements that stay are in the same order.
-    fn same_order(self, name: &str, (x, y): (&str, &str)) -> Expr {
+    fn same_order(self, key: &ListKey, (x, y): (&str, &str)) -> Expr {
         let (e, k, p, q) = (self.name('e'), self.name('k'), self.name('p'), self.name('q'));
         let staying = |of: &str, other: &str| format!("{of}.filter({k}, {k} in {other})");
         let same = Expr::text(format!("{} == {}", staying(&p, &q), staying(&q, &p)));
-        let names = |list: &str| format!("{list}.map({e}, {e}[{name}])");
+        let values: Vec<String> = key.members.iter().map(|member| value_of(&e, member)).collect();
+        let value = match values.as_slice() {
+            [one] => one.clone(),
+            several => format!("[{}]", several.join(", ")),
+        };
+        let names = |list: &str| format!("{list}.map({e}, {value})");
         Expr::bind(&names(x), &p, Expr::bind(&names(y), &q, same))
     }
 
@@ -204,20 +220,53 @@ impl Judge<'_> {
 /// What is judged of an element, as the paths have it that select elements by values of the key.
 pub(super) fn by_value(
     cursor: &Cursor<'_>,
-    key: &str,
-    is_it: &dyn Fn(&str) -> Expr,
+    key: &ListKey,
+    is_it: &dyn Fn(&KeySelector) -> Expr,
     judged: &dyn Fn(&Cursor<'_>) -> Expr,
 ) -> Expr {
-    cursor.selected(key).iter().fold(judged(&cursor.element()), |others, value| {
-        is_it(value).choose(judged(&cursor.keyed_element(key, value)), others)
+    cursor.selected(key).iter().fold(judged(&cursor.element()), |others, selector| {
+        is_it(selector).choose(judged(&cursor.selected_element(selector)), others)
     })
 }
 
-/// Whether every element is an object whose key is a string that no other element has.
-pub(super) fn unique(judge: Judge<'_>, list: &str, key: &str) -> Expr {
-    let (e, f, name) = (judge.name('e'), judge.name('f'), text(key));
-    let keyed =
-        Expr::and([is_kind(&e, "map"), is_kind(&format!("{e}[?{name}].orValue(null)"), "string")]);
-    let once = Expr::text(format!("{list}.exists_one({f}, {f}[{name}] == {e}[{name}])"));
+/// Whether every element is an object with a key that no other element has.
+pub(super) fn unique(judge: Judge<'_>, list: &str, key: &ListKey) -> Expr {
+    let (e, f) = (judge.name('e'), judge.name('f'));
+    let member = |member: &KeyMember| {
+        let found = format!("{e}[?{}].orValue(null)", text(&member.name));
+        let kinds = ["string", "int", "bool"].map(|kind| is_kind(&found, kind));
+        let left_out = member.default.is_some().then(|| Expr::text(format!("{found} == null")));
+        Expr::or(kinds.into_iter().chain(left_out))
+    };
+    let keyed = Expr::and([is_kind(&e, "map")].into_iter().chain(key.members.iter().map(member)));
+    let once = Expr::text(format!("{list}.exists_one({f}, {})", same_key(key, &f, &e)));
     Expr::and([Expr::all(list, &e, keyed), Expr::all(list, &e, once)])
+}
+
+/// The value of a key's member in an element that has a key.
+fn value_of(element: &str, member: &KeyMember) -> String {
+    let name = text(&member.name);
+    match &member.default {
+        None => format!("{element}[{name}]"),
+        Some(default) => format!(
+            "({element}[?{name}].orValue(null) == null ? dyn({}) : {element}[{name}])",
+            cel(&default.to_value())
+        ),
+    }
+}
+
+/// Whether two elements that have keys have the same.
+pub(super) fn same_key(key: &ListKey, one: &str, two: &str) -> String {
+    let same =
+        |member: &KeyMember| format!("{} == {}", value_of(one, member), value_of(two, member));
+    key.members.iter().map(same).collect::<Vec<_>>().join(" && ")
+}
+
+/// Whether a selector selects an element that has a key.
+pub(super) fn is_selected(element: &str, key: &ListKey, selector: &KeySelector) -> String {
+    let same = |member: &KeyMember| {
+        let value = selector.get(&member.name)?.to_value();
+        Some(format!("{} == {}", value_of(element, member), cel(&value)))
+    };
+    key.members.iter().filter_map(same).collect::<Vec<_>>().join(" && ")
 }

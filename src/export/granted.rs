@@ -2,11 +2,11 @@
 //! keyed list is replaced by one that cannot be keyed takes a bare entry.
 
 use super::entries::{SentExprs, text};
-use super::equality::{by_value, unique};
+use super::equality::{by_value, is_selected, same_key, unique};
 use super::expression::Expr;
 use super::permitted::{Judge, by_prefix, has_keyed_list, is_kind, names_have};
 use super::types;
-use crate::engine::{Cursor, Meaning};
+use crate::engine::{Cursor, KeySelector, Meaning};
 
 impl Judge<'_> {
     /// Whether no keyed list in `x` was replaced in `y`.
@@ -48,14 +48,13 @@ impl Judge<'_> {
             self.granted_pair(&cursor.element(), (&e, &format!("{y}[{i}]"))),
         ]);
         let by_position = Expr::all(x, format!("{i}, {e}"), by_position);
-        let Some(key) = cursor.declared().key.map(|key| key.name) else { return by_position };
-        let name = text(key);
-        let is_it = |value: &str| Expr::text(format!("{e}[{name}] == {}", text(value)));
+        let Some(key) = cursor.declared().key else { return by_position };
+        let is_it = |selector: &KeySelector| Expr::text(is_selected(&e, key, selector));
         let paired = by_value(cursor, key, &is_it, &|element| self.granted_pair(element, (&e, &f)));
         let by_key = Expr::all(
             x,
             &e,
-            Expr::all(format!("{y}.filter({f}, {f}[{name}] == {e}[{name}])"), &f, paired),
+            Expr::all(format!("{y}.filter({f}, {})", same_key(key, &f, &e)), &f, paired),
         );
         let kept = Expr::or([unique(self, y, key), self.local(cursor, sent).every()]);
         let keyed = Expr::and([kept, Expr::or([unique(self, y, key).negated(), by_key])]);

@@ -86,7 +86,7 @@ fn every_construct_has_its_expression() {
         ("  mutable: ['spec.x[*].a']\n", "BOTHLISTSPOSITIONS"),
         (
             "  mutable: ['spec.x[*].a']\n  equality: [{path: spec.x, key: name}]\n",
-            r#"BOTHLISTS(size(x2) == size(y2) && x2.all(i3, e3, type(e3) == map && type(y2[i3]) == map && e3[?"name"] == y2[i3][?"name"]) || !(x2.all(e3, type(e3) == map && type(e3[?"name"].orValue(null)) == string) && x2.all(e3, x2.exists_one(f3, f3["name"] == e3["name"])))) && POSITIONS"#,
+            r#"BOTHLISTS(size(x2) == size(y2) && x2.all(i3, e3, type(e3) == map && type(y2[i3]) == map && e3[?"name"] == y2[i3][?"name"]) || !(x2.all(e3, type(e3) == map && (type(e3[?"name"].orValue(null)) == string || type(e3[?"name"].orValue(null)) == int || type(e3[?"name"].orValue(null)) == bool)) && x2.all(e3, x2.exists_one(f3, f3["name"] == e3["name"])))) && POSITIONS"#,
         ),
     ];
     let both = "o == n || o.hasValue() && n.hasValue() && [dyn(o.value())].all(x2, \

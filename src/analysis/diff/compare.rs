@@ -6,6 +6,7 @@
 //! the rules say of one location of a class they say of all.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::difference::{Container, Difference, Direction, Permission};
 use crate::analysis::symbolic::{Above, ChangeClass, Entries, Formula, LocalFormulas, Permits};
@@ -333,7 +334,7 @@ fn is_wide(step: &Step) -> bool {
 }
 
 fn comparison(type_name: Option<TypeName>, declared: &DeclaredEquality<'_>) -> String {
-    let key = declared.key.map(|key| Equal::Key(key.name.to_owned()));
+    let key = declared.key.map(|key| Equal::Key(Arc::new(key.clone())));
     let absent = declared.absent_as.map(|value| Equal::AbsentAs(value.clone()));
     let all = [type_name.map(Equal::Type), key, declared.meaning.map(Equal::from), absent];
     let parts: Vec<String> = all.iter().flatten().map(equality).collect();

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::analysis::kinds::{ListShape, ListType, Shape};
 use crate::analysis::lint::schema::catalogue::{MatchedKind, Mismatch, ResolvedPath, resolve};
 use crate::analysis::lint::schema::suggestion::{instead, reason};
-use crate::analysis::words::{quoted, what};
+use crate::analysis::words::{key_words, what};
 use crate::engine::Step;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,7 +44,7 @@ impl InSchema {
 fn type_of(resolved: ResolvedPath<'_>) -> String {
     match resolved.shape() {
         Shape::List(ListShape { list_type: ListType::Map(keys), .. }) => {
-            format!("a list with the key {}", quoted(keys, " and "))
+            format!("a list with the key {}", key_words(keys))
         }
         Shape::List(ListShape { list_type: ListType::Set, .. }) => {
             "a list that is a set".to_owned()

@@ -1,10 +1,11 @@
 //! The member by which the elements of a list pair: with another one an element is another element.
 
 use crate::analysis::symbolic::{ChangeClass, Entries, Formula, Permits};
-use crate::engine::{Algebra, Cursor, Rule, Step, escape_control};
+use crate::analysis::words::key_words;
+use crate::engine::{Algebra, Cursor, ListKey, Rule, Step};
 
 pub(crate) struct PairingKey {
-    key: String,
+    key: ListKey,
     /// Whether nothing but the key was asked for.
     pub(crate) is_exact: bool,
     /// Where the whole list may become anything.
@@ -19,7 +20,7 @@ impl PairingKey {
     /// None if no list pairs by what the steps lead to.
     pub(crate) fn find(rule: &Rule, entries: &Entries, steps: &[Step]) -> Option<Self> {
         let [list @ .., element, member] = steps else { return None };
-        let key = key(rule, list, element, member)?;
+        let key = key(rule, list, element, member)?.clone();
         let any = [list, &[Step::AnyElement]].concat();
         let one = [list, std::slice::from_ref(element)].concat();
         let some = |steps: &[Step]| Permits::of(rule, entries, steps, Cursor::meeting);
@@ -28,7 +29,7 @@ impl PairingKey {
             .and(some(&any).get(ChangeClass::SetContainer));
         let modify = some(steps).get(ChangeClass::Modify).or(&swap);
         let whole = Permits::of(rule, entries, list, Cursor::covering);
-        let is_exact = *member == Step::Name(key.clone());
+        let is_exact = matches!(member, Step::Name(name) if key.has_member(name));
         Some(Self { is_exact, replace: whole.get(ChangeClass::Replace).clone(), swap, modify, key })
     }
 
@@ -43,8 +44,8 @@ impl PairingKey {
         let is_more = !by_position.is_never() && *by_position != self.replace;
         let unpaired = is_more.then(|| {
             format!(
-                "{by_position}, only while the list cannot be paired by `{}`",
-                escape_control(&self.key)
+                "{by_position}, only while the list cannot be paired by {}",
+                key_words(&self.key)
             )
         });
         let is_swap =
@@ -55,28 +56,28 @@ impl PairingKey {
     }
 
     pub(crate) fn note(&self) -> String {
-        let key = escape_control(&self.key);
+        let key = key_words(&self.key);
         format!(
-            "elements pair by `{key}`: with another `{key}` it is another element, one removed and \
-             one added"
+            "elements pair by {key}: with another {key} it is another element, one removed and one \
+             added"
         )
     }
 }
 
 /// The key by which the list's elements pair, if the last step leads to it; of several declarations
 /// the first listed counts.
-fn key(rule: &Rule, list: &[Step], element: &Step, member: &Step) -> Option<String> {
+fn key<'r>(rule: &'r Rule, list: &[Step], element: &Step, member: &Step) -> Option<&'r ListKey> {
     let (all, some) = (Cursor::of_all(rule, list), Cursor::of_some(rule, list));
     // One that all these lists have hides those after it.
     let decided = all.keys().first().map_or(usize::MAX, |(order, _)| *order);
-    let is_meant = |key: &str| {
+    let is_meant = |key: &&ListKey| {
         let is_element = match element {
             Step::AnyElement => true,
-            Step::Keyed { key: own, .. } => own == key,
+            Step::Keyed(selector) => key.fits(selector),
             _ => false,
         };
-        is_element && member.meets(&Step::Name(key.to_owned()))
+        is_element && key.names().any(|name| member.meets(&Step::Name(name.to_owned())))
     };
     let keys = some.keys().into_iter().take_while(|(order, _)| *order <= decided);
-    keys.map(|(_, key)| key.to_string()).find(|key| is_meant(key))
+    keys.map(|(_, key)| key).find(is_meant)
 }

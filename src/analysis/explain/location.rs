@@ -2,7 +2,7 @@
 //! pointer.
 
 use crate::analysis::paths::meets;
-use crate::engine::{Path, PathError, Rule, Step};
+use crate::engine::{KeySelector, KeyValue, Path, PathError, Rule, Step};
 
 /// Steps, some of which may be read in two ways.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,12 +106,8 @@ fn bracket(inside: &str) -> Option<(LocationStep, &str)> {
     }
     let end = inside.find(['=', ']']).filter(|_| !inside.starts_with('\''))?;
     let (key, after) = inside.split_at_checked(end)?;
-    if let Some(after) = after.strip_prefix('=') {
-        let (value, after) = match quoted(after) {
-            Some((value, after)) => (value, after.strip_prefix(']')?),
-            None => after.split_once(']').map(|(value, after)| (value.to_owned(), after))?,
-        };
-        return Some((LocationStep::Step(Step::Keyed { key: key.to_owned(), value }), after));
+    if after.starts_with('=') {
+        return keyed(inside);
     }
     let spot = match key {
         "" => return None,
@@ -122,6 +118,29 @@ fn bracket(inside: &str) -> Option<(LocationStep, &str)> {
         key => LocationStep::Step(Step::Name(key.to_owned())),
     };
     Some((spot, after.strip_prefix(']')?))
+}
+
+/// The members of a key with their values, and what follows the bracket.
+fn keyed(inside: &str) -> Option<(LocationStep, &str)> {
+    let (mut members, mut rest) = (Vec::new(), inside);
+    loop {
+        let (name, after) = rest.split_once('=')?;
+        let (value, after) = match quoted(after) {
+            Some((text, after)) => (KeyValue::Text(text.into()), after),
+            None => {
+                let (word, after) = after.split_at_checked(after.find([',', ']'])?)?;
+                (KeyValue::from_word(word), after)
+            }
+        };
+        members.push((name.to_owned(), value));
+        match after.strip_prefix(',') {
+            Some(next) => rest = next,
+            None => {
+                let step = Step::Keyed(KeySelector::new(members));
+                return Some((LocationStep::Step(step), after.strip_prefix(']')?));
+            }
+        }
+    }
 }
 
 /// A text in quotes, a quote inside doubled, and what follows it.
@@ -144,14 +163,17 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 #[cfg(test)]
 mod tests {
     use super::{AskedLocation, LocationStep};
-    use crate::engine::Step;
+    use crate::engine::{KeySelector, KeyValue, Step};
 
     #[test]
     fn fields_of_denials_and_paths_of_rules_are_read() {
         let name = |text: &str| LocationStep::Step(Step::Name(text.into()));
-        let keyed = |value: &str| {
-            LocationStep::Step(Step::Keyed { key: "name".into(), value: value.into() })
-        };
+        let keyed =
+            |value: &str| LocationStep::Step(Step::Keyed(KeySelector::by_text("name", value)));
+        let port = KeySelector::new(vec![
+            ("port".into(), KeyValue::Integer(80)),
+            ("protocol".into(), KeyValue::Text("a.b".into())),
+        ]);
         let table = [
             (
                 "spec.tasks[*].replicas",
@@ -172,6 +194,8 @@ mod tests {
                 vec![name("metadata"), name("labels"), name("app.kubernetes.io/name")],
             ),
             ("t[name=a.b][x/y]", vec![name("t"), keyed("a.b"), name("x/y")]),
+            ("t[name='80']", vec![name("t"), keyed("80")]),
+            ("t[protocol=a.b,port=80]", vec![name("t"), LocationStep::Step(Step::Keyed(port))]),
             (
                 "t[name='it''s ]'].r[0]",
                 vec![name("t"), keyed("it's ]"), name("r"), LocationStep::Number("0".into())],

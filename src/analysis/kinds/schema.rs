@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use crate::engine::ListKey;
+
 use super::object_meta;
 
 /// The schema of a kind's objects: a graph of locations, which goes round where a schema contains
@@ -81,8 +83,8 @@ pub(crate) struct ListShape {
 pub(crate) enum ListType {
     Atomic,
     Set,
-    /// `map`: elements pair by these members together.
-    Map(Vec<String>),
+    /// `map`: elements pair by this key.
+    Map(ListKey),
 }
 
 /// What is no container.
@@ -227,23 +229,27 @@ impl SchemaReader<'_> {
 
     fn list(&mut self, parts: &[&Value]) -> Shape {
         let says = |keyword: &str| parts.iter().find_map(|part| part.get(keyword));
+        let items = says("items").unwrap_or(&Value::Null);
         let list_type = match says("x-kubernetes-list-type").and_then(Value::as_str) {
             Some("set") => ListType::Set,
             Some("map") => {
                 let keys = says("x-kubernetes-list-map-keys").and_then(Value::as_array);
-                ListType::Map(
-                    keys.into_iter()
-                        .flatten()
-                        .filter_map(Value::as_str)
-                        .map(str::to_owned)
-                        .collect(),
-                )
+                let names = keys.into_iter().flatten().filter_map(Value::as_str);
+                ListType::Map(ListKey::declared_by_schema(
+                    names.map(|name| (name, self.default_of(items, name))),
+                ))
             }
             _ => ListType::Atomic,
         };
-        let items = says("items");
-        let each = self.location(items.unwrap_or(&Value::Null));
-        Shape::List(ListShape { each, list_type })
+        Shape::List(ListShape { each: self.location(items), list_type })
+    }
+
+    /// The default of a member.
+    fn default_of(&self, object: &Value, member: &str) -> Option<Value> {
+        let mut parts = Vec::new();
+        flatten(object, self.definitions, &mut parts, &mut BTreeSet::new());
+        let properties = parts.iter().filter_map(|part| part.get("properties"));
+        properties.filter_map(|all| all.get(member)?.get("default")).next().cloned()
     }
 
     fn object(&mut self, parts: &[&Value], keeps_unknown: bool) -> Shape {
@@ -447,7 +453,7 @@ mod tests {
             (
                 json!({"type": "array", "items": {}, "x-kubernetes-list-type": "map",
                     "x-kubernetes-list-map-keys": ["a", "b"]}),
-                ListType::Map(vec!["a".to_owned(), "b".to_owned()]),
+                ListType::Map(ListKey::declared_by_schema([("a", None), ("b", None)].into_iter())),
             ),
         ];
         for (value, expected) in table {

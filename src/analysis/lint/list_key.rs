@@ -1,7 +1,7 @@
 //! Entries for the key of a list.
 
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
-use crate::analysis::words::shown;
+use crate::analysis::words::{key_words, shown};
 use crate::engine::{Cursor, Entry, Rule, Step, escape_control, written};
 
 pub(super) const LINT: Lint = Lint {
@@ -39,21 +39,22 @@ fn check(context: &Context<'_>) -> Vec<LintFinding> {
 }
 
 fn of_entry(rule: &Rule, at: String, entry: &Entry) -> Option<LintFinding> {
-    let [list @ .., Step::AnyElement | Step::Keyed { .. }, Step::Name(name)] = entry.path.steps()
+    let [list @ .., Step::AnyElement | Step::Keyed(_), Step::Name(name)] = entry.path.steps()
     else {
         return None;
     };
     let (_, key) = Cursor::of_all(rule, list).keys().into_iter().next()?;
-    if *key != **name {
+    if !key.has_member(name) {
         return None;
     }
     let list = escape_control(&written(list));
     Some(finding(
         at,
         format!(
-            "`{}` permits nothing: elements of `{list}` pair by `{1}`, so one with another `{1}` \
-             is another element",
+            "`{}` permits nothing: elements of `{list}` pair by {}, so one with another `{}` is \
+             another element",
             shown(&entry.path),
+            key_words(key),
             escape_control(name)
         ),
         format!(

@@ -4,7 +4,7 @@ use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::schema::catalogue::{MatchedKind, shapes};
 use crate::analysis::kinds::Shape;
 use crate::analysis::words::{shown, what};
-use crate::engine::{Equality, Meaning, escape_control};
+use crate::engine::{Equality, Meaning};
 
 pub(super) const LINT: Lint = Lint {
     name: "not-a-list",
@@ -34,7 +34,7 @@ fn check(context: &Context<'_>) -> Vec<LintFinding> {
 
 fn of_entry(at: String, entry: &Equality, targets: &[MatchedKind<'_>]) -> Option<LintFinding> {
     let declared = match &entry.key {
-        Some(key) => format!("key: {}", escape_control(key)),
+        Some(key) => format!("key: {key}"),
         None if entry.meaning == Some(Meaning::Set) => "as: Set".to_owned(),
         None => return None,
     };

@@ -44,7 +44,7 @@ fn is_required(entry: &Entry, targets: &[MatchedKind<'_>]) -> bool {
     // Elements come and go as a whole; the objects above another field do not.
     let [parent @ .., Step::Name(name)] = entry.path.steps() else { return false };
     let is_element =
-        matches!(parent.last(), Some(Step::AnyElement | Step::Keyed { .. } | Step::AnyMember));
+        matches!(parent.last(), Some(Step::AnyElement | Step::Keyed(_) | Step::AnyMember));
     if !(only_presence && is_element) {
         return false;
     }

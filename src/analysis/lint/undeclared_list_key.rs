@@ -1,10 +1,10 @@
 //! Lists that the schema pairs by key and the rule by position.
 
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
-use super::schema::lists::{UndeclaredList, strings, text_key, undeclared};
+use super::schema::lists::{UndeclaredList, schema_key, strings, undeclared};
 use crate::analysis::kinds::ListType;
-use crate::analysis::words::{equality_line, quoted, shown, written};
-use crate::engine::{Step, escape_control};
+use crate::analysis::words::{equality_line, key_words, quoted, shown, written};
+use crate::engine::Step;
 
 pub(super) const LINT: Lint = Lint {
     name: "undeclared-list-key",
@@ -41,40 +41,40 @@ fn check(context: &Context<'_>) -> Vec<LintFinding> {
 fn of_list(undeclared: &UndeclaredList<'_>) -> Option<LintFinding> {
     let UndeclaredList { at, entry, list, below, .. } = undeclared;
     let (schema, elements) = undeclared.list_type()?;
-    let ListType::Map(keys) = &elements.list_type else { return None };
+    let ListType::Map(key) = &elements.list_type else { return None };
     let (list, path) = (written(list), shown(&entry.path));
     let pairs = format!("the schema pairs the elements of `{list}` by");
     let wrong = format!(
         "by position: with an element added or removed before others, `{path}` covers the \
          wrong ones"
     );
-    let Some(key) = text_key(schema, elements) else {
+    if schema_key(schema, elements).is_none() {
         let strings = match strings(schema, elements.each) {
             strings if strings.is_empty() => String::new(),
             strings => format!(" ({})", quoted(&strings, " or ")),
         };
         return Some(finding(
             at,
-            format!("{pairs} {}, which a rule cannot, and the rule {wrong}", quoted(keys, " and ")),
+            format!("{pairs} {}, which a rule cannot, and the rule {wrong}", key_words(key)),
             format!(
                 "declare as `key` a string that tells the elements apart{strings}, or let \
                  `{list}` change as a whole"
             ),
         ));
-    };
-    let shown_key = escape_control(key);
-    Some(if matches!(below, [_, Step::Name(name)] if name == key) {
+    }
+    let names = key_words(key);
+    Some(if matches!(below, [_, Step::Name(name)] if key.has_member(name)) {
         // The key itself is changed by replacing the element.
         finding(
             at,
-            format!("{pairs} `{shown_key}`: another `{shown_key}` is another element"),
+            format!("{pairs} {names}: another {names} is another element"),
             format!("remove `{path}`, or list `{list}` if elements may be replaced"),
         )
     } else {
         finding(
             at,
-            format!("{pairs} `{shown_key}`, the rule {wrong}"),
-            equality_line(undeclared.list, &format!("key: {shown_key}")),
+            format!("{pairs} {names}, the rule {wrong}"),
+            equality_line(undeclared.list, &format!("key: {key}")),
         )
     })
 }

@@ -2,17 +2,17 @@
 
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::schema::catalogue::{MatchedKind, ResolvedPath, resolve};
-use super::schema::lists::{strings, text_key};
-use crate::analysis::kinds::{ListShape, Scalar, Schema, Shape};
-use crate::analysis::words::{shown, what};
-use crate::engine::{Equality, escape_control};
+use super::schema::lists::{is_key_kind, schema_key, strings};
+use crate::analysis::kinds::{ListShape, Schema, Shape};
+use crate::analysis::words::{key_words, shown, what};
+use crate::engine::{Equality, ListKey, escape_control};
 
 pub(super) const LINT: Lint = Lint {
     name: "wrong-list-key",
     severity: Severity::Warning,
     input: Input::Schema,
     what: "Finds `key` with a member that the elements of the list do not have, that is no string, \
-           or that is not the key of the list in the schema.",
+           integer or boolean, or with other members than the key of the list in the schema.",
     why: "A list that cannot be keyed compares by position. If the schema has another key, users \
           and server-side apply see other elements added and removed than the rule does.",
     example: "\
@@ -21,7 +21,7 @@ spec:
   - path: spec.tasks  # the elements have `name` and `image`
     key: title
 ",
-    fix: "Write the key that the schema declares (`x-kubernetes-list-map-keys`), or a string that \
+    fix: "Write the key that the schema declares (`x-kubernetes-list-map-keys`), or a member that \
           tells the elements apart.",
     fixed: "\
 spec:
@@ -51,54 +51,62 @@ fn of_list(
     schema: &Schema,
     elements: &ListShape,
     path: &str,
-    key: &str,
+    key: &ListKey,
 ) -> Option<(String, String)> {
-    let declared = text_key(schema, elements).map(escape_control);
+    let declared = schema_key(schema, elements);
     let fix = |otherwise: String| {
         declared
-            .as_ref()
             .map_or(otherwise, |declared| format!("write `key: {declared}`, as the schema does"))
     };
-    let shown_key = escape_control(key);
-    let keyed = format!("`{path}` is keyed by `{shown_key}`");
+    let keyed = |name: &str| format!("`{path}` is keyed by `{}`", escape_control(name));
     let members = match schema.shape(elements.each) {
         Shape::Object(members) => members,
         Shape::Anything => return None,
         other => {
             return Some((
                 format!(
-                    "{keyed}, and each of its elements is {}, so they compare by position",
+                    "`{path}` is keyed by {}, and each of its elements is {}, so they compare by \
+                     position",
+                    key_words(key),
                     what(other)
                 ),
                 "remove the key, or declare `as: Set` if order does not matter".to_owned(),
             ));
         }
     };
-    let Some(member) = members.member(key) else {
-        let strings = strings(schema, elements.each).join(", ");
-        let strings =
-            if strings.is_empty() { strings } else { format!(" (strings there: {strings})") };
-        return Some((
-            format!("{keyed}, which its elements do not have, so they compare by position"),
-            fix(format!("name a string that tells them apart{strings}")),
-        ));
-    };
-    match (schema.shape(member), &declared) {
-        (Shape::Scalar(Scalar::Text) | Shape::Anything, Some(declared))
-            if *declared != shown_key =>
-        {
-            Some((
-                format!("{keyed}, and the schema pairs its elements by `{declared}`"),
-                format!("write `key: {declared}`"),
-            ))
+    for name in key.names() {
+        let Some(member) = members.member(name) else {
+            let strings = strings(schema, elements.each).join(", ");
+            let strings =
+                if strings.is_empty() { strings } else { format!(" (strings there: {strings})") };
+            return Some((
+                format!(
+                    "{}, which its elements do not have, so they compare by position",
+                    keyed(name)
+                ),
+                fix(format!("name a member that tells them apart{strings}")),
+            ));
+        };
+        let shape = schema.shape(member);
+        if !is_key_kind(shape) && !matches!(shape, Shape::Anything) {
+            return Some((
+                format!(
+                    "{}, which is {}: only strings, integers and booleans key a list, so it \
+                     compares by position",
+                    keyed(name),
+                    what(shape)
+                ),
+                fix("name a member that tells its elements apart".to_owned()),
+            ));
         }
-        (Shape::Scalar(Scalar::Text) | Shape::Anything, _) => None,
-        (other, _) => Some((
-            format!(
-                "{keyed}, which is {}: only strings key a list, so it compares by position",
-                what(other)
-            ),
-            fix("name a string that tells its elements apart".to_owned()),
-        )),
     }
+    let declared = declared.filter(|declared| !declared.has_members_of(key))?;
+    Some((
+        format!(
+            "`{path}` is keyed by {}, and the schema pairs its elements by {}",
+            key_words(key),
+            key_words(declared)
+        ),
+        format!("write `key: {declared}`"),
+    ))
 }

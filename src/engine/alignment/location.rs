@@ -1,9 +1,12 @@
 //! A location of the two objects.
 
-use super::pairing::Pairing;
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+
+use super::pairing::{Pairing, element_key};
 use crate::engine::activation::Sent;
 use crate::engine::review::Node;
-use crate::engine::rule::Cursor;
+use crate::engine::rule::{Cursor, ElementKey, KeySelector, ListKey};
 
 /// The number of a location.
 pub(crate) type Id = usize;
@@ -27,12 +30,67 @@ pub(crate) struct Location<'l, 'a> {
 }
 
 /// How a location is reached from its parent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Segment<'a> {
     /// A member of an object.
     Member(&'a str),
     /// An element by position.
     Index(usize),
-    /// An element of a list keyed by `key`.
-    Keyed { value: &'a str, key: &'a str },
+    /// The element of a keyed list that has the same key as this one.
+    Keyed { key: &'a ListKey, element: Node<'a> },
+}
+
+impl<'a> Segment<'a> {
+    /// The key of a keyed list and its values in the element.
+    pub(crate) fn key(self) -> Option<(&'a ListKey, ElementKey<'a>)> {
+        let Self::Keyed { key, element } = self else { return None };
+        element_key(key, element).ok().map(|values| (key, values))
+    }
+
+    /// What selects the element of a keyed list.
+    pub(crate) fn selector(self) -> Option<KeySelector> {
+        self.key().map(|(key, values)| key.selector(&values))
+    }
+}
+
+/// Elements of keyed lists in the order of their keys. Two rules may reach one element by different
+/// keys; then it has two paths.
+impl Ord for Segment<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let rank = |segment: &Self| match segment {
+            Self::Member(_) => 0,
+            Self::Index(_) => 1,
+            Self::Keyed { .. } => 2,
+        };
+        match (self, other) {
+            (Self::Member(one), Self::Member(two)) => one.cmp(two),
+            (Self::Index(one), Self::Index(two)) => one.cmp(two),
+            _ => rank(self).cmp(&rank(other)).then_with(|| self.selector().cmp(&other.selector())),
+        }
+    }
+}
+
+impl PartialOrd for Segment<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Segment<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Segment<'_> {}
+
+impl Hash for Segment<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::mem::discriminant(self).hash(state);
+        match self {
+            Self::Member(name) => name.hash(state),
+            Self::Index(index) => index.hash(state),
+            Self::Keyed { .. } => self.selector().hash(state),
+        }
+    }
 }

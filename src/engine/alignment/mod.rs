@@ -32,7 +32,7 @@ mod walk;
 pub(crate) use declared_equality::respelled;
 pub(crate) use location::{Id, Location, ROOT, Segment};
 pub(crate) use objects::Alignment;
-pub(crate) use pairing::Pairing;
+pub(crate) use pairing::{KeyFault, Pairing, key_value, list_fault};
 pub(crate) use time::ZERO as ZERO_TIME;
 pub(crate) use value::{exact, scalar};
 pub(crate) use walk::{Coverage, MAX_REPORTED};

@@ -42,12 +42,12 @@ pub(super) struct Slot<'a> {
 /// A node's number, plus one.
 type Number = std::num::NonZeroU32;
 
-/// A segment; the key is told by the list.
+/// A segment; the list tells the key, and the values that were sent are the element.
 #[derive(Debug, Clone, Copy)]
 enum SlotSegment<'a> {
     Member(&'a str),
     Index(u32),
-    Keyed(&'a str),
+    Keyed,
 }
 
 /// The cursors of locations, each once.
@@ -81,7 +81,7 @@ impl<'a> Alignment<'a> {
         let step = match segment {
             Segment::Member(name) => SlotSegment::Member(name),
             Segment::Index(index) => SlotSegment::Index(short(index)),
-            Segment::Keyed { value, .. } => SlotSegment::Keyed(value),
+            Segment::Keyed { .. } => SlotSegment::Keyed,
         };
         self.slots.push(Slot {
             parent: short(parent),
@@ -123,10 +123,10 @@ impl<'a> Alignment<'a> {
         let segment = match slot.step {
             SlotSegment::Member(name) => Segment::Member(name),
             SlotSegment::Index(index) => Segment::Index(index as usize),
-            SlotSegment::Keyed(value) => {
-                let list = self.slots.get(parent).and_then(|list| cursor(list.cursor));
-                let key = list.and_then(|list| list.declared().key).map_or("", |key| key.name);
-                Segment::Keyed { value, key }
+            SlotSegment::Keyed => {
+                let list = self.slots.get(parent).and_then(|list| cursor(list.cursor))?;
+                let element = node(slot.sent_old).or_else(|| node(slot.sent_new))?;
+                Segment::Keyed { key: list.declared().key?, element }
             }
         };
         Some(Location {

@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 
+use super::location::Location;
+use super::value::scalar;
 use crate::engine::review::{Node, NodeKind};
-use crate::engine::rule::{DeclaredEquality, ListKey};
+use crate::engine::rule::{DeclaredEquality, ElementKey, KeyMember, KeyOrigin, KeyValue, ListKey};
 
 /// How children pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +16,7 @@ pub(crate) enum Pairing {
     Members,
     /// Elements by index.
     Position,
-    /// Elements by the member that the rule declares to be the key.
+    /// Elements by the key that the rule declares.
     Key,
     /// Elements of a set by value.
     Membership,
@@ -23,12 +25,12 @@ pub(crate) enum Pairing {
 }
 
 /// The elements of a list with their keys.
-pub(crate) type Keys<'a> = Vec<(&'a str, Node<'a>)>;
+pub(crate) type Keys<'a> = Vec<(ElementKey<'a>, Node<'a>)>;
 
 impl Pairing {
     /// How children pair, and the elements of both lists if they pair by key.
     pub(crate) fn of<'a>(
-        declared: &DeclaredEquality<'_>,
+        declared: &DeclaredEquality<'a>,
         old: Option<Node<'a>>,
         new: Option<Node<'a>>,
         is_intermediate: impl Fn() -> bool,
@@ -44,7 +46,7 @@ impl Pairing {
             }
             (Some(NodeKind::List), Some(NodeKind::List)) if declared.is_set() => Self::Membership,
             (Some(NodeKind::List), Some(NodeKind::List)) => {
-                let keyed = |list: Option<Node<'a>>, like| keys(list?, declared.key?, like);
+                let keyed = |list: Option<Node<'a>>, like| keys(list?, declared.key?, like).ok();
                 return match keyed(old, None) {
                     None => (Self::Position, None),
                     Some(olds) => match keyed(new, Some(&olds)) {
@@ -59,30 +61,83 @@ impl Pairing {
     }
 }
 
-/// The elements of a list with their keys; `None` unless every element is an object whose key is a
-/// string that no other element has. `like` is a list with unique keys; equal elements reuse them.
+/// Why a list does not pair by its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyFault<'a> {
+    /// The element is no object.
+    NoObject,
+    /// The element lacks this member.
+    Missing(&'a str),
+    /// This member of the element is no string, integer or boolean.
+    OtherKind(&'a str),
+    /// The element has the same key as one before it.
+    Repeated,
+}
+
+/// The elements of a list with their keys, or the first element that has no key of its own. `like`
+/// is a list with unique keys; equal elements reuse them.
 pub(crate) fn keys<'a>(
     list: Node<'a>,
-    key: ListKey<'_>,
+    key: &'a ListKey,
     like: Option<&Keys<'a>>,
-) -> Option<Keys<'a>> {
+) -> Result<Keys<'a>, (usize, KeyFault<'a>)> {
     let like = like.map(Vec::as_slice).unwrap_or_default();
     let mut keys = Keys::with_capacity(list.elements().count());
     let mut others = like.iter();
     let mut is_the_same = true;
-    for element in list.elements() {
+    for (index, element) in list.elements().enumerate() {
         let other = others.next();
-        let value = match other {
-            Some((value, other)) if *other == element => *value,
-            _ => match element.get(key.name) {
-                Some(value) if !value.is_null() || key.default.is_none() => value.as_str()?,
-                _ => key.default?,
-            },
+        let values = match other {
+            Some((values, other)) if *other == element => values.clone(),
+            _ => element_key(key, element).map_err(|fault| (index, fault))?,
         };
-        is_the_same &= other.is_some_and(|(other, _)| *other == value);
-        keys.push((value, element));
+        is_the_same &= other.is_some_and(|(other, _)| *other == values);
+        keys.push((values, element));
     }
-    is_the_same &= keys.len() == like.len();
-    let mut seen = HashSet::with_capacity(if is_the_same { 0 } else { keys.len() });
-    (is_the_same || keys.iter().all(|(value, _)| seen.insert(*value))).then_some(keys)
+    if is_the_same && keys.len() == like.len() {
+        return Ok(keys);
+    }
+    let mut seen = HashSet::with_capacity(keys.len());
+    match keys.iter().position(|(values, _)| !seen.insert(values)) {
+        Some(index) => Err((index, KeyFault::Repeated)),
+        None => Ok(keys),
+    }
+}
+
+/// Why a list for which the rule declares a key does not pair by it: the index of an element, and
+/// what is wrong with its key. If the old list pairs by key, the element is one of the new list.
+pub(crate) fn list_fault<'a>(location: &Location<'_, 'a>) -> Option<(usize, KeyFault<'a>)> {
+    let list = match location.pairing {
+        Pairing::Position => location.old,
+        Pairing::Replaced => location.new,
+        _ => None,
+    };
+    keys(list?, location.cursor.declared().key?, None).err()
+}
+
+/// The values of the key's members in an element.
+pub(crate) fn element_key<'a>(
+    key: &'a ListKey,
+    element: Node<'a>,
+) -> Result<ElementKey<'a>, KeyFault<'a>> {
+    // Go decodes null as a struct with nothing in it.
+    if !element.is_object() && !(element.is_null() && key.origin == KeyOrigin::Type) {
+        return Err(KeyFault::NoObject);
+    }
+    let value = |member: &'a KeyMember| match element.get(&member.name) {
+        Some(found) if !found.is_null() => key_value(found)
+            .map(|found| member.value(found))
+            .ok_or(KeyFault::OtherKind(&member.name)),
+        _ => member.default.clone().ok_or(KeyFault::Missing(&member.name)),
+    };
+    key.members.iter().map(value).collect()
+}
+
+/// None if the value is no string, integer or boolean.
+pub(crate) fn key_value(node: Node<'_>) -> Option<KeyValue<'_>> {
+    match node.kind() {
+        NodeKind::String => node.as_str().map(|text| KeyValue::Text(text.into())),
+        NodeKind::Bool | NodeKind::Number => KeyValue::from_value(&scalar(&node.to_value())),
+        NodeKind::Null | NodeKind::List | NodeKind::Object => None,
+    }
 }

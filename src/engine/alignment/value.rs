@@ -82,16 +82,21 @@ fn write_normal(
             out.push('>');
         }
         NodeKind::List => {
-            let keys = declared.key.and_then(|key| Some((key, pairing::keys(node, key, None)?)));
             out.push('[');
-            for (index, element) in node.elements().enumerate() {
-                let key = keys.as_ref().and_then(|(key, all)| Some((key, all.get(index)?)));
-                let below = match key {
-                    Some((key, (value, _))) => cursor.keyed_element(key.name, value),
-                    None => cursor.element(),
-                };
-                write_normal(out, &below, &below.declared(), element);
+            let mut write = |below: &Cursor<'_>, element| {
+                write_normal(out, below, &below.declared(), element);
                 out.push(',');
+            };
+            match declared.key.and_then(|key| Some((key, pairing::keys(node, key, None).ok()?))) {
+                Some((key, mut keys)) => {
+                    if key.ignores_order {
+                        keys.sort_unstable_by(|(one, _), (two, _)| one.cmp(two));
+                    }
+                    for (values, element) in keys {
+                        write(&cursor.keyed_element(key, &values), element);
+                    }
+                }
+                None => node.elements().for_each(|element| write(&cursor.element(), element)),
             }
             out.push(']');
         }

@@ -10,7 +10,7 @@ use super::pairing::{Keys, Pairing};
 use super::{intermediate, value};
 use crate::engine::activation::{ActiveEntries, Sent};
 use crate::engine::review::Node;
-use crate::engine::rule::{Cursor, Rule, Verbs};
+use crate::engine::rule::{Cursor, ElementKey, ListKey, Rule, Verbs};
 
 /// How many violations, and how many permitted changes, a report lists at most.
 pub(crate) const MAX_REPORTED: usize = 256;
@@ -134,8 +134,10 @@ impl<'a> Walk<'a, '_, '_> {
             Pairing::Position => self.positions(id, place, cursor, (old, new)),
             Pairing::Key => {
                 let (olds, news) = keys.unwrap_or_default();
-                let key = declared.key.map_or("", |key| key.name);
-                differs = self.keyed(id, place, cursor, key, (olds, news));
+                if let Some(key) = declared.key {
+                    let moved = self.keyed(id, place, cursor, key, (olds, news));
+                    differs = moved && !key.ignores_order;
+                }
             }
             Pairing::Membership => self.membership(id, place, cursor, (old, new)),
         }
@@ -254,7 +256,7 @@ impl<'a> Walk<'a, '_, '_> {
         parent: Id,
         place: LocationContext,
         cursor: &Cursor<'a>,
-        key: &'a str,
+        key: &'a ListKey,
         (olds, news): (Keys<'a>, Keys<'a>),
     ) -> bool {
         // If both lists have the same keys in the same order, only the elements that differ need
@@ -270,9 +272,9 @@ impl<'a> Walk<'a, '_, '_> {
         let by_value = |keys: Keys<'a>| {
             let numbered = keys.into_iter().enumerate();
             let mut all: Vec<_> =
-                numbered.map(|(index, (value, node))| (value, index, node)).collect();
-            if !all.is_sorted_by_key(|(value, ..)| *value) {
-                all.sort_unstable_by_key(|(value, ..)| *value);
+                numbered.map(|(index, (values, node))| (values, index, node)).collect();
+            if !all.is_sorted_by(|(one, ..), (two, ..)| one <= two) {
+                all.sort_unstable_by(|(one, ..), (two, ..)| one.cmp(two));
             }
             all
         };
@@ -288,16 +290,19 @@ impl<'a> Walk<'a, '_, '_> {
             };
             let old = if order.is_le() { olds.next() } else { None };
             let new = if order.is_ge() { news.next() } else { None };
-            let Some((value, ..)) = old.or(new) else { break };
-            if let (Some((_, old, _)), Some((_, new, _))) = (old, new) {
-                staying.push((old, new));
+            if let (Some((_, old, _)), Some((_, new, _))) = (&old, &new) {
+                staying.push((*old, *new));
             }
-            let (old, new) = (old.map(|(.., node)| node), new.map(|(.., node)| node));
+            let values = |side: Option<(ElementKey<'a>, usize, Node<'a>)>| {
+                side.map_or((None, None), |(values, _, node)| (Some(values), Some(node)))
+            };
+            let ((old_values, old), (new_values, new)) = (values(old), values(new));
+            let Some((values, element)) = old_values.or(new_values).zip(old.or(new)) else { break };
             if self.is_skipped(old, new) {
                 continue;
             }
-            let at = At { parent, segment: Segment::Keyed { value, key }, place };
-            let below = cursor.keyed_element(key, value);
+            let at = At { parent, segment: Segment::Keyed { key, element }, place };
+            let below = cursor.keyed_element(key, &values);
             self.visit(at, &below, (old, new), Sent { old, new });
         }
         staying.sort_unstable();

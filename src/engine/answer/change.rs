@@ -8,7 +8,7 @@ use super::field;
 use super::secrets::{Secrets, Visibility};
 use crate::engine::alignment::{Alignment, Id, Location, Pairing, Segment};
 use crate::engine::review::{Node, NodeKind};
-use crate::engine::rule::{Path, Rule, Step, cut, escape_control};
+use crate::engine::rule::{ElementKey, KeyValue, ListKey, Path, Rule, Step, cut, escape_control};
 use crate::engine::verdict::{ChangeKind, ChangeVerdict, Finding};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -90,9 +90,8 @@ fn selects(path: &Path, alignment: &Alignment<'_>, at: Id) -> bool {
     let is_within = |(segment, step): (&Segment<'_>, &Step)| match segment {
         Segment::Member(name) => Step::Name((*name).to_owned()).within(step),
         Segment::Index(_) => *step == Step::AnyElement,
-        Segment::Keyed { value, key } => {
-            let own = Step::Keyed { key: (*key).to_owned(), value: (*value).to_owned() };
-            own.within(step)
+        Segment::Keyed { .. } => {
+            segment.selector().is_some_and(|own| Step::Keyed(own).within(step))
         }
     };
     segments.len() == path.steps().len() && segments.iter().zip(path.steps()).all(is_within)
@@ -125,9 +124,14 @@ fn seen_from(secrets: &Secrets, from: &Visibility, to: &Location<'_, '_>) -> Vis
 /// Whether the key in an element's segment is secret.
 fn hides_key(secrets: &Secrets, element: &Visibility, segment: Segment<'_>) -> bool {
     match segment {
-        Segment::Keyed { key, .. } => secrets.member(element, key).is_hidden(),
+        Segment::Keyed { key, .. } => hides_any(secrets, element, key),
         _ => false,
     }
+}
+
+/// Whether a member of the key is secret.
+fn hides_any(secrets: &Secrets, element: &Visibility, key: &ListKey) -> bool {
+    key.names().any(|name| secrets.member(element, name).is_hidden())
 }
 
 /// The keys of a list, in the old order and in the new.
@@ -140,18 +144,30 @@ fn order(
         return (None, None);
     };
     // An element of one side may be absent from the other.
-    let is_secret = secrets.member(&secrets.any_element(list), key.name).is_hidden();
+    let is_secret = hides_any(secrets, &secrets.any_element(list), key);
     let side = |value: Option<Node<'_>>| {
         let list = value.filter(|list| list.is_list())?;
         if is_secret {
             return Some(Shown::Hidden);
         }
-        let keys = list.elements().filter_map(|element| element.get(key.name)?.as_str());
-        Some(Shown::Value(Value::Array(
-            keys.take(64).map(|key| Value::String(cut(key, 64))).collect(),
-        )))
+        let keys = list.elements().filter_map(|element| Segment::Keyed { key, element }.key());
+        let shown = |(key, values): (&ListKey, ElementKey<'_>)| match values.as_slice() {
+            [value] => shown_key_value(value),
+            values => {
+                let names = key.names().map(str::to_owned);
+                Value::Object(names.zip(values.iter().map(shown_key_value)).collect())
+            }
+        };
+        Some(Shown::Value(Value::Array(keys.take(64).map(shown).collect())))
     };
     (side(location.old), side(location.new))
+}
+
+fn shown_key_value(value: &KeyValue<'_>) -> Value {
+    match value {
+        KeyValue::Text(text) => Value::String(cut(text, 64)),
+        other => other.to_value(),
+    }
 }
 
 fn values(

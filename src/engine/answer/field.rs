@@ -2,8 +2,7 @@
 
 use super::escape::break_recreate_trigger;
 use crate::engine::alignment::Segment;
-use crate::engine::rule::is_bare;
-use crate::engine::rule::{cut, cut_bytes, escape_control};
+use crate::engine::rule::{KeyValue, ListKey, cut, cut_bytes, escape_control, is_bare};
 
 /// How many bytes of a field are shown at most.
 const LONGEST: usize = 1024;
@@ -22,11 +21,15 @@ pub(crate) fn render<'s>(segments: impl Iterator<Item = (Segment<'s>, bool)>) ->
             }
             Segment::Member(name) => text.push_str(&format!("[{}]", bracketed(name))),
             Segment::Index(index) => text.push_str(&format!("[{index}]")),
-            Segment::Keyed { key, .. } if hides => {
-                text.push_str(&format!("[{}=(not shown)]", bracketed(key)));
-            }
-            Segment::Keyed { value, key } => {
-                text.push_str(&format!("[{}={}]", bracketed(key), bracketed(value)));
+            Segment::Keyed { .. } => {
+                let (key, values) = segment.key().unzip();
+                let names = key.into_iter().flat_map(ListKey::names);
+                for (index, (name, value)) in names.zip(values.unwrap_or_default()).enumerate() {
+                    let value = if hides { "(not shown)".to_owned() } else { key_value(&value) };
+                    text.push_str(if index == 0 { "[" } else { "," });
+                    text.push_str(&format!("{}={value}", bracketed(name)));
+                }
+                text.push(']');
             }
         }
         if text.len() > LONGEST {
@@ -44,12 +47,23 @@ fn bracketed(key: &str) -> String {
         && !key.chars().any(|letter| {
             letter.is_whitespace()
                 || letter.is_control()
-                || matches!(letter, '[' | ']' | '\'' | '"' | '=')
+                || matches!(letter, '[' | ']' | '\'' | '"' | '=' | ',')
         });
-    if plain {
-        escape_control(key)
-    } else {
-        format!("'{}'", escape_control(&key.replace('\'', "''")))
+    if plain { escape_control(key) } else { quoted(key) }
+}
+
+fn quoted(key: &str) -> String {
+    format!("'{}'", escape_control(&key.replace('\'', "''")))
+}
+
+/// A value of a key; a text is quoted, too, that could be read as a number or a boolean.
+fn key_value(value: &KeyValue<'_>) -> String {
+    match value {
+        KeyValue::Text(text) if matches!(KeyValue::from_word(text), KeyValue::Text(_)) => {
+            bracketed(text)
+        }
+        KeyValue::Text(text) => quoted(text),
+        other => other.to_string(),
     }
 }
 
@@ -57,6 +71,14 @@ fn bracketed(key: &str) -> String {
 mod tests {
     use super::{LONGEST, render};
     use crate::engine::alignment::Segment;
+    use crate::engine::review::scan;
+    use crate::engine::rule::ListKey;
+
+    /// Members, each a name or a name with a default.
+    fn list_key(members: &[(&str, Option<&str>)]) -> ListKey {
+        let members = members.iter().map(|(name, default)| (*name, default.map(Into::into)));
+        ListKey::declared_by_schema(members)
+    }
 
     #[test]
     fn a_path_that_is_cut_says_so() {
@@ -74,13 +96,24 @@ mod tests {
     #[test]
     fn every_segment_has_its_notation() {
         let member = Segment::Member;
+        let elements = [
+            (list_key(&[("name", None)]), r#"{"name": "mpiworker"}"#),
+            (list_key(&[("k", None)]), r#"{"k": "a b"}"#),
+            (list_key(&[("port", None), ("protocol", Some("TCP"))]), r#"{"port": 80}"#),
+            (list_key(&[("a", None), ("b", None)]), r#"{"a": "80", "b": "x,y"}"#),
+        ];
+        let elements = elements.map(|(key, element)| (key, scan(element).unwrap()));
+        let keyed = |index: usize| {
+            let (key, element) = &elements[index];
+            Segment::Keyed { key, element: element.root() }
+        };
         let table = [
             (vec![member("spec"), member("queue")], "spec.queue"),
             (
                 vec![
                     member("spec"),
                     member("tasks"),
-                    Segment::Keyed { value: "mpiworker", key: "name" },
+                    keyed(0),
                     member("policies"),
                     Segment::Index(0),
                 ],
@@ -100,7 +133,9 @@ mod tests {
                 vec![member("data"), member("is immutable field")],
                 "data['is\\u0020immutable\\u0020field']",
             ),
-            (vec![member("x"), Segment::Keyed { value: "a b", key: "k" }], "x[k='a b']"),
+            (vec![member("x"), keyed(1)], "x[k='a b']"),
+            (vec![member("x"), keyed(2)], "x[port=80,protocol=TCP]"),
+            (vec![member("x"), keyed(3)], "x[a='80',b='x,y']"),
         ];
         for (segments, expected) in table {
             assert_eq!(render(segments.into_iter().map(|segment| (segment, false))), expected);

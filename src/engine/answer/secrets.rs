@@ -7,10 +7,9 @@
 //! the key by which a path selects it, the path selects it with any key. Otherwise renaming an
 //! element would show its hidden value.
 
-use crate::engine::alignment::exact;
+use crate::engine::alignment::{exact, key_value};
 use crate::engine::review::Node;
-use crate::engine::rule::Rule;
-use crate::engine::rule::Step;
+use crate::engine::rule::{KeySelector, Rule, Step};
 use crate::engine::rule::{Reached, Tree};
 
 /// The annotation in which client-side apply keeps the whole object, secrets included.
@@ -92,17 +91,24 @@ impl Secrets {
         new: Option<Node<'_>>,
     ) -> Visibility {
         let (Some(old), Some(new)) = (old, new) else { return self.any_element(from) };
-        let is_selected = |key: &str, value: &str| {
-            let (old, new) = (old.get(key), new.get(key));
-            let is_the_same = old == new || old.map(exact) == new.map(exact);
-            !is_the_same || old.and_then(Node::as_str) == Some(value)
+        // A member that is left out may have any default.
+        let is_selected = |selector: &KeySelector| {
+            let changes = selector.members().any(|(name, _)| {
+                let (old, new) = (old.get(name), new.get(name));
+                old != new && old.map(exact) != new.map(exact)
+            });
+            changes
+                || selector.members().all(|(name, value)| {
+                    let found = old.get(name).filter(|found| !found.is_null());
+                    found.is_none_or(|found| key_value(found).as_ref() == Some(value))
+                })
         };
         self.place(from, self.tree.loosely_element(&from.reached, is_selected))
     }
 
     /// An element of the list at `from`, whatever its key.
     pub(crate) fn any_element(&self, from: &Visibility) -> Visibility {
-        self.place(from, self.tree.loosely_element(&from.reached, |_, _| true))
+        self.place(from, self.tree.loosely_element(&from.reached, |_| true))
     }
 
     /// Whether there are none.
@@ -146,7 +152,7 @@ mod tests {
         for (old, new, is_hidden) in [
             (Some(*root), Some(*root), true),
             (Some(*other), Some(*other), false),
-            (Some(*none), Some(*none), false),
+            (Some(*none), Some(*none), true),
             (Some(*root), Some(*other), true),
             (Some(*other), Some(*root), true),
             (Some(*other), Some(*none), true),

@@ -5,9 +5,9 @@
 //! classes of locations (`covering`, `meeting`), such as "any other member".
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::definition::Rule;
+use super::list_key::{KeySelector, KeyValue, ListKey};
 use super::mark::{DeclaredEquality, Mark};
 use super::path::Step;
 use super::tree::{Reached, Tree};
@@ -83,9 +83,16 @@ impl<'t> Cursor<'t> {
         self.at(self.tree.element(&self.reached), self.typed_element())
     }
 
-    /// The element whose `key` is `value`, of a list here that pairs by that key.
-    pub(crate) fn keyed_element(&self, key: &str, value: &str) -> Self {
-        self.at(self.tree.keyed_element(&self.reached, key, value), self.typed_element())
+    /// The element with these values of the key, of a list here that pairs by that key.
+    pub(crate) fn keyed_element(&self, key: &ListKey, values: &[KeyValue<'_>]) -> Self {
+        let reached = self.tree.keyed_element(&self.reached, || key.selector(values));
+        self.at(reached, self.typed_element())
+    }
+
+    /// The element that the selector selects.
+    pub(crate) fn selected_element(&self, selector: &KeySelector) -> Self {
+        let reached = self.tree.keyed_element(&self.reached, || selector.clone());
+        self.at(reached, self.typed_element())
     }
 
     fn typed_element(&self) -> Option<TypedLocation> {
@@ -135,10 +142,10 @@ impl<'t> Cursor<'t> {
         prefixes
     }
 
-    /// The values of `key` that paths select elements by.
-    pub(crate) fn selected(&self, key: &str) -> BTreeSet<String> {
+    /// The values of the key that paths select elements by.
+    pub(crate) fn selected(&self, key: &ListKey) -> BTreeSet<KeySelector> {
         let selected = |step| match step {
-            Step::Keyed { key: own, value } if own == key => Some(value),
+            Step::Keyed(selector) if key.fits(&selector) => Some(selector),
             _ => None,
         };
         self.steps().into_iter().filter_map(selected).collect()
@@ -183,12 +190,12 @@ impl<'t> Cursor<'t> {
 
     /// The keys that the rule and its types declare for a list here, in the document's order, each
     /// with its place in the list of equalities.
-    pub(crate) fn keys(&self) -> Vec<(usize, Arc<str>)> {
-        let key = |mark: &Mark| match mark {
-            Mark::Key { order, key } => Some((*order, Arc::clone(key))),
+    pub(crate) fn keys(&self) -> Vec<(usize, &'t ListKey)> {
+        let key = |mark: &'t Mark| match mark {
+            Mark::Key { order, key } => Some((*order, &**key)),
             _ => None,
         };
-        let of_type = self.typed.and_then(|typed| Some((typed.order, Arc::from(typed.key()?))));
+        let of_type = self.typed.and_then(|typed| Some((typed.order, typed.key()?)));
         let mut keys: Vec<_> =
             self.tree.marks(&self.reached).filter_map(key).chain(of_type).collect();
         keys.sort();

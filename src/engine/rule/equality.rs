@@ -1,7 +1,10 @@
 //! What a rule declares to be equal, one by one.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
+use super::list_key::ListKey;
 use super::path::Path;
 use super::types::TypeName;
 
@@ -16,8 +19,8 @@ pub struct Equality {
     pub(crate) type_name: Option<TypeName>,
     /// The value that left out counts as (`absentAs`).
     pub(crate) absent_as: Option<Value>,
-    /// The member by which the elements of the list pair (`key`).
-    pub(crate) key: Option<String>,
+    /// The members by which the elements of the list pair (`key`, `order`).
+    pub(crate) key: Option<Arc<ListKey>>,
 }
 
 /// What values mean, so that several spellings are one value.
@@ -60,8 +63,8 @@ pub(crate) enum Equal {
     Type(TypeName),
     /// This value, and none at all.
     AbsentAs(Value),
-    /// Lists whose elements pair by that member.
-    Key(String),
+    /// Lists whose elements pair by that key.
+    Key(Arc<ListKey>),
 }
 
 impl From<Meaning> for Equal {

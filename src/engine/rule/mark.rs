@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::equality::Meaning;
+use super::list_key::ListKey;
 use super::types::{TypeName, TypedLocation};
 
 /// What the rule says of the locations that a path selects.
@@ -18,8 +19,8 @@ pub(crate) enum Mark {
     Type { order: usize, name: TypeName },
     /// Counts as left out if it equals the value.
     AbsentAs { order: usize, value: Arc<Value> },
-    /// A list whose elements pair by that member.
-    Key { order: usize, key: Arc<str> },
+    /// A list whose elements pair by that key.
+    Key { order: usize, key: Arc<ListKey> },
     /// The API server's own: never a change.
     Owned,
     /// `metadata.finalizers`, which may shrink while the object is being deleted.
@@ -51,20 +52,12 @@ impl Mark {
 /// The equality declared of a location; of several declarations the first listed.
 #[derive(Default, PartialEq)]
 pub(crate) struct DeclaredEquality<'t> {
-    pub(crate) key: Option<ListKey<'t>>,
+    pub(crate) key: Option<&'t ListKey>,
     pub(crate) meaning: Option<Meaning>,
     pub(crate) absent_as: Option<&'t Value>,
     /// What the location's type says of zeros and null.
     pub(crate) typed: Option<TypedLocation>,
     pub(crate) owned: bool,
-}
-
-/// The member by which the elements of a list pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ListKey<'t> {
-    pub(crate) name: &'t str,
-    /// The value of an element that leaves it out.
-    pub(crate) default: Option<&'static str>,
 }
 
 impl<'t> DeclaredEquality<'t> {
@@ -86,7 +79,7 @@ impl<'t> DeclaredEquality<'t> {
                     declared.absent_as = Some(value);
                 }
                 Mark::Key { order, key } if first(&mut keys, *order) => {
-                    declared.key = Some(ListKey { name: key, default: None });
+                    declared.key = Some(key);
                 }
                 Mark::Owned => declared.owned = true,
                 _ => {}
@@ -96,9 +89,8 @@ impl<'t> DeclaredEquality<'t> {
         if let Some(meaning) = typed.meaning().filter(|_| typed.order < meanings) {
             declared.meaning = Some(meaning);
         }
-        if let Some(name) = typed.key().filter(|_| typed.order < keys) {
-            // Go reads a key that is left out as an empty text.
-            declared.key = Some(ListKey { name, default: Some("") });
+        if let Some(key) = typed.key().filter(|_| typed.order < keys) {
+            declared.key = Some(key);
         }
         if typed.order < absents {
             if typed.is_field() {

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use super::escape_control;
+use super::list_key::{KeySelector, KeyValue};
 
 /// One step of a rule's path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,13 +20,8 @@ pub enum Step {
     AnyMember,
     /// `[*]`: every element of a list.
     AnyElement,
-    /// `[key='value']`: the element of a list keyed by `key`.
-    Keyed {
-        /// The member that the list is keyed by.
-        key: String,
-        /// Its value in the element meant.
-        value: String,
-    },
+    /// `[key='value']`: the element of a keyed list.
+    Keyed(KeySelector),
 }
 
 impl Step {
@@ -41,7 +37,7 @@ impl Step {
                 name.starts_with(prefix.as_str())
             }
             (Self::Name(_) | Self::Prefix(_), Self::AnyMember)
-            | (Self::Keyed { .. }, Self::AnyElement) => true,
+            | (Self::Keyed(_), Self::AnyElement) => true,
             _ => self == wider,
         }
     }
@@ -49,9 +45,7 @@ impl Step {
     /// Whether some location can be selected by both.
     pub(crate) fn meets(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Keyed { key, value }, Self::Keyed { key: other_key, value: other_value }) => {
-                key != other_key || value == other_value
-            }
+            (Self::Keyed(own), Self::Keyed(other)) => own.meets(other),
             _ => self.within(other) || other.within(self),
         }
     }
@@ -64,16 +58,17 @@ macro_rules! bare {
     };
 }
 
-/// `[*]`, a quoted key, or an element by its key, whose value is no prefix.
+/// A member of a key and its value, which is no prefix.
+macro_rules! key_member {
+    () => {
+        concat!(bare!(), "=(?:", bare!(), r"|0|-?[1-9][0-9]*|'(?:(?:[^']|'')*(?:[^'*]|''|\*\*))?')")
+    };
+}
+
+/// `[*]`, a quoted key, or an element by its key.
 macro_rules! bracket {
     () => {
-        concat!(
-            r"\[(?:\*|'(?:[^']|'')*'|",
-            bare!(),
-            "=(?:",
-            bare!(),
-            r"|'(?:(?:[^']|'')*(?:[^'*]|''|\*\*))?'))\]"
-        )
+        concat!(r"\[(?:\*|'(?:[^']|'')*'|", key_member!(), "(?:,", key_member!(), r")*)\]")
     };
 }
 
@@ -151,10 +146,7 @@ fn write_step(step: &Step, text: &mut String) {
         Step::Prefix(prefix) => format!("['{}*']", quote(prefix)),
         Step::AnyMember => format!("{separator}*"),
         Step::AnyElement => "[*]".to_owned(),
-        Step::Keyed { key, value } if is_bare(value) => format!("[{key}={value}]"),
-        Step::Keyed { key, value } => {
-            format!("[{key}='{}{}']", quote(value), if value.ends_with('*') { "*" } else { "" })
-        }
+        Step::Keyed(selector) => format!("[{selector}]"),
     });
 }
 
@@ -251,23 +243,60 @@ impl PathParser {
     }
 
     fn keyed(&mut self) -> Result<Step, PathError> {
-        let key = self.bare("`*`, a quoted key or `key=value` (elements have no index here)")?;
-        self.expect('=', "`=` (a map key is quoted: `['key']`)")?;
+        let mut expected = "`*`, a quoted key or `key=value` (elements have no index here)";
+        let mut members = Vec::new();
+        loop {
+            let start = self.at;
+            let name = self.bare(expected)?;
+            if members.iter().any(|(known, _)| *known == name) {
+                self.at = start;
+                return Err(self.unexpected("each member of a key once"));
+            }
+            self.expect('=', "`=` (a map key is quoted: `['key']`)")?;
+            members.push((name, self.key_value()?));
+            if self.peek() != Some(',') {
+                return Ok(Step::Keyed(KeySelector::new(members)));
+            }
+            self.at += 1;
+            expected = "another `key=value`";
+        }
+    }
+
+    fn key_value(&mut self) -> Result<KeyValue<'static>, PathError> {
         let start = self.at;
-        let value = match self.peek() {
+        match self.peek() {
             Some('\'') => match self.quoted()? {
-                Quoted::Whole(value) => value,
+                Quoted::Whole(value) => Ok(KeyValue::Text(value.into())),
                 Quoted::Prefix(_) => {
                     self.at = start;
-                    return Err(self.unexpected(
+                    Err(self.unexpected(
                         "a whole value (a prefix selects map keys only; a \
                                                 literal trailing `*` is doubled)",
-                    ));
+                    ))
                 }
             },
-            _ => self.bare("a value, quoted unless it is a bare segment")?,
-        };
-        Ok(Step::Keyed { key, value })
+            Some('-' | '0'..='9') => self.integer(),
+            _ => self
+                .bare("a name, an integer, or a quoted text")
+                .map(|word| KeyValue::from_word(&word)),
+        }
+    }
+
+    fn integer(&mut self) -> Result<KeyValue<'static>, PathError> {
+        let start = self.at;
+        let mut word = String::new();
+        while let Some(letter) = self.peek().filter(|letter| matches!(letter, '-' | '0'..='9')) {
+            word.push(letter);
+            self.at += 1;
+        }
+        match KeyValue::from_word(&word) {
+            KeyValue::Text(_) => {
+                self.at = start;
+                Err(self
+                    .unexpected("an integer of 64 bits without leading zeros, or a quoted text"))
+            }
+            integer => Ok(integer),
+        }
     }
 
     fn quoted(&mut self) -> Result<Quoted, PathError> {
@@ -329,7 +358,7 @@ mod tests {
     }
 
     fn keyed(key: &str, value: &str) -> Step {
-        Step::Keyed { key: key.to_owned(), value: value.to_owned() }
+        Step::Keyed(KeySelector::by_text(key, value))
     }
 
     #[test]

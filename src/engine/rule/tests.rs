@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::actions::Actions;
 use super::{
-    Builtin, Cursor, Effect, Exemptions, FailurePolicy, LabelSelector, MatchCondition, Reason,
-    Requesters, ResourceRule, Rule, RuleFile, RuleSet, SelectorExpression, Verb, Verbs,
-    is_dns_subdomain,
+    Builtin, Cursor, Effect, Exemptions, FailurePolicy, KeySelector, LabelSelector, ListKey,
+    MatchCondition, Reason, Requesters, ResourceRule, Rule, RuleFile, RuleSet, SelectorExpression,
+    Verb, Verbs, is_dns_subdomain,
 };
 
 use crate::engine::{Declaration, Path};
@@ -222,8 +222,13 @@ fn a_location_tells_by_which_steps_paths_go_on() {
     let (data, tasks) = (root.member("d"), root.member("t"));
     assert_eq!(data.prefixes(), ["abc", "a"]);
     assert_eq!(tasks.prefixes(), [""; 0]);
-    assert_eq!(tasks.selected("name"), BTreeSet::from(["x".to_owned(), "y".to_owned()]));
-    assert_eq!(tasks.selected("id"), BTreeSet::new());
+    let key = |name| ListKey::declared_by_schema([(name, None)].into_iter());
+    let x = KeySelector::by_text("name", "x");
+    assert_eq!(
+        tasks.selected(&key("name")),
+        BTreeSet::from([x.clone(), KeySelector::by_text("name", "y")])
+    );
+    assert_eq!(tasks.selected(&key("id")), BTreeSet::new());
     let pod = root.member("s");
     let table = [
         (&root, true),
@@ -234,7 +239,7 @@ fn a_location_tells_by_which_steps_paths_go_on() {
         (&pod.member("spec").member("containers"), true),
         (&pod.member("spec").member("nodeSelector"), false),
         (&pod.member("metadata").member("labels"), false),
-        (&tasks.keyed_element("name", "x"), false),
+        (&tasks.selected_element(&x), false),
     ];
     for (index, (cursor, expected)) in table.iter().enumerate() {
         assert_eq!(cursor.leads_to_keyed_list(), *expected, "{index}");

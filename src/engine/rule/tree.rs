@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use smallvec::{SmallVec, smallvec};
 
 use super::Step;
+use super::list_key::KeySelector;
 
 /// A tree of paths with marks of type `M` at the locations that the paths select.
 #[derive(Debug, Clone)]
@@ -23,7 +24,7 @@ struct TreeNode<M> {
     prefixes: BTreeMap<String, u32>,
     any_member: Option<u32>,
     any_element: Option<u32>,
-    keyed: BTreeMap<(String, String), u32>,
+    keyed: BTreeMap<KeySelector, u32>,
     marks: Vec<M>,
     /// Entries whose path goes on from here by a member step, with the number of its steps so far.
     entries_below: Vec<(usize, usize)>,
@@ -58,9 +59,8 @@ impl<M> TreeNode<M> {
             self.prefixes.iter().map(|(prefix, next)| (Step::Prefix(prefix.clone()), *next));
         let any_member = self.any_member.map(|next| (Step::AnyMember, next));
         let any_element = self.any_element.map(|next| (Step::AnyElement, next));
-        let keyed = self.keyed.iter().map(|((key, value), next)| {
-            (Step::Keyed { key: key.clone(), value: value.clone() }, *next)
-        });
+        let keyed =
+            self.keyed.iter().map(|(selector, next)| (Step::Keyed(selector.clone()), *next));
         names.chain(prefixes).chain(any_member).chain(any_element).chain(keyed)
     }
 }
@@ -118,11 +118,16 @@ impl<M> Tree<M> {
         self.reached(from).filter_map(|node| node.any_element).collect()
     }
 
-    /// What the element with that key reaches.
-    pub(crate) fn keyed_element(&self, from: &[u32], key: &str, value: &str) -> Reached {
+    /// What the element reaches that the selector selects. It is only asked for where paths select
+    /// elements.
+    pub(crate) fn keyed_element(
+        &self,
+        from: &[u32],
+        selector: impl Fn() -> KeySelector,
+    ) -> Reached {
         let mut to = self.element(from);
         for node in self.reached(from).filter(|node| !node.keyed.is_empty()) {
-            to.extend(node.keyed.get(&(key.to_owned(), value.to_owned())).copied());
+            to.extend(node.keyed.get(&selector()).copied());
         }
         to
     }
@@ -136,12 +141,12 @@ impl<M> Tree<M> {
         to
     }
 
-    /// What an element reaches if `is_selected` decides which keys select it. A step into any
+    /// What an element reaches if `is_selected` decides which selectors select it. A step into any
     /// member selects elements too.
     pub(crate) fn loosely_element(
         &self,
         from: &[u32],
-        is_selected: impl Fn(&str, &str) -> bool,
+        is_selected: impl Fn(&KeySelector) -> bool,
     ) -> Reached {
         let mut to = self.element(from);
         for node in self.reached(from) {
@@ -149,7 +154,7 @@ impl<M> Tree<M> {
             to.extend(
                 node.keyed
                     .iter()
-                    .filter(|((key, value), _)| is_selected(key, value))
+                    .filter(|(selector, _)| is_selected(selector))
                     .map(|(_, next)| *next),
             );
         }
@@ -222,8 +227,8 @@ impl<M> Tree<M> {
             }
             Step::AnyMember => (node.any_member.get_or_insert(fresh), ByName::No),
             Step::AnyElement => (node.any_element.get_or_insert(fresh), ByName::No),
-            Step::Keyed { key, value } => {
-                (node.keyed.entry((key.clone(), value.clone())).or_insert(fresh), ByName::No)
+            Step::Keyed(selector) => {
+                (node.keyed.entry(selector.clone()).or_insert(fresh), ByName::No)
             }
         };
         let next = *slot;

@@ -1,6 +1,7 @@
 //! §5 "`when`": where an entry with a condition is there. The expression is evaluated by the same
 //! library, over the whole objects as they were sent and without what the engine puts around it.
 
+use super::equality::value_at;
 use super::rule::{At, Location, Reading, Step};
 use super::{Oracle, Part, equality};
 use cel::{Context, Program, Value as Cel};
@@ -32,7 +33,7 @@ impl Oracle<'_> {
         // by its name.
         let sides = match at.last() {
             Some(At::Member(_)) => sides,
-            _ => (find(self.old, at), find(self.new, at)),
+            _ => (value_at(self.rule, self.old, at), value_at(self.rule, self.new, at)),
         };
         self.ask((number, at.to_vec(), sides.0.is_some()), text, sides)
     }
@@ -90,12 +91,10 @@ impl Oracle<'_> {
             Reading::Key(key) => Some(key),
             _ => None,
         });
-        match key.and_then(|key| Some((key, equality::names(list, key)?))) {
-            Some((key, names)) => list
-                .iter()
-                .zip(names)
-                .map(|(element, name)| (At::Named(key.clone(), name.to_owned()), element))
-                .collect(),
+        match key.and_then(|key| equality::names(list, key)) {
+            Some(names) => {
+                list.iter().zip(names).map(|(element, name)| (At::Named(name), element)).collect()
+            }
             None => numbered.map(|(index, element)| (At::Index(index), element)).collect(),
         }
     }
@@ -154,15 +153,6 @@ fn program(text: &str) -> &'static Program {
 fn is_by_value(text: &str) -> bool {
     let references = program(text).references();
     references.has_variable("value") || references.has_variable("oldValue")
-}
-
-/// What stands at a location of an object as it was sent.
-fn find<'v>(object: &'v Value, at: &[At]) -> Option<&'v Value> {
-    at.iter().try_fold(object, |value, step| match step {
-        At::Key(key) => value.as_object()?.get(key),
-        At::Index(index) | At::Member(index) => value.as_array()?.get(*index),
-        At::Named(key, name) => value.as_array()?.iter().find(|element| element[key] == **name),
-    })
 }
 
 fn cel(value: &Value) -> Cel {

@@ -1,6 +1,6 @@
 //! Equality as semantics §6 says it.
 
-use super::rule::{At, Location, Reading};
+use super::rule::{At, Key, KeyTexts, Location, Reading, Rule};
 use super::{Oracle, Part, duration, quantity};
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeSet;
@@ -120,8 +120,8 @@ impl Oracle<'_> {
         let (old_names, new_names) = (names(old, key), names(new, key));
         match (old_names, new_names) {
             (Some(old_names), Some(new_names)) => {
-                let mut keyed = by_key(at, key, (old, &old_names), (new, &new_names));
-                keyed.order_kept |= !self.has(Part::KeyedOrder);
+                let mut keyed = by_key(at, (old, &old_names), (new, &new_names));
+                keyed.order_kept |= !self.has(Part::KeyedOrder) || key.any_order;
                 Some(keyed)
             }
             (None, _) if self.has(Part::OldUnkeyable) || old == new => {
@@ -203,26 +203,58 @@ fn by_position<'v>(at: &Location, old: &'v [Value], new: &'v [Value]) -> Childre
     Children { each: each.collect(), order_kept: true }
 }
 
-/// The names of the elements of a list, or none if it cannot be keyed.
-pub(super) fn names<'v>(list: &'v [Value], key: &str) -> Option<Vec<&'v str>> {
-    let names: Vec<&str> =
-        list.iter().map(|element| element.get(key)?.as_str()).collect::<Option<_>>()?;
+/// The keys of the elements of a list, or none if it cannot be keyed.
+pub(crate) fn names(list: &[Value], key: &Key) -> Option<Vec<KeyTexts>> {
+    let names: Vec<KeyTexts> =
+        list.iter().map(|element| name(element, key)).collect::<Option<_>>()?;
     let repeated = (1..names.len()).any(|index| names[..index].contains(&names[index]));
     (!repeated).then_some(names)
 }
 
+/// The key of an element. A member that is null has its default, too.
+pub(crate) fn name(element: &Value, key: &Key) -> Option<KeyTexts> {
+    let members = element.as_object()?;
+    let value = |(name, default): &(String, Option<Value>)| {
+        let given = members.get(name).filter(|value| !value.is_null());
+        let text = match given.or(default.as_ref())? {
+            Value::Number(number) => integer(number)?.to_string(),
+            value @ (Value::String(_) | Value::Bool(_)) => value.to_string(),
+            _ => return None,
+        };
+        Some((name.clone(), text))
+    };
+    key.members.iter().map(value).collect()
+}
+
+/// What stands at a location of an object as it was sent.
+pub(crate) fn value_at<'v>(rule: &Rule, object: &'v Value, at: &[At]) -> Option<&'v Value> {
+    let Some((step, above)) = at.split_last() else { return Some(object) };
+    let value = value_at(rule, object, above)?;
+    match step {
+        At::Key(key) => value.as_object()?.get(key),
+        At::Index(index) | At::Member(index) => value.as_array()?.get(*index),
+        At::Named(own) => {
+            let key = rule.equality.iter().find_map(|entry| match &entry.reading {
+                Reading::Key(key) if entry.path.reaches(above) => Some(key),
+                _ => None,
+            });
+            let key = key?;
+            value.as_array()?.iter().find(|element| name(element, key).as_ref() == Some(own))
+        }
+    }
+}
+
 fn by_key<'v>(
     at: &Location,
-    key: &str,
-    (old, old_names): (&'v [Value], &[&'v str]),
-    (new, new_names): (&'v [Value], &[&'v str]),
+    (old, old_names): (&'v [Value], &[KeyTexts]),
+    (new, new_names): (&'v [Value], &[KeyTexts]),
 ) -> Children<'v> {
-    let find = |list: &'v [Value], names: &[&str], name: &str| {
-        names.iter().position(|other| *other == name).map(|index| &list[index])
+    let find = |list: &'v [Value], names: &[KeyTexts], name: &KeyTexts| {
+        names.iter().position(|other| other == name).map(|index| &list[index])
     };
     let gone = old_names.iter().filter(|name| !new_names.contains(name));
     let each = new_names.iter().chain(gone).map(|name| {
-        let at = below(at, At::Named(key.to_owned(), (*name).to_owned()));
+        let at = below(at, At::Named(name.clone()));
         (at, find(old, old_names, name), find(new, new_names, name))
     });
     let stay_old = old_names.iter().filter(|name| new_names.contains(name));

@@ -1,8 +1,8 @@
 //! Reads a rule for the oracle from the `spec` of a rule document, for cases written by hand.
 //! Panics on what it does not know.
 
-use super::rule::{Entry, Equality, Naming, Path, Reading, Rule, Step, Verb, Who};
-use serde_json::Value;
+use super::rule::{Entry, Equality, Key, KeyTexts, Naming, Path, Reading, Rule, Step, Verb, Who};
+use serde_json::{Value, json};
 
 /// A rule from `mutable`, `equality`, `matchConstraints.objectSelector` and `exempt`.
 pub(crate) fn rule(spec: &Value) -> Rule {
@@ -57,15 +57,25 @@ fn who(value: &Value) -> Who {
 }
 
 fn equality(value: &Value) -> Equality {
-    let reading = match (value["as"].as_str(), value["key"].as_str(), value.get("absentAs")) {
+    let reading = match (value["as"].as_str(), value.get("key"), value.get("absentAs")) {
         (Some("Quantity"), ..) => Reading::Quantity,
         (Some("Duration"), ..) => Reading::Duration,
         (Some("Set"), ..) => Reading::Set,
-        (_, Some(key), _) => Reading::Key(key.to_owned()),
+        (_, Some(key), _) => Reading::Key(Key {
+            members: key.as_array().unwrap_or(&vec![key.clone()]).iter().map(member).collect(),
+            any_order: value["order"] == "ignore",
+        }),
         (.., Some(absent)) => Reading::AbsentAs(absent.clone()),
         _ => panic!("no reading: {value}"),
     };
     Equality { path: path(&text(&value["path"])), reading }
+}
+
+fn member(value: &Value) -> (String, Option<Value>) {
+    match value.as_str() {
+        Some(name) => (name.to_owned(), None),
+        None => (text(&value["name"]), value.get("default").cloned()),
+    }
 }
 
 /// A path (§4).
@@ -87,22 +97,8 @@ pub(crate) fn path(text: &str) -> Path {
             };
             (steps, rest) = (with(steps, step), after.strip_prefix(']').expect("]"));
         } else if let Some(after) = rest.strip_prefix('[') {
-            let (key, after) = after.split_once('=').expect("=");
-            let (value, quoted, after) = match after.strip_prefix('\'') {
-                Some(after) => {
-                    let (value, after) = quoted(after);
-                    // A literal trailing asterisk is doubled here too.
-                    let value =
-                        value.strip_suffix("**").map_or(value.clone(), |start| format!("{start}*"));
-                    (value, true, after.strip_prefix(']').expect("]"))
-                }
-                None => after
-                    .split_once(']')
-                    .map(|(value, after)| (value.to_owned(), false, after))
-                    .expect("]"),
-            };
-            (steps, rest) =
-                (with(steps, Step::Keyed { key: key.to_owned(), value, quoted }), after);
+            let (key, quoted, after) = keyed(after);
+            (steps, rest) = (with(steps, Step::Keyed { key, quoted }), after);
         } else {
             let after = rest.strip_prefix('.').unwrap_or(rest);
             let (name, after) = after.split_at(after.find(['.', '[']).unwrap_or(after.len()));
@@ -111,6 +107,33 @@ pub(crate) fn path(text: &str) -> Path {
         }
     }
     Path(steps)
+}
+
+/// The members of a key up to the closing bracket, and what comes after it.
+fn keyed(text: &str) -> (KeyTexts, bool, &str) {
+    let (name, after) = text.split_once('=').expect("=");
+    let (value, is_quoted, after) = match after.strip_prefix('\'') {
+        Some(after) => {
+            let (value, after) = quoted(after);
+            // A literal trailing asterisk is doubled here too.
+            let value = value.strip_suffix("**").map_or(value.clone(), |start| format!("{start}*"));
+            (json!(value).to_string(), true, after)
+        }
+        None => {
+            let (word, after) = after.split_at(after.find([',', ']']).expect("]"));
+            let is_json = ["true", "false"].contains(&word) || word.parse::<i128>().is_ok();
+            (if is_json { word.to_owned() } else { json!(word).to_string() }, false, after)
+        }
+    };
+    let mut key = KeyTexts::from([(name.to_owned(), value)]);
+    match after.strip_prefix(',') {
+        Some(after) => {
+            let (others, others_quoted, after) = keyed(after);
+            key.extend(others);
+            (key, is_quoted || others_quoted, after)
+        }
+        None => (key, is_quoted, after.strip_prefix(']').expect("]")),
+    }
 }
 
 fn with(mut steps: Vec<Step>, step: Step) -> Vec<Step> {

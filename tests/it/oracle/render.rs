@@ -99,6 +99,20 @@ fn equality(equality: &Equality) -> Value {
         Reading::Duration => json!({"path": path, "as": "Duration"}),
         Reading::Set => json!({"path": path, "as": "Set"}),
         Reading::AbsentAs(value) => json!({"path": path, "absentAs": value}),
-        Reading::Key(key) => json!({"path": path, "key": key}),
+        Reading::Key(key) => {
+            let member = |(name, default): &(String, Option<Value>)| match default {
+                Some(default) => json!({"name": name, "default": default}),
+                None => json!(name),
+            };
+            let members: Vec<Value> = key.members.iter().map(member).collect();
+            let mut declared = json!({"path": path, "key": members});
+            if let [one @ Value::String(_)] = members.as_slice() {
+                declared["key"] = one.clone();
+            }
+            if key.any_order {
+                declared["order"] = json!("ignore");
+            }
+            declared
+        }
     }
 }

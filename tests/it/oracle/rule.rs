@@ -1,23 +1,64 @@
 //! The oracle's own idea of a rule (semantics §4 to §6): plain lists, in the order in which they
 //! were written.
 
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 /// Where something is: the steps from the root down (§4, §7).
 pub(crate) type Location = Vec<At>;
 
 /// One step of a location, on both objects at once.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum At {
     /// The member of an object.
     Key(String),
     /// An element of a list that is compared by position.
     Index(usize),
-    /// An element of a keyed list: the name of the key, the value of the key.
-    Named(String, String),
+    /// An element of a keyed list.
+    Named(KeyTexts),
     /// A member of a Set list, and where it stands (§7).
     Member(usize),
 }
+
+impl At {
+    /// What decides the order of reports: numbers by value (§7).
+    fn order(&self) -> (u8, usize, &str, Vec<(&str, KeyOrder)>) {
+        match self {
+            Self::Key(key) => (0, 0, key, Vec::new()),
+            Self::Index(index) => (1, *index, "", Vec::new()),
+            Self::Named(key) => {
+                let value = |text: &str| match serde_json::from_str(text).expect("JSON") {
+                    Value::Bool(value) => (0, i128::from(value), String::new()),
+                    Value::Number(number) => (1, number.as_i128().unwrap(), String::new()),
+                    value => (2, 0, value.as_str().unwrap().to_owned()),
+                };
+                let members = key.iter().map(|(name, text)| (name.as_str(), value(text)));
+                (2, 0, "", members.collect())
+            }
+            Self::Member(index) => (3, *index, "", Vec::new()),
+        }
+    }
+}
+
+impl Ord for At {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.order().cmp(&other.order())
+    }
+}
+
+impl PartialOrd for At {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Booleans before integers before texts.
+type KeyOrder = (u8, i128, String);
+
+/// The names of a key's members, each with its value as JSON (§6).
+pub(crate) type KeyTexts = BTreeMap<String, String>;
 
 /// One step of a path (§4).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +72,7 @@ pub(crate) enum Step {
     /// `[*]`.
     AnyElement,
     /// `[key=value]`.
-    Keyed { key: String, value: String, quoted: bool },
+    Keyed { key: KeyTexts, quoted: bool },
 }
 
 impl Step {
@@ -41,8 +82,8 @@ impl Step {
             (Self::Name { name, .. }, At::Key(key)) => name == key,
             (Self::Prefix(prefix), At::Key(key)) => key.starts_with(prefix),
             (Self::AnyMember, At::Key(_))
-            | (Self::AnyElement, At::Index(_) | At::Named(..) | At::Member(_)) => true,
-            (Self::Keyed { key, value, .. }, At::Named(k, v)) => key == k && value == v,
+            | (Self::AnyElement, At::Index(_) | At::Named(_) | At::Member(_)) => true,
+            (Self::Keyed { key, .. }, At::Named(own)) => key == own,
             _ => false,
         }
     }
@@ -151,7 +192,23 @@ pub(crate) enum Reading {
     Duration,
     Set,
     AbsentAs(Value),
-    Key(String),
+    Key(Key),
+}
+
+/// By what the elements of a list pair (§6).
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Key {
+    /// Each with its default.
+    pub members: Vec<(String, Option<Value>)>,
+    /// `order: ignore`.
+    pub any_order: bool,
+}
+
+impl Reading {
+    /// A key of one member.
+    pub(crate) fn key(name: &str) -> Self {
+        Self::Key(Key { members: vec![(name.to_owned(), None)], any_order: false })
+    }
 }
 
 /// An entry of `equality` (§6).

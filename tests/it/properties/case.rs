@@ -2,6 +2,7 @@
 
 use super::dice::Dice;
 use super::focus::{self, Focus};
+use super::keys;
 use super::loads::loads;
 use super::scene::Scene;
 use super::wild::{self, Token};
@@ -79,7 +80,10 @@ fn random(dice: &mut Dice) -> Case {
 
 fn finished(mut scene: Scene) -> Case {
     scene.dice.shuffle(&mut scene.rule.mutable);
-    Case { rule: scene.rule, old: scene.old, new: scene.new, user: scene.user }
+    let Scene { rule, old, new, user, dice, .. } = scene;
+    let mut case = Case { rule, old, new, user };
+    keys::rekey(dice, &mut case);
+    case
 }
 
 /// The smallest failing case so far, and the one that is being tried.

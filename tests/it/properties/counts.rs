@@ -1,9 +1,9 @@
 //! How often each construct decides: the oracle is asked again without it, and says otherwise.
 
 use super::case::Case;
-use crate::oracle::rule::{Entry, Location, Path, Reading, Rule, Step, Verb};
+use crate::oracle::rule::{Entry, Key, Location, Path, Reading, Rule, Step, Verb};
 use crate::oracle::{OWNED, Part, violations_without};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Cases by verdict, and by what decided them.
@@ -85,7 +85,7 @@ enum Without {
     Case(fn(&mut Case)),
 }
 
-fn constructs() -> [(&'static str, Without); 47] {
+fn constructs() -> [(&'static str, Without); 51] {
     use Without::{Case as In, Part as Of, Rule as From};
     [
         ("§3 owned fields", In(|case| both(case, rename_owned))),
@@ -192,6 +192,13 @@ fn constructs() -> [(&'static str, Without); 47] {
         ),
         ("§6 absentAs from the leaves up", Of(Part::LeavesUp)),
         ("§6 order in a keyed list", Of(Part::KeyedOrder)),
+        (
+            "§6 key of several members",
+            From(|rule| keys(rule).for_each(|key| key.members.truncate(1))),
+        ),
+        ("§6 default of a key", From(drop_defaults)),
+        ("§6 keys that are integers", In(|case| both(case, integers_to_floats))),
+        ("§6 order: ignore", From(|rule| keys(rule).for_each(|key| key.any_order = false))),
         ("§6 old list cannot be keyed", Of(Part::OldUnkeyable)),
         ("§6 new list cannot be keyed", Of(Part::NewUnkeyable)),
         ("§6 first listed wins", From(|rule| rule.equality.reverse())),
@@ -221,6 +228,33 @@ fn rename_owned(object: &mut Value) {
 
 fn drop_entries(rule: &mut Rule, has: fn(&Step) -> bool) {
     rule.mutable.retain(|entry| !entry.path.0.iter().any(has));
+}
+
+fn keys(rule: &mut Rule) -> impl Iterator<Item = &mut Key> {
+    rule.equality.iter_mut().filter_map(|entry| match &mut entry.reading {
+        Reading::Key(key) => Some(key),
+        _ => None,
+    })
+}
+
+fn drop_defaults(rule: &mut Rule) {
+    keys(rule).flat_map(|key| &mut key.members).for_each(|(_, default)| *default = None);
+}
+
+/// Makes keys that are integers no keys.
+fn integers_to_floats(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for key in ["name", "id"] {
+                if let Some(value) = members.get_mut(key).filter(|value| value.is_i64()) {
+                    *value = json!(value.as_f64().unwrap() + 0.5);
+                }
+            }
+            members.values_mut().for_each(integers_to_floats);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(integers_to_floats),
+        _ => {}
+    }
 }
 
 fn drop_verb(rule: &mut Rule, verb: Verb) {

@@ -8,16 +8,17 @@ use super::loads::loads;
 use super::scene::{some_verbs, who};
 use super::{Run, admission};
 use crate::oracle;
+use crate::oracle::equality::value_at;
 use crate::oracle::render;
 use crate::oracle::rule::{
     At, Entry, Equality, Location, Reading, Rule, Step as OracleStep, VERBS,
 };
 use fieldward::analysis::diff::{Difference, differences};
-use fieldward::engine::Step;
+use fieldward::engine::{KeyValue, Step};
 use libtest_mimic::Failed;
 use proptest::strategy::{NewTree, Strategy};
 use proptest::test_runner::{TestCaseError, TestRunner};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -212,22 +213,14 @@ pub(super) fn differences_are_complete(run: Run) -> Result<(), Failed> {
 /// Whether what a path leads to, on the way to a location, is nothing but a list, or a map.
 fn is_container(container: &str, case: &Case, path: &[Step], at: &Location) -> bool {
     let Some(above) = at.get(..path.len()) else { return false };
-    let found: Vec<&Value> =
-        [&case.old, &case.new].into_iter().filter_map(|object| value_at(object, above)).collect();
+    let found: Vec<&Value> = [&case.old, &case.new]
+        .into_iter()
+        .filter_map(|object| value_at(&case.rule, object, above))
+        .collect();
     !found.is_empty()
         && found
             .iter()
             .all(|value| if container == "map" { value.is_object() } else { value.is_array() })
-}
-
-fn value_at<'v>(object: &'v Value, at: &[At]) -> Option<&'v Value> {
-    at.iter().try_fold(object, |value, step| match step {
-        At::Key(key) => value.as_object()?.get(key),
-        At::Index(index) | At::Member(index) => value.as_array()?.get(*index),
-        At::Named(key, name) => {
-            value.as_array()?.iter().find(|element| element[key] == name.as_str())
-        }
-    })
 }
 
 /// Whether one is at, above or below the other.
@@ -236,8 +229,14 @@ fn comparable(path: &[Step], at: &Location) -> bool {
         (Step::Name(name), At::Key(key)) => name == key,
         (Step::Prefix(prefix), At::Key(key)) => key.starts_with(prefix),
         (Step::AnyMember, At::Key(_))
-        | (Step::AnyElement, At::Index(_) | At::Named(..) | At::Member(_)) => true,
-        (Step::Keyed { key, value }, At::Named(own, name)) => key == own && value == name,
+        | (Step::AnyElement, At::Index(_) | At::Named(_) | At::Member(_)) => true,
+        (Step::Keyed(selector), At::Named(key)) => {
+            let text = |value: &KeyValue<'_>| match value {
+                KeyValue::Text(text) => json!(text).to_string(),
+                other => other.to_string(),
+            };
+            selector.members().map(|(name, value)| (name.to_owned(), text(value))).eq(key.clone())
+        }
         _ => false,
     })
 }

@@ -5,10 +5,11 @@ use super::case::Case;
 use super::dice::Dice;
 use super::wild::{self, Token};
 use super::{Run, admission, world};
+use crate::oracle::equality::{name, names};
 use crate::oracle::notation;
-use crate::oracle::rule::{At, Location, Reading, Rule, Who};
+use crate::oracle::rule::{At, Key, Location, Reading, Rule, Who};
 use fieldward::analysis::explain::{Cases, MayChange, cases, may_change};
-use fieldward::engine::{Builtin, RuleFile, RuleSet, Step, admit};
+use fieldward::engine::{Builtin, KeySelector, KeyValue, RuleFile, RuleSet, Step, admit};
 use libtest_mimic::Failed;
 use proptest::strategy::{NewTree, Strategy};
 use proptest::test_runner::{TestCaseError, TestRunner};
@@ -138,8 +139,8 @@ fn locations(
                     None | Some(List::Set) => {}
                     Some(List::Position) => child(Token::Index(index), At::Index(index), element),
                     Some(List::Keyed(key)) => {
-                        let name = element[key].as_str().unwrap().to_owned();
-                        child(Token::Index(index), At::Named(key.clone(), name), element);
+                        let key = name(element, key).expect("a list that pairs by key");
+                        child(Token::Index(index), At::Named(key), element);
                     }
                 }
             }
@@ -151,7 +152,7 @@ fn locations(
 enum List {
     Set,
     Position,
-    Keyed(String),
+    Keyed(Key),
 }
 
 /// How a list is compared, told from the tokens alone: names of keyed lists above are not looked
@@ -168,13 +169,8 @@ fn at_of(rule: &Rule, target: &[Token], list: &Value) -> List {
         match &equality.reading {
             Reading::Set => return List::Set,
             Reading::Key(key) => {
-                let names: Vec<Option<&str>> =
-                    list.as_array().unwrap().iter().map(|element| element[key].as_str()).collect();
-                let distinct: std::collections::BTreeSet<_> = names.iter().collect();
-                if distinct.len() == names.len() && names.iter().all(Option::is_some) {
-                    return List::Keyed(key.clone());
-                }
-                return List::Position;
+                let is_keyed = names(list.as_array().unwrap(), key).is_some();
+                return if is_keyed { List::Keyed(key.clone()) } else { List::Position };
             }
             _ => {}
         }
@@ -264,7 +260,7 @@ pub(super) fn explanations_are_true(run: Run) -> Result<(), Failed> {
 /// The list, if a location is the key of an element of a keyed list.
 fn key_of(at: &[At]) -> Option<&[At]> {
     match at {
-        [list @ .., At::Named(key, _), At::Key(name)] if key == name => Some(list),
+        [list @ .., At::Named(key), At::Key(name)] if key.contains_key(name) => Some(list),
         _ => None,
     }
 }
@@ -295,7 +291,17 @@ fn wider(steps: &[Step], is_key: bool) -> Vec<Vec<Step>> {
 fn step(at: &At) -> Step {
     match at {
         At::Key(key) => Step::Name(key.clone()),
-        At::Named(key, value) => Step::Keyed { key: key.clone(), value: value.clone() },
+        At::Named(key) => {
+            let value = |text: &String| match serde_json::from_str(text).unwrap() {
+                Value::String(text) => KeyValue::Text(text.into()),
+                Value::Bool(value) => KeyValue::Bool(value),
+                value => value
+                    .as_i64()
+                    .map_or_else(|| KeyValue::Unsigned(value.as_u64().unwrap()), KeyValue::Integer),
+            };
+            let members = key.iter().map(|(name, text)| (name.clone(), value(text)));
+            Step::Keyed(KeySelector::new(members.collect()))
+        }
         At::Index(_) | At::Member(_) => Step::AnyElement,
     }
 }

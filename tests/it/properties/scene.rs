@@ -188,9 +188,7 @@ impl<'d, 'r> Scene<'d, 'r> {
             .iter()
             .map(|name| world::named(self.dice, "id", name, 1))
             .collect();
-        self.rule
-            .equality
-            .push(Equality { path: place.path.clone(), reading: Reading::Key("id".into()) });
+        self.rule.equality.push(Equality { path: place.path.clone(), reading: Reading::key("id") });
         place.path = place.path.then(element_step(self.dice, "id", names[0]));
         place.levels.push(Level::Element { key: Some(("id", names[0].to_owned())), before, after });
     }
@@ -313,11 +311,8 @@ pub(super) fn element_step(dice: &mut Dice, key: &str, name: &str) -> Step {
 }
 
 pub(super) fn keyed_step(dice: &mut Dice, key: &str, name: &str) -> Step {
-    Step::Keyed {
-        key: key.to_owned(),
-        value: name.to_owned(),
-        quoted: !is_bare(name) || dice.percent(50),
-    }
+    let key = [(key.to_owned(), json!(name).to_string())].into();
+    Step::Keyed { key, quoted: dice.percent(50) }
 }
 
 /// At least one of the verbs, in any order.

@@ -93,7 +93,9 @@ fn walk(dice: &mut Dice, rule: &Rule, object: &Value) -> (Path, Value) {
                 let element = dice.pick(elements);
                 let keyed = rule.equality.iter().find(|entry| entry.path == path);
                 let step = match (keyed.map(|entry| &entry.reading), element["name"].as_str()) {
-                    (Some(Reading::Key(key)), Some(name)) if key == "name" && dice.percent(60) => {
+                    (Some(reading), Some(name))
+                        if *reading == Reading::key("name") && dice.percent(60) =>
+                    {
                         keyed_step(dice, "name", name)
                     }
                     _ => Step::AnyElement,
@@ -114,7 +116,7 @@ fn reading(dice: &mut Dice, value: &Value) -> Reading {
         dice.pick(&[json!(null), json!({}), json!([]), json!(""), json!(0), json!(false)]).clone();
     match value {
         Value::Array(list) if list.iter().all(Value::is_object) && dice.percent(60) => {
-            Reading::Key("name".into())
+            Reading::key("name")
         }
         Value::Array(_) if dice.percent(70) => Reading::Set,
         Value::Object(_) if dice.percent(70) => Reading::AbsentAs(json!({})),
@@ -155,10 +157,12 @@ fn follow(dice: &mut Dice, object: &Value, path: &Path) -> Vec<Token> {
             Step::AnyElement => {
                 Token::Index(if dice.percent(25) { length } else { dice.below(length.max(1)) })
             }
-            Step::Keyed { key, value: name, .. } => {
-                let position = value
-                    .and_then(Value::as_array)
-                    .and_then(|list| list.iter().position(|element| element[key] == *name));
+            Step::Keyed { key, .. } => {
+                let is_it = |element: &Value| {
+                    key.iter().all(|(name, value)| element[name].to_string() == *value)
+                };
+                let position =
+                    value.and_then(Value::as_array).and_then(|list| list.iter().position(is_it));
                 Token::Index(position.unwrap_or(length))
             }
         };

@@ -6,17 +6,21 @@ use super::catalogue::{ResolvedPath, resolve};
 use crate::analysis::kinds::{ListShape, ListType, Scalar, Schema, SchemaLocation, Shape};
 use crate::analysis::lint::common::entries::is_open;
 use crate::analysis::lint::definition::Context;
-use crate::engine::{Cursor, Entry, Rule, Step, Verbs, escape_control};
+use crate::engine::{Cursor, Entry, ListKey, Rule, Step, Verbs, escape_control};
 
-/// The member by which the schema pairs the elements, if it is one string.
-pub(crate) fn text_key<'s>(schema: &Schema, elements: &'s ListShape) -> Option<&'s str> {
-    match &elements.list_type {
-        ListType::Map(keys) => match keys.as_slice() {
-            [key] if is_text(schema, elements.each, key) => Some(key),
-            _ => None,
-        },
-        ListType::Atomic | ListType::Set => None,
-    }
+/// The key by which the schema pairs the elements, if a rule can have it.
+pub(crate) fn schema_key<'s>(schema: &Schema, elements: &'s ListShape) -> Option<&'s ListKey> {
+    let ListType::Map(key) = &elements.list_type else { return None };
+    let Shape::Object(members) = schema.shape(elements.each) else { return None };
+    let fits = |name: &str| {
+        members.named.get(name).is_some_and(|member| is_key_kind(schema.shape(*member)))
+    };
+    key.names().all(fits).then_some(key)
+}
+
+/// Whether the values are strings, integers or booleans.
+pub(crate) fn is_key_kind(shape: &Shape) -> bool {
+    matches!(shape, Shape::Scalar(Scalar::Text | Scalar::Integer | Scalar::Boolean))
 }
 
 /// Some of the strings that each element has.

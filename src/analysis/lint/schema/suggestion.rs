@@ -7,7 +7,7 @@ use super::path::{Misfit, Why, below, from, walk};
 use crate::analysis::kinds::{Schema, SchemaLocation, Shape};
 use crate::analysis::paths::{is_out_of_reach, reaches};
 use crate::analysis::words::{what_scalar, written};
-use crate::engine::{Path, Step, escape_control};
+use crate::engine::{KeyValue, Path, Step, escape_control};
 
 /// How many names are suggested, and how many are listed.
 const SUGGESTED: usize = 3;
@@ -77,7 +77,13 @@ fn meant(schema: &Schema, steps: &[Step], misfit: &Misfit) -> Vec<Vec<Step>> {
     let between = match (misfit.why, step) {
         (Why::List, Step::AnyMember) => vec![Step::AnyElement],
         (Why::List, _) => vec![Step::AnyElement, step.clone()],
-        (Why::Object, Step::Keyed { value, .. }) => vec![Step::Name(value.clone())],
+        (Why::Object, Step::Keyed(selector)) => {
+            let name = |(_, value): (&str, &KeyValue<'_>)| match value {
+                KeyValue::Text(text) => Step::Name(text.clone().into_owned()),
+                other => Step::Name(other.to_string()),
+            };
+            selector.members().map(name).take(1).collect()
+        }
         (Why::Object, _) => vec![Step::AnyMember],
         (Why::Scalar(_), _) if before.is_empty() => return Vec::new(),
         (Why::Scalar(_), _) => return vec![before.to_vec()],

@@ -1,10 +1,10 @@
-//! Whose value a refused change touches: the field manager that last wrote it, and the requesters
-//! to whom the rule grants the field.
+//! What helps with a refused change: whose value it touches (the field manager that last wrote it,
+//! and the requesters to whom the rule grants the field), and why a list does not pair by its key.
 
 use std::collections::BTreeSet;
 
 use super::managed_fields::{FieldStep, FieldWriter, last_writers};
-use crate::engine::alignment::{Alignment, Id, Segment};
+use crate::engine::alignment::{Alignment, Id, KeyFault, Pairing, ROOT, Segment, list_fault};
 use crate::engine::answer::change::field_of;
 use crate::engine::answer::messages::granted_text;
 use crate::engine::answer::rule_findings::RuleFindings;
@@ -61,12 +61,15 @@ pub(crate) fn notes(
             .map(|writer| wrote_text(&writer, secrets, &found.alignment, finding.at, path.len()));
         let granted = granted_text(granted(review, found.rule, &found.alignment, *finding))
             .map(|text| cut(&text, 2 * NAME));
-        let is_lost = vanishes || wrote.is_some();
-        let parts: Vec<String> = wrote.into_iter().chain(granted).collect();
-        if parts.is_empty() {
+        let is_lost = (vanishes && granted.is_some()) || wrote.is_some();
+        let owner: Vec<String> = wrote.into_iter().chain(granted).collect();
+        let owner = owner.join("; ") + if is_lost { KEEP } else { "" };
+        let fault = fault_text(secrets, &found.alignment, finding.at);
+        let parts = [Some(owner).filter(|owner| !owner.is_empty()), fault];
+        let text = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
+        if text.is_empty() {
             continue;
         }
-        let text = parts.join("; ") + if is_lost { KEEP } else { "" };
         match owners.iter_mut().find(|(known, ..)| *known == text) {
             Some((.., count)) => *count += 1,
             None => owners.push((text, index, 1)),
@@ -112,6 +115,33 @@ fn old_path<'a>(alignment: &Alignment<'a>, at: Id) -> Vec<FieldStep<'a>> {
     }
     path.reverse();
     path
+}
+
+/// Why the list at a location or above it does not pair by the key that the rule declares.
+fn fault_text(secrets: &Secrets, alignment: &Alignment<'_>, at: Id) -> Option<String> {
+    let above = |id: &Id| (*id != ROOT).then(|| alignment.parent(*id));
+    std::iter::successors(Some(at), above).find_map(|id| {
+        let location = alignment.get(id)?;
+        let (index, fault) = list_fault(&location)?;
+        let list = cut(&field_of(secrets, alignment, id), 2 * NAME);
+        let named = |name: &str| cut(&escape_control(name), NAME);
+        let fault = match fault {
+            KeyFault::NoObject => "is no object".to_owned(),
+            KeyFault::Missing(name) => format!("has no `{}`", named(name)),
+            KeyFault::OtherKind(name) => {
+                format!("has no string, integer or boolean as `{}`", named(name))
+            }
+            KeyFault::Repeated => "has the key of an earlier element".to_owned(),
+        };
+        let key = location.cursor.declared().key?;
+        let (follows, side) = match location.pairing {
+            Pairing::Replaced => ("counts as replaced", "new"),
+            _ => ("compares by position", "old"),
+        };
+        Some(format!(
+            "`{list}` {follows}: its key is `{key}`, and element {index} of the {side} list {fault}"
+        ))
+    })
 }
 
 fn wrote_text(

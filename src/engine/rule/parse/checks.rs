@@ -6,6 +6,7 @@ use super::tree;
 use crate::engine::rule::cursor::Cursor;
 use crate::engine::rule::definition::{Entry, EntryOrigin};
 use crate::engine::rule::equality::Meaning;
+use crate::engine::rule::list_key::KeyValue;
 use crate::engine::rule::mark::Mark;
 use crate::engine::rule::path::{Path, Step, steps_pair};
 use crate::engine::rule::requesters::Requesters;
@@ -140,23 +141,26 @@ fn keys_compare_exactly(
     list: &PlacedEquality,
     equality: &[PlacedEquality],
 ) {
-    let mut key = list.placed.path.steps().to_vec();
-    key.push(Step::AnyElement);
-    key.extend(list.key.clone().map(Step::Name));
-    // A key is a string, so a value of another kind says nothing of it.
+    // Values of other kinds are no keys, so they say nothing of them.
     let respells = |entry: &&PlacedEquality| {
         entry.meaning.is_some()
-            || entry.absent_as.as_ref().is_some_and(serde_json::Value::is_string)
+            || entry.absent_as.as_ref().is_some_and(|value| KeyValue::from_value(value).is_some())
+    };
+    let names = list.key.iter().flat_map(|key| key.names());
+    let is_member = |entry: &PlacedEquality, name: &str| {
+        let member = [Step::AnyElement, Step::Name(name.to_owned())];
+        let steps = [list.placed.path.steps(), &member].concat();
+        steps_pair(entry.placed.path.steps(), &steps, Step::meets)
     };
     for entry in equality
         .iter()
         .filter(respells)
-        .filter(|entry| steps_pair(entry.placed.path.steps(), &key, Step::meets))
+        .filter(|entry| names.clone().any(|name| is_member(entry, name)))
     {
         parser.refuse(
             entry.placed.at,
             format!(
-                "`{}` is the key of the list `{}`: expected no equality here, keys compare exactly",
+                "`{}` is in the key of the list `{}`: expected no equality here, keys compare exactly",
                 entry.placed.path, list.placed.path
             ),
         );
@@ -174,21 +178,27 @@ fn elements_are_selected_by_the_key(
     for (index, step) in steps.iter().enumerate() {
         let list = cursor.clone();
         cursor = cursor.covering(step);
-        let Step::Keyed { key, .. } = step else { continue };
+        let Step::Keyed(selector) = step else { continue };
         let above = steps.get(..index).unwrap_or_default();
         let by_line = equality.iter().find_map(|entry| {
             let covers = steps_pair(above, entry.placed.path.steps(), Step::within);
             entry.key.as_deref().filter(|_| covers)
         });
         let found = by_line.or(list.typed().and_then(|typed| typed.key()));
-        if found != Some(key) {
+        if !found.is_some_and(|key| key.fits(selector)) {
+            let names: Vec<&str> = selector.members().map(|(name, _)| name).collect();
+            let key = match names.as_slice() {
+                [one] => (*one).to_owned(),
+                several => format!("[{}]", several.join(", ")),
+            };
             let found = found.map_or("no key".to_owned(), |other| format!("the key `{other}`"));
             parser.refuse(
                 placed.at,
                 format!(
-                    "`{}` selects an element by `{key}`: expected an `equality` entry with `key: \
+                    "`{}` selects an element by `{}`: expected an `equality` entry with `key: \
                      {key}` for that list, found {found}",
-                    placed.path
+                    placed.path,
+                    names.join("` and `")
                 ),
             );
         }

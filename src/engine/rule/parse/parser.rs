@@ -1,5 +1,7 @@
 //! Parsing shared by all parts of a rule document. Every error has a position.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
@@ -8,6 +10,7 @@ use super::raw::Texts;
 use crate::engine::rule::condition::{Compiler, Fault};
 use crate::engine::rule::equality::{Equality, Meaning};
 use crate::engine::rule::error::{RuleError, yaml_error};
+use crate::engine::rule::list_key::ListKey;
 use crate::engine::rule::path::Path;
 use crate::engine::rule::types::TypeName;
 
@@ -38,7 +41,7 @@ pub(crate) struct PlacedEquality {
     pub(crate) meaning: Option<Meaning>,
     pub(crate) type_name: Option<TypeName>,
     pub(crate) absent_as: Option<Value>,
-    pub(crate) key: Option<String>,
+    pub(crate) key: Option<Arc<ListKey>>,
 }
 
 impl PlacedEquality {

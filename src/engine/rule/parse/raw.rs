@@ -263,10 +263,15 @@ pub(crate) struct RawEquality {
     #[serde(default, deserialize_with = "given")]
     #[schemars(schema_with = "schema::any_value")]
     pub(crate) absent_as: Option<Value>,
-    /// The member by which the elements of the list pair.
+    /// The member by which the elements of the list pair, or several: `[port, {name: protocol,
+    /// default: TCP}]`.
     #[serde(default, deserialize_with = "given")]
-    #[schemars(schema_with = "schema::optional_text")]
-    pub(crate) key: Option<Spanned<String>>,
+    #[schemars(schema_with = "schema::any_value")]
+    pub(crate) key: Option<Spanned<Value>>,
+    /// `ignore` if the order of the elements of a keyed list does not matter.
+    #[serde(default, deserialize_with = "given")]
+    #[schemars(schema_with = "schema::order")]
+    pub(crate) order: Option<Spanned<String>>,
 }
 
 /// A field that is there, even if nothing but `null` stands in it: an emptied `by:` must not read

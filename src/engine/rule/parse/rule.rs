@@ -1,6 +1,9 @@
 //! From the document's shape to a [`Rule`]: every text becomes a parsed value, every error keeps
 //! its place.
 
+use std::sync::Arc;
+
+use serde_json::Value;
 use serde_saphyr::Spanned;
 
 use super::parser::{DocumentParser, Placed, PlacedEquality, is_dns_subdomain, plain, read};
@@ -12,7 +15,8 @@ use crate::engine::rule::condition::Compiler;
 use crate::engine::rule::definition::{Entry, EntryOrigin, LONGEST_NAME, Rule, RuleName};
 use crate::engine::rule::equality::Meaning;
 use crate::engine::rule::error::RuleError;
-use crate::engine::rule::escape::escape_control;
+use crate::engine::rule::escape::{cut, escape_control};
+use crate::engine::rule::list_key::{KeyMember, KeyOrigin, KeyValue, ListKey};
 use crate::engine::rule::mutable_text::mutable_text;
 use crate::engine::rule::requesters::Requesters;
 use crate::engine::rule::types::TypeName;
@@ -279,16 +283,43 @@ impl DocumentParser<'_> {
         if raw.spelled_as.is_none() && raw.absent_as.is_none() && raw.key.is_none() {
             self.refuse(at, "expected `as`, `absentAs` or `key` beside the path, found none");
         }
-        if let Some(key) = raw.key.as_ref().filter(|key| key.value.is_empty()) {
-            self.refuse(key.referenced, "expected the name of a member, found an empty text");
+        let ignores_order = raw.order.as_ref().is_some_and(|order| self.ignores(order));
+        if let Some(order) = raw.order.filter(|_| raw.key.is_none()) {
+            self.refuse(order.referenced, "expected `order` only beside `key`, found no `key`");
         }
-        Some(PlacedEquality {
-            placed,
-            meaning,
-            type_name,
-            absent_as: raw.absent_as,
-            key: raw.key.map(|key| key.value),
-        })
+        let key = raw.key.and_then(|key| self.list_key(&key, ignores_order)).map(Arc::new);
+        Some(PlacedEquality { placed, meaning, type_name, absent_as: raw.absent_as, key })
+    }
+
+    fn ignores(&mut self, order: &Spanned<String>) -> bool {
+        if order.value != "ignore" {
+            self.refuse(
+                order.referenced,
+                format!("expected `ignore` for `order`, found `{}`", escape_control(&order.value)),
+            );
+        }
+        true
+    }
+
+    /// `name`, or a list of names and of names with their defaults.
+    fn list_key(&mut self, raw: &Spanned<Value>, ignores_order: bool) -> Option<ListKey> {
+        let listed = match &raw.value {
+            Value::Array(listed) => listed.as_slice(),
+            one => std::slice::from_ref(one),
+        };
+        let members: Vec<KeyMember> = listed.iter().filter_map(key_member).collect();
+        let is_unique = |(index, member): (usize, &KeyMember)| {
+            !members.iter().take(index).any(|earlier| earlier.name == member.name)
+        };
+        let is_whole = members.len() == listed.len() && !members.is_empty();
+        if !is_whole || !members.iter().enumerate().all(is_unique) {
+            let found = escape_control(&cut(&raw.value.to_string(), LONGEST_FOUND));
+            let expected = "expected the name of a member, or a list of different members such as \
+                            `[port, {name: protocol, default: TCP}]`";
+            self.refuse(raw.referenced, format!("{expected}, found `{found}`"));
+            return None;
+        }
+        Some(ListKey { members, ignores_order, origin: KeyOrigin::Line })
     }
 
     fn spelled_as(&mut self, text: &Spanned<String>) -> Option<SpelledAs> {
@@ -330,10 +361,36 @@ impl DocumentParser<'_> {
     }
 }
 
+/// How many characters of a wrong value an error quotes.
+const LONGEST_FOUND: usize = 100;
+
 /// What `as` may say.
 enum SpelledAs {
     Meaning(Meaning),
     Type(TypeName),
+}
+
+/// A name that is not empty, or `{name, default}`.
+fn key_member(value: &Value) -> Option<KeyMember> {
+    let (name, default) = match value {
+        Value::String(name) => (name, None),
+        Value::Object(long) => {
+            let only = |name: &String| name == "name" || name == "default";
+            if !long.keys().all(only) {
+                return None;
+            }
+            let default = match long.get("default") {
+                Some(default) => Some(KeyValue::from_value(default)?),
+                None => None,
+            };
+            match long.get("name")? {
+                Value::String(name) => (name, default),
+                _ => return None,
+            }
+        }
+        _ => return None,
+    };
+    (!name.is_empty()).then(|| KeyMember { name: name.clone(), default, zero: None })
 }
 
 fn meaning(text: &str) -> Option<Meaning> {

@@ -149,6 +149,10 @@ pub(crate) fn any_value(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"nullable": true, "x-kubernetes-preserve-unknown-fields": true})
 }
 
+pub(crate) fn order(_: &mut SchemaGenerator) -> Schema {
+    choice(&["ignore"])
+}
+
 pub(crate) fn given_text(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "minLength": 1})
 }

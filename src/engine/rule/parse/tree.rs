@@ -32,7 +32,7 @@ pub(crate) fn tree(
             tree.mark(steps, Mark::AbsentAs { order, value: Arc::new(value.clone()) });
         }
         if let Some(key) = &equality.key {
-            tree.mark(steps, Mark::Key { order, key: Arc::from(key.as_str()) });
+            tree.mark(steps, Mark::Key { order, key: Arc::clone(key) });
         }
     }
     for (index, path) in protected.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! What a type of Kubernetes says of one location.
 
 use super::super::equality::Meaning;
+use super::super::list_key::ListKey;
 use super::super::path::Step;
 use super::table::{ElementPairing, GoScalar, GoShape, GoType, TypeName};
 
@@ -79,7 +80,7 @@ impl TypedLocation {
                 GoShape::Map(_) => self.member(""),
                 _ => None,
             },
-            Step::AnyElement | Step::Keyed { .. } => self.element(),
+            Step::AnyElement | Step::Keyed(_) => self.element(),
         }
     }
 
@@ -92,9 +93,9 @@ impl TypedLocation {
         &self.go_type.shape
     }
 
-    /// The member by which the elements of a list here pair.
-    pub(crate) fn key(&self) -> Option<&'static str> {
-        match self.go_type.shape {
+    /// The key by which the elements of a list here pair.
+    pub(crate) fn key(&self) -> Option<&'static ListKey> {
+        match &self.go_type.shape {
             GoShape::List(_, ElementPairing::ByKey(key)) => Some(key),
             _ => None,
         }

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
+use super::super::list_key::{KeyMember, KeyOrigin, KeyValue, ListKey};
+
 /// One table per Go module.
 const TEXTS: [&str; 6] = [
     include_str!("kubernetes.txt"),
@@ -98,11 +100,10 @@ pub(crate) enum GoShape {
 }
 
 /// How the elements of a list pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ElementPairing {
     ByPosition,
-    /// By this member, which is a string.
-    ByKey(&'static str),
+    ByKey(ListKey),
     Set,
 }
 
@@ -150,14 +151,18 @@ impl Table {
             Struct { name, go_type, table, fields: BTreeMap::new() }
         };
         let mut table = Self { structs: (0u16..).zip(names).map(of_name).collect() };
-        let mut current = None;
-        for line in texts.iter().flat_map(|text| text.lines()) {
-            if is_name(&line) {
-                current = table.find(line);
-            } else if let (Some(TypeName(at)), Some(line)) = (current, line.strip_prefix("  ")) {
-                let field = table.field(line);
-                if let Some(known) = table.structs.get_mut(usize::from(at)) {
-                    known.fields.extend(field);
+        // The fields of all types first: how elements pair depends on the types of their fields.
+        for _ in 0..2 {
+            let mut current = None;
+            for line in texts.iter().flat_map(|text| text.lines()) {
+                if is_name(&line) {
+                    current = table.find(line);
+                } else if let (Some(TypeName(at)), Some(line)) = (current, line.strip_prefix("  "))
+                {
+                    let field = table.field(line);
+                    if let Some(known) = table.structs.get_mut(usize::from(at)) {
+                        known.fields.extend(field);
+                    }
                 }
             }
         }
@@ -176,14 +181,37 @@ impl Table {
         let elements = match words.next() {
             None => ElementPairing::ByPosition,
             Some("set") => ElementPairing::Set,
-            // Pairing by several members decides nothing as long as no path of a rule selects
-            // elements by them: the order is part of the value.
-            Some(word) => match word.strip_prefix("key=")? {
-                several if several.contains([',', ':']) => ElementPairing::ByPosition,
-                one => ElementPairing::ByKey(one),
-            },
+            Some(word) => {
+                let element = self.find(text.trim_start_matches(['*', '[', ']']))?;
+                self.key(element, word.strip_prefix("key=")?)
+                    .map_or(ElementPairing::ByPosition, ElementPairing::ByKey)
+            }
         };
         Some((name, self.go_type(text, elements)?))
+    }
+
+    /// The key of a list of these elements; none if a member of it is no string, integer or boolean.
+    fn key(&self, element: TypeName, text: &str) -> Option<ListKey> {
+        let fields = &self.structs.get(usize::from(element.0))?.fields;
+        let member = |word: &str| {
+            let (name, default) = match word.split_once(':') {
+                Some((name, default)) => (name, Some(KeyValue::from_word(default))),
+                None => (word, None),
+            };
+            let go_type = fields.get(name)?;
+            let zero = match go_type.shape {
+                GoShape::Scalar(GoScalar::String) => KeyValue::Text("".into()),
+                GoShape::Scalar(GoScalar::Number) => KeyValue::Integer(0),
+                GoShape::Scalar(GoScalar::Bool) => KeyValue::Bool(false),
+                _ => return None,
+            };
+            // A pointer to a zero is another value than no pointer.
+            let zero = Some(zero).filter(|_| !go_type.is_pointer);
+            let default = default.or_else(|| zero.clone());
+            Some(KeyMember { name: name.to_owned(), default, zero })
+        };
+        let members = text.split(',').map(member).collect::<Option<Vec<_>>>()?;
+        Some(ListKey { members, ignores_order: false, origin: KeyOrigin::Type })
     }
 
     fn go_type(&self, text: &'static str, elements: ElementPairing) -> Option<GoType> {
@@ -247,14 +275,25 @@ mod tests {
 
     #[test]
     fn a_field_has_its_go_type() {
-        let table = Table::parse(&[
-            "# made up\nA\n  b *B\n  c []B key=name\n  d {}quantity\n  e []B key=name,kind\nB\n",
-        ]);
+        let table =
+            Table::parse(&["# made up\nA\n  b *B\n  c []B key=name\n  d {}quantity\n  e []B \
+             key=port,kind:TCP\n  f []B key=d\nB\n  name string\n  port int\n  kind string\n  \
+             d quantity\n"]);
         let field = |name| table.structs[0].fields[name].clone();
         let b = || GoType { is_pointer: false, shape: GoShape::Struct(TypeName(1)) };
         assert_eq!(field("b"), GoType { is_pointer: true, ..b() });
-        assert_eq!(field("c").shape, GoShape::List(Box::new(b()), ElementPairing::ByKey("name")));
-        assert_eq!(field("e").shape, GoShape::List(Box::new(b()), ElementPairing::ByPosition));
+        let key = |name| match field(name).shape {
+            GoShape::List(element, ElementPairing::ByKey(key)) if *element == b() => {
+                Some(key.to_string())
+            }
+            _ => None,
+        };
+        assert_eq!(key("c").as_deref(), Some("[{name: name, default: ''}]"));
+        assert_eq!(
+            key("e").as_deref(),
+            Some("[{name: port, default: 0}, {name: kind, default: TCP}]")
+        );
+        assert_eq!(key("f"), None, "a quantity has several spellings");
         let quantity = GoType { is_pointer: false, shape: GoShape::Scalar(GoScalar::Quantity) };
         assert_eq!(field("d").shape, GoShape::Map(Box::new(quantity)));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use fieldward::engine::Step;
+use fieldward::engine::{KeySelector, KeyValue, Step};
 use serde_json::{Map, Value, json};
 
 use super::scene::{Scene, User};
@@ -148,6 +148,19 @@ fn anywhere(dice: &mut Dice<'_>, object: &mut Value) {
     change(dice, object, &place);
 }
 
+fn json(value: &KeyValue<'_>) -> Value {
+    match value {
+        KeyValue::Bool(value) => json!(value),
+        KeyValue::Integer(value) => json!(value),
+        KeyValue::Unsigned(value) => json!(value),
+        KeyValue::Text(text) => json!(text),
+    }
+}
+
+fn has_key(element: &Value, selector: &KeySelector) -> bool {
+    selector.members().all(|(name, value)| element[name] == json(value))
+}
+
 /// The places that the steps select.
 pub(super) fn select(object: &Value, steps: &[Step]) -> Vec<String> {
     let mut places = vec![String::new()];
@@ -163,7 +176,7 @@ pub(super) fn select(object: &Value, steps: &[Step]) -> Vec<String> {
                     }
                     Step::AnyMember => name.is_some(),
                     Step::AnyElement => name.is_none(),
-                    Step::Keyed { key, value } => child[key] == value.as_str(),
+                    Step::Keyed(selector) => has_key(child, selector),
                 };
                 if selected {
                     next.push(format!("{place}/{token}"));
@@ -181,17 +194,16 @@ fn put(dice: &mut Dice<'_>, object: &mut Value, steps: &[Step]) {
     for (index, step) in steps.iter().enumerate() {
         let is_end = index + 1 == steps.len();
         let fresh = if is_end { scalar(dice) } else { Value::Null };
-        if let Step::AnyElement | Step::Keyed { .. } = step {
+        if let Step::AnyElement | Step::Keyed(_) = step {
             if !at.is_array() {
                 *at = json!([]);
             }
             let list = at.as_array_mut().unwrap();
             let place = dice.below(list.len() + 1);
             match step {
-                Step::Keyed { key, value }
-                    if !list.iter().any(|element| element[key] == value.as_str()) =>
-                {
-                    list.insert(place, json!({key: value}));
+                Step::Keyed(selector) if !list.iter().any(|element| has_key(element, selector)) => {
+                    let members = selector.members().map(|(name, value)| (name, json(value)));
+                    list.insert(place, members.collect());
                 }
                 _ if list.is_empty() || dice.percent(30) => {
                     let element = list.last().cloned().map_or(fresh, |last| renamed(dice, last));

@@ -157,7 +157,7 @@ pub(super) fn lists(case: Case<'_>) {
     for (name, bad) in [
         ("6 an old list with a repeated key compares by position", "{name: a, x: 1}"),
         ("6 one with a missing key too", "{x: 1}"),
-        ("6 and one whose key is no string", "{name: 1, x: 1}"),
+        ("6 and one whose key is no string, integer or boolean", "{name: 1.5, x: 1}"),
         ("6 and one with an element that is no object", "'a'"),
     ] {
         let list = |x: u8| format!("{{spec: {{l: [{{name: a, x: {x}, y: {x}}}, {bad}]}}}}");
@@ -183,6 +183,29 @@ pub(super) fn lists(case: Case<'_>) {
     case("6 or above it", &whole("spec", all), old, new, &[]);
     case("6 elements alone are not enough", &whole("'spec.l[*]'", all), old, new, &["spec.l"]);
     case("6 a Modify above it is no bare entry", &whole("spec", "Modify"), old, new, &["spec.l"]);
+    let composite = "{mutable: ['spec.l[port=80,protocol=TCP].x'], equality: [{path: spec.l, key: \
+                     [port, {name: protocol, default: TCP}]}]}";
+    case(
+        "6 a key may have several members, of which one that is left out has its default",
+        composite,
+        "{spec: {l: [{port: 80, x: 1}, {port: 80, protocol: UDP, x: 1}]}}",
+        "{spec: {l: [{port: 80, x: 2}, {port: 80, protocol: UDP, x: 2}]}}",
+        &["spec.l[port=80,protocol=UDP].x"],
+    );
+    case(
+        "6 keys are told apart by type",
+        "equality: [{path: spec.l, key: id}]",
+        "{spec: {l: [{id: 1}, {id: true}]}}",
+        "{spec: {l: [{id: '1'}, {id: true}]}}",
+        &["spec.l[id=1]", "spec.l[id='1']"],
+    );
+    case(
+        "6 with order: ignore a reordering is no change",
+        "{mutable: [spec.x], equality: [{path: spec.l, key: id, order: ignore}]}",
+        "{spec: {l: [{id: 1}, {id: 2}]}}",
+        "{spec: {l: [{id: 2}, {id: 1}]}}",
+        &[],
+    );
     let set = "equality: [{path: spec.l, as: Set}]";
     case(
         "6 order and repetition do not matter",

@@ -157,7 +157,7 @@ pub(super) fn key(scene: &mut Scene) {
     let whole = list(scene, 2);
     let mut part = whole.clone();
     part.remove(scene.dice.below(whole.len() - 1));
-    scene.equality(place.path.clone(), Reading::Key("name".into()));
+    scene.equality(place.path.clone(), Reading::key("name"));
     let elements = place.path.then(Step::AnyElement);
     let added = scene.dice.percent(50);
     match scene.dice.below(3) {
@@ -185,7 +185,7 @@ pub(super) fn keyed_order(scene: &mut Scene) {
     let mut new = old.clone();
     let (a, b) = (scene.dice.below(old.len()), scene.dice.below(old.len() - 1));
     new.swap(a, if b < a { b } else { b + 1 });
-    scene.equality(place.path.clone(), Reading::Key("name".into()));
+    scene.equality(place.path.clone(), Reading::key("name"));
     if scene.dice.percent(50) {
         scene.bare(place.path.then(Step::AnyElement));
         if scene.dice.percent(50) {
@@ -205,7 +205,7 @@ fn spoil_keys(scene: &mut Scene, list: &mut [Value]) {
     let index = scene.dice.below(list.len());
     match scene.dice.below(4) {
         0 => drop(list[index].as_object_mut().unwrap().remove("name")),
-        1 => list[index]["name"] = json!(1),
+        1 => list[index]["name"] = json!(1.5),
         2 => list[index] = json!("worker"),
         _ => list[(index + 1) % list.len()]["name"] = list[index]["name"].clone(),
     }
@@ -218,7 +218,7 @@ pub(super) fn old_unkeyable(scene: &mut Scene) {
     let mut new = old.clone();
     let index = scene.dice.below(new.len());
     let (a, b) = world::two_values(scene.dice);
-    scene.equality(place.path.clone(), Reading::Key("name".into()));
+    scene.equality(place.path.clone(), Reading::key("name"));
     let elements = place.path.then(Step::AnyElement);
     match scene.dice.below(3) {
         0 if old[index].is_object() => {
@@ -242,7 +242,7 @@ pub(super) fn new_unkeyable(scene: &mut Scene) {
     let old = list(scene, 2);
     let mut new = old.clone();
     spoil_keys(scene, &mut new);
-    scene.equality(place.path.clone(), Reading::Key("name".into()));
+    scene.equality(place.path.clone(), Reading::key("name"));
     match scene.dice.below(5) {
         0 => scene.allow(
             place.path.clone(),
@@ -297,7 +297,7 @@ pub(super) fn first_listed(scene: &mut Scene) {
             let old = json!([element("a", "1"), element("b", "2")]);
             let new = json!([element("a", "2"), element("b", "1")]);
             scene.bare(place.path.then(Step::AnyElement).then(step("id")));
-            (Some(old), Some(new), vec![Reading::Key("name".into()), Reading::Key("id".into())])
+            (Some(old), Some(new), vec![Reading::key("name"), Reading::key("id")])
         }
     };
     if scene.dice.percent(50) {

@@ -78,7 +78,7 @@ pub(super) fn keyed_step(scene: &mut Scene) {
         let path = if scene.dice.percent(50) { path } else { path.then(step("x")) };
         scene.bare(path);
     }
-    scene.equality(place.path.clone(), crate::oracle::rule::Reading::Key("name".into()));
+    scene.equality(place.path.clone(), crate::oracle::rule::Reading::key("name"));
     scene.put(&place, Some(old.into()), Some(new.into()));
 }
 

@@ -56,7 +56,7 @@ fn container(scene: &mut Scene, place: &Place, item: Value) -> (Value, Step, Val
             (before.into(), Step::AnyElement, list.into())
         }
         1 => {
-            scene.equality(place.path.clone(), Reading::Key("name".into()));
+            scene.equality(place.path.clone(), Reading::key("name"));
             let mut list: Vec<Value> = ELEMENTS
                 .iter()
                 .take(scene.dice.between(1, 4))
@@ -99,7 +99,7 @@ fn modified(scene: &mut Scene) -> Path {
             (old.into(), map.into())
         }
         _ => {
-            scene.equality(place.path.clone(), Reading::Key("name".into()));
+            scene.equality(place.path.clone(), Reading::key("name"));
             let mut list: Vec<Value> = ELEMENTS
                 .iter()
                 .take(scene.dice.between(2, 4))
@@ -195,7 +195,7 @@ pub(super) fn entries_below(scene: &mut Scene) {
     let (old, new, items) = match scene.dice.below(3) {
         0 => (json!([side(a)]), json!([side(b)]), Step::AnyElement),
         1 => {
-            scene.equality(place.path.clone(), Reading::Key("name".into()));
+            scene.equality(place.path.clone(), Reading::key("name"));
             let named = |value: Value| {
                 let mut element = side(value);
                 element["name"] = json!("worker");

@@ -1,0 +1,110 @@
+//! Cases whose keyed lists have other keys than one string: integers, several members, defaults.
+
+use super::case::Case;
+use super::dice::Dice;
+use super::world::ELEMENTS;
+use crate::oracle::rule::{Key, KeyTexts, Path, Reading, Step};
+use serde_json::{Value, json};
+
+/// The second member of a composite key.
+pub(super) const ZONE: &str = "zone";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    /// An integer instead of each string.
+    Integers,
+    /// The string and a zone, which may be left out.
+    Composite,
+}
+
+/// Gives the keyed lists of a case other keys. Whatever follows, the oracle judges the new case.
+pub(super) fn rekey(dice: &mut Dice, case: &mut Case) {
+    let is_keyed = |reading: &Reading| matches!(reading, Reading::Key(_));
+    if !case.rule.equality.iter().any(|entry| is_keyed(&entry.reading)) {
+        return;
+    }
+    let any_order = dice.percent(25);
+    let keys =
+        dice.weighted(&[(50, None), (20, Some(Keys::Integers)), (30, Some(Keys::Composite))]);
+    for entry in &mut case.rule.equality {
+        rekey_path(keys, &mut entry.path);
+        if let Reading::Key(key) = &mut entry.reading {
+            key.any_order = any_order;
+            if keys == Some(Keys::Composite) {
+                add_zone(key);
+            }
+        }
+    }
+    for entry in &mut case.rule.mutable {
+        rekey_path(keys, &mut entry.path);
+    }
+    if let Some(keys) = keys {
+        rekey_value(dice, keys, &mut case.old);
+        rekey_value(dice, keys, &mut case.new);
+    }
+}
+
+fn add_zone(key: &mut Key) {
+    key.members.push((ZONE.to_owned(), Some(json!("TCP"))));
+}
+
+/// A name's number among the names of elements.
+fn number(name: &Value) -> Option<usize> {
+    ELEMENTS.iter().position(|known| name == known)
+}
+
+/// The string and the zone that stand for a name. Two names have one string.
+fn composite(name: &Value) -> (Value, Value) {
+    match number(name) {
+        Some(number) if number >= 3 => (json!(ELEMENTS[number - 3]), json!(number == 4)),
+        _ => (name.clone(), json!("TCP")),
+    }
+}
+
+fn rekey_path(keys: Option<Keys>, path: &mut Path) {
+    for step in &mut path.0 {
+        let (Step::Keyed { key, .. }, Some(keys)) = (step, keys) else { continue };
+        let member = |(name, text): (&String, &String)| {
+            let value: Value = serde_json::from_str(text).expect("JSON");
+            match keys {
+                Keys::Integers => {
+                    let value = number(&value).map_or(value, |number| json!(number));
+                    vec![(name.clone(), value.to_string())]
+                }
+                Keys::Composite => {
+                    let (value, zone) = composite(&value);
+                    vec![(name.clone(), value.to_string()), (ZONE.to_owned(), zone.to_string())]
+                }
+            }
+        };
+        *key = key.iter().flat_map(member).collect::<KeyTexts>();
+    }
+}
+
+fn rekey_value(dice: &mut Dice, keys: Keys, value: &mut Value) {
+    match value {
+        Value::Array(elements) => {
+            elements.iter_mut().for_each(|element| rekey_value(dice, keys, element));
+        }
+        Value::Object(members) => {
+            for key in ["name", "id"] {
+                let Some(name) = members.get(key).filter(|name| name.is_string()).cloned() else {
+                    continue;
+                };
+                if keys == Keys::Integers {
+                    members[key] = number(&name).map_or(name, |number| json!(number));
+                    continue;
+                }
+                let (name, zone) = composite(&name);
+                members[key] = name;
+                match dice.below(4) {
+                    0 if zone == "TCP" => drop(members.remove(ZONE)),
+                    1 if zone == "TCP" => drop(members.insert(ZONE.to_owned(), Value::Null)),
+                    _ => drop(members.insert(ZONE.to_owned(), zone)),
+                }
+            }
+            members.values_mut().for_each(|member| rekey_value(dice, keys, member));
+        }
+        _ => {}
+    }
+}
