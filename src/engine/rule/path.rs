@@ -80,7 +80,8 @@ pub struct Path {
 }
 
 impl Path {
-    /// The same language as a regular expression (RE2), for those who cannot ask [`Path::parse`].
+    /// The same language as a regular expression (RE2), for those who cannot ask [`Path::parse`]. It
+    /// also accepts a key in which a member repeats, and integers of more than 64 bits.
     pub const PATTERN: &'static str = concat!(
         "^(?:",
         bare!(),

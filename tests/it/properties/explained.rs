@@ -3,13 +3,14 @@
 
 use super::case::Case;
 use super::dice::Dice;
+use super::keys::selector;
 use super::wild::{self, Token};
 use super::{Run, admission, world};
 use crate::oracle::equality::{name, names};
 use crate::oracle::notation;
 use crate::oracle::rule::{At, Key, Location, Reading, Rule, Who};
 use fieldward::analysis::explain::{Cases, MayChange, cases, may_change};
-use fieldward::engine::{Builtin, KeySelector, KeyValue, RuleFile, RuleSet, Step, admit};
+use fieldward::engine::{Builtin, RuleFile, RuleSet, Step, admit};
 use libtest_mimic::Failed;
 use proptest::strategy::{NewTree, Strategy};
 use proptest::test_runner::{TestCaseError, TestRunner};
@@ -291,17 +292,7 @@ fn wider(steps: &[Step], is_key: bool) -> Vec<Vec<Step>> {
 fn step(at: &At) -> Step {
     match at {
         At::Key(key) => Step::Name(key.clone()),
-        At::Named(key) => {
-            let value = |text: &String| match serde_json::from_str(text).unwrap() {
-                Value::String(text) => KeyValue::Text(text.into()),
-                Value::Bool(value) => KeyValue::Bool(value),
-                value => value
-                    .as_i64()
-                    .map_or_else(|| KeyValue::Unsigned(value.as_u64().unwrap()), KeyValue::Integer),
-            };
-            let members = key.iter().map(|(name, text)| (name.clone(), value(text)));
-            Step::Keyed(KeySelector::new(members.collect()))
-        }
+        At::Named(key) => Step::Keyed(selector(key)),
         At::Index(_) | At::Member(_) => Step::AnyElement,
     }
 }

@@ -4,10 +4,11 @@ use super::case::Case;
 use super::dice::Dice;
 use super::world::ELEMENTS;
 use crate::oracle::rule::{Key, KeyTexts, Path, Reading, Step};
+use fieldward::engine::{KeySelector, KeyValue};
 use serde_json::{Value, json};
 
 /// The second member of a composite key.
-pub(super) const ZONE: &str = "zone";
+const ZONE: &str = "zone";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Keys {
@@ -42,6 +43,19 @@ pub(super) fn rekey(dice: &mut Dice, case: &mut Case) {
         rekey_value(dice, keys, &mut case.old);
         rekey_value(dice, keys, &mut case.new);
     }
+}
+
+/// The same key as the engine has it.
+pub(crate) fn selector(key: &KeyTexts) -> KeySelector {
+    let value = |text: &String| match serde_json::from_str(text).expect("JSON") {
+        Value::Bool(value) => KeyValue::Bool(value),
+        Value::String(text) => KeyValue::Text(text.into()),
+        number => match (number.as_i64(), number.as_u64()) {
+            (Some(integer), _) => KeyValue::Integer(integer),
+            (None, integer) => KeyValue::Unsigned(integer.expect("an integer of 64 bits")),
+        },
+    };
+    KeySelector::new(key.iter().map(|(name, text)| (name.clone(), value(text))).collect())
 }
 
 fn add_zone(key: &mut Key) {

@@ -124,7 +124,7 @@ pub(super) fn bare_entries_are_symmetric_and_transitive(run: Run) -> Result<(), 
 
 /// What the API server takes for a path is what the parser takes.
 pub(super) fn the_pattern_of_paths_is_their_grammar(run: Run) -> Result<(), Failed> {
-    let parts = r"([ab_.*0é -]|\n|\[|\]|'|''|=|\.a|\[\*\]|\['a.b'\]|\[a=b\]|\[a='b(\*){0,3}'\]|\[a='(''|c|\*)*'\]){0,9}";
+    let parts = r"([ab_.*0é -]|\n|\[|\]|'|''|=|\.a|\[\*\]|\['a.b'\]|\[a=(b|0|-?1)(,c=(true|-2|'d'))?\]|\[a='b(\*){0,3}'\]|\[a='(''|c|\*)*'\]){0,9}";
     let pattern = regex::Regex::new(Path::PATTERN).unwrap();
     let valid = AtomicUsize::new(0);
     run.each(&parts, |text: String| {

@@ -11,7 +11,7 @@ pub(crate) mod dice;
 mod differing;
 mod explained;
 mod focus;
-mod keys;
+pub(crate) mod keys;
 pub(crate) mod laws;
 mod learned;
 mod loads;
