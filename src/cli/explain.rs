@@ -190,7 +190,7 @@ fn answer_text(answer: &Answer<'_>, is_path: bool, own: Option<String>) -> Strin
     for related in &answer.entries {
         text += &format!("  {}\n", related_text(related, rule.origin()));
     }
-    if answer.entries.is_empty() && !answer.is_owned() {
+    if answer.entries.is_empty() && !answer.is_owned() && !answer.is_protected() {
         text += if answer.is_narrowed {
             "  no entry leads there for this requester\n"
         } else {

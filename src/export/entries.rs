@@ -66,6 +66,17 @@ impl CelEntries {
         Self { entries, variables: requesters.variables }
     }
 
+    /// The same by index, but only those that every rule has are ever active.
+    pub(super) fn of_every_rule(entries: &[Entry]) -> Self {
+        let mut all = Self::new(entries);
+        for (entry, own) in entries.iter().zip(&mut all.entries) {
+            if entry.is_documented() {
+                own.by = Expr::False;
+            }
+        }
+        all
+    }
+
     pub(super) fn steps(&self, entry: usize) -> &[Step] {
         self.entries.get(entry).map(|entry| entry.steps.as_slice()).unwrap_or_default()
     }

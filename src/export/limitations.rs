@@ -1,5 +1,6 @@
 //! What a policy cannot keep of a rule.
 
+use super::protected::keeps_lists;
 use crate::engine::{FailurePolicy, Meaning, Reason, Requesters, Rule, Verbs};
 
 /// What no policy keeps.
@@ -55,6 +56,10 @@ pub(super) fn limitations(rule: &Rule) -> Vec<String> {
              bits",
         ),
         (has_type || compares(Meaning::Duration), "durations beyond 292 years cannot be evaluated"),
+        (
+            rule.protected().iter().any(|protection| keeps_lists(&protection.path)),
+            "a list that a path of `protected` leads through may not change at all",
+        ),
         (
             rule.entries().any(|entry| entry.when.is_some()),
             "conditions (`when`) are evaluated by Kubernetes' CEL; where one that decides errs, as \

@@ -20,6 +20,7 @@ mod limitations;
 mod literal;
 mod named_ancestors;
 mod permitted;
+mod protected;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -27,10 +28,7 @@ mod types;
 use k8s_openapi::api::admissionregistration::v1 as api;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1 as meta;
 
-use crate::engine::{
-    Condition, Cursor, Entry, LocalPermissions, Path, Requesters, ResourceRule, Rule,
-    escape_control,
-};
+use crate::engine::{Condition, Cursor, Entry, Requesters, ResourceRule, Rule, escape_control};
 
 use entries::{CelEntries, text, texts};
 use expression::{concatenated, nesting};
@@ -160,7 +158,7 @@ fn variables(rule: &Rule) -> Result<Vec<api::Variable>, Obstacle> {
     let judge = Judge { entries: &entries, depth: 0 };
     let named_ancestors = NamedAncestors::find(judge, &Cursor::root(rule));
     let mut refused = named_ancestors.lists;
-    refused.extend(rule.protected().iter().map(|path| protected_label(judge, rule, path)));
+    refused.extend(protected::lists(rule, judge.depth));
     // Conditions read the objects as they are.
     let mut variables = entries.variables;
     variables.extend(named_ancestors.variables);
@@ -258,16 +256,6 @@ fn covers(resource: &ResourceRule) -> String {
         resource.resources.iter().map(named).collect::<Vec<_>>().join(" || ")
     ));
     format!("({})", parts.join(" && "))
-}
-
-/// A protected label: no update may change it, whatever an entry above it permits.
-fn protected_label(judge: Judge<'_>, rule: &Rule, path: &Path) -> String {
-    let key = path.last_name().unwrap_or_default();
-    let cursor = Cursor::of_all(rule, path.steps());
-    let [old, new] = ["old", "new"].map(|side| format!("variables.{side}.?metadata.?labels"));
-    let nothing = LocalPermissions::none();
-    let is_equal = judge.equality_only().member(&cursor, &nothing, &text(key), (&old, &new));
-    format!("({} ? [] : [{}])", is_equal.print(), text(&format!("metadata.labels[{key}]")))
 }
 
 fn validation(rule: &Rule) -> api::Validation {

@@ -207,9 +207,8 @@ fn the_objects_are_those_of_the_registration() {
     );
     let violations = spec.variables.unwrap().pop().unwrap().expression;
     assert!(
-        violations.ends_with(
-            r#"variables.new.?metadata.?labels[?"team"] ? [] : ["metadata.labels[team]"])"#
-        ),
+        violations.contains(r#"x2[?"team"] == y2[?"team"]"#)
+            && violations.ends_with(r#"? [] : ["metadata.labels.team"])"#),
         "{violations}"
     );
 }

@@ -316,6 +316,29 @@ static COMMANDS: &[Line] = &[
         "explain widget metadata.labels.guard --rules tests/golden/files/guarded.yaml",
     ),
     line(
+        "explain-protected",
+        "explain widget metadata.labels['app.kubernetes.io/name'] \
+         --rules tests/cases/protected/rules.yaml",
+    ),
+    line(
+        "explain-protected-below",
+        "explain widget spec.tasks[*] --rules tests/cases/protected/rules.yaml",
+    ),
+    line(
+        "explain-protected-finalizers",
+        "explain widget metadata.finalizers --rules tests/cases/protected/rules.yaml",
+    ),
+    line(
+        "diff-protected",
+        "diff tests/golden/files/unprotected.yaml tests/cases/protected/rules.yaml",
+    ),
+    line("lint-protected", "lint --rules tests/golden/files/protecting.yaml"),
+    line("export-protected", "export --vap protecting --rules tests/cases/protected/rules.yaml"),
+    line(
+        "check-protected",
+        "check --rules tests/cases/protected/rules.yaml tests/cases/protected/protected-label.yaml",
+    ),
+    line(
         "explain-key",
         "explain widget spec.tasks[*].name --rules tests/golden/files/guarded.yaml",
     ),

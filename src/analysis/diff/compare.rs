@@ -27,7 +27,10 @@ pub struct TooMany;
 /// What the entries and equalities of `after` permit and refuse otherwise than those of `before`.
 pub(crate) fn compare(before: &Rule, after: &Rule) -> Result<Vec<Difference>, TooMany> {
     let root = [before, after].map(|rule| LocationClass::at(Cursor::root(rule)));
-    let sides = [before, after].map(|rule| RuleSide { rule, entries: Entries::all(rule) });
+    let sides = [before, after].map(|rule| {
+        let entries = Entries::all(rule);
+        RuleSide { rule, lifecycle: entries.of_every_rule(), entries }
+    });
     let mut walk = ClassWalk { sides, path: Vec::new(), classes: 0 };
     walk.below(&root).map(|below| below.differences)
 }
@@ -35,6 +38,8 @@ pub(crate) fn compare(before: &Rule, after: &Rule) -> Result<Vec<Difference>, To
 struct RuleSide<'r> {
     rule: &'r Rule,
     entries: Entries,
+    /// Those that permit a change of what is protected too.
+    lifecycle: Entries,
 }
 
 /// A class of locations, as one of the rules has it.
@@ -93,10 +98,12 @@ impl<'r> ClassWalk<'r> {
             return Ok(Vec::new());
         }
         for ((own, side), parent) in class.iter_mut().zip(&self.sides).zip(parent) {
-            if !own.cursor.is_protected() {
-                let local = LocalFormulas::at(&own.cursor, self.path.len(), &side.entries);
-                (own.permits, own.above) = Permits::at(&parent.above, local);
-            }
+            let is_protected = own.cursor.is_protected();
+            let entries = if is_protected { &side.lifecycle } else { &side.entries };
+            let local = LocalFormulas::at(&own.cursor, self.path.len(), entries);
+            let inherits = is_protected == parent.cursor.is_protected();
+            let above = if inherits { &parent.above } else { &Above::default() };
+            (own.permits, own.above) = Permits::at(above, local);
         }
         let protected = class.each_ref().map(|side| side.cursor.is_protected());
         let mut differences: Vec<Difference> = Vec::new();
@@ -116,7 +123,7 @@ impl<'r> ClassWalk<'r> {
             });
         }
         let below = self.below(class)?;
-        // A label that one of the two protects inherits nothing there.
+        // What one of the two protects inherits nothing there.
         let inherits = protected[0] == protected[1]
             || parent.each_ref().map(|side| side.cursor.is_protected()) == protected;
         differences.extend(self.permissions(class, inherits.then_some(parent), &below));
@@ -209,6 +216,9 @@ impl<'r> ClassWalk<'r> {
         let Some([side, _]) = direction.ascending(self.sides.each_ref()) else {
             return Vec::new();
         };
+        if Cursor::of_all(side.rule, &self.path).is_protected() {
+            return Vec::new();
+        }
         let here = Cursor::of_some(side.rule, &self.path);
         let ends: BTreeSet<usize> = here.entries().collect();
         let below = here.entries_here_or_below().into_iter().filter(|index| !ends.contains(index));

@@ -8,7 +8,10 @@ use crate::analysis::expanded;
 use crate::analysis::paths::meets;
 use crate::analysis::symbolic::{ChangeClass, Entries, Formula, Permits};
 use crate::analysis::words::{equality, one_line, quoted, shown, written};
-use crate::engine::{Cursor, Declaration, Entry, Path, Requesters, Rule, Step, escape_control};
+use crate::engine::{
+    Cursor, Declaration, Entry, Path, Protection, ProtectionOrigin, Requesters, Rule, Step,
+    escape_control,
+};
 
 /// Whether something may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -30,6 +33,8 @@ pub(crate) struct Answer<'r> {
     pub(crate) only_where: Vec<String>,
     /// Whether the API server writes it, so that entries say nothing.
     is_owned: bool,
+    /// By what the rule protects all that was asked for.
+    protected_by: Vec<&'r Protection>,
     /// Whether somebody is asked about who may change anything.
     pub(crate) is_exempt: bool,
     /// Whether one requester is asked about.
@@ -42,8 +47,8 @@ pub(crate) struct Answer<'r> {
     possible: Permits,
     /// If it is that by which the elements of a list pair.
     list_key: Option<PairingKey>,
-    /// Protected labels among what was asked for, or below it.
-    labels: Vec<String>,
+    /// What is protected among what was asked for, or below it.
+    protected: Vec<&'r Protection>,
     pub(crate) entries: Vec<Related>,
     pub(crate) compared: Vec<String>,
     /// What is listed near it.
@@ -98,7 +103,7 @@ pub fn cases(rule: &Rule, steps: &[Step]) -> [(&'static str, Cases); 5] {
         answer.formula(change, Certainty::Certain),
         answer.formula(change, Certainty::Possible),
     ) {
-        (certain, _) if certain.is_always() && answer.labels.is_empty() => Cases::All,
+        (certain, _) if certain.is_always() && answer.protected.is_empty() => Cases::All,
         (_, possible) if possible.is_never() => Cases::Never,
         _ => Cases::Some,
     };
@@ -126,21 +131,23 @@ impl<'r> Answer<'r> {
             Some(_) => Entries::new(rule, is_theirs),
         };
         let trace = Trace::new(rule, steps);
-        let is_protected = trace.covering.last().is_some_and(Cursor::is_protected);
+        let protected_by = trace.covering.iter().flat_map(Cursor::protected);
+        let protected_by: Vec<&Protection> =
+            protected_by.filter_map(|index| rule.protected().get(index)).collect();
+        let is_protected = !protected_by.is_empty();
         let is_owned = trace.covering.iter().any(Cursor::is_owned);
-        let labels = if is_protected || steps.is_empty() {
+        let entries = if is_protected { entries.of_every_rule() } else { entries };
+        let list_key = PairingKey::find(rule, &entries, steps);
+        let protected = if is_protected || steps.is_empty() {
             Vec::new()
         } else {
-            trace.protected_labels(rule)
+            // Another key is another element, with all that is in it.
+            let below = if list_key.is_some() { steps.len() - 2 } else { steps.len() };
+            trace.protected(rule, below)
         };
-        let permits = |step: fn(&Cursor<'r>, &Step) -> Cursor<'r>| {
-            if is_protected { Permits::default() } else { Permits::of(rule, &entries, steps, step) }
-        };
-        let mut certain = permits(Cursor::covering);
-        if steps.len() > 2 && !labels.is_empty() {
-            certain = Permits::default();
-        }
-        let list_key = PairingKey::find(rule, &entries, steps);
+        let is_partly_protected = trace.meeting.last().is_some_and(Cursor::is_protected);
+        let certain = if is_partly_protected { &entries.of_every_rule() } else { &entries };
+        let mut certain = Permits::of(rule, certain, steps, Cursor::covering);
         if let Some(list_key) = &list_key {
             certain = list_key.certain();
         }
@@ -152,7 +159,9 @@ impl<'r> Answer<'r> {
                 Some(_) if entry.is_documented() || !steps.is_empty() => {
                     related.push(Related { relation, entry: entry.clone() });
                 }
-                None if entry.is_documented() => for_others.push(for_others_text(entry)),
+                None if entry.is_documented() && !is_protected => {
+                    for_others.push(for_others_text(entry));
+                }
                 _ => {}
             }
         }
@@ -162,21 +171,22 @@ impl<'r> Answer<'r> {
             may_change: MayChange::No,
             only_where: only_where(rule),
             is_owned,
+            protected_by,
             is_exempt: requester
                 .is_some_and(|requester| rule.exempt().contains(requester.user, &requester.groups)),
             is_narrowed: requester.is_some(),
             notes: for_others,
             certain,
-            possible: permits(Cursor::meeting),
+            possible: Permits::of(rule, &entries, steps, Cursor::meeting),
             list_key,
-            labels,
+            protected,
             entries: related,
             compared: trace.compared(rule, steps),
             nearby: Vec::new(),
         };
         answer.may_change = answer.judged(&trace, steps);
-        answer.note(steps, is_protected, requester);
-        if answer.may_change == MayChange::No {
+        answer.note(steps, requester);
+        if answer.may_change == MayChange::No && !is_protected {
             answer.nearby = nearby(rule, steps);
         }
         answer
@@ -187,7 +197,8 @@ impl<'r> Answer<'r> {
         let is_certain =
             |change: &ChangeClass| self.formula(*change, Certainty::Certain).is_always();
         let is_keyed = || trace.meeting.last().is_some_and(Cursor::leads_to_keyed_list);
-        let is_whole = self.labels.is_empty() && (is_certain(&ChangeClass::Replace) || !is_keyed());
+        let is_whole =
+            self.protected.is_empty() && (is_certain(&ChangeClass::Replace) || !is_keyed());
         let is_swapped = self.list_key.as_ref().is_some_and(|list_key| !list_key.swap.is_never());
         if !steps.is_empty() && is_whole && ChangeClass::VERBS.iter().all(is_certain) {
             MayChange::Yes
@@ -201,25 +212,42 @@ impl<'r> Answer<'r> {
         }
     }
 
-    fn note(&mut self, steps: &[Step], is_protected: bool, requester: Option<&Requester<'_>>) {
+    fn note(&mut self, steps: &[Step], requester: Option<&Requester<'_>>) {
         if self.is_owned {
             self.may_change = MayChange::Yes;
             self.notes.push("the API server writes it: never taken for a change".to_owned());
         }
-        if is_protected {
-            self.may_change = MayChange::No;
+        let is_label =
+            |protection: &&Protection| protection.origin == ProtectionOrigin::ObjectSelector;
+        if self.protected_by.iter().any(is_label) {
             self.notes.push(
                 "protected, since the objectSelector names this label: an update could \
                              else leave the rule"
                     .to_owned(),
             );
         }
-        if !self.labels.is_empty() {
-            let labels = quoted(&self.labels, ", ");
+        let listed = paths(&self.protected_by, ProtectionOrigin::Listed);
+        if !listed.is_empty() {
+            let listed = quoted(&listed, ", ");
+            self.notes.push(format!("protected by {listed}: no entry of `mutable` counts there"));
+        }
+        let labels: Vec<&str> = self
+            .protected
+            .iter()
+            .filter(|protection| is_label(protection))
+            .filter_map(|protection| protection.path.last_name())
+            .collect();
+        if !labels.is_empty() {
+            let labels = quoted(&labels, ", ");
             self.notes.push(format!(
                 "protected labels, since the objectSelector names them: {labels}; an \
                                update could else leave the rule"
             ));
+        }
+        let listed = paths(&self.protected, ProtectionOrigin::Listed);
+        if !listed.is_empty() {
+            let listed = quoted(&listed, ", ");
+            self.notes.push(format!("protected: {listed}"));
         }
         if let Some(list_key) = &self.list_key {
             self.notes.push(list_key.note());
@@ -286,8 +314,15 @@ impl<'r> Answer<'r> {
                 (_, _, true) => format!("{possible}; only some of these locations"),
                 (_, _, false) => format!("{certain}; at some of these locations {possible}"),
             };
-            if !self.labels.is_empty() && !certain.is_never() {
-                cases += "; but not of the protected labels";
+            if !self.protected.is_empty() && !certain.is_never() {
+                let is_label = |protection: &&Protection| {
+                    protection.origin == ProtectionOrigin::ObjectSelector
+                };
+                cases += if self.protected.iter().all(is_label) {
+                    "; but not of the protected labels"
+                } else {
+                    "; but not of what is protected"
+                };
             }
             match found.iter_mut().find(|other| other.cases == cases) {
                 Some(same) => same.changes.push(change.as_str()),
@@ -302,6 +337,10 @@ impl<'r> Answer<'r> {
         add(ChangeClass::Appear, &[ChangeClass::SetContainer]);
         add(ChangeClass::Vanish, &[ChangeClass::ClearContainer]);
         found
+    }
+
+    pub(crate) fn is_protected(&self) -> bool {
+        !self.protected_by.is_empty()
     }
 
     pub(crate) fn is_owned(&self) -> bool {
@@ -320,6 +359,11 @@ impl<'r> Answer<'r> {
         let refused = ChangeClass::VERBS.into_iter().filter(|change| never(*change));
         if self.is_owned { Vec::new() } else { refused.map(name).collect() }
     }
+}
+
+fn paths(protected: &[&Protection], origin: ProtectionOrigin) -> Vec<String> {
+    let of_origin = protected.iter().filter(|protection| protection.origin == origin);
+    of_origin.map(|protection| protection.path.to_string()).collect()
 }
 
 fn for_others_text(entry: &Entry) -> String {
@@ -361,13 +405,12 @@ impl<'r> Trace<'r> {
             .collect()
     }
 
-    /// The protected labels among the locations, above or below some of them.
-    fn protected_labels(&self, rule: &Rule) -> Vec<String> {
+    /// What is protected at some of the locations or above, or below those after so many steps.
+    fn protected(&self, rule: &'r Rule, steps: usize) -> Vec<&'r Protection> {
         let above = self.meeting.iter().flat_map(Cursor::protected);
-        let below = self.meeting.last().map(Cursor::protected_here_or_below).unwrap_or_default();
-        let all: BTreeSet<usize> = above.chain(below).collect();
-        let paths = all.into_iter().filter_map(|index| rule.protected().get(index));
-        paths.filter_map(Path::last_name).map(str::to_owned).collect()
+        let below = self.meeting.get(steps).map(Cursor::protected_here_or_below);
+        let all: BTreeSet<usize> = above.chain(below.unwrap_or_default()).collect();
+        all.into_iter().filter_map(|index| rule.protected().get(index)).collect()
     }
 
     /// What a type that is declared above says of the location.

@@ -4,7 +4,7 @@ use super::common::conditions::{RuleCondition, location, of_each_read, shown_rea
 use super::common::entries::is_for_all;
 use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use crate::analysis::paths::meets;
-use crate::analysis::words::shown;
+use crate::analysis::words::{shown, written};
 use crate::engine::{Cursor, Entry, Read};
 
 pub(super) const LINT: Lint = Lint {
@@ -23,8 +23,8 @@ spec:
   - path: spec.image
     when: oldObject.spec.paused == true
 ",
-    fix: "Let only some requesters change the field that the condition reads, or read a field \
-          that the rule protects.",
+    fix: "Let only some requesters change the field that the condition reads, or add it to \
+          `protected`.",
     fixed: "\
 spec:
   mutable:
@@ -60,6 +60,12 @@ fn bypassed(
     // Another condition does not help: who may bring that about as well may change the state.
     let where_it_may = if entry.when.is_some() { ", where its own condition holds" } else { "" };
     let path = shown(&entry.path);
+    let is_above = entry.path.steps().len() < location.len();
+    let or = if is_above {
+        format!("add `{}` to `protected`", written(&location))
+    } else {
+        "read a field that the rule protects".to_owned()
+    };
     Some(finding(
         &condition.at,
         format!(
@@ -68,7 +74,7 @@ fn bypassed(
             condition.name,
             shown_read(read)
         ),
-        format!("narrow `{path}` by `by`, or read a field that the rule protects"),
+        format!("narrow `{path}` by `by`, or {or}"),
     ))
 }
 

@@ -7,16 +7,17 @@ use super::schema::catalogue::{MatchedKind, Mismatch, resolve};
 use super::schema::suggestion::{fix, reason};
 use crate::analysis::paths::is_of_status;
 use crate::analysis::words::{counted, shown};
-use crate::engine::{Path, Rule, Step};
+use crate::engine::{Path, ProtectionOrigin, Rule, Step};
 
 pub(super) const LINT: Lint = Lint {
     name: "unreachable-path",
     severity: Severity::Warning,
     input: Input::Schema,
-    what: "Finds paths in `mutable`, `equality`, `sensitive` and `fieldward.io/defaulted` that \
-           lead to no field of the kind.",
-    why: "An entry for such a path permits nothing, a path in `sensitive` hides nothing. Usually \
-          the path is misspelt, or the documentation lists a field that the kind does not have.",
+    what: "Finds paths in `mutable`, `protected`, `equality`, `sensitive` and \
+           `fieldward.io/defaulted` that lead to no field of the kind.",
+    why: "An entry for such a path permits nothing, a path in `protected` protects nothing, one in \
+          `sensitive` hides nothing. Usually the path is misspelt, or the documentation lists a \
+          field that the kind does not have.",
     example: "\
 spec:
   mutable:
@@ -40,6 +41,7 @@ spec:
 #[derive(Debug, Clone, Copy)]
 enum List {
     Mutable,
+    Protected,
     Equality,
     Sensitive,
     Defaulted,
@@ -60,13 +62,18 @@ pub(super) fn unreachable(rule: &Rule, targets: &[MatchedKind<'_>]) -> Vec<LintF
     let mutable = rule.entries().enumerate();
     let mutable = mutable.filter(|(_, entry)| !entry.is_absent && !is_hidden(&entry.path));
     let mutable = mutable.map(|(index, entry)| (pointer("mutable", index), &entry.path));
+    let protected = rule.protected().iter().enumerate();
+    let protected = protected
+        .filter(|(_, own)| own.origin == ProtectionOrigin::Listed && !is_hidden(&own.path));
+    let protected = protected.map(|(index, own)| (format!("/spec/protected/{index}"), &own.path));
     let equality = rule.equality().iter().enumerate();
     let equality = equality.map(|(index, entry)| (pointer("equality", index), &entry.path));
     let sensitive = rule.sensitive().iter().enumerate();
     let sensitive = sensitive.map(|(index, path)| (pointer("sensitive", index), path));
     let defaulted = rule.defaulted().iter().map(|path| (defaulted.to_owned(), path));
-    let lists: [(List, Pointers<'_>); 4] = [
+    let lists: [(List, Pointers<'_>); 5] = [
         (List::Mutable, mutable.collect()),
+        (List::Protected, protected.collect()),
         (List::Equality, equality.collect()),
         (List::Sensitive, sensitive.collect()),
         (List::Defaulted, defaulted.collect()),
@@ -111,6 +118,7 @@ impl List {
         match (self, others) {
             (Self::Mutable, 0) => "never permits anything",
             (Self::Mutable, _) => "never permit anything",
+            (Self::Protected, _) => "in `protected` protects nothing",
             (Self::Equality, 0) => "in `equality` says nothing",
             (Self::Equality, _) => "in `equality` say nothing",
             (Self::Sensitive, _) => "in `sensitive` hides nothing",
@@ -126,7 +134,7 @@ impl List {
                 "if the documentation of the kind lists {them}, add {them} to \
                  `fieldward.io/absent`; if not, {fix}"
             ),
-            Self::Equality | Self::Sensitive | Self::Defaulted => fix,
+            Self::Protected | Self::Equality | Self::Sensitive | Self::Defaulted => fix,
         }
     }
 }

@@ -29,6 +29,12 @@ impl Entries {
         Self(rule.entries.iter().map(own).collect())
     }
 
+    /// Those that every rule has, which permit a change of what is protected too.
+    pub(crate) fn of_every_rule(&self) -> Self {
+        let own = self.0.iter().cloned();
+        Self(own.map(|entry| entry.filter(|entry| !entry.is_documented())).collect())
+    }
+
     pub(crate) fn get(&self, index: usize) -> Option<&Entry> {
         self.0.get(index)?.as_ref()
     }

@@ -6,11 +6,11 @@ use std::iter::Peekable;
 
 use super::location::{Id, ROOT, Segment};
 use super::objects::Alignment;
-use super::pairing::{Keys, Pairing};
+use super::pairing::{self, Keys, Pairing};
 use super::{intermediate, value};
 use crate::engine::activation::{ActiveEntries, Sent};
 use crate::engine::review::Node;
-use crate::engine::rule::{Cursor, ElementKey, ListKey, Rule, Verbs};
+use crate::engine::rule::{Cursor, DeclaredEquality, ElementKey, ListKey, Rule, Verbs};
 
 /// How many violations, and how many permitted changes, a report lists at most.
 pub(crate) const MAX_REPORTED: usize = 256;
@@ -128,6 +128,7 @@ impl<'a> Walk<'a, '_, '_> {
             // An entry may permit this change as a whole, but never what is protected below.
             Pairing::Whole if self.leads_to_protected(cursor) => {
                 self.members(id, place, cursor, (old, new), sent, Cursor::leads_to_protected);
+                self.lists(id, place, cursor, &declared, (old, new));
             }
             Pairing::Whole | Pairing::Replaced => {}
             Pairing::Members => self.members(id, place, cursor, (old, new), sent, |_| true),
@@ -171,6 +172,31 @@ impl<'a> Walk<'a, '_, '_> {
 
     fn leads_to_protected(&self, cursor: &Cursor<'_>) -> bool {
         !self.rule.protected.is_empty() && cursor.leads_to_protected()
+    }
+
+    /// Visits the elements of a list that has no list to be compared with.
+    fn lists(
+        &mut self,
+        id: Id,
+        place: LocationContext,
+        cursor: &Cursor<'a>,
+        declared: &DeclaredEquality<'a>,
+        sides: Sides<'a>,
+    ) {
+        let list = |side: Option<Node<'a>>| side.filter(|side| side.is_list());
+        let sides = (list(sides.0), list(sides.1));
+        if declared.is_set() {
+            return self.membership(id, place, cursor, sides);
+        }
+        let keys = |side: Option<Node<'a>>| {
+            side.map_or(Some(Keys::new()), |list| pairing::keys(list, declared.key?, None).ok())
+        };
+        match (declared.key, keys(sides.0), keys(sides.1)) {
+            (Some(key), Some(olds), Some(news)) => {
+                self.keyed(id, place, cursor, key, (olds, news));
+            }
+            _ => self.positions(id, place, cursor, sides),
+        }
     }
 
     /// Visits the members of an object that `is_meant` accepts.

@@ -80,7 +80,7 @@ impl<'t> Cursor<'t> {
 
     /// An element of a list here that pairs by position or is a member of a set.
     pub(crate) fn element(&self) -> Self {
-        self.at(self.tree.element(&self.reached), self.typed_element())
+        self.at(self.tree.unkeyed_element(&self.reached), self.typed_element())
     }
 
     /// The element with these values of the key, of a list here that pairs by that key.

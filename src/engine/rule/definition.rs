@@ -59,7 +59,7 @@ pub struct Rule {
     pub(crate) reason: Reason,
     pub(crate) entries: Vec<Entry>,
     pub(crate) equality: Vec<Equality>,
-    pub(crate) protected: Vec<Path>,
+    pub(crate) protected: Vec<Protection>,
     pub(crate) sensitive: Vec<Path>,
     pub(crate) defaulted: Vec<Path>,
     pub(crate) exempt: Requesters,
@@ -157,8 +157,9 @@ impl Rule {
         &self.equality
     }
 
-    /// The paths where no entry permits a change: the labels that the object selector names.
-    pub(crate) fn protected(&self) -> &[Path] {
+    /// Where no entry permits a change: the paths that the document lists, in its order, then the
+    /// labels that the object selector names.
+    pub(crate) fn protected(&self) -> &[Protection] {
         &self.protected
     }
 
@@ -212,6 +213,22 @@ impl Entry {
     pub(crate) fn is_documented(&self) -> bool {
         self.origin == EntryOrigin::RuleFile
     }
+}
+
+/// A path where no entry permits a change, neither there nor below.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Protection {
+    pub(crate) path: Path,
+    pub(crate) origin: ProtectionOrigin,
+}
+
+/// Why a rule protects a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProtectionOrigin {
+    /// The rule's document lists it.
+    Listed,
+    /// The object selector names the label.
+    ObjectSelector,
 }
 
 /// Where an entry comes from.

@@ -34,7 +34,7 @@ pub(crate) use builtin::documents as builtin_documents;
 pub(crate) use condition::{Compiler, Condition, Fault, Pattern, Program, Read, Reads};
 pub(crate) use cursor::{Cursor, CursorId};
 pub use definition::Rule;
-pub(crate) use definition::{Entry, LONGEST_NAME, RuleName};
+pub(crate) use definition::{Entry, LONGEST_NAME, Protection, ProtectionOrigin, RuleName};
 pub(crate) use equality::{Declaration, Equal, Equality, Meaning};
 pub use error::RuleErrors;
 pub(crate) use error::{RuleError, before_quote, is_own_document};

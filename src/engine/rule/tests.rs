@@ -84,7 +84,8 @@ fn every_part_is_there() {
         rule.object_selector(),
         &LabelSelector { match_expressions: vec![tier], ..LabelSelector::default() }
     );
-    let protected: Vec<String> = rule.protected().iter().map(ToString::to_string).collect();
+    let protected: Vec<String> =
+        rule.protected().iter().map(|protection| protection.path.to_string()).collect();
     assert_eq!(protected, ["metadata.labels.tier"]);
     let grown =
         MatchCondition { name: "grown".to_owned(), expression: "object.spec.size > 3".to_owned() };

@@ -25,6 +25,8 @@ struct TreeNode<M> {
     any_member: Option<u32>,
     any_element: Option<u32>,
     keyed: BTreeMap<KeySelector, u32>,
+    /// What any of `keyed` may be if the list has no keys; see [`Tree::mark_closed`].
+    unkeyed: Option<u32>,
     marks: Vec<M>,
     /// Entries whose path goes on from here by a member step, with the number of its steps so far.
     entries_below: Vec<(usize, usize)>,
@@ -46,6 +48,7 @@ impl<M> TreeNode<M> {
             any_member: None,
             any_element: None,
             keyed: BTreeMap::new(),
+            unkeyed: None,
             marks: Vec::new(),
             entries_below: Vec::new(),
             by_name,
@@ -77,6 +80,30 @@ impl<M> Tree<M> {
         let end = steps.iter().fold(0, |at, step| self.child(at, step));
         if let Some(node) = self.node_mut(end) {
             node.marks.push(mark);
+        }
+    }
+
+    /// Puts a mark at the locations that `steps` select, or may select: in a list whose elements
+    /// have no keys, and in the lists below it, any element may be the one with that key.
+    pub(crate) fn mark_closed(&mut self, steps: &[Step], mark: M)
+    where
+        M: Clone,
+    {
+        let (mut end, mut possible) = (0, Vec::new());
+        for step in steps {
+            let is_keyed = matches!(step, Step::Keyed { .. });
+            for end in &mut possible {
+                *end = self.child(*end, if is_keyed { &Step::AnyElement } else { step });
+            }
+            if is_keyed {
+                possible.push(self.unkeyed_child(end));
+            }
+            end = self.child(end, step);
+        }
+        for end in possible.into_iter().chain([end]) {
+            if let Some(node) = self.node_mut(end) {
+                node.marks.push(mark.clone());
+            }
         }
     }
 
@@ -113,9 +140,14 @@ impl<M> Tree<M> {
         to
     }
 
-    /// What an element of a list by position, or of a set, reaches.
+    /// What an element of a list reaches, whatever its key.
     pub(crate) fn element(&self, from: &[u32]) -> Reached {
         self.reached(from).filter_map(|node| node.any_element).collect()
+    }
+
+    /// What an element of a list that does not pair by key reaches.
+    pub(crate) fn unkeyed_element(&self, from: &[u32]) -> Reached {
+        self.reached(from).flat_map(|node| [node.any_element, node.unkeyed]).flatten().collect()
     }
 
     /// What the element reaches that the selector selects. It is only asked for where paths select
@@ -212,9 +244,23 @@ impl<M> Tree<M> {
         self.nodes.get_mut(at as usize)
     }
 
+    fn unkeyed_child(&mut self, at: u32) -> u32 {
+        let fresh = self.fresh();
+        let Some(node) = self.node_mut(at) else { return fresh };
+        let next = *node.unkeyed.get_or_insert(fresh);
+        if next == fresh {
+            self.nodes.push(TreeNode::new(ByName::No));
+        }
+        next
+    }
+
+    /// The number of the next node. A rule document has far fewer steps than u32 can count.
+    fn fresh(&self) -> u32 {
+        u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)
+    }
+
     fn child(&mut self, at: u32, step: &Step) -> u32 {
-        // A rule document has far fewer steps than u32 can count.
-        let fresh = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        let fresh = self.fresh();
         let Some(node) = self.node_mut(at) else { return fresh };
         let (slot, by_name) = match step {
             Step::Name(name) => (node.names.entry(name.clone()).or_insert(fresh), ByName::Yes),

@@ -27,6 +27,7 @@ pub(crate) fn judge<'i>(
         deleting: is_deleting(alignment),
         states: vec![LocationState::Equal; alignment.len()],
         reorders: Vec::new(),
+        lifecycle: Vec::new(),
     };
     judging.descend(&changed);
     judging.fold();
@@ -74,6 +75,8 @@ struct Judging<'s, 'g, 'a> {
     deleting: bool,
     states: Vec<LocationState>,
     reorders: Vec<(Id, ChangeVerdict)>,
+    /// What every rule permits, whatever it protects.
+    lifecycle: Vec<Id>,
 }
 
 impl<'a> Judging<'_, '_, 'a> {
@@ -88,6 +91,11 @@ impl<'a> Judging<'_, '_, 'a> {
                 continue;
             }
             let Some(location) = self.alignment.get(id) else { continue };
+            if self.lifecycle.binary_search(&location.parent).is_ok()
+                || self.is_lifecycle(&location)
+            {
+                self.lifecycle.push(id);
+            }
             let state = match self.state(location.parent) {
                 LocationState::Permitted => LocationState::Permitted,
                 LocationState::PermittedByVerb => self.below_narrowed_entry(&location),
@@ -100,7 +108,9 @@ impl<'a> Judging<'_, '_, 'a> {
             // permission even where every element is permitted.
             let reordered = location.pairing == Pairing::Key && changed.binary_search(&id).is_ok();
             if reordered && state == LocationState::ByChildren {
-                let verdict = if *self.permissions(&location).narrowed(Verb::Modify) {
+                let verdict = if *self.permissions(&location).narrowed(Verb::Modify)
+                    && !self.is_protected(id, &location)
+                {
                     ChangeVerdict::Permitted
                 } else {
                     ChangeVerdict::Violation
@@ -185,27 +195,34 @@ impl<'a> Judging<'_, '_, 'a> {
         for id in changed.iter().copied() {
             let Some(location) = self.alignment.get(id) else { continue };
             let above = self.state(location.parent);
-            // A part of an object that appears or vanishes is reported with that object.
+            // A part of what appears, vanishes or is replaced is reported with it.
             let inside = above != LocationState::PartlyPermitted
-                && self.alignment.get(location.parent).is_some_and(|parent| is_one_sided(&parent));
+                && self.alignment.get(location.parent).is_some_and(|parent| {
+                    is_one_sided(&parent) || parent.pairing == Pairing::Whole
+                });
             let state = match above {
                 LocationState::Violation | LocationState::InViolation => LocationState::InViolation,
                 _ if inside => above,
                 _ => self.state(id),
             };
             // An entry never permits a protected change, neither here nor as part of a larger one.
-            let is_refused = location.cursor.is_protected()
-                && matches!(state, LocationState::Permitted | LocationState::PermittedByVerb);
-            self.set(id, if is_refused { LocationState::Violation } else { state });
-            if inside && !is_refused {
-                continue;
-            }
+            let is_refused = matches!(
+                state,
+                LocationState::Permitted
+                    | LocationState::PermittedByVerb
+                    | LocationState::PartlyPermitted
+            ) && self.is_protected(id, &location);
             if let Ok(index) = self.reorders.binary_search_by_key(&id, |(at, _)| *at) {
+                self.set(id, state);
                 findings.extend(self.reorders.get(index).map(|(at, verdict)| Finding {
                     at: *at,
                     kind: ChangeKind::Reorder,
-                    verdict: *verdict,
+                    verdict: if is_refused { ChangeVerdict::Violation } else { *verdict },
                 }));
+                continue;
+            }
+            self.set(id, if is_refused { LocationState::Violation } else { state });
+            if inside && !is_refused {
                 continue;
             }
             let verdict = match self.state(id) {
@@ -221,6 +238,26 @@ impl<'a> Judging<'_, '_, 'a> {
             findings.push(Finding { at: id, kind: kind(&location), verdict });
         }
         findings
+    }
+
+    /// Whether no entry permits the change: the location is protected, or something below is and
+    /// the elements do not pair.
+    fn is_protected(&self, id: Id, location: &Location<'_, 'a>) -> bool {
+        let cursor = location.cursor;
+        (cursor.is_protected()
+            || location.pairing == Pairing::Replaced && cursor.leads_to_protected())
+            && self.lifecycle.binary_search(&id).is_err()
+    }
+
+    /// Whether what holds for every rule permits all changes here.
+    fn is_lifecycle(&self, location: &Location<'_, 'a>) -> bool {
+        !self.rule.protected.is_empty()
+            && (self.finalizers_shrink(location)
+                || location.cursor.entries().any(|index| {
+                    let entry = self.rule.entries.get(index);
+                    entry.is_some_and(|entry| !entry.is_documented())
+                        && self.active_entries.at(index, location.sent)
+                }))
     }
 
     fn permissions(&self, location: &Location<'_, 'a>) -> LocalPermissions<bool> {

@@ -87,6 +87,26 @@ impl Oracle<'_> {
         }
     }
 
+    /// The children of two containers of one kind, of which one may be absent: none if a keyed list
+    /// is replaced.
+    pub(super) fn pairs<'v>(
+        &self,
+        at: &Location,
+        old: Option<&'v Value>,
+        new: Option<&'v Value>,
+    ) -> Option<Children<'v>> {
+        let list = |side: Option<&'v Value>| side.and_then(Value::as_array).map(Vec::as_slice);
+        let object = |side: Option<&'v Value>| side.and_then(Value::as_object);
+        match (list(old), list(new)) {
+            (None, None) => Some(self.members(at, object(old), object(new))),
+            (Some(old), Some(new)) => self.elements(at, old, new),
+            (old, new) => {
+                let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
+                Some(self.elements(at, old, new).unwrap_or_else(|| by_position(at, old, new)))
+            }
+        }
+    }
+
     fn members<'v>(
         &self,
         at: &Location,

@@ -76,8 +76,19 @@ pub(crate) fn violations_without(
         without,
     };
     let (old, new) = (without_owned(old), without_owned(new));
-    let mut violations = oracle.judge(&Vec::new(), Some(&old), Some(&new)).violations;
-    violations.extend(oracle.protected_labels(&old, &new, &violations));
+    let mut found = oracle.judge(&Vec::new(), Some(&old), Some(&new));
+    let mut protected = oracle.protected(&Vec::new(), Some(&old), Some(&new));
+    // What is reported already is not reported again, nor what is in it. Two members of a set may
+    // stand at the same index, one on each side; if a set is protected, all of its members are.
+    let is_member = |at: &Location| matches!(at.last(), Some(At::Member(_)));
+    protected.violations.retain(|at| {
+        let mut all = found.violations.iter();
+        !all.any(|other| at.starts_with(other) && !(at == other && is_member(at)))
+    });
+    found.violations.retain(|at| !protected.violations.iter().any(|other| at.starts_with(other)));
+    protected.reordered.retain(|at| !found.reordered.contains(at));
+    let mut violations =
+        [found.violations, found.reordered, protected.violations, protected.reordered].concat();
     violations.sort();
     violations
 }
@@ -98,15 +109,18 @@ struct Oracle<'a> {
 }
 
 /// What came out at a location and below it.
+#[derive(Default)]
 struct Findings {
     violations: Vec<Location>,
+    /// Keyed lists whose order may not change.
+    reordered: Vec<Location>,
     /// Whether there is a change that is permitted.
     permitted: bool,
 }
 
 impl Findings {
     fn whole(at: &Location) -> Self {
-        Self { violations: vec![at.clone()], permitted: false }
+        Self { violations: vec![at.clone()], ..Self::default() }
     }
 }
 
@@ -118,25 +132,27 @@ impl Oracle<'_> {
     /// §1, and of §7 where a violation is reported. Both sides are given as seen by §6.
     fn judge(&self, at: &Location, old: Option<&Value>, new: Option<&Value>) -> Findings {
         if self.equal(at, old, new) {
-            return Findings { violations: Vec::new(), permitted: false };
+            return Findings::default();
         }
         if self.permits(at, old, new) {
-            return Findings { violations: self.replaced_lists(at, old, new), permitted: true };
+            let violations = self.replaced_lists(at, old, new);
+            return Findings { violations, permitted: true, ..Findings::default() };
         }
         let Some(children) = self.children(at, old, new) else {
             return Findings::whole(at);
         };
-        let mut found = Findings { violations: Vec::new(), permitted: false };
+        let mut found = Findings::default();
         if !children.order_kept {
             if self.verbs_at(at, (old, new)).contains(&Verb::Modify) {
                 found.permitted = true;
             } else {
-                found.violations.push(at.clone());
+                found.reordered.push(at.clone());
             }
         }
         for (at, old, new) in children.each {
             let below = self.judge(&at, old, new);
             found.violations.extend(below.violations);
+            found.reordered.extend(below.reordered);
             found.permitted |= below.permitted;
         }
         let on_the_way = old.is_none() || new.is_none();
@@ -240,24 +256,39 @@ impl Oracle<'_> {
             && passing.any(|(number, _)| self.is_there_below(number, at, sides))
     }
 
-    /// The rule document: labels that the objectSelector names may not differ, whatever the entries
-    /// say.
-    fn protected_labels(&self, old: &Value, new: &Value, reported: &[Location]) -> Vec<Location> {
-        let mut violations = Vec::new();
-        for (label, _) in &self.rule.selector {
-            let (mut at, mut old, mut new) = (Location::new(), Some(old), Some(new));
-            for key in ["metadata", "labels", label] {
-                at.push(At::Key(key.to_owned()));
-                old = self.seen(&at, old.and_then(|value| value.get(key)));
-                new = self.seen(&at, new.and_then(|value| value.get(key)));
-            }
-            let is_reported =
-                reported.iter().chain(&violations).any(|location| at.starts_with(location));
-            if !self.equal(&at, old, new) && !is_reported {
-                violations.push(at);
-            }
+    /// §5: what differs of what is protected. There nothing is permitted but by §3, whatever the
+    /// entries say; above, each child is asked, of what only one side has too.
+    fn protected(&self, at: &Location, old: Option<&Value>, new: Option<&Value>) -> Findings {
+        let leads = self.rule.protections().filter_map(|path| path.protects(at)).max();
+        let mut found = Findings::default();
+        if leads.is_none() || self.equal(at, old, new) {
+            return found;
         }
-        violations
+        if leads == Some(true) {
+            let lifecycle = granted_by_lifecycle();
+            let entries = self.entries.iter().filter(|entry| lifecycle.contains(entry));
+            let judge = Oracle {
+                entries: entries.cloned().collect(),
+                asked: Asked::default(),
+                without: Some(Part::OnTheWay),
+                ..*self
+            };
+            return judge.judge(at, old, new);
+        }
+        if let (Some(one), Some(two)) = (old, new)
+            && one.is_array() != two.is_array()
+        {
+            let (gone, come) = (self.protected(at, old, None), self.protected(at, None, new));
+            found.violations = [gone.violations, come.violations].concat();
+            return found;
+        }
+        let Some(children) = self.pairs(at, old, new) else { return Findings::whole(at) };
+        for (at, old, new) in children.each {
+            let below = self.protected(&at, old, new);
+            found.violations.extend(below.violations);
+            found.reordered.extend(below.reordered);
+        }
+        found
     }
 }
 

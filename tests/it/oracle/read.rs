@@ -4,7 +4,7 @@
 use super::rule::{Entry, Equality, Key, KeyTexts, Naming, Path, Reading, Rule, Step, Verb, Who};
 use serde_json::{Value, json};
 
-/// A rule from `mutable`, `equality`, `matchConstraints.objectSelector` and `exempt`.
+/// A rule from `mutable`, `protected`, `equality`, `matchConstraints.objectSelector` and `exempt`.
 pub(crate) fn rule(spec: &Value) -> Rule {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let selector = &spec["matchConstraints"]["objectSelector"];
@@ -14,6 +14,7 @@ pub(crate) fn rule(spec: &Value) -> Rule {
     let by_expression = by_expression.map(|term| (text(&term["key"]), Naming::MatchExpressions));
     Rule {
         mutable: list(&spec["mutable"]).iter().map(entry).collect(),
+        protected: texts(&spec["protected"]).iter().map(|text| path(text)).collect(),
         equality: list(&spec["equality"]).iter().map(equality).collect(),
         selector: by_value.chain(by_expression).collect(),
         exempt: who(&spec["exempt"]),

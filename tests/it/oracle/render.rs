@@ -24,6 +24,9 @@ spec:
         writeln!(text, "    objectSelector: {selector}").unwrap();
     }
     section(&mut text, "mutable", rule.mutable.iter().map(entry));
+    if !rule.protected.is_empty() {
+        section(&mut text, "protected", rule.protected.iter().map(|at| notation::path(at).into()));
+    }
     section(&mut text, "equality", rule.equality.iter().map(equality));
     if !rule.exempt.is_empty() {
         writeln!(text, "  exempt: {}", who(&rule.exempt)).unwrap();

@@ -109,6 +109,18 @@ impl Path {
         self.0.len() > at.len() && self.0.iter().zip(at).all(|(step, at)| step.goes_to(at))
     }
 
+    /// How this path, which protects what it reaches, leads to a location: whether that is its end.
+    /// In a list that cannot be keyed, and below it, an element may have any key.
+    pub(crate) fn protects(&self, at: &[At]) -> Option<bool> {
+        let mut unkeyable = false;
+        let leads = self.0.iter().zip(at).all(|(step, at)| {
+            let by_key = matches!(step, Step::Keyed { .. });
+            unkeyable |= by_key && matches!(at, At::Index(_));
+            step.goes_to(at) || unkeyable && by_key && !matches!(at, At::Key(_))
+        });
+        (leads && self.0.len() >= at.len()).then_some(self.0.len() == at.len())
+    }
+
     /// This path and one step more.
     pub(crate) fn then(&self, step: Step) -> Self {
         let mut steps = self.0.clone();
@@ -229,8 +241,20 @@ pub(crate) enum Naming {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Rule {
     pub mutable: Vec<Entry>,
+    pub protected: Vec<Path>,
     pub equality: Vec<Equality>,
     /// The labels that the objectSelector names.
     pub selector: Vec<(String, Naming)>,
     pub exempt: Who,
+}
+
+impl Rule {
+    /// The paths that are protected: those that the rule lists, and the labels of the selector.
+    pub(crate) fn protections(&self) -> impl Iterator<Item = Path> {
+        let label = |(label, _): &(String, Naming)| {
+            let name = |name: &str| Step::Name { name: name.to_owned(), quoted: false };
+            Path(["metadata", "labels", label].map(name).to_vec())
+        };
+        self.protected.iter().cloned().chain(self.selector.iter().map(label))
+    }
 }

@@ -185,6 +185,9 @@ fn smaller(case: &Case) -> Vec<Case> {
     for index in 0..case.rule.equality.len() {
         offer(&|case| drop(case.rule.equality.remove(index)));
     }
+    for index in 0..case.rule.protected.len() {
+        offer(&|case| drop(case.rule.protected.remove(index)));
+    }
     for index in 0..case.rule.selector.len() {
         offer(&|case| drop(case.rule.selector.remove(index)));
     }

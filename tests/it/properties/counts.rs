@@ -85,7 +85,7 @@ enum Without {
     Case(fn(&mut Case)),
 }
 
-fn constructs() -> [(&'static str, Without); 51] {
+fn constructs() -> [(&'static str, Without); 52] {
     use Without::{Case as In, Part as Of, Rule as From};
     [
         ("§3 owned fields", In(|case| both(case, rename_owned))),
@@ -126,6 +126,7 @@ fn constructs() -> [(&'static str, Without); 51] {
         ("§5 verbs add up", Of(Part::AddingUp)),
         ("§5 absent container", Of(Part::AbsentContainer)),
         ("§5 entries below", From(drop_entries_below)),
+        ("§5 protected", From(|rule| rule.protected.clear())),
         ("§5 by (grants to none)", From(|rule| rule.mutable.retain(|entry| entry.by.is_none()))),
         (
             "§5 by (withheld from others)",

@@ -20,25 +20,27 @@ enum Keys {
 
 /// Gives the keyed lists of a case other keys. Whatever follows, the oracle judges the new case.
 pub(super) fn rekey(dice: &mut Dice, case: &mut Case) {
-    let is_keyed = |reading: &Reading| matches!(reading, Reading::Key(_));
-    if !case.rule.equality.iter().any(|entry| is_keyed(&entry.reading)) {
+    let members = case.rule.equality.iter().filter_map(|entry| match &entry.reading {
+        Reading::Key(key) => Some(key.members.len()),
+        _ => None,
+    });
+    if members.max() != Some(1) {
         return;
     }
-    let any_order = dice.percent(25);
+    let any_order = dice.percent(10);
     let keys =
         dice.weighted(&[(50, None), (20, Some(Keys::Integers)), (30, Some(Keys::Composite))]);
     for entry in &mut case.rule.equality {
         rekey_path(keys, &mut entry.path);
         if let Reading::Key(key) = &mut entry.reading {
-            key.any_order = any_order;
+            key.any_order |= any_order;
             if keys == Some(Keys::Composite) {
                 add_zone(key);
             }
         }
     }
-    for entry in &mut case.rule.mutable {
-        rekey_path(keys, &mut entry.path);
-    }
+    let entries = case.rule.mutable.iter_mut().map(|entry| &mut entry.path);
+    entries.chain(&mut case.rule.protected).for_each(|path| rekey_path(keys, path));
     if let Some(keys) = keys {
         rekey_value(dice, keys, &mut case.old);
         rekey_value(dice, keys, &mut case.new);

@@ -4,9 +4,9 @@ use super::admission;
 use super::case::{Case, Cases};
 use super::dice::Dice;
 use super::{Run, wild, world};
-use crate::oracle::rule::{Entry, Reading, Rule, User};
+use crate::oracle::rule::{Entry, Path, Reading, Rule, Step, User};
 use crate::oracle::{self, notation, render};
-use fieldward::engine::{Builtin, Path, RuleFile, RuleSet};
+use fieldward::engine::{Builtin, RuleFile, RuleSet};
 use libtest_mimic::Failed;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -55,16 +55,14 @@ impl Strategy for Chains {
                 .filter(|entry| !matches!(entry.reading, Reading::Key(_)))
                 .cloned()
                 .collect(),
+            protected: case.rule.protected,
             selector: case.rule.selector,
             exempt: case.rule.exempt,
         };
-        let keyed = |entry: &Entry| {
-            entry.path.0.iter().any(|step| matches!(step, crate::oracle::rule::Step::Keyed { .. }))
-        };
-        case.rule.mutable.retain(|entry| !keyed(entry));
-        case.rule.equality.retain(|entry| {
-            !entry.path.0.iter().any(|step| matches!(step, crate::oracle::rule::Step::Keyed { .. }))
-        });
+        let keyed = |path: &Path| path.0.iter().any(|step| matches!(step, Step::Keyed { .. }));
+        case.rule.mutable.retain(|entry| !keyed(&entry.path));
+        case.rule.protected.retain(|path| !keyed(path));
+        case.rule.equality.retain(|entry| !keyed(&entry.path));
         for side in [&mut case.old, &mut case.new] {
             not_deleted(side);
         }
@@ -125,10 +123,10 @@ pub(super) fn bare_entries_are_symmetric_and_transitive(run: Run) -> Result<(), 
 /// What the API server takes for a path is what the parser takes.
 pub(super) fn the_pattern_of_paths_is_their_grammar(run: Run) -> Result<(), Failed> {
     let parts = r"([ab_.*0é -]|\n|\[|\]|'|''|=|\.a|\[\*\]|\['a.b'\]|\[a=(b|0|-?1)(,c=(true|-2|'d'))?\]|\[a='b(\*){0,3}'\]|\[a='(''|c|\*)*'\]){0,9}";
-    let pattern = regex::Regex::new(Path::PATTERN).unwrap();
+    let pattern = regex::Regex::new(fieldward::engine::Path::PATTERN).unwrap();
     let valid = AtomicUsize::new(0);
     run.each(&parts, |text: String| {
-        let is_path = Path::parse(&text).is_ok();
+        let is_path = fieldward::engine::Path::parse(&text).is_ok();
         valid.fetch_add(usize::from(is_path), Ordering::Relaxed);
         prop_assert_eq!(pattern.is_match(&text), is_path, "{:?}", text);
         Ok(())

@@ -12,6 +12,7 @@ pub(super) fn loads(rule: &Rule) -> bool {
             .iter()
             .map(|entry| &entry.path)
             .chain(rule.equality.iter().map(|entry| &entry.path))
+            .chain(&rule.protected)
     };
     let keys = || {
         rule.equality.iter().filter_map(|entry| match &entry.reading {
@@ -47,7 +48,8 @@ pub(super) fn loads(rule: &Rule) -> bool {
         let enters = |path: &Path| {
             path.0.len() > length && meet(&path.0[..length], &set.0) && is_element(&path.0[length])
         };
-        rule.mutable.iter().all(|entry| !enters(&entry.path) || entry.path.0.len() == length + 1)
+        let permits = rule.mutable.iter().map(|entry| &entry.path);
+        permits.chain(&rule.protected).all(|path| !enters(path) || path.0.len() == length + 1)
             && rule.equality.iter().all(|entry| !enters(&entry.path))
             && keys().all(|(path, _)| !meet(&path.0, &set.0))
     });
@@ -55,7 +57,12 @@ pub(super) fn loads(rule: &Rule) -> bool {
         !matches!(entry.reading, Reading::AbsentAs(_))
             || entry.path.0.last().is_some_and(Step::is_member)
     });
-    keyed_steps_fit && key_fields_are_plain && sets_are_whole && absent_members
+    let are_distinct = rule.protected.iter().enumerate().all(|(index, path)| {
+        rule.protected[..index]
+            .iter()
+            .all(|other| !(covers(&path.0, &other.0) && covers(&other.0, &path.0)))
+    });
+    are_distinct && keyed_steps_fit && key_fields_are_plain && sets_are_whole && absent_members
 }
 
 fn is_element(step: &Step) -> bool {

@@ -30,6 +30,10 @@ pub(super) fn stage(scene: &mut Scene) {
         let label = *scene.dice.pick(&super::scene::LABELS);
         scene.protect(label);
     }
+    if scene.dice.percent(20) {
+        let (path, _) = walk(scene.dice, &scene.rule, &object);
+        scene.rule.protected.push(path);
+    }
     let edits = scene.dice.weighted(&[(50, 1), (30, 2), (20, 4)]);
     edit_near(scene.dice, &scene.rule, &mut scene.new, edits);
     if scene.dice.percent(15) {
@@ -44,6 +48,7 @@ pub(super) fn edit_near(dice: &mut Dice, rule: &Rule, object: &mut Value, edits:
         .iter()
         .map(|entry| &entry.path)
         .chain(rule.equality.iter().map(|entry| &entry.path))
+        .chain(&rule.protected)
         .collect();
     for _ in 0..edits {
         let mut target = if paths.is_empty() || dice.percent(15) {
@@ -72,8 +77,17 @@ pub(super) fn edit_near(dice: &mut Dice, rule: &Rule, object: &mut Value, edits:
 fn walk(dice: &mut Dice, rule: &Rule, object: &Value) -> (Path, Value) {
     let root = if dice.percent(20) { "metadata" } else { "spec" };
     let last = dice.weighted(&[(90, Last::Named), (10, Last::Quoted)]);
-    let mut path = Path(vec![member_step(dice, root, last)]);
-    let mut value = &object[root];
+    let path = Path(vec![member_step(dice, root, last)]);
+    walk_from(dice, rule, path, &object[root])
+}
+
+/// The same from a value on, to which a path leads.
+pub(super) fn walk_from(
+    dice: &mut Dice,
+    rule: &Rule,
+    mut path: Path,
+    mut value: &Value,
+) -> (Path, Value) {
     for _ in 0..4 {
         if dice.percent(20) {
             break;
@@ -232,7 +246,7 @@ fn edit(dice: &mut Dice, object: &mut Value, target: &[Token]) {
     }
 }
 
-fn edit_list(dice: &mut Dice, list: &mut Vec<Value>) {
+pub(super) fn edit_list(dice: &mut Dice, list: &mut Vec<Value>) {
     let length = list.len();
     if length == 0 {
         return list.push(world::tree(dice, 1));

@@ -1,7 +1,7 @@
 //! What several lints ask of a rule and its entries.
 
 use crate::analysis::paths::reaches;
-use crate::engine::{Entry, Requesters, Rule, Step, Verbs};
+use crate::engine::{Cursor, Entry, Requesters, Rule, Step, Verbs};
 
 /// Groups that are no narrower than everybody who may update the object.
 const EVERYBODY: [&str; 3] =
@@ -21,7 +21,10 @@ pub(crate) fn is_for_all(by: Option<&Requesters>) -> bool {
 
 /// Whether everybody may make every change there.
 pub(crate) fn is_open(rule: &Rule, steps: &[Step]) -> bool {
+    let there = Cursor::of_some(rule, steps);
     rule.entries().any(|entry| is_bare(entry) && reaches(entry.path.steps(), steps))
+        && !there.is_protected()
+        && !there.leads_to_protected()
 }
 
 /// Whether the rule judges objects themselves, not only subresources.

@@ -1,5 +1,6 @@
 //! What helps with a refused change: whose value it touches (the field manager that last wrote it,
-//! and the requesters to whom the rule grants the field), and why a list does not pair by its key.
+//! and the requesters to whom the rule grants the field), that the rule protects it from everybody,
+//! and why a list does not pair by its key.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use crate::engine::answer::messages::granted_text;
 use crate::engine::answer::rule_findings::RuleFindings;
 use crate::engine::answer::secrets::Secrets;
 use crate::engine::review::{Node, NodeKind, Review};
-use crate::engine::rule::{Condition, Entry, Rule, Verb, cut, escape_control};
+use crate::engine::rule::{Condition, Entry, ProtectionOrigin, Rule, Verb, cut, escape_control};
 use crate::engine::verdict::{ChangeKind, ChangeVerdict, Finding};
 
 /// How many violations of a review are looked up at most.
@@ -62,7 +63,8 @@ pub(crate) fn notes(
         let granted = granted_text(granted(review, found.rule, &found.alignment, *finding))
             .map(|text| cut(&text, 2 * NAME));
         let is_lost = (vanishes && granted.is_some()) || wrote.is_some();
-        let owner: Vec<String> = wrote.into_iter().chain(granted).collect();
+        let protected = protected_text(found, *finding);
+        let owner: Vec<String> = protected.into_iter().chain(wrote).chain(granted).collect();
         let owner = owner.join("; ") + if is_lost { KEEP } else { "" };
         let fault = fault_text(secrets, &found.alignment, finding.at);
         let parts = [Some(owner).filter(|owner| !owner.is_empty()), fault];
@@ -81,6 +83,31 @@ pub(crate) fn notes(
         }
     }
     notes
+}
+
+/// By which path the rule's document protects what changed, at it or below.
+fn protected_text(found: &RuleFindings<'_>, finding: Finding) -> Option<String> {
+    let RuleFindings { rule, alignment, .. } = found;
+    let listed = |index: usize| {
+        let protection = rule.protected().get(index)?;
+        (protection.origin == ProtectionOrigin::Listed)
+            .then(|| cut(&escape_control(&protection.path.to_string()), NAME))
+    };
+    let at = alignment.get(finding.at)?;
+    if !at.cursor.is_protected() {
+        // The elements of a list do not pair.
+        let mut below = at.cursor.protected_here_or_below().into_iter();
+        return below
+            .find_map(listed)
+            .map(|path| {
+                format!("the rule protects {path}, and these elements cannot be told apart")
+            })
+            .filter(|_| at.pairing == Pairing::Replaced);
+    }
+    alignment
+        .ancestry(finding.at)
+        .find_map(|above| above.cursor.protected().find_map(listed))
+        .map(|path| format!("protected by the rule ({path})"))
 }
 
 /// Whether an empty value takes the place of the old one.

@@ -102,6 +102,11 @@ pub(crate) struct RawSpec {
     /// (a CEL condition) and by whom.
     #[schemars(schema_with = "schema::entries::<RawLongEntry>")]
     pub(crate) mutable: Vec<RawEntry>,
+    /// The fields that stay protected, each with all below it, although `mutable` lists them or
+    /// something above them.
+    #[serde(default)]
+    #[schemars(schema_with = "schema::distinct_paths")]
+    pub(crate) protected: Texts,
     /// Which values are equal although they are written differently, and by which member the
     /// elements of a list pair.
     #[serde(default)]

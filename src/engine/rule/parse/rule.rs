@@ -12,7 +12,9 @@ use super::{checks, tree};
 use crate::engine::rule::actions::{Actions, Effect, FailurePolicy, Reason};
 use crate::engine::rule::annotations::{ABSENT, DEFAULTED, LINT_IGNORE, SOURCE, is_unknown};
 use crate::engine::rule::condition::Compiler;
-use crate::engine::rule::definition::{Entry, EntryOrigin, LONGEST_NAME, Rule, RuleName};
+use crate::engine::rule::definition::{
+    Entry, EntryOrigin, LONGEST_NAME, Protection, ProtectionOrigin, Rule, RuleName,
+};
 use crate::engine::rule::equality::Meaning;
 use crate::engine::rule::error::RuleError;
 use crate::engine::rule::escape::{cut, escape_control};
@@ -93,7 +95,9 @@ impl DocumentParser<'_> {
         let sensitive: Vec<Placed> =
             spec.sensitive.iter().filter_map(|text| self.path(text)).collect();
 
-        let others = sensitive.iter().chain(&defaulted);
+        let protected = self.distinct_paths(&spec.protected);
+
+        let others = protected.iter().chain(&sensitive).chain(&defaulted);
         checks::together(
             &mut self,
             mutable.iter().map(|(placed, _)| placed).chain(others),
@@ -104,7 +108,12 @@ impl DocumentParser<'_> {
 
         let mut entries: Vec<Entry> = mutable.into_iter().map(|(_, entry)| entry).collect();
         entries.extend(checks::lifecycle_entries());
-        let protected = object_selector.label_paths();
+        let listed = protected.into_iter().map(|placed| (placed.path, ProtectionOrigin::Listed));
+        let labels = object_selector.label_paths().into_iter();
+        let protected: Vec<Protection> = listed
+            .chain(labels.map(|path| (path, ProtectionOrigin::ObjectSelector)))
+            .map(|(path, origin)| Protection { path, origin })
+            .collect();
         let tree = tree::tree(&entries, &equality, &protected);
         let mutable_for_everybody =
             mutable_text(entries.iter().filter(|entry| entry.by.is_none() && !entry.is_absent))
@@ -133,6 +142,19 @@ impl DocumentParser<'_> {
             tree,
             mutable_for_everybody,
         })
+    }
+
+    fn distinct_paths(&mut self, raw: &Texts) -> Vec<Placed> {
+        let mut paths: Vec<Placed> = Vec::new();
+        for placed in raw.iter().filter_map(|text| self.path(text)).collect::<Vec<_>>() {
+            if paths.iter().any(|other| other.path.steps() == placed.path.steps()) {
+                let path = escape_control(&placed.path.to_string());
+                self.refuse(placed.at, format!("expected each path once, found `{path}` again"));
+            } else {
+                paths.push(placed);
+            }
+        }
+        paths
     }
 
     fn name(&mut self, raw: &Spanned<String>) -> Option<RuleName> {

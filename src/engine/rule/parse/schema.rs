@@ -45,6 +45,12 @@ pub(crate) fn paths(generator: &mut SchemaGenerator) -> Schema {
     list(&path(generator), MOST)
 }
 
+pub(crate) fn distinct_paths(generator: &mut SchemaGenerator) -> Schema {
+    let mut list = paths(generator);
+    list.insert("x-kubernetes-list-type".to_owned(), "set".into());
+    list
+}
+
 /// A path, or the long form; CEL cannot look into what has no type, a pattern can.
 pub(crate) fn entries<LongForm: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     let mut long = LongForm::json_schema(generator);

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use super::parser::PlacedEquality;
-use crate::engine::rule::definition::Entry;
+use crate::engine::rule::definition::{Entry, Protection};
 use crate::engine::rule::mark::Mark;
 use crate::engine::rule::owned::OWNED;
-use crate::engine::rule::path::{Path, Step};
+use crate::engine::rule::path::Step;
 use crate::engine::rule::tree::Tree;
 
 /// The tree of a rule's entries, equalities and protected paths, and of what holds for every rule.
 pub(crate) fn tree(
     entries: &[Entry],
     equality: &[PlacedEquality],
-    protected: &[Path],
+    protected: &[Protection],
 ) -> Tree<Mark> {
     let mut tree = Tree::default();
     for (index, entry) in entries.iter().enumerate() {
@@ -35,8 +35,8 @@ pub(crate) fn tree(
             tree.mark(steps, Mark::Key { order, key: Arc::clone(key) });
         }
     }
-    for (index, path) in protected.iter().enumerate() {
-        tree.mark(path.steps(), Mark::Protected(index));
+    for (index, protection) in protected.iter().enumerate() {
+        tree.mark_closed(protection.path.steps(), Mark::Protected(index));
     }
     let metadata = |field: &str| [Step::Name("metadata".to_owned()), Step::Name(field.to_owned())];
     for field in OWNED {

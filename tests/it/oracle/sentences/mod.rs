@@ -91,6 +91,7 @@ pub(crate) fn table() -> Vec<Sentence> {
     };
     definition(&mut case);
     owned(&mut case);
+    protected(&mut case);
     paths(&mut case);
     verbs(&mut case);
     on_the_way(&mut case);
@@ -285,6 +286,56 @@ fn owned(case: Case<'_>) {
         "{metadata: {labels: {team: x}}}",
         "{metadata: {}}",
         &["metadata.labels"],
+    );
+}
+
+fn protected(case: Case<'_>) {
+    let labels = "{mutable: [metadata.labels], protected: [\"metadata.labels['k8s/*']\"]}";
+    case(
+        "5 labels but those",
+        labels,
+        "{metadata: {labels: {k8s/a: x, b: x}}}",
+        "{metadata: {labels: {k8s/a: y, b: y}}}",
+        &["metadata.labels[k8s/a]"],
+    );
+    case(
+        "5 what is above never as a whole",
+        labels,
+        "{metadata: {labels: {k8s/a: x}}}",
+        "{metadata: {}}",
+        &["metadata.labels[k8s/a]"],
+    );
+    case("5 only child by child", labels, "{metadata: {}}", "{metadata: {labels: {b: x}}}", &[]);
+    let deleting = "{metadata: {deletionTimestamp: x, finalizers: [a, b]}}";
+    case(
+        "5 §3 stands above it",
+        "{mutable: [metadata], protected: [metadata]}",
+        deleting,
+        "{metadata: {deletionTimestamp: x, finalizers: [b]}}",
+        &[],
+    );
+    case(
+        "5 nothing else does",
+        "{mutable: [metadata], protected: [metadata]}",
+        deleting,
+        "{metadata: {deletionTimestamp: x, finalizers: [b], labels: {}}}",
+        &["metadata.labels"],
+    );
+    let tasks = "{mutable: [spec], protected: [\"spec.tasks[name='a'].x\"], equality: [{path: \
+                 spec.tasks, key: name}]}";
+    case(
+        "5 an element that cannot be keyed may be the protected one",
+        tasks,
+        "{spec: {tasks: [{name: b, x: 1}, {name: b}]}}",
+        "{spec: {tasks: [{name: b, x: 2}, {name: b, y: 2}]}}",
+        &["spec.tasks[0].x"],
+    );
+    case(
+        "5 a list in which something is protected is not replaced",
+        tasks,
+        "{spec: {tasks: [{name: b}]}}",
+        "{spec: {tasks: [{name: b}, {name: b}]}}",
+        &["spec.tasks"],
     );
 }
 

@@ -1,6 +1,6 @@
 //! What counts as equal, and what does not.
 
-use crate::oracle::rule::{Path, Reading, Step, Verb};
+use crate::oracle::rule::{Key, Path, Reading, Step, Verb};
 use crate::properties::scene::{Last, Place, Scene, step};
 use crate::properties::world::{
     self, DURATIONS, ELEMENTS, NO_DURATIONS, NO_QUANTITIES, NUMBERS, QUANTITIES,
@@ -179,13 +179,49 @@ pub(super) fn key(scene: &mut Scene) {
     }
 }
 
-pub(super) fn keyed_order(scene: &mut Scene) {
+/// Elements that only their name and zone together tell apart change beside one that comes or goes.
+pub(super) fn composite_key(scene: &mut Scene) {
+    let place = scene.place(Last::Any);
+    let mut keys = vec![("a", "TCP"), ("a", "UDP"), ("b", "TCP"), ("b", "UDP")];
+    scene.dice.shuffle(&mut keys);
+    let mut element = |(name, zone): &(&str, &str)| {
+        let mut element = world::named(scene.dice, "name", name, 1);
+        if *zone != "TCP" || scene.dice.percent(40) {
+            element["zone"] = json!(zone);
+        }
+        element
+    };
+    let mut old: Vec<Value> = keys.iter().map(&mut element).collect();
+    let mut new = old.clone();
+    let index = scene.dice.below(3);
+    (old[index]["x"], new[index]["x"]) = world::two_values(scene.dice);
+    let members = vec![("name".to_owned(), None), ("zone".to_owned(), Some(json!("TCP")))];
+    scene.equality(place.path.clone(), Reading::Key(Key { members, any_order: false }));
+    let (name, zone) = keys[index];
+    let key = [("name", name), ("zone", zone)];
+    let key = key.map(|(name, value)| (name.to_owned(), json!(value).to_string())).into();
+    let selected = Step::Keyed { key, quoted: scene.dice.percent(50) };
+    let selected = if scene.dice.percent(50) { Step::AnyElement } else { selected };
+    scene.bare(place.path.then(selected).then(step("x")));
+    if scene.dice.percent(60) {
+        old.remove(3);
+        scene.allow(place.path.clone(), vec![Verb::AddItem]);
+        new.rotate_right(1);
+    }
+    scene.put(&place, Some(old.into()), Some(new.into()));
+}
+
+pub(super) fn in_any_order() -> Reading {
+    Reading::Key(Key { members: vec![("name".to_owned(), None)], any_order: true })
+}
+
+pub(super) fn keyed_order(scene: &mut Scene, key: Reading) {
     let place = scene.place(Last::Any);
     let old = list(scene, 2);
     let mut new = old.clone();
     let (a, b) = (scene.dice.below(old.len()), scene.dice.below(old.len() - 1));
     new.swap(a, if b < a { b } else { b + 1 });
-    scene.equality(place.path.clone(), Reading::key("name"));
+    scene.equality(place.path.clone(), key);
     if scene.dice.percent(50) {
         scene.bare(place.path.then(Step::AnyElement));
         if scene.dice.percent(50) {

@@ -8,7 +8,7 @@ mod paths;
 mod verbs;
 
 use super::scene::Scene;
-use crate::oracle::rule::Verb;
+use crate::oracle::rule::{Reading, Verb};
 
 /// What a case is made to be decided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,12 +44,15 @@ pub(super) enum Focus {
     AbsentAs,
     LeavesUp,
     Key,
+    CompositeKey,
     KeyedOrder,
+    AnyOrder,
     OldUnkeyable,
     NewUnkeyable,
     Set,
     FirstListed,
     ProtectedLabel,
+    Protected,
     Exempt,
     Owned,
     Deleting,
@@ -57,7 +60,7 @@ pub(super) enum Focus {
 }
 
 /// All of them.
-pub(super) const ALL: [Focus; 47] = [
+pub(super) const ALL: [Focus; 53] = [
     Focus::QuotedKey,
     Focus::AnyMember,
     Focus::Prefix,
@@ -94,12 +97,18 @@ pub(super) const ALL: [Focus; 47] = [
     Focus::AbsentAs,
     Focus::LeavesUp,
     Focus::Key,
+    Focus::CompositeKey,
+    Focus::CompositeKey,
     Focus::KeyedOrder,
+    Focus::AnyOrder,
     Focus::OldUnkeyable,
     Focus::NewUnkeyable,
     Focus::Set,
     Focus::FirstListed,
+    Focus::FirstListed,
     Focus::ProtectedLabel,
+    Focus::Protected,
+    Focus::Protected,
     Focus::Exempt,
     Focus::Owned,
     // Few of its scenes are decided by what they are about.
@@ -139,7 +148,9 @@ impl Focus {
             Self::AbsentAs => equality::absent_as(scene),
             Self::LeavesUp => equality::leaves_up(scene),
             Self::Key => equality::key(scene),
-            Self::KeyedOrder => equality::keyed_order(scene),
+            Self::CompositeKey => equality::composite_key(scene),
+            Self::KeyedOrder => equality::keyed_order(scene, Reading::key("name")),
+            Self::AnyOrder => equality::keyed_order(scene, equality::in_any_order()),
             Self::OldUnkeyable => equality::old_unkeyable(scene),
             Self::NewUnkeyable => equality::new_unkeyable(scene),
             Self::Set => equality::set(scene),
@@ -149,6 +160,7 @@ impl Focus {
             Self::Accounts => lifecycle::accounts(scene),
             Self::NotBy => lifecycle::not_by(scene),
             Self::ProtectedLabel => lifecycle::protected_label(scene),
+            Self::Protected => paths::protected(scene),
             Self::Exempt => lifecycle::exempt(scene),
             Self::Owned => lifecycle::owned(scene),
             Self::Deleting => lifecycle::deleting(scene),

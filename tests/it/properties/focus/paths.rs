@@ -1,7 +1,8 @@
 //! Path forms, and what appears on the way.
 
-use crate::oracle::rule::Step;
+use crate::oracle::rule::{Path, Reading, Step};
 use crate::properties::scene::{Last, Scene, keyed_step as step_to, member_step, step};
+use crate::properties::wild;
 use crate::properties::world::{self, ELEMENTS};
 use serde_json::{Map, Value, json};
 
@@ -80,6 +81,41 @@ pub(super) fn keyed_step(scene: &mut Scene) {
     }
     scene.equality(place.path.clone(), crate::oracle::rule::Reading::key("name"));
     scene.put(&place, Some(old.into()), Some(new.into()));
+}
+
+/// A change that an entry at or above it permits, and a path that protects some of what is there.
+pub(super) fn protected(scene: &mut Scene) {
+    let place = scene.place(Last::Any);
+    let (old, new) = if scene.dice.percent(50) {
+        world::change(scene.dice)
+    } else {
+        let list = world::keyed_list(scene.dice, 2);
+        let mut other = list.clone();
+        wild::edit_list(scene.dice, other.as_array_mut().unwrap());
+        (Some(list), Some(other))
+    };
+    let value = if scene.dice.percent(50) { &old } else { &new };
+    let value = value.clone().or_else(|| old.clone()).or_else(|| new.clone()).unwrap();
+    scene.put(&place, old, new);
+    if value.is_array() && scene.dice.percent(60) {
+        let readings = [Reading::key("name"), Reading::key("name"), Reading::Set];
+        let reading = scene.dice.pick(&readings).clone();
+        scene.equality(place.path.clone(), reading);
+    }
+    let length = scene.dice.between(1, place.path.0.len());
+    let above = Path(place.path.0[..length].to_vec());
+    if scene.dice.percent(80) {
+        scene.bare(above);
+    } else {
+        let entry = scene.entry(above);
+        scene.rule.mutable.push(entry);
+    }
+    let path = match scene.dice.below(8) {
+        0 => Path(place.path.0[..scene.dice.between(1, place.path.0.len())].to_vec()),
+        1 => place.path,
+        _ => wild::walk_from(scene.dice, &scene.rule, place.path, &value).0,
+    };
+    scene.rule.protected.push(path);
 }
 
 /// A field that is set or cleared deep below an object that is absent.
