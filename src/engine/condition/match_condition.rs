@@ -279,7 +279,7 @@ fn result_of(expression: &IdedExpr) -> Option<Cow<'static, str>> {
 }
 
 /// What a chain of members is: of all that is declared only `request.dryRun` is a bool, and members
-/// of the objects are of any type.
+/// of the objects are of any type. What is no variable is a type.
 fn member(chain: &IdedExpr) -> Option<Cow<'static, str>> {
     match root(chain).map(bare)? {
         "object" | "oldObject" => {
@@ -291,10 +291,7 @@ fn member(chain: &IdedExpr) -> Option<Cow<'static, str>> {
             (!is_dry_run).then(|| "another member of the request than `dryRun`".into())
         }
         name @ ("authorizer" | "namespaceObject") => Some(format!("a value of `{name}`").into()),
-        name if matches!(chain.expr, Expr::Ident(_)) && TYPES.contains(&name) => {
-            Some("a type".into())
-        }
-        _ => None,
+        _ => Some("a type".into()),
     }
 }
 
@@ -429,6 +426,7 @@ mod tests {
                 "1:1 expected a condition, true or false, found a value of `authorizer`",
             ),
             ("string", "1:1 expected a condition, true or false, found a type"),
+            ("google.protobuf.Timestamp", "1:1 expected a condition, true or false, found a type"),
             ("object.a.map(x, x)", "1:1 expected a condition, true or false, found a list"),
             (
                 "object.a.indexOf('x')",

@@ -20,11 +20,6 @@ fn is_global(name: &str) -> bool {
         || matches!(name, "type" | "dyn")
 }
 
-/// Whether it is a function of the namespace `optional`.
-fn is_of_optional(name: &str) -> bool {
-    matches!(name, "none" | "of" | "ofNonZeroValue")
-}
-
 /// Whether it is a function that is called on a value.
 fn is_member(name: &str) -> bool {
     matches!(name, "size" | "contains" | "startsWith" | "endsWith" | "matches" | "charAt")
@@ -119,8 +114,9 @@ impl NameCheck {
             return;
         }
         let (is_known, declared) = match &call.target {
+            // Conditions have every function of this namespace that Kubernetes has.
             Some(_) if in_namespace => {
-                (is_of_optional(name), kubernetes::find(GLOBAL, &format!("optional.{name}")))
+                (true, kubernetes::find(GLOBAL, &format!("optional.{name}")))
             }
             Some(_) => (is_member(name), kubernetes::find(MEMBER, name)),
             None => (is_global(name), kubernetes::find(GLOBAL, name)),

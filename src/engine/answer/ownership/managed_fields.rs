@@ -237,14 +237,9 @@ impl Selector {
     fn selects(&self, step: &FieldStep<'_>) -> bool {
         let FieldStep::Element { index, value } = step else { return false };
         let is = |one: Node<'_>, other: &Value| match other {
-            // A set of fields names elements by scalars.
-            Value::Object(_) | Value::Array(_) => false,
             Value::String(other) => one.as_str() == Some(other),
-            _ => {
-                !one.is_container()
-                    && one.as_str().is_none()
-                    && scalar(&one.to_value()) == scalar(other)
-            }
+            // A set of fields names elements by scalars.
+            _ => !one.is_container() && scalar(&one.to_value()) == scalar(other),
         };
         match self {
             Self::Keys(keys) => keys
@@ -354,7 +349,10 @@ mod tests {
             entry("whole", "2026-01-02T00:00:00Z", &json!({"f:spec": {"f:volumes": {}}})),
             entry("exact", "2026-01-01T00:00:00Z", &exact)
         ]);
-        assert_eq!(writer(&both, None, &path), Some(("exact".to_owned(), String::new(), 4)));
+        let exact = Some(("exact".to_owned(), String::new(), 4));
+        assert_eq!(writer(&both, None, &path), exact);
+        assert_eq!(writer(&both, Some("whole"), &path), exact);
+        assert_eq!(writer(&both, Some("exact"), &path), None);
         // An empty set at the root says nothing.
         assert_eq!(writer(&json!([entry("nothing", "", &json!({}))]), None, &path), None);
     }
