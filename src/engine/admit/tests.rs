@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{PREFIX, Unjudgeable, admit, admit_with_deadline, answer_unread};
+use super::{PREFIX, Unjudgeable, admit, admit_with_deadline, answer_unread, refused_changes};
 use crate::engine::answer::ReplySubject;
-use crate::engine::{Builtin, Decision, Exemptions, Reply, Requesters, RuleFile, RuleSet};
+use crate::engine::verdict::ChangeKind;
+use crate::engine::{Builtin, Decision, Exemptions, Reply, Requesters, RuleFile, RuleSet, Step};
 
 /// Rules for widgets, each with these lines under `spec`.
 fn rules(specs: &[&str]) -> RuleSet {
@@ -261,6 +262,24 @@ fn what_no_rule_matches_is_refused_where_it_cannot_be_judged() {
         );
         assert_eq!(body(&reply)["response"].get("auditAnnotations"), None);
     }
+}
+
+#[test]
+fn all_refused_changes_are_listed_with_their_values() {
+    let rules = rules(&["", "  validationActions: [Warn]"]);
+    let object = |a: u8, c: &str| json!({"spec": {"a": a, "b": [1, {"c": c}]}});
+    let mut review = with("object", object(1, "new"));
+    review["request"]["oldObject"] = object(2, "old");
+    let changes = refused_changes(&rules, review.to_string().as_bytes()).unwrap();
+    assert_eq!(changes.len(), 2, "one of each rule");
+    for change in changes {
+        let name = |name: &str| Step::Name(name.to_owned());
+        assert_eq!(change.path, [name("spec"), name("b"), Step::AnyElement, name("c")]);
+        assert_eq!(change.kind, ChangeKind::Modify);
+        assert_eq!((change.old, change.new), (Some(json!("old")), Some(json!("new"))));
+    }
+    let without = with("object", Value::Null).to_string();
+    assert!(refused_changes(&rules, without.as_bytes()).is_none());
 }
 
 #[test]

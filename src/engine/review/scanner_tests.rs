@@ -181,7 +181,8 @@ fn damaged_texts_are_read_as_serde_json_reads_them() {
 
 #[test]
 fn what_the_second_object_repeats_is_one_node() {
-    let text = r#"{"request":{"object":{"a":[{"b":1},{"c":2},{"d":3}],"e":{"f":4}},
+    let text = r#"{"request":{"options":{"a":{}},
+        "object":{"a":[{"b":1},{"c":2},{"d":3}],"e":{"f":4}},
         "oldObject":{"a":[{"b":1},{"d":3}],"aa":{},"e":{"f":4}}}}"#;
     let document = scan(text).unwrap();
     let request = document.root().get("request").unwrap();
@@ -199,11 +200,14 @@ fn what_the_second_object_repeats_is_one_node() {
 
 #[test]
 fn an_element_that_repeats_the_one_before_counts_with_its_levels() {
-    let text = r#"{"request":{"object":[[1,[2]],[1,[2]]],"oldObject":[[1],[1]]}}"#;
-    let document = scan(text).unwrap();
-    let request = document.root().get("request").unwrap();
-    let levels = ["object", "oldObject"].map(|name| document.levels(request.get(name).unwrap()));
-    assert_eq!(levels, [3, 2]);
+    for spelling in ["object", r"obj\u0065ct"] {
+        let text =
+            format!(r#"{{"request":{{"{spelling}":[[1,[2]],[1,[2]]],"oldObject":[[1],[1]]}}}}"#);
+        let document = scan(&text).unwrap();
+        let request = document.root().get("request").unwrap();
+        let levels = |name| document.levels(request.get(name).unwrap());
+        assert_eq!(["object", "oldObject"].map(levels), [3, 2], "{spelling}");
+    }
 }
 
 #[test]

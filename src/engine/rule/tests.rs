@@ -7,7 +7,7 @@ use super::actions::Actions;
 use super::{
     Builtin, Cursor, Effect, Exemptions, FailurePolicy, KeySelector, LabelSelector, ListKey,
     MatchCondition, Reason, Requesters, ResourceRule, Rule, RuleFile, RuleSet, SelectorExpression,
-    Verb, Verbs, is_dns_subdomain,
+    Step, Verb, Verbs, is_dns_subdomain,
 };
 
 use crate::engine::{Declaration, Path};
@@ -97,6 +97,28 @@ fn every_part_is_there() {
         rule.lifecycle_entries().all(|entry| !entry.is_documented())
             && rule.lifecycle_entries().count() > 0
     );
+}
+
+#[test]
+fn a_selector_has_no_empty_list_for_the_api_server() {
+    let rules = loaded(WHOLE);
+    let rule = only(&rules);
+    let [namespaces, objects] = [rule.namespace_selector(), rule.object_selector()]
+        .map(|selector| selector.to_api().unwrap());
+    assert!(namespaces.match_labels.is_some() && namespaces.match_expressions.is_none());
+    assert!(objects.match_labels.is_none() && objects.match_expressions.is_some());
+    assert_eq!(LabelSelector::default().to_api(), None);
+    let exists = |values| SelectorExpression {
+        key: "tier".to_owned(),
+        operator: "Exists".to_owned(),
+        values,
+    };
+    for (values, is_there) in [(vec![], false), (texts(["gold"]), true)] {
+        let selector =
+            LabelSelector { match_expressions: vec![exists(values)], ..LabelSelector::default() };
+        let expressions = selector.to_api().and_then(|api| api.match_expressions);
+        assert!(expressions.unwrap_or_default().iter().all(|one| one.values.is_some() == is_there));
+    }
 }
 
 #[test]
@@ -215,13 +237,15 @@ fn a_dns_subdomain_is_of_labels() {
 #[test]
 fn a_location_tells_by_which_steps_paths_go_on() {
     let rules = loaded(
-        &(WHOLE
-            .replace("spec.a,", "\"d['a*']\", \"d['abc*']\", \"t[name=x].a\", \"t[name=y].b\",")
-            + "  equality: [{path: t, key: name}, {path: s, as: PodTemplateSpec}]\n"),
+        &(WHOLE.replace(
+            "spec.a,",
+            "\"d['a*']\", \"d['abc*']\", \"e['*']\", \"t[name=x].a\", \"t[name=y].b\",",
+        ) + "  equality: [{path: t, key: name}, {path: s, as: PodTemplateSpec}]\n"),
     );
     let root = Cursor::root(only(&rules));
     let (data, tasks) = (root.member("d"), root.member("t"));
     assert_eq!(data.prefixes(), ["abc", "a"]);
+    assert_eq!(root.member("e").steps(), BTreeSet::from([Step::AnyMember]));
     assert_eq!(tasks.prefixes(), [""; 0]);
     let key = |name| ListKey::declared_by_schema([(name, None)].into_iter());
     let x = KeySelector::by_text("name", "x");

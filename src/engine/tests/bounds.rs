@@ -53,14 +53,21 @@ fn several_rules_report_each_change_once_and_in_order() {
     assert!(reply.message().starts_with("2000 changes outside"), "{}", reply.message());
     assert_eq!(reply.judgement().map(|judgement| judgement.violations), Some(2000));
     assert!(reply.fields().is_sorted() && reply.fields().len() == 256, "{:?}", reply.fields());
+    let (old, new) = (json!({"spec": {"a": 1, "b": 1}}), json!({"spec": {"a": 2, "b": 2}}));
     let apart = several(&[("aaa", "mutable: [spec.b]"), ("bbb", "mutable: [spec.a]")]);
-    let reply = judge(
-        &apart,
-        ADMIN,
-        &json!({"spec": {"a": 1, "b": 1}}),
-        &json!({"spec": {"a": 2, "b": 2}}),
-    );
+    let reply = judge(&apart, ADMIN, &old, &new);
     assert_eq!(reported(&reply), ["spec.a Modify", "spec.b Modify"]);
+    // A denial does not say what another rule only warns of.
+    let warns = "mutable: [spec.a]\n  validationActions: [Warn]";
+    let reply = judge(&several(&[("aaa", "mutable: [spec.b]"), ("bbb", warns)]), ADMIN, &old, &new);
+    assert_eq!(
+        reply.message().lines().collect::<Vec<_>>(),
+        [
+            "1 change outside the fields of a Widget that may be updated (rule aaa):",
+            "  spec.a: 1 → 2",
+            "may be updated: spec.b"
+        ]
+    );
 }
 
 /// A report lists only some of the changes that bare entries permit.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ADMIN, COLLECTOR, expect, expect_for, judge, reported};
+use super::{ADMIN, COLLECTOR, expect, expect_for, judge, reported, rules};
 use crate::engine::{Builtin, RuleFile, RuleSet};
 
 #[test]
@@ -61,6 +61,33 @@ fn finalizers_go_while_the_object_is_being_deleted() {
         &json!({"metadata": {}}),
         &["metadata.finalizers Clear", "metadata.ownerReferences Clear"],
     );
+}
+
+#[test]
+fn an_empty_value_takes_the_place_of_one_that_somebody_wrote() {
+    let written = json!([{"manager": "m", "fieldsV1": {"f:spec": {"f:a": {}}}}]);
+    for (value, is_empty) in [
+        (json!(null), true),
+        (json!(false), true),
+        (json!(true), false),
+        (json!(0.0), true),
+        (json!(0.5), false),
+        (json!(""), true),
+        (json!("y"), false),
+        (json!([]), true),
+        (json!([0]), false),
+        (json!({}), true),
+        (json!({"b": 0}), false),
+    ] {
+        let reply = judge(
+            &rules("mutable: []"),
+            ADMIN,
+            &json!({"metadata": {"managedFields": written}, "spec": {"a": "x"}}),
+            &json!({"spec": {"a": value}}),
+        );
+        let names_the_writer = reply.message().contains("last written by field manager m");
+        assert_eq!(names_the_writer, is_empty, "{}", reply.message());
+    }
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{ADMIN, expect, expect_for, expect_one, judge, rules};
+use super::{ADMIN, expect, expect_for, expect_one, judge, reported, review, rules};
+use crate::engine::admit;
 
 #[test]
 fn a_field_that_no_entry_names_may_not_change() {
@@ -122,6 +123,15 @@ fn verbs_of_several_entries_add_up() {
         json!({"data": {"a": 2, "c": 1}}),
         &["data.b Clear", "data.c Set"],
     );
+    // All verbs together permit what an entry without verbs does.
+    let (once, twice) = (json!({"l": [{"k": "a"}]}), json!({"l": [{"k": "a"}, {"k": "a"}]}));
+    for (verbs, refused) in [("Set, Modify, Clear", None), ("Set, Modify", Some("l"))] {
+        let rule = format!(
+            "mutable: [{{path: l, allow: [{verbs}]}}, \
+             {{path: l, allow: [AddItem, RemoveItem]}}]\nequality: [{{path: l, key: k}}]"
+        );
+        expect_one(&rule, once.clone(), twice.clone(), refused, "Modify");
+    }
 }
 
 #[test]
@@ -193,6 +203,23 @@ fn a_condition_on_the_value_opens_intermediate_objects_where_it_holds_below() {
     ] {
         expect_one(rule, json!({}), new, field, "Set");
     }
+    // A value that counts as left out was sent all the same.
+    let rule = "mutable: [{path: a.c, when: oldValue == 2 && value == 3}]\n\
+                equality: [{path: a, absentAs: {b: 1, c: 2, d: 1}}]";
+    let left_out = json!({"a": {"b": 1, "c": 2, "d": 1}});
+    expect(rule, left_out.clone(), json!({"a": {"c": 3}}), &[]);
+    expect(rule, left_out, json!({"a": {"c": 4}}), &["a Set"]);
+    expect(rule, json!({}), json!({"a": {"c": 3}}), &["a Set"]);
+}
+
+/// Nothing below an intermediate object that no path reaches is looked at.
+#[test]
+fn a_deep_object_beside_an_entry_exhausts_no_stack() {
+    let rule = rules("mutable: [{path: a.x, when: value == 1}]");
+    let deep = format!("{}1{}", "{\"k\":".repeat(9_000), "}".repeat(9_000));
+    let body = review(ADMIN, ("example.com", "Widget"), &json!({}), &json!({"a": "deep"}));
+    let body = String::from_utf8(body).unwrap().replace("\"deep\"", &deep);
+    assert_eq!(reported(&admit(&rule, body.as_bytes())), ["a Set"]);
 }
 
 #[test]
