@@ -94,7 +94,8 @@ pub(crate) fn keys<'a>(
         is_the_same &= other.is_some_and(|(other, _)| *other == values);
         keys.push((values, element));
     }
-    if is_the_same && keys.len() == like.len() {
+    // The keys with which a list of unique keys begins are unique.
+    if is_the_same {
         return Ok(keys);
     }
     let mut seen = HashSet::with_capacity(keys.len());

@@ -268,9 +268,7 @@ impl<'a> Walk<'a, '_, '_> {
     /// Whether the walk skips a location, because both sides have the same text or none.
     fn is_skipped(&self, old: Option<Node<'a>>, new: Option<Node<'a>>) -> bool {
         let is_same_scalar = || match (old, new) {
-            (Some(old), Some(new)) => {
-                !old.is_container() && !new.is_container() && old.text() == new.text()
-            }
+            (Some(old), Some(new)) => !old.is_container() && old.text() == new.text(),
             _ => false,
         };
         self.coverage == Coverage::Differing && (old == new || is_same_scalar())

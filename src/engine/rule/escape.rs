@@ -39,11 +39,10 @@ pub(crate) fn escape_json(json: &str) -> String {
 
 /// At most `most` characters; `…` marks a cut.
 pub(crate) fn cut(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        _ if text.len() <= most => text.to_owned(),
-        None => text.to_owned(),
-        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
+    if text.chars().nth(most).is_none() {
+        return text.to_owned();
     }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// At most `most` bytes; `…` marks a cut.

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::{ADMIN, expect, expect_one, review, rules};
 use crate::engine::activation::{ActiveEntries, Conditions, Inputs};
-use crate::engine::alignment::{Alignment, Coverage};
+use crate::engine::alignment::{Alignment, Coverage, MAX_REPORTED};
 use crate::engine::condition::BUDGET;
 use crate::engine::review::Review;
 use crate::engine::verdict::diff;
-use crate::engine::{Rule, verdict};
+use crate::engine::{Rule, RuleSet, verdict};
 
 #[test]
 fn a_keyed_list_pairs_by_key_and_keeps_its_order() {
@@ -152,6 +152,13 @@ fn the_first_of_several_declarations_counts() {
     let duration_first =
         "mutable: []\nequality: [{path: x.*, as: Duration}, {path: x.a, as: Quantity}]";
     expect(duration_first, json!({"x": {"a": "1000m"}}), json!({"x": {"a": "1"}}), &["x.a Modify"]);
+    let (name, id) = ("{path: x.t, key: name}", "{path: x.*, key: id}");
+    let list =
+        |a: &str| json!({"x": {"t": [{"name": "n", "id": "1", "a": a}, {"name": "m", "id": "2"}]}});
+    for (first, second, key) in [(name, id, "name=n"), (id, name, "id=1")] {
+        let rule = format!("mutable: []\nequality: [{first}, {second}]");
+        expect(&rule, list("1"), list("2"), &[&format!("x.t[{key}].a Modify")]);
+    }
 }
 
 #[test]
@@ -178,6 +185,9 @@ fn leaving_out_equal_locations_changes_no_operation() {
             json_patch::patch(&mut patched, &json_patch::diff(&old, &new)).expect("it applies");
             assert_eq!(patched, new);
             assert!(!diff::changed(&old, &new).expect("locations").is_empty());
+            let is_in_both = |(at, form): (&String, &Value)| new.get(at) == Some(form);
+            let is_any = old.as_object().is_some_and(|old| old.iter().any(is_in_both));
+            assert_eq!(is_any, coverage == Coverage::Everything);
             let findings =
                 verdict::judge(rule, &active_entries, &alignment, &|| false).expect("a verdict");
             let told = findings.iter().map(|finding| {
@@ -191,4 +201,31 @@ fn leaving_out_equal_locations_changes_no_operation() {
     assert_eq!(differing.1, everything.1);
     // One left out is one that need not be kept in memory.
     assert_eq!((differing.0, everything.0), (16, 23));
+}
+
+/// What a bare entry permits takes no more memory than a report lists of it.
+#[test]
+fn few_of_many_permitted_changes_are_kept() {
+    let rules = rules("  objectSelector: {matchLabels: {guard: 'on'}}\nmutable: [a]");
+    let many = |name: &str, value: u8| {
+        let fields = (0..1000).map(|index| (format!("f{index}"), json!(value)));
+        json!({name: fields.collect::<serde_json::Map<_, _>>()})
+    };
+    // The root and the object with its members.
+    assert_eq!(kept(&rules, &many("a", 1), &many("a", 2)), 2 + MAX_REPORTED);
+    assert_eq!(kept(&rules, &many("b", 1), &many("b", 2)), 2 + 1000);
+}
+
+/// How many locations an alignment keeps.
+fn kept(rules: &RuleSet, old: &Value, new: &Value) -> usize {
+    let rule: &Rule = rules.get("widget").expect("the rule");
+    let body = review(ADMIN, ("example.com", "Widget"), old, new);
+    let review = Review::parse(&body).expect("a review");
+    let kept = review.with_objects(|old, new| {
+        let inputs = Inputs::new(&review, old, new);
+        let conditions = Conditions::evaluate(&[rule], &inputs, BUDGET);
+        let active_entries = ActiveEntries::decide(rule, &conditions);
+        Ok(Alignment::align(rule, &active_entries, old, new, Coverage::Differing).len())
+    });
+    kept.expect("objects")
 }

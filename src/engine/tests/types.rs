@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::expect;
+use super::{expect, expect_one};
 
 const POD: &str = "mutable: []\nequality: [{path: s, as: PodTemplateSpec}]";
 
@@ -84,6 +84,33 @@ fn a_quantity_of_zero_is_left_out() {
 }
 
 #[test]
+fn a_number_of_zero_is_left_out() {
+    let port = |mut port: serde_json::Value| {
+        port["name"] = json!("p");
+        json!({"s": {"spec": {"containers": [{"name": "c", "ports": [port]}]}}})
+    };
+    let field = "s.spec.containers[name=c].ports[0].hostPort";
+    expect(POD, port(json!({})), port(json!({"hostPort": 0})), &[]);
+    expect(POD, port(json!({})), port(json!({"hostPort": 1})), &[&format!("{field} Set")]);
+    // A float of 32 bits has fewer digits than the number that is written.
+    let job = "mutable: []\nequality: [{path: s, as: ray.io/v1.RayJobSpec}]";
+    let cpus = |cpus: serde_json::Value| json!({"s": {"jobId": "j", "entrypointNumCpus": cpus}});
+    for (old, new, verb) in [
+        ("null", "0.0", None),
+        ("null", "1e-50", None),
+        ("null", "1", Some("Set")),
+        ("0.1", "0.10000000001", None),
+        ("0.1", "0.2", Some("Modify")),
+        ("1", "-1", Some("Modify")),
+        ("1e39", "1e40", Some("Modify")),
+    ] {
+        let [old, new] = [old, new].map(|text| cpus(serde_json::from_str(text).unwrap()));
+        let field = verb.map(|_| "s.entrypointNumCpus");
+        expect_one(job, old, new, field, verb.unwrap_or_default());
+    }
+}
+
+#[test]
 fn null_in_a_list_is_an_empty_object_and_another_scalar_is_not() {
     let tolerations = |element| json!({"s": {"spec": {"tolerations": [element]}}});
     expect(POD, tolerations(json!(null)), tolerations(json!({})), &[]);
@@ -135,6 +162,12 @@ fn a_key_that_is_left_out_is_the_empty_text() {
         secrets(json!([{"name": null}, {"name": "a"}])),
         secrets(json!([{}, {"name": "a"}])),
         &[],
+    );
+    expect(
+        POD,
+        secrets(json!([{"name": null}, {"name": "a"}])),
+        secrets(json!([{"name": "a"}, {}])),
+        &["s.spec.imagePullSecrets Reorder"],
     );
     expect(
         POD,
