@@ -177,6 +177,13 @@ fn replies_stay_within_their_bounds() {
     assert_eq!(status["details"]["causes"].as_array().map(Vec::len), Some(256));
     let fields = body["response"]["auditAnnotations"]["fields"].as_str().unwrap_or_default();
     assert!(fields.len() <= 4096 && fields.ends_with(" more"), "{fields}");
+    // What may be updated takes at most a third.
+    let paths: Vec<String> = (0..300).map(|index| format!("spec.other-{index:020}")).collect();
+    let rule = rules(&format!("mutable: [{}]", paths.join(", ")));
+    let reply = judge(&rule, ADMIN, &object("é"), &object("ß"));
+    let (changes, mutable) = reply.message().split_once("\nmay be updated: ").unwrap();
+    assert!((1_000..4096 / 3).contains(&mutable.len()), "{}", mutable.len());
+    assert!((2_000..4096 - mutable.len()).contains(&changes.len()), "{}", changes.len());
 }
 
 #[test]

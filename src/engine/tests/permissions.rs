@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{ADMIN, expect, expect_for, expect_one, judge, reported, review, rules};
-use crate::engine::admit;
+use crate::engine::{Builtin, RuleFile, RuleSet, admit};
 
 #[test]
 fn a_field_that_no_entry_names_may_not_change() {
@@ -246,6 +246,30 @@ fn a_permitted_change_reports_its_kind_too() {
             "spec.tasks[name=y].size Modify"
         ]
     );
+}
+
+#[test]
+fn a_cleared_field_that_a_default_fills_is_said_to_be_one() {
+    let text = "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata:\n  name: widget\n  \
+                annotations: {fieldward.io/defaulted: \"l[*].x, t[name='a'].y, m.*\"}\nspec:\n  \
+                matchConstraints: {resourceRules: [{apiGroups: [example.com], apiVersions: [v1], \
+                resources: [widgets]}]}\n  mutable: []\n  equality: [{path: t, key: name}]\n";
+    let file = RuleFile { origin: "widget.yaml".to_owned(), text: text.to_owned() };
+    let rules = RuleSet::load(Builtin::Excluded, &[file]).expect("the rule is right");
+    for (old, new, is_default) in [
+        (json!({"l": [{"x": 1}]}), json!({"l": [{}]}), true),
+        (json!({"l": [{"y": 1}]}), json!({"l": [{}]}), false),
+        (json!({"l": {"a": {"x": 1}}}), json!({"l": {"a": {}}}), false),
+        (json!({"t": [{"name": "a", "y": 1}]}), json!({"t": [{"name": "a"}]}), true),
+        (json!({"t": [{"name": "b", "y": 1}]}), json!({"t": [{"name": "b"}]}), false),
+        (json!({"m": {"k": 1}}), json!({"m": {}}), true),
+        (json!({"m": {"k": {"l": 1}}}), json!({"m": {"k": {}}}), false),
+        (json!({"m": {"k": 1}}), json!({"m": {"k": 2}}), false),
+    ] {
+        let reply = judge(&rules, ADMIN, &old, &new);
+        let is_said = reply.message().contains("probably set by a default");
+        assert_eq!(is_said, is_default, "{}", reply.message());
+    }
 }
 
 #[test]

@@ -72,6 +72,14 @@ fn a_time_is_read_as_go_reads_it() {
 }
 
 #[test]
+fn a_duration_is_read_as_go_reads_it() {
+    let job = "mutable: []\nequality: [{path: s, as: batch.volcano.sh/v1alpha1.JobSpec}]";
+    let job_for = |estimate: &str| json!({"s": {"runningEstimate": estimate}});
+    expect(job, job_for("60s"), job_for("1m0s"), &[]);
+    expect(job, job_for("60s"), job_for("61s"), &["s.runningEstimate Modify"]);
+}
+
+#[test]
 fn a_quantity_of_zero_is_left_out() {
     let divided = |divisor| {
         let from = json!({"resourceFieldRef": {"resource": "limits.cpu", "divisor": divisor}});
