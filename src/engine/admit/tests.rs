@@ -288,6 +288,20 @@ fn unreadable_content_is_said_without_its_text() {
     for (text, message) in [
         (r#"{"a": tru}"#, None),
         (
+            "{\"a\": 1,\n \"b\": [\"\u{e9}\", 1e999]}",
+            Some(
+                "the update cannot be judged: expected text and numbers that JSON can carry in \
+                 `object`, found number out of range at line 2 column 18",
+            ),
+        ),
+        (
+            "{\"a\": \"\\ud800\"}",
+            Some(
+                "the update cannot be judged: expected text and numbers that JSON can carry in \
+                 `object`, found unexpected end of hex escape at line 1 column 14",
+            ),
+        ),
+        (
             "[1]",
             Some(
                 "the update cannot be judged: expected an object as `object`, found something else",

@@ -95,7 +95,7 @@ impl Secrets {
         let is_selected = |selector: &KeySelector| {
             let changes = selector.members().any(|(name, _)| {
                 let (old, new) = (old.get(name), new.get(name));
-                old != new && old.map(exact) != new.map(exact)
+                old.map(exact) != new.map(exact)
             });
             changes
                 || selector.members().all(|(name, value)| {

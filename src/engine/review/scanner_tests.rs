@@ -149,6 +149,20 @@ fn texts_are_read_as_serde_json_reads_them() {
 }
 
 #[test]
+fn a_repeated_text_repeats_the_escaped_strings_in_it_and_no_other() {
+    let one = r#"{"a":["x\n",[1]],"b":"y\n"}"#;
+    let two = r#"{"a":["x\n",[1]],"b":"z\n"}"#;
+    let longer = r#"{"a":["x\n",[1]],"bb":"z\n","c":"\t"}"#;
+    let elements = [one, two, longer, r#"["x\n",1]"#, r#"["x\n",2]"#];
+    for first in elements {
+        for second in elements {
+            let list = format!("[{first},{second},{first}]");
+            agree(&format!(r#"{{"request":{{"object":{list},"oldObject":[{second}]}}}}"#));
+        }
+    }
+}
+
+#[test]
 fn damaged_texts_are_read_as_serde_json_reads_them() {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = |below: usize| {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::actions::Actions;
+use super::definition::LONGEST_NAME;
 use super::{
     Builtin, Cursor, Effect, Exemptions, FailurePolicy, KeySelector, LabelSelector, ListKey,
     MatchCondition, Reason, Requesters, ResourceRule, Rule, RuleFile, RuleSet, SelectorExpression,
@@ -225,6 +226,17 @@ fn the_selection_is_what_is_registered_besides_the_resources() {
 }
 
 #[test]
+fn a_name_leaves_room_for_that_of_the_webhook() {
+    for (length, is_right) in [(LONGEST_NAME, true), (LONGEST_NAME + 1, false), (250, false)] {
+        let text = WHOLE.replace("name: widget", &format!("name: {}", "a".repeat(length)));
+        let file = RuleFile { origin: "widget.yaml".to_owned(), text };
+        let loaded = RuleSet::load(Builtin::Excluded, &[file]);
+        assert_eq!(loaded.is_ok(), is_right, "{length}");
+        assert!(loaded.err().is_none_or(|errors| errors.to_string().contains("at most 240")));
+    }
+}
+
+#[test]
 fn a_dns_subdomain_is_of_labels() {
     for text in ["a", "a-1.b", "1.2"] {
         assert!(is_dns_subdomain(text), "{text}");
@@ -346,6 +358,8 @@ fn what_is_left_out_has_its_default() {
     );
     assert_eq!(rule.actions(), Actions { effect: Effect::Deny, audit: false });
     assert_eq!((rule.failure_policy(), rule.reason()), (FailurePolicy::Fail, Reason::Forbidden));
+    let written = loaded(&WHOLE.replace("reason: Invalid", "reason: Forbidden"));
+    assert_eq!(only(&written).reason(), Reason::Forbidden);
 }
 
 #[test]

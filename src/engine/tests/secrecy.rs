@@ -54,6 +54,9 @@ fn secrets_are_never_shown() {
     );
     let reply = admit(&rules("mutable: []"), &review(ADMIN, ("", "Secret"), &old, &new));
     assert_eq!(reported(&reply), ["data.k Modify", "data.l Set", "type Set"]);
+    // A kind of this name in another group is not one.
+    let other = admit(&rules("mutable: []"), &review(ADMIN, ("other", "Secret"), &old, &new));
+    assert!(other.message().contains("aHVudGVz"), "{}", other.message());
     assert!(
         !format!("{reply:?}{}", String::from_utf8_lossy(&reply.clone().into_body()))
             .contains("aHVu")
