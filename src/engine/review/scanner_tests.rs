@@ -210,6 +210,15 @@ fn what_the_second_object_repeats_is_one_node() {
     let (new, old) = (elements(new), elements(old));
     assert_eq!((new[0], new[2]), (old[0], old[1]));
     assert_eq!(document.levels(object("object")), 3);
+    // Before a difference and behind it, up to what ends the shorter one.
+    let text = r#"{"request":{
+        "object":{"k":1,"a":{"x":1},"b":1,"c":{"x":2},"d":{"x":3},"e":1},
+        "oldObject":{"k":1,"a":{"x":1},"b":2,"c":{"x":2},"d":{"x":3}}}}"#;
+    let document = scan(text).unwrap();
+    let request = document.root().get("request").unwrap();
+    let [new, old] = ["object", "oldObject"].map(|name| request.get(name).unwrap());
+    let shared = ["k", "a", "b", "c", "d"].map(|name| new.get(name) == old.get(name));
+    assert_eq!(shared, [true, true, false, true, true]);
 }
 
 #[test]

@@ -284,6 +284,25 @@ fn a_location_tells_by_which_steps_paths_go_on() {
 }
 
 #[test]
+fn a_location_tells_whether_values_count_as_left_out() {
+    let rules = loaded(
+        &(WHOLE.to_owned()
+            + "  equality: [{path: a, absentAs: 0}, {path: q, as: Quantity}, \
+               {path: s, as: PodTemplateSpec}]\n"),
+    );
+    let root = Cursor::root(only(&rules));
+    for (cursor, expected) in [
+        (root.member("a"), true),
+        (root.member("q"), false),
+        (root.member("s"), false),
+        // A zero of a field counts as left out.
+        (root.member("s").member("spec"), true),
+    ] {
+        assert_eq!(cursor.declared().may_be_left_out(), expected);
+    }
+}
+
+#[test]
 fn the_objects_above_an_entry_are_known() {
     let rules = loaded(
         &(WHOLE.replace("spec.a,", "a.b.c, \"w.*.x\", s.spec.hostname,")
