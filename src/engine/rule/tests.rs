@@ -412,6 +412,21 @@ fn conditions_are_equal_by_their_text_and_shown_by_it() {
 }
 
 #[test]
+fn a_condition_tells_which_fields_it_compares_with_what_they_were() {
+    for (when, are_compared) in [
+        ("object.spec.a == oldObject.spec.a", true),
+        ("oldValue != value", true),
+        ("object.spec.a == oldObject.spec.b", false),
+        ("object.spec.a == object.spec.a", false),
+        ("object.spec.a == 1", false),
+    ] {
+        let rules = loaded(&WHOLE.replace("object.spec.a == 1", when));
+        let condition = only(&rules).entries().find_map(|entry| entry.when.clone()).unwrap();
+        assert!(condition.reads().iter().all(|read| read.is_compared == are_compared), "{when}");
+    }
+}
+
+#[test]
 fn the_digest_covers_the_exemptions_from_all_rules() {
     let rules = loaded(WHOLE);
     let digest =
