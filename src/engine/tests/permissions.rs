@@ -223,6 +223,20 @@ fn a_deep_object_beside_an_entry_exhausts_no_stack() {
 }
 
 #[test]
+fn a_condition_sees_a_request_that_is_as_deep_as_the_api_server_writes_it() {
+    let rules = rules("mutable: [{path: a, when: request.userInfo.username == 'admin'}]");
+    let body = review(ADMIN, ("example.com", "Widget"), &json!({"a": 1}), &json!({"a": 2}));
+    let body = String::from_utf8(body).unwrap();
+    for (levels, is_seen) in [(127, true), (128, false)] {
+        // The user information is one level above.
+        let extra = format!("{}1{}", "[".repeat(levels - 1), "]".repeat(levels - 1));
+        let deep = body.replace("\"username\"", &format!("\"extra\":{extra},\"username\""));
+        assert_ne!(deep, body);
+        assert_eq!(admit(&rules, deep.as_bytes()).allowed(), Some(is_seen), "{levels}");
+    }
+}
+
+#[test]
 fn a_permitted_change_reports_its_kind_too() {
     let rules = rules("mutable: [spec]\nequality: [{path: spec.tasks, key: name}]");
     let task = |name: &str, size: u64| json!({"name": name, "size": size});
