@@ -422,7 +422,10 @@ fn a_condition_tells_which_fields_it_compares_with_what_they_were() {
     ] {
         let rules = loaded(&WHOLE.replace("object.spec.a == 1", when));
         let condition = only(&rules).entries().find_map(|entry| entry.when.clone()).unwrap();
-        assert!(condition.reads().iter().all(|read| read.is_compared == are_compared), "{when}");
+        assert!(
+            condition.program.chains.iter().all(|read| read.is_compared == are_compared),
+            "{when}"
+        );
     }
 }
 

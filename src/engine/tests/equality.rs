@@ -155,7 +155,7 @@ fn the_first_of_several_declarations_counts() {
     let (name, id) = ("{path: x.t, key: name}", "{path: x.*, key: id}");
     let list =
         |a: &str| json!({"x": {"t": [{"name": "n", "id": "1", "a": a}, {"name": "m", "id": "2"}]}});
-    for (first, second, key) in [(name, id, "name=n"), (id, name, "id=1")] {
+    for (first, second, key) in [(name, id, "name=n"), (id, name, "id='1'")] {
         let rule = format!("mutable: []\nequality: [{first}, {second}]");
         expect(&rule, list("1"), list("2"), &[&format!("x.t[{key}].a Modify")]);
     }

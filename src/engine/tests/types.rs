@@ -97,7 +97,8 @@ fn a_number_of_zero_is_left_out() {
         port["name"] = json!("p");
         json!({"s": {"spec": {"containers": [{"name": "c", "ports": [port]}]}}})
     };
-    let field = "s.spec.containers[name=c].ports[0].hostPort";
+    let port_key = "containerPort=0,protocol=TCP";
+    let field = &format!("s.spec.containers[name=c].ports[{port_key}].hostPort");
     expect(POD, port(json!({})), port(json!({"hostPort": 0})), &[]);
     expect(POD, port(json!({})), port(json!({"hostPort": 1})), &[&format!("{field} Set")]);
     // A float of 32 bits has fewer digits than the number that is written.
