@@ -125,21 +125,18 @@ fn keyed(inside: &str) -> Option<(LocationStep, &str)> {
     let (mut members, mut rest) = (Vec::new(), inside);
     loop {
         let (name, after) = rest.split_once('=')?;
-        let (value, after) = match quoted(after) {
-            Some((text, after)) => (KeyValue::Text(text.into()), after),
-            None => {
-                let (word, after) = after.split_at_checked(after.find([',', ']'])?)?;
-                (KeyValue::from_word(word), after)
-            }
+        let (value, after) = if let Some((text, after)) = quoted(after) {
+            (KeyValue::Text(text.into()), after)
+        } else {
+            let (word, after) = after.split_at_checked(after.find([',', ']'])?)?;
+            (KeyValue::from_word(word), after)
         };
         members.push((name.to_owned(), value));
-        match after.strip_prefix(',') {
-            Some(next) => rest = next,
-            None => {
-                let step = Step::Keyed(KeySelector::new(members));
-                return Some((LocationStep::Step(step), after.strip_prefix(']')?));
-            }
-        }
+        let Some(next) = after.strip_prefix(',') else {
+            let step = Step::Keyed(KeySelector::new(members));
+            return Some((LocationStep::Step(step), after.strip_prefix(']')?));
+        };
+        rest = next;
     }
 }
 

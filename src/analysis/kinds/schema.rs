@@ -248,8 +248,8 @@ impl SchemaReader<'_> {
     fn default_of(&self, object: &Value, member: &str) -> Option<Value> {
         let mut parts = Vec::new();
         flatten(object, self.definitions, &mut parts, &mut BTreeSet::new());
-        let properties = parts.iter().filter_map(|part| part.get("properties"));
-        properties.filter_map(|all| all.get(member)?.get("default")).next().cloned()
+        let default = |part: &&Value| part.get("properties")?.get(member)?.get("default").cloned();
+        parts.iter().find_map(default)
     }
 
     fn object(&mut self, parts: &[&Value], keeps_unknown: bool) -> Shape {

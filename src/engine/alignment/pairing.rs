@@ -122,7 +122,8 @@ pub(crate) fn element_key<'a>(
     element: Node<'a>,
 ) -> Result<ElementKey<'a>, KeyFault<'a>> {
     // Go decodes null as a struct with nothing in it.
-    if !element.is_object() && !(element.is_null() && key.origin == KeyOrigin::Type) {
+    let is_empty_struct = element.is_null() && key.origin == KeyOrigin::Type;
+    if !element.is_object() && !is_empty_struct {
         return Err(KeyFault::NoObject);
     }
     let value = |member: &'a KeyMember| match element.get(&member.name) {

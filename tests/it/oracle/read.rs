@@ -113,18 +113,15 @@ pub(crate) fn path(text: &str) -> Path {
 /// The members of a key up to the closing bracket, and what comes after it.
 fn keyed(text: &str) -> (KeyTexts, bool, &str) {
     let (name, after) = text.split_once('=').expect("=");
-    let (value, is_quoted, after) = match after.strip_prefix('\'') {
-        Some(after) => {
-            let (value, after) = quoted(after);
-            // A literal trailing asterisk is doubled here too.
-            let value = value.strip_suffix("**").map_or(value.clone(), |start| format!("{start}*"));
-            (json!(value).to_string(), true, after)
-        }
-        None => {
-            let (word, after) = after.split_at(after.find([',', ']']).expect("]"));
-            let is_json = ["true", "false"].contains(&word) || word.parse::<i128>().is_ok();
-            (if is_json { word.to_owned() } else { json!(word).to_string() }, false, after)
-        }
+    let (value, is_quoted, after) = if let Some(after) = after.strip_prefix('\'') {
+        let (value, after) = quoted(after);
+        // A literal trailing asterisk is doubled here too.
+        let value = value.strip_suffix("**").map_or(value.clone(), |start| format!("{start}*"));
+        (json!(value).to_string(), true, after)
+    } else {
+        let (word, after) = after.split_at(after.find([',', ']']).expect("]"));
+        let is_json = ["true", "false"].contains(&word) || word.parse::<i128>().is_ok();
+        (if is_json { word.to_owned() } else { json!(word).to_string() }, false, after)
     };
     let mut key = KeyTexts::from([(name.to_owned(), value)]);
     match after.strip_prefix(',') {

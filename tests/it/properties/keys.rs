@@ -100,7 +100,9 @@ fn rekey_path(keys: Option<Keys>, path: &mut Path) {
 fn rekey_value(dice: &mut Dice, keys: Keys, value: &mut Value) {
     match value {
         Value::Array(elements) => {
-            elements.iter_mut().for_each(|element| rekey_value(dice, keys, element));
+            for element in elements {
+                rekey_value(dice, keys, element);
+            }
         }
         Value::Object(members) => {
             for key in ["name", "id"] {

@@ -173,7 +173,8 @@ fn follow(dice: &mut Dice, object: &Value, path: &Path) -> Vec<Token> {
             }
             Step::Keyed { key, .. } => {
                 let is_it = |element: &Value| {
-                    key.iter().all(|(name, value)| element[name].to_string() == *value)
+                    let given = key.keys().map(|name| element[name].to_string());
+                    given.eq(key.values().cloned())
                 };
                 let position =
                     value.and_then(Value::as_array).and_then(|list| list.iter().position(is_it));
