@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::scalar::scalar;
 use super::{duration, quantity, time, value};
 use crate::engine::review::{Node, NodeKind};
 use crate::engine::rule::{Cursor, DeclaredEquality, Equal, Meaning};
@@ -15,7 +16,7 @@ pub(crate) fn respelled(one: &Value, two: &Value) -> Option<Equal> {
         // What does not parse is its own canonical form, which is no object.
         one == two && one.as_object().is_some_and(|form| !form.is_empty())
     };
-    if value::scalar(one) == value::scalar(two) {
+    if scalar(one) == scalar(two) {
         None
     } else if as_meaning(Meaning::Quantity) {
         Some(Equal::Quantity)
@@ -68,7 +69,7 @@ impl DeclaredEquality<'_> {
             NodeKind::Null => self.canonical_of(&Value::Null),
             kind => match self.respelled(kind, value.scalar_text()) {
                 Some(spelling) => spelling.canonical(),
-                None => value::scalar(&value.to_value()),
+                None => scalar(&value.to_value()),
             },
         }
     }
@@ -88,7 +89,7 @@ impl DeclaredEquality<'_> {
                     Value::Number(number) => self.respelled(NodeKind::Number, &number.to_string()),
                     _ => None,
                 };
-                spelling.map_or_else(|| value::scalar(value), Spelling::canonical)
+                spelling.map_or_else(|| scalar(value), Spelling::canonical)
             }
         }
     }

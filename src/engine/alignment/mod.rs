@@ -20,19 +20,23 @@
 mod declared_equality;
 mod duration;
 mod intermediate;
+mod list_fault;
 mod location;
 mod objects;
 mod pairing;
 mod quantity;
+mod scalar;
 mod time;
 mod typed;
 mod value;
 mod walk;
 
 pub(crate) use declared_equality::respelled;
+pub(crate) use list_fault::list_fault;
 pub(crate) use location::{Id, Location, ROOT, Segment};
 pub(crate) use objects::Alignment;
-pub(crate) use pairing::{KeyFault, Pairing, key_value, list_fault};
+pub(crate) use pairing::{KeyFault, Pairing, key_value};
+pub(crate) use scalar::scalar;
 pub(crate) use time::ZERO as ZERO_TIME;
-pub(crate) use value::{exact, scalar};
+pub(crate) use value::exact;
 pub(crate) use walk::{Coverage, MAX_REPORTED};

@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::location::Location;
-use super::value::scalar;
+use super::scalar::scalar;
 use crate::engine::review::{Node, NodeKind};
 use crate::engine::rule::{DeclaredEquality, ElementKey, KeyMember, KeyOrigin, KeyValue, ListKey};
 
@@ -103,17 +102,6 @@ pub(crate) fn keys<'a>(
         Some(index) => Err((index, KeyFault::Repeated)),
         None => Ok(keys),
     }
-}
-
-/// Why a list for which the rule declares a key does not pair by it: the index of an element, and
-/// what is wrong with its key. If the old list pairs by key, the element is one of the new list.
-pub(crate) fn list_fault<'a>(location: &Location<'_, 'a>) -> Option<(usize, KeyFault<'a>)> {
-    let list = match location.pairing {
-        Pairing::Position => location.old,
-        Pairing::Replaced => location.new,
-        _ => None,
-    };
-    keys(list?, location.cursor.declared().key?, None).err()
 }
 
 /// The values of the key's members in an element.

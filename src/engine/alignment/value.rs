@@ -3,19 +3,12 @@
 
 use std::fmt::Write;
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 use super::pairing;
+use super::scalar::scalar;
 use crate::engine::review::{Node, NodeKind, scan};
 use crate::engine::rule::{Cursor, DeclaredEquality, Tree};
-
-/// A scalar with numbers spelled by value: `1.0` as `1`, `-0.0` as `0`.
-pub(crate) fn scalar(value: &Value) -> Value {
-    match value {
-        Value::Number(number) => Value::Number(by_value(number)),
-        other => other.clone(),
-    }
-}
 
 /// The normal form where a rule declares nothing.
 pub(crate) fn exact(node: Node<'_>) -> String {
@@ -120,28 +113,6 @@ fn write_normal(
 /// Writes a text so that its end is known.
 fn write_text(out: &mut String, text: &str) {
     let _ = write!(out, "\"{}:{text}", text.len());
-}
-
-/// A float that is an integer of 64 bits becomes that integer.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "the ranges are checked first"
-)]
-fn by_value(number: &Number) -> Number {
-    let Some(float) = number.as_f64().filter(|_| number.is_f64()) else { return number.clone() };
-    // The largest of each type rounds up to a power of two that the type itself does not hold.
-    if float.fract() != 0.0 {
-        return number.clone();
-    }
-    if (0.0..u64::MAX as f64).contains(&float) {
-        return Number::from(float as u64);
-    }
-    if (i64::MIN as f64..0.0).contains(&float) {
-        return Number::from(float as i64);
-    }
-    number.clone()
 }
 
 #[cfg(test)]

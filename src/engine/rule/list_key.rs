@@ -6,8 +6,8 @@ use std::fmt;
 use serde_json::{Number, Value};
 use smallvec::SmallVec;
 
+use super::bare::is_bare;
 use super::escape_control;
-use super::path::is_bare;
 
 /// The members by which the elements of a list pair.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,6 +3,7 @@
 
 mod actions;
 pub(crate) mod annotations;
+mod bare;
 mod builtin;
 mod condition;
 mod cursor;
@@ -29,6 +30,7 @@ mod types;
 mod verbs;
 
 pub(crate) use actions::{Effect, FailurePolicy, Reason};
+pub(crate) use bare::is_bare;
 pub use builtin::Builtin;
 pub(crate) use builtin::documents as builtin_documents;
 pub(crate) use condition::{Compiler, Condition, Fault, Pattern, Program, Read, Reads};
@@ -50,7 +52,7 @@ pub(crate) use parse::raw::RawSpec;
 pub use parse::rule_file::RuleFile;
 pub(crate) use parse::source_map::{Position, SourceMap};
 pub use path::{Path, PathError, Step};
-pub(crate) use path::{is_bare, steps_pair, written};
+pub(crate) use path::{steps_pair, written};
 pub(crate) use permissions::{Algebra, LocalPermissions, Permissions};
 pub(crate) use requesters::Exemptions;
 pub use requesters::Requesters;

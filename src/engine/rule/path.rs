@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use super::bare::{continues_bare, is_bare, starts_bare};
 use super::escape_control;
 use super::list_key::{KeySelector, KeyValue};
 
@@ -164,20 +165,6 @@ pub struct PathError {
     pub column: usize,
     expected: &'static str,
     found: String,
-}
-
-/// Whether `text` can be written as a path segment without quotes: `[A-Za-z_][A-Za-z0-9_-]*`.
-pub(crate) fn is_bare(text: &str) -> bool {
-    let mut letters = text.chars();
-    letters.next().is_some_and(starts_bare) && letters.all(continues_bare)
-}
-
-fn starts_bare(letter: char) -> bool {
-    letter.is_ascii_alphabetic() || letter == '_'
-}
-
-fn continues_bare(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || letter == '_' || letter == '-'
 }
 
 struct PathParser {

@@ -261,11 +261,15 @@ impl Oracle<'_> {
     fn protected(&self, at: &Location, old: Option<&Value>, new: Option<&Value>) -> Findings {
         let leads = self.rule.protections().filter_map(|path| path.protects(at)).max();
         let mut found = Findings::default();
-        if leads.is_none() || self.equal(at, old, new) {
+        let lifecycle = granted_by_lifecycle();
+        let is_granted = |entry: &&Entry| lifecycle.contains(entry) && entry.path.reaches(at);
+        if leads.is_none()
+            || self.equal(at, old, new)
+            || self.entries.iter().any(|entry| is_granted(&entry))
+        {
             return found;
         }
         if leads == Some(true) {
-            let lifecycle = granted_by_lifecycle();
             let entries = self.entries.iter().filter(|entry| lifecycle.contains(entry));
             let judge = Oracle {
                 entries: entries.cloned().collect(),
