@@ -2,7 +2,7 @@
 
 use crate::analysis::kinds::{Scalar, Shape};
 use crate::analysis::yaml;
-use crate::engine::{self, Equal, ListKey, Path, Step, escape_control};
+use crate::engine::{self, Equal, KeyOrigin, ListKey, Path, Step, escape_control};
 
 pub(crate) fn shown(path: &Path) -> String {
     escape_control(&path.to_string())
@@ -51,7 +51,10 @@ pub(crate) fn equality(equal: &Equal) -> String {
         Equal::AbsentAs(value) => escape_control(&format!("left out = {value}")),
         Equal::Key(key) => {
             let order = if key.ignores_order { ", in any order" } else { "" };
-            format!("elements paired by {}{order}", key_words(key))
+            let has_default = key.origin == KeyOrigin::Line
+                && key.members.iter().any(|member| member.default.is_some());
+            let words = if has_default { format!("`{key}`") } else { key_words(key) };
+            format!("elements paired by {words}{order}")
         }
     }
 }

@@ -248,10 +248,16 @@ fn value_of(element: &str, member: &KeyMember) -> String {
     let name = text(&member.name);
     match &member.default {
         None => format!("{element}[{name}]"),
-        Some(default) => format!(
-            "({element}[?{name}].orValue(null) == null ? dyn({}) : {element}[{name}])",
-            cel(&default.to_value())
-        ),
+        Some(default) => {
+            let found = format!("{element}[?{name}].orValue(null)");
+            let zero = member.zero.as_ref().filter(|zero| *zero != default);
+            let is_zero = zero.map(|zero| format!(" || {found} == {}", cel(&zero.to_value())));
+            format!(
+                "({found} == null{} ? dyn({}) : {element}[{name}])",
+                is_zero.unwrap_or_default(),
+                cel(&default.to_value())
+            )
+        }
     }
 }
 

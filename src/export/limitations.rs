@@ -48,7 +48,7 @@ pub(super) fn limitations(rule: &Rule) -> Vec<String> {
         (
             has_type && rule.entries().any(|entry| entry.verbs != Verbs::ALL),
             "below an entry with `allow`, a list that a type pairs by key may become one in which \
-             a key repeats; the webhook asks for an entry without `allow`",
+             a key repeats or an element is null; the webhook asks for an entry without `allow`",
         ),
         (
             has_type || compares(Meaning::Quantity),

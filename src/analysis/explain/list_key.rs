@@ -1,7 +1,7 @@
 //! The member by which the elements of a list pair: with another one an element is another element.
 
 use crate::analysis::symbolic::{ChangeClass, Entries, Formula, Permits};
-use crate::analysis::words::key_words;
+use crate::analysis::words::{key_words, quoted};
 use crate::engine::{Algebra, Cursor, ListKey, Rule, Step};
 
 pub(crate) struct PairingKey {
@@ -56,9 +56,10 @@ impl PairingKey {
     }
 
     pub(crate) fn note(&self) -> String {
-        let key = key_words(&self.key);
+        let (key, any) =
+            (key_words(&self.key), quoted(&self.key.names().collect::<Vec<_>>(), " or "));
         format!(
-            "elements pair by {key}: with another {key} it is another element, one removed and one \
+            "elements pair by {key}: with another {any} it is another element, one removed and one \
              added"
         )
     }

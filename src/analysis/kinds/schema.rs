@@ -235,9 +235,10 @@ impl SchemaReader<'_> {
             Some("map") => {
                 let keys = says("x-kubernetes-list-map-keys").and_then(Value::as_array);
                 let names = keys.into_iter().flatten().filter_map(Value::as_str);
-                ListType::Map(ListKey::declared_by_schema(
+                let key = ListKey::declared_by_schema(
                     names.map(|name| (name, self.default_of(items, name))),
-                ))
+                );
+                if key.members.is_empty() { ListType::Atomic } else { ListType::Map(key) }
             }
             _ => ListType::Atomic,
         };

@@ -44,7 +44,7 @@ fn of_entry(rule: &Rule, at: String, entry: &Entry) -> Option<LintFinding> {
         return None;
     };
     let (_, key) = Cursor::of_all(rule, list).keys().into_iter().next()?;
-    if !key.has_member(name) {
+    if !key.is_fixed(name) {
         return None;
     }
     let list = escape_control(&written(list));

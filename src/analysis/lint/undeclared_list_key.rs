@@ -63,11 +63,11 @@ fn of_list(undeclared: &UndeclaredList<'_>) -> Option<LintFinding> {
         ));
     }
     let names = key_words(key);
-    Some(if matches!(below, [_, Step::Name(name)] if key.has_member(name)) {
+    Some(if matches!(below, [_, Step::Name(name)] if key.is_fixed(name)) {
         // The key itself is changed by replacing the element.
         finding(
             at,
-            format!("{pairs} {names}: another {names} is another element"),
+            format!("{pairs} {names}: an element with another value there is another element"),
             format!("remove `{path}`, or list `{list}` if elements may be replaced"),
         )
     } else {

@@ -91,7 +91,7 @@ impl Secrets {
         new: Option<Node<'_>>,
     ) -> Visibility {
         let (Some(old), Some(new)) = (old, new) else { return self.any_element(from) };
-        // A member that is left out may have any default.
+        // A member that is left out, zero or no key may have any default.
         let is_selected = |selector: &KeySelector| {
             let changes = selector.members().any(|(name, _)| {
                 let (old, new) = (old.get(name), new.get(name));
@@ -99,8 +99,8 @@ impl Secrets {
             });
             changes
                 || selector.members().all(|(name, value)| {
-                    let found = old.get(name).filter(|found| !found.is_null());
-                    found.is_none_or(|found| key_value(found).as_ref() == Some(value))
+                    let found = old.get(name).and_then(key_value);
+                    found.is_none_or(|found| found.is_zero() || found == *value)
                 })
         };
         self.place(from, self.tree.loosely_element(&from.reached, is_selected))
@@ -165,6 +165,27 @@ mod tests {
                 (false, is_hidden),
                 "{old:?} {new:?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_element_whose_key_may_be_a_default_hides_what_any_key_selects() {
+        let mut secrets = Secrets::default();
+        let path = Path::parse("ports[port=80,protocol=TCP].password").expect("a path");
+        secrets.tree.mark(path.steps(), super::Hidden::KeysToo);
+        let ports = secrets.member(&secrets.root(), "ports");
+        for (element, is_hidden) in [
+            (r#"{"port": 80, "protocol": "TCP"}"#, true),
+            (r#"{"port": 80.0}"#, true),
+            (r#"{"port": 80, "protocol": null}"#, true),
+            (r#"{"port": 80, "protocol": ""}"#, true),
+            (r#"{"port": 80, "protocol": ["TCP"]}"#, true),
+            (r#"{"port": "80", "protocol": "TCP"}"#, false),
+            (r#"{"port": 80, "protocol": "UDP"}"#, false),
+        ] {
+            let document = scan(element).expect("JSON");
+            let at = secrets.element(&ports, Some(document.root()), Some(document.root()));
+            assert_eq!(secrets.member(&at, "password").is_hidden(), is_hidden, "{element}");
         }
     }
 }

@@ -91,6 +91,15 @@ impl ListKey {
         self.names().any(|own| own == name)
     }
 
+    /// Whether another value of the member is always the value of another element. A member with a
+    /// default can be set to it and cleared.
+    pub(crate) fn is_fixed(&self, name: &str) -> bool {
+        let is_it = |member: &KeyMember| {
+            member.name == name && (member.default.is_none() || member.default == member.zero)
+        };
+        self.members.iter().any(is_it)
+    }
+
     /// Whether a path with this selector names each member of the key.
     pub(crate) fn fits(&self, selector: &KeySelector) -> bool {
         self.members.len() == selector.members.len()
@@ -108,17 +117,30 @@ impl ListKey {
 impl fmt::Display for ListKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let [KeyMember { name, default: None, .. }] = self.members.as_slice() {
-            return out.write_str(&escape_control(name));
+            return out.write_str(&yaml(name));
         }
         for (index, member) in self.members.iter().enumerate() {
             out.write_str(if index == 0 { "[" } else { ", " })?;
-            let name = escape_control(&member.name);
+            let name = yaml(&member.name);
             match &member.default {
+                Some(KeyValue::Text(text)) => {
+                    write!(out, "{{name: {name}, default: {}}}", yaml(text))?;
+                }
                 Some(default) => write!(out, "{{name: {name}, default: {default}}}")?,
                 None => out.write_str(&name)?,
             }
         }
         out.write_str("]")
+    }
+}
+
+/// A text in YAML: in quotes unless it can be read as nothing else.
+fn yaml(text: &str) -> String {
+    let other = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
+    if is_bare(text) && !other.iter().any(|word| word.eq_ignore_ascii_case(text)) {
+        text.to_owned()
+    } else {
+        escape_control(&Value::from(text).to_string())
     }
 }
 
@@ -160,6 +182,16 @@ impl KeyValue<'_> {
             "true" => KeyValue::Bool(true),
             "false" => KeyValue::Bool(false),
             word => integer(word).unwrap_or_else(|| KeyValue::Text(Cow::Owned(word.to_owned()))),
+        }
+    }
+
+    /// Whether a Go client may leave it out.
+    pub(crate) fn is_zero(&self) -> bool {
+        match self {
+            Self::Bool(value) => !value,
+            Self::Integer(value) => *value == 0,
+            Self::Unsigned(value) => *value == 0,
+            Self::Text(text) => text.is_empty(),
         }
     }
 
@@ -224,11 +256,14 @@ impl KeySelector {
         self.members().find(|(own, _)| *own == name).map(|(_, value)| value)
     }
 
+    /// Whether both name the same members.
+    pub(crate) fn has_names_of(&self, other: &Self) -> bool {
+        self.members().map(|(name, _)| name).eq(other.members().map(|(name, _)| name))
+    }
+
     /// Whether one element may have both.
     pub(crate) fn meets(&self, other: &Self) -> bool {
-        let names = |selector: &Self| selector.members().map(|(name, _)| name.to_owned()).collect();
-        let (own, others): (Vec<String>, Vec<String>) = (names(self), names(other));
-        own != others || self == other
+        !self.has_names_of(other) || self == other
     }
 }
 

@@ -150,8 +150,8 @@ impl<M> Tree<M> {
         self.reached(from).flat_map(|node| [node.any_element, node.unkeyed]).flatten().collect()
     }
 
-    /// What the element reaches that the selector selects. It is only asked for where paths select
-    /// elements.
+    /// What the element reaches that the selector selects, and where paths select by other members
+    /// what any element may be. The selector is only asked for where paths select elements.
     pub(crate) fn keyed_element(
         &self,
         from: &[u32],
@@ -159,7 +159,11 @@ impl<M> Tree<M> {
     ) -> Reached {
         let mut to = self.element(from);
         for node in self.reached(from).filter(|node| !node.keyed.is_empty()) {
-            to.extend(node.keyed.get(&selector()).copied());
+            let selector = selector();
+            to.extend(node.keyed.get(&selector).copied());
+            if node.keyed.keys().any(|own| !own.has_names_of(&selector)) {
+                to.extend(node.unkeyed);
+            }
         }
         to
     }

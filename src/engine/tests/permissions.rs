@@ -299,3 +299,11 @@ fn a_service_account_matches_by_its_full_name() {
         expect_for(user, rule, &old, &new, &["spec.x Modify"]);
     }
 }
+
+#[test]
+fn what_is_protected_by_another_key_than_the_list_has_is_protected_in_every_element() {
+    let rule = "mutable: [spec]\nprotected: ['spec.*[name=x].v']\nequality: [{path: spec.b, key: \
+                id}, {path: spec.*, key: name}]";
+    let list = |v: u8, w: u8| json!({"spec": {"b": [{"id": "1", "name": "x", "v": v, "w": w}]}});
+    expect(rule, list(1, 1), list(2, 2), &["spec.b[id='1'].v Modify"]);
+}

@@ -110,12 +110,16 @@ impl Path {
     }
 
     /// How this path, which protects what it reaches, leads to a location: whether that is its end.
-    /// In a list that cannot be keyed, and below it, an element may have any key.
+    /// In a list that cannot be keyed or has another key, and below it, an element may have any key.
     pub(crate) fn protects(&self, at: &[At]) -> Option<bool> {
         let mut unkeyable = false;
         let leads = self.0.iter().zip(at).all(|(step, at)| {
             let by_key = matches!(step, Step::Keyed { .. });
-            unkeyable |= by_key && matches!(at, At::Index(_));
+            unkeyable |= match (step, at) {
+                (Step::Keyed { key, .. }, At::Named(own)) => !key.keys().eq(own.keys()),
+                (Step::Keyed { .. }, At::Index(_)) => true,
+                _ => false,
+            };
             step.goes_to(at) || unkeyable && by_key && !matches!(at, At::Key(_))
         });
         (leads && self.0.len() >= at.len()).then_some(self.0.len() == at.len())

@@ -6,7 +6,7 @@ use super::tree;
 use crate::engine::rule::cursor::Cursor;
 use crate::engine::rule::definition::{Entry, EntryOrigin};
 use crate::engine::rule::equality::Meaning;
-use crate::engine::rule::list_key::KeyValue;
+use crate::engine::rule::list_key::{KeyMember, KeyValue};
 use crate::engine::rule::mark::Mark;
 use crate::engine::rule::path::{Path, Step, steps_pair};
 use crate::engine::rule::requesters::Requesters;
@@ -33,7 +33,7 @@ pub(crate) fn together<'a>(
     }
     let declared = tree::tree(&[], equality, &[]);
     for placed in &all {
-        elements_are_selected_by_the_key(parser, placed, equality, &declared);
+        elements_are_selected_by_the_key(parser, placed, &declared);
     }
 }
 
@@ -146,16 +146,20 @@ fn keys_compare_exactly(
         entry.meaning.is_some()
             || entry.absent_as.as_ref().is_some_and(|value| KeyValue::from_value(value).is_some())
     };
-    let names = list.key.iter().flat_map(|key| key.names());
-    let is_member = |entry: &PlacedEquality, name: &str| {
-        let member = [Step::AnyElement, Step::Name(name.to_owned())];
+    let members = list.key.iter().flat_map(|key| &key.members);
+    let is_respelled = |entry: &PlacedEquality, member: &KeyMember| {
+        // A member that is left out may well equal its default.
+        let is_default = entry.meaning.is_none()
+            && member.default.is_some()
+            && entry.absent_as.as_ref().and_then(KeyValue::from_value) == member.default;
+        let member = [Step::AnyElement, Step::Name(member.name.clone())];
         let steps = [list.placed.path.steps(), &member].concat();
-        steps_pair(entry.placed.path.steps(), &steps, Step::meets)
+        !is_default && steps_pair(entry.placed.path.steps(), &steps, Step::meets)
     };
     for entry in equality
         .iter()
         .filter(respells)
-        .filter(|entry| names.clone().any(|name| is_member(entry, name)))
+        .filter(|entry| members.clone().any(|member| is_respelled(entry, member)))
     {
         parser.refuse(
             entry.placed.at,
@@ -170,21 +174,14 @@ fn keys_compare_exactly(
 fn elements_are_selected_by_the_key(
     parser: &mut DocumentParser<'_>,
     placed: &Placed,
-    equality: &[PlacedEquality],
     declared: &Tree<Mark>,
 ) {
     let steps = placed.path.steps();
     let mut cursor = Cursor::at_root_of(declared);
-    for (index, step) in steps.iter().enumerate() {
-        let list = cursor.clone();
+    for step in steps {
+        let found = cursor.declared().key;
         cursor = cursor.covering(step);
         let Step::Keyed(selector) = step else { continue };
-        let above = steps.get(..index).unwrap_or_default();
-        let by_line = equality.iter().find_map(|entry| {
-            let covers = steps_pair(above, entry.placed.path.steps(), Step::within);
-            entry.key.as_deref().filter(|_| covers)
-        });
-        let found = by_line.or(list.typed().and_then(|typed| typed.key()));
         if !found.is_some_and(|key| key.fits(selector)) {
             let names: Vec<&str> = selector.members().map(|(name, _)| name).collect();
             let key = match names.as_slice() {

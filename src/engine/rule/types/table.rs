@@ -288,7 +288,7 @@ mod tests {
             }
             _ => None,
         };
-        assert_eq!(key("c").as_deref(), Some("[{name: name, default: ''}]"));
+        assert_eq!(key("c").as_deref(), Some(r#"[{name: name, default: ""}]"#));
         assert_eq!(
             key("e").as_deref(),
             Some("[{name: port, default: 0}, {name: kind, default: TCP}]")

@@ -60,7 +60,7 @@ pub(super) enum Focus {
 }
 
 /// All of them.
-pub(super) const ALL: [Focus; 53] = [
+pub(super) const ALL: [Focus; 54] = [
     Focus::QuotedKey,
     Focus::AnyMember,
     Focus::Prefix,
@@ -100,6 +100,7 @@ pub(super) const ALL: [Focus; 53] = [
     Focus::CompositeKey,
     Focus::CompositeKey,
     Focus::KeyedOrder,
+    Focus::AnyOrder,
     Focus::AnyOrder,
     Focus::OldUnkeyable,
     Focus::NewUnkeyable,
