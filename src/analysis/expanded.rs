@@ -83,7 +83,7 @@ impl TypeWalk {
 pub(crate) fn compared(at: TypedLocation) -> Vec<String> {
     let key = at.key().map(|key| Equal::Key(Arc::new(key.clone())));
     let zero = if at.is_field() { zero(at).map(Equal::AbsentAs) } else { None };
-    [key, at.meaning().map(Equal::from), zero].iter().flatten().map(equality).collect()
+    [key, at.compare_as().map(Equal::from), zero].iter().flatten().map(equality).collect()
 }
 
 /// The value that a field has when it is left out.

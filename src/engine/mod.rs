@@ -42,12 +42,12 @@ pub(crate) use record::{Recording, Unrecorded};
 pub(crate) use review::{NotAReview, Unjudgeable};
 pub(crate) use rule::annotations;
 pub(crate) use rule::{
-    Algebra, Condition, Cursor, Declaration, DeclaredEquality, Effect, Entry, Equal, Equality,
-    Exemptions, FailurePolicy, GoScalar, GoShape, KeyMember, KeyOrigin, LONGEST_NAME,
-    LabelSelector, LocalPermissions, Mark, Meaning, Permissions, Position, Protection,
-    ProtectionOrigin, RawSpec, Read, Reason, ResourceRule, RuleError, SelectionKey, SourceMap,
-    TypedLocation, Verb, Verbs, before_quote, builtin_documents, cut_bytes, escape_control,
-    escape_json, is_bare, is_dns_subdomain, is_own_document, is_owned, steps_pair, written,
+    Algebra, CompareAs, Condition, Cursor, Declaration, DeclaredEquality, Effect, Entry, Equal,
+    Equality, Exemptions, FailurePolicy, GoScalar, GoShape, KeyMember, KeyOrigin, LONGEST_NAME,
+    LabelSelector, LocalPermissions, Mark, Permissions, Position, Protection, ProtectionOrigin,
+    RawSpec, Read, Reason, ResourceRule, RuleError, SelectionKey, SourceMap, TypedLocation, Verb,
+    Verbs, before_quote, builtin_documents, cut_bytes, escape_control, escape_json, is_bare,
+    is_dns_subdomain, is_own_document, is_owned, steps_pair, written,
 };
 pub use rule::{
     Builtin, KeySelector, KeyValue, ListKey, OWNED, Path, PathError, Requesters, Rule, RuleErrors,

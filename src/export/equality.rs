@@ -4,7 +4,7 @@ use super::entries::text;
 use super::expression::Expr;
 use super::literal::cel;
 use super::permitted::{Judge, Local, is_kind};
-use crate::engine::{Cursor, KeyMember, KeyOrigin, KeySelector, ListKey, Meaning, Verb};
+use crate::engine::{CompareAs, Cursor, KeyMember, KeyOrigin, KeySelector, ListKey, Verb};
 
 /// A Go duration.
 const DURATION: &str = r"^[-+]?(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$";
@@ -14,7 +14,7 @@ impl Judge<'_> {
     pub(super) fn elements(self, cursor: &Cursor<'_>, items: &Local, (x, y): (&str, &str)) -> Expr {
         let declared = cursor.declared();
         match declared.key {
-            _ if declared.meaning == Some(Meaning::Set) => {
+            _ if declared.compare_as == Some(CompareAs::Set) => {
                 self.membership(&cursor.element(), items, (x, y))
             }
             // Where nothing but equality permits a change, the order that a type's key keeps makes
@@ -183,9 +183,9 @@ impl Judge<'_> {
     pub(super) fn respelled(self, cursor: &Cursor<'_>, (x, y): (&str, &str)) -> Expr {
         let here = self.deeper();
         let (s, t) = (here.name('s'), here.name('t'));
-        match cursor.declared().meaning {
-            None | Some(Meaning::Set | Meaning::Time | Meaning::Float32) => Expr::False,
-            Some(Meaning::Quantity) => {
+        match cursor.declared().compare_as {
+            None | Some(CompareAs::Set | CompareAs::Time | CompareAs::Float32) => Expr::False,
+            Some(CompareAs::Quantity) => {
                 let spells = |value: &str| {
                     Expr::or(["string", "int", "double"].map(|kind| is_kind(value, kind)))
                 };
@@ -200,7 +200,7 @@ impl Judge<'_> {
                 );
                 Expr::and([spells(x), spells(y), same])
             }
-            Some(Meaning::Duration) => {
+            Some(CompareAs::Duration) => {
                 let spells = |value: &str| {
                     Expr::and([
                         is_kind(value, "string"),

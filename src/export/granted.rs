@@ -6,7 +6,7 @@ use super::equality::{by_value, is_selected, same_key, unique};
 use super::expression::Expr;
 use super::permitted::{Judge, by_prefix, has_keyed_list, is_kind, names_have};
 use super::types;
-use crate::engine::{Cursor, KeySelector, Meaning};
+use crate::engine::{CompareAs, Cursor, KeySelector};
 
 impl Judge<'_> {
     /// Whether no keyed list in `x` was replaced in `y`.
@@ -16,7 +16,7 @@ impl Judge<'_> {
         (x, y): (&str, &str),
         sent: &SentExprs,
     ) -> Expr {
-        if !has_keyed_list(cursor) || cursor.declared().meaning == Some(Meaning::Set) {
+        if !has_keyed_list(cursor) || cursor.declared().compare_as == Some(CompareAs::Set) {
             return Expr::True;
         }
         let here = self.deeper();

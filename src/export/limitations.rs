@@ -1,7 +1,7 @@
 //! What a policy cannot keep of a rule.
 
 use super::protected::keeps_lists;
-use crate::engine::{FailurePolicy, Meaning, Reason, Requesters, Rule, Verbs};
+use crate::engine::{CompareAs, FailurePolicy, Reason, Requesters, Rule, Verbs};
 
 /// What no policy keeps.
 const ALWAYS: [&str; 6] = [
@@ -23,7 +23,8 @@ const ALWAYS: [&str; 6] = [
 pub(super) fn limitations(rule: &Rule) -> Vec<String> {
     let equality = rule.equality();
     let has_type = equality.iter().any(|equality| equality.type_name.is_some());
-    let compares = |meaning| equality.iter().any(|equality| equality.meaning == Some(meaning));
+    let compares =
+        |compare_as| equality.iter().any(|equality| equality.compare_as == Some(compare_as));
     let some = [
         (
             rule.failure_policy() == FailurePolicy::Ignore,
@@ -51,11 +52,14 @@ pub(super) fn limitations(rule: &Rule) -> Vec<String> {
              a key repeats or an element is null; the webhook asks for an entry without `allow`",
         ),
         (
-            has_type || compares(Meaning::Quantity),
+            has_type || compares(CompareAs::Quantity),
             "quantities compare as CEL's quantity() reads them, which takes no exponent beyond 32 \
              bits",
         ),
-        (has_type || compares(Meaning::Duration), "durations beyond 292 years cannot be evaluated"),
+        (
+            has_type || compares(CompareAs::Duration),
+            "durations beyond 292 years cannot be evaluated",
+        ),
         (
             rule.protected().iter().any(|protection| keeps_lists(&protection.path)),
             "a list that a path of `protected` leads through may not change at all",

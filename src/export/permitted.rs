@@ -285,10 +285,10 @@ pub(super) fn by_prefix(
     k: &str,
     judged: impl Fn(&Cursor<'_>) -> Expr,
 ) -> Expr {
-    let others = judged(&cursor.covering(&Step::AnyMember));
+    let others = judged(&cursor.step_for_all(&Step::AnyMember));
     cursor.prefixes().into_iter().rev().fold(others, |shorter, prefix| {
         let has_prefix = Expr::text(format!("{k}.startsWith({})", text(&prefix)));
-        has_prefix.choose(judged(&cursor.covering(&Step::Prefix(prefix))), shorter)
+        has_prefix.choose(judged(&cursor.step_for_all(&Step::Prefix(prefix))), shorter)
     })
 }
 

@@ -37,7 +37,7 @@ pub(super) fn keeps_lists(path: &Path) -> bool {
 /// Whether what the steps lead to from the maps `x` and `y` did not change.
 fn kept(judge: Judge<'_>, cursor: &Cursor<'_>, steps: &[Step], (x, y): (&str, &str)) -> Expr {
     let Some((step, rest)) = steps.split_first() else { return Expr::True };
-    let below = cursor.covering(step);
+    let below = cursor.step_for_all(step);
     let k = judge.name('k');
     let member = |key: &str| {
         if rest.is_empty() {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::engine::{Cursor, GoScalar, GoShape, Meaning, TypeName, TypedLocation};
+use crate::engine::{CompareAs, Cursor, GoScalar, GoShape, TypeName, TypedLocation};
 
 /// The members that are judged one by one: those that paths name, and those of the type.
 pub(super) fn names(cursor: &Cursor<'_>) -> BTreeSet<String> {
@@ -75,8 +75,9 @@ fn is_taken_apart(typed: TypedLocation) -> bool {
 /// Whether a policy treats several spellings of one value here or below as equal. `above` are the
 /// structs around it: one that contains itself has nothing new.
 fn differs(typed: TypedLocation, above: &mut Vec<TypeName>) -> bool {
-    let has_spellings =
-        typed.meaning().is_some_and(|meaning| !matches!(meaning, Meaning::Time | Meaning::Float32));
+    let has_spellings = typed
+        .compare_as()
+        .is_some_and(|compare_as| !matches!(compare_as, CompareAs::Time | CompareAs::Float32));
     if has_spellings || zero(typed).is_some() {
         return true;
     }

@@ -79,8 +79,9 @@ impl<'r> ClassWalk<'r> {
                 return Err(TooMany);
             }
             self.path.push(step.clone());
-            let mut class =
-                parent.each_ref().map(|parent| LocationClass::at(parent.cursor.covering(&step)));
+            let mut class = parent
+                .each_ref()
+                .map(|parent| LocationClass::at(parent.cursor.step_for_all(&step)));
             let differences = self.at(&mut class, parent)?;
             self.path.pop();
             found.push((step.clone(), differences));
@@ -135,7 +136,7 @@ impl<'r> ClassWalk<'r> {
         self.sides.iter().any(|side| {
             let mut at = Cursor::root(side.rule);
             self.path.iter().any(|step| {
-                at = at.meeting(step);
+                at = at.step_for_some(step);
                 at.declared().may_be_left_out()
             })
         })
@@ -351,7 +352,7 @@ fn comparison(type_name: Option<TypeName>, declared: &DeclaredEquality<'_>) -> S
         Equal::Key(Arc::new(key))
     });
     let absent = declared.absent_as.map(|value| Equal::AbsentAs(value.clone()));
-    let all = [type_name.map(Equal::Type), key, declared.meaning.map(Equal::from), absent];
+    let all = [type_name.map(Equal::Type), key, declared.compare_as.map(Equal::from), absent];
     let parts: Vec<String> = all.iter().flatten().map(equality).collect();
     if parts.is_empty() { "exactly".to_owned() } else { parts.join(", ") }
 }

@@ -147,7 +147,7 @@ impl<'r> Answer<'r> {
         };
         let is_partly_protected = trace.meeting.last().is_some_and(Cursor::is_protected);
         let certain = if is_partly_protected { &entries.of_every_rule() } else { &entries };
-        let mut certain = Permits::of(rule, certain, steps, Cursor::covering);
+        let mut certain = Permits::of(rule, certain, steps, Cursor::step_for_all);
         if let Some(list_key) = &list_key {
             certain = list_key.certain();
         }
@@ -177,7 +177,7 @@ impl<'r> Answer<'r> {
             is_narrowed: requester.is_some(),
             notes: for_others,
             certain,
-            possible: Permits::of(rule, &entries, steps, Cursor::meeting),
+            possible: Permits::of(rule, &entries, steps, Cursor::step_for_some),
             list_key,
             protected,
             entries: related,
@@ -388,7 +388,7 @@ impl<'r> Trace<'r> {
             }
             cursors
         };
-        Self { covering: walk(Cursor::covering), meeting: walk(Cursor::meeting) }
+        Self { covering: walk(Cursor::step_for_all), meeting: walk(Cursor::step_for_some) }
     }
 
     /// The entries that have to do with the locations, by index.

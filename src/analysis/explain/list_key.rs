@@ -23,12 +23,12 @@ impl PairingKey {
         let key = key(rule, list, element, member)?.clone();
         let any = [list, &[Step::AnyElement]].concat();
         let one = [list, std::slice::from_ref(element)].concat();
-        let some = |steps: &[Step]| Permits::of(rule, entries, steps, Cursor::meeting);
+        let some = |steps: &[Step]| Permits::of(rule, entries, steps, Cursor::step_for_some);
         let swap = some(&one)
             .get(ChangeClass::ClearContainer)
             .and(some(&any).get(ChangeClass::SetContainer));
         let modify = some(steps).get(ChangeClass::Modify).or(&swap);
-        let whole = Permits::of(rule, entries, list, Cursor::covering);
+        let whole = Permits::of(rule, entries, list, Cursor::step_for_all);
         let is_exact = matches!(member, Step::Name(name) if key.has_member(name));
         Some(Self { is_exact, replace: whole.get(ChangeClass::Replace).clone(), swap, modify, key })
     }

@@ -3,7 +3,7 @@
 use super::definition::{Context, Input, Lint, LintFinding, Severity};
 use super::schema::exact::exact;
 use crate::analysis::kinds::Scalar;
-use crate::engine::Meaning;
+use crate::engine::CompareAs;
 
 pub(super) const LINT: Lint = Lint {
     name: "inexact-duration",
@@ -32,5 +32,5 @@ spec:
 
 fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let consequence = ", so an update that respells one (60s as 1m0s) is a violation";
-    exact(context, Scalar::Duration, Meaning::Duration, |_| true, "durations", consequence)
+    exact(context, Scalar::Duration, CompareAs::Duration, |_| true, "durations", consequence)
 }

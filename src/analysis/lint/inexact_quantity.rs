@@ -3,7 +3,7 @@
 use super::definition::{Context, Input, Lint, LintFinding, Severity};
 use super::schema::exact::exact;
 use crate::analysis::kinds::Scalar;
-use crate::engine::Meaning;
+use crate::engine::CompareAs;
 
 pub(super) const LINT: Lint = Lint {
     name: "inexact-quantity",
@@ -33,5 +33,5 @@ spec:
 
 fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let consequence = ", so an update that respells one (1000m as 1) is a violation";
-    exact(context, Scalar::Quantity, Meaning::Quantity, |_| true, "quantities", consequence)
+    exact(context, Scalar::Quantity, CompareAs::Quantity, |_| true, "quantities", consequence)
 }

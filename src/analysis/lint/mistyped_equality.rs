@@ -4,7 +4,7 @@ use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::schema::catalogue::{MatchedKind, shapes};
 use crate::analysis::kinds::{Scalar, Shape};
 use crate::analysis::words::{shown, what};
-use crate::engine::{Equality, Meaning};
+use crate::engine::{CompareAs, Equality};
 
 pub(super) const LINT: Lint = Lint {
     name: "mistyped-equality",
@@ -34,16 +34,16 @@ fn check(context: &Context<'_>) -> Vec<LintFinding> {
 }
 
 fn mistyped(at: String, entry: &Equality, targets: &[MatchedKind<'_>]) -> Option<LintFinding> {
-    let meaning = entry.meaning.filter(|meaning| *meaning != Meaning::Set)?;
-    let never = |shape: &Shape| match (meaning, shape) {
+    let compare_as = entry.compare_as.filter(|compare_as| *compare_as != CompareAs::Set)?;
+    let never = |shape: &Shape| match (compare_as, shape) {
         (_, Shape::Anything | Shape::Scalar(Scalar::Text)) => false,
         (_, Shape::Object(_) | Shape::List(_) | Shape::Scalar(Scalar::Boolean)) => true,
-        (Meaning::Duration, Shape::Scalar(scalar)) => *scalar != Scalar::Duration,
+        (CompareAs::Duration, Shape::Scalar(scalar)) => *scalar != Scalar::Duration,
         (_, Shape::Scalar(scalar)) => *scalar == Scalar::Duration,
     };
     let shapes = shapes(targets, entry.path.steps());
     let first = shapes.first().filter(|_| shapes.iter().all(|shape| never(shape)))?;
-    let name = if meaning == Meaning::Quantity { "Quantity" } else { "Duration" };
+    let name = if compare_as == CompareAs::Quantity { "Quantity" } else { "Duration" };
     let fix = match first {
         Shape::Object(_) => "name its members: add `.*`",
         Shape::List(_) => "name its elements: add `[*]`",

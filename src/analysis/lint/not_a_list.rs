@@ -4,7 +4,7 @@ use super::definition::{Context, Input, Lint, LintFinding, Severity, finding};
 use super::schema::catalogue::{MatchedKind, shapes};
 use crate::analysis::kinds::Shape;
 use crate::analysis::words::{shown, what};
-use crate::engine::{Equality, Meaning};
+use crate::engine::{CompareAs, Equality};
 
 pub(super) const LINT: Lint = Lint {
     name: "not-a-list",
@@ -35,7 +35,7 @@ fn check(context: &Context<'_>) -> Vec<LintFinding> {
 fn of_entry(at: String, entry: &Equality, targets: &[MatchedKind<'_>]) -> Option<LintFinding> {
     let declared = match &entry.key {
         Some(key) => format!("key: {key}"),
-        None if entry.meaning == Some(Meaning::Set) => "as: Set".to_owned(),
+        None if entry.compare_as == Some(CompareAs::Set) => "as: Set".to_owned(),
         None => return None,
     };
     let shapes = shapes(targets, entry.path.steps());

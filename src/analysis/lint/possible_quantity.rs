@@ -3,7 +3,7 @@
 use super::definition::{Context, Input, Lint, LintFinding, Severity};
 use super::schema::exact::exact;
 use crate::analysis::kinds::Scalar;
-use crate::engine::{Meaning, Step};
+use crate::engine::{CompareAs, Step};
 
 pub(super) const LINT: Lint = Lint {
     name: "possible-quantity",
@@ -35,7 +35,7 @@ fn check(context: &Context<'_>) -> Vec<LintFinding> {
     exact(
         context,
         Scalar::IntegerOrText,
-        Meaning::Quantity,
+        CompareAs::Quantity,
         holds_amounts,
         "integers or strings",
         consequence,

@@ -37,7 +37,7 @@ fn check(context: &Context<'_>) -> Vec<LintFinding> {
     let equality = context.rule.equality();
     let redundant = context.equality().enumerate().filter_map(|(index, (at, entry))| {
         let replaces = |earlier: &&Equality| {
-            (entry.meaning.is_none() || earlier.meaning.is_some())
+            (entry.compare_as.is_none() || earlier.compare_as.is_some())
                 && (entry.type_name.is_none() || earlier.type_name.is_some())
                 && (entry.key.is_none() || earlier.key.is_some())
                 && (entry.absent_as.is_none() || earlier.absent_as.is_some())

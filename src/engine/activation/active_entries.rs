@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use super::evaluation::{Evaluation, Inputs, NodeNumbers, Sent};
+use super::evaluation::{Evaluation, Inputs, NodeNumbers, SentValues};
 use super::failure::{ConditionFailure, Failure, MOST_LOCATIONS};
 use crate::engine::rule::{Condition, Entry, Rule, escape_control};
 
@@ -128,7 +128,7 @@ impl<'a, 'i: 'a> ActiveEntries<'a, 'i> {
     }
 
     /// Whether the entry is active at a location that its path reaches.
-    pub(crate) fn at(&self, entry: usize, sent: Sent<'i>) -> bool {
+    pub(crate) fn at(&self, entry: usize, sent: SentValues<'i>) -> bool {
         match self.activation(entry) {
             Activation::Everywhere => true,
             Activation::Nowhere => false,
@@ -179,7 +179,7 @@ impl<'a, 'i: 'a> EntryCondition<'a, 'i> {
         self.once
     }
 
-    fn there(&mut self, sent: Sent<'i>) -> bool {
+    fn there(&mut self, sent: SentValues<'i>) -> bool {
         if let Some(known) = self.asked.get(&sent.identity()) {
             return *known;
         }

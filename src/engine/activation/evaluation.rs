@@ -50,7 +50,7 @@ impl<'a> Inputs<'a> {
 
 /// What each object has at a location, as it was sent.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sent<'a> {
+pub(crate) struct SentValues<'a> {
     pub(crate) old: Option<Node<'a>>,
     pub(crate) new: Option<Node<'a>>,
 }
@@ -58,7 +58,7 @@ pub(crate) struct Sent<'a> {
 /// The numbers of two nodes.
 pub(crate) type NodeNumbers = (Option<u32>, Option<u32>);
 
-impl Sent<'_> {
+impl SentValues<'_> {
     /// Identifies a location: two locations may share the node of one side, but never the nodes
     /// of both.
     pub(crate) fn identity(&self) -> NodeNumbers {
@@ -112,7 +112,7 @@ impl<'a, 'i: 'a> Evaluation<'a, 'i> {
     }
 
     /// Whether it holds at a location.
-    pub(crate) fn there(&mut self, sent: Sent<'i>) -> Result<bool, Failure> {
+    pub(crate) fn there(&mut self, sent: SentValues<'i>) -> Result<bool, Failure> {
         if let Some(known) = self.asked.get(&sent.identity()) {
             return known.clone();
         }
@@ -121,7 +121,7 @@ impl<'a, 'i: 'a> Evaluation<'a, 'i> {
         result
     }
 
-    fn guarded(&mut self, sent: Option<Sent<'i>>) -> Result<bool, Failure> {
+    fn guarded(&mut self, sent: Option<SentValues<'i>>) -> Result<bool, Failure> {
         let stack = Self::stack(self.condition);
         // What a panic leaves half done is the context, which is not used again.
         let result = stacker::maybe_grow(stack, stack, || {
@@ -133,7 +133,7 @@ impl<'a, 'i: 'a> Evaluation<'a, 'i> {
         })
     }
 
-    fn evaluate(&mut self, sent: Option<Sent<'i>>) -> Result<bool, Failure> {
+    fn evaluate(&mut self, sent: Option<SentValues<'i>>) -> Result<bool, Failure> {
         let program = &self.condition.program;
         if !self.budget.charge(SET_UP + program.nodes) {
             return Err(Failure::Budget);

@@ -9,5 +9,5 @@ mod tests;
 mod value;
 
 pub(crate) use active_entries::{Activation, ActiveEntries, Conditions};
-pub(crate) use evaluation::{Inputs, Sent};
+pub(crate) use evaluation::{Inputs, SentValues};
 pub(crate) use failure::ConditionFailure;

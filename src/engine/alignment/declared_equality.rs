@@ -5,36 +5,37 @@ use serde_json::{Map, Value};
 use super::scalar::scalar;
 use super::{duration, quantity, time, value};
 use crate::engine::review::{Node, NodeKind};
-use crate::engine::rule::{Cursor, DeclaredEquality, Equal, Meaning};
+use crate::engine::rule::{CompareAs, Cursor, DeclaredEquality, Equal};
 
 /// Why two values that are spelled differently are equal: as quantities or as durations; none if
 /// they are not.
 pub(crate) fn respelled(one: &Value, two: &Value) -> Option<Equal> {
-    let as_meaning = |meaning| {
-        let declared = DeclaredEquality { meaning: Some(meaning), ..DeclaredEquality::default() };
+    let as_meaning = |compare_as| {
+        let declared =
+            DeclaredEquality { compare_as: Some(compare_as), ..DeclaredEquality::default() };
         let (one, two) = (declared.canonical_of(one), declared.canonical_of(two));
         // What does not parse is its own canonical form, which is no object.
         one == two && one.as_object().is_some_and(|form| !form.is_empty())
     };
     if scalar(one) == scalar(two) {
         None
-    } else if as_meaning(Meaning::Quantity) {
+    } else if as_meaning(CompareAs::Quantity) {
         Some(Equal::Quantity)
     } else {
-        as_meaning(Meaning::Duration).then_some(Equal::Duration)
+        as_meaning(CompareAs::Duration).then_some(Equal::Duration)
     }
 }
 
 /// The one spelling of all values that mean the same.
 pub(super) struct Spelling {
-    pub(super) meaning: Meaning,
+    pub(super) compare_as: CompareAs,
     pub(super) text: String,
 }
 
 impl Spelling {
     fn canonical(self) -> Value {
-        let meaning = format!("{:?}", self.meaning);
-        Value::Object(Map::from_iter([(meaning, Value::String(self.text))]))
+        let compare_as = format!("{:?}", self.compare_as);
+        Value::Object(Map::from_iter([(compare_as, Value::String(self.text))]))
     }
 }
 
@@ -96,17 +97,21 @@ impl DeclaredEquality<'_> {
 
     /// The one spelling of a scalar that the rule gives a meaning, if it has that meaning.
     pub(super) fn respelled(&self, kind: NodeKind, text: &str) -> Option<Spelling> {
-        let meaning = self.meaning?;
-        let text = match (kind, meaning) {
-            (NodeKind::String | NodeKind::Number, Meaning::Quantity) => quantity::spell(text),
-            (NodeKind::String, Meaning::Duration) => {
+        let compare_as = self.compare_as?;
+        let text = match (kind, compare_as) {
+            (NodeKind::String | NodeKind::Number, CompareAs::Quantity) => quantity::spell(text),
+            (NodeKind::String, CompareAs::Duration) => {
                 duration::nanoseconds(text).map(|count| count.to_string())
             }
-            (NodeKind::String, Meaning::Time) => time::instant(text).map(|count| count.to_string()),
-            (NodeKind::Number, Meaning::Float32) => float32(text).map(|number| number.to_string()),
+            (NodeKind::String, CompareAs::Time) => {
+                time::instant(text).map(|count| count.to_string())
+            }
+            (NodeKind::Number, CompareAs::Float32) => {
+                float32(text).map(|number| number.to_string())
+            }
             _ => None,
         };
-        text.map(|text| Spelling { meaning, text })
+        text.map(|text| Spelling { compare_as, text })
     }
 
     /// Whether two locations without children have the same canonical form.
@@ -124,7 +129,7 @@ impl DeclaredEquality<'_> {
             return true;
         }
         match (old.as_str(), new.as_str()) {
-            (Some(old), Some(new)) if self.meaning.is_none() => old == new,
+            (Some(old), Some(new)) if self.compare_as.is_none() => old == new,
             _ => self.canonical(old) == self.canonical(new),
         }
     }
@@ -187,7 +192,7 @@ mod tests {
             let mut elements = document.root().elements();
             let (old, new) = (elements.next(), elements.next());
             let quantity = DeclaredEquality {
-                meaning: Some(Meaning::Quantity),
+                compare_as: Some(CompareAs::Quantity),
                 ..DeclaredEquality::default()
             };
             assert_eq!(quantity.alike(old, new), are_alike, "{text}");
@@ -199,8 +204,10 @@ mod tests {
         let document = scan("[0.0, -0.0]").unwrap();
         let mut elements = document.root().elements();
         let (old, new) = (elements.next(), elements.next());
-        let float =
-            DeclaredEquality { meaning: Some(Meaning::Float32), ..DeclaredEquality::default() };
+        let float = DeclaredEquality {
+            compare_as: Some(CompareAs::Float32),
+            ..DeclaredEquality::default()
+        };
         assert!(float.alike(old, new));
     }
 
@@ -226,8 +233,10 @@ mod tests {
             assert_eq!(respelled(&two, &one), expected, "{two} {one}");
         }
         // No value is what stands for another.
-        let quantity =
-            DeclaredEquality { meaning: Some(Meaning::Quantity), ..DeclaredEquality::default() };
+        let quantity = DeclaredEquality {
+            compare_as: Some(CompareAs::Quantity),
+            ..DeclaredEquality::default()
+        };
         assert_eq!(respelled(&quantity.canonical_of(&json!(1)), &json!(1)), None);
     }
 }

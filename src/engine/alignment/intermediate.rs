@@ -1,7 +1,7 @@
 //! Intermediate objects: those above the fields of an active entry, which count as empty when
 //! absent.
 
-use crate::engine::activation::{Activation, ActiveEntries, Sent};
+use crate::engine::activation::{Activation, ActiveEntries, SentValues};
 use crate::engine::review::Node;
 use crate::engine::rule::Cursor;
 
@@ -14,7 +14,7 @@ pub(crate) fn is_intermediate<'a>(
     cursor: &Cursor<'_>,
     active_entries: &ActiveEntries<'_, 'a>,
     (old, new): (Option<Node<'a>>, Option<Node<'a>>),
-    sent: Sent<'a>,
+    sent: SentValues<'a>,
 ) -> bool {
     cursor.entries_below().any(|(entry, _)| match active_entries.activation(entry) {
         Activation::Everywhere => true,
@@ -46,7 +46,7 @@ struct Below<'w, 'g, 'a> {
 impl<'a> Below<'_, '_, 'a> {
     /// Whether the entry is active at a location below `value`. A path has few steps, so this
     /// recursion is as shallow as the rule.
-    fn is_there(&self, cursor: &Cursor<'_>, value: Node<'a>, sent: Sent<'a>) -> bool {
+    fn is_there(&self, cursor: &Cursor<'_>, value: Node<'a>, sent: SentValues<'a>) -> bool {
         // What is below a list that appears or vanishes opens nothing: an entry at the list or
         // above it would have to permit the list.
         let other = match self.side {
@@ -59,14 +59,14 @@ impl<'a> Below<'_, '_, 'a> {
             while others.next_if(|(known, _)| *known < name).is_some() {}
             let other = others.peek().filter(|(known, _)| *known == name).map(|(_, node)| *node);
             let sent = match self.side {
-                Side::Old => Sent { old: Some(member), new: other },
-                Side::New => Sent { old: other, new: Some(member) },
+                Side::Old => SentValues { old: Some(member), new: other },
+                Side::New => SentValues { old: other, new: Some(member) },
             };
             self.is_at(&cursor.member(name), member, sent)
         })
     }
 
-    fn is_at(&self, cursor: &Cursor<'_>, value: Node<'a>, sent: Sent<'a>) -> bool {
+    fn is_at(&self, cursor: &Cursor<'_>, value: Node<'a>, sent: SentValues<'a>) -> bool {
         if cursor.is_beyond_all_paths()
             || cursor.declared().normalise(cursor, Some(value)).is_none()
         {

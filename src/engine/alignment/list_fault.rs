@@ -8,7 +8,7 @@ use super::pairing::{KeyFault, Pairing, keys};
 pub(crate) fn list_fault<'a>(location: &Location<'_, 'a>) -> Option<(usize, KeyFault<'a>)> {
     let list = match location.pairing {
         Pairing::Position => location.old,
-        Pairing::Replaced => location.new,
+        Pairing::NewUnkeyed => location.new,
         _ => None,
     };
     keys(list?, location.cursor.declared().key?, None).err()

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
 use super::pairing::{Pairing, element_key};
-use crate::engine::activation::Sent;
+use crate::engine::activation::SentValues;
 use crate::engine::review::Node;
 use crate::engine::rule::{Cursor, ElementKey, KeySelector, ListKey};
 
@@ -24,7 +24,7 @@ pub(crate) struct Location<'l, 'a> {
     pub(crate) old: Option<Node<'a>>,
     pub(crate) new: Option<Node<'a>>,
     /// Both as they were sent, which is what conditions see.
-    pub(crate) sent: Sent<'a>,
+    pub(crate) sent: SentValues<'a>,
     /// How the children pair; a location without children of its own is compared as a whole.
     pub(crate) pairing: Pairing,
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::location::{Id, Location, ROOT, Segment};
 use super::pairing::Pairing;
-use crate::engine::activation::Sent;
+use crate::engine::activation::SentValues;
 use crate::engine::review::Node;
 use crate::engine::rule::{Cursor, CursorId};
 
@@ -68,13 +68,13 @@ impl<'a> Alignment<'a> {
         self.slots.len()
     }
 
-    /// Adds a location; [`Self::settle`] says later what the rule says of it.
+    /// Adds a location; [`Self::set_cursor`] says later what the rule says of it.
     pub(super) fn push(
         &mut self,
         parent: Id,
         segment: Segment<'a>,
         (old, new): (Option<Node<'a>>, Option<Node<'a>>),
-        sent: Sent<'a>,
+        sent: SentValues<'a>,
         pairing: Pairing,
     ) -> Id {
         let number = |node: Option<Node<'a>>| node.and_then(|node| Number::new(node.number() + 1));
@@ -98,7 +98,7 @@ impl<'a> Alignment<'a> {
     }
 
     /// Keeps what the rule says of a location.
-    pub(super) fn settle(&mut self, id: Id, cursor: &Cursor<'a>) {
+    pub(super) fn set_cursor(&mut self, id: Id, cursor: &Cursor<'a>) {
         let cursor = self.cursors.number(cursor);
         if let Some(slot) = self.slots.get_mut(id) {
             slot.cursor = cursor;
@@ -135,7 +135,7 @@ impl<'a> Alignment<'a> {
             cursor: cursor(slot.cursor)?,
             old: node(slot.old),
             new: node(slot.new),
-            sent: Sent { old: node(slot.sent_old), new: node(slot.sent_new) },
+            sent: SentValues { old: node(slot.sent_old), new: node(slot.sent_new) },
             pairing: slot.pairing,
         })
     }
@@ -148,7 +148,7 @@ impl<'a> Alignment<'a> {
     /// The canonical forms of some locations: two flat objects that map each location's number to
     /// what stands there. Containers that are alike apart from what is in them are left out of
     /// both.
-    pub(crate) fn forms(&self, ids: Range<Id>) -> (Value, Value) {
+    pub(crate) fn canonical_forms(&self, ids: Range<Id>) -> (Value, Value) {
         let (mut olds, mut news) = (Map::new(), Map::new());
         for id in ids {
             let Some(slot) = self.slots.get(id).filter(|slot| !slot.is_alike()) else { continue };
@@ -188,7 +188,7 @@ impl<'a> Alignment<'a> {
 impl Slot<'_> {
     /// Whether both sides have containers of one kind that can differ only in what is in them.
     fn is_alike(&self) -> bool {
-        let is_whole = matches!(self.pairing, Pairing::Whole | Pairing::Replaced);
+        let is_whole = matches!(self.pairing, Pairing::Whole | Pairing::NewUnkeyed);
         !is_whole && !self.differs && self.old.is_some() && self.new.is_some()
     }
 }

@@ -18,13 +18,13 @@ pub(crate) enum Pairing {
     /// Elements by the key that the rule declares.
     Key,
     /// Elements of a set by value.
-    Membership,
+    SetMembers,
     /// Not at all: the old list is keyed, the new one cannot be.
-    Replaced,
+    NewUnkeyed,
 }
 
 /// The elements of a list with their keys.
-pub(crate) type Keys<'a> = Vec<(ElementKey<'a>, Node<'a>)>;
+pub(crate) type KeyedElements<'a> = Vec<(ElementKey<'a>, Node<'a>)>;
 
 impl Pairing {
     /// How children pair, and the elements of both lists if they pair by key.
@@ -33,7 +33,7 @@ impl Pairing {
         old: Option<Node<'a>>,
         new: Option<Node<'a>>,
         is_intermediate: impl Fn() -> bool,
-    ) -> (Self, Option<(Keys<'a>, Keys<'a>)>) {
+    ) -> (Self, Option<(KeyedElements<'a>, KeyedElements<'a>)>) {
         let kind = |node: Option<Node<'a>>| node.map(|node| declared.kind(node));
         let kinds = (kind(old), kind(new));
         let pairing = match kinds {
@@ -43,13 +43,13 @@ impl Pairing {
             {
                 Self::Members
             }
-            (Some(NodeKind::List), Some(NodeKind::List)) if declared.is_set() => Self::Membership,
+            (Some(NodeKind::List), Some(NodeKind::List)) if declared.is_set() => Self::SetMembers,
             (Some(NodeKind::List), Some(NodeKind::List)) => {
                 let keyed = |list: Option<Node<'a>>, like| keys(list?, declared.key?, like).ok();
                 return match keyed(old, None) {
                     None => (Self::Position, None),
                     Some(olds) => match keyed(new, Some(&olds)) {
-                        None => (Self::Replaced, None),
+                        None => (Self::NewUnkeyed, None),
                         Some(news) => (Self::Key, Some((olds, news))),
                     },
                 };
@@ -78,10 +78,10 @@ pub(crate) enum KeyFault<'a> {
 pub(crate) fn keys<'a>(
     list: Node<'a>,
     key: &'a ListKey,
-    like: Option<&Keys<'a>>,
-) -> Result<Keys<'a>, (usize, KeyFault<'a>)> {
+    like: Option<&KeyedElements<'a>>,
+) -> Result<KeyedElements<'a>, (usize, KeyFault<'a>)> {
     let like = like.map(Vec::as_slice).unwrap_or_default();
-    let mut keys = Keys::with_capacity(list.elements().count());
+    let mut keys = KeyedElements::with_capacity(list.elements().count());
     let mut others = like.iter();
     let mut is_the_same = true;
     for (index, element) in list.elements().enumerate() {

@@ -100,7 +100,7 @@ fn write_normal(
         // Writing to a text does not fail.
         kind => {
             if let Some(spelling) = declared.respelled(kind, node.scalar_text()) {
-                let _ = write!(out, "{:?} {} ", spelling.meaning, spelling.text);
+                let _ = write!(out, "{:?} {} ", spelling.compare_as, spelling.text);
             } else if let Some(text) = node.as_str() {
                 write_text(out, text);
             } else {

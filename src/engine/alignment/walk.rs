@@ -6,9 +6,9 @@ use std::iter::Peekable;
 
 use super::location::{Id, ROOT, Segment};
 use super::objects::Alignment;
-use super::pairing::{self, Keys, Pairing};
+use super::pairing::{self, KeyedElements, Pairing};
 use super::{intermediate, value};
-use crate::engine::activation::{ActiveEntries, Sent};
+use crate::engine::activation::{ActiveEntries, SentValues};
 use crate::engine::review::Node;
 use crate::engine::rule::{Cursor, DeclaredEquality, ElementKey, ListKey, Rule, Verbs};
 
@@ -44,13 +44,13 @@ impl<'a> Alignment<'a> {
             alignment: Alignment::new((old, new)),
             permitted: 0,
         };
-        let sent = Sent { old: Some(old), new: Some(new) };
+        let sent = SentValues { old: Some(old), new: Some(new) };
         let at = At { parent: ROOT, segment: Segment::Member(""), place: LocationContext::Judged };
         walk.visit(at, &root, (Some(old), Some(new)), sent);
         if walk.alignment.len() == 0 {
             // The root is there even if nothing differs.
             let id = walk.alignment.push(ROOT, at.segment, (None, None), sent, Pairing::Whole);
-            walk.alignment.settle(id, &root);
+            walk.alignment.set_cursor(id, &root);
         }
         walk.alignment
     }
@@ -92,13 +92,13 @@ enum LocationContext {
 
 impl<'a> Walk<'a, '_, '_> {
     /// Numbers a location and everything below it that can change on its own.
-    fn visit(&mut self, at: At<'a>, cursor: &Cursor<'a>, sides: Sides<'a>, sent: Sent<'a>) {
+    fn visit(&mut self, at: At<'a>, cursor: &Cursor<'a>, sides: Sides<'a>, sent: SentValues<'a>) {
         let is_brief = self.coverage == Coverage::Differing;
         if is_brief && sides.0 == sides.1 {
             return;
         }
         let place = match at.place {
-            LocationContext::Judged if self.is_bare(cursor) && !self.is_guarded(cursor) => {
+            LocationContext::Judged if self.has_full_entry(cursor) && !self.is_guarded(cursor) => {
                 LocationContext::Permitted
             }
             place => place,
@@ -123,14 +123,14 @@ impl<'a> Walk<'a, '_, '_> {
             LocationContext::Judged if old.is_none() || new.is_none() => LocationContext::OneSided,
             place => place,
         };
-        let mut differs = pairing == Pairing::Replaced;
+        let mut differs = pairing == Pairing::NewUnkeyed;
         match pairing {
             // An entry may permit this change as a whole, but never what is protected below.
             Pairing::Whole if self.leads_to_protected(cursor) => {
                 self.members(id, place, cursor, (old, new), sent, Cursor::leads_to_protected);
                 self.lists(id, place, cursor, &declared, (old, new));
             }
-            Pairing::Whole | Pairing::Replaced => {}
+            Pairing::Whole | Pairing::NewUnkeyed => {}
             Pairing::Members => self.members(id, place, cursor, (old, new), sent, |_| true),
             Pairing::Position => self.positions(id, place, cursor, (old, new)),
             Pairing::Key => {
@@ -140,7 +140,7 @@ impl<'a> Walk<'a, '_, '_> {
                     differs = moved && !key.ignores_order;
                 }
             }
-            Pairing::Membership => self.membership(id, place, cursor, (old, new)),
+            Pairing::SetMembers => self.membership(id, place, cursor, (old, new)),
         }
         if let Some(slot) = self.alignment.slot_mut(id) {
             slot.differs = differs;
@@ -150,14 +150,14 @@ impl<'a> Walk<'a, '_, '_> {
             self.alignment.truncate(id);
             return;
         }
-        self.alignment.settle(id, cursor);
+        self.alignment.set_cursor(id, cursor);
         if is_last && place == LocationContext::Permitted {
             self.permitted += 1;
         }
     }
 
     /// Whether an entry permits every change here and below, whatever the objects are.
-    fn is_bare(&self, cursor: &Cursor<'_>) -> bool {
+    fn has_full_entry(&self, cursor: &Cursor<'_>) -> bool {
         cursor.entries().any(|index| {
             let entry = self.rule.entries.get(index);
             entry.is_some_and(|entry| entry.verbs == Verbs::ALL)
@@ -189,7 +189,9 @@ impl<'a> Walk<'a, '_, '_> {
             return self.membership(id, place, cursor, sides);
         }
         let keys = |side: Option<Node<'a>>| {
-            side.map_or(Some(Keys::new()), |list| pairing::keys(list, declared.key?, None).ok())
+            side.map_or(Some(KeyedElements::new()), |list| {
+                pairing::keys(list, declared.key?, None).ok()
+            })
         };
         match (declared.key, keys(sides.0), keys(sides.1)) {
             (Some(key), Some(olds), Some(news)) => {
@@ -206,7 +208,7 @@ impl<'a> Walk<'a, '_, '_> {
         place: LocationContext,
         cursor: &Cursor<'a>,
         sides: Sides<'a>,
-        sent: Sent<'a>,
+        sent: SentValues<'a>,
         is_meant: fn(&Cursor<'a>) -> bool,
     ) {
         let members = |node: Option<Node<'a>>| node.map(Node::members).unwrap_or_default();
@@ -230,7 +232,7 @@ impl<'a> Walk<'a, '_, '_> {
             if self.is_skipped(one, two) {
                 continue;
             }
-            let sent = Sent {
+            let sent = SentValues {
                 old: one.or_else(|| named(&mut sent_old, name)),
                 new: two.or_else(|| named(&mut sent_new, name)),
             };
@@ -261,7 +263,7 @@ impl<'a> Walk<'a, '_, '_> {
                 continue;
             }
             let at = At { parent, segment: Segment::Index(index), place };
-            self.visit(at, &below, (old, new), Sent { old, new });
+            self.visit(at, &below, (old, new), SentValues { old, new });
         }
     }
 
@@ -281,19 +283,19 @@ impl<'a> Walk<'a, '_, '_> {
         place: LocationContext,
         cursor: &Cursor<'a>,
         key: &'a ListKey,
-        (olds, news): (Keys<'a>, Keys<'a>),
+        (olds, news): (KeyedElements<'a>, KeyedElements<'a>),
     ) -> bool {
         // If both lists have the same keys in the same order, only the elements that differ need
         // to be sorted.
         let is_same_order = self.coverage == Coverage::Differing
             && olds.len() == news.len()
             && olds.iter().zip(&news).all(|((one, _), (two, _))| one == two);
-        let (olds, news): (Keys<'a>, Keys<'a>) = if is_same_order {
+        let (olds, news): (KeyedElements<'a>, KeyedElements<'a>) = if is_same_order {
             olds.into_iter().zip(news).filter(|((_, old), (_, new))| old != new).unzip()
         } else {
             (olds, news)
         };
-        let by_value = |keys: Keys<'a>| {
+        let by_value = |keys: KeyedElements<'a>| {
             let numbered = keys.into_iter().enumerate();
             let mut all: Vec<_> =
                 numbered.map(|(index, (values, node))| (values, index, node)).collect();
@@ -327,7 +329,7 @@ impl<'a> Walk<'a, '_, '_> {
             }
             let at = At { parent, segment: Segment::Keyed { key, element }, place };
             let below = cursor.keyed_element(key, &values);
-            self.visit(at, &below, (old, new), Sent { old, new });
+            self.visit(at, &below, (old, new), SentValues { old, new });
         }
         staying.sort_unstable();
         !staying.is_sorted_by_key(|(_, new)| *new)
@@ -359,7 +361,7 @@ impl<'a> Walk<'a, '_, '_> {
         for (index, old, new) in pairs {
             let (old, new) = (old.map(|(_, element)| element), new.map(|(_, element)| element));
             let at = At { parent, segment: Segment::Index(index), place };
-            self.visit(at, &below, (old, new), Sent { old, new });
+            self.visit(at, &below, (old, new), SentValues { old, new });
         }
     }
 }

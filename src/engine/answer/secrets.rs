@@ -10,7 +10,7 @@
 use crate::engine::alignment::{exact, key_value};
 use crate::engine::review::Node;
 use crate::engine::rule::{KeySelector, Rule, Step};
-use crate::engine::rule::{Reached, Tree};
+use crate::engine::rule::{ReachedNodes, Tree};
 
 /// The annotation in which client-side apply keeps the whole object, secrets included.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
@@ -42,7 +42,7 @@ enum Scope {
 /// Where a walk through an object is, and whether it is in a secret.
 #[derive(Debug, Clone)]
 pub(crate) struct Visibility {
-    reached: Reached,
+    reached: ReachedNodes,
     hidden: Option<Hidden>,
 }
 
@@ -116,7 +116,7 @@ impl Secrets {
         self.scope == Scope::Nothing
     }
 
-    fn place(&self, from: &Visibility, reached: Reached) -> Visibility {
+    fn place(&self, from: &Visibility, reached: ReachedNodes) -> Visibility {
         let hidden = from.hidden.max(self.tree.marks(&reached).copied().max());
         Visibility { reached, hidden }
     }

@@ -2,7 +2,7 @@
 //!
 //! Everything that asks a rule about locations walks with this cursor. The verdict steps along one
 //! object (`member`, `element`, `keyed_element`). Questions about all objects at once step along
-//! classes of locations (`covering`, `meeting`), such as "any other member".
+//! classes of locations (`step_for_all`, `step_for_some`), such as "any other member".
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,13 @@ use super::definition::Rule;
 use super::list_key::{KeySelector, KeyValue, ListKey};
 use super::mark::{DeclaredEquality, Mark};
 use super::path::Step;
-use super::tree::{Reached, Tree};
+use super::tree::{ReachedNodes, Tree};
 use super::types::{TypeName, TypedLocation, TypedLocationId};
 
 /// The identity of a location: a rule treats locations with equal ids alike.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct CursorId {
-    reached: Reached,
+    reached: ReachedNodes,
     typed: Option<TypedLocationId>,
     is_protected: bool,
 }
@@ -25,7 +25,7 @@ pub(crate) struct CursorId {
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor<'t> {
     tree: &'t Tree<Mark>,
-    reached: Reached,
+    reached: ReachedNodes,
     typed: Option<TypedLocation>,
     is_protected: bool,
 }
@@ -45,12 +45,12 @@ impl<'t> Cursor<'t> {
 
     /// What the rule says of every location that the steps select.
     pub(crate) fn of_all(rule: &'t Rule, steps: &[Step]) -> Self {
-        steps.iter().fold(Self::root(rule), |cursor, step| cursor.covering(step))
+        steps.iter().fold(Self::root(rule), |cursor, step| cursor.step_for_all(step))
     }
 
     /// What the rule says of some location that the steps select.
     pub(crate) fn of_some(rule: &'t Rule, steps: &[Step]) -> Self {
-        steps.iter().fold(Self::root(rule), |cursor, step| cursor.meeting(step))
+        steps.iter().fold(Self::root(rule), |cursor, step| cursor.step_for_some(step))
     }
 
     /// The rule treats locations with equal ids alike.
@@ -59,7 +59,7 @@ impl<'t> Cursor<'t> {
         CursorId { reached: self.reached.clone(), typed, is_protected: self.is_protected }
     }
 
-    fn at(&self, reached: Reached, inherited: Option<TypedLocation>) -> Self {
+    fn at(&self, reached: ReachedNodes, inherited: Option<TypedLocation>) -> Self {
         let (mut typed, mut is_protected) = (inherited, self.is_protected);
         for mark in self.tree.marks(&reached) {
             is_protected |= mark.protected().is_some();
@@ -104,12 +104,12 @@ impl<'t> Cursor<'t> {
     }
 
     /// What the rule says of every location that the step selects.
-    pub(crate) fn covering(&self, step: &Step) -> Self {
+    pub(crate) fn step_for_all(&self, step: &Step) -> Self {
         self.at(self.tree.next(&self.reached, |own| step.within(own)), self.typed_next(step))
     }
 
     /// What the rule says of some location that the step selects.
-    pub(crate) fn meeting(&self, step: &Step) -> Self {
+    pub(crate) fn step_for_some(&self, step: &Step) -> Self {
         self.at(self.tree.next(&self.reached, |own| step.meets(own)), self.typed_next(step))
     }
 
@@ -280,6 +280,6 @@ impl<'t> Cursor<'t> {
 }
 
 /// The type that the first line about the location declares.
-fn declared_type(tree: &Tree<Mark>, reached: &Reached) -> Option<TypedLocation> {
+fn declared_type(tree: &Tree<Mark>, reached: &ReachedNodes) -> Option<TypedLocation> {
     tree.marks(reached).filter_map(Mark::typed).reduce(TypedLocation::or_earlier)
 }

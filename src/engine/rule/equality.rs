@@ -14,7 +14,7 @@ pub struct Equality {
     /// The locations that it is about.
     pub path: Path,
     /// What their values mean (`as`).
-    pub(crate) meaning: Option<Meaning>,
+    pub(crate) compare_as: Option<CompareAs>,
     /// Their type (also `as`).
     pub(crate) type_name: Option<TypeName>,
     /// The value that left out counts as (`absentAs`).
@@ -25,7 +25,7 @@ pub struct Equality {
 
 /// What values mean, so that several spellings are one value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Meaning {
+pub(crate) enum CompareAs {
     /// Kubernetes quantities.
     Quantity,
     /// Go durations.
@@ -67,14 +67,14 @@ pub(crate) enum Equal {
     Key(Arc<ListKey>),
 }
 
-impl From<Meaning> for Equal {
-    fn from(meaning: Meaning) -> Self {
-        match meaning {
-            Meaning::Quantity => Self::Quantity,
-            Meaning::Duration => Self::Duration,
-            Meaning::Set => Self::Set,
-            Meaning::Time => Self::Time,
-            Meaning::Float32 => Self::Float32,
+impl From<CompareAs> for Equal {
+    fn from(compare_as: CompareAs) -> Self {
+        match compare_as {
+            CompareAs::Quantity => Self::Quantity,
+            CompareAs::Duration => Self::Duration,
+            CompareAs::Set => Self::Set,
+            CompareAs::Time => Self::Time,
+            CompareAs::Float32 => Self::Float32,
         }
     }
 }
@@ -82,11 +82,11 @@ impl From<Meaning> for Equal {
 impl Declaration {
     /// Everything that one entry of `equality` declares.
     pub(crate) fn all_of(entry: &Equality) -> impl Iterator<Item = Self> {
-        let meaning = entry.meaning.map(Equal::from);
+        let compare_as = entry.compare_as.map(Equal::from);
         let type_name = entry.type_name.map(Equal::Type);
         let (absent, key) =
             (entry.absent_as.clone().map(Equal::AbsentAs), entry.key.clone().map(Equal::Key));
-        [meaning, type_name, absent, key]
+        [compare_as, type_name, absent, key]
             .into_iter()
             .flatten()
             .map(|equal| Self { path: entry.path.clone(), equal })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::equality::Meaning;
+use super::equality::CompareAs;
 use super::list_key::ListKey;
 use super::types::{TypeName, TypedLocation};
 
@@ -14,7 +14,7 @@ pub(crate) enum Mark {
     /// The mutable entry of that index.
     Entry(usize),
     /// Compared by meaning; of several the lowest `order` counts.
-    As { order: usize, meaning: Meaning },
+    As { order: usize, compare_as: CompareAs },
     /// Of that type, with all below it; of several the lowest `order` counts.
     Type { order: usize, name: TypeName },
     /// Counts as left out if it equals the value.
@@ -53,7 +53,7 @@ impl Mark {
 #[derive(Default, PartialEq)]
 pub(crate) struct DeclaredEquality<'t> {
     pub(crate) key: Option<&'t ListKey>,
-    pub(crate) meaning: Option<Meaning>,
+    pub(crate) compare_as: Option<CompareAs>,
     pub(crate) absent_as: Option<&'t Value>,
     /// What the location's type says of zeros and null.
     pub(crate) typed: Option<TypedLocation>,
@@ -72,8 +72,8 @@ impl<'t> DeclaredEquality<'t> {
             |best: &mut usize, order: usize| std::mem::replace(best, order.min(*best)) > order;
         for mark in marks {
             match mark {
-                Mark::As { order, meaning } if first(&mut meanings, *order) => {
-                    declared.meaning = Some(*meaning);
+                Mark::As { order, compare_as } if first(&mut meanings, *order) => {
+                    declared.compare_as = Some(*compare_as);
                 }
                 Mark::AbsentAs { order, value } if first(&mut absents, *order) => {
                     declared.absent_as = Some(value);
@@ -86,8 +86,8 @@ impl<'t> DeclaredEquality<'t> {
             }
         }
         let Some(typed) = typed else { return declared };
-        if let Some(meaning) = typed.meaning().filter(|_| typed.order < meanings) {
-            declared.meaning = Some(meaning);
+        if let Some(compare_as) = typed.compare_as().filter(|_| typed.order < meanings) {
+            declared.compare_as = Some(compare_as);
         }
         if let Some(key) = typed.key().filter(|_| typed.order < keys) {
             declared.key = Some(key);
@@ -102,7 +102,7 @@ impl<'t> DeclaredEquality<'t> {
     }
 
     pub(crate) fn is_set(&self) -> bool {
-        self.meaning == Some(Meaning::Set)
+        self.compare_as == Some(CompareAs::Set)
     }
 
     /// Whether there are values that count as left out.

@@ -37,7 +37,7 @@ pub(crate) use condition::{Compiler, Condition, Fault, Pattern, Program, Read, R
 pub(crate) use cursor::{Cursor, CursorId};
 pub use definition::Rule;
 pub(crate) use definition::{Entry, LONGEST_NAME, Protection, ProtectionOrigin, RuleName};
-pub(crate) use equality::{Declaration, Equal, Equality, Meaning};
+pub(crate) use equality::{CompareAs, Declaration, Equal, Equality};
 pub use error::RuleErrors;
 pub(crate) use error::{RuleError, before_quote, is_own_document};
 pub(crate) use escape::{cut, cut_bytes, escape, escape_control, escape_json};
@@ -60,7 +60,7 @@ pub(crate) use resources::{ResourceRule, Target};
 pub(crate) use selection_key::SelectionKey;
 pub(crate) use selector::{LabelSelector, MatchCondition, SelectorExpression};
 pub use set::RuleSet;
-pub(crate) use tree::{Reached, Tree};
+pub(crate) use tree::{ReachedNodes, Tree};
 pub use types::TypeName;
 pub(crate) use types::{GoScalar, GoShape, TypedLocation};
 pub(crate) use verbs::{Verb, Verbs};

@@ -16,7 +16,7 @@ pub(crate) struct Tree<M> {
 
 /// The tree's nodes that a location has reached: none when no path leads there, several where
 /// wildcards overlap.
-pub(crate) type Reached = SmallVec<[u32; 6]>;
+pub(crate) type ReachedNodes = SmallVec<[u32; 6]>;
 
 #[derive(Debug, Clone)]
 struct TreeNode<M> {
@@ -25,7 +25,7 @@ struct TreeNode<M> {
     any_member: Option<u32>,
     any_element: Option<u32>,
     keyed: BTreeMap<KeySelector, u32>,
-    /// What any of `keyed` may be if the list has no keys; see [`Tree::mark_closed`].
+    /// What any of `keyed` may be if the list has no keys; see [`Tree::mark_with_unkeyed`].
     unkeyed: Option<u32>,
     marks: Vec<M>,
     /// Entries whose path goes on from here by a member step, with the number of its steps so far.
@@ -85,7 +85,7 @@ impl<M> Tree<M> {
 
     /// Puts a mark at the locations that `steps` select, or may select: in a list whose elements
     /// have no keys, and in the lists below it, any element may be the one with that key.
-    pub(crate) fn mark_closed(&mut self, steps: &[Step], mark: M)
+    pub(crate) fn mark_with_unkeyed(&mut self, steps: &[Step], mark: M)
     where
         M: Clone,
     {
@@ -120,13 +120,13 @@ impl<M> Tree<M> {
     }
 
     /// Where every walk starts.
-    pub(crate) fn root() -> Reached {
+    pub(crate) fn root() -> ReachedNodes {
         smallvec![0]
     }
 
     /// What the member `name` reaches from `from`.
-    pub(crate) fn member(&self, from: &[u32], name: &str) -> Reached {
-        let mut to = Reached::new();
+    pub(crate) fn member(&self, from: &[u32], name: &str) -> ReachedNodes {
+        let mut to = ReachedNodes::new();
         for node in self.reached(from) {
             to.extend(node.names.get(name).copied());
             to.extend(node.any_member);
@@ -141,12 +141,12 @@ impl<M> Tree<M> {
     }
 
     /// What an element of a list reaches, whatever its key.
-    pub(crate) fn element(&self, from: &[u32]) -> Reached {
+    pub(crate) fn element(&self, from: &[u32]) -> ReachedNodes {
         self.reached(from).filter_map(|node| node.any_element).collect()
     }
 
     /// What an element of a list that does not pair by key reaches.
-    pub(crate) fn unkeyed_element(&self, from: &[u32]) -> Reached {
+    pub(crate) fn unkeyed_element(&self, from: &[u32]) -> ReachedNodes {
         self.reached(from).flat_map(|node| [node.any_element, node.unkeyed]).flatten().collect()
     }
 
@@ -156,7 +156,7 @@ impl<M> Tree<M> {
         &self,
         from: &[u32],
         selector: impl Fn() -> KeySelector,
-    ) -> Reached {
+    ) -> ReachedNodes {
         let mut to = self.element(from);
         for node in self.reached(from).filter(|node| !node.keyed.is_empty()) {
             let selector = selector();
@@ -169,7 +169,7 @@ impl<M> Tree<M> {
     }
 
     /// What a member reaches if steps into list elements go into members too.
-    pub(crate) fn loosely_member(&self, from: &[u32], name: &str) -> Reached {
+    pub(crate) fn loosely_member(&self, from: &[u32], name: &str) -> ReachedNodes {
         let mut to = self.member(from, name);
         for node in self.reached(from) {
             to.extend(node.any_element.iter().chain(node.keyed.values()).copied());
@@ -183,7 +183,7 @@ impl<M> Tree<M> {
         &self,
         from: &[u32],
         is_selected: impl Fn(&KeySelector) -> bool,
-    ) -> Reached {
+    ) -> ReachedNodes {
         let mut to = self.element(from);
         for node in self.reached(from) {
             to.extend(node.any_member);
@@ -198,7 +198,7 @@ impl<M> Tree<M> {
     }
 
     /// What those steps reach that `goes_on` accepts.
-    pub(crate) fn next(&self, from: &[u32], goes_on: impl Fn(&Step) -> bool) -> Reached {
+    pub(crate) fn next(&self, from: &[u32], goes_on: impl Fn(&Step) -> bool) -> ReachedNodes {
         self.reached(from)
             .flat_map(TreeNode::children)
             .filter(|(step, _)| goes_on(step))

@@ -44,7 +44,7 @@ fn changed(alignment: &Alignment<'_>, is_late: &dyn Fn() -> bool) -> Result<Vec<
         if is_late() {
             return Err(Unjudgeable::TimedOut);
         }
-        let (old, new) = alignment.forms(start..alignment.len().min(start + PART));
+        let (old, new) = alignment.canonical_forms(start..alignment.len().min(start + PART));
         all.extend(diff::changed(&old, &new)?);
     }
     Ok(all)
@@ -166,7 +166,7 @@ impl<'a> Judging<'_, '_, 'a> {
     fn below_narrowed_entry(&self, location: &Location<'_, 'a>) -> LocationState {
         if self.permissions(location).every() {
             LocationState::Permitted
-        } else if location.pairing == Pairing::Replaced {
+        } else if location.pairing == Pairing::NewUnkeyed {
             LocationState::Violation
         } else {
             LocationState::PermittedByVerb
@@ -245,7 +245,7 @@ impl<'a> Judging<'_, '_, 'a> {
     fn is_protected(&self, id: Id, location: &Location<'_, 'a>) -> bool {
         let cursor = location.cursor;
         (cursor.is_protected()
-            || location.pairing == Pairing::Replaced && cursor.leads_to_protected())
+            || location.pairing == Pairing::NewUnkeyed && cursor.leads_to_protected())
             && self.lifecycle.binary_search(&id).is_err()
     }
 
@@ -324,7 +324,7 @@ impl Parts {
 fn decide_pair(location: &Location<'_, '_>, may_modify: bool) -> LocationState {
     match location.pairing {
         Pairing::Whole if may_modify => LocationState::Permitted,
-        Pairing::Whole | Pairing::Replaced => LocationState::Violation,
+        Pairing::Whole | Pairing::NewUnkeyed => LocationState::Violation,
         _ => LocationState::ByChildren,
     }
 }

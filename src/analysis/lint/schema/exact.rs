@@ -9,21 +9,22 @@ use crate::analysis::lint::common::entries::is_bare;
 use crate::analysis::lint::definition::{Context, LintFinding, finding};
 use crate::analysis::paths::{covers, meets};
 use crate::analysis::words::{counted, equality_line, written};
-use crate::engine::{Cursor, Entry, Meaning, Rule, Step};
+use crate::engine::{CompareAs, Cursor, Entry, Rule, Step};
 
 /// Findings for values of this type that are compared exactly, with as few paths as reach them
 /// all. `counts` selects the fields; `values` and `consequence` are parts of the message.
 pub(crate) fn exact(
     context: &Context<'_>,
     scalar: Scalar,
-    meaning: Meaning,
+    compare_as: CompareAs,
     counts: impl Fn(&[Step]) -> bool,
     values: &str,
     consequence: &str,
 ) -> Vec<LintFinding> {
     let (rule, targets) = (context.rule, &context.targets);
-    let declared = |meaning| {
-        let declared = rule.equality().iter().filter(move |entry| entry.meaning == Some(meaning));
+    let declared = |compare_as| {
+        let declared =
+            rule.equality().iter().filter(move |entry| entry.compare_as == Some(compare_as));
         declared.map(|entry| entry.path.steps())
     };
     let mut paths = BTreeSet::new();
@@ -33,11 +34,11 @@ pub(crate) fn exact(
     }
     paths.retain(|path| {
         let is_typed = Cursor::of_all(rule, path).typed().is_some();
-        counts(path) && !is_typed && !declared(meaning).any(|steps| covers(steps, path))
+        counts(path) && !is_typed && !declared(compare_as).any(|steps| covers(steps, path))
     });
     let fits = |path: &[Step]| {
         let enters = |set: &[Step]| path.len() > set.len() + 1 && meets(path, set);
-        !declared(Meaning::Set).any(enters)
+        !declared(CompareAs::Set).any(enters)
             && targets.iter().all(|target| reaches_only(target.schema, path, scalar))
     };
     let groups = grouped(paths, &fits).into_iter().map(|(path, fields)| {
@@ -45,7 +46,7 @@ pub(crate) fn exact(
             1 => format!("`{}`", written(&path)),
             fields => format!("`{}` ({})", written(&path), counted(fields, "field")),
         };
-        let name = if meaning == Meaning::Duration { "Duration" } else { "Quantity" };
+        let name = if compare_as == CompareAs::Duration { "Duration" } else { "Quantity" };
         let line = equality_line(&path, &format!("as: {name}"));
         let message = format!("{values} at {shown} are compared exactly{consequence}");
         finding(context.equality_key(), message, line)

@@ -102,7 +102,7 @@ fn protected_text(found: &RuleFindings<'_>, finding: Finding) -> Option<String> 
             .map(|path| {
                 format!("the rule protects {path}, and these elements cannot be told apart")
             })
-            .filter(|_| at.pairing == Pairing::Replaced);
+            .filter(|_| at.pairing == Pairing::NewUnkeyed);
     }
     alignment
         .ancestry(finding.at)
@@ -162,7 +162,7 @@ fn fault_text(secrets: &Secrets, alignment: &Alignment<'_>, at: Id) -> Option<St
         };
         let key = location.cursor.declared().key?;
         let (follows, side) = match location.pairing {
-            Pairing::Replaced => ("counts as replaced", "new"),
+            Pairing::NewUnkeyed => ("counts as replaced", "new"),
             _ => ("compares by position", "old"),
         };
         Some(format!(

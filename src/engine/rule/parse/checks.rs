@@ -5,7 +5,7 @@ use super::parser::{Placed, PlacedEquality};
 use super::tree;
 use crate::engine::rule::cursor::Cursor;
 use crate::engine::rule::definition::{Entry, EntryOrigin};
-use crate::engine::rule::equality::Meaning;
+use crate::engine::rule::equality::CompareAs;
 use crate::engine::rule::list_key::{KeyMember, KeyValue};
 use crate::engine::rule::mark::Mark;
 use crate::engine::rule::path::{Path, Step, steps_pair};
@@ -24,7 +24,7 @@ pub(crate) fn together<'a>(
     for entry in equality {
         absent_as_selects_members(parser, entry);
     }
-    for set in equality.iter().filter(|entry| entry.meaning == Some(Meaning::Set)) {
+    for set in equality.iter().filter(|entry| entry.compare_as == Some(CompareAs::Set)) {
         set_elements_are_whole(parser, set, &all, &declared);
         key_and_set_exclude_each_other(parser, set, equality);
     }
@@ -143,13 +143,13 @@ fn keys_compare_exactly(
 ) {
     // Values of other kinds are no keys, so they say nothing of them.
     let respells = |entry: &&PlacedEquality| {
-        entry.meaning.is_some()
+        entry.compare_as.is_some()
             || entry.absent_as.as_ref().is_some_and(|value| KeyValue::from_value(value).is_some())
     };
     let members = list.key.iter().flat_map(|key| &key.members);
     let is_respelled = |entry: &PlacedEquality, member: &KeyMember| {
         // A member that is left out may well equal its default.
-        let is_default = entry.meaning.is_none()
+        let is_default = entry.compare_as.is_none()
             && member.default.is_some()
             && entry.absent_as.as_ref().and_then(KeyValue::from_value) == member.default;
         let member = [Step::AnyElement, Step::Name(member.name.clone())];
@@ -180,7 +180,7 @@ fn elements_are_selected_by_the_key(
     let mut cursor = Cursor::at_root_of(declared);
     for step in steps {
         let found = cursor.declared().key;
-        cursor = cursor.covering(step);
+        cursor = cursor.step_for_all(step);
         let Step::Keyed(selector) = step else { continue };
         if !found.is_some_and(|key| key.fits(selector)) {
             let names: Vec<&str> = selector.members().map(|(name, _)| name).collect();

@@ -8,7 +8,7 @@ use serde_saphyr::{Location, Spanned};
 
 use super::raw::Texts;
 use crate::engine::rule::condition::{Compiler, Fault};
-use crate::engine::rule::equality::{Equality, Meaning};
+use crate::engine::rule::equality::{CompareAs, Equality};
 use crate::engine::rule::error::{RuleError, yaml_error};
 use crate::engine::rule::list_key::ListKey;
 use crate::engine::rule::path::Path;
@@ -38,7 +38,7 @@ pub(crate) struct Placed {
 /// An equality entry with its path parsed.
 pub(crate) struct PlacedEquality {
     pub(crate) placed: Placed,
-    pub(crate) meaning: Option<Meaning>,
+    pub(crate) compare_as: Option<CompareAs>,
     pub(crate) type_name: Option<TypeName>,
     pub(crate) absent_as: Option<Value>,
     pub(crate) key: Option<Arc<ListKey>>,
@@ -48,7 +48,7 @@ impl PlacedEquality {
     pub(crate) fn declared(self) -> Equality {
         Equality {
             path: self.placed.path,
-            meaning: self.meaning,
+            compare_as: self.compare_as,
             type_name: self.type_name,
             absent_as: self.absent_as,
             key: self.key,

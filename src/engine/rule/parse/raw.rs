@@ -262,7 +262,7 @@ pub(crate) struct RawEquality {
     /// What the values mean: Quantity, Duration, Set for a list without order, or a type of
     /// Kubernetes such as `PodTemplateSpec` with everything below.
     #[serde(default, rename = "as", deserialize_with = "given")]
-    #[schemars(schema_with = "schema::meaning")]
+    #[schemars(schema_with = "schema::compare_as")]
     pub(crate) spelled_as: Option<Spanned<String>>,
     /// The value that left out counts as; `null` is a value here.
     #[serde(default, deserialize_with = "given")]

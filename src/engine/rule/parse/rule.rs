@@ -15,7 +15,7 @@ use crate::engine::rule::condition::Compiler;
 use crate::engine::rule::definition::{
     Entry, EntryOrigin, LONGEST_NAME, Protection, ProtectionOrigin, Rule, RuleName,
 };
-use crate::engine::rule::equality::Meaning;
+use crate::engine::rule::equality::CompareAs;
 use crate::engine::rule::error::RuleError;
 use crate::engine::rule::escape::{cut, escape_control};
 use crate::engine::rule::list_key::{KeyMember, KeyOrigin, KeyValue, ListKey};
@@ -295,9 +295,9 @@ impl DocumentParser<'_> {
     fn equality(&mut self, raw: Spanned<RawEquality>) -> Option<PlacedEquality> {
         let at = raw.referenced;
         let raw = raw.value;
-        let (meaning, type_name) =
+        let (compare_as, type_name) =
             match raw.spelled_as.as_ref().and_then(|text| self.spelled_as(text)) {
-                Some(SpelledAs::Meaning(meaning)) => (Some(meaning), None),
+                Some(SpelledAs::CompareAs(compare_as)) => (Some(compare_as), None),
                 Some(SpelledAs::Type(name)) => (None, Some(name)),
                 None => (None, None),
             };
@@ -310,7 +310,7 @@ impl DocumentParser<'_> {
             self.refuse(order.referenced, "expected `order` only beside `key`, found no `key`");
         }
         let key = raw.key.and_then(|key| self.list_key(&key, ignores_order)).map(Arc::new);
-        Some(PlacedEquality { placed, meaning, type_name, absent_as: raw.absent_as, key })
+        Some(PlacedEquality { placed, compare_as, type_name, absent_as: raw.absent_as, key })
     }
 
     fn ignores(&mut self, order: &Spanned<String>) -> bool {
@@ -345,8 +345,8 @@ impl DocumentParser<'_> {
     }
 
     fn spelled_as(&mut self, text: &Spanned<String>) -> Option<SpelledAs> {
-        let found = match meaning(&text.value) {
-            Some(meaning) => Some(SpelledAs::Meaning(meaning)),
+        let found = match compare_as(&text.value) {
+            Some(compare_as) => Some(SpelledAs::CompareAs(compare_as)),
             None => TypeName::find(&text.value).map(SpelledAs::Type),
         };
         if found.is_none() {
@@ -388,7 +388,7 @@ const LONGEST_FOUND: usize = 100;
 
 /// What `as` may say.
 enum SpelledAs {
-    Meaning(Meaning),
+    CompareAs(CompareAs),
     Type(TypeName),
 }
 
@@ -415,11 +415,11 @@ fn key_member(value: &Value) -> Option<KeyMember> {
     (!name.is_empty()).then(|| KeyMember { name: name.clone(), default, zero: None })
 }
 
-fn meaning(text: &str) -> Option<Meaning> {
+fn compare_as(text: &str) -> Option<CompareAs> {
     match text {
-        "Quantity" => Some(Meaning::Quantity),
-        "Duration" => Some(Meaning::Duration),
-        "Set" => Some(Meaning::Set),
+        "Quantity" => Some(CompareAs::Quantity),
+        "Duration" => Some(CompareAs::Duration),
+        "Set" => Some(CompareAs::Set),
         _ => None,
     }
 }

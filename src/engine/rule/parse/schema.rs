@@ -119,7 +119,7 @@ pub(crate) fn reason(_: &mut SchemaGenerator) -> Schema {
 /// `Quantity`, `PodTemplateSpec` or `batch/v1.JobSpec`.
 const TYPE_NAME: &str = r"^([a-z0-9.-]+/v[0-9a-z]+\.)?[A-Z][A-Za-z0-9]*$";
 
-pub(crate) fn meaning(_: &mut SchemaGenerator) -> Schema {
+pub(crate) fn compare_as(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "maxLength": 253, "pattern": TYPE_NAME})
 }
 

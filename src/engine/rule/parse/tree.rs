@@ -22,8 +22,8 @@ pub(crate) fn tree(
     }
     for (order, equality) in equality.iter().enumerate() {
         let steps = equality.placed.path.steps();
-        if let Some(meaning) = equality.meaning {
-            tree.mark(steps, Mark::As { order, meaning });
+        if let Some(compare_as) = equality.compare_as {
+            tree.mark(steps, Mark::As { order, compare_as });
         }
         if let Some(name) = equality.type_name {
             tree.mark(steps, Mark::Type { order, name });
@@ -36,7 +36,7 @@ pub(crate) fn tree(
         }
     }
     for (index, protection) in protected.iter().enumerate() {
-        tree.mark_closed(protection.path.steps(), Mark::Protected(index));
+        tree.mark_with_unkeyed(protection.path.steps(), Mark::Protected(index));
     }
     let metadata = |field: &str| [Step::Name("metadata".to_owned()), Step::Name(field.to_owned())];
     for field in OWNED {

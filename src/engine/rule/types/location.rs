@@ -1,6 +1,6 @@
 //! What a type of Kubernetes says of one location.
 
-use super::super::equality::Meaning;
+use super::super::equality::CompareAs;
 use super::super::list_key::ListKey;
 use super::super::path::Step;
 use super::table::{ElementPairing, GoScalar, GoShape, GoType, TypeName};
@@ -11,14 +11,14 @@ pub(crate) struct TypedLocation {
     /// The place of the declaration in the rule's list of equalities.
     pub(crate) order: usize,
     go_type: &'static GoType,
-    held: Held,
+    held: HeldBy,
 }
 
 /// What holds a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Held {
+enum HeldBy {
     /// A struct of that type: a zero and nothing are the same.
-    ByStruct(TypeName),
+    Struct(TypeName),
     /// A map, a list, or what the tables do not know: null is a zero, but nothing is not.
     Otherwise,
 }
@@ -29,7 +29,7 @@ pub(crate) type TypedLocationId = (usize, *const GoType, bool);
 impl TypedLocation {
     /// The location that the declaration itself is about.
     pub(crate) fn declared(order: usize, name: TypeName) -> Option<Self> {
-        Some(Self { order, go_type: name.go_type()?, held: Held::Otherwise })
+        Some(Self { order, go_type: name.go_type()?, held: HeldBy::Otherwise })
     }
 
     pub(crate) fn identity(&self) -> TypedLocationId {
@@ -45,13 +45,13 @@ impl TypedLocation {
     pub(crate) fn member(self, name: &str) -> Option<Self> {
         match &self.go_type.shape {
             GoShape::Struct(own) => Some(self.of_field(*own, own.field(name)?)),
-            GoShape::Map(value) => Some(Self { go_type: value, held: Held::Otherwise, ..self }),
+            GoShape::Map(value) => Some(Self { go_type: value, held: HeldBy::Otherwise, ..self }),
             GoShape::List(..) | GoShape::Scalar(_) => None,
         }
     }
 
     fn of_field(self, holder: TypeName, go_type: &'static GoType) -> Self {
-        Self { go_type, held: Held::ByStruct(holder), ..self }
+        Self { go_type, held: HeldBy::Struct(holder), ..self }
     }
 
     /// The fields of a struct here.
@@ -66,7 +66,7 @@ impl TypedLocation {
     pub(crate) fn element(self) -> Option<Self> {
         match &self.go_type.shape {
             GoShape::List(element, _) => {
-                Some(Self { go_type: element, held: Held::Otherwise, ..self })
+                Some(Self { go_type: element, held: HeldBy::Otherwise, ..self })
             }
             _ => None,
         }
@@ -123,13 +123,13 @@ impl TypedLocation {
     }
 
     /// What the values here mean.
-    pub(crate) fn meaning(&self) -> Option<Meaning> {
+    pub(crate) fn compare_as(&self) -> Option<CompareAs> {
         match self.go_type.shape {
-            GoShape::Scalar(GoScalar::Quantity) => Some(Meaning::Quantity),
-            GoShape::Scalar(GoScalar::Duration) => Some(Meaning::Duration),
-            GoShape::Scalar(GoScalar::Time) => Some(Meaning::Time),
-            GoShape::Scalar(GoScalar::Float32) => Some(Meaning::Float32),
-            GoShape::List(_, ElementPairing::Set) => Some(Meaning::Set),
+            GoShape::Scalar(GoScalar::Quantity) => Some(CompareAs::Quantity),
+            GoShape::Scalar(GoScalar::Duration) => Some(CompareAs::Duration),
+            GoShape::Scalar(GoScalar::Time) => Some(CompareAs::Time),
+            GoShape::Scalar(GoScalar::Float32) => Some(CompareAs::Float32),
+            GoShape::List(_, ElementPairing::Set) => Some(CompareAs::Set),
             _ => None,
         }
     }
@@ -141,7 +141,7 @@ impl TypedLocation {
 
     /// The type of the struct that holds the value.
     pub(crate) fn field_of(&self) -> Option<TypeName> {
-        if let Held::ByStruct(holder) = self.held { Some(holder) } else { None }
+        if let HeldBy::Struct(holder) = self.held { Some(holder) } else { None }
     }
 
     /// Whether the value stands behind a pointer, so that a zero is a value of its own.
