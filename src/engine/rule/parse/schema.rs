@@ -23,7 +23,7 @@ const QUALIFIED_NAME: &str = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0
 const LABEL_VALUE: &str = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$";
 
 /// Characters that a path may have in an object, for the same reason.
-const LONGEST_PATH: usize = 512;
+const LONGEST_PATH: usize = 320;
 
 /// The same for a resource with its subresource. Each of the two is a DNS label of at most 63.
 const LONGEST_RESOURCE: usize = 512;

@@ -59,6 +59,14 @@ pub(super) const EXCEPTIONS: &[(&str, Live)] = &[
         },
     ),
     (
+        "protected/replaced-by-a-text",
+        Live::Refused {
+            code: 422,
+            text: "accessor error",
+            why: "the scale subresource of the kind reads spec.replicas",
+        },
+    ),
+    (
         "equality/integers-are-exact",
         Live::OtherFields {
             one_of: &[&["spec.a"]],
