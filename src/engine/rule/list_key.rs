@@ -66,9 +66,13 @@ impl ListKey {
     pub(crate) fn declared_by_schema<'a>(
         members: impl Iterator<Item = (&'a str, Option<Value>)>,
     ) -> Self {
-        let member = |(name, default): (&str, Option<Value>)| KeyMember {
+        // Kubernetes' own documents declare a zero as the default of fields that have none.
+        let default = |value: Option<Value>| {
+            KeyValue::from_value(&value?).filter(|default| !default.is_zero())
+        };
+        let member = |(name, value): (&str, Option<Value>)| KeyMember {
             name: name.to_owned(),
-            default: default.as_ref().and_then(KeyValue::from_value),
+            default: default(value),
             zero: None,
         };
         Self {

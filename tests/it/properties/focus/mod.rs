@@ -60,7 +60,7 @@ pub(super) enum Focus {
 }
 
 /// All of them.
-pub(super) const ALL: [Focus; 54] = [
+pub(super) const ALL: [Focus; 56] = [
     Focus::QuotedKey,
     Focus::AnyMember,
     Focus::Prefix,
@@ -100,9 +100,11 @@ pub(super) const ALL: [Focus; 54] = [
     Focus::CompositeKey,
     Focus::CompositeKey,
     Focus::KeyedOrder,
-    Focus::AnyOrder,
+    Focus::KeyedOrder,
     Focus::AnyOrder,
     Focus::OldUnkeyable,
+    Focus::OldUnkeyable,
+    Focus::NewUnkeyable,
     Focus::NewUnkeyable,
     Focus::Set,
     Focus::FirstListed,
