@@ -52,7 +52,7 @@ pub(crate) fn equality(equal: &Equal) -> String {
         Equal::Key(key) => {
             let order = if key.ignores_order { ", in any order" } else { "" };
             let has_default = key.origin == KeyOrigin::Line
-                && key.members.iter().any(|member| member.default.is_some());
+                && key.members().iter().any(|member| member.default.is_some());
             let words = if has_default { format!("`{key}`") } else { key_words(key) };
             format!("elements paired by {words}{order}")
         }

@@ -228,8 +228,11 @@ struct LogArgs {
 /// Serves until a signal ends it: 0 on a clean stop, 1 if requests had to be cut, 130 or 143 on a
 /// second signal.
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let is_json = matches!(args.log.log_format, Format::Json);
-    let _written_at_the_end = log::init(is_json, &args.log.log_level).context("--log-level")?;
+    let format = match args.log.log_format {
+        Format::Text => log::LogFormat::Text,
+        Format::Json => log::LogFormat::Json,
+    };
+    let _written_at_the_end = log::init(format, &args.log.log_level).context("--log-level")?;
     let (rules, files) = load_rules(&args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let outcome = runtime.block_on(serve(args, rules, files));
@@ -245,8 +248,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result<ShutdownOutcome> {
     // Before anything is announced: who reads the announcement may send one.
     let signals = shutdown::signals().context("cannot catch signals")?;
-    let names = rules.names().map(str::to_owned).collect::<Vec<_>>();
-    let covers_example = admit(&rules, REVIEW.as_bytes()).judgement().is_some();
+    let (names, to_try) = (rules.names().map(str::to_owned).collect::<Vec<_>>(), to_try(&rules));
     if args.cluster.is_wanted() {
         let mode = cluster::start(&args.cluster, &args.rules, args.tls.tls_cert.is_some()).await?;
         let certificate = match cluster::certificate(&mode) {
@@ -257,7 +259,7 @@ async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result
         let config =
             cluster::configured(config(args, certificate, files), &mode, &rules_of, &exempt);
         let bound = config.bind(rules).map_err(|error| with_option(&error))?;
-        announce(&bound, &names, None, covers_example);
+        announce(&bound, &names, None, &to_try);
         // Ended with the runtime.
         tokio::spawn(cluster::run(mode, &bound));
         return Ok(bound.serve(signals).await);
@@ -265,7 +267,7 @@ async fn serve(args: Args, rules: RuleSet, files: Fingerprint) -> anyhow::Result
     let (certificate, ca) = certificate(&args)?;
     let bound =
         config(args, certificate, files).bind(rules).map_err(|error| with_option(&error))?;
-    announce(&bound, &names, ca.as_ref(), covers_example);
+    announce(&bound, &names, ca.as_ref(), &to_try);
     Ok(bound.serve(signals).await)
 }
 
@@ -389,13 +391,13 @@ fn summary(rules: &[String]) -> String {
 
 /// Says where everything is: in the log, and for people on standard output. Where that is no
 /// terminal, the log has the command to try too.
-fn announce(bound: &Bound, rules: &[String], ca: Option<&CaFile>, covers_example: bool) {
+fn announce(bound: &Bound, rules: &[String], ca: Option<&CaFile>, to_try: &ToTry) {
     let address = bound.address;
     let (reviews, operations) =
         (format!("https://{address}/validate"), format!("http://{}", bound.ops_address));
     let (version, ca) = (env!("CARGO_PKG_VERSION"), ca.map(|ca| name_of(ca.path())));
     tracing::info!(version, rules = rules.join(","), reviews, operations, ca, "serving");
-    let command = ca.as_ref().map(|ca| command(address, ca, covers_example));
+    let command = ca.as_ref().map(|ca| command(address, ca, to_try));
     if !io::stdout().is_terminal() {
         if let Some(command) = command {
             tracing::info!("try it: {command}");
@@ -408,10 +410,9 @@ fn announce(bound: &Bound, rules: &[String], ca: Option<&CaFile>, covers_example
         summary(rules)
     );
     if let (Some(ca), Some(command)) = (ca, command) {
-        let what = if covers_example {
-            "try it"
-        } else {
-            "try it with an AdmissionReview of a kind that a rule covers"
+        let what = match to_try {
+            ToTry::Example => "try it",
+            ToTry::OwnReview => "try it with an AdmissionReview of a kind that a rule covers",
         };
         text += &format!("CA:         {ca}\n\n{what}:\n  {command}\n");
     }
@@ -419,16 +420,33 @@ fn announce(bound: &Bound, rules: &[String], ca: Option<&CaFile>, covers_example
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-fn command(address: SocketAddr, ca: &str, covers_example: bool) -> String {
+fn command(address: SocketAddr, ca: &str, to_try: &ToTry) -> String {
     let reached = match address.ip() {
         ip if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
         _ => address,
     };
-    let body = if covers_example { &format!("'{REVIEW}'") } else { "@review.json" };
+    let body = match to_try {
+        ToTry::Example => format!("'{REVIEW}'"),
+        ToTry::OwnReview => "@review.json".to_owned(),
+    };
     format!(
         "curl --cacert {} -H 'Content-Type: application/json' -d {body} https://{reached}/validate",
         shell_word(ca)
     )
+}
+
+/// What there is to send to a server with certain rules.
+enum ToTry {
+    Example,
+    OwnReview,
+}
+
+fn to_try(rules: &RuleSet) -> ToTry {
+    if admit(rules, REVIEW.as_bytes()).judgement().is_some() {
+        ToTry::Example
+    } else {
+        ToTry::OwnReview
+    }
 }
 
 /// As one word for a shell.

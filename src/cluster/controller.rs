@@ -14,7 +14,6 @@ mod settings;
 mod state;
 mod statuses;
 
-use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -160,9 +159,7 @@ impl Controller {
             lacking,
             sender,
         ));
-        let objects = self.followed.rules.clone();
-        let sources =
-            statuses::Sources { objects, schemas, findings, not_kept: BTreeSet::default() };
+        let sources = statuses::Sources::new(self.followed.rules.clone(), schemas, findings);
         self.tasks.spawn(statuses::write(self.client.clone(), sources, self.metrics.clone()));
         let channels = lead::Channels {
             followed: self.followed,

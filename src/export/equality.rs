@@ -147,7 +147,7 @@ impl Judge<'_> {
         let (e, k, p, q) = (self.name('e'), self.name('k'), self.name('p'), self.name('q'));
         let staying = |of: &str, other: &str| format!("{of}.filter({k}, {k} in {other})");
         let same = Expr::text(format!("{} == {}", staying(&p, &q), staying(&q, &p)));
-        let values: Vec<String> = key.members.iter().map(|member| value_of(&e, member)).collect();
+        let values: Vec<String> = key.members().iter().map(|member| value_of(&e, member)).collect();
         let value = match values.as_slice() {
             [one] => one.clone(),
             several => format!("[{}]", several.join(", ")),
@@ -238,7 +238,7 @@ pub(super) fn unique(judge: Judge<'_>, list: &str, key: &ListKey) -> Expr {
         let left_out = member.default.is_some().then(|| Expr::text(format!("{found} == null")));
         Expr::or(kinds.into_iter().chain(left_out))
     };
-    let keyed = Expr::and([is_kind(&e, "map")].into_iter().chain(key.members.iter().map(member)));
+    let keyed = Expr::and([is_kind(&e, "map")].into_iter().chain(key.members().iter().map(member)));
     let once = Expr::text(format!("{list}.exists_one({f}, {})", same_key(key, &f, &e)));
     Expr::and([Expr::all(list, &e, keyed), Expr::all(list, &e, once)])
 }
@@ -265,7 +265,7 @@ fn value_of(element: &str, member: &KeyMember) -> String {
 pub(super) fn same_key(key: &ListKey, one: &str, two: &str) -> String {
     let same =
         |member: &KeyMember| format!("{} == {}", value_of(one, member), value_of(two, member));
-    key.members.iter().map(same).collect::<Vec<_>>().join(" && ")
+    key.members().iter().map(same).collect::<Vec<_>>().join(" && ")
 }
 
 /// Whether a selector selects an element that has a key.
@@ -274,5 +274,5 @@ pub(super) fn is_selected(element: &str, key: &ListKey, selector: &KeySelector) 
         let value = selector.get(&member.name)?.to_value();
         Some(format!("{} == {}", value_of(element, member), cel(&value)))
     };
-    key.members.iter().filter_map(same).collect::<Vec<_>>().join(" && ")
+    key.members().iter().filter_map(same).collect::<Vec<_>>().join(" && ")
 }

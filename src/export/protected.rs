@@ -2,7 +2,8 @@
 
 use super::entries::{CelEntries, text};
 use super::expression::Expr;
-use super::permitted::{Judge, Local, is_kind, keys};
+use super::permitted::{Judge, Local, by_prefix, is_kind, keys, names_have};
+use super::types;
 use crate::engine::{Cursor, Path, Rule, Step, escape_control, written};
 
 /// For each protected path a list of fields, empty if nothing changed there.
@@ -37,28 +38,37 @@ pub(super) fn keeps_lists(path: &Path) -> bool {
 /// Whether what the steps lead to from the maps `x` and `y` did not change.
 fn kept(judge: Judge<'_>, cursor: &Cursor<'_>, steps: &[Step], (x, y): (&str, &str)) -> Expr {
     let Some((step, rest)) = steps.split_first() else { return Expr::True };
-    let below = cursor.step_for_all(step);
-    let k = judge.name('k');
-    let member = |key: &str| {
-        if rest.is_empty() {
-            return judge.deeper().member(&below, &Local::none(), key, (x, y));
-        }
+    let member = |below: &Cursor<'_>, key: &str| {
         let here = judge.deeper();
+        if rest.is_empty() {
+            return here.member(below, &Local::none(), key, (x, y));
+        }
         let (v, old, new) = (here.name('v'), here.name('x'), here.name('y'));
         let map = |side: &str| {
             let is_map = is_kind(&v, "map").print();
             format!("[dyn({side}[?{key}].orValue({{}}))].map({v}, {is_map} ? {v} : {{}})")
         };
-        let kept = kept(here, &below, rest, (&old, &new));
+        let kept = kept(here, below, rest, (&old, &new));
         Expr::all(map(x), old, Expr::all(map(y), new, kept))
     };
-    let every =
-        |is_other: Expr| Expr::all(keys(&k, (x, y)), k.as_str(), Expr::or([is_other, member(&k)]));
-    match step {
-        Step::Name(name) => member(&text(name)),
-        Step::Prefix(prefix) => {
-            every(Expr::text(format!("{k}.startsWith({})", text(prefix))).negated())
-        }
-        Step::AnyMember | Step::AnyElement | Step::Keyed { .. } => every(Expr::False),
-    }
+    let prefix = match step {
+        Step::Name(name) => return member(&cursor.member(name), &text(name)),
+        Step::Prefix(prefix) => prefix,
+        Step::AnyMember | Step::AnyElement | Step::Keyed(_) => "",
+    };
+    // Members that paths name may compare otherwise than those that have only the prefix.
+    let named = types::names(cursor).into_iter().filter(|name| name.starts_with(prefix));
+    let named = named.map(|name| member(&cursor.member(&name), &text(&name)));
+    let k = judge.name('k');
+    let is_other = match prefix {
+        "" => Expr::False,
+        prefix => Expr::text(format!("{k}.startsWith({})", text(prefix))).negated(),
+    };
+    let others = by_prefix(cursor, &k, |below| member(below, &k));
+    let others = Expr::all(
+        keys(&k, (x, y)),
+        k.as_str(),
+        Expr::or([is_other, names_have(cursor, &k), others]),
+    );
+    Expr::and(named.chain([others]).collect::<Vec<_>>())
 }

@@ -286,3 +286,14 @@ fn no_name_steers_a_tool() {
         }
     }
 }
+
+#[test]
+fn a_zero_of_a_type_pairs_by_the_default_of_the_key() {
+    let text = variable(
+        "  mutable: [{path: 'spec.x.containers[*].ports', allow: [AddItem]}]\n  equality: [{path: \
+         spec.x, as: PodSpec}]\n",
+        "kept_spec_x_containers",
+    );
+    let protocol = r#"[?"protocol"].orValue(null) == "" ? dyn("TCP") : "#;
+    assert!(text.contains(protocol), "{text}");
+}

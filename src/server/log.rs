@@ -10,6 +10,15 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::engine::{Decision, Reply};
 
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people; in colour on a terminal.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
 /// Why nothing can be logged.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LogError {
@@ -54,13 +63,12 @@ impl Write for Batches {
 /// each error once.
 const QUIET: &str = "kube_client=off,kube_runtime=off,kube_lease_manager=off";
 
-/// Sends log lines to stderr from now on, through a thread of its own: one JSON object per line, or
-/// text for people, in colour on a terminal. A panic is logged with its
+/// Sends log lines to stderr from now on, through a thread of its own. A panic is logged with its
 /// place and without its message. Dropping the guard writes what is queued.
 ///
 /// # Errors
 /// A filter that cannot be parsed, or a second call.
-pub(crate) fn init(is_json: bool, filter: &str) -> Result<WorkerGuard, LogError> {
+pub(crate) fn init(format: LogFormat, filter: &str) -> Result<WorkerGuard, LogError> {
     EnvFilter::try_new(filter).map_err(|_| LogError::Filter(filter.to_owned()))?;
     let level = EnvFilter::try_new(format!("{QUIET},{filter}"))
         .map_err(|_| LogError::Filter(filter.to_owned()))?;
@@ -69,12 +77,15 @@ pub(crate) fn init(is_json: bool, filter: &str) -> Result<WorkerGuard, LogError>
         .lossy(true)
         .finish(Batches(BufWriter::with_capacity(BATCH, io::stderr())));
     let lines = tracing_subscriber::fmt().with_env_filter(level).with_writer(stderr);
-    if is_json {
-        lines.json().flatten_event(true).with_current_span(false).finish().try_init()
-    } else {
-        let colour = io::stderr().is_terminal()
-            && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
-        lines.with_ansi(colour).with_target(false).finish().try_init()
+    match format {
+        LogFormat::Text => {
+            let colour = io::stderr().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+            lines.with_ansi(colour).with_target(false).finish().try_init()
+        }
+        LogFormat::Json => {
+            lines.json().flatten_event(true).with_current_span(false).finish().try_init()
+        }
     }
     .map_err(|_| LogError::Twice)?;
     std::panic::set_hook(Box::new(|panic| {

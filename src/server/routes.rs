@@ -379,7 +379,7 @@ mod tests {
     fn a_panic_is_logged_with_its_place_and_without_its_message() {
         const CHILD: &str = "FIELDWARD_PANICS_ON_PURPOSE";
         if std::env::var_os(CHILD).is_some() {
-            let guard = log::init(true, "info").unwrap();
+            let guard = log::init(log::LogFormat::Json, "info").unwrap();
             let (mut router, _) = routes(BROKEN, None);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(response(&mut router, REVIEW.to_owned() + " "));

@@ -124,8 +124,8 @@ impl RuleSnapshot {
         &self.addressed.all
     }
 
-    /// The rules that judge at an address: first those in force, then those that were removed a moment
-    /// ago, the latest first.
+    /// The rules that judge at an address: first those in force, then those that were removed a
+    /// moment ago, the latest first.
     pub(super) fn rules_at(&self, address: RuleAddress<'_>) -> Vec<RuleSet> {
         let removed = self
             .removed

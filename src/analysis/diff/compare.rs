@@ -345,12 +345,7 @@ fn is_wide(step: &Step) -> bool {
 }
 
 fn comparison(type_name: Option<TypeName>, declared: &DeclaredEquality<'_>) -> String {
-    let key = declared.key.map(|key| {
-        let mut key = key.clone();
-        // Their order says nothing.
-        key.members.sort();
-        Equal::Key(Arc::new(key))
-    });
+    let key = declared.key.map(|key| Equal::Key(Arc::new(key.clone())));
     let absent = declared.absent_as.map(|value| Equal::AbsentAs(value.clone()));
     let all = [type_name.map(Equal::Type), key, declared.compare_as.map(Equal::from), absent];
     let parts: Vec<String> = all.iter().flatten().map(equality).collect();

@@ -229,7 +229,7 @@ impl<'r> Answer<'r> {
         let listed = paths(&self.protected_by, ProtectionOrigin::Listed);
         if !listed.is_empty() {
             let listed = quoted(&listed, ", ");
-            self.notes.push(format!("protected by {listed}: no entry of `mutable` counts there"));
+            self.notes.push(format!("protected by {listed}: no entry of `mutable` applies there"));
         }
         let labels: Vec<&str> = self
             .protected

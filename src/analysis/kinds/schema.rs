@@ -238,7 +238,7 @@ impl SchemaReader<'_> {
                 let key = ListKey::declared_by_schema(
                     names.map(|name| (name, self.default_of(items, name))),
                 );
-                if key.members.is_empty() { ListType::Atomic } else { ListType::Map(key) }
+                key.map_or(ListType::Atomic, ListType::Map)
             }
             _ => ListType::Atomic,
         };
@@ -454,7 +454,22 @@ mod tests {
             (
                 json!({"type": "array", "items": {}, "x-kubernetes-list-type": "map",
                     "x-kubernetes-list-map-keys": ["a", "b"]}),
-                ListType::Map(ListKey::declared_by_schema([("a", None), ("b", None)].into_iter())),
+                ListType::Map(
+                    ListKey::declared_by_schema([("a", None), ("b", None)].into_iter()).unwrap(),
+                ),
+            ),
+            (
+                json!({"type": "array", "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": ["a"],
+                    "items": {"properties": {"a": {"type": "string", "default": "d"}}}}),
+                ListType::Map(
+                    ListKey::declared_by_schema([("a", Some(json!("d")))].into_iter()).unwrap(),
+                ),
+            ),
+            (
+                json!({"type": "array", "items": {}, "x-kubernetes-list-type": "map",
+                    "x-kubernetes-list-map-keys": []}),
+                ListType::Atomic,
             ),
         ];
         for (value, expected) in table {

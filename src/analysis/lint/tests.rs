@@ -88,6 +88,16 @@ fn the_key_of_a_type_is_the_key_of_its_list() {
 }
 
 #[test]
+fn a_member_of_a_key_that_has_a_default_may_be_set_and_cleared() {
+    let rules = rule(
+        "spec: {mutable: ['spec.ports[*].protocol', 'spec.ports[*].port'], equality: [{path: \
+         spec.ports, key: [port, {name: protocol, default: TCP}]}]}",
+    );
+    let found = findings(&super::list_key::LINT, &rules);
+    assert!(matches!(found.as_slice(), [one] if one.contains("spec.ports[*].port`")), "{found:#?}");
+}
+
+#[test]
 fn lints_are_named_and_documented_alike() {
     assert!(LINTS.is_sorted_by_key(|lint| lint.name), "the registry is not sorted");
     for lint in LINTS {

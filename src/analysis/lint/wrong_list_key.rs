@@ -11,8 +11,8 @@ pub(super) const LINT: Lint = Lint {
     name: "wrong-list-key",
     severity: Severity::Warning,
     input: Input::Schema,
-    what: "Finds `key` with a member that the elements of the list do not have, that is no string, \
-           integer or boolean, or with other members than the key of the list in the schema.",
+    what: "Finds a `key` whose members the elements of the list do not have, or have as no string, \
+           integer or boolean, and a `key` with other members than the schema's.",
     why: "A list that cannot be keyed compares by position. If the schema has another key, users \
           and server-side apply see other elements added and removed than the rule does.",
     example: "\
@@ -100,7 +100,7 @@ fn of_list(
             ));
         }
     }
-    let declared = declared.filter(|declared| !declared.has_members_of(key))?;
+    let declared = declared.filter(|declared| !declared.has_names_of(key))?;
     Some((
         format!(
             "`{path}` is keyed by {}, and the schema pairs its elements by {}",

@@ -60,9 +60,16 @@ pub(super) struct Registrar {
 
 struct Tried {
     webhook: ValidatingWebhook,
-    /// Why the API server rejects it, in one sentence, if it does.
-    verdict: Result<(), String>,
+    verdict: WebhookValidity,
     at: Instant,
+}
+
+/// What the API server says of a webhook that was tried alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum WebhookValidity {
+    Accepted,
+    /// It rejects it, for a reason in one sentence.
+    Rejected(String),
 }
 
 /// How it went.
@@ -93,8 +100,8 @@ impl Registrar {
         self.applied = None;
     }
 
-    /// Why the API server rejects a webhook, if it does; none if it was not asked.
-    pub(super) fn verdict(&self, webhook: &ValidatingWebhook) -> Option<&Result<(), String>> {
+    /// What the API server says of a webhook; none if it was not asked.
+    pub(super) fn verdict(&self, webhook: &ValidatingWebhook) -> Option<&WebhookValidity> {
         self.known(webhook).map(|tried| &tried.verdict)
     }
 
@@ -103,12 +110,15 @@ impl Registrar {
     }
 
     fn rejects(&self, webhook: &ValidatingWebhook) -> bool {
-        matches!(self.verdict(webhook), Some(Err(_)))
+        matches!(self.verdict(webhook), Some(WebhookValidity::Rejected(_)))
     }
 
     /// Whether a webhook must not be registered now: it is rejected, or is to be tried alone first.
     fn holds_back(&self, webhook: &ValidatingWebhook) -> bool {
-        self.verdict(webhook).map_or_else(|| is_costly(webhook), Result::is_err)
+        match self.verdict(webhook) {
+            Some(verdict) => *verdict != WebhookValidity::Accepted,
+            None => is_costly(webhook),
+        }
     }
 
     /// Registers what is wanted and deletes configurations that are left over. `candidates` are
@@ -373,8 +383,8 @@ impl Registrar {
         self.known(webhook).is_none_or(|tried| tried.at.elapsed() >= AGAIN)
     }
 
-    fn remember(&mut self, webhook: ValidatingWebhook, verdict: Result<(), String>) {
-        if let Err(reason) = &verdict
+    fn remember(&mut self, webhook: ValidatingWebhook, verdict: WebhookValidity) {
+        if let WebhookValidity::Rejected(reason) = &verdict
             && self.verdict(&webhook) != Some(&verdict)
         {
             tracing::error!(
@@ -404,7 +414,7 @@ fn is_costly(webhook: &ValidatingWebhook) -> bool {
 async fn dry_run(
     api: &Api<ValidatingWebhookConfiguration>,
     webhook: &ValidatingWebhook,
-) -> Result<Result<(), String>, ApiError> {
+) -> Result<WebhookValidity, ApiError> {
     let mut configuration = ValidatingWebhookConfiguration {
         webhooks: Some(vec![webhook.clone()]),
         ..Default::default()
@@ -417,15 +427,15 @@ async fn dry_run(
     let answer = if is_costly(webhook) {
         match tokio::time::timeout(LONGEST_COMPILATION, answer).await {
             Ok(answer) => answer,
-            Err(_) => return Ok(Err(TOO_LONG.to_owned())),
+            Err(_) => return Ok(WebhookValidity::Rejected(TOO_LONG.to_owned())),
         }
     } else {
         answer.await
     };
     match answer {
-        Ok(_) => Ok(Ok(())),
+        Ok(_) => Ok(WebhookValidity::Accepted),
         Err(kube::Error::Api(status)) => match rejection::errors_by_webhook(&status).remove(&0) {
-            Some(sentence) => Ok(Err(sentence)),
+            Some(sentence) => Ok(WebhookValidity::Rejected(sentence)),
             None => Err((&kube::Error::Api(status)).into()),
         },
         Err(error) => Err(error.into()),

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhook;
 
-use super::registrar::{Registrar, RegistrationOutcome};
+use super::registrar::{Registrar, RegistrationOutcome, WebhookValidity};
 use super::state::RegistrationState;
 use crate::cluster::api_error::ApiError;
 use crate::cluster::drift::asks_the_same;
@@ -26,7 +26,7 @@ pub(super) struct RuleReports {
     /// The rules in force that no configuration has room for.
     unplaced: BTreeSet<String>,
     /// What the API server says of a generation that it rejected before.
-    candidates: BTreeMap<String, Result<(), String>>,
+    candidates: BTreeMap<String, WebhookValidity>,
     /// Why the others are not registered.
     pub(super) error: Option<ApiError>,
 }
@@ -53,11 +53,12 @@ impl RuleReports {
                 _ if outcome.unplaced.contains(&webhook.name) => {
                     unplaced.insert(rule.clone());
                 }
-                _ => {
-                    if let Some(Err(reason)) = registrar.verdict(webhook) {
-                        rejected.insert(rule.clone(), reason.clone());
-                    }
-                }
+                _ => rejected.extend(
+                    registrar
+                        .verdict(webhook)
+                        .and_then(reason)
+                        .map(|reason| (rule.clone(), reason.to_owned())),
+                ),
             }
         }
         let verdict = |(rule, webhook): (&String, &ValidatingWebhook)| {
@@ -76,10 +77,12 @@ impl RuleReports {
         in_force: &RuleSet,
     ) -> Option<status::Registered> {
         if matches!(outcome, ObjectOutcome::Rejected { .. }) {
-            return Some(match self.candidates.get(name)? {
-                Err(reason) => status::Registered::Rejected(reason.clone()),
-                Ok(()) => status::Registered::NotYet,
-            });
+            return match self.candidates.get(name)? {
+                WebhookValidity::Rejected(reason) => {
+                    Some(status::Registered::Rejected(reason.clone()))
+                }
+                WebhookValidity::Accepted => Some(status::Registered::NotYet),
+            };
         }
         Some(if !resolved.is_in_force(name, in_force) {
             status::Registered::NotYet
@@ -101,7 +104,7 @@ impl RuleReports {
         let refused = self
             .candidates
             .iter()
-            .filter_map(|(rule, verdict)| Some((rule.clone(), verdict.clone().err()?)));
+            .filter_map(|(rule, verdict)| Some((rule.clone(), reason(verdict)?.to_owned())));
         RegistrationState {
             leads: before.leads,
             registered: self.registered.clone(),
@@ -118,5 +121,12 @@ impl RuleReports {
                 .map(|error| (now, error))
                 .or_else(|| before.last_error.clone()),
         }
+    }
+}
+
+fn reason(verdict: &WebhookValidity) -> Option<&str> {
+    match verdict {
+        WebhookValidity::Rejected(reason) => Some(reason),
+        WebhookValidity::Accepted => None,
     }
 }

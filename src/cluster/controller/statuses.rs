@@ -31,12 +31,12 @@ pub(super) struct Findings {
 
 /// The inputs of the statuses, and the warnings that were already logged.
 pub(super) struct Sources {
-    pub(super) objects: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
-    pub(super) schemas: watch::Receiver<Arc<Schemas>>,
+    objects: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
+    schemas: watch::Receiver<Arc<Schemas>>,
     /// None while this replica does not hold the lease.
-    pub(super) findings: watch::Receiver<Option<Arc<Findings>>>,
+    findings: watch::Receiver<Option<Arc<Findings>>>,
     /// The rules that the log has already named as too large to be kept in their status.
-    pub(super) not_kept: BTreeSet<String>,
+    not_kept: BTreeSet<String>,
 }
 
 /// Writes statuses while this replica holds the lease, until its sources end.
@@ -45,14 +45,14 @@ pub(super) async fn write(client: Client, mut sources: Sources, metrics: Cluster
     let (mut reported, mut retry) = (Deduplicator::default(), Retry::default());
     loop {
         let pause = match sources.write_due(&api).await {
-            Ok(true) => {
+            Ok(Written::All) => {
                 if reported.recovered() {
                     tracing::info!("the status of each rule can be written again");
                 }
                 retry = Retry::default();
                 Duration::MAX
             }
-            Ok(false) => Duration::MAX,
+            Ok(Written::NotAll) => Duration::MAX,
             Err(error) => {
                 metrics.count_error(error.class);
                 if reported.is_new(&error) {
@@ -74,10 +74,26 @@ pub(super) async fn write(client: Client, mut sources: Sources, metrics: Cluster
     }
 }
 
+/// Whether all statuses that were due were written.
+enum Written {
+    /// At least one was due, and all of them were written.
+    All,
+    /// None was due, or newer findings arrived before all were written.
+    NotAll,
+}
+
 impl Sources {
-    /// Writes the statuses that are not as they should be, until there are newer findings. Returns
-    /// whether some were due and all of them were written.
-    async fn write_due(&mut self, api: &Api<DynamicObject>) -> Result<bool, ApiError> {
+    /// `findings` is `None` while this replica does not hold the lease.
+    pub(super) fn new(
+        objects: watch::Receiver<Option<Arc<Vec<Arc<RuleObject>>>>>,
+        schemas: watch::Receiver<Arc<Schemas>>,
+        findings: watch::Receiver<Option<Arc<Findings>>>,
+    ) -> Self {
+        Self { objects, schemas, findings, not_kept: BTreeSet::new() }
+    }
+
+    /// Writes the statuses that are not as they should be, until there are newer findings.
+    async fn write_due(&mut self, api: &Api<DynamicObject>) -> Result<Written, ApiError> {
         let due = self.due();
         self.warn_of_not_kept(&due);
         let params = PatchParams::apply(FIELD_MANAGER).force();
@@ -103,7 +119,8 @@ impl Sources {
         let results: Vec<Result<bool, ApiError>> =
             stream::iter(writing).buffer_unordered(MAX_CONCURRENT_REQUESTS).collect().await;
         let written = results.into_iter().collect::<Result<Vec<bool>, _>>()?;
-        Ok(!written.is_empty() && !written.contains(&false))
+        let is_all = !written.is_empty() && written.into_iter().all(|written| written);
+        Ok(if is_all { Written::All } else { Written::NotAll })
     }
 
     /// Logs each rule that is too large to be kept in its status, once.

@@ -10,7 +10,7 @@ use crate::engine::rule::{CompareAs, Cursor, DeclaredEquality, Equal};
 /// Why two values that are spelled differently are equal: as quantities or as durations; none if
 /// they are not.
 pub(crate) fn respelled(one: &Value, two: &Value) -> Option<Equal> {
-    let as_meaning = |compare_as| {
+    let is_equal = |compare_as| {
         let declared =
             DeclaredEquality { compare_as: Some(compare_as), ..DeclaredEquality::default() };
         let (one, two) = (declared.canonical_of(one), declared.canonical_of(two));
@@ -19,10 +19,10 @@ pub(crate) fn respelled(one: &Value, two: &Value) -> Option<Equal> {
     };
     if scalar(one) == scalar(two) {
         None
-    } else if as_meaning(CompareAs::Quantity) {
+    } else if is_equal(CompareAs::Quantity) {
         Some(Equal::Quantity)
     } else {
-        as_meaning(CompareAs::Duration).then_some(Equal::Duration)
+        is_equal(CompareAs::Duration).then_some(Equal::Duration)
     }
 }
 

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use super::pairing::{Pairing, element_key};
 use crate::engine::activation::SentValues;
 use crate::engine::review::Node;
-use crate::engine::rule::{Cursor, ElementKey, KeySelector, ListKey};
+use crate::engine::rule::{Cursor, ElementKey, KeySelector, KeyValue, ListKey};
 
 /// The number of a location.
 pub(crate) type Id = usize;
@@ -47,7 +47,13 @@ impl<'a> Segment<'a> {
         element_key(key, element).ok().map(|values| (key, values))
     }
 
-    /// What selects the element of a keyed list.
+    /// The members of the key with their values in the element; none if it is no keyed element.
+    pub(crate) fn members(self) -> Vec<(&'a str, KeyValue<'a>)> {
+        let (key, values) = self.key().unzip();
+        key.into_iter().flat_map(ListKey::names).zip(values.unwrap_or_default()).collect()
+    }
+
+    /// The selector of the element of a keyed list.
     pub(crate) fn selector(self) -> Option<KeySelector> {
         self.key().map(|(key, values)| key.selector(&values))
     }
@@ -65,7 +71,7 @@ impl Ord for Segment<'_> {
         match (self, other) {
             (Self::Member(one), Self::Member(two)) => one.cmp(two),
             (Self::Index(one), Self::Index(two)) => one.cmp(two),
-            _ => rank(self).cmp(&rank(other)).then_with(|| self.selector().cmp(&other.selector())),
+            _ => rank(self).cmp(&rank(other)).then_with(|| self.members().cmp(&other.members())),
         }
     }
 }
@@ -90,7 +96,7 @@ impl Hash for Segment<'_> {
         match self {
             Self::Member(name) => name.hash(state),
             Self::Index(index) => index.hash(state),
-            Self::Keyed { .. } => self.selector().hash(state),
+            Self::Keyed { .. } => self.members().hash(state),
         }
     }
 }

@@ -63,7 +63,7 @@ impl Pairing {
 /// Why a list does not pair by its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyFault<'a> {
-    /// The element is no object.
+    /// The element is not an object.
     NoObject,
     /// The element lacks this member.
     Missing(&'a str),
@@ -120,7 +120,7 @@ pub(crate) fn element_key<'a>(
             .ok_or(KeyFault::OtherKind(&member.name)),
         _ => member.default.clone().ok_or(KeyFault::Missing(&member.name)),
     };
-    key.members.iter().map(value).collect()
+    key.members().iter().map(value).collect()
 }
 
 /// None if the value is no string, integer or boolean.

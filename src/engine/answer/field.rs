@@ -2,7 +2,7 @@
 
 use super::escape::break_recreate_trigger;
 use crate::engine::alignment::Segment;
-use crate::engine::rule::{KeyValue, ListKey, cut, cut_bytes, escape_control, is_bare};
+use crate::engine::rule::{KeyValue, cut, cut_bytes, escape_control, is_bare};
 
 /// How many bytes of a field are shown at most.
 const LONGEST: usize = 1024;
@@ -22,9 +22,7 @@ pub(crate) fn render<'s>(segments: impl Iterator<Item = (Segment<'s>, bool)>) ->
             Segment::Member(name) => text.push_str(&format!("[{}]", bracketed(name))),
             Segment::Index(index) => text.push_str(&format!("[{index}]")),
             Segment::Keyed { .. } => {
-                let (key, values) = segment.key().unzip();
-                let names = key.into_iter().flat_map(ListKey::names);
-                for (index, (name, value)) in names.zip(values.unwrap_or_default()).enumerate() {
+                for (index, (name, value)) in segment.members().into_iter().enumerate() {
                     let value = if hides { "(not shown)".to_owned() } else { key_value(&value) };
                     text.push_str(if index == 0 { "[" } else { "," });
                     text.push_str(&format!("{}={value}", bracketed(name)));
@@ -77,7 +75,7 @@ mod tests {
     /// Members, each a name or a name with a default.
     fn list_key(members: &[(&str, Option<&str>)]) -> ListKey {
         let members = members.iter().map(|(name, default)| (*name, default.map(Into::into)));
-        ListKey::declared_by_schema(members)
+        ListKey::declared_by_schema(members).unwrap()
     }
 
     #[test]

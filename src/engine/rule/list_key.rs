@@ -12,8 +12,9 @@ use super::escape_control;
 /// The members by which the elements of a list pair.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListKey {
-    /// In the order in which they are declared; at least one.
-    pub(crate) members: Vec<KeyMember>,
+    /// At least one. They are sorted by name, so that an element has one selector, whichever order
+    /// a rule or a schema lists them in.
+    members: Vec<KeyMember>,
     /// Whether the order of the elements is no part of the list's value.
     pub(crate) ignores_order: bool,
     pub(crate) origin: KeyOrigin,
@@ -51,7 +52,7 @@ pub enum KeyValue<'a> {
     Text(Cow<'a, str>),
 }
 
-/// The values of a key's members in one element, in the order of the members.
+/// The values of a key's members in one element, in the order of the members' names.
 pub(crate) type ElementKey<'a> = SmallVec<[KeyValue<'a>; 1]>;
 
 /// The values by which a path selects an element.
@@ -62,10 +63,16 @@ pub struct KeySelector {
 }
 
 impl ListKey {
+    /// None if there are no members.
+    pub(crate) fn new(mut members: Vec<KeyMember>, origin: KeyOrigin) -> Option<Self> {
+        members.sort();
+        (!members.is_empty()).then_some(Self { members, ignores_order: false, origin })
+    }
+
     /// The key that a schema declares: names of members, and their defaults.
     pub(crate) fn declared_by_schema<'a>(
         members: impl Iterator<Item = (&'a str, Option<Value>)>,
-    ) -> Self {
+    ) -> Option<Self> {
         // Kubernetes' own documents declare a zero as the default of fields that have none.
         let default = |value: Option<Value>| {
             KeyValue::from_value(&value?).filter(|default| !default.is_zero())
@@ -75,16 +82,16 @@ impl ListKey {
             default: default(value),
             zero: None,
         };
-        Self {
-            members: members.map(member).collect(),
-            ignores_order: false,
-            origin: KeyOrigin::Line,
-        }
+        Self::new(members.map(member).collect(), KeyOrigin::Line)
     }
 
-    /// Whether both have the same members, in any order and with any defaults.
-    pub(crate) fn has_members_of(&self, other: &Self) -> bool {
-        self.members.len() == other.members.len() && other.names().all(|name| self.has_member(name))
+    pub(crate) fn members(&self) -> &[KeyMember] {
+        &self.members
+    }
+
+    /// Whether both have members of the same names, with any defaults.
+    pub(crate) fn has_names_of(&self, other: &Self) -> bool {
+        self.names().eq(other.names())
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> + Clone {
@@ -104,16 +111,15 @@ impl ListKey {
         self.members.iter().any(is_it)
     }
 
-    /// Whether a path with this selector names each member of the key.
+    /// Whether the selector names each member of the key, and no other.
     pub(crate) fn fits(&self, selector: &KeySelector) -> bool {
-        self.members.len() == selector.members.len()
-            && selector.members.iter().all(|(name, _)| self.has_member(name))
+        self.names().eq(selector.names())
     }
 
-    /// What selects the element with these values.
+    /// The selector of the element with these values.
     pub(crate) fn selector(&self, values: &[KeyValue<'_>]) -> KeySelector {
         let members = self.names().map(str::to_owned).zip(values.iter().map(KeyValue::to_static));
-        KeySelector::new(members.collect())
+        KeySelector { members: members.collect() }
     }
 }
 
@@ -250,6 +256,10 @@ impl KeySelector {
         Self { members: vec![(name.to_owned(), value)] }
     }
 
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.members().map(|(name, _)| name)
+    }
+
     /// The members by name, with the value of each.
     pub fn members(&self) -> impl Iterator<Item = (&str, &KeyValue<'static>)> {
         self.members.iter().map(|(name, value)| (&**name, value))
@@ -262,7 +272,7 @@ impl KeySelector {
 
     /// Whether both name the same members.
     pub(crate) fn has_names_of(&self, other: &Self) -> bool {
-        self.members().map(|(name, _)| name).eq(other.members().map(|(name, _)| name))
+        self.names().eq(other.names())
     }
 
     /// Whether one element may have both.
@@ -320,5 +330,34 @@ mod tests {
         assert!(one.meets(&one) && !one.meets(&selector(&[("a", 1), ("b", 3)])));
         assert!(one.meets(&selector(&[("a", 2)])), "a list pairs by one key at a time");
         assert_eq!(one.to_string(), "a=1,b=2");
+    }
+
+    #[test]
+    fn a_key_is_written_in_yaml_whatever_its_members_are_called() {
+        let key = |members: &[(&str, Option<&str>)]| {
+            let members = members.iter().map(|(name, default)| (*name, default.map(Value::from)));
+            ListKey::declared_by_schema(members)
+        };
+        for (members, written) in [
+            (&[("name", None)][..], "name"),
+            (&[("y", None)], "\"y\""),
+            (
+                &[("port", None), ("protocol", Some("TCP"))],
+                "[port, {name: protocol, default: TCP}]",
+            ),
+            (
+                &[("b", Some("no")), ("a", Some("x*"))],
+                r#"[{name: a, default: "x*"}, {name: b, default: "no"}]"#,
+            ),
+        ] {
+            let text = key(members).unwrap().to_string();
+            assert_eq!(text, written);
+            let read: Value = serde_saphyr::from_str(&text).unwrap();
+            assert_eq!(read.is_array(), members.len() > 1, "{text}");
+        }
+        assert_eq!(key(&[]), None);
+        let both = [&[("a", None), ("b", None)], &[("b", None), ("a", None)]];
+        assert_eq!(key(both[0]), key(both[1]), "the order of the members says nothing");
+        assert_eq!(key(&[("a", Some(""))]), key(&[("a", None)]), "a zero is no default");
     }
 }

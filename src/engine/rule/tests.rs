@@ -259,7 +259,7 @@ fn a_location_tells_by_which_steps_paths_go_on() {
     assert_eq!(data.prefixes(), ["abc", "a"]);
     assert_eq!(root.member("e").steps(), BTreeSet::from([Step::AnyMember]));
     assert_eq!(tasks.prefixes(), [""; 0]);
-    let key = |name| ListKey::declared_by_schema([(name, None)].into_iter());
+    let key = |name| ListKey::declared_by_schema([(name, None)].into_iter()).unwrap();
     let x = KeySelector::by_text("name", "x");
     assert_eq!(
         tasks.selected(&key("name")),

@@ -25,7 +25,7 @@ struct TreeNode<M> {
     any_member: Option<u32>,
     any_element: Option<u32>,
     keyed: BTreeMap<KeySelector, u32>,
-    /// What any of `keyed` may be if the list has no keys; see [`Tree::mark_with_unkeyed`].
+    /// The node of an element that may be any of `keyed`; see [`Tree::mark_with_unkeyed`].
     unkeyed: Option<u32>,
     marks: Vec<M>,
     /// Entries whose path goes on from here by a member step, with the number of its steps so far.
@@ -83,8 +83,9 @@ impl<M> Tree<M> {
         }
     }
 
-    /// Puts a mark at the locations that `steps` select, or may select: in a list whose elements
-    /// have no keys, and in the lists below it, any element may be the one with that key.
+    /// Puts a mark at the locations that `steps` select, and at those that they may select. In a list
+    /// that does not pair by the key of a step, and in the lists below it, each element may be the
+    /// one with that key.
     pub(crate) fn mark_with_unkeyed(&mut self, steps: &[Step], mark: M)
     where
         M: Clone,
@@ -150,8 +151,8 @@ impl<M> Tree<M> {
         self.reached(from).flat_map(|node| [node.any_element, node.unkeyed]).flatten().collect()
     }
 
-    /// What the element reaches that the selector selects, and where paths select by other members
-    /// what any element may be. The selector is only asked for where paths select elements.
+    /// What the selected element reaches. Where paths select elements by other members, it may be any
+    /// of those elements. `selector` is called only where paths select elements by a key.
     pub(crate) fn keyed_element(
         &self,
         from: &[u32],
@@ -161,9 +162,8 @@ impl<M> Tree<M> {
         for node in self.reached(from).filter(|node| !node.keyed.is_empty()) {
             let selector = selector();
             to.extend(node.keyed.get(&selector).copied());
-            if node.keyed.keys().any(|own| !own.has_names_of(&selector)) {
-                to.extend(node.unkeyed);
-            }
+            let has_other_key = || node.keyed.keys().any(|own| !own.has_names_of(&selector));
+            to.extend(node.unkeyed.filter(|_| has_other_key()));
         }
         to
     }

@@ -229,3 +229,27 @@ fn kept(rules: &RuleSet, old: &Value, new: &Value) -> usize {
     });
     kept.expect("objects")
 }
+
+#[test]
+fn the_order_that_a_key_ignores_is_ignored_in_a_value_too() {
+    let rule = |order: &str| {
+        format!(
+            "mutable: []\nequality: [{{path: s, absentAs: {{l: [{{id: 1}}, {{id: 2}}]}}}}, {{path: \
+             s.l, key: id{order}}}]"
+        )
+    };
+    let turned = json!({"s": {"l": [{"id": 2}, {"id": 1}]}});
+    expect(&rule(", order: ignore"), json!({}), turned.clone(), &[]);
+    expect(&rule(""), json!({}), turned, &["s Set"]);
+}
+
+#[test]
+fn a_member_of_a_key_may_be_left_out_if_it_has_its_default() {
+    let port = |protocol: Value| json!({"l": [{"port": 80, "protocol": protocol, "x": 1}]});
+    let rule = "mutable: []\nequality: [{path: l, key: [port, {name: protocol, default: TCP}]}, \
+                {path: 'l[*].protocol', absentAs: TCP}]";
+    let left_out = json!({"l": [{"port": 80, "x": 1}]});
+    expect(rule, left_out.clone(), port(json!("TCP")), &[]);
+    let fields = ["l[port=80,protocol=TCP] RemoveItem", "l[port=80,protocol=UDP] AddItem"];
+    expect(rule, left_out, port(json!("UDP")), &fields);
+}

@@ -18,8 +18,8 @@ pub(crate) fn changed(old: &Value, new: &Value) -> Result<Vec<usize>, StrayOpera
     Ok(changed)
 }
 
-/// The location of an operation. A canonical form may be a list, which differs below its own address, so only
-/// the first token names the location.
+/// The location of an operation. A canonical form may be a list, which differs below its own
+/// address, so only the first token names the location.
 fn location(operation: &PatchOperation) -> Result<usize, StrayOperation> {
     let token = operation.path().first().ok_or(StrayOperation)?;
     token.decoded().parse().map_err(|_| StrayOperation)

@@ -100,7 +100,7 @@ fn protected_text(found: &RuleFindings<'_>, finding: Finding) -> Option<String> 
         return below
             .find_map(listed)
             .map(|path| {
-                format!("the rule protects {path}, and these elements cannot be told apart")
+                format!("the rule protects {path}, and the elements of this list do not pair")
             })
             .filter(|_| at.pairing == Pairing::NewUnkeyed);
     }
@@ -153,7 +153,7 @@ fn fault_text(secrets: &Secrets, alignment: &Alignment<'_>, at: Id) -> Option<St
         let list = cut(&field_of(secrets, alignment, id), 2 * NAME);
         let named = |name: &str| cut(&escape_control(name), NAME);
         let fault = match fault {
-            KeyFault::NoObject => "is no object".to_owned(),
+            KeyFault::NoObject => "is not an object".to_owned(),
             KeyFault::Missing(name) => format!("has no `{}`", named(name)),
             KeyFault::OtherKind(name) => {
                 format!("has no string, integer or boolean as `{}`", named(name))

@@ -146,7 +146,7 @@ fn keys_compare_exactly(
         entry.compare_as.is_some()
             || entry.absent_as.as_ref().is_some_and(|value| KeyValue::from_value(value).is_some())
     };
-    let members = list.key.iter().flat_map(|key| &key.members);
+    let members = list.key.iter().flat_map(|key| key.members());
     let is_respelled = |entry: &PlacedEquality, member: &KeyMember| {
         // A member that is left out may well equal its default.
         let is_default = entry.compare_as.is_none()

@@ -1,6 +1,7 @@
 //! From the document's shape to a [`Rule`]: every text becomes a parsed value, every error keeps
 //! its place.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -330,18 +331,23 @@ impl DocumentParser<'_> {
             one => std::slice::from_ref(one),
         };
         let members: Vec<KeyMember> = listed.iter().filter_map(key_member).collect();
-        let is_unique = |(index, member): (usize, &KeyMember)| {
-            !members.iter().take(index).any(|earlier| earlier.name == member.name)
-        };
-        let is_whole = members.len() == listed.len() && !members.is_empty();
-        if !is_whole || !members.iter().enumerate().all(is_unique) {
+        let names: BTreeSet<&str> = members.iter().map(|member| &*member.name).collect();
+        let is_wrong = names.len() != listed.len();
+        let key = ListKey::new(members, KeyOrigin::Line).filter(|_| !is_wrong);
+        if key.is_none() {
             let found = escape_control(&cut(&raw.value.to_string(), LONGEST_FOUND));
             let expected = "expected the name of a member, or a list of different members such as \
                             `[port, {name: protocol, default: TCP}]`";
-            self.refuse(raw.referenced, format!("{expected}, found `{found}`"));
-            return None;
+            let hint = if listed.iter().any(Value::is_boolean) {
+                "; quote a name that YAML reads as a boolean"
+            } else {
+                ""
+            };
+            self.refuse(raw.referenced, format!("{expected}, found `{found}`{hint}"));
         }
-        Some(ListKey { members, ignores_order, origin: KeyOrigin::Line })
+        let mut key = key?;
+        key.ignores_order = ignores_order;
+        Some(key)
     }
 
     fn spelled_as(&mut self, text: &Spanned<String>) -> Option<SpelledAs> {

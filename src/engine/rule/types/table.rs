@@ -210,8 +210,7 @@ impl Table {
             let default = default.or_else(|| zero.clone());
             Some(KeyMember { name: name.to_owned(), default, zero })
         };
-        let members = text.split(',').map(member).collect::<Option<Vec<_>>>()?;
-        Some(ListKey { members, ignores_order: false, origin: KeyOrigin::Type })
+        ListKey::new(text.split(',').map(member).collect::<Option<_>>()?, KeyOrigin::Type)
     }
 
     fn go_type(&self, text: &'static str, elements: ElementPairing) -> Option<GoType> {
@@ -291,7 +290,7 @@ mod tests {
         assert_eq!(key("c").as_deref(), Some(r#"[{name: name, default: ""}]"#));
         assert_eq!(
             key("e").as_deref(),
-            Some("[{name: port, default: 0}, {name: kind, default: TCP}]")
+            Some("[{name: kind, default: TCP}, {name: port, default: 0}]")
         );
         assert_eq!(key("f"), None, "a quantity has several spellings");
         let quantity = GoType { is_pointer: false, shape: GoShape::Scalar(GoScalar::Quantity) };

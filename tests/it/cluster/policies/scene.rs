@@ -41,6 +41,7 @@ pub(super) fn scenes() -> Vec<Scene> {
         ("deploy/rules/mxjob.yaml".to_owned(), shown_by("mxjob")),
     ];
     rules.push(("tests/cases/conditions/rules.yaml".to_owned(), shown_by("conditions")));
+    rules.push(("tests/cases/keys/rules.yaml".to_owned(), shown_by("keys")));
     rules.push(("tests/it/cluster/policies/constructs.yaml".to_owned(), Vec::new()));
     for rule in packed_rules().into_iter().filter(|rule| !TOO_LARGE.contains(&rule.name.as_str())) {
         rules.push((
