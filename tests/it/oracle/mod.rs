@@ -177,10 +177,7 @@ impl Oracle<'_> {
         if VERBS.iter().all(|verb| own.contains(verb)) {
             return true;
         }
-        if self.deleting
-            && at == [At::Key("metadata".into()), At::Key("finalizers".into())]
-            && drops_items(old, new)
-        {
+        if self.finalizers_go(at, (old, new)) {
             return true;
         }
         let container = |value: &Value| value.is_object() || value.is_array();
@@ -206,6 +203,13 @@ impl Oracle<'_> {
                 above.contains(&Verb::Modify) || (!same_kind && own.contains(&Verb::Modify))
             }
         }
+    }
+
+    /// §3: whether finalizers go while the object is being deleted.
+    fn finalizers_go(&self, at: &[At], (old, new): Sides) -> bool {
+        self.deleting
+            && at == [At::Key("metadata".into()), At::Key("finalizers".into())]
+            && drops_items(old, new)
     }
 
     /// §6: the lists at or below a permitted location that count as replaced, which only a bare
@@ -265,6 +269,7 @@ impl Oracle<'_> {
         let is_granted = |entry: &&Entry| lifecycle.contains(entry) && entry.path.reaches(at);
         if leads.is_none()
             || self.equal(at, old, new)
+            || self.finalizers_go(at, (old, new))
             || self.entries.iter().any(|entry| is_granted(&entry))
         {
             return found;
