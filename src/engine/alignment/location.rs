@@ -49,13 +49,13 @@ impl<'a> Segment<'a> {
 
     /// The members of the key with their values in the element; none if it is no keyed element.
     pub(crate) fn members(self) -> Vec<(&'a str, KeyValue<'a>)> {
-        let (key, values) = self.key().unzip();
-        key.into_iter().flat_map(ListKey::names).zip(values.unwrap_or_default()).collect()
+        self.key()
+            .map_or_else(Vec::new, |(key, values)| key.names().zip(values.into_values()).collect())
     }
 
     /// The selector of the element of a keyed list.
     pub(crate) fn selector(self) -> Option<KeySelector> {
-        self.key().map(|(key, values)| key.selector(&values))
+        self.key().map(|(key, values)| key.selector(values.as_slice()))
     }
 }
 
@@ -98,5 +98,35 @@ impl Hash for Segment<'_> {
             Self::Index(index) => index.hash(state),
             Self::Keyed { .. } => self.members().hash(state),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::review::scan;
+
+    #[test]
+    fn segments_are_sorted_by_kind_and_then_by_what_they_name() {
+        let key = ListKey::declared_by_schema([("k", None)].into_iter()).unwrap();
+        let elements =
+            [r#"{"k": "a", "v": 1}"#, r#"{"k": "b"}"#, r#"{"k": "a"}"#].map(|e| scan(e).unwrap());
+        let keyed = |index: usize| Segment::Keyed { key: &key, element: elements[index].root() };
+        let sorted = [
+            Segment::Member("a"),
+            Segment::Member("b"),
+            Segment::Index(1),
+            Segment::Index(2),
+            keyed(0),
+            keyed(1),
+        ];
+        for (at, one) in sorted.iter().enumerate() {
+            for (other, two) in sorted.iter().enumerate() {
+                assert_eq!(one.cmp(two), at.cmp(&other), "{one:?} {two:?}");
+                assert_eq!(one.partial_cmp(two), Some(at.cmp(&other)), "{one:?} {two:?}");
+                assert_eq!(one == two, at == other, "{one:?} {two:?}");
+            }
+        }
+        assert_eq!(keyed(0), keyed(2), "elements of one key are one element");
     }
 }

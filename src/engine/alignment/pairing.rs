@@ -1,6 +1,6 @@
 //! How the children of a location in one object pair with those in the other.
 
-use std::collections::HashSet;
+use ahash::{HashSet, HashSetExt as _};
 
 use super::scalar::scalar;
 use crate::engine::review::{Node, NodeKind};
@@ -88,9 +88,12 @@ pub(crate) fn keys<'a>(
         let other = others.next();
         let values = match other {
             Some((values, other)) if *other == element => values.clone(),
-            _ => element_key(key, element).map_err(|fault| (index, fault))?,
+            _ => {
+                let values = element_key(key, element).map_err(|fault| (index, fault))?;
+                is_the_same &= other.is_some_and(|(other, _)| *other == values);
+                values
+            }
         };
-        is_the_same &= other.is_some_and(|(other, _)| *other == values);
         keys.push((values, element));
     }
     // The keys with which a list of unique keys begins are unique.
@@ -120,7 +123,10 @@ pub(crate) fn element_key<'a>(
             .ok_or(KeyFault::OtherKind(&member.name)),
         _ => member.default.clone().ok_or(KeyFault::Missing(&member.name)),
     };
-    key.members().iter().map(value).collect()
+    match key.members() {
+        [member] => value(member).map(ElementKey::One),
+        members => members.iter().map(value).collect::<Result<_, _>>().map(ElementKey::Several),
+    }
 }
 
 /// None if the value is no string, integer or boolean.
@@ -129,5 +135,37 @@ pub(crate) fn key_value(node: Node<'_>) -> Option<KeyValue<'_>> {
         NodeKind::String => node.as_str().map(|text| KeyValue::Text(text.into())),
         NodeKind::Bool | NodeKind::Number => KeyValue::from_value(&scalar(&node.to_value())),
         NodeKind::Null | NodeKind::List | NodeKind::Object => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::review::scan;
+
+    #[test]
+    fn null_is_a_struct_with_nothing_in_it_only_where_a_type_says_so() {
+        let zero = Some(KeyValue::Text("".into()));
+        let key = |origin| {
+            let member = KeyMember { name: "k".to_owned(), default: zero.clone(), zero: None };
+            ListKey::new(vec![member], origin).unwrap()
+        };
+        let (line, of_type) = (key(KeyOrigin::Line), key(KeyOrigin::Type));
+        let empty = ElementKey::One(KeyValue::Text("".into()));
+        let key_of = |key, text: &str| {
+            let document = scan(text).unwrap();
+            let found = element_key(key, document.root()).map(|found| found == empty);
+            found.map_err(|fault| format!("{fault:?}"))
+        };
+        let no_object = || Err("NoObject".to_owned());
+        assert_eq!(key_of(&of_type, "null"), Ok(true));
+        assert_eq!(key_of(&line, "null"), no_object());
+        for key in [&of_type, &line] {
+            assert_eq!(key_of(key, "{}"), Ok(true));
+            assert_eq!(key_of(key, r#"{"k": null}"#), Ok(true));
+            assert_eq!(key_of(key, r#"{"k": "v"}"#), Ok(false));
+            assert_eq!(key_of(key, r#"{"k": 0.5}"#), Err(r#"OtherKind("k")"#.to_owned()));
+            assert_eq!(key_of(key, "\"k\""), no_object());
+        }
     }
 }

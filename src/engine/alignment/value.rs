@@ -86,7 +86,7 @@ fn write_normal(
                         keys.sort_unstable_by(|(one, _), (two, _)| one.cmp(two));
                     }
                     for (values, element) in keys {
-                        write(&cursor.keyed_element(key, &values), element);
+                        write(&cursor.keyed_element(key, values.as_slice()), element);
                     }
                 }
                 None => node.elements().for_each(|element| write(&cursor.element(), element)),

@@ -289,7 +289,7 @@ impl<'a> Walk<'a, '_, '_> {
         // to be sorted.
         let is_same_order = self.coverage == Coverage::Differing
             && olds.len() == news.len()
-            && olds.iter().zip(&news).all(|((one, _), (two, _))| one == two);
+            && olds.iter().zip(&news).all(|((one, old), (two, new))| old == new || one == two);
         let (olds, news): (KeyedElements<'a>, KeyedElements<'a>) = if is_same_order {
             olds.into_iter().zip(news).filter(|((_, old), (_, new))| old != new).unzip()
         } else {
@@ -328,7 +328,7 @@ impl<'a> Walk<'a, '_, '_> {
                 continue;
             }
             let at = At { parent, segment: Segment::Keyed { key, element }, place };
-            let below = cursor.keyed_element(key, &values);
+            let below = cursor.keyed_element(key, values.as_slice());
             self.visit(at, &below, (old, new), SentValues { old, new });
         }
         staying.sort_unstable();

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::{Number, Value};
-use smallvec::SmallVec;
 
 use super::bare::is_bare;
 use super::escape_control;
@@ -53,7 +52,12 @@ pub enum KeyValue<'a> {
 }
 
 /// The values of a key's members in one element, in the order of the members' names.
-pub(crate) type ElementKey<'a> = SmallVec<[KeyValue<'a>; 1]>;
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum ElementKey<'a> {
+    /// Of most keys; a long list is compared, hashed and sorted by them without allocation.
+    One(KeyValue<'a>),
+    Several(Vec<KeyValue<'a>>),
+}
 
 /// The values by which a path selects an element.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -151,6 +155,22 @@ fn yaml(text: &str) -> String {
         text.to_owned()
     } else {
         escape_control(&Value::from(text).to_string())
+    }
+}
+
+impl<'a> ElementKey<'a> {
+    pub(crate) fn as_slice(&self) -> &[KeyValue<'a>] {
+        match self {
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Several(values) => values,
+        }
+    }
+
+    pub(crate) fn into_values(self) -> Vec<KeyValue<'a>> {
+        match self {
+            Self::One(value) => vec![value],
+            Self::Several(values) => values,
+        }
     }
 }
 
@@ -319,6 +339,17 @@ mod tests {
     }
 
     #[test]
+    fn each_type_has_one_zero() {
+        use KeyValue::{Bool, Integer, Text, Unsigned};
+        for zero in [Bool(false), Integer(0), Unsigned(0), Text("".into())] {
+            assert!(zero.is_zero(), "{zero:?}");
+        }
+        for other in [Bool(true), Integer(-1), Unsigned(u64::MAX), Text("0".into())] {
+            assert!(!other.is_zero(), "{other:?}");
+        }
+    }
+
+    #[test]
     fn selectors_of_the_same_members_meet_only_if_they_are_equal() {
         let selector = |members: &[(&str, i64)]| {
             let member =
@@ -330,6 +361,8 @@ mod tests {
         assert!(one.meets(&one) && !one.meets(&selector(&[("a", 1), ("b", 3)])));
         assert!(one.meets(&selector(&[("a", 2)])), "a list pairs by one key at a time");
         assert_eq!(one.to_string(), "a=1,b=2");
+        assert_eq!(one.get("b"), Some(&KeyValue::Integer(2)));
+        assert_eq!(one.get("c"), None);
     }
 
     #[test]

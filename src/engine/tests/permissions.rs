@@ -307,3 +307,12 @@ fn what_is_protected_by_another_key_than_the_list_has_is_protected_in_every_elem
     let list = |v: u8, w: u8| json!({"spec": {"b": [{"id": "1", "name": "x", "v": v, "w": w}]}});
     expect(rule, list(1, 1), list(2, 2), &["spec.b[id='1'].v Modify"]);
 }
+
+#[test]
+fn each_selector_protects_only_what_its_own_path_names() {
+    let rule = "mutable: [spec]\nprotected: ['spec.b[name=x].v', 'spec.b[name=y].w']\nequality: \
+                [{path: spec.b, key: name}]";
+    let list = |v: u8, w: u8| json!({"spec": {"b": [{"name": "x", "v": v, "w": w}]}});
+    expect(rule, list(1, 1), list(1, 2), &[]);
+    expect(rule, list(1, 1), list(2, 2), &["spec.b[name=x].v Modify"]);
+}
