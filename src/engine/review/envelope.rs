@@ -275,13 +275,26 @@ fn json_error(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Operation, Review};
+    use super::{DEEPEST_REQUEST, Operation, Review};
 
     #[test]
     fn of_a_repeated_key_the_last_one_counts() {
         let body = br#"{"apiVersion":"x","request":1,"apiVersion":"admission.k8s.io/v1","request":{"uid":"a","operation":"CREATE","uid":"b","operation":"UPDATE"}}"#;
         let review = Review::parse(body).map(|review| (review.uid, review.operation));
         assert_eq!(review, Ok(("b".into(), Operation::Update)));
+    }
+
+    #[test]
+    fn conditions_see_no_request_that_is_deeper_than_an_api_servers_or_unreadable() {
+        let is_seen = |options: &str| {
+            let request = format!(r#"{{"uid":"u","operation":"UPDATE","options":{options}}}"#);
+            let body = format!(r#"{{"apiVersion":"admission.k8s.io/v1","request":{request}}}"#);
+            Review::parse(body.as_bytes()).unwrap().seen_by_conditions().is_some()
+        };
+        let nested = |levels| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(is_seen(&nested(DEEPEST_REQUEST - 1)));
+        assert!(!is_seen(&nested(DEEPEST_REQUEST)));
+        assert!(!is_seen(r#"{"fieldManager":"\ud800"}"#));
     }
 
     fn uid_in_beginning(text: &str) -> Option<String> {

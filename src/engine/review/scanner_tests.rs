@@ -163,6 +163,13 @@ fn a_repeated_text_repeats_the_escaped_strings_in_it_and_no_other() {
 }
 
 #[test]
+fn half_a_pair_is_no_letter_whatever_follows_it() {
+    for text in [r"\ud800abdc00", r"\ud800\u0061", r"\udc00\udc00", r"\ud800\n", r"\ud83d\ude00"] {
+        agree(&format!(r#"{{"request":{{"object":"{text}"}}}}"#));
+    }
+}
+
+#[test]
 fn damaged_texts_are_read_as_serde_json_reads_them() {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = |below: usize| {
