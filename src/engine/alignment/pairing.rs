@@ -1,6 +1,6 @@
 //! How the children of a location in one object pair with those in the other.
 
-use ahash::{HashSet, HashSetExt as _};
+use std::collections::HashSet;
 
 use super::scalar::scalar;
 use crate::engine::review::{Node, NodeKind};
