@@ -29,7 +29,7 @@ impl PairingKey {
             .and(some(&any).get(ChangeClass::SetContainer));
         let modify = some(steps).get(ChangeClass::Modify).or(&swap);
         let whole = Permits::of(rule, entries, list, Cursor::step_for_all);
-        let is_exact = matches!(member, Step::Name(name) if key.has_member(name));
+        let is_exact = matches!(member, Step::Name(_));
         Some(Self { is_exact, replace: whole.get(ChangeClass::Replace).clone(), swap, modify, key })
     }
 

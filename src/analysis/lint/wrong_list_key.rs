@@ -11,8 +11,9 @@ pub(super) const LINT: Lint = Lint {
     name: "wrong-list-key",
     severity: Severity::Warning,
     input: Input::Schema,
-    what: "Finds a `key` whose members the elements of the list do not have, or have as no string, \
-           integer or boolean, and a `key` with other members than the schema's.",
+    what: "Finds a `key` that names a member which the elements of the list lack, or which is not a \
+           string, an integer or a boolean. It also finds a `key` whose members differ from \
+           `x-kubernetes-list-map-keys` in the schema.",
     why: "A list that cannot be keyed compares by position. If the schema has another key, users \
           and server-side apply see other elements added and removed than the rule does.",
     example: "\

@@ -47,7 +47,7 @@ impl<'a> Segment<'a> {
         element_key(key, element).ok().map(|values| (key, values))
     }
 
-    /// The members of the key with their values in the element; none if it is no keyed element.
+    /// The members of the key with their values in the element; empty for any other segment.
     pub(crate) fn members(self) -> Vec<(&'a str, KeyValue<'a>)> {
         self.key()
             .map_or_else(Vec::new, |(key, values)| key.names().zip(values.into_values()).collect())

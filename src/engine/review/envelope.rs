@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_see_no_request_that_is_deeper_than_an_api_servers_or_unreadable() {
+    fn conditions_see_no_request_that_is_unreadable_or_deeper_than_an_api_server_sends() {
         let is_seen = |options: &str| {
             let request = format!(r#"{{"uid":"u","operation":"UPDATE","options":{options}}}"#);
             let body = format!(r#"{{"apiVersion":"admission.k8s.io/v1","request":{request}}}"#);

@@ -54,8 +54,9 @@ pub enum KeyValue<'a> {
 /// The values of a key's members in one element, in the order of the members' names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum ElementKey<'a> {
-    /// Of most keys; a long list is compared, hashed and sorted by them without allocation.
+    /// The value of a key of one member, the usual case, which allocates nothing.
     One(KeyValue<'a>),
+    /// The values of a key of several members.
     Several(Vec<KeyValue<'a>>),
 }
 
@@ -100,10 +101,6 @@ impl ListKey {
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.members.iter().map(|member| &*member.name)
-    }
-
-    pub(crate) fn has_member(&self, name: &str) -> bool {
-        self.names().any(|own| own == name)
     }
 
     /// Whether another value of the member is always the value of another element. A member with a

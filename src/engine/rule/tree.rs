@@ -83,9 +83,9 @@ impl<M> Tree<M> {
         }
     }
 
-    /// Puts a mark at the locations that `steps` select, and at those that they may select. In a list
-    /// that does not pair by the key of a step, and in the lists below it, each element may be the
-    /// one with that key.
+    /// Puts a mark at the locations that `steps` select, and at those that they may select. If a
+    /// list does not pair by the key that a step names, each of its elements may be the one that the
+    /// step selects; the same holds for the lists below it.
     pub(crate) fn mark_with_unkeyed(&mut self, steps: &[Step], mark: M)
     where
         M: Clone,
@@ -151,8 +151,9 @@ impl<M> Tree<M> {
         self.reached(from).flat_map(|node| [node.any_element, node.unkeyed]).flatten().collect()
     }
 
-    /// What the selected element reaches. Where paths select elements by other members, it may be any
-    /// of those elements. `selector` is called only where paths select elements by a key.
+    /// The nodes for the element that the selector selects. If paths select elements of this list by
+    /// other members, it may be any of those elements too. `selector` is called only if paths select
+    /// elements by a key.
     pub(crate) fn keyed_element(
         &self,
         from: &[u32],
