@@ -11,5 +11,5 @@ pub(crate) fn list_fault<'a>(location: &Location<'_, 'a>) -> Option<(usize, KeyF
         Pairing::NewUnkeyed => location.new,
         _ => None,
     };
-    keys(list?, location.cursor.declared().key?, None).err()
+    keys(list?, location.cursor.declared().key?).err()
 }

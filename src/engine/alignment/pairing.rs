@@ -1,6 +1,6 @@
 //! How the children of a location in one object pair with those in the other.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::scalar::scalar;
 use crate::engine::review::{Node, NodeKind};
@@ -26,14 +26,32 @@ pub(crate) enum Pairing {
 /// The elements of a list with their keys.
 pub(crate) type KeyedElements<'a> = Vec<(ElementKey<'a>, Node<'a>)>;
 
+/// The elements of two lists, paired by key.
+#[derive(Debug, Default)]
+pub(crate) struct KeyedPairs<'a> {
+    /// In the order of the keys, without those that are alike.
+    pub(crate) pairs: Vec<(ElementKey<'a>, Option<Node<'a>>, Option<Node<'a>>)>,
+    /// Whether elements that both lists have are in another order in the new list.
+    pub(crate) is_reordered: bool,
+}
+
+/// Which of two lists does not pair by its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unkeyed {
+    Old,
+    New,
+}
+
 impl Pairing {
-    /// How children pair, and the elements of both lists if they pair by key.
+    /// How children pair, and the elements of both lists if they pair by key, without the pairs
+    /// that are alike.
     pub(crate) fn of<'a>(
         declared: &DeclaredEquality<'a>,
         old: Option<Node<'a>>,
         new: Option<Node<'a>>,
         is_intermediate: impl Fn() -> bool,
-    ) -> (Self, Option<(KeyedElements<'a>, KeyedElements<'a>)>) {
+        is_alike: impl Fn(Node<'a>, Node<'a>) -> bool,
+    ) -> (Self, Option<KeyedPairs<'a>>) {
         let kind = |node: Option<Node<'a>>| node.map(|node| declared.kind(node));
         let kinds = (kind(old), kind(new));
         let pairing = match kinds {
@@ -45,19 +63,75 @@ impl Pairing {
             }
             (Some(NodeKind::List), Some(NodeKind::List)) if declared.is_set() => Self::SetMembers,
             (Some(NodeKind::List), Some(NodeKind::List)) => {
-                let keyed = |list: Option<Node<'a>>, like| keys(list?, declared.key?, like).ok();
-                return match keyed(old, None) {
-                    None => (Self::Position, None),
-                    Some(olds) => match keyed(new, Some(&olds)) {
-                        None => (Self::NewUnkeyed, None),
-                        Some(news) => (Self::Key, Some((olds, news))),
-                    },
+                return match declared.key.map(|key| pair_by_key(key, (old, new), is_alike)) {
+                    None | Some(Err(Unkeyed::Old)) => (Self::Position, None),
+                    Some(Err(Unkeyed::New)) => (Self::NewUnkeyed, None),
+                    Some(Ok(pairs)) => (Self::Key, Some(pairs)),
                 };
             }
             _ => Self::Whole,
         };
         (pairing, None)
     }
+}
+
+/// Pairs the elements of two lists, either of which may be absent.
+pub(crate) fn pair_by_key<'a>(
+    key: &'a ListKey,
+    (old, new): (Option<Node<'a>>, Option<Node<'a>>),
+    is_alike: impl Fn(Node<'a>, Node<'a>) -> bool,
+) -> Result<KeyedPairs<'a>, Unkeyed> {
+    let olds = match old {
+        Some(list) => elements_with_keys(key, list).map_err(|_| Unkeyed::Old)?,
+        None => KeyedElements::new(),
+    };
+    let places = places(&olds).map_err(|_| Unkeyed::Old)?;
+    let mut pairs = Vec::new();
+    let mut is_paired = vec![false; olds.len()];
+    let mut added = HashSet::new();
+    let mut is_reordered = false;
+    // Behind the last element of the old list that was found in the new one, and behind all that
+    // were found.
+    let (mut behind_last, mut behind_all) = (0, 0);
+    for element in new.map(Node::elements).into_iter().flatten() {
+        // An element of the same text has the same key, and is mostly the next one or, if an
+        // element is gone, the one after that.
+        let is_same = |place: &usize| olds.get(*place).is_some_and(|(_, old)| *old == element);
+        let same = [behind_last, behind_last + 1].into_iter().find(is_same);
+        let place = if let Some(place) = same {
+            place
+        } else {
+            let values = element_key(key, element).map_err(|_| Unkeyed::New)?;
+            if let Some(place) = places.get(&values) {
+                *place
+            } else if added.insert(values.clone()) {
+                pairs.push((values, None, Some(element)));
+                continue;
+            } else {
+                return Err(Unkeyed::New);
+            }
+        };
+        let (Some((values, old)), Some(is_paired)) = (olds.get(place), is_paired.get_mut(place))
+        else {
+            continue;
+        };
+        if *is_paired {
+            return Err(Unkeyed::New);
+        }
+        *is_paired = true;
+        is_reordered |= place < behind_all;
+        (behind_last, behind_all) = (place + 1, behind_all.max(place + 1));
+        if !is_alike(*old, element) {
+            pairs.push((values.clone(), Some(*old), Some(element)));
+        }
+    }
+    drop(places);
+    let removed = olds.into_iter().zip(is_paired).filter(|(_, is_paired)| !is_paired);
+    pairs.extend(removed.map(|((values, old), _)| (values, Some(old), None)));
+    if !pairs.is_sorted_by(|(one, ..), (two, ..)| one <= two) {
+        pairs.sort_unstable_by(|(one, ..), (two, ..)| one.cmp(two));
+    }
+    Ok(KeyedPairs { pairs, is_reordered })
 }
 
 /// Why a list does not pair by its key.
@@ -73,38 +147,41 @@ pub(crate) enum KeyFault<'a> {
     Repeated,
 }
 
-/// The elements of a list with their keys, or the first element that has no key of its own. `like`
-/// is a list with unique keys; equal elements reuse them.
+/// The elements of a list with their keys, or the first element that has no key of its own.
 pub(crate) fn keys<'a>(
     list: Node<'a>,
     key: &'a ListKey,
-    like: Option<&KeyedElements<'a>>,
 ) -> Result<KeyedElements<'a>, (usize, KeyFault<'a>)> {
-    let like = like.map(Vec::as_slice).unwrap_or_default();
-    let mut keys = KeyedElements::with_capacity(list.elements().count());
-    let mut others = like.iter();
-    let mut is_the_same = true;
-    for (index, element) in list.elements().enumerate() {
-        let other = others.next();
-        let values = match other {
-            Some((values, other)) if *other == element => values.clone(),
-            _ => {
-                let values = element_key(key, element).map_err(|fault| (index, fault))?;
-                is_the_same &= other.is_some_and(|(other, _)| *other == values);
-                values
-            }
-        };
-        keys.push((values, element));
+    let keys = elements_with_keys(key, list)?;
+    match places(&keys) {
+        Ok(_) => Ok(keys),
+        Err(index) => Err((index, KeyFault::Repeated)),
     }
-    // The keys with which a list of unique keys begins are unique.
-    if is_the_same {
-        return Ok(keys);
+}
+
+/// The elements of a list with their keys, some of which may be equal.
+fn elements_with_keys<'a>(
+    key: &'a ListKey,
+    list: Node<'a>,
+) -> Result<KeyedElements<'a>, (usize, KeyFault<'a>)> {
+    let with_key = |(index, element)| {
+        let values = element_key(key, element).map_err(|fault| (index, fault))?;
+        Ok((values, element))
+    };
+    list.elements().enumerate().map(with_key).collect()
+}
+
+/// The index of the element with each key, or that of the first element whose key is repeated.
+fn places<'k, 'a>(
+    keys: &'k KeyedElements<'a>,
+) -> Result<HashMap<&'k ElementKey<'a>, usize>, usize> {
+    let mut places = HashMap::with_capacity(keys.len());
+    for (index, (values, _)) in keys.iter().enumerate() {
+        if places.insert(values, index).is_some() {
+            return Err(index);
+        }
     }
-    let mut seen = HashSet::with_capacity(keys.len());
-    match keys.iter().position(|(values, _)| !seen.insert(values)) {
-        Some(index) => Err((index, KeyFault::Repeated)),
-        None => Ok(keys),
-    }
+    Ok(places)
 }
 
 /// The values of the key's members in an element.

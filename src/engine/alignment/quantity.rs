@@ -149,12 +149,8 @@ impl Decimal {
             return;
         };
         let integer = self.digits.get(..whole.min(self.digits.len())).unwrap_or_default();
-        let beyond = whole > CAP.len()
-            || (whole == CAP.len()
-                && (integer > CAP
-                    || (integer == CAP
-                        && self.digits.iter().skip(whole).any(|digit| *digit != 0))));
-        if beyond {
+        // What exceeds the cap by a fraction is replaced too, and the cap itself by itself.
+        if whole > CAP.len() || (whole == CAP.len() && integer >= CAP) {
             *self = Self { digits: CAP.to_vec(), exponent: 0 };
         }
     }

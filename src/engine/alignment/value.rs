@@ -80,7 +80,7 @@ fn write_normal(
                 write_normal(out, below, &below.declared(), element);
                 out.push(',');
             };
-            match declared.key.and_then(|key| Some((key, pairing::keys(node, key, None).ok()?))) {
+            match declared.key.and_then(|key| Some((key, pairing::keys(node, key).ok()?))) {
                 Some((key, mut keys)) => {
                     if key.ignores_order {
                         keys.sort_unstable_by(|(one, _), (two, _)| one.cmp(two));

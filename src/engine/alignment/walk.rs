@@ -6,11 +6,11 @@ use std::iter::Peekable;
 
 use super::location::{Id, ROOT, Segment};
 use super::objects::Alignment;
-use super::pairing::{self, KeyedElements, Pairing};
+use super::pairing::{self, KeyedPairs, Pairing};
 use super::{intermediate, value};
 use crate::engine::activation::{ActiveEntries, SentValues};
 use crate::engine::review::Node;
-use crate::engine::rule::{Cursor, DeclaredEquality, ElementKey, ListKey, Rule, Verbs};
+use crate::engine::rule::{Cursor, DeclaredEquality, ListKey, Rule, Verbs};
 
 /// How many violations, and how many permitted changes, a report lists at most.
 pub(crate) const MAX_REPORTED: usize = 256;
@@ -112,9 +112,10 @@ impl<'a> Walk<'a, '_, '_> {
         if old.is_none() && new.is_none() {
             return;
         }
-        let (pairing, keys) = Pairing::of(&declared, old, new, || {
-            intermediate::is_intermediate(cursor, self.active_entries, (old, new), sent)
-        });
+        let is_intermediate =
+            || intermediate::is_intermediate(cursor, self.active_entries, (old, new), sent);
+        let (pairing, pairs) =
+            Pairing::of(&declared, old, new, is_intermediate, |old, new| is_brief && old == new);
         if is_brief && pairing == Pairing::Whole && declared.alike(old, new) {
             return;
         }
@@ -134,10 +135,10 @@ impl<'a> Walk<'a, '_, '_> {
             Pairing::Members => self.members(id, place, cursor, (old, new), sent, |_| true),
             Pairing::Position => self.positions(id, place, cursor, (old, new)),
             Pairing::Key => {
-                let (olds, news) = keys.unwrap_or_default();
+                let pairs = pairs.unwrap_or_default();
                 if let Some(key) = declared.key {
-                    let moved = self.keyed(id, place, cursor, key, (olds, news));
-                    differs = moved && !key.ignores_order;
+                    differs = pairs.is_reordered && !key.ignores_order;
+                    self.keyed(id, place, cursor, key, pairs);
                 }
             }
             Pairing::SetMembers => self.membership(id, place, cursor, (old, new)),
@@ -188,16 +189,14 @@ impl<'a> Walk<'a, '_, '_> {
         if declared.is_set() {
             return self.membership(id, place, cursor, sides);
         }
-        let keys = |side: Option<Node<'a>>| {
-            side.map_or(Some(KeyedElements::new()), |list| {
-                pairing::keys(list, declared.key?, None).ok()
-            })
-        };
-        match (declared.key, keys(sides.0), keys(sides.1)) {
-            (Some(key), Some(olds), Some(news)) => {
-                self.keyed(id, place, cursor, key, (olds, news));
-            }
-            _ => self.positions(id, place, cursor, sides),
+        let is_brief = self.coverage == Coverage::Differing;
+        let pairs = declared.key.and_then(|key| {
+            let pairs = pairing::pair_by_key(key, sides, |old, new| is_brief && old == new);
+            Some((key, pairs.ok()?))
+        });
+        match pairs {
+            Some((key, pairs)) => self.keyed(id, place, cursor, key, pairs),
+            None => self.positions(id, place, cursor, sides),
         }
     }
 
@@ -276,63 +275,21 @@ impl<'a> Walk<'a, '_, '_> {
         self.coverage == Coverage::Differing && (old == new || is_same_scalar())
     }
 
-    /// Visits the elements of keyed lists, and tells whether those that stay changed their order.
+    /// Visits the elements of keyed lists.
     fn keyed(
         &mut self,
         parent: Id,
         place: LocationContext,
         cursor: &Cursor<'a>,
         key: &'a ListKey,
-        (olds, news): (KeyedElements<'a>, KeyedElements<'a>),
-    ) -> bool {
-        // If both lists have the same keys in the same order, only the elements that differ need
-        // to be sorted.
-        let is_same_order = self.coverage == Coverage::Differing
-            && olds.len() == news.len()
-            && olds.iter().zip(&news).all(|((one, old), (two, new))| old == new || one == two);
-        let (olds, news): (KeyedElements<'a>, KeyedElements<'a>) = if is_same_order {
-            olds.into_iter().zip(news).filter(|((_, old), (_, new))| old != new).unzip()
-        } else {
-            (olds, news)
-        };
-        let by_value = |keys: KeyedElements<'a>| {
-            let numbered = keys.into_iter().enumerate();
-            let mut all: Vec<_> =
-                numbered.map(|(index, (values, node))| (values, index, node)).collect();
-            if !all.is_sorted_by(|(one, ..), (two, ..)| one <= two) {
-                all.sort_unstable_by(|(one, ..), (two, ..)| one.cmp(two));
-            }
-            all
-        };
-        let (olds, news) = (by_value(olds), by_value(news));
-        let (mut olds, mut news) = (olds.into_iter().peekable(), news.into_iter().peekable());
-        let mut staying: Vec<(usize, usize)> = Vec::new();
-        loop {
-            let order = match (olds.peek(), news.peek()) {
-                (None, None) => break,
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some((one, ..)), Some((two, ..))) => one.cmp(two),
-            };
-            let old = if order.is_le() { olds.next() } else { None };
-            let new = if order.is_ge() { news.next() } else { None };
-            if let (Some((_, old, _)), Some((_, new, _))) = (&old, &new) {
-                staying.push((*old, *new));
-            }
-            let values = |side: Option<(ElementKey<'a>, usize, Node<'a>)>| {
-                side.map_or((None, None), |(values, _, node)| (Some(values), Some(node)))
-            };
-            let ((old_values, old), (new_values, new)) = (values(old), values(new));
-            let Some((values, element)) = old_values.or(new_values).zip(old.or(new)) else { break };
-            if self.is_skipped(old, new) {
-                continue;
-            }
+        pairs: KeyedPairs<'a>,
+    ) {
+        for (values, old, new) in pairs.pairs {
+            let Some(element) = old.or(new) else { continue };
             let at = At { parent, segment: Segment::Keyed { key, element }, place };
             let below = cursor.keyed_element(key, values.as_slice());
             self.visit(at, &below, (old, new), SentValues { old, new });
         }
-        staying.sort_unstable();
-        !staying.is_sorted_by_key(|(_, new)| *new)
     }
 
     fn membership(

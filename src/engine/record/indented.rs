@@ -66,20 +66,17 @@ impl Indented {
 
     fn line(&mut self) -> Result<(), TooLarge> {
         const STEP: &str = "  ";
-        // Before the indentation is made: of a million levels it is megabytes a line.
-        self.room(1 + self.level * STEP.len())?;
         self.put("\n")?;
-        self.put(&STEP.repeat(self.level))
+        // One by one: of a million levels the indentation of a line takes megabytes.
+        (0..self.level).try_for_each(|_| self.put(STEP))
     }
 
     fn put(&mut self, text: &str) -> Result<(), TooLarge> {
-        self.room(text.len())?;
+        if self.text.len() + text.len() > self.most {
+            return Err(TooLarge);
+        }
         self.text.push_str(text);
         Ok(())
-    }
-
-    fn room(&self, wanted: usize) -> Result<(), TooLarge> {
-        if self.text.len() + wanted > self.most { Err(TooLarge) } else { Ok(()) }
     }
 }
 

@@ -79,10 +79,8 @@ impl<'t> IndexedText<'t> {
         if key & FLAG != 0 {
             return self.escaped.get(key & !FLAG);
         }
-        let (name, value) = (key as usize + 1, (start & !FLAG) as usize);
-        let bytes = self.text.as_bytes();
-        let is_compact = bytes.get(value.saturating_sub(2)..value) == Some(b"\":");
-        self.text.get(name..if is_compact { value - 2 } else { plain(bytes, name) })
+        let text = self.text.get(key as usize + 1..(start & !FLAG) as usize)?;
+        text.strip_suffix("\":").or_else(|| text.get(..plain(text.as_bytes(), 0)))
     }
 
     /// The numbers of what is directly in the container with this number.
@@ -161,18 +159,26 @@ impl<'t> Node<'t> {
         }
         let document = self.document;
         let bytes = document.text.as_bytes();
-        let is_named = |at: &u32| {
-            let key = document.entry(*at).key;
-            if key & FLAG != 0 {
-                return document.escaped.get(key & !FLAG) == Some(name);
+        let mut found = None;
+        let (mut at, end) = (self.at + 1, document.entry(self.at).next);
+        while at < end {
+            let IndexEntry { key, next, .. } = document.entry(at);
+            let is_named = if key & FLAG == 0 {
+                let start = key as usize + 1;
+                let end = start + name.len();
+                bytes.get(end) == Some(&b'"')
+                    && bytes.get(start..end) == Some(name.as_bytes())
+                    // A name with a quote or a backslash could match bytes behind the key.
+                    && plain(bytes, start) == end
+            } else {
+                document.escaped.get(key & !FLAG) == Some(name)
+            };
+            if is_named {
+                found = Some(document.node(at));
             }
-            let (start, end) = (key as usize + 1, key as usize + 1 + name.len());
-            // A name with a quote or a backslash could match bytes beyond the end of a key.
-            bytes.get(end) == Some(&b'"')
-                && bytes.get(start..end) == Some(name.as_bytes())
-                && plain(name.as_bytes(), 0) == name.len()
-        };
-        document.children(self.at).filter(is_named).last().map(|at| document.node(at))
+            at = next;
+        }
+        found
     }
 
     /// The members of those names, as [`Self::get`] finds each.

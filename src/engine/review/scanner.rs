@@ -171,7 +171,7 @@ impl<'t> Scanner<'t> {
     }
 
     fn open(&mut self, start: usize, closing: u8) {
-        let end = if self.model == NONE { self.candidate | FLAG } else { self.model };
+        let end = if self.model == NONE { self.candidate + FLAG } else { self.model };
         let own = position(self.entries.len());
         let start = position(start);
         self.entries.push(IndexEntry { key: self.key, start, end, next: self.open });
@@ -217,6 +217,14 @@ impl<'t> Scanner<'t> {
     }
 
     fn name(&mut self, start: usize) -> Option<usize> {
+        for model in [self.candidate, self.behind(self.candidate)] {
+            if let Some(at) = self.repeated_name(model, start) {
+                (self.key, self.model) = (position(start), model);
+                self.candidate = self.behind(model);
+                return Some(at);
+            }
+        }
+        self.model = NONE;
         if *self.bytes.get(start)? != b'"' {
             return None;
         }
@@ -226,18 +234,7 @@ impl<'t> Scanner<'t> {
         if *self.bytes.get(at)? != b':' {
             return None;
         }
-        self.key = position(start) | (string & FLAG);
-        self.model = NONE;
-        if self.candidate != NONE {
-            let name = self.bytes.get(start..end)?;
-            let behind = self.behind(self.candidate);
-            let found =
-                [self.candidate, behind].into_iter().find(|entry| self.is_named(*entry, name));
-            if let Some(model) = found {
-                self.model = model;
-                self.candidate = self.behind(model);
-            }
-        }
+        self.key = position(start) + (string & FLAG);
         if self.depth == 2 {
             self.reviewed();
             if self.is_object_of_review(self.bytes.get(start + 1..end - 1)?) {
@@ -249,10 +246,13 @@ impl<'t> Scanner<'t> {
         Some(space(self.bytes, at + 1))
     }
 
-    /// Whether a name, in quotes, is that of an entry.
-    fn is_named(&self, entry: u32, name: &[u8]) -> bool {
-        let key = self.entries.get(entry as usize).map(|entry| entry.key as usize);
-        key.and_then(|key| self.bytes.get(key..)).is_some_and(|text| text.starts_with(name))
+    /// Where the value of a member starts whose name has the text of a model's; a name with an
+    /// escape has none.
+    fn repeated_name(&self, model: u32, start: usize) -> Option<usize> {
+        let model = self.entries.get(model as usize)?;
+        let name = self.bytes.get(model.key as usize..model.start as usize)?;
+        let is_repeated = self.bytes.get(start..)?.starts_with(name);
+        is_repeated.then(|| space(self.bytes, start + name.len()))
     }
 
     /// Whether the name of a member is that of an object to be judged. The member may be outside
@@ -298,23 +298,36 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Takes the next member or element if its text, with the name, is known to be that of its
-    /// model. Where it ends.
+    /// Takes the next members or elements, as many as are known to have the text of their models,
+    /// names included. Where the last ends.
     fn taken(&mut self, at: usize) -> Option<usize> {
-        let model = self.candidate;
-        if model == NONE {
+        let first = self.candidate;
+        let entry = *self.entries.get(first as usize)?;
+        let Agreement { distance, until } = self.agreement;
+        // A name with an escape is marked, so its member is never taken.
+        if entry.key as usize + distance != at {
             return None;
         }
-        let entry = *self.entries.get(model as usize)?;
-        let distance = self.agreement.distance;
-        // A name with an escape is marked, so its member is never taken. The byte behind the model
-        // tells that a number ends there, too.
-        if entry.key as usize + distance != at || self.agreement.until <= entry.end() {
+        // What nothing can hold must be found in each object that has it, so it is read again.
+        let until = self.escaped.unreadable_in(entry.start as usize, until).unwrap_or(until);
+        let is_repeated = |entry: IndexEntry| {
+            // The byte behind the model tells that a number ends there, too.
+            entry.key & FLAG == 0 && entry.end() < until
+        };
+        if !is_repeated(entry) {
             return None;
+        }
+        let (mut last, mut end) = (first, entry.end());
+        loop {
+            let behind = self.behind(last);
+            match self.entries.get(behind as usize) {
+                Some(entry) if is_repeated(*entry) => (last, end) = (behind, entry.end()),
+                _ => break,
+            }
         }
         self.key = position(at);
-        self.take(model, distance)?;
-        Some(entry.end() + distance)
+        self.take(first, last, distance)?;
+        Some(end + distance)
     }
 
     /// Takes a container that repeats its model. In a list it may repeat the one behind that, if
@@ -359,41 +372,44 @@ impl<'t> Scanner<'t> {
         if self.agreement.until < end {
             return None;
         }
-        self.take(model, distance)?;
+        self.take(model, model, distance)?;
         Some(end + distance)
     }
 
-    /// Adds a value whose text is that of a model, `distance` bytes further on. In the second
-    /// object it refers to the model. Otherwise it is a copy, so that no two locations of an object
-    /// share a node. None if the model holds what nothing can hold.
-    fn take(&mut self, model: u32, distance: usize) -> Option<()> {
-        let entry = *self.entries.get(model as usize)?;
-        let text = entry.start as usize..entry.end();
-        if self.escaped.unreadable_in(text.start, text.end).is_some() {
-            return None;
-        }
-        let own = position(self.entries.len());
-        // Members of the element before may refer to those of this model.
-        if self.first != NONE && model != self.passed {
-            self.push((entry.start as usize + distance) | FLAG as usize, model);
-            (self.passed, self.candidate) = (NONE, self.behind(model));
-            return Some(());
-        }
-        self.entries.extend_from_within(model as usize..entry.next as usize);
+    /// Adds values whose text is that of models from `first` to `last`, `distance` bytes further on.
+    /// In the second object they refer to the models. Otherwise they are copies, so that no two
+    /// locations of an object share a node.
+    fn take(&mut self, first: u32, last: u32, distance: usize) -> Option<()> {
         let moved = position(distance);
-        let copies = self.entries.get_mut(own as usize..)?;
-        for copy in copies.iter_mut() {
-            copy.key += moved;
-            copy.start += moved;
-            copy.end += moved;
-            copy.next += own - model;
+        let own = position(self.entries.len());
+        let (entry, end) = (*self.entries.get(first as usize)?, *self.entries.get(last as usize)?);
+        // Members of the element before may refer to those of this model.
+        if self.first != NONE && first != self.passed {
+            let mut model = first;
+            while model < end.next {
+                let entry = *self.entries.get(model as usize)?;
+                let next = position(self.entries.len()) + 1;
+                let (key, start) = (entry.key + moved, entry.start + moved + FLAG);
+                self.entries.push(IndexEntry { key, start, end: model, next });
+                model = entry.next;
+            }
+        } else {
+            self.entries.extend_from_within(first as usize..end.next as usize);
+            for copy in self.entries.get_mut(own as usize..)? {
+                copy.key += moved;
+                copy.start += moved;
+                copy.end += moved;
+                copy.next += own - first;
+            }
+            self.escaped.repeat(entry.start as usize..end.end(), moved);
         }
-        copies.first_mut()?.key = self.key;
-        if entry.next > model + 1 || entry.has_escape() {
-            self.escaped.repeat(text, moved);
+        self.entries.get_mut(own as usize)?.key = self.key;
+        self.passed = NONE;
+        self.candidate = self.behind(last);
+        // The next element of a list of the first object may repeat this one.
+        if self.first == NONE && self.entries.get(self.open as usize)?.end & FLAG != 0 {
+            self.candidate = own;
         }
-        let is_in_model = self.entries.get(self.open as usize)?.end & FLAG == 0;
-        (self.passed, self.candidate) = (NONE, if is_in_model { self.behind(model) } else { own });
         Some(())
     }
 
@@ -405,7 +421,7 @@ impl<'t> Scanner<'t> {
             b'\\' => {
                 let (text, mut last) = (self.text, end);
                 self.escaped.add(at, |decoded| decode(text, at + 1, &mut last, decoded))?;
-                Some(position(last) | FLAG)
+                Some(position(last) + FLAG)
             }
             _ => None,
         }
@@ -512,7 +528,7 @@ fn escape(bytes: &[u8], at: &mut usize) -> Option<Result<char, NoCharacter>> {
             if !matches!(unit, 0xd800..0xe000) {
                 return Some(char::from_u32(unit).ok_or(NoCharacter));
             }
-            let is_pair = unit < 0xdc00 && bytes.get(*at..*at + 2) == Some(b"\\u");
+            let is_pair = matches!(unit, 0xd800..0xdc00) && bytes.get(*at..*at + 2) == Some(b"\\u");
             let Some(low) = (if is_pair { hex(bytes, *at + 2) } else { None }) else {
                 return Some(Err(NoCharacter));
             };
@@ -533,5 +549,5 @@ fn hex(bytes: &[u8], at: usize) -> Option<u32> {
     bytes
         .get(at..at + 4)?
         .iter()
-        .try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
+        .try_fold(0, |unit, digit| Some(unit * 16 + char::from(*digit).to_digit(16)?))
 }

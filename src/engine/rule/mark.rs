@@ -49,6 +49,24 @@ impl Mark {
     }
 }
 
+/// The declaration that is listed first.
+struct First<T> {
+    order: usize,
+    value: Option<T>,
+}
+
+impl<T> First<T> {
+    fn none() -> Self {
+        Self { order: usize::MAX, value: None }
+    }
+
+    fn offer(&mut self, order: usize, value: T) {
+        if order < self.order {
+            *self = Self { order, value: Some(value) };
+        }
+    }
+}
+
 /// The equality declared of a location; of several declarations the first listed.
 #[derive(Default, PartialEq)]
 pub(crate) struct DeclaredEquality<'t> {
@@ -66,39 +84,35 @@ impl<'t> DeclaredEquality<'t> {
         marks: impl Iterator<Item = &'t Mark>,
         typed: Option<TypedLocation>,
     ) -> Self {
-        let mut declared = Self::default();
-        let (mut meanings, mut absents, mut keys) = (usize::MAX, usize::MAX, usize::MAX);
-        let first =
-            |best: &mut usize, order: usize| std::mem::replace(best, order.min(*best)) > order;
+        let (mut compare_as, mut absent_as, mut key) =
+            (First::none(), First::none(), First::none());
+        let mut owned = false;
         for mark in marks {
             match mark {
-                Mark::As { order, compare_as } if first(&mut meanings, *order) => {
-                    declared.compare_as = Some(*compare_as);
-                }
-                Mark::AbsentAs { order, value } if first(&mut absents, *order) => {
-                    declared.absent_as = Some(value);
-                }
-                Mark::Key { order, key } if first(&mut keys, *order) => {
-                    declared.key = Some(key);
-                }
-                Mark::Owned => declared.owned = true,
+                Mark::As { order, compare_as: own } => compare_as.offer(*order, *own),
+                Mark::AbsentAs { order, value } => absent_as.offer(*order, Some(&**value)),
+                Mark::Key { order, key: own } => key.offer(*order, &**own),
+                Mark::Owned => owned = true,
                 _ => {}
             }
         }
-        let Some(typed) = typed else { return declared };
-        if let Some(compare_as) = typed.compare_as().filter(|_| typed.order < meanings) {
-            declared.compare_as = Some(compare_as);
+        if let Some((typed, own)) = typed.and_then(|typed| Some((typed, typed.compare_as()?))) {
+            compare_as.offer(typed.order, own);
         }
-        if let Some(key) = typed.key().filter(|_| typed.order < keys) {
-            declared.key = Some(key);
+        if let Some((typed, own)) = typed.and_then(|typed| Some((typed, typed.key()?))) {
+            key.offer(typed.order, own);
         }
-        if typed.order < absents {
-            if typed.is_field() {
-                declared.absent_as = None;
-            }
-            declared.typed = Some(typed);
+        let typed = typed.filter(|typed| typed.order < absent_as.order);
+        if typed.is_some_and(|typed| typed.is_field()) {
+            absent_as.value = None;
         }
-        declared
+        Self {
+            key: key.value,
+            compare_as: compare_as.value,
+            absent_as: absent_as.value.flatten(),
+            typed,
+            owned,
+        }
     }
 
     pub(crate) fn is_set(&self) -> bool {
