@@ -1,10 +1,10 @@
 //! What a review costs the server, beside a server on the same stack that reads the body and
 //! answers with a constant.
 //!
-//! `cargo bench --bench load` (needs h2load, of nghttp2) drives both by turns over TLS, HTTP/1.1
-//! and HTTP/2: one review at a time, for processor time and latency, then several at once, for
-//! throughput. Processor time and memory come from /proc. `-- --write` puts the table into
-//! docs/performance.md and draws docs/load.svg.
+//! `cargo bench --profile dist --bench load` (needs h2load, of nghttp2) drives both by turns over
+//! TLS, HTTP/1.1 and HTTP/2: one review at a time, for processor time and latency, then several at
+//! once, for throughput. Processor time and memory come from /proc. `-- --write` puts the table
+//! into docs/performance.md and draws docs/load.svg.
 
 mod h2load;
 mod measure;

@@ -146,10 +146,10 @@ struct LimitArgs {
     #[arg(long, value_name = "SIZE", env = "FIELDWARD_MAX_BODY", default_value = "7MiB")]
     max_body: Size,
     /// How much memory all bodies may take at once; more wait
-    #[arg(long, value_name = "SIZE", env = "FIELDWARD_BODY_MEMORY", default_value = "256MiB")]
+    #[arg(long, value_name = "SIZE", env = "FIELDWARD_BODY_MEMORY", default_value = "64MiB")]
     body_memory: Size,
     /// About how much memory judging reviews of more than 64 KiB may take at once; more wait
-    #[arg(long, value_name = "SIZE", env = "FIELDWARD_JUDGING_MEMORY", default_value = "512MiB")]
+    #[arg(long, value_name = "SIZE", env = "FIELDWARD_JUDGING_MEMORY", default_value = "128MiB")]
     judging_memory: Size,
     /// How many connections are served at once; at the limit, an idle one is closed for a new one
     #[arg(

@@ -1,5 +1,7 @@
 //! The entry point: a body in, a reply out, for any bytes.
 
+pub(crate) mod memory;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -28,6 +28,7 @@ mod tests;
 mod verdict;
 
 pub(crate) use activation::ConditionFailure;
+pub use admit::memory::memory_estimate;
 pub(crate) use admit::{
     PREFIX, admit_if_cheap, admit_with_deadline, answer_unread, refused_changes, requester,
 };

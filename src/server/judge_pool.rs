@@ -17,6 +17,9 @@ use crate::engine::{self, Reply, RuleSet};
 /// The niceness of these threads. The async threads get most of the time of a core that both need.
 const NICE: i32 = 10;
 
+/// The memory that a thread takes at least. It also bounds the number of threads.
+const LEAST: usize = 4 * 1024 * 1024;
+
 /// Where reviews are judged.
 #[derive(Debug, Clone)]
 pub(super) struct JudgePool {
@@ -39,7 +42,11 @@ impl Default for Engine {
 
 /// Why a review has no reply.
 #[derive(Debug)]
-pub(super) struct Panicked;
+pub(super) enum Unjudged {
+    Panicked,
+    /// It may take this many bytes of memory, more than there is.
+    TooMuchMemory(usize),
+}
 
 impl JudgePool {
     /// A pool that uses at most about `memory` bytes for judging.
@@ -54,7 +61,7 @@ impl JudgePool {
         rules: RuleSet,
         bytes: Bytes,
         body: Arc<Permit>,
-    ) -> Result<Reply, Panicked> {
+    ) -> Result<Reply, Unjudged> {
         let Engine { if_cheap, with_deadline } = self.engine;
         if SizeClass::from_bytes(bytes.len()) == SizeClass::Ordinary {
             // A review with slow conditions is handed over like a large one: it would keep this
@@ -63,7 +70,11 @@ impl JudgePool {
                 return Ok(reply);
             }
         }
-        let permit = self.memory.take(vec![requester(&bytes)], cost(&bytes)).await;
+        let estimate = engine::memory_estimate(&rules, &bytes);
+        if estimate > self.memory.size() {
+            return Err(Unjudged::TooMuchMemory(estimate));
+        }
+        let permit = self.memory.take(vec![requester(&bytes)], estimate.max(LEAST)).await;
         let (sender, reply) = oneshot::channel();
         let judge = move || {
             // Linux changes only the calling thread. A failure does no harm.
@@ -77,22 +88,13 @@ impl JudgePool {
         if let Err(error) = std::thread::Builder::new().name("judge".to_owned()).spawn(judge) {
             tracing::error!(%error, "cannot start a thread that judges a review");
         }
-        reply.await.ok().flatten().ok_or(Panicked)
+        reply.await.ok().flatten().ok_or(Unjudged::Panicked)
     }
 }
 
 /// Who sent the review. All reviews without a user name count as one requester's.
 pub(super) fn requester(review: &[u8]) -> Holder {
     Holder::Requester(guarded(|| engine::requester(review)).flatten().unwrap_or_default())
-}
-
-/// A high estimate of the bytes that judging a review takes.
-fn cost(review: &[u8]) -> usize {
-    /// Measured with reviews that take as much as possible.
-    const PER_BYTE: usize = 18;
-    /// What a thread takes. It also bounds the number of threads.
-    const LEAST: usize = 4 * 1024 * 1024;
-    LEAST.max(review.len() * PER_BYTE)
 }
 
 /// What the closure returns, or none if it panicked; the panic hook has logged where.

@@ -77,6 +77,11 @@ impl Pool {
         Some(MemoryWaitGuard { pool: self, first, place })
     }
 
+    /// How much memory there is, granted or free.
+    pub(super) fn size(&self) -> usize {
+        self.state().size
+    }
+
     pub(super) fn has_waiting(&self) -> bool {
         !self.state().waiting.is_empty()
     }

@@ -17,7 +17,7 @@ use tokio::time::timeout_at;
 
 use super::body::{self, Reader, Received};
 use super::deadline::AnswerTime;
-use super::judge_pool::{Engine, JudgePool, Panicked, guarded, guarded_async};
+use super::judge_pool::{Engine, JudgePool, Unjudged, guarded, guarded_async};
 use super::log;
 use super::memory_pool::Permit;
 use super::metrics::Metrics;
@@ -142,8 +142,12 @@ impl App {
                             self.recorder.as_ref().map(|recorder| (recorder, judged_by, bytes));
                         Some(reply)
                     }
-                    Ok(None | Some(Some((_, Err(Panicked))))) => {
+                    Ok(None | Some(Some((_, Err(Unjudged::Panicked))))) => {
                         self.unread(address, &bytes, &Unjudgeable::Internal)
+                    }
+                    Ok(Some(Some((_, Err(Unjudged::TooMuchMemory(estimate)))))) => {
+                        let why = Unjudgeable::TooMuchMemory(estimate);
+                        self.unread(address, &bytes, &why)
                     }
                     Ok(Some(None)) => {
                         return self.fail(StatusCode::NOT_FOUND, no_rule(&self.rules.current()));
@@ -216,7 +220,7 @@ impl App {
         address: RuleAddress<'_>,
         bytes: &Bytes,
         share: Permit,
-    ) -> Option<(RuleSet, Result<Reply, Panicked>)> {
+    ) -> Option<(RuleSet, Result<Reply, Unjudged>)> {
         let (share, mut found, mut waiting) = (Arc::new(share), None, None);
         let mut newer = self.rules.follow();
         let until = tokio::time::Instant::now() + self.rules.longest_wait();

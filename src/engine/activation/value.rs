@@ -14,6 +14,9 @@ use crate::engine::condition::Budget;
 use crate::engine::review::{Node, NodeKind};
 use crate::engine::rule::Reads;
 
+/// What a map costs besides its members: it takes the memory of so many scalars.
+const MAP: u64 = 8;
+
 pub(crate) type Boxed<'v> = Box<dyn Val + 'v>;
 
 /// What `reads` says is read of a value; absent reads as null.
@@ -76,6 +79,9 @@ fn object<'v>(
     budget: &Budget,
     depth: usize,
 ) -> Result<Boxed<'v>, Failure> {
+    if !budget.charge(MAP) {
+        return Err(Failure::Budget);
+    }
     let mut map: HashMap<CelMapKey<'v>, Boxed<'v>> = HashMap::new();
     if reads.is_whole {
         for (name, member) in members {

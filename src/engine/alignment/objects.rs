@@ -14,11 +14,11 @@ use crate::engine::rule::{Cursor, CursorId};
 /// The locations of the two objects that differ, numbered: parents before children, siblings in
 /// the order of reports.
 ///
-/// A location takes 56 bytes, so that the memory of a review in which everything changes stays a
+/// A location takes 28 bytes, so that the memory of a review in which everything changes stays a
 /// small multiple of its size.
 #[derive(Debug)]
 pub(crate) struct Alignment<'a> {
-    slots: Vec<Slot<'a>>,
+    slots: Vec<Slot>,
     cursors: Cursors<'a>,
     /// The two objects.
     root: (Node<'a>, Node<'a>),
@@ -26,26 +26,28 @@ pub(crate) struct Alignment<'a> {
 
 /// What is kept of a location.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Slot<'a> {
+pub(super) struct Slot {
     parent: u32,
     cursor: u32,
-    old: Option<Number>,
-    new: Option<Number>,
-    sent_old: Option<Number>,
-    sent_new: Option<Number>,
-    step: SlotSegment<'a>,
+    sent_old: Option<Place>,
+    sent_new: Option<Place>,
+    segment: SlotSegment,
     pairing: Pairing,
+    /// Whether a value that was sent counts as absent.
+    is_old_absent: bool,
+    is_new_absent: bool,
     /// Whether it differs as a whole although both sides are containers of one kind.
     pub(super) differs: bool,
 }
 
-/// A node's number, plus one.
-type Number = std::num::NonZeroU32;
+/// A node's place, plus one.
+type Place = std::num::NonZeroU32;
 
-/// A segment; the list tells the key, and the values that were sent are the element.
+/// A segment. The values that were sent tell the name of a member, and with the list's key that of
+/// an element.
 #[derive(Debug, Clone, Copy)]
-enum SlotSegment<'a> {
-    Member(&'a str),
+enum SlotSegment {
+    Member,
     Index(u32),
     Keyed,
 }
@@ -77,21 +79,21 @@ impl<'a> Alignment<'a> {
         sent: SentValues<'a>,
         pairing: Pairing,
     ) -> Id {
-        let number = |node: Option<Node<'a>>| node.and_then(|node| Number::new(node.number() + 1));
-        let step = match segment {
-            Segment::Member(name) => SlotSegment::Member(name),
+        let place = |node: Option<Node<'a>>| node.and_then(|node| Place::new(node.place() + 1));
+        let segment = match segment {
+            Segment::Member(_) => SlotSegment::Member,
             Segment::Index(index) => SlotSegment::Index(short(index)),
             Segment::Keyed { .. } => SlotSegment::Keyed,
         };
         self.slots.push(Slot {
             parent: short(parent),
             cursor: 0,
-            old: number(old),
-            new: number(new),
-            sent_old: number(sent.old),
-            sent_new: number(sent.new),
-            step,
+            sent_old: place(sent.old),
+            sent_new: place(sent.new),
+            segment,
             pairing,
+            is_old_absent: old.is_none(),
+            is_new_absent: new.is_none(),
             differs: false,
         });
         self.slots.len() - 1
@@ -105,7 +107,7 @@ impl<'a> Alignment<'a> {
         }
     }
 
-    pub(super) fn slot_mut(&mut self, id: Id) -> Option<&mut Slot<'a>> {
+    pub(super) fn slot_mut(&mut self, id: Id) -> Option<&mut Slot> {
         self.slots.get_mut(id)
     }
 
@@ -117,15 +119,20 @@ impl<'a> Alignment<'a> {
     /// The location of that number.
     pub(crate) fn get(&self, id: Id) -> Option<Location<'_, 'a>> {
         let slot = self.slots.get(id)?;
-        let node = |number: Option<Number>| Some(self.root.0.sibling(number?.get() - 1));
+        let node = |place: Option<Place>| Some(self.root.0.at_place(place?.get() - 1));
+        let sent = SentValues { old: node(slot.sent_old), new: node(slot.sent_new) };
         let parent = slot.parent as usize;
         let cursor = |number: u32| self.cursors.all.get(number as usize);
-        let segment = match slot.step {
-            SlotSegment::Member(name) => Segment::Member(name),
+        let segment = match slot.segment {
+            SlotSegment::Member => {
+                // The root has no name.
+                let name = sent.old.or(sent.new).and_then(Node::name);
+                Segment::Member(name.unwrap_or_default())
+            }
             SlotSegment::Index(index) => Segment::Index(index as usize),
             SlotSegment::Keyed => {
                 let list = self.slots.get(parent).and_then(|list| cursor(list.cursor))?;
-                let element = node(slot.sent_old).or_else(|| node(slot.sent_new))?;
+                let element = sent.old.or(sent.new)?;
                 Segment::Keyed { key: list.declared().key?, element }
             }
         };
@@ -133,9 +140,9 @@ impl<'a> Alignment<'a> {
             parent,
             segment,
             cursor: cursor(slot.cursor)?,
-            old: node(slot.old),
-            new: node(slot.new),
-            sent: SentValues { old: node(slot.sent_old), new: node(slot.sent_new) },
+            old: sent.old.filter(|_| !slot.is_old_absent),
+            new: sent.new.filter(|_| !slot.is_new_absent),
+            sent,
             pairing: slot.pairing,
         })
     }
@@ -185,11 +192,11 @@ impl<'a> Alignment<'a> {
     }
 }
 
-impl Slot<'_> {
+impl Slot {
     /// Whether both sides have containers of one kind that can differ only in what is in them.
     fn is_alike(&self) -> bool {
         let is_whole = matches!(self.pairing, Pairing::Whole | Pairing::NewUnkeyed);
-        !is_whole && !self.differs && self.old.is_some() && self.new.is_some()
+        !is_whole && !self.differs && !self.is_old_absent && !self.is_new_absent
     }
 }
 
@@ -204,6 +211,6 @@ impl<'a> Cursors<'a> {
 }
 
 /// Two texts of at most 2 GiB have fewer than `u32::MAX` locations.
-fn short(number: usize) -> u32 {
+pub(super) fn short(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }

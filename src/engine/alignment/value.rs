@@ -28,11 +28,26 @@ pub(crate) fn normal_of(cursor: &Cursor<'_>, value: &Value) -> String {
     scan(&text).map(|document| normal(cursor, document.root())).unwrap_or_default()
 }
 
-/// The normal form of an element of a set, which compares exactly. Null is the zero of its type.
-pub(super) fn member_of_set(cursor: &Cursor<'_>, element: Node<'_>) -> String {
+/// An element of a set, which compares exactly: equal elements have equal members.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum SetMember<'a> {
+    /// A string, which most sets are made of.
+    Text(&'a str),
+    /// The normal form of another value.
+    Other(Box<str>),
+}
+
+/// What an element of a set stands for. Null is the zero of its type.
+pub(super) fn member_of_set<'a>(cursor: &Cursor<'_>, element: Node<'a>) -> SetMember<'a> {
     match cursor.declared().zero_for_null().filter(|_| element.is_null()) {
-        Some(zero) => normal_of(&Cursor::at_root_of(&Tree::default()), &zero),
-        None => exact(element),
+        Some(zero) if zero == "" => SetMember::Text(""),
+        Some(zero) => {
+            SetMember::Other(normal_of(&Cursor::at_root_of(&Tree::default()), &zero).into())
+        }
+        None => match element.as_str() {
+            Some(text) => SetMember::Text(text),
+            None => SetMember::Other(exact(element).into()),
+        },
     }
 }
 
@@ -64,13 +79,16 @@ fn write_normal(
         }
         NodeKind::List if declared.is_set() => {
             let below = cursor.element();
-            let mut members: Vec<String> =
+            let mut members: Vec<SetMember<'_>> =
                 node.elements().map(|element| member_of_set(&below, element)).collect();
             members.sort_unstable();
             members.dedup();
             out.push('<');
             for member in &members {
-                write_text(out, member);
+                match member {
+                    SetMember::Text(text) => write_text(out, text),
+                    SetMember::Other(normal) => out.push_str(normal),
+                }
             }
             out.push('>');
         }

@@ -4,10 +4,11 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 
+use super::intermediate;
 use super::location::{Id, ROOT, Segment};
-use super::objects::Alignment;
+use super::objects::{Alignment, short};
 use super::pairing::{self, KeyedPairs, Pairing};
-use super::{intermediate, value};
+use super::value::{self, SetMember};
 use crate::engine::activation::{ActiveEntries, SentValues};
 use crate::engine::review::Node;
 use crate::engine::rule::{Cursor, DeclaredEquality, ListKey, Rule, Verbs};
@@ -55,9 +56,6 @@ impl<'a> Alignment<'a> {
         walk.alignment
     }
 }
-
-/// An element of the old list and of the new one.
-type ElementPair<'a> = (Option<(usize, Node<'a>)>, Option<(usize, Node<'a>)>);
 
 /// The values of both objects at a location; `None` where the value counts as absent.
 type Sides<'a> = (Option<Node<'a>>, Option<Node<'a>>);
@@ -300,28 +298,33 @@ impl<'a> Walk<'a, '_, '_> {
         sides: Sides<'a>,
     ) {
         let below = cursor.element();
-        let mut pairs: BTreeMap<String, ElementPair<'a>> = BTreeMap::new();
-        let elements =
-            |side: Option<Node<'a>>| side.map(Node::elements).into_iter().flatten().enumerate();
-        for (index, element) in elements(sides.0) {
-            let pair = pairs.entry(value::member_of_set(&below, element)).or_default();
-            pair.0.get_or_insert((index, element));
-        }
-        for (index, element) in elements(sides.1) {
-            let pair = pairs.entry(value::member_of_set(&below, element)).or_default();
-            pair.1.get_or_insert((index, element));
+        // Of equal elements the first counts. Numbers take less memory than nodes.
+        let mut pairs: BTreeMap<SetMember<'a>, SetPair> = BTreeMap::new();
+        for (side, list) in [sides.0, sides.1].into_iter().enumerate() {
+            for (index, element) in list.map(Node::elements).into_iter().flatten().enumerate() {
+                let pair = pairs.entry(value::member_of_set(&below, element)).or_default();
+                if let Some(slot) = pair.get_mut(side) {
+                    slot.get_or_insert((short(index), element.place()));
+                }
+            }
         }
         // A member is named by its index in the list where it stands, the old one first.
-        let mut pairs: Vec<_> =
-            pairs.into_values().filter_map(|(old, new)| Some((old.or(new)?.0, old, new))).collect();
-        pairs.sort_by_key(|(index, old, _)| (*index, old.is_none()));
-        for (index, old, new) in pairs {
-            let (old, new) = (old.map(|(_, element)| element), new.map(|(_, element)| element));
-            let at = At { parent, segment: Segment::Index(index), place };
+        let mut pairs: Vec<SetPair> = pairs.into_values().collect();
+        let index = |element: (u32, u32)| element.0;
+        pairs.sort_unstable_by_key(|[old, new]| (old.or(*new).map(index), old.is_none()));
+        for pair in pairs {
+            let [old, new] = pair.map(|element| {
+                element.and_then(|(_, place)| Some(sides.0.or(sides.1)?.at_place(place)))
+            });
+            let Some(index) = pair[0].or(pair[1]).map(index) else { continue };
+            let at = At { parent, segment: Segment::Index(index as usize), place };
             self.visit(at, &below, (old, new), SentValues { old, new });
         }
     }
 }
+
+/// The index and the place of an element of the old list and of the new one.
+type SetPair = [Option<(u32, u32)>; 2];
 
 /// The member of that name, of members sorted by name; later names only are asked for next.
 fn named<'a>(

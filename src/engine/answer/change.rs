@@ -65,14 +65,14 @@ pub(crate) fn describe(
     finding: Finding,
     note: Option<String>,
 ) -> Option<Change> {
-    let location = alignment.get(finding.at)?;
-    let (field, place) = locate(secrets, alignment, finding.at);
+    let location = alignment.get(finding.at())?;
+    let (field, place) = locate(secrets, alignment, finding.at());
     let (old, new) = match finding.kind {
         ChangeKind::Reorder => order(secrets, &place, &location),
         _ => values(secrets, &place, &location),
     };
     let defaulted = finding.kind == ChangeKind::Clear
-        && rule.defaulted.iter().any(|path| selects(path, alignment, finding.at));
+        && rule.defaulted.iter().any(|path| selects(path, alignment, finding.at()));
     Some(Change {
         field,
         kind: finding.kind,

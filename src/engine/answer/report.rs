@@ -55,8 +55,11 @@ impl RuleFindings<'_> {
             paths.push(hasher.finish());
         }
         self.findings.iter().filter_map(move |finding| {
-            let location = self.alignment.get(finding.at)?;
-            Some((ReportedChange::new(&location, finding.kind, *paths.get(finding.at)?), *finding))
+            let location = self.alignment.get(finding.at())?;
+            Some((
+                ReportedChange::new(&location, finding.kind, *paths.get(finding.at())?),
+                *finding,
+            ))
         })
     }
 }
@@ -116,7 +119,7 @@ fn together<'f, 'a>(several: &[&'f RuleFindings<'a>]) -> (Vec<Listed<'f, 'a>>, u
     };
     let mut listed: Vec<Listed<'f, 'a>> = several.iter().flat_map(|found| own(found)).collect();
     listed.sort_by(|(one, at_one), (two, at_two)| {
-        one.alignment.segments(at_one.at).cmp(&two.alignment.segments(at_two.at))
+        one.alignment.segments(at_one.at()).cmp(&two.alignment.segments(at_two.at()))
     });
     (first(listed.into_iter()), total)
 }

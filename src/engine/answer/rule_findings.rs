@@ -41,9 +41,9 @@ impl RuleFindings<'_> {
         let violations =
             self.findings.iter().filter(|finding| finding.verdict == ChangeVerdict::Violation);
         violations.filter_map(move |finding| {
-            let location = self.alignment.get(finding.at)?;
+            let location = self.alignment.get(finding.at())?;
             Some(RefusedChange {
-                path: self.alignment.segments(finding.at).into_iter().map(step).collect(),
+                path: self.alignment.segments(finding.at()).into_iter().map(step).collect(),
                 kind: finding.kind,
                 old: location.old.map(Node::to_value),
                 new: location.new.map(Node::to_value),

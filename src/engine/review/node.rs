@@ -13,7 +13,10 @@ use super::unjudgeable::DEEPEST;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Node<'t> {
     document: &'t IndexedText<'t>,
+    /// The entry that has the value.
     at: u32,
+    /// The entry that stands here. It only refers to the other one if they differ.
+    entry: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +43,8 @@ impl<'t> IndexedText<'t> {
     }
 
     pub(crate) fn node(&self, at: u32) -> Node<'_> {
-        let at = self.entries.get(at as usize).and_then(|entry| entry.refers()).unwrap_or(at);
-        Node { document: self, at }
+        let referred = self.entries.get(at as usize).and_then(|entry| entry.refers());
+        Node { document: self, at: referred.unwrap_or(at), entry: at }
     }
 
     /// The text of a string, borrowed where it is written as it is.
@@ -92,9 +95,19 @@ impl<'t> IndexedText<'t> {
 }
 
 impl<'t> Node<'t> {
-    /// The value with this number in the same text.
-    pub(crate) fn sibling(self, number: u32) -> Self {
-        Self { at: number, ..self }
+    /// Where it stands among the values of the text, even if another one there is the same node.
+    pub(crate) fn place(self) -> u32 {
+        self.entry
+    }
+
+    /// The value at that place in the same text.
+    pub(crate) fn at_place(self, place: u32) -> Self {
+        self.document.node(place)
+    }
+
+    /// The name of the value, which is a member of an object.
+    pub(crate) fn name(self) -> Option<&'t str> {
+        self.document.name(self.entry)
     }
 
     /// What tells it from the other nodes of the text.

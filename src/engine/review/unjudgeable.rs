@@ -44,6 +44,11 @@ pub(crate) enum Unjudgeable {
          the cap)"
     )]
     Oversized(usize),
+    #[error(
+        "judging the review may take {0} bytes of memory, more than there is (--judging-memory \
+         raises the limit)"
+    )]
+    TooMuchMemory(usize),
     #[error("the review could not be received and judged in time; try again")]
     TimedOut,
     #[error("fieldward failed with an internal error; its log says where")]
@@ -56,7 +61,7 @@ impl Unjudgeable {
     /// The code and the reason of the status that reports it.
     pub(crate) fn status(&self) -> (u16, &'static str) {
         match self {
-            Self::Oversized(_) => (413, "RequestEntityTooLarge"),
+            Self::Oversized(_) | Self::TooMuchMemory(_) => (413, "RequestEntityTooLarge"),
             Self::TimedOut => (504, "Timeout"),
             Self::Internal => (500, "InternalError"),
             _ => (400, "BadRequest"),

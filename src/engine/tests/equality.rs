@@ -191,7 +191,7 @@ fn leaving_out_equal_locations_changes_no_operation() {
             let findings =
                 verdict::judge(rule, &active_entries, &alignment, &|| false).expect("a verdict");
             let told = findings.iter().map(|finding| {
-                (format!("{:?}", alignment.segments(finding.at)), finding.kind, finding.verdict)
+                (format!("{:?}", alignment.segments(finding.at())), finding.kind, finding.verdict)
             });
             (alignment.len(), told.collect::<Vec<_>>())
         };

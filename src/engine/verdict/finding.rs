@@ -48,9 +48,21 @@ impl ChangeKind {
 /// A change, at the highest location that changed as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Finding {
-    pub(crate) at: Id,
+    /// The number of the location, of which there are fewer than `u32::MAX`.
+    at: u32,
     pub(crate) kind: ChangeKind,
     pub(crate) verdict: ChangeVerdict,
+}
+
+impl Finding {
+    pub(super) fn new(at: Id, kind: ChangeKind, verdict: ChangeVerdict) -> Self {
+        Self { at: u32::try_from(at).unwrap_or(u32::MAX), kind, verdict }
+    }
+
+    /// The location that changed.
+    pub(crate) fn at(self) -> Id {
+        self.at as usize
+    }
 }
 
 /// Whether a change may be made.

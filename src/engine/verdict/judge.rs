@@ -8,7 +8,7 @@ use super::diff;
 use super::finding::{ChangeKind, ChangeVerdict, Finding};
 use crate::engine::activation::ActiveEntries;
 use crate::engine::alignment::{Alignment, Id, Location, Pairing, ROOT, Segment, exact};
-use crate::engine::review::{Node, Unjudgeable};
+use crate::engine::review::{Node, StrayOperation, Unjudgeable};
 use crate::engine::rule::{LocalPermissions, Permissions, Rule, Verb};
 
 /// All changes between the two objects of an alignment, ordered by path. Returns
@@ -19,7 +19,7 @@ pub(crate) fn judge<'i>(
     alignment: &Alignment<'i>,
     is_late: &dyn Fn() -> bool,
 ) -> Result<Vec<Finding>, Unjudgeable> {
-    let changed = changed(alignment, is_late)?;
+    let differs = differing(alignment, is_late)?;
     let mut judging = Judging {
         rule,
         active_entries,
@@ -28,26 +28,32 @@ pub(crate) fn judge<'i>(
         states: vec![LocationState::Equal; alignment.len()],
         reorders: Vec::new(),
         lifecycle: Vec::new(),
+        differs,
     };
-    judging.descend(&changed);
+    judging.descend();
     judging.fold();
-    Ok(judging.findings(&changed))
+    Ok(judging.findings())
 }
 
 /// How many locations are compared at a time.
 const PART: usize = 1024;
 
-/// The numbers of the locations that differ, ascending.
-fn changed(alignment: &Alignment<'_>, is_late: &dyn Fn() -> bool) -> Result<Vec<Id>, Unjudgeable> {
-    let mut all = Vec::new();
+/// Whether each location differs.
+fn differing(
+    alignment: &Alignment<'_>,
+    is_late: &dyn Fn() -> bool,
+) -> Result<Vec<bool>, Unjudgeable> {
+    let mut differs = vec![false; alignment.len()];
     for start in (0..alignment.len()).step_by(PART) {
         if is_late() {
             return Err(Unjudgeable::TimedOut);
         }
         let (old, new) = alignment.canonical_forms(start..alignment.len().min(start + PART));
-        all.extend(diff::changed(&old, &new)?);
+        for id in diff::changed(&old, &new)? {
+            *differs.get_mut(id).ok_or(StrayOperation)? = true;
+        }
     }
-    Ok(all)
+    Ok(differs)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,14 +83,18 @@ struct Judging<'s, 'g, 'a> {
     reorders: Vec<(Id, ChangeVerdict)>,
     /// What every rule permits, whatever it protects.
     lifecycle: Vec<Id>,
+    /// Whether each location differs.
+    differs: Vec<bool>,
 }
 
 impl<'a> Judging<'_, '_, 'a> {
     /// Parents have lower numbers than their children, so one pass in order decides from the root
     /// down.
-    fn descend(&mut self, changed: &[Id]) {
-        for id in changed {
-            self.open(*id);
+    fn descend(&mut self) {
+        for id in 0..self.alignment.len() {
+            if self.differs(id) {
+                self.open(id);
+            }
         }
         for id in 1..self.alignment.len() {
             if self.state(id) == LocationState::Equal {
@@ -106,7 +116,7 @@ impl<'a> Judging<'_, '_, 'a> {
             };
             // The order of the elements that stay is a value of the list itself, so it needs a
             // permission even where every element is permitted.
-            let reordered = location.pairing == Pairing::Key && changed.binary_search(&id).is_ok();
+            let reordered = location.pairing == Pairing::Key && self.differs(id);
             if reordered && state == LocationState::ByChildren {
                 let verdict = if *self.permissions(&location).narrowed(Verb::Modify)
                     && !self.is_protected(id, &location)
@@ -190,9 +200,12 @@ impl<'a> Judging<'_, '_, 'a> {
         }
     }
 
-    fn findings(&mut self, changed: &[Id]) -> Vec<Finding> {
+    fn findings(&mut self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for id in changed.iter().copied() {
+        for id in 0..self.alignment.len() {
+            if !self.differs(id) {
+                continue;
+            }
             let Some(location) = self.alignment.get(id) else { continue };
             let above = self.state(location.parent);
             // A part of what appears, vanishes or is replaced is reported with it.
@@ -214,10 +227,9 @@ impl<'a> Judging<'_, '_, 'a> {
             ) && self.is_protected(id, &location);
             if let Ok(index) = self.reorders.binary_search_by_key(&id, |(at, _)| *at) {
                 self.set(id, state);
-                findings.extend(self.reorders.get(index).map(|(at, verdict)| Finding {
-                    at: *at,
-                    kind: ChangeKind::Reorder,
-                    verdict: if is_refused { ChangeVerdict::Violation } else { *verdict },
+                findings.extend(self.reorders.get(index).map(|(at, verdict)| {
+                    let verdict = if is_refused { ChangeVerdict::Violation } else { *verdict };
+                    Finding::new(*at, ChangeKind::Reorder, verdict)
                 }));
                 continue;
             }
@@ -235,7 +247,7 @@ impl<'a> Judging<'_, '_, 'a> {
                 | LocationState::InViolation
                 | LocationState::PartlyPermitted => continue,
             };
-            findings.push(Finding { at: id, kind: kind(&location), verdict });
+            findings.push(Finding::new(id, kind(&location), verdict));
         }
         findings
     }
@@ -279,6 +291,10 @@ impl<'a> Judging<'_, '_, 'a> {
                 }
                 _ => false,
             }
+    }
+
+    fn differs(&self, id: Id) -> bool {
+        self.differs.get(id).copied().unwrap_or_default()
     }
 
     fn state(&self, id: Id) -> LocationState {

@@ -45,6 +45,7 @@ async fn options() {
     let known = commands::all();
     let of_other_programs = [
         "--release",
+        "--profile",
         "--locked",
         "--force",
         "--bench",

@@ -25,6 +25,7 @@ pub(super) fn trials() -> Vec<Trial> {
             "serving::a_review_that_cannot_be_judged_in_time_is_answered_by_its_rule",
             without_permit,
         ),
+        trial("serving::a_review_that_needs_more_memory_than_there_is_is_refused", too_much_memory),
         trial("serving::a_slower_body_than_the_least_rate_is_ended", least_rate),
     ]
 }
@@ -253,7 +254,7 @@ fn padded(size: usize) -> String {
 /// Another body holds the memory while its review waits to be judged.
 async fn without_memory() {
     let (server, _folder) =
-        with_actions(&["--judging-memory", "1MiB", "--body-memory", "1MiB", "--max-body", "1MiB"]);
+        with_actions(&["--judging-memory", "4MiB", "--body-memory", "1MiB", "--max-body", "1MiB"]);
     let _judging = keep_judging(&server, 600_000).await;
     assert_answered_by_rule(&server, &padded(500_000)).await;
 }
@@ -262,6 +263,28 @@ async fn without_permit() {
     let (server, _folder) = with_actions(&["--judging-memory", "1MiB"]);
     let _judging = keep_judging(&server, 0).await;
     assert_answered_by_rule(&server, &padded(100_000)).await;
+}
+
+/// A list of digits takes many times the memory of its text.
+async fn too_much_memory() {
+    let (server, _folder) = with_actions(&["--judging-memory", "1MiB"]);
+    let (part, last) = review();
+    let digits = format!("[{}0]", "0,".repeat(50_000));
+    let review = part.replace(r#""gold""#, &digits) + &last;
+    for (rule, allowed) in ACTIONS {
+        let mut raw = Raw::connect(server.address, &ca(&server)).await;
+        let head = head(review.len()).replace("/validate", &format!("/validate/{rule}"));
+        raw.send(&(head + &review)).await;
+        let response = response(&raw.response().await);
+        assert_eq!((&response["uid"], &response["allowed"]), (&"u-1".into(), &allowed.into()));
+        if !allowed {
+            let status = &response["status"];
+            assert_eq!(status["code"], 413, "{status}");
+            assert!(status["message"].as_str().unwrap().contains("--judging-memory"), "{status}");
+        }
+    }
+    let (_, metrics) = server.ops("/metrics").await.unwrap();
+    assert!(metrics.contains("fieldward_review_errors_total{code=\"413\"} 3\n"), "{metrics}");
 }
 
 /// A body that comes at less than 64 KiB/s ends after three seconds, long before the deadline.

@@ -110,7 +110,7 @@ pub(crate) fn released() -> &'static Path {
         let version = run(rustc);
         let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
         let profile = Path::new(env!("CARGO_BIN_EXE_fieldward")).parent().unwrap();
-        profile.with_file_name(host).join("release/fieldward")
+        profile.with_file_name(host).join("dist/fieldward")
     });
     &RELEASED
 }

@@ -47,7 +47,7 @@ pub(crate) fn notes(
     }
     let paths: Vec<Vec<FieldStep<'_>>> = violations
         .iter()
-        .map(|(_, (found, finding))| old_path(&found.alignment, finding.at))
+        .map(|(_, (found, finding))| old_path(&found.alignment, finding.at()))
         .collect();
     let writers = last_writers(review.managed_fields(), review.field_manager(), &paths);
     let mut owners: Vec<(String, usize, usize)> = Vec::new();
@@ -58,15 +58,15 @@ pub(crate) fn notes(
         // had it.
         let vanishes = matches!(finding.kind, ChangeKind::Clear | ChangeKind::RemoveItem);
         let wrote = writer
-            .filter(|_| vanishes || becomes_empty(&found.alignment, finding))
-            .map(|writer| wrote_text(&writer, secrets, &found.alignment, finding.at, path.len()));
+            .filter(|_| vanishes || becomes_empty(&found.alignment, *finding))
+            .map(|writer| wrote_text(&writer, secrets, &found.alignment, finding.at(), path.len()));
         let granted = granted_text(granted(review, found.rule, &found.alignment, *finding))
             .map(|text| cut(&text, 2 * NAME));
         let is_lost = (vanishes && granted.is_some()) || wrote.is_some();
         let protected = protected_text(found, *finding);
         let owner: Vec<String> = protected.into_iter().chain(wrote).chain(granted).collect();
         let owner = owner.join("; ") + if is_lost { KEEP } else { "" };
-        let fault = fault_text(secrets, &found.alignment, finding.at);
+        let fault = fault_text(secrets, &found.alignment, finding.at());
         let parts = [Some(owner).filter(|owner| !owner.is_empty()), fault];
         let text = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
         if text.is_empty() {
@@ -93,7 +93,7 @@ fn protected_text(found: &RuleFindings<'_>, finding: Finding) -> Option<String> 
         (protection.origin == ProtectionOrigin::Listed)
             .then(|| cut(&escape_control(&protection.path.to_string()), NAME))
     };
-    let at = alignment.get(finding.at)?;
+    let at = alignment.get(finding.at())?;
     if !at.cursor.is_protected() {
         // The elements of a list do not pair.
         let mut below = at.cursor.protected_here_or_below().into_iter();
@@ -105,13 +105,13 @@ fn protected_text(found: &RuleFindings<'_>, finding: Finding) -> Option<String> 
             .filter(|_| at.pairing == Pairing::NewUnkeyed);
     }
     alignment
-        .ancestry(finding.at)
+        .ancestry(finding.at())
         .find_map(|above| above.cursor.protected().find_map(listed))
         .map(|path| format!("protected by the rule ({path})"))
 }
 
 /// Whether an empty value takes the place of the old one.
-fn becomes_empty(alignment: &Alignment<'_>, finding: &Finding) -> bool {
+fn becomes_empty(alignment: &Alignment<'_>, finding: Finding) -> bool {
     let is_empty = |value: Node<'_>| match value.kind() {
         NodeKind::Null => true,
         NodeKind::Bool => value.text() == "false",
@@ -120,7 +120,7 @@ fn becomes_empty(alignment: &Alignment<'_>, finding: &Finding) -> bool {
         NodeKind::List | NodeKind::Object => value.is_empty(),
     };
     finding.kind == ChangeKind::Modify
-        && alignment.get(finding.at).and_then(|location| location.new).is_some_and(is_empty)
+        && alignment.get(finding.at()).and_then(|location| location.new).is_some_and(is_empty)
 }
 
 /// The path of a location in the old object; empty if the old object has nothing there.
@@ -211,7 +211,7 @@ fn granted<'r>(
         ChangeKind::Modify | ChangeKind::Reorder => &[Verb::Modify],
     };
     let mut entries = BTreeSet::new();
-    for (distance, location) in alignment.ancestry(finding.at).enumerate() {
+    for (distance, location) in alignment.ancestry(finding.at()).enumerate() {
         let reaches = |entry: &Entry| match distance {
             0 => true,
             1 => items.iter().any(|verb| entry.verbs.has(*verb)),
@@ -228,7 +228,7 @@ fn granted<'r>(
         }));
     }
     let is_protected =
-        alignment.get(finding.at).is_some_and(|location| location.cursor.is_protected());
+        alignment.get(finding.at()).is_some_and(|location| location.cursor.is_protected());
     let is_others =
         move |entry: &&Entry| !is_protected && !entry.is_for(&review.user, &review.groups);
     entries
