@@ -11,7 +11,7 @@ const PER_VALUE: usize = 30;
 const PER_RULE_AND_VALUE: usize = 40;
 
 /// What is decoded, compared and reported.
-const PER_BYTE: usize = 3;
+const PER_BYTE: usize = 4;
 
 /// A value that conditions read.
 const PER_CONDITION_VALUE: usize = 60;
