@@ -197,6 +197,7 @@ struct Judged {
     outcomes: Vec<RuleOutcome>,
     mutable: Vec<(RuleName, Arc<str>)>,
     failures: Vec<ConditionFailure>,
+    list_faults: Vec<(RuleName, String)>,
     status: Option<Status>,
     warnings: Vec<String>,
 }
@@ -235,6 +236,10 @@ impl Judged {
             };
             (found.rule.name.clone(), text)
         };
+        let list_faults = |found: &RuleFindings<'_>| {
+            let faults = answer::list_faults(secrets, &found.alignment);
+            faults.into_iter().map(|fault| (found.rule.name.clone(), fault)).collect::<Vec<_>>()
+        };
         let all = Report::new(review, &found.iter().collect::<Vec<_>>(), secrets);
         let denying = of(Decision::Deny);
         let status = match denying.len() {
@@ -253,6 +258,7 @@ impl Judged {
                 .collect(),
             mutable: found.iter().map(mutable).collect(),
             failures: found.iter().flat_map(|found| found.failures.iter().cloned()).collect(),
+            list_faults: found.iter().flat_map(list_faults).collect(),
             status,
             warnings: warnings(review, &of(Decision::Warn), secrets),
             all,
@@ -277,7 +283,7 @@ fn consequence(rules: &RuleSet, rule: &Rule, review: &Review<'_>) -> Decision {
 }
 
 fn respond(rules: &RuleSet, review: &Review<'_>, judged: Judged) -> Reply {
-    let Judged { all, outcomes, mutable, failures, status, warnings } = judged;
+    let Judged { all, outcomes, mutable, failures, list_faults, status, warnings } = judged;
     let fields: Vec<String> = all.violations().iter().map(|change| change.field.clone()).collect();
     let response = Response {
         uid: &review.uid,
@@ -290,6 +296,7 @@ fn respond(rules: &RuleSet, review: &Review<'_>, judged: Judged) -> Reply {
     reply.outcomes = outcomes;
     reply.fields = fields;
     reply.condition_failures = failures;
+    reply.list_faults = list_faults;
     reply.judgement = Some(Judgement { changes: all.changes, violations: all.total, mutable });
     reply
 }

@@ -115,6 +115,17 @@ pub(super) fn reply(reply: &Reply) {
         }
         return;
     };
+    for (rule, fault) in &reply.list_faults {
+        tracing::debug!(
+            rule = rule.as_str(),
+            fault,
+            kind = subject.kind,
+            namespace = subject.namespace,
+            name = subject.name,
+            uid = subject.uid,
+            "a list does not pair by its key"
+        );
+    }
     let mut is_logged = false;
     for (decision, message) in LOGGED {
         let rules: Vec<&str> = reply

@@ -147,6 +147,12 @@ impl<'a> Alignment<'a> {
         })
     }
 
+    /// The lists whose elements do not pair by a key.
+    pub(crate) fn lists_without_key(&self) -> impl Iterator<Item = Id> {
+        let is_one = |slot: &Slot| matches!(slot.pairing, Pairing::Position | Pairing::NewUnkeyed);
+        self.slots.iter().enumerate().filter(move |(_, slot)| is_one(slot)).map(|(id, _)| id)
+    }
+
     /// The number of the location above.
     pub(crate) fn parent(&self, id: Id) -> Id {
         self.slots.get(id).map_or(ROOT, |slot| slot.parent as usize)

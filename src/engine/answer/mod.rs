@@ -15,6 +15,7 @@ pub(crate) use escape::break_recreate_trigger;
 pub(crate) use messages::{
     DenyingRule, Piece, Warning, audit_fields, cause_text, denial, warnings,
 };
+pub(crate) use ownership::list_faults;
 pub use reply::{Decision, Reply};
 pub(crate) use reply::{Judgement, ReplySubject, Response, RuleOutcome, details, failure};
 pub(crate) use report::Report;

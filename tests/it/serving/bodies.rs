@@ -25,6 +25,7 @@ pub(super) fn trials() -> Vec<Trial> {
         trial("serving::large_bodies_at_once_are_all_judged", many_large),
         trial("serving::the_printed_command_gets_a_verdict", printed_command),
         trial("serving::a_denial_is_logged_without_values", denial_log),
+        trial("serving::a_list_that_does_not_pair_by_its_key_is_logged", list_fault_log),
     ]
 }
 
@@ -219,10 +220,38 @@ async fn printed_command() {
     assert!(answer.contains(r#""allowed":false"#) && answer.contains("spec.queue"), "{answer}");
 }
 
+/// The review of the printed command.
+fn printed_review(server: &Server) -> String {
+    let command = server.to_try.clone().unwrap();
+    command.split("-d '").nth(1).unwrap().split("' https").next().unwrap().to_owned()
+}
+
+/// The update is allowed, so nothing but the log tells why the elements pair by position.
+async fn list_fault_log() {
+    let server = Server::start(&["--log-format", "json", "--log-level", "fieldward=debug"]);
+    let tasks = |replicas: usize| {
+        let task = format!(r#"{{"name":"secret-name","replicas":{replicas}}}"#);
+        format!(r#""spec":{{"tasks":[{task},{task}],"#)
+    };
+    let review = printed_review(&server);
+    let parts: Vec<&str> = review.split(r#""spec":{"#).collect();
+    let review = [parts[0], &tasks(2), parts[1], &tasks(1), parts[2]].concat();
+    let review = review.replace(r#""queue":"gold""#, r#""queue":"default""#);
+    let (_, answer) = post(&server.client(), &server.url("/validate"), review).await;
+    assert!(answer.contains(r#""allowed":true"#), "{answer}");
+    until("the line", async || server.log().contains("does not pair")).await;
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("does not pair")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["rule"], "volcano-job");
+    let fault = "`spec.tasks` compares by position: its key is `name`, and element 1 of the old \
+                 list has the key of an earlier element";
+    assert_eq!(line["fault"], fault);
+}
+
 async fn denial_log() {
     let server = Server::start(&["--log-format", "json"]);
-    let command = server.to_try.clone().unwrap();
-    let review = command.split("-d '").nth(1).unwrap().split("' https").next().unwrap().to_owned();
+    let review = printed_review(&server);
     post(&server.client(), &server.url("/validate"), review).await;
     until("the line", async || server.log().contains("update denied")).await;
     let log = server.log();

@@ -4,4 +4,4 @@
 mod managed_fields;
 mod notes;
 
-pub(crate) use notes::notes;
+pub(crate) use notes::{list_faults, notes};

@@ -23,6 +23,12 @@ const MOST_OWNERS: usize = 4;
 /// Bytes of a field manager's name or of a list of requesters, at most.
 const NAME: usize = 128;
 
+/// Bytes of a field or of the conditions and requesters that permit a change, at most.
+const FIELD: usize = 2 * NAME;
+
+/// How many lists that do not pair by their key are told of at most.
+const MOST_LISTS: usize = 8;
+
 /// How to keep a value of somebody else.
 const KEEP: &str = "; to keep the value, take it from the live object";
 
@@ -61,7 +67,7 @@ pub(crate) fn notes(
             .filter(|_| vanishes || becomes_empty(&found.alignment, *finding))
             .map(|writer| wrote_text(&writer, secrets, &found.alignment, finding.at(), path.len()));
         let granted = granted_text(granted(review, found.rule, &found.alignment, *finding))
-            .map(|text| cut(&text, 2 * NAME));
+            .map(|text| cut(&text, FIELD));
         let is_lost = (vanishes && granted.is_some()) || wrote.is_some();
         let protected = protected_text(found, *finding);
         let owner: Vec<String> = protected.into_iter().chain(wrote).chain(granted).collect();
@@ -147,28 +153,37 @@ fn old_path<'a>(alignment: &Alignment<'a>, at: Id) -> Vec<FieldStep<'a>> {
 /// Why the list at a location or above it does not pair by the key that the rule declares.
 fn fault_text(secrets: &Secrets, alignment: &Alignment<'_>, at: Id) -> Option<String> {
     let above = |id: &Id| (*id != ROOT).then(|| alignment.parent(*id));
-    std::iter::successors(Some(at), above).find_map(|id| {
-        let location = alignment.get(id)?;
-        let (index, fault) = list_fault(&location)?;
-        let list = cut(&field_of(secrets, alignment, id), 2 * NAME);
-        let named = |name: &str| cut(&escape_control(name), NAME);
-        let fault = match fault {
-            KeyFault::NoObject => "is not an object".to_owned(),
-            KeyFault::Missing(name) => format!("has no `{}`", named(name)),
-            KeyFault::OtherKind(name) => {
-                format!("has no string, integer or boolean as `{}`", named(name))
-            }
-            KeyFault::Repeated => "has the key of an earlier element".to_owned(),
-        };
-        let key = location.cursor.declared().key?;
-        let (follows, side) = match location.pairing {
-            Pairing::NewUnkeyed => ("counts as replaced", "new"),
-            _ => ("compares by position", "old"),
-        };
-        Some(format!(
-            "`{list}` {follows}: its key is `{key}`, and element {index} of the {side} list {fault}"
-        ))
-    })
+    std::iter::successors(Some(at), above).find_map(|id| list_fault_text(secrets, alignment, id))
+}
+
+/// Why each of the first lists that differ does not pair by the key that the rule declares.
+pub(crate) fn list_faults(secrets: &Secrets, alignment: &Alignment<'_>) -> Vec<String> {
+    let faults = alignment.lists_without_key();
+    faults.filter_map(|id| list_fault_text(secrets, alignment, id)).take(MOST_LISTS).collect()
+}
+
+/// Why the list at a location does not pair by the key that the rule declares.
+fn list_fault_text(secrets: &Secrets, alignment: &Alignment<'_>, id: Id) -> Option<String> {
+    let location = alignment.get(id)?;
+    let (index, fault) = list_fault(&location)?;
+    let list = cut(&field_of(secrets, alignment, id), FIELD);
+    let named = |name: &str| cut(&escape_control(name), NAME);
+    let fault = match fault {
+        KeyFault::NoObject => "is not an object".to_owned(),
+        KeyFault::Missing(name) => format!("has no `{}`", named(name)),
+        KeyFault::OtherKind(name) => {
+            format!("has no string, integer or boolean as `{}`", named(name))
+        }
+        KeyFault::Repeated => "has the key of an earlier element".to_owned(),
+    };
+    let key = location.cursor.declared().key?;
+    let (follows, side) = match location.pairing {
+        Pairing::NewUnkeyed => ("counts as replaced", "new"),
+        _ => ("compares by position", "old"),
+    };
+    Some(format!(
+        "`{list}` {follows}: its key is `{key}`, and element {index} of the {side} list {fault}"
+    ))
 }
 
 fn wrote_text(
@@ -188,7 +203,7 @@ fn wrote_text(
     let whole = if above == at {
         String::new()
     } else {
-        format!(" as part of {}", cut(&field_of(secrets, alignment, above), 2 * NAME))
+        format!(" as part of {}", cut(&field_of(secrets, alignment, above), FIELD))
     };
     format!("last written by field manager {}{through}{whole}", name(&writer.manager))
 }
