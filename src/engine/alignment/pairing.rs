@@ -90,15 +90,13 @@ pub(crate) fn pair_by_key<'a>(
     let mut is_paired = vec![false; olds.len()];
     let mut added = HashSet::new();
     let mut is_reordered = false;
-    // Behind the last element of the old list that was found in the new one, and behind all that
-    // were found.
-    let (mut behind_last, mut behind_all) = (0, 0);
+    // The element of the old list that was found last, and the last that was found.
+    let (mut found, mut furthest) = (0, 0);
     for element in new.map(Node::elements).into_iter().flatten() {
         // An element of the same text has the same key, and is mostly the next one or, if an
         // element is gone, the one after that.
-        let is_same = |place: &usize| olds.get(*place).is_some_and(|(_, old)| *old == element);
-        let same = [behind_last, behind_last + 1].into_iter().find(is_same);
-        let place = if let Some(place) = same {
+        let mut near = olds.iter().enumerate().skip(found).take(3);
+        let place = if let Some((place, _)) = near.find(|(_, (_, old))| *old == element) {
             place
         } else {
             let values = element_key(key, element).map_err(|_| Unkeyed::New)?;
@@ -119,8 +117,8 @@ pub(crate) fn pair_by_key<'a>(
             return Err(Unkeyed::New);
         }
         *is_paired = true;
-        is_reordered |= place < behind_all;
-        (behind_last, behind_all) = (place + 1, behind_all.max(place + 1));
+        is_reordered |= place < furthest;
+        (found, furthest) = (place, furthest.max(place));
         if !is_alike(*old, element) {
             pairs.push((values.clone(), Some(*old), Some(element)));
         }

@@ -187,12 +187,10 @@ impl<'a> Walk<'a, '_, '_> {
         if declared.is_set() {
             return self.membership(id, place, cursor, sides);
         }
-        let is_brief = self.coverage == Coverage::Differing;
-        let pairs = declared.key.and_then(|key| {
-            let pairs = pairing::pair_by_key(key, sides, |old, new| is_brief && old == new);
-            Some((key, pairs.ok()?))
-        });
-        match pairs {
+        // At most one side is a list, so no two elements are alike.
+        let pairs =
+            |key: &'a ListKey| Some((key, pairing::pair_by_key(key, sides, |_, _| false).ok()?));
+        match declared.key.and_then(pairs) {
             Some((key, pairs)) => self.keyed(id, place, cursor, key, pairs),
             None => self.positions(id, place, cursor, sides),
         }
@@ -214,6 +212,7 @@ impl<'a> Walk<'a, '_, '_> {
         let left_out = |side: Option<Node<'a>>, sent| if side.is_none() { sent } else { None };
         let mut sent_old = members(left_out(sides.0, sent.old)).peekable();
         let mut sent_new = members(left_out(sides.1, sent.new)).peekable();
+        let is_brief = self.coverage == Coverage::Differing;
         // All four are sorted by name.
         loop {
             let order = match (old.peek(), new.peek()) {
@@ -226,7 +225,7 @@ impl<'a> Walk<'a, '_, '_> {
             let two = if order.is_ge() { new.next() } else { None };
             let Some((name, _)) = one.or(two) else { break };
             let (one, two) = (one.map(|(_, node)| node), two.map(|(_, node)| node));
-            if self.is_skipped(one, two) {
+            if is_brief && at_a_glance(one) == at_a_glance(two) {
                 continue;
             }
             let sent = SentValues {
@@ -251,26 +250,18 @@ impl<'a> Walk<'a, '_, '_> {
         let below = cursor.element();
         let elements = |side: Option<Node<'a>>| side.map(Node::elements).into_iter().flatten();
         let (mut olds, mut news) = (elements(sides.0), elements(sides.1));
+        let is_brief = self.coverage == Coverage::Differing;
         for index in 0.. {
             let (old, new) = (olds.next(), news.next());
             if old.is_none() && new.is_none() {
                 break;
             }
-            if self.is_skipped(old, new) {
+            if is_brief && at_a_glance(old) == at_a_glance(new) {
                 continue;
             }
             let at = At { parent, segment: Segment::Index(index), place };
             self.visit(at, &below, (old, new), SentValues { old, new });
         }
-    }
-
-    /// Whether the walk skips a location, because both sides have the same text or none.
-    fn is_skipped(&self, old: Option<Node<'a>>, new: Option<Node<'a>>) -> bool {
-        let is_same_scalar = || match (old, new) {
-            (Some(old), Some(new)) => !old.is_container() && old.text() == new.text(),
-            _ => false,
-        };
-        self.coverage == Coverage::Differing && (old == new || is_same_scalar())
     }
 
     /// Visits the elements of keyed lists.
@@ -325,6 +316,12 @@ impl<'a> Walk<'a, '_, '_> {
 
 /// The index and the place of an element of the old list and of the new one.
 type SetPair = [Option<(u32, u32)>; 2];
+
+/// What tells at a glance that two values are alike: the text of a scalar, the number of a
+/// container.
+fn at_a_glance(side: Option<Node<'_>>) -> Option<Result<&str, u32>> {
+    side.map(|node| if node.is_container() { Err(node.number()) } else { Ok(node.text()) })
+}
 
 /// The member of that name, of members sorted by name; later names only are asked for next.
 fn named<'a>(

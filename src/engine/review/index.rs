@@ -51,6 +51,11 @@ impl IndexEntry {
     }
 
     pub(super) fn has_escape(self) -> bool {
+        self.is_marked()
+    }
+
+    /// Whether its end is marked; while a container is open, that it has no model.
+    pub(super) fn is_marked(self) -> bool {
         self.end & FLAG != 0
     }
 }
@@ -108,7 +113,7 @@ impl Escaped {
         let first = self.strings.partition_point(|string| (string.at as usize) < text.start);
         for index in first..self.strings.len() {
             match self.strings.get(index).copied() {
-                Some(string) if (string.at as usize) < text.end => {
+                Some(string) if text.contains(&(string.at as usize)) => {
                     self.strings.push(EscapedString { at: string.at + distance, ..string });
                 }
                 _ => return,
@@ -119,7 +124,7 @@ impl Escaped {
     /// The first unreadable string or number between two positions.
     pub(super) fn unreadable_in(&self, start: usize, end: usize) -> Option<usize> {
         let first = self.unreadable.partition_point(|at| (*at as usize) < start);
-        self.unreadable.get(first).map(|at| *at as usize).filter(|at| *at < end)
+        self.unreadable.get(first).map(|at| *at as usize).filter(|at| (start..end).contains(at))
     }
 }
 

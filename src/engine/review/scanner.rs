@@ -10,7 +10,7 @@
 use super::index::{Escaped, FLAG, IndexEntry, IndexedText, NONE, plain, position};
 use super::unjudgeable::DEEPEST;
 
-/// A number with at most this many bytes and no exponent is in the range of a float.
+/// A number with fewer bytes than this and no exponent is in the range of a float.
 const LONGEST_NUMBER: usize = 300;
 
 /// The index of a text; none if it is not JSON, or 2 GiB or more.
@@ -197,8 +197,9 @@ impl<'t> Scanner<'t> {
         if let Some(around) = self.entries.get(around as usize) {
             let is_object = self.bytes.get(around.start as usize) == Some(&b'{');
             self.closing = if is_object { b'}' } else { b']' };
-            // Elements of the first object mostly resemble the ones before them.
-            if !is_object && around.end & FLAG != 0 && self.first == NONE {
+            // Elements of the first object mostly resemble the ones before them. A member does so
+            // only if it has the same name.
+            if around.is_marked() && self.first == NONE {
                 (self.passed, self.candidate) = (NONE, own);
             }
         }
@@ -217,7 +218,9 @@ impl<'t> Scanner<'t> {
     }
 
     fn name(&mut self, start: usize) -> Option<usize> {
-        for model in [self.candidate, self.behind(self.candidate)] {
+        // The names in `request` are read, since they tell which values are the objects.
+        let models = [self.candidate, self.behind(self.candidate)];
+        for model in models.into_iter().filter(|_| self.depth != 2) {
             if let Some(at) = self.repeated_name(model, start) {
                 (self.key, self.model) = (position(start), model);
                 self.candidate = self.behind(model);
@@ -258,7 +261,7 @@ impl<'t> Scanner<'t> {
     /// Whether the name of a member is that of an object to be judged. The member may be outside
     /// `request`, or one that a later key overwrites; see [`IndexedText::deepest`].
     fn is_object_of_review(&self, name: &[u8]) -> bool {
-        let decoded = if self.key & FLAG == 0 { None } else { self.escaped.get(self.key & !FLAG) };
+        let decoded = self.escaped.get(self.key & !FLAG);
         matches!(decoded.map_or(name, str::as_bytes), b"object" | b"oldObject")
     }
 
@@ -317,14 +320,13 @@ impl<'t> Scanner<'t> {
         if !is_repeated(entry) {
             return None;
         }
-        let (mut last, mut end) = (first, entry.end());
-        loop {
-            let behind = self.behind(last);
-            match self.entries.get(behind as usize) {
-                Some(entry) if is_repeated(*entry) => (last, end) = (behind, entry.end()),
-                _ => break,
-            }
-        }
+        let behind = |model: &u32| {
+            let behind = self.behind(*model);
+            let entry = self.entries.get(behind as usize);
+            entry.is_some_and(|entry| is_repeated(*entry)).then_some(behind)
+        };
+        let last = std::iter::successors(Some(first), behind).last()?;
+        let end = self.entries.get(last as usize)?.end();
         self.key = position(at);
         self.take(first, last, distance)?;
         Some(end + distance)
@@ -359,9 +361,8 @@ impl<'t> Scanner<'t> {
     fn repeats(&mut self, model: u32, at: usize) -> Option<usize> {
         let entry = *self.entries.get(model as usize)?;
         let (start, end) = (entry.start as usize, entry.end());
-        let is_container = matches!(self.bytes.get(start), Some(b'{' | b'['));
         // What nothing can hold must be found in each object that has it, so it is read again.
-        if !is_container || self.escaped.unreadable_in(start, end).is_some() {
+        if self.escaped.unreadable_in(start, end).is_some() {
             return None;
         }
         let distance = at - start;
@@ -407,7 +408,7 @@ impl<'t> Scanner<'t> {
         self.passed = NONE;
         self.candidate = self.behind(last);
         // The next element of a list of the first object may repeat this one.
-        if self.first == NONE && self.entries.get(self.open as usize)?.end & FLAG != 0 {
+        if self.first == NONE && self.entries.get(self.open as usize)?.is_marked() {
             self.candidate = own;
         }
         Some(())
@@ -440,11 +441,10 @@ impl<'t> Scanner<'t> {
             let has_sign = matches!(bytes.get(at + 1), Some(b'+' | b'-'));
             at = digits(bytes, at + 1 + usize::from(has_sign))?;
         }
-        if has_exponent || at - start > LONGEST_NUMBER {
-            let text = self.text.get(start..at)?;
-            if serde_json::from_str::<serde_json::Number>(text).is_err() {
-                self.escaped.add_unreadable(start);
-            }
+        let number = bytes.get(start..at)?;
+        let may_be_too_large = has_exponent || number.get(LONGEST_NUMBER..).is_some();
+        if may_be_too_large && serde_json::from_slice::<serde_json::Number>(number).is_err() {
+            self.escaped.add_unreadable(start);
         }
         Some(at)
     }
@@ -477,7 +477,7 @@ fn common(one: &[u8], two: &[u8]) -> usize {
     fn blocks<const SIZE: usize>(one: &[u8], two: &[u8], start: usize) -> usize {
         let blocks = |text| <[u8]>::get(text, start..).unwrap_or_default().as_chunks::<SIZE>().0;
         let pairs = blocks(one).iter().zip(blocks(two));
-        start + pairs.take_while(|(one, two)| one == two).count() * SIZE
+        start + pairs.take_while(|(one, two)| one == two).map(|_| SIZE).sum::<usize>()
     }
     let start = blocks::<1024>(one, two, 0);
     let start = blocks::<32>(one, two, start);

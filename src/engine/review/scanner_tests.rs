@@ -297,3 +297,35 @@ fn no_two_elements_share_a_node() {
     let numbers: std::collections::BTreeSet<u32> = members.map(Node::number).collect();
     assert_eq!(numbers.len(), 2);
 }
+
+#[test]
+fn what_nothing_can_hold_is_found_in_each_object() {
+    for value in ["1e400", r#""\ud800""#] {
+        for held in [format!(r#"{{"n":{value}}}"#), format!("[[{value}]]"), value.to_owned()] {
+            let object = |k: u8| format!(r#"{{"k":{k},"l":[{held}],"m":[{held},1]}}"#);
+            let (new, old) = (object(1), object(2));
+            let text = format!(r#"{{"request":{{"object":{new},"oldObject":{old}}}}}"#);
+            let document = scan(&text).unwrap();
+            let request = document.root().get("request").unwrap();
+            let found = ["object", "oldObject"].map(|name| {
+                let object = request.get(name).unwrap();
+                object.unreadable().map(|at| object.text()[at..].starts_with(value))
+            });
+            assert_eq!(found, [Some(true), Some(true)], "{text}");
+        }
+    }
+}
+
+#[test]
+fn each_object_of_the_review_has_its_levels_even_if_its_name_is_repeated() {
+    let nested = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+    for name in ["object", "oldObject"] {
+        for levels in [[1, 3], [3, 1]] {
+            let [one, two] = levels.map(|levels| format!(r#""{name}":{{"a":{}}}"#, nested(levels)));
+            let text = format!(r#"{{"request":{{{one},{two}}}}}"#);
+            let document = scan(&text).unwrap();
+            let object = document.root().get("request").unwrap().get(name).unwrap();
+            assert_eq!(document.levels(object), levels[1] + 1, "{text}");
+        }
+    }
+}

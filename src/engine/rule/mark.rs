@@ -60,8 +60,13 @@ impl<T> First<T> {
         Self { order: usize::MAX, value: None }
     }
 
+    /// Whether what is listed in that place is listed first.
+    fn is_behind(&self, order: usize) -> bool {
+        order < self.order
+    }
+
     fn offer(&mut self, order: usize, value: T) {
-        if order < self.order {
+        if self.is_behind(order) {
             *self = Self { order, value: Some(value) };
         }
     }
@@ -102,7 +107,7 @@ impl<'t> DeclaredEquality<'t> {
         if let Some((typed, own)) = typed.and_then(|typed| Some((typed, typed.key()?))) {
             key.offer(typed.order, own);
         }
-        let typed = typed.filter(|typed| typed.order < absent_as.order);
+        let typed = typed.filter(|typed| absent_as.is_behind(typed.order));
         if typed.is_some_and(|typed| typed.is_field()) {
             absent_as.value = None;
         }
@@ -122,5 +127,27 @@ impl<'t> DeclaredEquality<'t> {
     /// Whether there are values that count as left out.
     pub(crate) fn may_be_left_out(&self) -> bool {
         self.absent_as.is_some() || self.typed.is_some_and(|typed| typed.is_field())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_declarations_in_one_place_the_first_counts() {
+        let mut first = First::none();
+        for (order, value) in [(3, "c"), (2, "b"), (2, "other"), (4, "d")] {
+            first.offer(order, value);
+        }
+        assert_eq!((first.order, first.value), (2, Some("b")));
+        let typed = TypeName::all().find_map(|name| TypedLocation::declared(2, name));
+        assert!(typed.is_some());
+        let value = Arc::new(Value::Null);
+        for (order, is_typed) in [(1, false), (2, false), (3, true)] {
+            let marks = [Mark::AbsentAs { order, value: Arc::clone(&value) }];
+            let declared = DeclaredEquality::from_marks(marks.iter(), typed);
+            assert_eq!(declared.typed.is_some(), is_typed, "{order}");
+        }
     }
 }
