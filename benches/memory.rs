@@ -41,7 +41,7 @@ spec:
     - {path: 'spec.asked[*]', when: 'value != oldValue'}
   equality:
     - {path: spec.key, key: k}
-    - {path: spec.keys, key: [a, {name: b, default: 1}]}
+    - {path: spec.keys, key: [a, {name: b, default: TCP}]}
     - {path: spec.unordered, key: k, order: ignore}
     - {path: spec.set, as: Set}
     - {path: 'spec.quantities[*]', as: Quantity}
@@ -108,7 +108,7 @@ fn ratio(part: usize, whole: usize) -> f64 {
 /// Reviews of two objects whose `spec` has one member, with so many small values that differ.
 fn hostile_reviews() -> impl Iterator<Item = (String, String)> {
     type Unit = fn(usize, usize) -> String;
-    let units: [(&str, char, Unit); 10] = [
+    let units: [(&str, char, Unit); 11] = [
         ("digits", '[', |_, object| format!("{object}")),
         ("objects", '[', |_, object| format!(r#"{{"":{{"":{object}}}}}"#)),
         ("empty", '[', |_, object| if object == 0 { "[]" } else { "{}" }.to_owned()),
@@ -116,6 +116,7 @@ fn hostile_reviews() -> impl Iterator<Item = (String, String)> {
         ("keyed", '[', |number, object| format!(r#"{{"k":{number},"v":{object}}}"#)),
         ("moved", '[', |number, object| format!(r#"{{"k":{}}}"#, number ^ object)),
         ("composite", '[', |number, object| format!(r#"{{"a":{number},"v":{object}}}"#)),
+        ("renamed", '[', |number, object| format!(r#"{{"a":{}}}"#, number * 2 + object)),
         ("set", '[', |number, object| format!(r#""{:x}""#, number * 2 + object)),
         ("escapes", '[', |_, object| format!(r#""\n{object}""#)),
         ("quantities", '[', |number, object| format!(r#""{number}{object}m""#)),

@@ -149,7 +149,7 @@ struct LimitArgs {
     #[arg(long, value_name = "SIZE", env = "FIELDWARD_BODY_MEMORY", default_value = "64MiB")]
     body_memory: Size,
     /// About how much memory judging reviews of more than 64 KiB may take at once; more wait
-    #[arg(long, value_name = "SIZE", env = "FIELDWARD_JUDGING_MEMORY", default_value = "128MiB")]
+    #[arg(long, value_name = "SIZE", env = "FIELDWARD_JUDGING_MEMORY", default_value = "160MiB")]
     judging_memory: Size,
     /// How many connections are served at once; at the limit, an idle one is closed for a new one
     #[arg(

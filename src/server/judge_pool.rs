@@ -18,7 +18,7 @@ use crate::engine::{self, Reply, RuleSet};
 const NICE: i32 = 10;
 
 /// The memory that a thread takes at least. It also bounds the number of threads.
-const LEAST: usize = 4 * 1024 * 1024;
+const LEAST_MEMORY: usize = 4 * 1024 * 1024;
 
 /// Where reviews are judged.
 #[derive(Debug, Clone)]
@@ -71,10 +71,11 @@ impl JudgePool {
             }
         }
         let estimate = engine::memory_estimate(&rules, &bytes);
-        if estimate > self.memory.size() {
+        let is_large = SizeClass::from_bytes(bytes.len()) == SizeClass::Large;
+        if is_large && estimate > self.memory.size() {
             return Err(Unjudged::TooMuchMemory(estimate));
         }
-        let permit = self.memory.take(vec![requester(&bytes)], estimate.max(LEAST)).await;
+        let permit = self.memory.take(vec![requester(&bytes)], estimate.max(LEAST_MEMORY)).await;
         let (sender, reply) = oneshot::channel();
         let judge = move || {
             // Linux changes only the calling thread. A failure does no harm.

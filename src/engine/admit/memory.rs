@@ -10,41 +10,93 @@ const PER_VALUE: usize = 30;
 /// What a rule's alignment and verdict keep of a value that differs.
 const PER_RULE_AND_VALUE: usize = 40;
 
+/// What it takes to find the changes that several rules report alike.
+const PER_VALUE_OF_SEVERAL_RULES: usize = 85;
+
 /// What is decoded, compared and reported.
 const PER_BYTE: usize = 4;
 
-/// A value that conditions read.
+/// What a value takes that conditions read.
 const PER_CONDITION_VALUE: usize = 60;
 
-/// What all values take at most that conditions read. Their budget ends there.
+/// The most that the values read by conditions take; their budget is spent by then.
 const ALL_CONDITION_VALUES: usize = 64 << 20;
 
 /// A high estimate of the bytes that judging a body takes, apart from the body itself. It counts
 /// the values, since a list of digits takes many times the memory of a text of that size.
 /// `benches/memory.rs` compares it with what hostile reviews take.
 pub fn memory_estimate(rules: &RuleSet, body: &[u8]) -> usize {
-    let values = values(body);
     let beginning = body.get(..PREFIX.min(body.len())).unwrap_or_default();
-    let review = Review::parse_beginning(beginning);
+    let review = Review::parse_beginning(beginning).filter(|review| review.target().is_some());
     let matching = review.map(|review| {
         let rules = matching(rules, &review);
         let have_conditions =
             rules.iter().any(|rule| rule.entries().any(|entry| entry.when.is_some()));
         (rules.len(), have_conditions)
     });
-    // If the envelope does not begin the body, any rule may match.
+    // If the body does not begin with what it is about, any rule may match.
     let (rules, have_conditions) = matching.unwrap_or((rules.len(), true));
-    let of_conditions =
-        if have_conditions { (values * PER_CONDITION_VALUE).min(ALL_CONDITION_VALUES) } else { 0 };
-    values * (PER_VALUE + rules * PER_RULE_AND_VALUE) + body.len() * PER_BYTE + of_conditions
+    let mut per_value = PER_VALUE + rules * PER_RULE_AND_VALUE;
+    if rules > 1 {
+        per_value += PER_VALUE_OF_SEVERAL_RULES;
+    }
+    let values = values(body);
+    let conditions = (values * PER_CONDITION_VALUE).min(ALL_CONDITION_VALUES);
+    values * per_value + body.len() * PER_BYTE + if have_conditions { conditions } else { 0 }
 }
 
 /// How many values a JSON text has, or more: what looks like a value within a string counts too.
+/// Each value follows a comma or the start of a container.
 fn values(text: &[u8]) -> usize {
-    // Sums of bytes are added up without a branch, many at a time.
-    let parts = text.chunks(usize::from(u8::MAX));
-    let starts = |part: &[u8]| {
-        part.iter().fold(0_u8, |sum, byte| sum + u8::from(matches!(byte, b',' | b'[' | b'{')))
+    let part = usize::from(u8::MAX);
+    let parts = text.chunks(part).zip(text.get(1..).unwrap_or_default().chunks(part));
+    let starts = |(part, behind): (&[u8], &[u8])| {
+        part.iter().zip(behind).fold(0_u8, |sum, (byte, next)| {
+            let is_followed = match byte {
+                b',' => true,
+                b'[' | b'{' => !matches!(next, b']' | b'}'),
+                _ => false,
+            };
+            sum + u8::from(is_followed)
+        })
     };
-    parts.map(|part| usize::from(starts(part))).sum()
+    1 + parts.map(|part| usize::from(starts(part))).sum::<usize>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{memory_estimate, values};
+    use crate::engine::rule::{Builtin, RuleSet};
+
+    #[test]
+    fn values_are_counted_by_what_they_follow() {
+        let table =
+            [("1", 1), ("[]", 1), ("{}", 1), ("[1,2]", 3), (r#"{"a":[{},[]],"b":{"c":1}}"#, 6)];
+        for (text, expected) in table {
+            assert_eq!(values(text.as_bytes()), expected, "{text}");
+            let list = vec![text; 1000].join(",");
+            assert_eq!(values(format!("[{list}]").as_bytes()), 1 + 1000 * expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_rules_that_match_count_or_all_if_the_resource_is_not_known() {
+        let rules = RuleSet::load(Builtin::Included, &[]).unwrap();
+        let resource = |plural: &str| {
+            format!(
+                r#""kind":{{"group":"batch.volcano.sh","kind":"Job"}},"resource":{{"group":"batch.volcano.sh","version":"v1alpha1","resource":"{plural}"}}"#
+            )
+        };
+        let objects = format!(r#""object":[{}0]"#, "0,".repeat(40_000));
+        let estimate = |members: [&str; 2]| {
+            let body = format!(
+                r#"{{"apiVersion":"admission.k8s.io/v1","request":{{"uid":"u","operation":"UPDATE",{}}}}}"#,
+                members.join(",")
+            );
+            memory_estimate(&rules, body.as_bytes())
+        };
+        let [none, one] = ["nodes", "jobs"].map(|plural| estimate([&resource(plural), &objects]));
+        let late = estimate([&objects, &resource("jobs")]);
+        assert!(none + 1_000_000 < one && one + 1_000_000 < late, "{none} {one} {late}");
+    }
 }

@@ -29,8 +29,8 @@ pub(crate) struct Alignment<'a> {
 pub(super) struct Slot {
     parent: u32,
     cursor: u32,
-    sent_old: Option<Place>,
-    sent_new: Option<Place>,
+    sent_old: Option<EntryNumber>,
+    sent_new: Option<EntryNumber>,
     segment: SlotSegment,
     pairing: Pairing,
     /// Whether a value that was sent counts as absent.
@@ -40,8 +40,8 @@ pub(super) struct Slot {
     pub(super) differs: bool,
 }
 
-/// A node's place, plus one.
-type Place = std::num::NonZeroU32;
+/// The number of a node's entry, plus one.
+type EntryNumber = std::num::NonZeroU32;
 
 /// A segment. The values that were sent tell the name of a member, and with the list's key that of
 /// an element.
@@ -79,7 +79,8 @@ impl<'a> Alignment<'a> {
         sent: SentValues<'a>,
         pairing: Pairing,
     ) -> Id {
-        let place = |node: Option<Node<'a>>| node.and_then(|node| Place::new(node.place() + 1));
+        let entry =
+            |node: Option<Node<'a>>| node.and_then(|node| EntryNumber::new(node.entry() + 1));
         let segment = match segment {
             Segment::Member(_) => SlotSegment::Member,
             Segment::Index(index) => SlotSegment::Index(short(index)),
@@ -88,8 +89,8 @@ impl<'a> Alignment<'a> {
         self.slots.push(Slot {
             parent: short(parent),
             cursor: 0,
-            sent_old: place(sent.old),
-            sent_new: place(sent.new),
+            sent_old: entry(sent.old),
+            sent_new: entry(sent.new),
             segment,
             pairing,
             is_old_absent: old.is_none(),
@@ -119,13 +120,13 @@ impl<'a> Alignment<'a> {
     /// The location of that number.
     pub(crate) fn get(&self, id: Id) -> Option<Location<'_, 'a>> {
         let slot = self.slots.get(id)?;
-        let node = |place: Option<Place>| Some(self.root.0.at_place(place?.get() - 1));
+        let node = |entry: Option<EntryNumber>| Some(self.root.0.at_entry(entry?.get() - 1));
         let sent = SentValues { old: node(slot.sent_old), new: node(slot.sent_new) };
         let parent = slot.parent as usize;
         let cursor = |number: u32| self.cursors.all.get(number as usize);
         let segment = match slot.segment {
             SlotSegment::Member => {
-                // The root has no name.
+                // Nobody asks for the name of the root.
                 let name = sent.old.or(sent.new).and_then(Node::name);
                 Segment::Member(name.unwrap_or_default())
             }

@@ -1,6 +1,6 @@
 //! How the children of a location in one object pair with those in the other.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::scalar::scalar;
 use crate::engine::review::{Node, NodeKind};
@@ -37,20 +37,20 @@ pub(crate) struct KeyedPairs<'a> {
 
 /// Which of two lists does not pair by its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unkeyed {
+pub(crate) enum UnkeyedSide {
     Old,
     New,
 }
 
 impl Pairing {
     /// How children pair, and the elements of both lists if they pair by key, without the pairs
-    /// that are alike.
+    /// that are the same.
     pub(crate) fn of<'a>(
         declared: &DeclaredEquality<'a>,
         old: Option<Node<'a>>,
         new: Option<Node<'a>>,
         is_intermediate: impl Fn() -> bool,
-        is_alike: impl Fn(Node<'a>, Node<'a>) -> bool,
+        is_same: impl Fn(Node<'a>, Node<'a>) -> bool,
     ) -> (Self, Option<KeyedPairs<'a>>) {
         let kind = |node: Option<Node<'a>>| node.map(|node| declared.kind(node));
         let kinds = (kind(old), kind(new));
@@ -63,9 +63,9 @@ impl Pairing {
             }
             (Some(NodeKind::List), Some(NodeKind::List)) if declared.is_set() => Self::SetMembers,
             (Some(NodeKind::List), Some(NodeKind::List)) => {
-                return match declared.key.map(|key| pair_by_key(key, (old, new), is_alike)) {
-                    None | Some(Err(Unkeyed::Old)) => (Self::Position, None),
-                    Some(Err(Unkeyed::New)) => (Self::NewUnkeyed, None),
+                return match declared.key.map(|key| pair_by_key(key, (old, new), is_same)) {
+                    None | Some(Err(UnkeyedSide::Old)) => (Self::Position, None),
+                    Some(Err(UnkeyedSide::New)) => (Self::NewUnkeyed, None),
                     Some(Ok(pairs)) => (Self::Key, Some(pairs)),
                 };
             }
@@ -79,16 +79,15 @@ impl Pairing {
 pub(crate) fn pair_by_key<'a>(
     key: &'a ListKey,
     (old, new): (Option<Node<'a>>, Option<Node<'a>>),
-    is_alike: impl Fn(Node<'a>, Node<'a>) -> bool,
-) -> Result<KeyedPairs<'a>, Unkeyed> {
+    is_same: impl Fn(Node<'a>, Node<'a>) -> bool,
+) -> Result<KeyedPairs<'a>, UnkeyedSide> {
     let olds = match old {
-        Some(list) => elements_with_keys(key, list).map_err(|_| Unkeyed::Old)?,
+        Some(list) => elements_with_keys(key, list).map_err(|_| UnkeyedSide::Old)?,
         None => KeyedElements::new(),
     };
-    let places = places(&olds).map_err(|_| Unkeyed::Old)?;
+    let by_key = index_by_key(&olds).map_err(|_| UnkeyedSide::Old)?;
     let mut pairs = Vec::new();
     let mut is_paired = vec![false; olds.len()];
-    let mut added = HashSet::new();
     let mut is_reordered = false;
     // The element of the old list that was found last, and the last that was found.
     let (mut found, mut furthest) = (0, 0);
@@ -99,14 +98,12 @@ pub(crate) fn pair_by_key<'a>(
         let place = if let Some((place, _)) = near.find(|(_, (_, old))| *old == element) {
             place
         } else {
-            let values = element_key(key, element).map_err(|_| Unkeyed::New)?;
-            if let Some(place) = places.get(&values) {
+            let values = element_key(key, element).map_err(|_| UnkeyedSide::New)?;
+            if let Some(place) = by_key.get(&values) {
                 *place
-            } else if added.insert(values.clone()) {
+            } else {
                 pairs.push((values, None, Some(element)));
                 continue;
-            } else {
-                return Err(Unkeyed::New);
             }
         };
         let (Some((values, old)), Some(is_paired)) = (olds.get(place), is_paired.get_mut(place))
@@ -114,20 +111,24 @@ pub(crate) fn pair_by_key<'a>(
             continue;
         };
         if *is_paired {
-            return Err(Unkeyed::New);
+            return Err(UnkeyedSide::New);
         }
         *is_paired = true;
         is_reordered |= place < furthest;
         (found, furthest) = (place, furthest.max(place));
-        if !is_alike(*old, element) {
+        if !is_same(*old, element) {
             pairs.push((values.clone(), Some(*old), Some(element)));
         }
     }
-    drop(places);
+    drop(by_key);
     let removed = olds.into_iter().zip(is_paired).filter(|(_, is_paired)| !is_paired);
     pairs.extend(removed.map(|((values, old), _)| (values, Some(old), None)));
     if !pairs.is_sorted_by(|(one, ..), (two, ..)| one <= two) {
         pairs.sort_unstable_by(|(one, ..), (two, ..)| one.cmp(two));
+    }
+    // Only elements that the old list lacks can have one key.
+    if pairs.windows(2).any(|pair| matches!(pair, [(one, ..), (two, ..)] if one == two)) {
+        return Err(UnkeyedSide::New);
     }
     Ok(KeyedPairs { pairs, is_reordered })
 }
@@ -151,7 +152,7 @@ pub(crate) fn keys<'a>(
     key: &'a ListKey,
 ) -> Result<KeyedElements<'a>, (usize, KeyFault<'a>)> {
     let keys = elements_with_keys(key, list)?;
-    match places(&keys) {
+    match index_by_key(&keys) {
         Ok(_) => Ok(keys),
         Err(index) => Err((index, KeyFault::Repeated)),
     }
@@ -170,16 +171,16 @@ fn elements_with_keys<'a>(
 }
 
 /// The index of the element with each key, or that of the first element whose key is repeated.
-fn places<'k, 'a>(
+fn index_by_key<'k, 'a>(
     keys: &'k KeyedElements<'a>,
 ) -> Result<HashMap<&'k ElementKey<'a>, usize>, usize> {
-    let mut places = HashMap::with_capacity(keys.len());
+    let mut by_key = HashMap::with_capacity(keys.len());
     for (index, (values, _)) in keys.iter().enumerate() {
-        if places.insert(values, index).is_some() {
+        if by_key.insert(values, index).is_some() {
             return Err(index);
         }
     }
-    Ok(places)
+    Ok(by_key)
 }
 
 /// The values of the key's members in an element.
@@ -196,7 +197,7 @@ pub(crate) fn element_key<'a>(
         Some(found) if !found.is_null() => key_value(found)
             .map(|found| member.value(found))
             .ok_or(KeyFault::OtherKind(&member.name)),
-        _ => member.default.clone().ok_or(KeyFault::Missing(&member.name)),
+        _ => member.default.as_ref().map(KeyValue::borrowed).ok_or(KeyFault::Missing(&member.name)),
     };
     match key.members() {
         [member] => value(member).map(ElementKey::One),

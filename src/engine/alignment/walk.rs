@@ -295,7 +295,7 @@ impl<'a> Walk<'a, '_, '_> {
             for (index, element) in list.map(Node::elements).into_iter().flatten().enumerate() {
                 let pair = pairs.entry(value::member_of_set(&below, element)).or_default();
                 if let Some(slot) = pair.get_mut(side) {
-                    slot.get_or_insert((short(index), element.place()));
+                    slot.get_or_insert((short(index), element.entry()));
                 }
             }
         }
@@ -305,7 +305,7 @@ impl<'a> Walk<'a, '_, '_> {
         pairs.sort_unstable_by_key(|[old, new]| (old.or(*new).map(index), old.is_none()));
         for pair in pairs {
             let [old, new] = pair.map(|element| {
-                element.and_then(|(_, place)| Some(sides.0.or(sides.1)?.at_place(place)))
+                element.and_then(|(_, entry)| Some(sides.0.or(sides.1)?.at_entry(entry)))
             });
             let Some(index) = pair[0].or(pair[1]).map(index) else { continue };
             let at = At { parent, segment: Segment::Index(index as usize), place };
@@ -314,7 +314,7 @@ impl<'a> Walk<'a, '_, '_> {
     }
 }
 
-/// The index and the place of an element of the old list and of the new one.
+/// The index and the entry's number of an element of the old list, and of one of the new list.
 type SetPair = [Option<(u32, u32)>; 2];
 
 /// What tells at a glance that two values are alike: the text of a scalar, the number of a

@@ -13,9 +13,9 @@ use super::unjudgeable::DEEPEST;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Node<'t> {
     document: &'t IndexedText<'t>,
-    /// The entry that has the value.
-    at: u32,
-    /// The entry that stands here. It only refers to the other one if they differ.
+    /// The number of the entry that has the value.
+    value: u32,
+    /// The number of the entry that stands here. It only refers to the other one if they differ.
     entry: u32,
 }
 
@@ -31,7 +31,7 @@ pub(crate) enum NodeKind {
 
 impl PartialEq for Node<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.at == other.at
+        self.value == other.value
     }
 }
 
@@ -44,12 +44,12 @@ impl<'t> IndexedText<'t> {
 
     pub(crate) fn node(&self, at: u32) -> Node<'_> {
         let referred = self.entries.get(at as usize).and_then(|entry| entry.refers());
-        Node { document: self, at: referred.unwrap_or(at), entry: at }
+        Node { document: self, value: referred.unwrap_or(at), entry: at }
     }
 
     /// The text of a string, borrowed where it is written as it is.
     pub(crate) fn string(&self, node: Node<'_>) -> Option<Cow<'t, str>> {
-        let entry = self.entry(node.at);
+        let entry = self.entry(node.value);
         if entry.has_escape() {
             return node.as_str().map(|text| Cow::Owned(text.to_owned()));
         }
@@ -95,14 +95,14 @@ impl<'t> IndexedText<'t> {
 }
 
 impl<'t> Node<'t> {
-    /// Where it stands among the values of the text, even if another one there is the same node.
-    pub(crate) fn place(self) -> u32 {
+    /// The number of the entry that stands here. Nodes of several entries may be equal.
+    pub(crate) fn entry(self) -> u32 {
         self.entry
     }
 
-    /// The value at that place in the same text.
-    pub(crate) fn at_place(self, place: u32) -> Self {
-        self.document.node(place)
+    /// The node of the entry with this number in the same text.
+    pub(crate) fn at_entry(self, entry: u32) -> Self {
+        self.document.node(entry)
     }
 
     /// The name of the value, which is a member of an object.
@@ -112,11 +112,11 @@ impl<'t> Node<'t> {
 
     /// What tells it from the other nodes of the text.
     pub(crate) fn number(self) -> u32 {
-        self.at
+        self.value
     }
 
     pub(crate) fn kind(self) -> NodeKind {
-        let start = self.document.entry(self.at).start as usize;
+        let start = self.document.entry(self.value).start as usize;
         match self.document.text.as_bytes().get(start) {
             Some(b'{') => NodeKind::Object,
             Some(b'[') => NodeKind::List,
@@ -145,7 +145,7 @@ impl<'t> Node<'t> {
 
     /// As it is written.
     pub(crate) fn text(self) -> &'t str {
-        let entry = self.document.entry(self.at);
+        let entry = self.document.entry(self.value);
         self.document.text.get(entry.start as usize..entry.end()).unwrap_or_default()
     }
 
@@ -157,7 +157,7 @@ impl<'t> Node<'t> {
     pub(crate) fn as_str(self) -> Option<&'t str> {
         let text = self.text();
         let inner = text.strip_prefix('"')?;
-        let entry = self.document.entry(self.at);
+        let entry = self.document.entry(self.value);
         if entry.has_escape() {
             self.document.escaped.get(entry.start)
         } else {
@@ -173,7 +173,7 @@ impl<'t> Node<'t> {
         let document = self.document;
         let bytes = document.text.as_bytes();
         let mut found = None;
-        let (mut at, end) = (self.at + 1, document.entry(self.at).next);
+        let (mut at, end) = (self.value + 1, document.entry(self.value).next);
         while at < end {
             let IndexEntry { key, next, .. } = document.entry(at);
             let is_named = if key & FLAG == 0 {
@@ -198,7 +198,7 @@ impl<'t> Node<'t> {
     pub(crate) fn get_all<const COUNT: usize>(self, names: [&str; COUNT]) -> [Option<Self>; COUNT] {
         let mut found = [None; COUNT];
         if self.is_object() {
-            for member in self.document.children(self.at) {
+            for member in self.document.children(self.value) {
                 let Some(name) = self.document.name(member) else { continue };
                 let slots = names.iter().zip(&mut found).filter(|(wanted, _)| **wanted == name);
                 slots.for_each(|(_, slot)| *slot = Some(self.document.node(member)));
@@ -211,14 +211,14 @@ impl<'t> Node<'t> {
     /// anything else.
     pub(crate) fn members(self) -> Members<'t> {
         let document = self.document;
-        let entry = document.entry(self.at);
+        let entry = document.entry(self.value);
         if !self.is_object() {
             return Members::default();
         }
-        let members = document.children(self.at);
+        let members = document.children(self.value);
         let names = members.clone().map(|at| document.name(at));
         if names.is_sorted_by(|one, two| one.is_some() && one < two) {
-            return Members(Order::Text { document, at: self.at + 1, end: entry.next });
+            return Members(Order::Text { document, at: self.value + 1, end: entry.next });
         }
         let mut members: Vec<(&str, u32)> =
             members.filter_map(|at| Some((document.name(at)?, at))).collect();
@@ -236,13 +236,13 @@ impl<'t> Node<'t> {
 
     /// The elements of a list; none of anything else.
     pub(crate) fn elements(self) -> NodeElements<'t> {
-        let end = if self.is_list() { self.document.entry(self.at).next } else { 0 };
-        NodeElements { document: self.document, at: self.at + 1, end }
+        let end = if self.is_list() { self.document.entry(self.value).next } else { 0 };
+        NodeElements { document: self.document, at: self.value + 1, end }
     }
 
     /// Whether it is a container with nothing in it.
     pub(crate) fn is_empty(self) -> bool {
-        self.is_container() && self.document.entry(self.at).next == self.at + 1
+        self.is_container() && self.document.entry(self.value).next == self.value + 1
     }
 
     /// Builds the value. An unreadable number or string becomes null; an object that contains one
@@ -258,13 +258,13 @@ impl<'t> Node<'t> {
 
     pub(crate) fn levels(self) -> usize {
         let (mut ends, mut deepest) = (Vec::new(), 0);
-        let end = self.document.entry(self.at).next;
-        for at in self.at..end {
+        let end = self.document.entry(self.value).next;
+        for at in self.value..end {
             while ends.last().is_some_and(|end| *end <= at) {
                 ends.pop();
             }
             let node = self.document.node(at);
-            if node.at == at && node.is_container() {
+            if node.value == at && node.is_container() {
                 ends.push(self.document.entry(at).next);
                 deepest = deepest.max(ends.len());
             }
@@ -274,7 +274,7 @@ impl<'t> Node<'t> {
 
     /// The first number or string in it that nothing can hold: where its text starts in this one.
     pub(crate) fn unreadable(self) -> Option<usize> {
-        let entry = self.document.entry(self.at);
+        let entry = self.document.entry(self.value);
         let start = entry.start as usize;
         self.document.escaped.unreadable_in(start, entry.end()).map(|at| at - start)
     }

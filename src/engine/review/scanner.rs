@@ -249,8 +249,8 @@ impl<'t> Scanner<'t> {
         Some(space(self.bytes, at + 1))
     }
 
-    /// Where the value of a member starts whose name has the text of a model's; a name with an
-    /// escape has none.
+    /// Where the value of a member starts, if its name and colon are written as the model's. None
+    /// for a name with an escape.
     fn repeated_name(&self, model: u32, start: usize) -> Option<usize> {
         let model = self.entries.get(model as usize)?;
         let name = self.bytes.get(model.key as usize..model.start as usize)?;
@@ -301,8 +301,8 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Takes the next members or elements, as many as are known to have the text of their models,
-    /// names included. Where the last ends.
+    /// Takes the members or elements that follow, as far as the agreement covers them with their
+    /// names. Where the last one ends.
     fn taken(&mut self, at: usize) -> Option<usize> {
         let first = self.candidate;
         let entry = *self.entries.get(first as usize)?;
@@ -311,7 +311,7 @@ impl<'t> Scanner<'t> {
         if entry.key as usize + distance != at {
             return None;
         }
-        // What nothing can hold must be found in each object that has it, so it is read again.
+        // An unreadable value is read again, so that each object reports its own.
         let until = self.escaped.unreadable_in(entry.start as usize, until).unwrap_or(until);
         let is_repeated = |entry: IndexEntry| {
             // The byte behind the model tells that a number ends there, too.
@@ -361,7 +361,7 @@ impl<'t> Scanner<'t> {
     fn repeats(&mut self, model: u32, at: usize) -> Option<usize> {
         let entry = *self.entries.get(model as usize)?;
         let (start, end) = (entry.start as usize, entry.end());
-        // What nothing can hold must be found in each object that has it, so it is read again.
+        // An unreadable value is read again, so that each object reports its own.
         if self.escaped.unreadable_in(start, end).is_some() {
             return None;
         }

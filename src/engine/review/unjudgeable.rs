@@ -44,10 +44,7 @@ pub(crate) enum Unjudgeable {
          the cap)"
     )]
     Oversized(usize),
-    #[error(
-        "judging the review may take {0} bytes of memory, more than there is (--judging-memory \
-         raises the limit)"
-    )]
+    #[error("judging the review may take {0} bytes of memory, more than --judging-memory allows")]
     TooMuchMemory(usize),
     #[error("the review could not be received and judged in time; try again")]
     TimedOut,

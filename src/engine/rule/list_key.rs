@@ -182,6 +182,16 @@ impl KeyMember {
 }
 
 impl KeyValue<'_> {
+    /// The same value, whose text is borrowed from this one.
+    pub(crate) fn borrowed(&self) -> KeyValue<'_> {
+        match self {
+            Self::Bool(value) => KeyValue::Bool(*value),
+            Self::Integer(value) => KeyValue::Integer(*value),
+            Self::Unsigned(value) => KeyValue::Unsigned(*value),
+            Self::Text(text) => KeyValue::Text(Cow::Borrowed(text)),
+        }
+    }
+
     /// None if the number is no integer of 64 bits.
     pub(crate) fn from_number(number: &Number) -> Option<Self> {
         let unsigned = || number.as_u64().map(Self::Unsigned);

@@ -50,12 +50,12 @@ impl Mark {
 }
 
 /// The declaration that is listed first.
-struct First<T> {
+struct FirstListed<T> {
     order: usize,
     value: Option<T>,
 }
 
-impl<T> First<T> {
+impl<T> FirstListed<T> {
     fn none() -> Self {
         Self { order: usize::MAX, value: None }
     }
@@ -65,7 +65,7 @@ impl<T> First<T> {
         order < self.order
     }
 
-    fn offer(&mut self, order: usize, value: T) {
+    fn consider(&mut self, order: usize, value: T) {
         if self.is_behind(order) {
             *self = Self { order, value: Some(value) };
         }
@@ -90,22 +90,22 @@ impl<'t> DeclaredEquality<'t> {
         typed: Option<TypedLocation>,
     ) -> Self {
         let (mut compare_as, mut absent_as, mut key) =
-            (First::none(), First::none(), First::none());
+            (FirstListed::none(), FirstListed::none(), FirstListed::none());
         let mut owned = false;
         for mark in marks {
             match mark {
-                Mark::As { order, compare_as: own } => compare_as.offer(*order, *own),
-                Mark::AbsentAs { order, value } => absent_as.offer(*order, Some(&**value)),
-                Mark::Key { order, key: own } => key.offer(*order, &**own),
+                Mark::As { order, compare_as: own } => compare_as.consider(*order, *own),
+                Mark::AbsentAs { order, value } => absent_as.consider(*order, Some(&**value)),
+                Mark::Key { order, key: own } => key.consider(*order, &**own),
                 Mark::Owned => owned = true,
                 _ => {}
             }
         }
         if let Some((typed, own)) = typed.and_then(|typed| Some((typed, typed.compare_as()?))) {
-            compare_as.offer(typed.order, own);
+            compare_as.consider(typed.order, own);
         }
         if let Some((typed, own)) = typed.and_then(|typed| Some((typed, typed.key()?))) {
-            key.offer(typed.order, own);
+            key.consider(typed.order, own);
         }
         let typed = typed.filter(|typed| absent_as.is_behind(typed.order));
         if typed.is_some_and(|typed| typed.is_field()) {
@@ -136,9 +136,9 @@ mod tests {
 
     #[test]
     fn of_declarations_in_one_place_the_first_counts() {
-        let mut first = First::none();
+        let mut first = FirstListed::none();
         for (order, value) in [(3, "c"), (2, "b"), (2, "other"), (4, "d")] {
-            first.offer(order, value);
+            first.consider(order, value);
         }
         assert_eq!((first.order, first.value), (2, Some("b")));
         let typed = TypeName::all().find_map(|name| TypedLocation::declared(2, name));

@@ -48,10 +48,10 @@ impl Scale {
         Duration::from_millis(if self == Self::Full { 2_000 } else { 300 })
     }
 
-    /// The most memory that the server may take, in MiB: what bodies and judging may have, and 64
+    /// The most memory that the server may take, in MiB: what bodies and judging may have, and 32
     /// for everything else. Small attacks leave most of it alone.
     fn most_memory(self) -> u64 {
-        if self == Self::Full { 64 + 128 + 64 } else { 240 }
+        if self == Self::Full { 64 + 160 + 32 } else { 240 }
     }
 
     /// A small attack exhausts little memory.
