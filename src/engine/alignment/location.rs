@@ -18,7 +18,9 @@ pub(crate) const ROOT: Id = 0;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Location<'l, 'a> {
     pub(crate) parent: Id,
-    pub(crate) segment: Segment<'a>,
+    pub(super) step: StepFromParent,
+    /// What the rule says at the parent.
+    pub(super) parent_cursor: &'l Cursor<'a>,
     /// What the rule says here.
     pub(crate) cursor: &'l Cursor<'a>,
     pub(crate) old: Option<Node<'a>>,
@@ -27,6 +29,37 @@ pub(crate) struct Location<'l, 'a> {
     pub(crate) sent: SentValues<'a>,
     /// How the children pair; a location without children of its own is compared as a whole.
     pub(crate) pairing: Pairing,
+}
+
+/// A segment without what the objects tell: the name of a member, the key of an element.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum StepFromParent {
+    Member,
+    Index(u32),
+    Keyed,
+}
+
+impl<'a> Location<'_, 'a> {
+    /// Whether it is a member of an object.
+    pub(crate) fn is_member(&self) -> bool {
+        matches!(self.step, StepFromParent::Member)
+    }
+
+    /// How it is reached from its parent. The root is reached by no name.
+    pub(crate) fn segment(&self) -> Segment<'a> {
+        let value = self.sent.old.or(self.sent.new);
+        match self.step {
+            StepFromParent::Index(index) => Segment::Index(index as usize),
+            StepFromParent::Keyed => match (self.parent_cursor.declared().key, value) {
+                (Some(key), Some(element)) => Segment::Keyed { key, element },
+                // Never: elements pair by the key that the rule declares for their list.
+                _ => Segment::Member(""),
+            },
+            StepFromParent::Member => {
+                Segment::Member(value.and_then(Node::name).unwrap_or_default())
+            }
+        }
+    }
 }
 
 /// How a location is reached from its parent.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use super::location::{Id, Location, ROOT, Segment};
+use super::location::{Id, Location, ROOT, Segment, StepFromParent};
 use super::pairing::Pairing;
 use crate::engine::activation::SentValues;
 use crate::engine::review::Node;
@@ -31,7 +31,7 @@ pub(super) struct Slot {
     cursor: u32,
     sent_old: Option<EntryNumber>,
     sent_new: Option<EntryNumber>,
-    segment: SlotSegment,
+    step: StepFromParent,
     pairing: Pairing,
     /// Whether a value that was sent counts as absent.
     is_old_absent: bool,
@@ -42,15 +42,6 @@ pub(super) struct Slot {
 
 /// The number of a node's entry, plus one.
 type EntryNumber = std::num::NonZeroU32;
-
-/// A segment. The values that were sent tell the name of a member, and with the list's key that of
-/// an element.
-#[derive(Debug, Clone, Copy)]
-enum SlotSegment {
-    Member,
-    Index(u32),
-    Keyed,
-}
 
 /// The cursors of locations, each once.
 #[derive(Debug)]
@@ -81,17 +72,17 @@ impl<'a> Alignment<'a> {
     ) -> Id {
         let entry =
             |node: Option<Node<'a>>| node.and_then(|node| EntryNumber::new(node.entry() + 1));
-        let segment = match segment {
-            Segment::Member(_) => SlotSegment::Member,
-            Segment::Index(index) => SlotSegment::Index(short(index)),
-            Segment::Keyed { .. } => SlotSegment::Keyed,
+        let step = match segment {
+            Segment::Member(_) => StepFromParent::Member,
+            Segment::Index(index) => StepFromParent::Index(short(index)),
+            Segment::Keyed { .. } => StepFromParent::Keyed,
         };
         self.slots.push(Slot {
             parent: short(parent),
             cursor: 0,
             sent_old: entry(sent.old),
             sent_new: entry(sent.new),
-            segment,
+            step,
             pairing,
             is_old_absent: old.is_none(),
             is_new_absent: new.is_none(),
@@ -124,22 +115,10 @@ impl<'a> Alignment<'a> {
         let sent = SentValues { old: node(slot.sent_old), new: node(slot.sent_new) };
         let parent = slot.parent as usize;
         let cursor = |number: u32| self.cursors.all.get(number as usize);
-        let segment = match slot.segment {
-            SlotSegment::Member => {
-                // Nobody asks for the name of the root.
-                let name = sent.old.or(sent.new).and_then(Node::name);
-                Segment::Member(name.unwrap_or_default())
-            }
-            SlotSegment::Index(index) => Segment::Index(index as usize),
-            SlotSegment::Keyed => {
-                let list = self.slots.get(parent).and_then(|list| cursor(list.cursor))?;
-                let element = sent.old.or(sent.new)?;
-                Segment::Keyed { key: list.declared().key?, element }
-            }
-        };
         Some(Location {
             parent,
-            segment,
+            step: slot.step,
+            parent_cursor: cursor(self.slots.get(parent)?.cursor)?,
             cursor: cursor(slot.cursor)?,
             old: sent.old.filter(|_| !slot.is_old_absent),
             new: sent.new.filter(|_| !slot.is_new_absent),
@@ -185,7 +164,7 @@ impl<'a> Alignment<'a> {
 
     /// The segments from the root to a location, nearest last.
     pub(crate) fn segments(&self, id: Id) -> Vec<Segment<'a>> {
-        let mut segments: Vec<_> = self.ancestry(id).map(|location| location.segment).collect();
+        let mut segments: Vec<_> = self.ancestry(id).map(|location| location.segment()).collect();
         segments.reverse();
         segments
     }

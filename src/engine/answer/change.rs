@@ -109,13 +109,14 @@ fn locate(secrets: &Secrets, alignment: &Alignment<'_>, at: Id) -> (String, Visi
     let mut segments = Vec::with_capacity(chain.len());
     for step in chain {
         place = seen_from(secrets, &place, &step);
-        segments.push((step.segment, hides_key(secrets, &place, step.segment)));
+        let segment = step.segment();
+        segments.push((segment, hides_key(secrets, &place, segment)));
     }
     (field::render(segments.into_iter()), place)
 }
 
 fn seen_from(secrets: &Secrets, from: &Visibility, to: &Location<'_, '_>) -> Visibility {
-    match &to.segment {
+    match &to.segment() {
         Segment::Member(name) => secrets.member(from, name),
         Segment::Index(_) | Segment::Keyed { .. } => secrets.element(from, to.old, to.new),
     }

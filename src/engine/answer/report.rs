@@ -51,7 +51,7 @@ impl RuleFindings<'_> {
         for id in 0..self.alignment.len() {
             let Some(location) = self.alignment.get(id) else { continue };
             let mut hasher = DefaultHasher::new();
-            (paths.get(location.parent), &location.segment).hash(&mut hasher);
+            (paths.get(location.parent), &location.segment()).hash(&mut hasher);
             paths.push(hasher.finish());
         }
         self.findings.iter().filter_map(move |finding| {

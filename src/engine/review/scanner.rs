@@ -197,9 +197,8 @@ impl<'t> Scanner<'t> {
         if let Some(around) = self.entries.get(around as usize) {
             let is_object = self.bytes.get(around.start as usize) == Some(&b'{');
             self.closing = if is_object { b'}' } else { b']' };
-            // Elements of the first object mostly resemble the ones before them. A member does so
-            // only if it has the same name.
-            if around.is_marked() && self.first == NONE {
+            // Elements of the first object mostly resemble the ones before them.
+            if !is_object && around.is_marked() && self.first == NONE {
                 (self.passed, self.candidate) = (NONE, own);
             }
         }

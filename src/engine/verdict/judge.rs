@@ -7,7 +7,7 @@
 use super::diff;
 use super::finding::{ChangeKind, ChangeVerdict, Finding};
 use crate::engine::activation::ActiveEntries;
-use crate::engine::alignment::{Alignment, Id, Location, Pairing, ROOT, Segment, exact};
+use crate::engine::alignment::{Alignment, Id, Location, Pairing, ROOT, exact};
 use crate::engine::review::{Node, StrayOperation, Unjudgeable};
 use crate::engine::rule::{LocalPermissions, Permissions, Rule, Verb};
 
@@ -346,7 +346,7 @@ fn decide_pair(location: &Location<'_, '_>, may_modify: bool) -> LocationState {
 }
 
 fn kind(location: &Location<'_, '_>) -> ChangeKind {
-    let is_member = matches!(location.segment, Segment::Member(_));
+    let is_member = location.is_member();
     match (location.old, location.new) {
         (None, _) if is_member => ChangeKind::Set,
         (None, _) => ChangeKind::AddItem,

@@ -136,7 +136,7 @@ fn old_path<'a>(alignment: &Alignment<'a>, at: Id) -> Vec<FieldStep<'a>> {
         return path;
     }
     for location in alignment.ancestry(at) {
-        let step = match (location.segment, location.old) {
+        let step = match (location.segment(), location.old) {
             (Segment::Member(name), _) => FieldStep::Member(name),
             (Segment::Index(index), Some(value)) => {
                 FieldStep::Element { index: Some(index), value }
