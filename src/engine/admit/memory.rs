@@ -66,7 +66,7 @@ fn values(text: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::{memory_estimate, values};
-    use crate::engine::rule::{Builtin, RuleSet};
+    use crate::engine::rule::{Builtin, RuleFile, RuleSet};
 
     #[test]
     fn values_are_counted_by_what_they_follow() {
@@ -98,5 +98,23 @@ mod tests {
         let [none, one] = ["nodes", "jobs"].map(|plural| estimate([&resource(plural), &objects]));
         let late = estimate([&objects, &resource("jobs")]);
         assert!(none + 1_000_000 < one && one + 1_000_000 < late, "{none} {one} {late}");
+    }
+
+    #[test]
+    fn the_estimate_grows_with_the_values_the_rules_and_the_bytes() {
+        let rule = |number: usize| RuleFile {
+            origin: format!("widget-{number}.yaml"),
+            text: format!(
+                "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: \
+                 widget-{number}}}\nspec:\n  matchConstraints: {{resourceRules: [{{apiGroups: \
+                 [example.com], apiVersions: [v1], resources: [widgets]}}]}}\n  mutable: []\n"
+            ),
+        };
+        // Three values in five bytes, which do not tell the resource.
+        let estimates = [0, 1, 2, 3].map(|count| {
+            let rules: Vec<RuleFile> = (0..count).map(rule).collect();
+            memory_estimate(&RuleSet::load(Builtin::Excluded, &rules).unwrap(), b"[1,1]")
+        });
+        assert_eq!(estimates, [290, 410, 785, 905]);
     }
 }
