@@ -42,6 +42,9 @@ spec:
   equality:
     - {path: spec.key, key: k}
     - {path: spec.keys, key: [a, {name: b, default: TCP}]}
+    - path: spec.six
+      key: [a, {name: b, default: x}, {name: c, default: 1}, {name: d, default: x}, \
+            {name: e, default: x}, {name: f, default: x}]
     - {path: spec.unordered, key: k, order: ignore}
     - {path: spec.set, as: Set}
     - {path: 'spec.quantities[*]', as: Quantity}
@@ -50,8 +53,13 @@ spec:
 
 fn main() -> ExitCode {
     let wanted = std::env::args().skip(1).find(|argument| argument != "--bench");
-    let rule = RuleFile { origin: "hostile.yaml".to_owned(), text: RULE.to_owned() };
-    let hostile = RuleSet::load(Builtin::Excluded, &[rule]).expect("a rule that loads");
+    let rule = |name: &str| RuleFile {
+        origin: format!("{name}.yaml"),
+        text: RULE.replace("{name: hostile}", &format!("{{name: {name}}}")),
+    };
+    let load = |rules: &[RuleFile]| RuleSet::load(Builtin::Excluded, rules).expect("rules");
+    let hostile = load(&[rule("hostile")]);
+    let twice = load(&[rule("hostile"), rule("again")]);
     let volcano = support::rules(1).expect("rules that load");
     let ordinary = [MEDIUM, LARGE].into_iter().flat_map(|size| {
         let changes = [
@@ -65,18 +73,22 @@ fn main() -> ExitCode {
     });
     let mut exceeded = false;
     println!(
-        "{:<28} {:>8} {:>9} {:>9} {:>8} {:>9}",
+        "{:<32} {:>8} {:>9} {:>9} {:>8} {:>9}",
         "review", "MB", "peak, MB", "estimate", "of it", "per byte"
     );
     let all = ordinary.map(|(name, review)| (name, review, &volcano));
-    for (name, review, rules) in all.chain(hostile_reviews().map(|(n, r)| (n, r, &hostile))) {
+    let by_one = hostile_reviews().map(|(name, review)| (name, review, &hostile));
+    let by_two = hostile_reviews()
+        .filter(|(name, _)| name.starts_with("refused") || name.starts_with("key:"))
+        .map(|(name, review)| (format!("two rules, {name}"), review, &twice));
+    for (name, review, rules) in all.chain(by_one).chain(by_two) {
         if wanted.as_ref().is_some_and(|wanted| !name.contains(wanted.as_str())) {
             continue;
         }
         let (peak, estimate) = (peak(rules, &review), memory_estimate(rules, review.as_bytes()));
         let of_it = ratio(peak, estimate);
         println!(
-            "{name:<28} {:>8.2} {:>9.1} {:>9.1} {:>7.0}% {:>9.1}",
+            "{name:<32} {:>8.2} {:>9.1} {:>9.1} {:>7.0}% {:>9.1}",
             ratio(review.len(), 1_000_000),
             ratio(peak, 1_000_000),
             ratio(estimate, 1_000_000),
@@ -133,6 +145,7 @@ fn hostile_reviews() -> impl Iterator<Item = (String, String)> {
         "asked",
         "key",
         "keys",
+        "six",
         "unordered",
         "set",
         "quantities",
@@ -176,9 +189,10 @@ fn review(field: &str, new: &str, old: &str) -> String {
     };
     let kind = r#"{"group":"example.com","version":"v1","kind":"Hostile"}"#;
     let resource = r#"{"group":"example.com","version":"v1","resource":"hostiles"}"#;
-    format!(
-        r#"{{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{{"uid":"u","kind":{kind},"resource":{resource},"name":"h","namespace":"n","operation":"UPDATE","userInfo":{{"username":"mallory"}},"object":{},"oldObject":{}}}}}"#,
-        object(new),
-        object(old)
-    )
+    let request = format!(
+        r#""uid":"u","kind":{kind},"resource":{resource},"operation":"UPDATE","object":{},"#,
+        object(new)
+    );
+    let version = r#""apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview""#;
+    format!(r#"{{{version},"request":{{{request}"oldObject":{}}}}}"#, object(old))
 }

@@ -40,17 +40,21 @@ pub(crate) fn admit_if_cheap(rules: &RuleSet, body: &[u8]) -> Option<Reply> {
 }
 
 /// Like [`admit`], but stops once `is_late` returns true, and replies that the review timed out.
-pub(crate) fn admit_with_deadline(
+/// Refuses a review that may need more than `memory` bytes, which [`memory::memory_estimate`]
+/// cannot tell of a body that gives its resource twice.
+pub(crate) fn admit_within(
     rules: &RuleSet,
     body: &[u8],
+    memory: usize,
     is_late: &dyn Fn() -> bool,
 ) -> Reply {
-    admit_with(JudgingLimits { budget: BUDGET, is_late }, rules, body)
+    admit_with(JudgingLimits { budget: BUDGET, memory, is_late }, rules, body)
 }
 
 /// Judges one request body; the conditions have that budget.
 pub(crate) fn admit_with_budget(budget: u64, rules: &RuleSet, body: &[u8]) -> Reply {
-    admit_with(JudgingLimits { budget, is_late: &|| false }, rules, body)
+    let limits = JudgingLimits { budget, memory: usize::MAX, is_late: &|| false };
+    admit_with(limits, rules, body)
 }
 
 /// How much one review may cost.
@@ -58,12 +62,14 @@ pub(crate) fn admit_with_budget(budget: u64, rules: &RuleSet, body: &[u8]) -> Re
 struct JudgingLimits<'a> {
     /// The budget that all conditions of the review share.
     budget: u64,
+    /// How many bytes judging may take.
+    memory: usize,
     /// Whether an answer would come too late. It is called before each rule and before each batch
     /// of locations is compared; the work between two calls is linear in the size of the review.
     is_late: &'a dyn Fn() -> bool,
 }
 
-fn admit_with(allowance: JudgingLimits<'_>, rules: &RuleSet, body: &[u8]) -> Reply {
+fn admit_with(limits: JudgingLimits<'_>, rules: &RuleSet, body: &[u8]) -> Reply {
     let review = match Review::parse(body) {
         Ok(review) => review,
         Err(error) => return Reply::sentence(400, &error.to_string()),
@@ -74,7 +80,7 @@ fn admit_with(allowance: JudgingLimits<'_>, rules: &RuleSet, body: &[u8]) -> Rep
             let error = Unjudgeable::Operation(cut(&escape_control(operation), 64));
             unjudged(rules, &review, &matching(rules, &review), &error)
         }
-        Operation::Update => update(allowance, rules, &review),
+        Operation::Update => update(limits, rules, &review),
     };
     reply.about(ReplySubject::from_review(&review))
 }
@@ -126,7 +132,7 @@ fn allowed(review: &Review<'_>) -> Reply {
     Response { uid: &review.uid, allowed: true, ..Response::default() }.into_reply()
 }
 
-fn update(allowance: JudgingLimits<'_>, rules: &RuleSet, review: &Review<'_>) -> Reply {
+fn update(limits: JudgingLimits<'_>, rules: &RuleSet, review: &Review<'_>) -> Reply {
     let Some(target) = review.target() else {
         return unjudged(rules, review, &[], &Unjudgeable::Target);
     };
@@ -149,6 +155,10 @@ fn update(allowance: JudgingLimits<'_>, rules: &RuleSet, review: &Review<'_>) ->
             ),
         );
     }
+    let needed = memory::needed(review.values(), review.bytes(), &matching);
+    if needed > limits.memory {
+        return unjudged(rules, review, &matching, &Unjudgeable::TooMuchMemory(needed));
+    }
     let secrets = if review.is_secret() {
         Secrets::everything()
     } else {
@@ -156,11 +166,11 @@ fn update(allowance: JudgingLimits<'_>, rules: &RuleSet, review: &Review<'_>) ->
     };
     let judged = review.with_objects(|old, new| {
         let inputs = Inputs::new(review, old, new);
-        let conditions = Conditions::evaluate(&matching, &inputs, allowance.budget);
+        let conditions = Conditions::evaluate(&matching, &inputs, limits.budget);
         let judge = || {
             matching
                 .iter()
-                .map(|rule| judge(rule, &conditions, (old, new), allowance.is_late))
+                .map(|rule| judge(rule, &conditions, (old, new), limits.is_late))
                 .collect::<Result<Vec<_>, _>>()
         };
         let found = conditions.on_a_stack(judge)?;

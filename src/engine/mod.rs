@@ -30,7 +30,7 @@ mod verdict;
 pub(crate) use activation::ConditionFailure;
 pub use admit::memory::memory_estimate;
 pub(crate) use admit::{
-    PREFIX, admit_if_cheap, admit_with_deadline, answer_unread, refused_changes, requester,
+    PREFIX, admit_if_cheap, admit_within, answer_unread, refused_changes, requester,
 };
 pub use admit::{admit, admit_reference};
 pub(crate) use alignment::{ZERO_TIME, respelled};

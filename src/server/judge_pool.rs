@@ -31,12 +31,12 @@ pub(super) struct JudgePool {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Engine {
     pub(super) if_cheap: fn(&RuleSet, &[u8]) -> Option<Reply>,
-    pub(super) with_deadline: fn(&RuleSet, &[u8], &dyn Fn() -> bool) -> Reply,
+    pub(super) within: fn(&RuleSet, &[u8], usize, &dyn Fn() -> bool) -> Reply,
 }
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { if_cheap: engine::admit_if_cheap, with_deadline: engine::admit_with_deadline }
+        Self { if_cheap: engine::admit_if_cheap, within: engine::admit_within }
     }
 }
 
@@ -62,8 +62,9 @@ impl JudgePool {
         bytes: Bytes,
         body: Arc<Permit>,
     ) -> Result<Reply, Unjudged> {
-        let Engine { if_cheap, with_deadline } = self.engine;
-        if SizeClass::from_bytes(bytes.len()) == SizeClass::Ordinary {
+        let Engine { if_cheap, within } = self.engine;
+        let is_large = SizeClass::from_bytes(bytes.len()) == SizeClass::Large;
+        if !is_large {
             // A review with slow conditions is handed over like a large one: it would keep this
             // thread's other reviews waiting.
             if let Some(reply) = if_cheap(&rules, &bytes) {
@@ -71,18 +72,20 @@ impl JudgePool {
             }
         }
         let estimate = engine::memory_estimate(&rules, &bytes);
-        let is_large = SizeClass::from_bytes(bytes.len()) == SizeClass::Large;
         if is_large && estimate > self.memory.size() {
             return Err(Unjudged::TooMuchMemory(estimate));
         }
-        let permit = self.memory.take(vec![requester(&bytes)], estimate.max(LEAST_MEMORY)).await;
+        let reserved = estimate.max(LEAST_MEMORY);
+        let permit = self.memory.take(vec![requester(&bytes)], reserved).await;
+        // An ordinary review is never refused for its memory.
+        let most = if is_large { reserved } else { usize::MAX };
         let (sender, reply) = oneshot::channel();
         let judge = move || {
             // Linux changes only the calling thread. A failure does no harm.
             let _ = rustix::process::setpriority_process(None, NICE);
             // The receiver is dropped at the deadline, and when the client has gone.
             let is_late = || sender.is_closed();
-            let reply = guarded(|| with_deadline(&rules, &bytes, &is_late));
+            let reply = guarded(|| within(&rules, &bytes, most, &is_late));
             drop((bytes, body, permit));
             let _ = sender.send(reply);
         };

@@ -320,7 +320,7 @@ mod tests {
             assert!(!body.ends_with(b" "), "on purpose");
             engine::admit_if_cheap(rules, body)
         },
-        with_deadline: |_, _, _| panic!("on purpose"),
+        within: |_, _, _, _| panic!("on purpose"),
     };
 
     /// Routes with this engine and this listener.

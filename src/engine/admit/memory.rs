@@ -1,14 +1,20 @@
-//! How much memory a review takes to judge.
+//! How much memory it takes to judge a review.
 
 use super::{PREFIX, matching};
 use crate::engine::review::Review;
-use crate::engine::rule::RuleSet;
+use crate::engine::rule::{Rule, RuleSet};
 
 /// An index entry, and what a decoded string takes.
 const PER_VALUE: usize = 30;
 
 /// What a rule's alignment and verdict keep of a value that differs.
 const PER_RULE_AND_VALUE: usize = 40;
+
+/// What one member of a key takes, if the key has several.
+const PER_KEY_MEMBER: usize = 20;
+
+/// The most members that a key of a Kubernetes type has.
+const TYPED_KEY_MEMBERS: usize = 2;
 
 /// What it takes to find the changes that several rules report alike.
 const PER_VALUE_OF_SEVERAL_RULES: usize = 85;
@@ -28,21 +34,33 @@ const ALL_CONDITION_VALUES: usize = 64 << 20;
 pub fn memory_estimate(rules: &RuleSet, body: &[u8]) -> usize {
     let beginning = body.get(..PREFIX.min(body.len())).unwrap_or_default();
     let review = Review::parse_beginning(beginning).filter(|review| review.target().is_some());
-    let matching = review.map(|review| {
-        let rules = matching(rules, &review);
-        let have_conditions =
-            rules.iter().any(|rule| rule.entries().any(|entry| entry.when.is_some()));
-        (rules.len(), have_conditions)
-    });
     // If the body does not begin with what it is about, any rule may match.
-    let (rules, have_conditions) = matching.unwrap_or((rules.len(), true));
-    let mut per_value = PER_VALUE + rules * PER_RULE_AND_VALUE;
-    if rules > 1 {
-        per_value += PER_VALUE_OF_SEVERAL_RULES;
-    }
-    let values = values(body);
-    let conditions = (values * PER_CONDITION_VALUE).min(ALL_CONDITION_VALUES);
-    values * per_value + body.len() * PER_BYTE + if have_conditions { conditions } else { 0 }
+    let rules = review.map_or_else(|| rules.rules().collect(), |review| matching(rules, &review));
+    needed(values(body), body.len(), &rules)
+}
+
+/// The estimate for so many values in so many bytes, and the rules that match.
+pub(super) fn needed(values: usize, bytes: usize, rules: &[&Rule]) -> usize {
+    let several = if rules.len() > 1 { PER_VALUE_OF_SEVERAL_RULES } else { 0 };
+    let per_value = PER_VALUE + several + rules.iter().map(|rule| per_value(rule)).sum::<usize>();
+    let has_condition = |rule: &&Rule| rule.entries().any(|entry| entry.when.is_some());
+    let conditions = if rules.iter().any(has_condition) {
+        (values * PER_CONDITION_VALUE).min(ALL_CONDITION_VALUES)
+    } else {
+        0
+    };
+    values * per_value + bytes * PER_BYTE + conditions
+}
+
+fn per_value(rule: &Rule) -> usize {
+    let members = rule.equality().iter().map(|equality| match &equality.key {
+        Some(key) => key.members().len(),
+        None if equality.type_name.is_some() => TYPED_KEY_MEMBERS,
+        None => 0,
+    });
+    // A key of one member is kept without a list.
+    let members = members.max().filter(|members| *members > 1).unwrap_or_default();
+    PER_RULE_AND_VALUE + members * PER_KEY_MEMBER
 }
 
 /// How many values a JSON text has, or more: what looks like a value within a string counts too.
@@ -101,20 +119,35 @@ mod tests {
     }
 
     #[test]
-    fn the_estimate_grows_with_the_values_the_rules_and_the_bytes() {
-        let rule = |number: usize| RuleFile {
-            origin: format!("widget-{number}.yaml"),
-            text: format!(
-                "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: \
-                 widget-{number}}}\nspec:\n  matchConstraints: {{resourceRules: [{{apiGroups: \
-                 [example.com], apiVersions: [v1], resources: [widgets]}}]}}\n  mutable: []\n"
-            ),
+    fn the_estimate_grows_with_the_values_the_bytes_and_what_the_rules_say() {
+        let rules = |specs: &[&str]| {
+            let document = |(number, spec): (usize, &&str)| RuleFile {
+                origin: format!("{number}.yaml"),
+                text: format!(
+                    "apiVersion: fieldward.io/v1alpha1\nkind: UpdateRule\nmetadata: {{name: \
+                     widget-{number}}}\nspec:\n  matchConstraints: {{resourceRules: [{{apiGroups: \
+                     [example.com], apiVersions: [v1], resources: [widgets]}}]}}\n  {spec}\n"
+                ),
+            };
+            let documents: Vec<RuleFile> = specs.iter().enumerate().map(document).collect();
+            RuleSet::load(Builtin::Excluded, &documents).unwrap()
         };
-        // Three values in five bytes, which do not tell the resource.
-        let estimates = [0, 1, 2, 3].map(|count| {
-            let rules: Vec<RuleFile> = (0..count).map(rule).collect();
-            memory_estimate(&RuleSet::load(Builtin::Excluded, &rules).unwrap(), b"[1,1]")
-        });
-        assert_eq!(estimates, [290, 410, 785, 905]);
+        let bare = "mutable: []";
+        let one = "mutable: [a]\n  equality: [{path: a, key: k}]";
+        let three = "mutable: [a]\n  equality: [{path: a, key: [k, l, m]}]";
+        let typed = "mutable: [a]\n  equality: [{path: a, as: PodSpec}]";
+        for (specs, expected) in [
+            (&[][..], 110),
+            (&[bare], 230),
+            (&[bare, bare], 605),
+            (&[bare, bare, bare], 725),
+            (&["mutable: [{path: a, when: 'true'}]"], 410),
+            (&[one], 230),
+            (&[three], 410),
+            (&[typed], 350),
+        ] {
+            // Three values in five bytes, which do not tell the resource.
+            assert_eq!(memory_estimate(&rules(specs), b"[1,1]"), expected, "{specs:?}");
+        }
     }
 }

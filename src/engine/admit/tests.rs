@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::{PREFIX, Unjudgeable, admit, admit_with_deadline, answer_unread, refused_changes};
+use super::memory::memory_estimate;
+use super::{PREFIX, Unjudgeable, admit, admit_within, answer_unread, refused_changes};
 use crate::engine::answer::ReplySubject;
 use crate::engine::verdict::ChangeKind;
 use crate::engine::{Builtin, Decision, Exemptions, Reply, Requesters, RuleFile, RuleSet, Step};
@@ -463,7 +464,7 @@ fn judging_stops_once_it_is_late() {
     };
     let judged = |specs: &[&str], times: u32| {
         let late = late_after(times);
-        admit_with_deadline(&rules(specs), body_of.as_bytes(), &|| late(&asked))
+        admit_within(&rules(specs), body_of.as_bytes(), usize::MAX, &|| late(&asked))
     };
     let never = judged(&["", ""], u32::MAX);
     assert_eq!(body(&never), body(&admit(&rules(&["", ""]), body_of.as_bytes())));
@@ -507,4 +508,34 @@ fn several_rules_answer_together() {
     let mutable = reply.judgement().map(|judgement| judgement.mutable.clone()).unwrap_or_default();
     let mutable: Vec<_> = mutable.iter().map(|(rule, paths)| (rule.as_str(), &**paths)).collect();
     assert_eq!(mutable, ["widget-0", "widget-1", "widget-2"].map(|rule| (rule, "spec.a")));
+}
+
+#[test]
+fn a_review_that_gives_its_resource_twice_gets_no_more_memory_than_was_estimated() {
+    let member = |plural: &str| {
+        format!(r#""resource":{{"group":"example.com","version":"v1","resource":"{plural}"}}"#)
+    };
+    let review = |first: &str, last: &str| {
+        let objects = with("object", json!({"spec": {"b": vec![0; 40_000]}}))["request"].clone();
+        format!(
+            r#"{{"apiVersion":"admission.k8s.io/v1","request":{{"uid":"u","kind":{},{},"operation":"UPDATE","object":{},"oldObject":{},{}}}}}"#,
+            objects["kind"],
+            member(first),
+            objects["object"],
+            objects["oldObject"],
+            member(last)
+        )
+    };
+    let rules = rules(&["", ""]);
+    // The last one counts. It is behind all that the estimate looks at.
+    for (first, last, code) in [
+        ("widgets", "widgets", None),
+        ("others", "widgets", Some(413)),
+        ("widgets", "others", Some(404)),
+    ] {
+        let review = review(first, last);
+        let estimate = memory_estimate(&rules, review.as_bytes());
+        let reply = admit_within(&rules, review.as_bytes(), estimate, &|| false);
+        assert_eq!(reply.error_code(), code, "{first} {last} {estimate}");
+    }
 }

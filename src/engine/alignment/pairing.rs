@@ -121,6 +121,8 @@ pub(crate) fn pair_by_key<'a>(
         }
     }
     drop(by_key);
+    // A list with many new keys takes much memory, so no more than needed.
+    pairs.reserve_exact(is_paired.iter().filter(|is_paired| !**is_paired).count());
     let removed = olds.into_iter().zip(is_paired).filter(|(_, is_paired)| !is_paired);
     pairs.extend(removed.map(|((values, old), _)| (values, Some(old), None)));
     if !pairs.is_sorted_by(|(one, ..), (two, ..)| one <= two) {

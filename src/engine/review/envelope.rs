@@ -153,6 +153,16 @@ impl<'a> Review<'a> {
         })
     }
 
+    /// How many values the body has, of which those that repeat others as a whole count once.
+    pub(crate) fn values(&self) -> usize {
+        self.document.entries.len()
+    }
+
+    /// How many bytes the body has.
+    pub(crate) fn bytes(&self) -> usize {
+        self.document.text.len()
+    }
+
     pub(crate) fn root(&self) -> Node<'_> {
         self.document.root()
     }
