@@ -1,5 +1,6 @@
 //! How much memory the engine takes at most to judge hostile and ordinary reviews, next to what
-//! the server reserves for them: `cargo bench --bench memory`, with a part of a name to choose.
+//! the server reserves for them: `cargo bench --bench memory`, with a part of a name to run only
+//! those reviews.
 //!
 //! It fails if a review takes more than its estimate.
 #![expect(clippy::expect_used, reason = "a benchmark that has no input ends here")]
@@ -20,7 +21,7 @@ static ALLOCATED: PeakAlloc = PeakAlloc;
 /// The size of each of the two objects of a hostile review.
 const OBJECT: usize = 3_400_000;
 
-/// A rule that makes each part of a hostile object as dear as a rule can.
+/// A rule that makes each field of a hostile object as expensive as a rule can.
 const RULE: &str = "
 apiVersion: fieldward.io/v1alpha1
 kind: UpdateRule
@@ -74,7 +75,7 @@ fn main() -> ExitCode {
     let mut exceeded = false;
     println!(
         "{:<32} {:>8} {:>9} {:>9} {:>8} {:>9}",
-        "review", "MB", "peak, MB", "estimate", "of it", "per byte"
+        "review", "MB", "peak, MB", "estimate", "used", "per byte"
     );
     let all = ordinary.map(|(name, review)| (name, review, &volcano));
     let by_one = hostile_reviews().map(|(name, review)| (name, review, &hostile));
@@ -104,11 +105,13 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The most that judging takes, beside the review.
+/// The most that judging takes, in addition to the review. Such a review must be judged.
 fn peak(rules: &RuleSet, review: &str) -> usize {
     let before = ALLOCATED.current_usage();
     ALLOCATED.reset_peak_usage();
-    drop(admit(rules, review.as_bytes()));
+    let reply = admit(rules, review.as_bytes());
+    assert!(reply.allowed().is_some() && reply.error_code().is_none(), "it was not judged");
+    drop(reply);
     ALLOCATED.peak_usage().saturating_sub(before)
 }
 
@@ -117,15 +120,17 @@ fn ratio(part: usize, whole: usize) -> f64 {
     part as f64 / whole as f64
 }
 
-/// Reviews of two objects whose `spec` has one member, with so many small values that differ.
+/// Reviews of two objects whose `spec` has one member, with as many small, differing values as fit
+/// into [`OBJECT`] bytes.
 fn hostile_reviews() -> impl Iterator<Item = (String, String)> {
     type Unit = fn(usize, usize) -> String;
-    let units: [(&str, char, Unit); 11] = [
+    let units: [(&str, char, Unit); 12] = [
         ("digits", '[', |_, object| format!("{object}")),
         ("objects", '[', |_, object| format!(r#"{{"":{{"":{object}}}}}"#)),
         ("empty", '[', |_, object| if object == 0 { "[]" } else { "{}" }.to_owned()),
         ("members", '{', |number, object| format!(r#""{number:x}":{object}"#)),
         ("keyed", '[', |number, object| format!(r#"{{"k":{number},"v":{object}}}"#)),
+        ("other keys", '[', |number, object| format!(r#"{{"k":{}}}"#, number * 2 + object)),
         ("moved", '[', |number, object| format!(r#"{{"k":{}}}"#, number ^ object)),
         ("composite", '[', |number, object| format!(r#"{{"a":{number},"v":{object}}}"#)),
         ("renamed", '[', |number, object| format!(r#"{{"a":{}}}"#, number * 2 + object)),

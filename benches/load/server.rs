@@ -146,7 +146,7 @@ impl Spent {
     }
 }
 
-/// The release binary.
+/// The binary, built with the profile of the benchmark.
 pub(crate) fn binary() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_fieldward"))
 }

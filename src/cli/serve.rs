@@ -148,7 +148,8 @@ struct LimitArgs {
     /// How much memory all bodies may take at once; more wait
     #[arg(long, value_name = "SIZE", env = "FIELDWARD_BODY_MEMORY", default_value = "64MiB")]
     body_memory: Size,
-    /// About how much memory judging reviews of more than 64 KiB may take at once; more wait
+    /// How much memory judging large reviews may take at once, by an estimate; others wait, and one
+    /// that may need more than all of it is not judged
     #[arg(long, value_name = "SIZE", env = "FIELDWARD_JUDGING_MEMORY", default_value = "160MiB")]
     judging_memory: Size,
     /// How many connections are served at once; at the limit, an idle one is closed for a new one

@@ -1,6 +1,6 @@
 //! The entry point: a body in, a reply out, for any bytes.
 
-pub(crate) mod memory;
+mod memory;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use super::review::{Node, Operation, Review, Unjudgeable, printed};
 use super::rule::{Effect, Reason, Rule, RuleName, RuleSet, cut, escape_control, mutable_text};
 use super::verdict;
 
-/// How many bytes of a body [`answer_unread`] looks at.
+/// How many bytes of a body are read where not all of it is.
 pub(crate) const PREFIX: usize = 64 * 1024;
 
 /// Judges one request body.
@@ -40,8 +40,8 @@ pub(crate) fn admit_if_cheap(rules: &RuleSet, body: &[u8]) -> Option<Reply> {
 }
 
 /// Like [`admit`], but stops once `is_late` returns true, and replies that the review timed out.
-/// Refuses a review that may need more than `memory` bytes, which [`memory::memory_estimate`]
-/// cannot tell of a body that gives its resource twice.
+/// Refuses a review that may need more than `memory` bytes. [`memory_estimate`] sees only
+/// the beginning of the body, and a `resource` that is given again behind it counts.
 pub(crate) fn admit_within(
     rules: &RuleSet,
     body: &[u8],
@@ -104,11 +104,10 @@ pub(crate) fn refused_changes(rules: &RuleSet, body: &[u8]) -> Option<Vec<Refuse
     refused.ok()
 }
 
-/// Answers a review that is too large or arrives too late, from its first [`PREFIX`] bytes. A
+/// Answers a review that is not judged, from its first [`PREFIX`] bytes. A
 /// violation is assumed unless these bytes rule it out.
 pub(crate) fn answer_unread(rules: &RuleSet, beginning: &[u8], why: &Unjudgeable) -> Reply {
-    let beginning = beginning.get(..PREFIX.min(beginning.len())).unwrap_or_default();
-    let Some(review) = Review::parse_beginning(beginning) else {
+    let Some(review) = read_beginning(beginning) else {
         return Reply::sentence(why.status().0, &unjudged_message(why));
     };
     let mut reply = match &review.operation {
@@ -124,8 +123,20 @@ pub(crate) fn answer_unread(rules: &RuleSet, beginning: &[u8], why: &Unjudgeable
 
 /// The user name of the requester, if the first [`PREFIX`] bytes of the review contain it.
 pub(crate) fn requester(body: &[u8]) -> Option<String> {
-    let beginning = body.get(..PREFIX.min(body.len()))?;
-    Some(Review::parse_beginning(beginning)?.user.into_owned()).filter(|user| !user.is_empty())
+    Some(read_beginning(body)?.user.into_owned()).filter(|user| !user.is_empty())
+}
+
+/// A high estimate of the bytes that judging a body takes, apart from the body itself.
+pub fn memory_estimate(rules: &RuleSet, body: &[u8]) -> usize {
+    let review = read_beginning(body).filter(|review| review.target().is_some());
+    // If the beginning of the body does not name the resource, any rule may match.
+    let rules = review.map_or_else(|| rules.rules().collect(), |review| matching(rules, &review));
+    memory::estimate(memory::values(body), body.len(), &rules)
+}
+
+/// What the first [`PREFIX`] bytes of a body tell.
+fn read_beginning(body: &[u8]) -> Option<Review<'_>> {
+    Review::parse_beginning(body.get(..PREFIX.min(body.len()))?)
 }
 
 fn allowed(review: &Review<'_>) -> Reply {
@@ -155,7 +166,7 @@ fn update(limits: JudgingLimits<'_>, rules: &RuleSet, review: &Review<'_>) -> Re
             ),
         );
     }
-    let needed = memory::needed(review.values(), review.bytes(), &matching);
+    let needed = memory::estimate(review.values(), review.bytes(), &matching);
     if needed > limits.memory {
         return unjudged(rules, review, &matching, &Unjudgeable::TooMuchMemory(needed));
     }

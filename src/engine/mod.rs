@@ -28,11 +28,10 @@ mod tests;
 mod verdict;
 
 pub(crate) use activation::ConditionFailure;
-pub use admit::memory::memory_estimate;
 pub(crate) use admit::{
     PREFIX, admit_if_cheap, admit_within, answer_unread, refused_changes, requester,
 };
-pub use admit::{admit, admit_reference};
+pub use admit::{admit, admit_reference, memory_estimate};
 pub(crate) use alignment::{ZERO_TIME, respelled};
 pub(crate) use answer::{Change, Judgement, Piece, RefusedChange, Shown};
 pub use answer::{Decision, Reply};

@@ -1,7 +1,8 @@
-//! Runs the engine off the async threads when a review is large, and catches panics.
+//! Judges large reviews off the async threads, and catches panics.
 //!
 //! An ordinary review is judged at once. Larger ones, and those with slow conditions, run on
-//! threads of their own with a lower priority, as many at once as the memory allows.
+//! threads of their own with a lower priority, as many at once as the memory allows. Only the
+//! estimate of their memory is made before.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::engine::{self, Reply, RuleSet};
 /// The niceness of these threads. The async threads get most of the time of a core that both need.
 const NICE: i32 = 10;
 
-/// The memory that a thread takes at least. It also bounds the number of threads.
+/// The least memory that a review reserves. It limits the number of threads.
 const LEAST_MEMORY: usize = 4 * 1024 * 1024;
 
 /// Where reviews are judged.
@@ -44,7 +45,7 @@ impl Default for Engine {
 #[derive(Debug)]
 pub(super) enum Unjudged {
     Panicked,
-    /// It may take this many bytes of memory, more than there is.
+    /// It may take this many bytes of memory, which is more than the pool has.
     TooMuchMemory(usize),
 }
 

@@ -106,7 +106,8 @@ const LOGGED: [(Decision, &str); 4] = [
 ];
 
 /// Logs one line for each decision other than to allow, one if the review could not be judged, and
-/// one if conditions could not be decided.
+/// one if conditions could not be decided. At debug level also one for each of the first lists that
+/// do not pair by their key.
 pub(super) fn reply(reply: &Reply) {
     conditions(reply);
     let Some(subject) = reply.subject.as_ref() else {

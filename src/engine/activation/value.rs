@@ -14,7 +14,7 @@ use crate::engine::condition::Budget;
 use crate::engine::review::{Node, NodeKind};
 use crate::engine::rule::Reads;
 
-/// What a map costs besides its members: it takes the memory of so many scalars.
+/// What a map costs in addition to its members. It takes the memory of as many scalars.
 const MAP: u64 = 8;
 
 pub(crate) type Boxed<'v> = Box<dyn Val + 'v>;

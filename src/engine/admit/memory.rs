@@ -1,46 +1,39 @@
 //! How much memory it takes to judge a review.
 
-use super::{PREFIX, matching};
-use crate::engine::review::Review;
-use crate::engine::rule::{Rule, RuleSet};
+use crate::engine::rule::Rule;
 
-/// An index entry, and what a decoded string takes.
+/// Bytes for the index entry of a value and its decoded string.
 const PER_VALUE: usize = 30;
 
-/// What a rule's alignment and verdict keep of a value that differs.
+/// Bytes that a rule's alignment and verdict keep of a value that differs.
 const PER_RULE_AND_VALUE: usize = 40;
 
-/// What one member of a key takes, if the key has several.
+/// The same where lists pair by a key of one member.
+const PER_KEYED_VALUE: usize = 75;
+
+/// The same where keys have several members, with [`PER_KEY_MEMBER`] for each.
+const PER_COMPOSITE_VALUE: usize = 80;
 const PER_KEY_MEMBER: usize = 20;
 
 /// The most members that a key of a Kubernetes type has.
 const TYPED_KEY_MEMBERS: usize = 2;
 
-/// What it takes to find the changes that several rules report alike.
+/// Bytes for a value in which several rules may find the same change.
 const PER_VALUE_OF_SEVERAL_RULES: usize = 85;
 
-/// What is decoded, compared and reported.
+/// Bytes for each byte of the body: text that is decoded, compared and reported.
 const PER_BYTE: usize = 4;
 
-/// What a value takes that conditions read.
+/// Bytes for a value that conditions read.
 const PER_CONDITION_VALUE: usize = 60;
 
-/// The most that the values read by conditions take; their budget is spent by then.
+/// The most bytes for all values that conditions read. Their budget is spent by then.
 const ALL_CONDITION_VALUES: usize = 64 << 20;
 
-/// A high estimate of the bytes that judging a body takes, apart from the body itself. It counts
-/// the values, since a list of digits takes many times the memory of a text of that size.
-/// `benches/memory.rs` compares it with what hostile reviews take.
-pub fn memory_estimate(rules: &RuleSet, body: &[u8]) -> usize {
-    let beginning = body.get(..PREFIX.min(body.len())).unwrap_or_default();
-    let review = Review::parse_beginning(beginning).filter(|review| review.target().is_some());
-    // If the body does not begin with what it is about, any rule may match.
-    let rules = review.map_or_else(|| rules.rules().collect(), |review| matching(rules, &review));
-    needed(values(body), body.len(), &rules)
-}
-
-/// The estimate for so many values in so many bytes, and the rules that match.
-pub(super) fn needed(values: usize, bytes: usize, rules: &[&Rule]) -> usize {
+/// A high estimate of the bytes that judging a body takes, apart from the body itself, which has
+/// this many values and bytes, by the rules that match. A list of digits takes many times the memory
+/// of a text of that size. `benches/memory.rs` compares the estimate with what hostile reviews take.
+pub(super) fn estimate(values: usize, bytes: usize, rules: &[&Rule]) -> usize {
     let several = if rules.len() > 1 { PER_VALUE_OF_SEVERAL_RULES } else { 0 };
     let per_value = PER_VALUE + several + rules.iter().map(|rule| per_value(rule)).sum::<usize>();
     let has_condition = |rule: &&Rule| rule.entries().any(|entry| entry.when.is_some());
@@ -58,14 +51,16 @@ fn per_value(rule: &Rule) -> usize {
         None if equality.type_name.is_some() => TYPED_KEY_MEMBERS,
         None => 0,
     });
-    // A key of one member is kept without a list.
-    let members = members.max().filter(|members| *members > 1).unwrap_or_default();
-    PER_RULE_AND_VALUE + members * PER_KEY_MEMBER
+    match members.max().unwrap_or_default() {
+        0 => PER_RULE_AND_VALUE,
+        1 => PER_KEYED_VALUE,
+        members => PER_COMPOSITE_VALUE + members * PER_KEY_MEMBER,
+    }
 }
 
 /// How many values a JSON text has, or more: what looks like a value within a string counts too.
 /// Each value follows a comma or the start of a container.
-fn values(text: &[u8]) -> usize {
+pub(super) fn values(text: &[u8]) -> usize {
     let part = usize::from(u8::MAX);
     let parts = text.chunks(part).zip(text.get(1..).unwrap_or_default().chunks(part));
     let starts = |(part, behind): (&[u8], &[u8])| {
@@ -83,8 +78,8 @@ fn values(text: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{memory_estimate, values};
-    use crate::engine::rule::{Builtin, RuleFile, RuleSet};
+    use super::{ALL_CONDITION_VALUES, TYPED_KEY_MEMBERS, estimate, values};
+    use crate::engine::rule::{Builtin, RuleFile, RuleSet, TypeName, TypedLocation};
 
     #[test]
     fn values_are_counted_by_what_they_follow() {
@@ -95,27 +90,6 @@ mod tests {
             let list = vec![text; 1000].join(",");
             assert_eq!(values(format!("[{list}]").as_bytes()), 1 + 1000 * expected, "{text}");
         }
-    }
-
-    #[test]
-    fn the_rules_that_match_count_or_all_if_the_resource_is_not_known() {
-        let rules = RuleSet::load(Builtin::Included, &[]).unwrap();
-        let resource = |plural: &str| {
-            format!(
-                r#""kind":{{"group":"batch.volcano.sh","kind":"Job"}},"resource":{{"group":"batch.volcano.sh","version":"v1alpha1","resource":"{plural}"}}"#
-            )
-        };
-        let objects = format!(r#""object":[{}0]"#, "0,".repeat(40_000));
-        let estimate = |members: [&str; 2]| {
-            let body = format!(
-                r#"{{"apiVersion":"admission.k8s.io/v1","request":{{"uid":"u","operation":"UPDATE",{}}}}}"#,
-                members.join(",")
-            );
-            memory_estimate(&rules, body.as_bytes())
-        };
-        let [none, one] = ["nodes", "jobs"].map(|plural| estimate([&resource(plural), &objects]));
-        let late = estimate([&objects, &resource("jobs")]);
-        assert!(none + 1_000_000 < one && one + 1_000_000 < late, "{none} {one} {late}");
     }
 
     #[test]
@@ -142,12 +116,27 @@ mod tests {
             (&[bare, bare], 605),
             (&[bare, bare, bare], 725),
             (&["mutable: [{path: a, when: 'true'}]"], 410),
-            (&[one], 230),
-            (&[three], 410),
-            (&[typed], 350),
+            (&[one], 335),
+            (&[three], 530),
+            (&[typed], 470),
         ] {
-            // Three values in five bytes, which do not tell the resource.
-            assert_eq!(memory_estimate(&rules(specs), b"[1,1]"), expected, "{specs:?}");
+            let rules = rules(specs);
+            let rules: Vec<_> = rules.rules().collect();
+            assert_eq!(estimate(3, 5, &rules), expected, "{specs:?}");
         }
+        assert_eq!(estimate(1, 6, &[]), 54);
+        let [without, with] = [bare, "mutable: [{path: a, when: 'true'}]"].map(|spec| {
+            let rules = rules(&[spec]);
+            estimate(1_200_000, 0, &rules.rules().collect::<Vec<_>>())
+        });
+        assert_eq!(with - without, ALL_CONDITION_VALUES);
+    }
+
+    #[test]
+    fn no_key_of_a_type_has_more_members_than_are_reserved() {
+        let types = TypeName::all().filter_map(|name| TypedLocation::declared(0, name));
+        let keys = types.flat_map(TypedLocation::fields).filter_map(|(_, field)| field.key());
+        let most = keys.map(|key| key.members().len()).max();
+        assert_eq!(most, Some(TYPED_KEY_MEMBERS));
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::memory::memory_estimate;
-use super::{PREFIX, Unjudgeable, admit, admit_within, answer_unread, refused_changes};
+use super::{
+    PREFIX, Unjudgeable, admit, admit_within, answer_unread, memory_estimate, refused_changes,
+};
 use crate::engine::answer::ReplySubject;
 use crate::engine::verdict::ChangeKind;
 use crate::engine::{Builtin, Decision, Exemptions, Reply, Requesters, RuleFile, RuleSet, Step};
@@ -511,6 +512,27 @@ fn several_rules_answer_together() {
 }
 
 #[test]
+fn the_rules_that_match_count_or_all_if_the_resource_is_not_known() {
+    let rules = RuleSet::load(Builtin::Included, &[]).unwrap();
+    let resource = |plural: &str| {
+        format!(
+            r#""kind":{{"group":"batch.volcano.sh","kind":"Job"}},"resource":{{"group":"batch.volcano.sh","version":"v1alpha1","resource":"{plural}"}}"#
+        )
+    };
+    let objects = format!(r#""object":[{}0]"#, "0,".repeat(40_000));
+    let estimate = |members: [&str; 2]| {
+        let body = format!(
+            r#"{{"apiVersion":"admission.k8s.io/v1","request":{{"uid":"u","operation":"UPDATE",{}}}}}"#,
+            members.join(",")
+        );
+        memory_estimate(&rules, body.as_bytes())
+    };
+    let [none, one] = ["nodes", "jobs"].map(|plural| estimate([&resource(plural), &objects]));
+    let late = estimate([&objects, &resource("jobs")]);
+    assert!(none + 1_000_000 < one && one + 1_000_000 < late, "{none} {one} {late}");
+}
+
+#[test]
 fn a_review_that_gives_its_resource_twice_gets_no_more_memory_than_was_estimated() {
     let member = |plural: &str| {
         format!(r#""resource":{{"group":"example.com","version":"v1","resource":"{plural}"}}"#)
@@ -538,4 +560,41 @@ fn a_review_that_gives_its_resource_twice_gets_no_more_memory_than_was_estimated
         let reply = admit_within(&rules, review.as_bytes(), estimate, &|| false);
         assert_eq!(reply.error_code(), code, "{first} {last} {estimate}");
     }
+}
+
+#[test]
+fn the_reply_tells_why_the_first_lists_do_not_pair() {
+    let rules = rules(&["  equality: [{path: spec.b, key: k}, {path: 'spec.c.*', key: k}]"]);
+    let faults = |old: Value, new: Value| {
+        let mut review = review();
+        review["request"]["oldObject"]["spec"] = old;
+        review["request"]["object"]["spec"] = new;
+        let faults = ask(&rules, &review).list_faults.into_iter().map(|(rule, fault)| {
+            assert_eq!(rule.as_str(), "widget-0");
+            fault
+        });
+        faults.collect::<Vec<_>>()
+    };
+    let (twice, once) = (json!([{"k": 1}, {"k": 1}]), json!([{"k": 1}, {"k": 2}]));
+    let fault = |follows: &str, side: &str| {
+        format!(
+            "`spec.b` {follows}: its key is `k`, and element 1 of the {side} list has the key of \
+             an earlier element"
+        )
+    };
+    assert_eq!(
+        faults(json!({"b": twice}), json!({"b": once})),
+        [fault("compares by position", "old")]
+    );
+    assert_eq!(
+        faults(json!({"b": once}), json!({"b": twice})),
+        [fault("counts as replaced", "new")]
+    );
+    assert_eq!(faults(json!({"b": once}), json!({"b": [{"k": 1}]})), [""; 0]);
+    let lists = |list: &Value| {
+        let lists: serde_json::Map<String, Value> =
+            (0..9).map(|number| (number.to_string(), list.clone())).collect();
+        json!({"c": lists})
+    };
+    assert_eq!(faults(lists(&twice), lists(&once)).len(), 8);
 }

@@ -31,7 +31,8 @@ pub(crate) struct Location<'l, 'a> {
     pub(crate) pairing: Pairing,
 }
 
-/// A segment without what the objects tell: the name of a member, the key of an element.
+/// How a location is reached, without the name of the member or the key of the element, which the
+/// objects have.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum StepFromParent {
     Member,
@@ -45,7 +46,7 @@ impl<'a> Location<'_, 'a> {
         matches!(self.step, StepFromParent::Member)
     }
 
-    /// How it is reached from its parent. The root is reached by no name.
+    /// How it is reached from its parent. Of the root it says nothing of use.
     pub(crate) fn segment(&self) -> Segment<'a> {
         let value = self.sent.old.or(self.sent.new);
         match self.step {

@@ -33,7 +33,7 @@ pub(super) struct Slot {
     sent_new: Option<EntryNumber>,
     step: StepFromParent,
     pairing: Pairing,
-    /// Whether a value that was sent counts as absent.
+    /// Whether the value is absent, or was sent and counts as absent.
     is_old_absent: bool,
     is_new_absent: bool,
     /// Whether it differs as a whole although both sides are containers of one kind.
@@ -127,7 +127,7 @@ impl<'a> Alignment<'a> {
         })
     }
 
-    /// The lists whose elements do not pair by a key.
+    /// The lists that pair by position or count as replaced.
     pub(crate) fn lists_without_key(&self) -> impl Iterator<Item = Id> {
         let is_one = |slot: &Slot| matches!(slot.pairing, Pairing::Position | Pairing::NewUnkeyed);
         self.slots.iter().enumerate().filter(move |(_, slot)| is_one(slot)).map(|(id, _)| id)

@@ -29,7 +29,7 @@ pub(crate) type KeyedElements<'a> = Vec<(ElementKey<'a>, Node<'a>)>;
 /// The elements of two lists, paired by key.
 #[derive(Debug, Default)]
 pub(crate) struct KeyedPairs<'a> {
-    /// In the order of the keys, without those that are alike.
+    /// In the order of the keys, without those that are the same node.
     pub(crate) pairs: Vec<(ElementKey<'a>, Option<Node<'a>>, Option<Node<'a>>)>,
     /// Whether elements that both lists have are in another order in the new list.
     pub(crate) is_reordered: bool,
@@ -44,7 +44,7 @@ pub(crate) enum UnkeyedSide {
 
 impl Pairing {
     /// How children pair, and the elements of both lists if they pair by key, without the pairs
-    /// that are the same.
+    /// that are the same node.
     pub(crate) fn of<'a>(
         declared: &DeclaredEquality<'a>,
         old: Option<Node<'a>>,
@@ -89,11 +89,11 @@ pub(crate) fn pair_by_key<'a>(
     let mut pairs = Vec::new();
     let mut is_paired = vec![false; olds.len()];
     let mut is_reordered = false;
-    // The element of the old list that was found last, and the last that was found.
+    // The position in the old list of the previous match, and the highest one so far.
     let (mut found, mut furthest) = (0, 0);
     for element in new.map(Node::elements).into_iter().flatten() {
-        // An element of the same text has the same key, and is mostly the next one or, if an
-        // element is gone, the one after that.
+        // An element of the same text has the same key. It is usually the next one, or the one
+        // after it if an element was removed.
         let mut near = olds.iter().enumerate().skip(found).take(3);
         let place = if let Some((place, _)) = near.find(|(_, (_, old))| *old == element) {
             place
@@ -121,14 +121,14 @@ pub(crate) fn pair_by_key<'a>(
         }
     }
     drop(by_key);
-    // A list with many new keys takes much memory, so no more than needed.
+    // Growth by doubling would take too much memory for a list with many new keys.
     pairs.reserve_exact(is_paired.iter().filter(|is_paired| !**is_paired).count());
     let removed = olds.into_iter().zip(is_paired).filter(|(_, is_paired)| !is_paired);
     pairs.extend(removed.map(|((values, old), _)| (values, Some(old), None)));
     if !pairs.is_sorted_by(|(one, ..), (two, ..)| one <= two) {
         pairs.sort_unstable_by(|(one, ..), (two, ..)| one.cmp(two));
     }
-    // Only elements that the old list lacks can have one key.
+    // Only elements that the old list lacks can still share a key.
     if pairs.windows(2).any(|pair| matches!(pair, [(one, ..), (two, ..)] if one == two)) {
         return Err(UnkeyedSide::New);
     }

@@ -149,7 +149,6 @@ impl Decimal {
             return;
         };
         let integer = self.digits.get(..whole.min(self.digits.len())).unwrap_or_default();
-        // A value equal to the cap is replaced with an equal one.
         if whole > CAP.len() || (whole == CAP.len() && integer >= CAP) {
             *self = Self { digits: CAP.to_vec(), exponent: 0 };
         }

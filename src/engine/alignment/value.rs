@@ -28,7 +28,7 @@ pub(crate) fn normal_of(cursor: &Cursor<'_>, value: &Value) -> String {
     scan(&text).map(|document| normal(cursor, document.root())).unwrap_or_default()
 }
 
-/// An element of a set, which compares exactly: equal elements have equal members.
+/// The value by which the elements of a set are compared. They compare exactly.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum SetMember<'a> {
     /// A string, which most sets are made of.

@@ -187,7 +187,7 @@ impl<'a> Walk<'a, '_, '_> {
         if declared.is_set() {
             return self.membership(id, place, cursor, sides);
         }
-        // At most one side is a list, so no two elements are alike.
+        // At most one side is a list, so no two elements are the same node.
         let pairs =
             |key: &'a ListKey| Some((key, pairing::pair_by_key(key, sides, |_, _| false).ok()?));
         match declared.key.and_then(pairs) {
@@ -225,7 +225,7 @@ impl<'a> Walk<'a, '_, '_> {
             let two = if order.is_ge() { new.next() } else { None };
             let Some((name, _)) = one.or(two) else { break };
             let (one, two) = (one.map(|(_, node)| node), two.map(|(_, node)| node));
-            if is_brief && at_a_glance(one) == at_a_glance(two) {
+            if is_brief && identity(one) == identity(two) {
                 continue;
             }
             let sent = SentValues {
@@ -256,7 +256,7 @@ impl<'a> Walk<'a, '_, '_> {
             if old.is_none() && new.is_none() {
                 break;
             }
-            if is_brief && at_a_glance(old) == at_a_glance(new) {
+            if is_brief && identity(old) == identity(new) {
                 continue;
             }
             let at = At { parent, segment: Segment::Index(index), place };
@@ -289,7 +289,8 @@ impl<'a> Walk<'a, '_, '_> {
         sides: Sides<'a>,
     ) {
         let below = cursor.element();
-        // Of equal elements the first counts. Numbers take less memory than nodes.
+        // Keeps the first of equal elements, by the number of its entry, which is smaller than a
+        // node.
         let mut pairs: BTreeMap<SetMember<'a>, SetPair> = BTreeMap::new();
         for (side, list) in [sides.0, sides.1].into_iter().enumerate() {
             for (index, element) in list.map(Node::elements).into_iter().flatten().enumerate() {
@@ -317,10 +318,12 @@ impl<'a> Walk<'a, '_, '_> {
 /// The index and the entry's number of an element of the old list, and of one of the new list.
 type SetPair = [Option<(u32, u32)>; 2];
 
-/// What tells at a glance that two values are alike: the text of a scalar, the number of a
-/// container.
-fn at_a_glance(side: Option<Node<'_>>) -> Option<Result<&str, u32>> {
-    side.map(|node| if node.is_container() { Err(node.number()) } else { Ok(node.text()) })
+/// A cheap identity of a value: the text of a scalar, the number of a container. Equal identities
+/// mean equal values.
+fn identity(side: Option<Node<'_>>) -> (Option<&str>, Option<u32>) {
+    let scalar = side.filter(|node| !node.is_container());
+    let container = side.filter(|node| node.is_container());
+    (scalar.map(Node::text), container.map(Node::number))
 }
 
 /// The member of that name, of members sorted by name; later names only are asked for next.

@@ -108,7 +108,7 @@ pub struct Reply {
     /// Conditions of entries (`when`) that granted nothing because they could not be decided; names
     /// and reasons, never values.
     pub(crate) condition_failures: Vec<ConditionFailure>,
-    /// By rule, why the first lists that differ do not pair by their keys.
+    /// For each rule, why the first changed lists do not pair by their keys.
     pub(crate) list_faults: Vec<(RuleName, String)>,
     /// Whether a condition took all that it may spend.
     pub(crate) ran_out: bool,

@@ -14,8 +14,8 @@ use cel::{DeclarationError, Env, ExecutionError};
 
 use crate::engine::rule::Pattern;
 
-/// What all conditions of one review may spend: about the values that are visited, a string being
-/// one for every 16 bytes.
+/// What all conditions of one review may spend: about the values that are visited. A string counts
+/// as one for every 16 bytes, an object that is read as nine.
 pub(crate) const BUDGET: u64 = 2_000_000;
 
 /// What they may spend where others wait for it.

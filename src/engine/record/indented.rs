@@ -67,7 +67,7 @@ impl Indented {
     fn line(&mut self) -> Result<(), TooLarge> {
         const STEP: &str = "  ";
         self.put("\n")?;
-        // Step by step, so that a deep level is not indented beyond the limit.
+        // A line of a million levels is not written beyond the limit.
         (0..self.level).try_for_each(|_| self.put(STEP))
     }
 

@@ -153,7 +153,7 @@ impl<'a> Review<'a> {
         })
     }
 
-    /// How many values the body has, of which those that repeat others as a whole count once.
+    /// How many values the body has. A container that repeats another one as a whole counts as one.
     pub(crate) fn values(&self) -> usize {
         self.document.entries.len()
     }

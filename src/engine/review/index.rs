@@ -54,7 +54,8 @@ impl IndexEntry {
         self.is_marked()
     }
 
-    /// Whether its end is marked; while a container is open, that it has no model.
+    /// Whether its `end` is marked. Of a container that is still open this means that it has no
+    /// model.
     pub(super) fn is_marked(self) -> bool {
         self.end & FLAG != 0
     }

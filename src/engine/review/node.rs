@@ -15,7 +15,8 @@ pub(crate) struct Node<'t> {
     document: &'t IndexedText<'t>,
     /// The number of the entry that has the value.
     value: u32,
-    /// The number of the entry that stands here. It only refers to the other one if they differ.
+    /// The number of the entry at this place of the text. If it differs from `value`, it only refers
+    /// to that entry.
     entry: u32,
 }
 
@@ -95,7 +96,7 @@ impl<'t> IndexedText<'t> {
 }
 
 impl<'t> Node<'t> {
-    /// The number of the entry that stands here. Nodes of several entries may be equal.
+    /// The number of the entry at this place of the text. Nodes of several entries may be equal.
     pub(crate) fn entry(self) -> u32 {
         self.entry
     }
@@ -181,7 +182,7 @@ impl<'t> Node<'t> {
                 let end = start + name.len();
                 bytes.get(end) == Some(&b'"')
                     && bytes.get(start..end) == Some(name.as_bytes())
-                    // A name with a quote or a backslash could match bytes behind the key.
+                    // A name with a quote or a backslash could match text behind the key.
                     && plain(bytes, start) == end
             } else {
                 document.escaped.get(key & !FLAG) == Some(name)

@@ -248,8 +248,8 @@ impl<'t> Scanner<'t> {
         Some(space(self.bytes, at + 1))
     }
 
-    /// Where the value of a member starts, if its name and colon are written as the model's. None
-    /// for a name with an escape.
+    /// Where the value of a member starts, if the text from the name to the value is that of the
+    /// model. None for a name with an escape.
     fn repeated_name(&self, model: u32, start: usize) -> Option<usize> {
         let model = self.entries.get(model as usize)?;
         let name = self.bytes.get(model.key as usize..model.start as usize)?;
@@ -300,8 +300,8 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Takes the members or elements that follow, as far as the agreement covers them with their
-    /// names. Where the last one ends.
+    /// Takes all members or elements that follow whose text, names included, is known to be that
+    /// of their models. Where the last one ends.
     fn taken(&mut self, at: usize) -> Option<usize> {
         let first = self.candidate;
         let entry = *self.entries.get(first as usize)?;

@@ -299,7 +299,7 @@ fn no_two_elements_share_a_node() {
 }
 
 #[test]
-fn what_nothing_can_hold_is_found_in_each_object() {
+fn unreadable_values_are_found_in_each_object() {
     for value in ["1e400", r#""\ud800""#] {
         for held in [format!(r#"{{"n":{value}}}"#), format!("[[{value}]]"), value.to_owned()] {
             let object = |k: u8| format!(r#"{{"k":{k},"l":[{held}],"m":[{held},1]}}"#);
@@ -309,7 +309,7 @@ fn what_nothing_can_hold_is_found_in_each_object() {
             let request = document.root().get("request").unwrap();
             let found = ["object", "oldObject"].map(|name| {
                 let object = request.get(name).unwrap();
-                object.unreadable().map(|at| object.text()[at..].starts_with(value))
+                object.unreadable().map(|at| object.text().find(value) == Some(at))
             });
             assert_eq!(found, [Some(true), Some(true)], "{text}");
         }

@@ -44,7 +44,7 @@ pub(crate) enum Unjudgeable {
          the cap)"
     )]
     Oversized(usize),
-    #[error("judging the review may take {0} bytes of memory, more than --judging-memory allows")]
+    #[error("judging it may take {0} bytes of memory, which is more than --judging-memory")]
     TooMuchMemory(usize),
     #[error("the review could not be received and judged in time; try again")]
     TimedOut,

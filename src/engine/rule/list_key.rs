@@ -54,7 +54,7 @@ pub enum KeyValue<'a> {
 /// The values of a key's members in one element, in the order of the members' names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum ElementKey<'a> {
-    /// The value of a key of one member, the usual case, which allocates nothing.
+    /// The value of a key of one member. This is the usual case, and needs no allocation.
     One(KeyValue<'a>),
     /// The values of a key of several members.
     Several(Vec<KeyValue<'a>>),

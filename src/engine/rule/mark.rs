@@ -60,13 +60,13 @@ impl<T> FirstListed<T> {
         Self { order: usize::MAX, value: None }
     }
 
-    /// Whether what is listed in that place is listed first.
-    fn is_behind(&self, order: usize) -> bool {
+    /// Whether a declaration in this place of the list precedes the one that is known.
+    fn is_preceded_by(&self, order: usize) -> bool {
         order < self.order
     }
 
     fn consider(&mut self, order: usize, value: T) {
-        if self.is_behind(order) {
+        if self.is_preceded_by(order) {
             *self = Self { order, value: Some(value) };
         }
     }
@@ -95,7 +95,7 @@ impl<'t> DeclaredEquality<'t> {
         for mark in marks {
             match mark {
                 Mark::As { order, compare_as: own } => compare_as.consider(*order, *own),
-                Mark::AbsentAs { order, value } => absent_as.consider(*order, Some(&**value)),
+                Mark::AbsentAs { order, value } => absent_as.consider(*order, &**value),
                 Mark::Key { order, key: own } => key.consider(*order, &**own),
                 Mark::Owned => owned = true,
                 _ => {}
@@ -107,14 +107,14 @@ impl<'t> DeclaredEquality<'t> {
         if let Some((typed, own)) = typed.and_then(|typed| Some((typed, typed.key()?))) {
             key.consider(typed.order, own);
         }
-        let typed = typed.filter(|typed| absent_as.is_behind(typed.order));
+        let typed = typed.filter(|typed| absent_as.is_preceded_by(typed.order));
         if typed.is_some_and(|typed| typed.is_field()) {
             absent_as.value = None;
         }
         Self {
             key: key.value,
             compare_as: compare_as.value,
-            absent_as: absent_as.value.flatten(),
+            absent_as: absent_as.value,
             typed,
             owned,
         }

@@ -48,7 +48,7 @@ impl ChangeKind {
 /// A change, at the highest location that changed as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Finding {
-    /// The number of the location, of which there are fewer than `u32::MAX`.
+    /// The number of the location. A review has fewer than `u32::MAX` locations.
     at: u32,
     pub(crate) kind: ChangeKind,
     pub(crate) verdict: ChangeVerdict,

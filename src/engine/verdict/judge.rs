@@ -38,7 +38,7 @@ pub(crate) fn judge<'i>(
 /// How many locations are compared at a time.
 const PART: usize = 1024;
 
-/// Whether each location differs.
+/// For each location, whether it differs.
 fn differing(
     alignment: &Alignment<'_>,
     is_late: &dyn Fn() -> bool,
@@ -83,7 +83,7 @@ struct Judging<'s, 'g, 'a> {
     reorders: Vec<(Id, ChangeVerdict)>,
     /// What every rule permits, whatever it protects.
     lifecycle: Vec<Id>,
-    /// Whether each location differs.
+    /// By location.
     differs: Vec<bool>,
 }
 

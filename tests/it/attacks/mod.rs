@@ -48,8 +48,8 @@ impl Scale {
         Duration::from_millis(if self == Self::Full { 2_000 } else { 300 })
     }
 
-    /// The most memory that the server may take, in MiB: what bodies and judging may have, and 32
-    /// for everything else. Small attacks leave most of it alone.
+    /// The most memory that the server may take, in MiB: `--body-memory`, `--judging-memory` and 32
+    /// for the rest. A debug build takes 40 before it does anything.
     fn most_memory(self) -> u64 {
         if self == Self::Full { 64 + 160 + 32 } else { 240 }
     }

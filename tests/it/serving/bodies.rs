@@ -247,6 +247,9 @@ async fn list_fault_log() {
     let fault = "`spec.tasks` compares by position: its key is `name`, and element 1 of the old \
                  list has the key of an earlier element";
     assert_eq!(line["fault"], fault);
+    let lines = log.lines().filter(|line| line.contains("does not pair"));
+    assert_eq!(lines.count(), 1, "{log}");
+    assert!(!log.contains("secret-name"), "{log}");
 }
 
 async fn denial_log() {

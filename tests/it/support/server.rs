@@ -93,7 +93,7 @@ pub(crate) fn fieldward() -> Command {
     without_options(Command::new(env!("CARGO_BIN_EXE_fieldward")))
 }
 
-/// `fieldward` as the image has it, built if it is not there yet.
+/// The program of the image, built if it is not there yet.
 pub(crate) fn released() -> &'static Path {
     static RELEASED: LazyLock<PathBuf> = LazyLock::new(|| {
         let run = |mut command: Command| {

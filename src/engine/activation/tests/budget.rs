@@ -241,7 +241,7 @@ fn price(when: &str) -> u64 {
 #[test]
 fn each_step_has_its_price() {
     let table = [
-        // Literals and the way to a member, past two objects of which each costs eight.
+        // Literals, and reading a member: each of the two objects above it costs eight more.
         ("true", 6),
         ("oldObject.spec.yes", 27),
         ("1 == 1", 8),

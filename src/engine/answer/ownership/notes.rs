@@ -23,10 +23,10 @@ const MOST_OWNERS: usize = 4;
 /// Bytes of a field manager's name or of a list of requesters, at most.
 const NAME: usize = 128;
 
-/// Bytes of a field or of the conditions and requesters that permit a change, at most.
+/// Bytes of a field path, or of a list of requesters and conditions, at most.
 const FIELD: usize = 2 * NAME;
 
-/// How many lists that do not pair by their key are told of at most.
+/// How many lists that do not pair by their key are reported at most.
 const MOST_LISTS: usize = 8;
 
 /// How to keep a value of somebody else.
